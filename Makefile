@@ -1,0 +1,92 @@
+# Every task of a developer, each from a fresh clone: `make` lists them.
+#
+# The package is installed into .venv as users get it, not linked: the tests see what ships.
+# Two stamps keep that quick: one for the dependencies, one for the package itself.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+# Two stamps written at once by parallel jobs would install into one .venv twice.
+.NOTPARALLEL:
+
+# A shim may stand on the path without a Python behind it, so each candidate must start.
+PYTHON ?= $(shell for name in python3.11 python3 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$name" && break; done)
+
+# pip speaks of errors only; a caller's own mirror settings are left alone, since the
+# hashes of the locked files decide what may be installed.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PIP_ROOT_USER_ACTION := ignore
+VENV := .venv/bin/python
+PIP := $(VENV) -m pip -qq
+
+# PROFILE is a hypothesis profile of tests/conftest.py; JOBS processes run the tests.
+PROFILE ?= default
+JOBS ?= 2
+ARGS ?=
+PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
+
+# Folders too: their time changes when a file goes away.
+SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
+
+.PHONY: help demo test coverage fuzz bench lint format format-check types layers check wheel lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/installed ## set everything up and show the checker at work
+	@.venv/bin/repurchase demo
+
+test: .venv/installed ## set everything up and run the tests (ARGS="-k word", JOBS=0, PROFILE=ci)
+	@$(PYTEST) -p no:benchmark -n $(JOBS) $(ARGS)
+
+coverage: .venv/installed ## the tests once more, listing lines and branches that none of them reach
+	@$(VENV) -m coverage run -m pytest --hypothesis-profile=$(PROFILE) -p no:benchmark $(ARGS)
+	@$(VENV) -m coverage report
+
+fuzz: .venv/installed ## the property tests with very many examples (hours; stop it when you like)
+	@$(VENV) -m pytest --hypothesis-profile=fuzz -p no:benchmark -m hypothesis -n $(JOBS) $(ARGS)
+
+bench: .venv/installed ## the measurements of tests/benchmarks
+	@$(PYTEST) tests/benchmarks $(ARGS)
+
+lint: .venv/dependencies ## ruff's findings
+	@$(VENV) -m ruff check
+
+format: .venv/dependencies ## rewrite the files as ruff lays them out
+	@$(VENV) -m ruff format
+	@$(VENV) -m ruff check --select I --fix
+
+format-check: .venv/dependencies ## whether `make format` would change a file
+	@$(VENV) -m ruff format --check
+
+types: .venv/dependencies ## mypy, strict, tests included
+	@$(VENV) -m mypy
+
+layers: .venv/installed ## which module may import which (pyproject.toml)
+	@.venv/bin/lint-imports --no-logo
+
+check: lint format-check types layers ## all four of the above that change nothing
+
+wheel: .venv/dependencies ## build the wheel, install it in an empty place elsewhere, run its demo
+	@.ci/wheel
+
+lock: .venv/dependencies ## pin again what pyproject.toml and .ci/*.in ask for (UPGRADE=1: newest)
+	@.ci/lock $(if $(UPGRADE),--upgrade)
+
+clean: ## remove everything that these tasks made
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+		.benchmarks .coverage .coverage.* dist build
+
+.venv/dependencies: .ci/locked-build.txt .ci/locked.txt
+	@.ci/dependencies "$(PYTHON)"
+	@touch $@
+
+.venv/installed: .venv/dependencies pyproject.toml LICENSE $(SOURCES)
+	@echo "installing repurchase into .venv"
+	@$(PIP) install --no-deps --no-build-isolation --no-index --force-reinstall .
+	@touch $@

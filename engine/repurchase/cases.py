@@ -1,0 +1,84 @@
+"""The cases beside a rule file: each an event, what came before it, and the answer expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from repurchase.decision import Decision
+from repurchase.edition import Editions, load
+from repurchase.errors import InputError, Problem, RuleFileError
+from repurchase.events import Event
+from repurchase.logs import event
+from repurchase.position import Position
+from repurchase.program import step
+from repurchase.rulefile import Case, read_cases
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """What came of one case: *wrong* says how it differs from what was expected, if it does."""
+
+    case: Case
+    decision: Decision
+    wrong: str | None
+
+
+def run(rules: Path, cases: Path) -> tuple[CaseResult, ...]:
+    """Return what comes of each of *cases* under *rules*; raise RuleFileError where one is amiss.
+
+    Errors of all cases are told at once.
+    """
+    editions = load(rules)
+    results: list[CaseResult] = []
+    problems: list[Problem] = []
+    for case in read_cases(cases):
+        try:
+            results.append(result(case, editions))
+        except InputError as error:
+            problems += [
+                Problem(
+                    f"case `{case.name}`: {problem.what}",
+                    problem.hint,
+                    str(cases),
+                    case.line,
+                    case.column,
+                )
+                for problem in error.problems
+            ]
+    if problems:
+        raise RuleFileError(problems)
+    return tuple(results)
+
+
+def result(case: Case, editions: Editions) -> CaseResult:
+    """Return what comes of *case*; raise InputError where one of its events is none."""
+    position = Position()
+    if case.given_shares is not None or case.given_amount is not None:
+        position = Position(
+            executed_shares=case.given_shares or 0,
+            executed_amount=case.given_amount or 0,
+            started=True,
+        )
+    for number, values in enumerate(case.given_events, 1):
+        before = _event(values, f"given-{number}")
+        position = step(before, position, editions.of(before)).position
+    asked = _event(case.event, "event")
+    decision = step(asked, position, editions.of(asked)).decision
+    return CaseResult(case, decision, _wrong(case, decision))
+
+
+def _event(values: Mapping[str, str], name: str) -> Event:
+    return event({"id": name, **values})
+
+
+def _wrong(case: Case, decision: Decision) -> str | None:
+    stopped = sorted({finding.rule for finding in decision.findings})
+    got = f"{decision.outcome}, by {', '.join(stopped)}" if stopped else decision.outcome
+    if decision.outcome != case.expect:
+        return f"expected {case.expect}, got {got}"
+    if case.rules is not None and sorted(set(case.rules)) != stopped:
+        expected = ", ".join(sorted(set(case.rules))) or "no rule"
+        return f"expected {expected} not to pass, got {', '.join(stopped) or 'no rule'}"
+    return None

@@ -1,0 +1,24 @@
+"""`repurchase completion`: what a shell needs to complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> int:
+    """Write the completion script of SHELL.
+
+    \b
+    repurchase completion bash > ~/.local/share/bash-completion/completions/repurchase
+    repurchase completion zsh  > ~/.zfunc/_repurchase
+    repurchase completion fish > ~/.config/fish/completions/repurchase.fish
+    """
+    from repurchase.cli import commands
+
+    completion = get_completion_class(shell)
+    assert completion is not None, "each shell offered has a script"
+    click.echo(completion(commands, {}, "repurchase", "_REPURCHASE_COMPLETE").source())
+    return 0

@@ -1,0 +1,49 @@
+"""`repurchase init`: start a rule file of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repurchase.cli.show import say
+from repurchase.errors import Problem, UsageError
+
+FILES = {
+    "my-program.yaml": "starter.yaml",
+    "my-program.cases.yaml": "starter.cases.yaml",
+    "trades.csv": "starter.csv",
+}
+
+
+@click.command("init")
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+def command(directory: Path) -> int:
+    """Start a rule file in DIR, with its cases and a log to try it on. Nothing is overwritten.
+
+    \b
+    repurchase init my-program
+    repurchase test my-program/my-program.yaml
+    repurchase replay my-program/trades.csv --rules my-program/my-program.yaml
+    """
+    from repurchase.shipped import sample_path
+
+    there = [name for name in FILES if (directory / name).exists()]
+    if there:
+        what = f"`{there[0]}` is there already"
+        raise UsageError(Problem(what, "name another folder", str(directory)))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, sample in FILES.items():
+            with (directory / name).open("x", encoding="utf-8") as file:
+                file.write(sample_path(sample).read_text("utf-8"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(Problem(f"it cannot be written: {reason}", file=str(directory))) from error
+    rules = directory / "my-program.yaml"
+    say(f"{', '.join(FILES)} are in {directory}; next:")
+    say(f"  edit {rules}")
+    say(f"  repurchase lint {rules}")
+    say(f"  repurchase test {rules}")
+    say(f"  repurchase replay {directory / 'trades.csv'} --rules {rules}")
+    return 0

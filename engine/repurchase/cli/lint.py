@@ -1,0 +1,70 @@
+"""`repurchase lint`: read rule files and say all that is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from repurchase.cli.show import failed, json_option, rule_file, say
+from repurchase.errors import Problem, RuleFileError, UsageError
+
+
+@click.command("lint")
+@click.argument("files", nargs=-1, metavar="FILE..")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The document quoted: check its hash, and that every quote stands in it.",
+)
+@click.option("--schema", is_flag=True, help="Write the JSON Schema of rule files, for editors.")
+@json_option
+def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: bool) -> int:
+    """Read rule files and say all that is wrong with them, and what they leave open.
+
+    \b
+    repurchase lint rules/my-program.yaml
+    repurchase lint rules/iij-2008.yaml --source announcement.txt
+    repurchase lint --schema > rule-file.schema.json
+
+    Errors are what no rule file may have. Gaps are what it leaves open: a figure that no quote
+    says, a cap that no rule reads.
+    """
+    from repurchase.rulefile import json_schema
+
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return 0
+    if not files:
+        raise UsageError(Problem("no rule file is named", "write repurchase lint FILE.yaml"))
+    document = _document(source) if source is not None else None
+    found = [problem for name in files for problem in _problems(rule_file(name), document)]
+    if found or as_json:
+        failed(found)
+        return 1 if found else 0
+    say(f"{len(files)} rule files are sound" if len(files) > 1 else "the rule file is sound")
+    return 0
+
+
+def _problems(path: Path, document: tuple[str, bytes] | None) -> tuple[Problem, ...]:
+    from repurchase.edition import load
+    from repurchase.rulefile import check_source, gaps
+
+    try:
+        authorization = load(path).authorization
+    except RuleFileError as error:
+        return error.problems
+    sourced = check_source(authorization, *document) if document is not None else ()
+    return (*gaps(authorization), *sourced)
+
+
+def _document(source: Path) -> tuple[str, bytes]:
+    try:
+        return str(source), source.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(
+            Problem(f"the source cannot be read: {reason}", file=str(source))
+        ) from error

@@ -1,0 +1,101 @@
+"""How commands speak: answers on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repurchase.clocks import read_day
+from repurchase.errors import Problem, RepurchaseError, plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write the answer as JSON, errors included."
+)
+rules_option = click.option(
+    "--rules",
+    required=True,
+    metavar="FILE",
+    help="The rule file of the authorization, or the name of a shipped one.",
+)
+
+
+def known_at_option(command: Any) -> Any:
+    """Add `--known-at` to *command*."""
+    return click.option(
+        "--known-at",
+        type=KnownAt(),
+        metavar="DATE|now",
+        help="Judge by what was known then. Default: what was known on the trade date.",
+    )(command)
+
+
+class KnownAt(click.ParamType[date]):
+    """A day, or `now`."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day that *value* names."""
+        if isinstance(value, date):
+            return value
+        if value == "now":
+            return datetime.now(UTC).date()
+        try:
+            return read_day(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def fail(error: RepurchaseError) -> int:
+    """Show *error* and return the exit code of what could not be decided."""
+    return failed(error.problems)
+
+
+def failed(problems: Iterable[Problem]) -> int:
+    """Show *problems*, all of them, and return the exit code of what could not be decided."""
+    if "--json" in sys.argv[1:]:
+        from repurchase.report import problems_json
+
+        click.echo(problems_json(problems))
+    else:
+        warn(problems)
+    return 2
+
+
+def warn(problems: Iterable[Problem]) -> None:
+    """Show *problems* on standard error."""
+    for problem in problems:
+        click.echo(str(problem), err=True)
+
+
+def say(message: str) -> None:
+    """Show a remark on standard error."""
+    click.echo(plain(message), err=True)
+
+
+def draw(view: RenderableType) -> None:
+    """Show *view* on standard output: as wide as the terminal, or wide enough for a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=160)
+    console.print(view)
+
+
+def rule_file(name: str) -> Path:
+    """Return the path of the rule file *name*: a file, else a shipped one of that name."""
+    from repurchase.shipped import rule_path
+
+    path = Path(name)
+    if path.exists() or "/" in name or path.suffix:
+        return path
+    return rule_path(name) or path

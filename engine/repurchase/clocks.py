@@ -1,0 +1,124 @@
+"""Time zones and the venues that keep them, from the pinned `tzdata` package alone.
+
+The system's own zone files are never read: another machine, in another year, would answer
+otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import tzdata
+
+T = TypeVar("T")
+
+TZDATA_VERSION: Final = tzdata.__version__
+YEAR_MIN: Final = 1900
+YEAR_MAX: Final = 2199
+
+# Market identifier codes (ISO 10383) and the zone that each venue's day is counted in.
+VENUE_ZONES: Final = {
+    "XTKS": "Asia/Tokyo",
+    "XNGO": "Asia/Tokyo",
+    "XFKA": "Asia/Tokyo",
+    "XSAP": "Asia/Tokyo",
+    "XOSE": "Asia/Tokyo",
+    "XNAS": "America/New_York",
+    "XNYS": "America/New_York",
+    "XASE": "America/New_York",
+    "ARCX": "America/New_York",
+    "BATS": "America/New_York",
+    "IEXG": "America/New_York",
+    "XTSE": "America/Toronto",
+    "XLON": "Europe/London",
+    "BATE": "Europe/London",
+    "CHIX": "Europe/London",
+    "AQXE": "Europe/London",
+    "XDUB": "Europe/Dublin",
+    "XETR": "Europe/Berlin",
+    "XFRA": "Europe/Berlin",
+    "XPAR": "Europe/Paris",
+    "XAMS": "Europe/Amsterdam",
+    "XBRU": "Europe/Brussels",
+    "XLIS": "Europe/Lisbon",
+    "XMIL": "Europe/Rome",
+    "XMAD": "Europe/Madrid",
+    "XSWX": "Europe/Zurich",
+    "XWBO": "Europe/Vienna",
+    "XSTO": "Europe/Stockholm",
+    "XCSE": "Europe/Copenhagen",
+    "XHEL": "Europe/Helsinki",
+    "XOSL": "Europe/Oslo",
+    "XHKG": "Asia/Hong_Kong",
+    "XSES": "Asia/Singapore",
+    "XKRX": "Asia/Seoul",
+    "XTAI": "Asia/Taipei",
+    "XASX": "Australia/Sydney",
+}
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Return the names of all zones that the `tzdata` package holds."""
+    return frozenset((files("tzdata") / "zones").read_text("ascii").split())
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """Return the zone called *name*; raise KeyError where the `tzdata` package has none."""
+    if name not in zone_names():
+        raise KeyError(name)
+    with (files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def read_day(text: str) -> date:
+    """Return the day that *text* writes as `YYYY-MM-DD`; raise ValueError otherwise."""
+    if not _DAY.fullmatch(text):
+        raise ValueError(f"`{text}` is not a date; write it as 2008-11-14")
+    return _within_years(_existing(date.fromisoformat, text, "day"), text)
+
+
+def read_moment(text: str) -> datetime:
+    """Return the moment that *text* writes by RFC 3339, offset included, to the microsecond.
+
+    Raise ValueError otherwise.
+    """
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(
+            f"`{text}` is not a time with an offset; write it as 2008-11-14T09:30:00+09:00"
+        )
+    moment = _existing(datetime.fromisoformat, text.upper(), "time")
+    _within_years(moment.date(), text)
+    return moment
+
+
+def day_at(moment: datetime, clock: ZoneInfo) -> date:
+    """Return the calendar day that *clock* shows at *moment*."""
+    return moment.astimezone(clock).date()
+
+
+def _existing(read: Callable[[str], T], text: str, what: str) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"`{text}` is no {what} that exists") from error
+
+
+def _within_years(day: date, text: str) -> date:
+    # The ends of what a date can hold overflow when a clock moves them by a day.
+    if not YEAR_MIN <= day.year <= YEAR_MAX:
+        raise ValueError(f"`{text}` is outside the years {YEAR_MIN} to {YEAR_MAX}")
+    return day

@@ -1,0 +1,52 @@
+"""The nouns of an answer: results, findings, outcomes, and the position that is reported."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+Result = Literal["pass", "fail", "indeterminate", "not_applicable"]
+Outcome = Literal["approved", "denied", "held", "recorded", "refused"]
+Effect = Literal["deny", "review", "flag"]
+
+OUTCOMES: Final = ("approved", "denied", "held", "recorded", "refused")
+EFFECTS: Final = ("deny", "review", "flag")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one rule found: the two sides of the comparison that decided it, as exact strings.
+
+    *missing* names the facts without which it could not be decided. A finding of the program
+    itself, such as `engine.overrun`, has no dimension where it compares nothing.
+    """
+
+    rule: str
+    result: Result
+    effect: Effect
+    observed: str | None = None
+    limit: str | None = None
+    dimension: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a program has used and has left, as exact strings; `None` where it is not known."""
+
+    executed_shares: str | None
+    reserved_shares: str | None
+    executed_amount: str | None
+    reserved_amount: str | None
+    remaining_shares: str | None
+    remaining_amount: str | None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer to one event: its outcome, why, where that leaves the program, by which rules."""
+
+    id: str
+    kind: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    position: Standing
+    rules: str

@@ -1,0 +1,363 @@
+"""Terms and rules in force on a date, as known at a moment: the unit that is compiled.
+
+An edition is addressed by the hash of its resolved content, so that who holds a decision can
+tell years later by which rules, to the letter, it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from repurchase.clocks import TZDATA_VERSION, VENUE_ZONES, day_at, zone
+from repurchase.condition import (
+    FALSE,
+    TRUE,
+    ConditionError,
+    Constants,
+    Form,
+    all_of,
+    any_of,
+    form,
+    negated,
+)
+from repurchase.errors import Problem, RuleFileError
+from repurchase.events import Event
+from repurchase.expression import Expression
+from repurchase.quantities import Exact, written
+from repurchase.rulefile import Authorization, Check, Rule, read, read_text
+from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, in_force
+
+FORMAT: Final = 1
+UNKNOWN_WORD: Final = 0
+
+
+class RuleInForce(msgspec.Struct, frozen=True):
+    """A rule as the engine takes it: where it passes, where it fails, where it does not apply."""
+
+    rule: Rule
+    passes: Form
+    fails: Form
+    spared: Form
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Return the names of the facts that it reads."""
+        when = self.rule.when
+        return self.rule.require.facts | (when.facts if when is not None else frozenset())
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """Terms and rules in force on one date as known at one moment, compiled.
+
+    *terms* maps `terms.x` to its figure, `None` where it is not in force; *max_shares* and
+    *max_amount* are the caps, `None` without them; *facts* are the names that its rules read.
+    """
+
+    hash: str
+    authorization: Authorization
+    reckoning: Reckoning
+    terms: Mapping[str, Figure | None]
+    constants: Constants
+    rules: tuple[RuleInForce, ...]
+    facts: tuple[str, ...]
+    content: str
+
+    def cap(self, name: str) -> Exact | None:
+        """Return the figure of the term *name*, `None` where it has none in force."""
+        figure = self.terms.get(f"terms.{name}")
+        return figure.value if figure is not None else None
+
+
+class Editions:
+    """The editions of one authorization, each compiled when it is first asked for.
+
+    *known_at* fixes what was known; without it, it is what was known on the date itself.
+    """
+
+    def __init__(self, authorization: Authorization, known_at: date | None = None) -> None:
+        self.authorization = authorization
+        self.known_at = known_at
+        self.zone = zone(authorization.timezone)
+        self._by_day: dict[date, Edition] = {}
+        self._by_key: dict[tuple[object, ...], Edition] = {}
+        self._spans = tuple(_spans(authorization))
+
+    def first_day(self) -> date:
+        """Return the first day of the window as first known, for an event that has no day."""
+        days = [
+            date.fromordinal(int(version.figure.value))
+            for term in self.authorization.terms
+            if term.name == "first_day"
+            for version in term.versions
+        ]
+        return min(days, default=date.min)
+
+    def day_of(self, event: Event) -> date:
+        """Return the day of *event* on the authorization's clock; the first of the window if none.
+
+        What is brought forward may have no day; every other event has one.
+        """
+        if event.time is not None:
+            return day_at(event.time, self.zone)
+        return event.date or self.first_day()
+
+    def of(self, event: Event) -> Edition:
+        """Return the edition by which *event* is judged."""
+        return self.on(self.day_of(event))
+
+    def on(self, day: date) -> Edition:
+        """Return the edition for *day*; raise RuleFileError where none can be made."""
+        found = self._by_day.get(day)
+        if found is None:
+            known_at = self.known_at or day
+            # Days on which the same things hold have one edition.
+            key = tuple(span.holds(day, known_at) for span in self._spans)
+            found = self._by_key.get(key)
+            if found is None:
+                found = self._by_key[key] = compile_edition(self.authorization, day, known_at)
+            self._by_day[day] = found
+        return found
+
+    def all(self) -> Iterator[Edition]:
+        """Yield every edition that any date and moment of knowledge can have, each once."""
+        seen: set[str] = set()
+        days = _turns(
+            day for span in self._spans for day in (span.first, span.last and _next(span.last))
+        )
+        moments = _turns(span.known for span in self._spans)
+        for day in days:
+            for known_at in moments if self.known_at is None else (self.known_at,):
+                edition = compile_edition(self.authorization, day, known_at)
+                if edition.hash not in seen:
+                    seen.add(edition.hash)
+                    yield edition
+
+
+def load(path: Path | str, known_at: date | None = None) -> Editions:
+    """Return the editions of the rule file at *path*; raise RuleFileError with all that is wrong.
+
+    Every edition is compiled and every check decided, whatever date is asked for later.
+    """
+    return checked(Editions(read(path), known_at))
+
+
+def load_text(data: bytes, name: str, known_at: date | None = None) -> Editions:
+    """Return the editions of the rule file with the content *data*, called *name* in messages."""
+    return checked(Editions(read_text(data, name), known_at))
+
+
+def checked(editions: Editions) -> Editions:
+    """Return *editions* once all of them compile and their checks hold."""
+    problems: dict[Problem, None] = {}
+    try:
+        for edition in editions.all():
+            for check in editions.authorization.checks:
+                problem = _failed(check, edition)
+                if problem is not None:
+                    problems[problem] = None
+    except RuleFileError as error:
+        problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise RuleFileError(problems)
+    return editions
+
+
+def compile_edition(authorization: Authorization, day: date, known_at: date) -> Edition:
+    """Return the edition of *authorization* for *day* as known at *known_at*."""
+    terms = {
+        f"terms.{term.name}": version.figure
+        if (version := in_force(term.versions, day, known_at)) is not None
+        else None
+        for term in authorization.terms
+    }
+    in_force_rules = [rule for rule in authorization.rules if rule.span.holds(day, known_at)]
+    constants = Constants(
+        {
+            name: figure.value if figure is not None else None for name, figure in terms.items()
+        },
+        _word_codes(in_force_rules),
+    )
+    rules = _compiled(authorization, in_force_rules, constants)
+    instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
+    content = json.dumps(
+        _content(authorization, terms, instruments, in_force_rules),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    return Edition(
+        hash=hashlib.sha256(content.encode()).hexdigest(),
+        authorization=authorization,
+        reckoning=_reckoning(authorization, instruments),
+        terms=terms,
+        constants=constants,
+        rules=rules,
+        facts=tuple(sorted({name for rule in rules for name in rule.facts})),
+        content=content,
+    )
+
+
+def _compiled(
+    authorization: Authorization, rules: list[Rule], constants: Constants
+) -> tuple[RuleInForce, ...]:
+    compiled, problems = [], []
+    for rule in sorted(rules, key=lambda rule: rule.id):
+        try:
+            compiled.append(_rule(rule, constants))
+        except ConditionError as error:
+            what = f"rule `{rule.id}` cannot be used: {error}"
+            problems.append(
+                Problem(what, file=authorization.file, line=rule.line, column=rule.column)
+            )
+    if problems:
+        raise RuleFileError(problems)
+    return tuple(compiled)
+
+
+def _rule(rule: Rule, constants: Constants) -> RuleInForce:
+    require = form(rule.require.root, constants)
+    when = TRUE if rule.when is None else form(rule.when.root, constants)
+    spared = negated(when)
+    return RuleInForce(
+        rule=rule,
+        passes=any_of((spared, require)),
+        fails=all_of((when, negated(require))),
+        spared=FALSE if rule.when is None else spared,
+    )
+
+
+def _failed(check: Check, edition: Edition) -> Problem | None:
+    """Return why *check* does not hold of the terms of *edition*, `None` where it does."""
+    try:
+        holds = form(check.require.root, edition.constants) == TRUE
+        why = "does not hold of the terms"
+    except ConditionError as error:
+        holds, why = False, str(error)
+    if holds:
+        return None
+    return Problem(
+        f"check `{check.id}` {why}: `{check.require.text}`",
+        file=edition.authorization.file,
+        line=check.line,
+        column=check.column,
+    )
+
+
+def _word_codes(rules: list[Rule]) -> Mapping[str, int]:
+    expressions: list[Expression] = [rule.require for rule in rules]
+    expressions += [rule.when for rule in rules if rule.when is not None]
+    words = sorted({word for expression in expressions for word in expression.words})
+    return {word: code for code, word in enumerate(words, UNKNOWN_WORD + 1)}
+
+
+def _resolved(instrument: Instrument, day: date, known_at: date) -> tuple[Instrument, Exact | None]:
+    version = in_force(instrument.shares_each, day, known_at)
+    return instrument, (version.figure.value if version is not None else None)
+
+
+def _reckoning(
+    authorization: Authorization, instruments: list[tuple[Instrument, Exact | None]]
+) -> Reckoning:
+    """Return how events are counted; an instrument whose ratio is not in force is not listed."""
+    listings: dict[tuple[str, str | None], Listing] = {}
+    shared: set[str] = set()
+    for instrument, shares_each in instruments:
+        for venue in instrument.venues:
+            if shares_each is None:
+                continue
+            listing = Listing(
+                instrument=instrument.name,
+                symbol=instrument.symbol,
+                venue=venue,
+                zone=zone(VENUE_ZONES[venue]),
+                currency=instrument.currency,
+                shares_each=shares_each,
+                fx_margin=instrument.fx_margin,
+            )
+            listings[instrument.symbol, venue] = listing
+            if listings.setdefault((instrument.symbol, None), listing) is not listing:
+                shared.add(instrument.symbol)
+    for symbol in shared:
+        del listings[symbol, None]
+    return Reckoning(
+        zone=zone(authorization.timezone),
+        currency=authorization.currency,
+        with_fees=authorization.with_fees,
+        listings=listings,
+    )
+
+
+def _content(
+    authorization: Authorization,
+    terms: Mapping[str, Figure | None],
+    instruments: list[tuple[Instrument, Exact | None]],
+    rules: list[Rule],
+) -> dict[str, Any]:
+    return {
+        "repurchase": FORMAT,
+        "tzdata": TZDATA_VERSION,
+        "authorization": authorization.name,
+        "issuer": authorization.issuer,
+        "resolved": authorization.resolved and authorization.resolved.isoformat(),
+        "basis": authorization.basis,
+        "sources": {
+            source.name: {"title": source.title, "sha256": source.sha256, "url": source.url}
+            for source in authorization.sources
+        },
+        "timezone": authorization.timezone,
+        "currency": authorization.currency,
+        "with_fees": authorization.with_fees,
+        "instruments": {
+            instrument.name: {
+                "symbol": instrument.symbol,
+                "venues": {venue: VENUE_ZONES[venue] for venue in sorted(instrument.venues)},
+                "currency": instrument.currency,
+                "shares_each": None if shares_each is None else written(shares_each),
+                "fx_margin": written(instrument.fx_margin),
+            }
+            for instrument, shares_each in instruments
+        },
+        "terms": {
+            name: figure and {"value": written(figure.value), "dimension": str(figure.dimension)}
+            for name, figure in terms.items()
+        },
+        "rules": {rule.id: _rule_content(rule) for rule in rules},
+    }
+
+
+def _rule_content(rule: Rule) -> dict[str, Any]:
+    return {
+        "require": " ".join(rule.require.text.split()),
+        "when": rule.when and " ".join(rule.when.text.split()),
+        "effect": rule.effect,
+        "at": rule.at,
+        "title": rule.title,
+        "cite": rule.cite,
+        "why": rule.why,
+        "quote": rule.quote and rule.quote.text,
+        "source": rule.quote and rule.quote.source,
+    }
+
+
+def _spans(authorization: Authorization) -> Iterator[Span]:
+    for term in authorization.terms:
+        yield from (version.span for version in term.versions)
+    for instrument in authorization.instruments:
+        yield from (version.span for version in instrument.shares_each)
+    yield from (rule.span for rule in authorization.rules)
+
+
+def _turns(days: Iterator[date | None]) -> list[date]:
+    """Return a day of each stretch in which nothing changes."""
+    return sorted({date.min, *(day for day in days if day is not None)})
+
+
+def _next(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)

@@ -1,0 +1,73 @@
+"""Facts of the day: what was ordered and executed in this instrument on this venue and day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from repurchase.facts.fact import Fact, Situation
+from repurchase.position import Day
+from repurchase.quantities import COUNT, SHARES, Dimension, Exact
+
+
+def _brokers(day: Day) -> int | None:
+    return None if day.brokers is None else len(day.brokers)
+
+
+def _before(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
+    def of(now: Situation) -> Exact | None:
+        day = now.before.day(now.trade)
+        return None if day is None else read(day)
+
+    return of
+
+
+def _after(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
+    def of(now: Situation) -> Exact | None:
+        day = now.after.day(now.trade)
+        return None if day is None else read(day)
+
+    return of
+
+
+_Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...]]
+_KEY: Final = ("symbol", "venue", "time", "date")
+_QUANTITIES: Final[tuple[_Quantity, ...]] = (
+    (
+        "ordered_shares",
+        SHARES,
+        "shares ordered that day, cancelled or not, and filled without an order",
+        lambda day: day.ordered_shares,
+        ("quantity",),
+    ),
+    (
+        "executed_shares",
+        SHARES,
+        "shares bought that day",
+        lambda day: day.executed_shares,
+        ("quantity",),
+    ),
+    ("brokers", COUNT, "different brokers used that day", _brokers, ("broker",)),
+    ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",)),
+)
+
+FACTS: Final = tuple(
+    fact
+    for name, dimension, meaning, read, given_by in _QUANTITIES
+    for fact in (
+        Fact(
+            f"day.{name}",
+            dimension,
+            f"{meaning}, before this event",
+            _before(read),
+            (*_KEY, *given_by),
+        ),
+        Fact(
+            f"day.{name}_after",
+            dimension,
+            f"{meaning}, were this event accepted",
+            _after(read),
+            (*_KEY, *given_by),
+        ),
+    )
+)

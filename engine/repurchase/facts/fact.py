@@ -1,0 +1,36 @@
+"""What a fact is, and the situation that facts are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from repurchase.position import Position, Trade
+from repurchase.quantities import Dimension, Exact
+
+# A day is a number counted from 0001-01-01, a time of day seconds from midnight.
+Value = Exact | str | bool
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """An order or a fill before it is decided: the trade, and the position before and after it."""
+
+    trade: Trade
+    before: Position
+    after: Position
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A named quantity that a rule may read; *of* returns `None` where no source gave it.
+
+    *given_by* are the fields of an event that it comes from, *words* the only words that it can
+    be, where its vocabulary is closed.
+    """
+
+    name: str
+    dimension: Dimension
+    meaning: str
+    of: Callable[[Situation], Value | None]
+    given_by: tuple[str, ...]
+    words: tuple[str, ...] = ()

@@ -1,0 +1,36 @@
+"""Facts from outside: the market's and the issuer's, as the event carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from repurchase.facts.fact import Fact, Situation, Value
+from repurchase.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
+
+_NAMES: Final[tuple[tuple[str, Dimension, str], ...]] = (
+    ("market.previous_close", PRICE, "the last price of the day before"),
+    ("market.last_price", PRICE, "the last price published"),
+    ("market.last_independent_price", PRICE, "the last price of a trade not the issuer's"),
+    ("market.best_independent_bid", PRICE, "the highest bid that is not the issuer's"),
+    ("market.day_high", PRICE, "the highest price published that day so far"),
+    ("market.adv_jp_4_weeks", SHARES, "average daily volume, Japan: four weeks before"),
+    ("market.amv_jp_6_months", SHARES, "average monthly volume, Japan: the six months before"),
+    ("market.adv_us_4_weeks", SHARES, "average daily volume, US: the four calendar weeks before"),
+    ("market.adv_eu_20_days", SHARES, "average daily volume, EU: the 20 trading days before"),
+    ("market.adv_eu_month_before", SHARES, "average daily volume, EU: the month before disclosure"),
+    ("market.avg_close_5_days", PRICE, "the average closing price of the five days before"),
+    ("market.minutes_from_open", COUNT, "minutes since the session opened"),
+    ("market.minutes_to_close", COUNT, "minutes until the session is due to close"),
+    ("issuer.undisclosed_material_fact", FLAG, "whether a material fact is not yet public"),
+    ("issuer.closed_period", FLAG, "whether a closed period is running"),
+)
+
+
+def _carried(name: str) -> Callable[[Situation], Value | None]:
+    return lambda now: now.trade.event.outside.get(name)
+
+
+FACTS: Final = tuple(
+    Fact(name, dimension, meaning, _carried(name), (name,)) for name, dimension, meaning in _NAMES
+)

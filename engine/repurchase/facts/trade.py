@@ -1,0 +1,160 @@
+"""Facts of the trade itself: when, what, how, how much and at what price."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from repurchase.events import METHODS, ORDER_TYPES, SIDES
+from repurchase.facts.fact import Fact, Situation
+from repurchase.quantities import (
+    DATE,
+    PRICE,
+    SHARES,
+    TIME,
+    UNITS,
+    WORD,
+    Dimension,
+    Exact,
+    simplest,
+    time_number,
+)
+
+# The program's currency, which only the rule file knows: the expression checker fills it in.
+PROGRAM_MONEY: Final = Dimension("money", "program")
+PROGRAM_PRICE: Final = Dimension("price", "program")
+
+
+def _venue_date(now: Situation) -> int | None:
+    day = now.trade.venue_date
+    return None if day is None else day.toordinal()
+
+
+def _venue_last_date(now: Situation) -> int | None:
+    day = now.trade.venue_last_date
+    return None if day is None else day.toordinal()
+
+
+def _venue_time(now: Situation) -> Exact | None:
+    moment = now.trade.venue_time
+    return None if moment is None else time_number(moment)
+
+
+def _share_class(now: Situation) -> str | None:
+    listing = now.trade.listing
+    return None if listing is None else listing.instrument
+
+
+def _venue(now: Situation) -> str | None:
+    listing = now.trade.listing
+    return now.trade.event.venue if listing is None else listing.venue
+
+
+def _price_per_share(now: Situation) -> Exact | None:
+    trade = now.trade
+    if not trade.shares or trade.contract is None or trade.fx is None:
+        return None
+    return simplest(Fraction(trade.contract * trade.fx) / trade.shares)
+
+
+_WHEN: Final = ("time", "date")
+_LISTED: Final = ("symbol", "venue")
+_MONEY: Final = (*_LISTED, "quantity", "price", "amount", "fx")
+
+FACTS: Final = (
+    Fact(
+        "trade.date",
+        DATE,
+        "the day of the trade, on the authorization's clock",
+        lambda now: now.trade.date.toordinal(),
+        _WHEN,
+    ),
+    Fact(
+        "trade.last_date",
+        DATE,
+        "the last day on which it can execute, on the authorization's clock; of a fill its own day",
+        lambda now: now.trade.last_date.toordinal(),
+        (*_WHEN, "expires", *_LISTED),
+    ),
+    Fact(
+        "trade.venue_date",
+        DATE,
+        "the day of the trade, on the venue's clock",
+        _venue_date,
+        (*_WHEN, *_LISTED),
+    ),
+    Fact(
+        "trade.venue_last_date",
+        DATE,
+        "the last day on which it can execute, on the venue's clock; of a fill its own day",
+        _venue_last_date,
+        (*_WHEN, "expires", *_LISTED),
+    ),
+    Fact(
+        "trade.venue_time",
+        TIME,
+        "the time of day, on the venue's clock",
+        _venue_time,
+        ("time", *_LISTED),
+    ),
+    Fact("trade.side", WORD, "buy or sell", lambda now: now.trade.side, ("side",), SIDES),
+    Fact(
+        "trade.share_class", WORD, "the instrument's name in the rule file", _share_class, _LISTED
+    ),
+    Fact(
+        "trade.symbol", WORD, "the symbol traded", lambda now: now.trade.event.symbol, ("symbol",)
+    ),
+    Fact("trade.venue", WORD, "the venue's market identifier code", _venue, _LISTED),
+    Fact("trade.broker", WORD, "who executes it", lambda now: now.trade.broker, ("broker",)),
+    Fact(
+        "trade.order_type",
+        WORD,
+        "limit or market",
+        lambda now: now.trade.order_type,
+        ("order_type",),
+        ORDER_TYPES,
+    ),
+    Fact(
+        "trade.method",
+        WORD,
+        "how it is executed: auction, off_auction, block or tender",
+        lambda now: now.trade.method,
+        ("method",),
+        METHODS,
+    ),
+    Fact(
+        "trade.units",
+        UNITS,
+        "the quantity in the instrument's own units",
+        lambda now: now.trade.event.quantity,
+        ("quantity",),
+    ),
+    Fact(
+        "trade.shares",
+        SHARES,
+        "the quantity in ordinary-share equivalents",
+        lambda now: now.trade.shares,
+        ("quantity", *_LISTED),
+    ),
+    Fact(
+        "trade.price",
+        PRICE,
+        "the limit or executed price of a unit, in the instrument's currency",
+        lambda now: now.trade.price,
+        ("price",),
+    ),
+    Fact(
+        "trade.price_per_share",
+        PROGRAM_PRICE,
+        "the price of one ordinary share, in the program's currency, without margin or fees",
+        _price_per_share,
+        _MONEY,
+    ),
+    Fact(
+        "trade.amount",
+        PROGRAM_MONEY,
+        "the money it uses, in the program's currency: of an order its worst case",
+        lambda now: now.trade.amount,
+        (*_MONEY, "fees"),
+    ),
+)

@@ -1,0 +1,121 @@
+"""The one pure step of a program: an event and a position to a decision and the next position."""
+
+from __future__ import annotations
+
+import msgspec
+
+from repurchase.decision import Decision, Finding, Outcome, Standing
+from repurchase.edition import Edition
+from repurchase.events import Event
+from repurchase.facts import Situation
+from repurchase.judge import Scope, judge, outcome
+from repurchase.position import Position, Trade, after, brought_forward, refused, trade
+from repurchase.quantities import Exact, written
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The decision of one event and the position that it leaves."""
+
+    decision: Decision
+    position: Position
+
+
+def step(event: Event, position: Position, edition: Edition, *, every_rule: bool = False) -> Step:
+    """Return the decision of *edition* on *event* at *position*, and the position after it.
+
+    An order that is approved reserves its worst case; one that is not changes no figure. A fill
+    counts whatever the verdict: it happened.
+    """
+    if event.kind == "brought_forward":
+        return _brought_forward(event, position, edition)
+    proposed = trade(event, edition.reckoning, position)
+    following = after(position, proposed)
+    verdict = judge(
+        edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
+    )
+    findings = (*_own_findings(proposed, edition), *verdict.findings)
+    result: Outcome = "denied" if verdict.outcome == "denied" else outcome(findings)
+    if not proposed.is_fill and result != "approved":
+        following = refused(position, proposed, "held" if result == "held" else "denied")
+    return Step(_decision(event, result, findings, following, edition), following)
+
+
+def standing(position: Position, edition: Edition) -> Standing:
+    """Return what *position* has used and has left under the caps of *edition*."""
+    executed_shares = position.known_executed_shares()
+    executed_amount = position.known_executed_amount()
+    reserved_amount = position.known_reserved_amount()
+    return Standing(
+        executed_shares=_text(executed_shares),
+        reserved_shares=written(position.reserved_shares),
+        executed_amount=_text(executed_amount),
+        reserved_amount=_text(reserved_amount),
+        remaining_shares=_text(_left(edition.cap("max_shares"), position.used_shares())),
+        remaining_amount=_text(_left(edition.cap("max_amount"), position.used_amount())),
+    )
+
+
+def _scope(proposed: Trade) -> Scope:
+    if not proposed.is_fill:
+        return "order"
+    # A fill without an open order is judged as if it were asked for at that moment.
+    return "fill" if proposed.of_order else "all"
+
+
+def _own_findings(proposed: Trade, edition: Edition) -> tuple[Finding, ...]:
+    """Return what the program itself finds, whatever the rules say."""
+    found = []
+    if proposed.fault is not None:
+        found.append(_denial(f"engine.{proposed.fault}"))
+    if proposed.listing is None:
+        found.append(_denial("engine.unknown-instrument"))
+    if proposed.is_fill and not proposed.counts:
+        found.append(_denial("engine.sale"))
+    elif proposed.is_fill and proposed.amount is None:
+        found.append(
+            Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
+        )
+    if not edition.rules or not (proposed.of_order or _judged(proposed, edition)):
+        found.append(_denial("engine.no-rule"))
+    return tuple(found)
+
+
+def _judged(proposed: Trade, edition: Edition) -> bool:
+    return proposed.is_fill or any(rule.rule.at != "fill" for rule in edition.rules)
+
+
+def _denial(name: str) -> Finding:
+    return Finding(name, "fail", "deny")
+
+
+def _brought_forward(event: Event, position: Position, edition: Edition) -> Step:
+    if position.started:
+        findings = (_denial("engine.not-first"),)
+        return Step(_decision(event, "denied", findings, position, edition), position)
+    following = brought_forward(position, event)
+    return Step(_decision(event, "recorded", (), following, edition), following)
+
+
+def _decision(
+    event: Event,
+    result: Outcome,
+    findings: tuple[Finding, ...],
+    position: Position,
+    edition: Edition,
+) -> Decision:
+    return Decision(
+        id=event.id,
+        kind=event.kind,
+        outcome=result,
+        findings=findings,
+        position=standing(position, edition),
+        rules=edition.hash,
+    )
+
+
+def _left(cap: Exact | None, used: Exact | None) -> Exact | None:
+    return None if cap is None or used is None else cap - used
+
+
+def _text(value: Exact | None) -> str | None:
+    return None if value is None else written(value)

@@ -1,0 +1,165 @@
+"""Exact quantities: what is read from text, what dimension it has, and how it is written.
+
+Nothing here rounds but `shown` and `percent`, which people read and nothing computes with.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, Literal
+
+import msgspec
+
+# An int where the value is whole: sums of ints stay ints, which is most of a log and ten
+# times as fast. Both are exact, and compare and hash alike.
+Exact = int | Fraction
+
+Kind = Literal[
+    "shares", "units", "money", "price", "date", "time", "count", "ratio", "word", "flag", "number"
+]
+
+DIGITS_MAX: Final = 18
+DECIMALS_MAX: Final = 12
+NUMBER: Final = re.compile(rf"-?[0-9]{{1,{DIGITS_MAX}}}(?:\.[0-9]{{1,{DECIMALS_MAX}}})?")
+_GROUPED: Final = re.compile(
+    rf"(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)(?:\.[0-9]{{1,{DECIMALS_MAX}}})?"
+)
+_SHOWN_DECIMALS: Final = 4
+
+
+class Dimension(msgspec.Struct, frozen=True):
+    """What a value measures; *currency* stands beside money and price alone.
+
+    A price whose currency is `None` is in the instrument's own currency. A `number` is a
+    written figure without a unit: it takes the dimension of what it is compared with.
+    """
+
+    kind: Kind
+    currency: str | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "money":
+            return self.currency or "money"
+        if self.kind == "price":
+            return f"{self.currency or 'own currency'} a share or unit"
+        return self.kind
+
+
+SHARES: Final = Dimension("shares")
+UNITS: Final = Dimension("units")
+DATE: Final = Dimension("date")
+TIME: Final = Dimension("time")
+COUNT: Final = Dimension("count")
+RATIO: Final = Dimension("ratio")
+WORD: Final = Dimension("word")
+FLAG: Final = Dimension("flag")
+PRICE: Final = Dimension("price")
+BARE: Final = Dimension("number")
+
+
+def money(currency: str) -> Dimension:
+    """Return the dimension of an amount of *currency*."""
+    return Dimension("money", currency)
+
+
+def simplest(value: Exact) -> Exact:
+    """Return *value* as an int where it is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def exact(text: str) -> Exact:
+    """Return the number that *text* writes, read digit by digit.
+
+    Raise ValueError where it is not `-?[0-9]{1,18}(.[0-9]{1,12})?` in ASCII.
+    """
+    if not NUMBER.fullmatch(text):
+        raise ValueError(f"`{text}` is not a number")
+    if "." not in text:
+        return int(text)
+    return simplest(Fraction(text))
+
+
+def figure(text: str) -> Exact:
+    """Return the number that *text* writes, with or without its thousands grouped by commas.
+
+    Raise ValueError for a wrong group, a leading zero or too many digits.
+    """
+    if not _GROUPED.fullmatch(text):
+        raise ValueError(f"`{text}` is not a figure, such as `4000`, `4,000` or `0.5`")
+    return exact(text.replace(",", ""))
+
+
+def written(value: Exact) -> str:
+    """Return *value* as an exact string: `4000`, `3999.5`, or `1/3` where no decimal ends."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    rest = value.denominator
+    twos = (rest & -rest).bit_length() - 1
+    rest >>= twos
+    fives = 0
+    while rest % 5 == 0:
+        rest //= 5
+        fives += 1
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    places = max(twos, fives)
+    scaled = value.numerator * 10**places // value.denominator
+    sign = "-" if scaled < 0 else ""
+    digits = str(abs(scaled)).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def percent(part: Exact, whole: Exact) -> str:
+    """Return *part* of *whole* in percent with two decimals, a half rounded up."""
+    hundredths = (Fraction(part) / whole * 10_000 + Fraction(1, 2)).__floor__()
+    sign = "-" if hundredths < 0 else ""
+    return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}"
+
+
+def shown(value: Exact, *, up: bool = True) -> str:
+    """Return *value* for people: thousands grouped, at most four decimals.
+
+    It is rounded only past those, and towards using more of a cap: *up* for what is used,
+    down for what remains.
+    """
+    scale = 10**_SHOWN_DECIMALS
+    scaled = value * scale
+    whole = scaled.__ceil__() if up else scaled.__floor__()
+    return f"{Decimal(whole).scaleb(-_SHOWN_DECIMALS).normalize():,f}"
+
+
+def date_number(day: date) -> int:
+    """Return the number of *day* counted from 0001-01-01, which is 1."""
+    return day.toordinal()
+
+
+def time_number(moment: time) -> Exact:
+    """Return the seconds from midnight to *moment*, to the microsecond."""
+    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+    if not moment.microsecond:
+        return seconds
+    return simplest(Fraction(seconds * 1_000_000 + moment.microsecond, 1_000_000))
+
+
+def time_written(seconds: Exact) -> str:
+    """Return *seconds* from midnight as `HH:MM:SS`, with its fraction where it has one."""
+    whole = seconds.__floor__()
+    clock = f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    fraction = seconds - whole
+    return clock if not fraction else clock + written(fraction)[1:]
+
+
+def value_written(value: Exact | str | bool, dimension: Dimension) -> str:
+    """Return *value* as the exact string that decisions carry, by its *dimension*."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if dimension.kind == "date":
+        return date.fromordinal(int(value)).isoformat()
+    if dimension.kind == "time":
+        return time_written(value)
+    return written(value)

@@ -1,0 +1,347 @@
+"""What people read of decisions: JSON for programs, tables and bars for a terminal.
+
+Text from files and events is shown as plain text: never as markup, control characters escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TextIO
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from repurchase.edition import Edition, Editions
+from repurchase.errors import Problem, UsageError, plain
+from repurchase.facts import TABLE, Fact
+from repurchase.quantities import percent, value_written
+from repurchase.replay import Decided, Program, Summary
+from repurchase.wording import WordedDecision, quote_of, rule_of, sentence, unit, worded
+
+_NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+_BAR_WIDTH: Final = 32
+_MARKS: Final = {
+    "approved": ("approved", "green"),
+    "recorded": ("recorded", "green"),
+    "held": ("held", "yellow"),
+    "denied": ("DENIED", "bold red"),
+    "refused": ("REFUSED", "bold red"),
+}
+_RESULTS: Final = {
+    "pass": ("passes", "green"),
+    "fail": ("FAILS", "bold red"),
+    "indeterminate": ("UNDECIDED", "bold red"),
+    "not_applicable": ("spared", "dim"),
+}
+
+
+def json_text(value: object) -> str:
+    """Return *value* as one line of JSON, without a character that a terminal could obey."""
+    text = msgspec.json.encode(value).decode()
+    return text if text.isprintable() else _NOT_PRINTABLE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match.group()
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def decided_json(decided: Decided) -> str:
+    """Return a decision with its findings in words, as one line of JSON."""
+    decision = decided.decision
+    # Most of a log passes: without findings there is nothing to put in words.
+    return json_text(worded(decision, decided.edition) if decision.findings else decision)
+
+
+class DecisionsFile:
+    """The decisions of a replay, a line each; they stand in `NAME.partial` until all are there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.partial")
+        self._file: TextIO | None = None
+
+    def write(self, decided: Decided) -> None:
+        """Add one decision; raise UsageError where it cannot be written."""
+        assert self._file is not None
+        try:
+            self._file.write(decided_json(decided) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._partial.open("w", encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        assert self._file is not None
+        try:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                self._partial.replace(self._path)
+        except OSError as unwritten:
+            raise self._unwritable(unwritten) from unwritten
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        reason = (error.strerror or str(error)).lower()
+        what = f"the decisions cannot be written: {reason}"
+        return UsageError(Problem(what, file=str(self._partial)))
+
+
+def summary_view(
+    program: Program, summary: Summary, denials: Denials, title: str
+) -> RenderableType:
+    """Return what a log came to, for a terminal."""
+    edition = program.edition or program.editions.on(program.editions.first_day())
+    parts: list[RenderableType] = [Text(plain(title), style="bold"), _counts(summary)]
+    parts += [_use(program, summary, edition)]
+    if denials.by_rule:
+        parts.append(denials.view())
+    parts += _remarks(summary)
+    return Group(*parts)
+
+
+class Denials:
+    """Why events of a log were not approved: each rule with its count and its first case."""
+
+    def __init__(self) -> None:
+        self.by_rule: Counter[str] = Counter()
+        self._first: dict[str, tuple[str, str, str]] = {}
+
+    def add(self, decided: Decided) -> None:
+        """Note what stopped *decided*, if anything did."""
+        for finding in decided.decision.findings:
+            if finding.result not in ("fail", "indeterminate"):
+                continue
+            self.by_rule[finding.rule] += 1
+            if finding.rule not in self._first:
+                edition = decided.edition
+                rule = rule_of(finding.rule, edition)
+                quote = quote_of(rule, edition) if rule is not None else None
+                self._first[finding.rule] = (
+                    decided.decision.id,
+                    sentence(finding),
+                    quote.text if quote is not None else "",
+                )
+
+    def view(self) -> RenderableType:
+        """Return the rules that stopped something, the most frequent first."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("rule", "times", "first", "why", "the source says"):
+            table.add_column(heading, justify="right" if heading == "times" else "left")
+        for rule, count in sorted(self.by_rule.items(), key=lambda item: (-item[1], item[0])):
+            name, why, quote = self._first[rule]
+            said = f"“{plain(quote)}”" if quote else ""
+            table.add_row(
+                Text(plain(rule), style="red"),
+                f"{count:,}",
+                Text(plain(name)),
+                Text(why),
+                Text(said),
+            )
+        return table
+
+
+def decision_view(decided: Decided) -> RenderableType:
+    """Return one decision with every rule, for a terminal."""
+    decision = worded(decided.decision, decided.edition)
+    word, style = _MARKS[decision.outcome]
+    parts: list[RenderableType] = [
+        Text.assemble((word, style), " ", plain(f"{decision.kind} {decision.id}"))
+    ]
+    parts += [_findings(decision), _left(decision, decided.edition)]
+    return Group(*parts)
+
+
+def _findings(decision: WordedDecision) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for found in decision.findings:
+        word, style = _RESULTS[found.result]
+        if found.effect != "deny":
+            word = f"{word} ({found.effect})"
+        quote = f"“{plain(found.quote)}”" if found.quote else ""
+        table.add_row(
+            Text(word, style=style), Text(plain(found.rule)), Text(found.message), Text(quote)
+        )
+    return table
+
+
+def _left(decision: WordedDecision, edition: Edition) -> Text:
+    position = decision.position
+    currency = edition.authorization.currency
+    shares = unit(position.remaining_shares, "shares")
+    amount = unit(position.remaining_amount, currency)
+    return Text(f"left after it: {shares}, {amount}")
+
+
+def _counts(summary: Summary) -> Text:
+    words = [f"{summary.events:,} events"]
+    for outcome in ("approved", "held", "denied", "refused", "recorded"):
+        count = getattr(summary, outcome)
+        if count:
+            words.append(f"{count:,} {outcome}")
+    if summary.duplicates:
+        words.append(f"{summary.duplicates:,} duplicates")
+    if summary.skipped:
+        words.append(f"{summary.skipped:,} of other symbols skipped")
+    return Text(", ".join(words))
+
+
+def _use(program: Program, summary: Summary, edition: Edition) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    currency = edition.authorization.currency
+    rows = (
+        ("shares", summary.executed_shares, edition.cap("max_shares"), "shares"),
+        ("money", summary.executed_amount, edition.cap("max_amount"), currency),
+    )
+    for name, used, cap, dimension in rows:
+        if cap is None:
+            table.add_row(name, "", "", f"{unit(used, dimension)}, no cap")
+            continue
+        share = None if used is None else Fraction(used) / cap
+        of = f"{unit(used, dimension)} of {unit(str(cap), dimension)}"
+        table.add_row(name, bar(share), _percent(share), of)
+    window = _window(program, edition)
+    if window is not None:
+        table.add_row("window", *window)
+    return table
+
+
+def _window(program: Program, edition: Edition) -> tuple[Text, str, str] | None:
+    first, last, day = edition.cap("first_day"), edition.cap("last_day"), program.last_day
+    if first is None or last is None or day is None:
+        return None
+    gone = min(max(day.toordinal() - int(first) + 1, 0), int(last) - int(first) + 1)
+    share = Fraction(gone, int(last) - int(first) + 1)
+    days = f"{date.fromordinal(int(first))} to {date.fromordinal(int(last))}, last event {day}"
+    return bar(share), _percent(share), days
+
+
+def bar(share: Fraction | None) -> Text:
+    """Return a bar for the *share* of a whole that is used; it is red past the whole."""
+    if share is None:
+        return Text("unknown".ljust(_BAR_WIDTH), style="red")
+    filled = min((share * _BAR_WIDTH).__ceil__(), _BAR_WIDTH)
+    style = "red" if share > 1 else "cyan"
+    return Text.assemble(("█" * filled, style), ("░" * (_BAR_WIDTH - filled), "dim"))
+
+
+def _percent(share: Fraction | None) -> str:
+    return "" if share is None else f"{percent(share, 1)} %"
+
+
+def _remarks(summary: Summary) -> Iterator[Text]:
+    if summary.unknown:
+        named = ", ".join(plain(name) for name in summary.unknown[:5])
+        more = f" and {len(summary.unknown) - 5} more" if len(summary.unknown) > 5 else ""
+        yield Text(f"shares or money of these fills are unknown: {named}{more}", style="red")
+    if summary.first_denied is not None:
+        yield Text(f"the first event denied is {plain(summary.first_denied)}")
+
+
+def problems_json(problems: Iterable[Problem]) -> str:
+    """Return *problems* as one line of JSON: `{"errors": [...]}`."""
+    return json_text({"errors": list(problems)})
+
+
+def fact_view(fact: Fact) -> RenderableType:
+    """Return what a fact means and where it comes from, for a terminal."""
+    words = f"\nis one of {', '.join(fact.words)}" if fact.words else ""
+    return Text.assemble(
+        (fact.name, "bold"),
+        f"\n{fact.meaning}",
+        f"\ndimension: {_dimension(fact)}",
+        f"\ncomes from the event's {', '.join(fact.given_by)}",
+        words,
+    )
+
+
+def authorization_view(editions: Editions) -> RenderableType:
+    """Return an authorization in words: terms, rules, and the facts that its rules read."""
+    authorization = editions.authorization
+    edition = editions.on(editions.first_day())
+    heading = Text.assemble(
+        (plain(authorization.name), "bold"),
+        plain(f"  {authorization.issuer or ''}"),
+        f"\ndays are counted in {authorization.timezone}, money in {authorization.currency}",
+    )
+    parts: list[RenderableType] = [heading, _terms(edition), _rules(edition), _facts(edition)]
+    return Group(*(part for view in parts for part in (view, Text())))
+
+
+def _terms(edition: Edition) -> Table:
+    table = _plain_table("term", "figure", "the source says")
+    for term in edition.authorization.terms:
+        figure = edition.terms[f"terms.{term.name}"]
+        if figure is None:
+            table.add_row(Text(term.name), Text("not in force"), Text())
+            continue
+        said = next(
+            (one.quote for one in term.versions if one.figure == figure and one.quote), None
+        )
+        exact = value_written(figure.value, figure.dimension)
+        table.add_row(
+            Text(term.name),
+            Text(unit(exact, str(figure.dimension))),
+            Text(f"“{plain(said.text)}”" if said is not None else ""),
+        )
+    return table
+
+
+def _rules(edition: Edition) -> Table:
+    table = _plain_table("rule", "effect", "requires", "title")
+    for one in edition.rules:
+        rule = one.rule
+        when = f" when {rule.when.text}" if rule.when is not None else ""
+        effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
+        table.add_row(
+            Text(rule.id),
+            Text(effect),
+            Text(plain(" ".join((rule.require.text + when).split()))),
+            Text(plain(rule.title or "")),
+        )
+    return table
+
+
+def _facts(edition: Edition) -> Table:
+    table = _plain_table("fact that is read", "meaning", "given by")
+    for name in edition.facts:
+        fact = TABLE[name]
+        table.add_row(Text(name), Text(fact.meaning), Text(", ".join(fact.given_by)))
+    return table
+
+
+def _dimension(fact: Fact) -> str:
+    if fact.dimension.currency == "program":
+        return f"{fact.dimension.kind} in the program's currency"
+    return str(fact.dimension)
+
+
+def _plain_table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading)
+    return table

@@ -1,0 +1,24 @@
+"""Rule files: YAML text to an authorization and its cases, with a place for every message."""
+
+from __future__ import annotations
+
+from repurchase.rulefile.build import read, read_text
+from repurchase.rulefile.cases import cases_path, read_cases, read_cases_text
+from repurchase.rulefile.gaps import check_source, gaps
+from repurchase.rulefile.nouns import Authorization, Case, Check, Rule
+from repurchase.rulefile.schema import json_schema
+
+__all__ = [
+    "Authorization",
+    "Case",
+    "Check",
+    "Rule",
+    "cases_path",
+    "check_source",
+    "gaps",
+    "json_schema",
+    "read",
+    "read_cases",
+    "read_cases_text",
+    "read_text",
+]

@@ -1,0 +1,77 @@
+"""Cases beside a rule file: an event, what came before it, and the answer that is expected."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+
+from repurchase.errors import Problem
+from repurchase.quantities import Exact
+from repurchase.rulefile.build import usable
+from repurchase.rulefile.nouns import Case
+from repurchase.rulefile.reader import Document, Path, read_bytes, read_document
+from repurchase.rulefile.schema import CaseFields, CasesFileFields, GivenFields
+from repurchase.terms import Figure
+
+
+def cases_path(path: str | os.PathLike[str]) -> str:
+    """Return where the cases of the rule file *path* lie: `NAME.cases.yaml` beside it."""
+    return str(PurePath(path).with_suffix(".cases.yaml"))
+
+
+def read_cases(path: str | os.PathLike[str]) -> tuple[Case, ...]:
+    """Return the cases in the file *path*.
+
+    Raise UsageError where it cannot be opened, RuleFileError with all that is wrong in it.
+    """
+    return read_cases_text(read_bytes(path), os.fspath(path))
+
+
+def read_cases_text(data: bytes, name: str) -> tuple[Case, ...]:
+    """Return the cases that *data* writes; *name* is the file in messages."""
+    document = read_document(data, name)
+    fields, _, _ = usable(CasesFileFields, document)
+    cases: tuple[Case, ...] = ()
+    if fields is not None:
+        cases = tuple(_case(document, index, each) for index, each in enumerate(fields.cases))
+    if document.problems:
+        document.refuse()
+    return cases
+
+
+def _case(document: Document, index: int, fields: CaseFields) -> Case:
+    path: Path = ("cases", index)
+    shares = amount = None
+    events: tuple[dict[str, str], ...] = ()
+    if isinstance(fields.given, GivenFields):
+        given = (*path, "given")
+        shares = _given(document, (*given, "executed_shares"), fields.given.executed_shares)
+        amount = _given(document, (*given, "executed_amount"), fields.given.executed_amount)
+    elif fields.given is not None:
+        events = tuple(fields.given)
+    place = document.place(path)
+    return Case(
+        name=fields.name,
+        event=fields.event,
+        expect=fields.expect,
+        given_shares=shares,
+        given_amount=amount,
+        given_events=events,
+        rules=None if fields.rules is None else tuple(fields.rules),
+        line=place.line,
+        column=place.column,
+    )
+
+
+def _given(document: Document, path: Path, figure: Figure | None) -> Exact | None:
+    if figure is None:
+        return None
+    kind = "shares" if path[-1] == "executed_shares" else "money"
+    if figure.dimension.kind not in ("number", kind):
+        right = "a number of shares" if kind == "shares" else "an amount of money"
+        place = document.place(path)
+        what = f"`{path[-1]}` takes {right}"
+        document.problems.append(
+            Problem(what, "write its figure alone", document.name, place.line, place.column)
+        )
+    return figure.value

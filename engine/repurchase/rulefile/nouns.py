@@ -1,0 +1,90 @@
+"""The nouns of a rule file: an authorization, its rules and checks, and the cases beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final, Literal
+
+import msgspec
+
+from repurchase.decision import Effect
+from repurchase.expression import Expression
+from repurchase.quantities import Exact
+from repurchase.terms import Instrument, Quote, Source, Span, Term
+
+At = Literal["order", "fill", "both"]
+Expected = Literal["approved", "denied", "held"]
+
+ATS: Final = ("order", "fill", "both")
+EXPECTED: Final = ("approved", "denied", "held")
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One condition that an event must meet, where *when* holds and at the moments of *at*."""
+
+    id: str
+    require: Expression
+    when: Expression | None = None
+    effect: Effect = "deny"
+    at: At = "both"
+    span: Span = Span()
+    title: str | None = None
+    cite: str | None = None
+    why: str | None = None
+    quote: Quote | None = None
+    line: int = 0
+    column: int = 0
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One condition over terms alone, which is decided when the file is loaded."""
+
+    id: str
+    require: Expression
+    title: str | None = None
+    cite: str | None = None
+    why: str | None = None
+    quote: Quote | None = None
+    line: int = 0
+    column: int = 0
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """What the board granted, as its rule file states it.
+
+    *file* is the name by which the file was read, *text* its content to the letter.
+    """
+
+    name: str
+    timezone: str
+    currency: str
+    instruments: tuple[Instrument, ...]
+    issuer: str | None = None
+    resolved: date | None = None
+    basis: str | None = None
+    sources: tuple[Source, ...] = ()
+    with_fees: bool = False
+    terms: tuple[Term, ...] = ()
+    checks: tuple[Check, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    file: str = ""
+    text: str = ""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One event and the answer that is expected of it, after what is *given*.
+
+    The fields of events stay text: they are read as the rows of a log are. *rules* are exactly
+    those that do not pass, `None` where the case does not say.
+    """
+
+    name: str
+    event: Mapping[str, str]
+    expect: Expected
+    given_shares: Exact | None = None
+    given_amount: Exact | None = None
+    given_events: tuple[Mapping[str, str], ...] = ()
+    rules: tuple[str, ...] | None = None
+    line: int = 0
+    column: int = 0

@@ -1,0 +1,28 @@
+"""What comes with the package: rule files with their cases, and the logs of the demo."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def rule_path(name: str) -> Path | None:
+    """Return the path of the shipped rule file of the authorization *name*, if there is one."""
+    path = _folder("rules") / f"{name}.yaml"
+    return path if path.is_file() else None
+
+
+def rule_names() -> tuple[str, ...]:
+    """Return the names of the authorizations that are shipped."""
+    found = (path.name for path in _folder("rules").glob("*.yaml"))
+    return tuple(sorted(name[:-5] for name in found if not name.endswith(".cases.yaml")))
+
+
+def sample_path(name: str) -> Path:
+    """Return the path of the sample file *name*."""
+    return _folder("samples") / name
+
+
+def _folder(name: str) -> Path:
+    # A wheel is unpacked when it is installed: its files are files.
+    return Path(str(files("repurchase"))) / name

@@ -1,0 +1,162 @@
+"""Findings to sentences: what was found, what the limit is, in the words of the source.
+
+Sentences are rendered from an edition each time; they are never stored, hashed or compared.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+
+from repurchase.decision import Decision, Effect, Finding, Result, Standing
+from repurchase.edition import Edition
+from repurchase.errors import plain
+from repurchase.facts import TABLE
+from repurchase.quantities import shown
+from repurchase.rulefile import Rule
+from repurchase.terms import Quote
+
+ENGINE: Final = {
+    "engine.fault": "the rule engine gave no usable answer, so the event is denied",
+    "engine.no-rule": "no rule judges it, and silence is no approval",
+    "engine.not-first": "what is brought forward can only be a program's first event",
+    "engine.order-closed": "the order it names is not open; the fill is counted in full",
+    "engine.overrun": "the fill goes beyond what its order reserved; it is counted in full",
+    "engine.sale": "a program buys: a sale is denied and counts nothing",
+    "engine.unknown-amount": "the money it cost cannot be computed; it counts as unknown",
+    "engine.unknown-instrument": "its symbol and venue are no instrument of the rule file",
+    "engine.unknown-order": "no order of that name is known; the fill is counted in full",
+}
+_MORE: Final = {"date": "after", "time": "later than"}
+_LESS: Final = {"date": "before", "time": "earlier than"}
+
+
+class Worded(msgspec.Struct, frozen=True):
+    """A finding with its sentence, and the words and the law that its rule rests on."""
+
+    rule: str
+    result: Result
+    effect: Effect
+    observed: str | None
+    limit: str | None
+    dimension: str | None
+    missing: tuple[str, ...]
+    message: str
+    quote: str | None
+    cite: str | None
+
+
+class WordedDecision(msgspec.Struct, frozen=True):
+    """A decision with its findings in words: what `check` and `replay` write."""
+
+    id: str
+    kind: str
+    outcome: str
+    findings: tuple[Worded, ...]
+    position: Standing
+    rules: str
+
+
+def worded(decision: Decision, edition: Edition) -> WordedDecision:
+    """Return *decision* with each finding in words."""
+    return WordedDecision(
+        id=decision.id,
+        kind=decision.kind,
+        outcome=decision.outcome,
+        findings=tuple(worded_finding(finding, edition) for finding in decision.findings),
+        position=decision.position,
+        rules=decision.rules,
+    )
+
+
+def worded_finding(finding: Finding, edition: Edition) -> Worded:
+    """Return *finding* with its sentence, and the quote and citation of its rule."""
+    rule = rule_of(finding.rule, edition)
+    quote = quote_of(rule, edition) if rule is not None else None
+    return Worded(
+        **{name: getattr(finding, name) for name in Finding.__struct_fields__},
+        message=sentence(finding),
+        quote=quote.text if quote is not None else None,
+        cite=rule.cite if rule is not None else None,
+    )
+
+
+def rule_of(name: str, edition: Edition) -> Rule | None:
+    """Return the rule called *name*, `None` where it is a finding of the program itself."""
+    return next((one.rule for one in edition.rules if one.rule.id == name), None)
+
+
+def quote_of(rule: Rule, edition: Edition) -> Quote | None:
+    """Return the words that *rule* rests on: its own, else those of the terms that it reads."""
+    if rule.quote is not None:
+        return rule.quote
+    for term in edition.authorization.terms:
+        if f"terms.{term.name}" in rule.require.constants:
+            for version in term.versions:
+                if version.figure == edition.terms[f"terms.{term.name}"] and version.quote:
+                    return version.quote
+    return None
+
+
+def sentence(finding: Finding) -> str:
+    """Return what *finding* says, in one plain sentence without a period."""
+    if finding.rule in ENGINE:
+        said = ENGINE[finding.rule]
+        return plain(f"{said}: {finding.observed}") if finding.observed else said
+    if finding.result == "indeterminate":
+        return f"cannot be decided without {_named(finding.missing)}"
+    if finding.result == "not_applicable":
+        return "does not apply to this event"
+    return plain(f"{_observed(finding)} {_relation(finding)} {_limit(finding)}")
+
+
+def unit(text: str | None, dimension: str | None) -> str:
+    """Return an exact string of a finding for people: grouped, with its unit, rounded up."""
+    if text is None:
+        return "nothing known"
+    if dimension in ("date", "time", "word", "flag", None):
+        return plain(text)
+    number = Fraction(text)
+    if dimension == "ratio":
+        return f"{shown(number * 100)}%"
+    if dimension in ("shares", "units"):
+        return f"{shown(number)} {dimension[:-1] if number == 1 else dimension}"
+    if dimension in ("count", "number"):
+        return shown(number)
+    currency = dimension.split()[0]
+    return shown(number) if currency == "own" else f"{currency} {shown(number)}"
+
+
+def _observed(finding: Finding) -> str:
+    return f"{unit(finding.observed, finding.dimension)}"
+
+
+def _limit(finding: Finding) -> str:
+    return f"{unit(finding.limit, finding.dimension)}"
+
+
+def _relation(finding: Finding) -> str:
+    """Return how the observed side stands to the other, seen from the figures alone."""
+    dimension = finding.dimension or ""
+    if finding.observed is None or finding.limit is None:
+        return "against"
+    if dimension in ("word", "flag"):
+        return "is" if finding.result == "pass" else "is not"
+    observed, limit = finding.observed, finding.limit
+    if observed == limit:
+        return "is exactly"
+    if dimension in ("date", "time"):
+        more = observed > limit
+    else:
+        more = Fraction(observed) > Fraction(limit)
+    words = _MORE if more else _LESS
+    return f"is {words.get(dimension, 'more than' if more else 'less than')}"
+
+
+def _named(missing: tuple[str, ...]) -> str:
+    named = [
+        f"`{name}` ({TABLE[name].meaning})" if name in TABLE else f"`{name}`" for name in missing
+    ]
+    return " and ".join(named) if named else "a fact that it needs"

@@ -1,0 +1,20 @@
+"""Set how property tests look for counterexamples, for every test of this folder."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# No deadline and no complaint about slowness: a time limit in a test measures the machine.
+settings.register_profile(
+    "default",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# The same examples on every run, so that a change is not refused for what it did not touch.
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None)
+settings.register_profile("fuzz", settings.get_profile("default"), max_examples=50_000)
+
+# Where a CI is detected, hypothesis would load a profile of its own; ours is chosen here, and
+# --hypothesis-profile (make PROFILE=...) overrides it.
+settings.load_profile("default")

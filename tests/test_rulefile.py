@@ -1,0 +1,726 @@
+"""Rule files: what a good one comes to, and what is said of each fault, with its place."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from repurchase.errors import RuleFileError, UsageError
+from repurchase.quantities import DATE, SHARES, money
+from repurchase.rulefile import Authorization, gaps, json_schema, read, read_text
+from repurchase.terms import Span
+
+SAMPLE: Final = """\
+repurchase: 1                                   # version of this format
+authorization: iij-2008
+issuer: Internet Initiative Japan Inc.
+resolved: 2008-10-28
+basis: Corporation Law, Article 156(1) as applied by Article 165(3)
+sources:
+  announcement:
+    title: Exhibit 1, repurchase of own shares, Tokyo, 2008-10-28
+    sha256: 16cc850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b5a036
+timezone: Asia/Tokyo
+currency: JPY
+amount_basis: contract
+
+instruments:
+  common: {symbol: "3774", venues: [XTKS]}
+  ads: {symbol: IIJI, venues: [XNAS], currency: USD, per_share: 400, fx_margin: 0%}
+
+terms:
+  max_shares: {value: "4,000 shares", quote: "Up to 4,000 shares"}
+  max_amount: {value: "JPY 400,000,000", quote: "Up to JPY 400,000,000"}
+  first_day: {value: 2008-11-14, quote: "From November 14, 2008"}
+  last_day: {value: 2009-01-30, quote: "to January 30, 2009"}
+  shares_outstanding: {value: "206,478 shares", quote: "206,478 shares"}
+  treasury_shares: {value: 0 shares, quote: "0 shares"}
+
+checks:
+  - id: stated-percentage
+    quote: "Equivalent to 1.94% of the common shares outstanding"
+    require: 1.935% * terms.shares_outstanding <= terms.max_shares
+
+rules:
+  - id: share-cap
+    require: program.shares_after <= terms.max_shares
+  - id: amount-cap
+    require: program.amount_after <= terms.max_amount
+  - id: window
+    require: terms.first_day <= trade.date and trade.last_date <= terms.last_day
+  - id: share-class
+    quote: "may include IIJ's American Depository Shares"
+    require: trade.share_class in [common, ads]
+  - id: buys-only
+    require: trade.side == buy
+"""
+CAP: Final = "program.shares_after <= terms.max_shares"
+BUYS: Final = "require: trade.side == buy"
+MAX_SHARES: Final = 'max_shares: {value: "4,000 shares", quote: "Up to 4,000 shares"}'
+FIRST: Final = 'first_day: {value: 2008-11-14, quote: "From November 14, 2008"}'
+LAST: Final = 'last_day: {value: 2009-01-30, quote: "to January 30, 2009"}'
+
+
+def changed(old: str, new: str) -> str:
+    """Return the sample with its first *old* replaced."""
+    assert old in SAMPLE
+    return SAMPLE.replace(old, new, 1)
+
+
+def load(text: str) -> Authorization:
+    return read_text(text.encode(), "iij.yaml")
+
+
+def problems(text: str) -> list[str]:
+    """Return what is said of the rule file *text*, without its name; nothing where it loads."""
+    try:
+        load(text)
+    except RuleFileError as error:
+        return [str(problem).removeprefix("iij.yaml:") for problem in error.problems]
+    return []
+
+
+def left_open(text: str) -> list[str]:
+    return [str(gap).removeprefix("iij.yaml:") for gap in gaps(load(text))]
+
+
+def test_sample_loads_without_gaps() -> None:
+    """The rule file of the documentation has neither an error nor a gap."""
+    assert (problems(SAMPLE), left_open(SAMPLE)) == ([], [])
+
+
+def test_head_of_the_file_is_kept_as_written() -> None:
+    """What identifies the authorization stands in it, and the text to the letter."""
+    found = load(SAMPLE)
+    assert (
+        found.name,
+        found.issuer,
+        found.resolved,
+        found.timezone,
+        found.currency,
+        found.with_fees,
+        found.sources[0].name,
+        found.file,
+        found.text,
+    ) == (
+        "iij-2008",
+        "Internet Initiative Japan Inc.",
+        date(2008, 10, 28),
+        "Asia/Tokyo",
+        "JPY",
+        False,
+        "announcement",
+        "iij.yaml",
+        SAMPLE,
+    )
+
+
+def test_terms_are_exact_figures_with_dimensions() -> None:
+    """Shares, money and dates are read from their text, digit by digit."""
+    figures = {
+        term.name: (term.versions[0].figure.value, term.dimension) for term in load(SAMPLE).terms
+    }
+    assert figures == {
+        "max_shares": (4000, SHARES),
+        "max_amount": (400_000_000, money("JPY")),
+        "first_day": (date(2008, 11, 14).toordinal(), DATE),
+        "last_day": (date(2009, 1, 30).toordinal(), DATE),
+        "shares_outstanding": (206_478, SHARES),
+        "treasury_shares": (0, SHARES),
+    }
+
+
+def test_instruments_have_exact_ratios() -> None:
+    """Without a ratio a unit is one share; 400 units a share make a 400th each."""
+    ratios = {
+        one.name: (one.symbol, one.currency, one.shares_each[0].figure.value, one.fx_margin)
+        for one in load(SAMPLE).instruments
+    }
+    assert ratios == {
+        "common": ("3774", "JPY", 1, 0),
+        "ads": ("IIJI", "USD", Fraction(1, 400), 0),
+    }
+
+
+def test_shares_each_is_taken_as_it_stands() -> None:
+    """A unit of ten shares is ten shares."""
+    found = load(changed("per_share: 400", "shares_each: 10"))
+    assert found.instruments[1].shares_each[0].figure.value == 10
+
+
+def test_rule_keeps_all_that_it_says() -> None:
+    """Each key of a rule arrives in its noun, with the place of the rule."""
+    text = changed(
+        BUYS,
+        "title: Buys\n    cite: Article 155\n    why: It is a repurchase.\n    effect: review\n"
+        "    at: order\n    from: 2008-11-14\n    until: 2008-12-31\n    known: 2008-10-28\n"
+        "    quote: own shares\n    figure: own\n    source: announcement\n"
+        f"    when: trade.venue == XTKS\n    {BUYS}",
+    )
+    rule = load(text).rules[-1]
+    assert rule.quote is not None
+    assert rule.when is not None
+    assert (
+        rule.title,
+        rule.cite,
+        rule.why,
+        rule.effect,
+        rule.at,
+        rule.span,
+        (rule.quote.text, rule.quote.figure, rule.quote.source),
+        rule.when.text,
+        (rule.line, rule.column),
+    ) == (
+        "Buys",
+        "Article 155",
+        "It is a repurchase.",
+        "review",
+        "order",
+        Span(date(2008, 11, 14), date(2008, 12, 31), date(2008, 10, 28)),
+        ("own shares", "own", "announcement"),
+        "trade.venue == XTKS",
+        (41, 5),
+    )
+
+
+def test_rule_has_stated_defaults() -> None:
+    """A rule that says no more denies orders and fills, always."""
+    rule = load(SAMPLE).rules[0]
+    assert (rule.effect, rule.at, rule.span, rule.when) == ("deny", "both", Span(), None)
+
+
+def test_folded_expression_is_kept_on_one_line() -> None:
+    """A long condition may go over several lines."""
+    found = load(changed(CAP, ">\n      program.shares_after\n      <= terms.max_shares"))
+    assert found.rules[0].require.text == CAP
+
+
+BAD: Final = [
+    # The keys and kinds of value.
+    ("issuer:", "isuer:", ["3:1: unknown key `isuer`; did you mean `issuer`?"]),
+    ("issuer: Internet Initiative Japan Inc.", "issuer:", ["3:8: `issuer` has no value"]),
+    ("issuer: Internet Initiative Japan Inc.", 'issuer: ""', ["3:9: `issuer` has no value"]),
+    (
+        "issuer: Internet Initiative Japan Inc.",
+        "issuer: [a]",
+        ["3:9: `issuer` takes text, and a list stands here"],
+    ),
+    (
+        "issuer: Internet Initiative Japan Inc.",
+        f"issuer: {'x' * 201}",
+        ["3:9: the text has 201 characters; at most 200 are read"],
+    ),
+    (
+        "basis: Corp",
+        f"basis: {'x' * 2000}",
+        ["5:8: the text has 2,056 characters; at most 2,000 are read"],
+    ),
+    ("timezone: Asia/Tokyo\n", "", ["1:1: the key `timezone` is missing"]),
+    (BUYS, "effect: deny", ["41:5: the key `require` is missing"]),
+    (
+        "  - id: buys-only\n",
+        "  - buys-only\n  - id: x\n",
+        ["41:5: an entry of `rules` takes a mapping, and text stands here"],
+    ),
+    (
+        MAX_SHARES,
+        "max_shares: 4000 shares",
+        ["19:15: `max_shares` takes a mapping, and text stands here"],
+    ),
+    (
+        "per_share: 400",
+        "per_share: [{valu: 400, value: 400}]",
+        ["16:67: unknown key `valu`; did you mean `value`?"],
+    ),
+    # The head.
+    (
+        "repurchase: 1",
+        "repurchase: 2",
+        ["1:13: the format `2` is not known; write `repurchase: 1`"],
+    ),
+    (
+        "authorization: iij-2008",
+        "authorization: IIJ",
+        ["2:16: `IIJ` is no name; use small letters, digits and hyphens, a letter first"],
+    ),
+    ("2008-10-28", "2008-02-30", ["4:11: `2008-02-30` is no day that exists"]),
+    ("2008-10-28", "yesterday", ["4:11: `yesterday` is not a date; write it as 2008-11-14"]),
+    (
+        "sha256: 16cc",
+        "sha256: 16CC",
+        [
+            (
+                "9:13: `16CC850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b…` is no SHA-256; "
+                "write its 64 hexadecimal digits, as sha256sum does"
+            )
+        ],
+    ),
+    (
+        "Asia/Tokyo",
+        "Asia/Tokio",
+        ["10:11: unknown time zone `Asia/Tokio`; did you mean `Asia/Tokyo`?"],
+    ),
+    (
+        "currency: JPY",
+        "currency: yen",
+        ["11:11: `yen` is no currency; write its three capitals, such as `JPY`"],
+    ),
+    (
+        "amount_basis: contract",
+        "amount_basis: with_fee",
+        ["12:15: `with_fee` is not a choice here; did you mean `with_fees`?"],
+    ),
+    # Instruments.
+    (
+        "[XTKS]",
+        "[XTKX]",
+        ["15:37: unknown venue `XTKX`; did you mean `XTKS`?"],
+    ),
+    ("[XTKS]", "[]", ["15:36: nothing is listed here; name one at least"]),
+    ("[XTKS]", "XTKS", ["15:36: `venues` takes a list, and text stands here"]),
+    (
+        "[XTKS]",
+        "[XTKS, XTKS]",
+        ["15:43: `3774` on `XTKS` is listed already; see instrument `common`"],
+    ),
+    (
+        "symbol: IIJI, venues: [XNAS]",
+        'symbol: "3774", venues: [XNAS, XTKS]',
+        ["16:40: `3774` on `XTKS` is listed already; see instrument `common`"],
+    ),
+    (
+        "per_share: 400",
+        "per_share: 400, shares_each: 2",
+        ["16:70: `per_share` and `shares_each` are both given; keep one"],
+    ),
+    ("per_share: 400", "per_share: 0", ["16:65: `per_share` is not above zero"]),
+    (
+        "per_share: 400",
+        "per_share: 4 shares",
+        ["16:65: `per_share` takes a number, and a number of shares stands here"],
+    ),
+    ("fx_margin: 0%", "fx_margin: 2", ["16:81: `2` is no percentage; write it as `25%`"]),
+    (
+        "per_share: 400",
+        "per_share: [{value: 400, until: 2008-12-31}, {value: 200, from: 2008-12-31}]",
+        [
+            (
+                "16:99: two versions of `per_share` hold on the same day; the other is at 16:66; "
+                "set `until`, `from` or `known`"
+            )
+        ],
+    ),
+    (
+        "instruments:\n  common",
+        "instruments:\n  not",
+        [
+            (
+                "15:3: `not` is no name of an instrument; "
+                "use small letters, digits and underscores, a letter first"
+            ),
+            "40:36: `trade.share_class` is never `common`; it can be `not`, `ads`",
+        ],
+    ),
+    # Terms.
+    (
+        '"4,000 shares"',
+        "4000",
+        [
+            (
+                "19:23: `max_shares` takes a number of shares, and a number without a unit stands "
+                "here; write it as `4,000 shares`"
+            )
+        ],
+    ),
+    ('"4,000 shares"', "0 shares", ["19:23: the cap `max_shares` is not above zero"]),
+    ("JPY 400,000,000", "JPY 0", ["20:23: the cap `max_amount` is not above zero"]),
+    (
+        "JPY 400,000,000",
+        "USD 400",
+        ["20:23: `max_amount` is in USD; the program's currency is JPY"],
+    ),
+    (
+        "value: 2008-11-14",
+        "value: 2009-01-31",
+        ["21:22: `first_day` 2009-01-31 is after `last_day` 2009-01-30"],
+    ),
+    (
+        MAX_SHARES,
+        "max_shares: [{value: 4 shares}, {value: 5 shares}]",
+        [
+            (
+                "19:35: two versions of `max_shares` hold on the same day; the other is at 19:16; "
+                "set `until`, `from` or `known`"
+            )
+        ],
+    ),
+    (
+        MAX_SHARES,
+        "max_shares: [{value: 4 shares}, {value: JPY 5, known: 2008-12-01}]",
+        [
+            (
+                "19:43: `max_shares` takes a number of shares, and an amount of money stands here; "
+                "write it as `4,000 shares`"
+            )
+        ],
+    ),
+    (MAX_SHARES, "max_shares: []", ["19:15: the list has 0 versions; give 1 to 40"]),
+    (
+        MAX_SHARES,
+        "max_shares: {value: 4 shares, from: 2009-01-02, until: 2009-01-01}",
+        ["19:58: `until` 2009-01-01 is before `from` 2009-01-02"],
+    ),
+    (
+        MAX_SHARES,
+        "max_shares: {value: 4 shares, known: 2009-01-02, until: 2009-01-01}",
+        ["19:40: `known` 2009-01-02 is after `until` 2009-01-01"],
+    ),
+    (
+        'quote: "0 shares"}',
+        'quote: "0 shares", source: announcment}',
+        ["24:65: unknown source `announcment`; did you mean `announcement`?"],
+    ),
+    (
+        'quote: "0 shares"}',
+        "figure: nought}",
+        ["24:38: `figure` stands without a `quote`; add the quote"],
+    ),
+    (
+        "  treasury_shares",
+        "  treasure_shares",
+        [
+            (
+                "24:3: no rule and no check reads the term `treasure_shares`; "
+                "did you mean `treasury_shares`?"
+            )
+        ],
+    ),
+    (
+        "  treasury_shares",
+        "  treasury-shares",
+        [
+            (
+                "24:3: `treasury-shares` is no name of a term; "
+                "use small letters, digits and underscores, a letter first"
+            )
+        ],
+    ),
+    # Checks and rules.
+    (
+        "1.935% * terms.shares_outstanding",
+        "program.shares",
+        ["29:14: a check reads terms alone, and this reads `program.shares`; make it a rule"],
+    ),
+    (
+        "id: share-cap",
+        "id: window",
+        ["36:9: the id `window` stands here again; it is that of 32:9 already"],
+    ),
+    (
+        "id: share-cap",
+        "id: stated-percentage",
+        ["32:9: the id `stated-percentage` stands here again; it is that of 27:9 already"],
+    ),
+    (CAP, "1 < 2", ["33:14: a rule reads a fact, and this reads none; make it a check"]),
+    (
+        BUYS,
+        f"{BUYS}\n    effect: dney",
+        ["43:13: `dney` is not a choice here; did you mean `deny`?"],
+    ),
+    (
+        BUYS,
+        f"{BUYS}\n    at: fills",
+        ["43:9: `fills` is not a choice here; did you mean `fill`?"],
+    ),
+    (
+        BUYS,
+        f"{BUYS}\n    from: 2009-01-02\n    until: 2009-01-01",
+        ["44:12: `until` 2009-01-01 is before `from` 2009-01-02"],
+    ),
+    (BUYS, f"{BUYS}\n    when:", ["43:10: `when` has no value"]),
+    (
+        "rules:",
+        "include: [jp-order-59, ./own, ../other]\nrules:",
+        [
+            "31:11: packs are not supported yet; leave `include` out",
+            "31:24: packs are not supported yet; leave `include` out",
+            "31:31: `../other` is no name of a pack; write it as `jp-order-59` or `./own-rules`",
+        ],
+    ),
+    # Expressions, with the column inside the text.
+    (
+        CAP,
+        "program.shares_aftr <= terms.max_shares",
+        ["33:14: unknown fact `program.shares_aftr`; did you mean `program.shares_after`?"],
+    ),
+    (
+        CAP,
+        "program.shares_after <= terms.max_share",
+        ["33:38: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        CAP,
+        '"program.shares_after <= terms.max_share"',
+        ["33:39: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        CAP,
+        "'trade.symbol != ''x'' and 1 < terms.max_share'",
+        ["33:14: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        CAP,
+        ">\n      program.shares_after\n      <= terms.max_share",
+        ["33:14: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        BUYS,
+        f"{BUYS}\n    when: trade.side == by",
+        ["43:25: `trade.side` is never `by`; did you mean `buy`?"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), BAD, ids=[said[0] for *_, said in BAD])
+def test_fault_is_told_with_its_place(old: str, new: str, said: list[str]) -> None:
+    """Each fault is told at its line and column, with what would be right, and nothing else."""
+    assert problems(changed(old, new)) == said
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """A wrong figure, an unknown key and a wrong expression need one run, not three."""
+    text = changed(MAX_SHARES, 'max_shares: {value: "4,00 shares"}')
+    text = text.replace("\nbasis:", "\nbases:").replace("trade.side == buy", "trade.sid == buy")
+    assert problems(text) == [
+        "5:1: unknown key `bases`; did you mean `basis`?",
+        "19:23: `4,00` is not grouped by thousands; did you mean `400`?",
+        "42:14: unknown fact `trade.sid`; did you mean `trade.side`?",
+    ]
+
+
+def test_places_hold_behind_a_rule_that_is_left_out() -> None:
+    """A rule that cannot be read shifts no place of those after it."""
+    text = changed("id: share-cap", "id: Share").replace("trade.side == buy", "1 < 2")
+    assert problems(text) == [
+        "32:9: `Share` is no name; use small letters, digits and hyphens, a letter first",
+        "42:14: a rule reads a fact, and this reads none; make it a check",
+    ]
+
+
+@pytest.mark.parametrize(("count", "said"), [(24, []), (25, ["33:14"])])
+def test_comparisons_are_counted(count: int, said: list[str]) -> None:
+    """Twenty-four comparisons are taken, one more is not."""
+    text = changed(CAP, " or ".join(f"program.shares_after <= {n}" for n in range(count)))
+    assert [told.split(": ")[0] for told in problems(text)] == said
+
+
+def test_twenty_thousand_faults_are_told_in_part() -> None:
+    """Past a hundred, only the number of further faults is told."""
+    text = SAMPLE + "".join(f"key{number}: 1\n" for number in range(20_000))
+    said = problems(text)
+    assert (len(said), said[-1]) == (101, " 19,900 more problems are not shown")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        # Each amendment replaces both ends: no old end meets a new one.
+        (
+            "[{value: 2008-11-14}, {value: 2009-02-02, known: 2009-01-05}]",
+            "[{value: 2009-01-30}, {value: 2009-03-31, known: 2009-01-05}]",
+            [],
+        ),
+        # The new beginning is known before the new end.
+        (
+            "[{value: 2008-11-14}, {value: 2009-02-02, known: 2009-01-05}]",
+            "[{value: 2009-01-30}, {value: 2009-03-31, known: 2009-01-06}]",
+            ["21:44: `first_day` 2009-02-02 is after `last_day` 2009-01-30"],
+        ),
+        # A period for each year.
+        (
+            "[{value: 2008-11-14, until: 2008-12-31}, {value: 2009-02-02, from: 2009-01-01}]",
+            "[{value: 2008-12-19, until: 2008-12-31}, {value: 2009-03-31, from: 2009-01-01}]",
+            [],
+        ),
+        (
+            "[{value: 2008-11-14, until: 2008-12-31}, {value: 2009-02-02, from: 2009-01-01}]",
+            "[{value: 2008-12-19, until: 2009-01-01}, {value: 2009-03-31, from: 2009-01-02}]",
+            ["21:63: `first_day` 2009-02-02 is after `last_day` 2008-12-19"],
+        ),
+        ("{value: 2009-01-30}", "{value: 2009-01-30}", []),
+    ],
+)
+def test_period_is_in_order_at_every_moment(first: str, last: str, said: list[str]) -> None:
+    """The first day is compared with the last one that is in force beside it, and no other."""
+    text = changed(FIRST, f"first_day: {first}").replace(LAST, f"last_day: {last}")
+    assert problems(text) == said
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ("{value: 1 shares, until: 2008-12-31}, {value: 2 shares, from: 2009-01-01}", 0),
+        ("{value: 1 shares, until: 2009-01-01}, {value: 2 shares, from: 2009-01-01}", 1),
+        ("{value: 1 shares}, {value: 2 shares, known: 2009-01-01}", 0),
+        ("{value: 1 shares, known: 2009-01-01}, {value: 2 shares, known: 2009-01-01}", 1),
+        # The long first one meets the third, with a short one between them.
+        (
+            (
+                "{value: 1 shares}, {value: 2 shares, from: 2008-12-01, until: 2008-12-02},"
+                " {value: 3 shares, from: 2009-01-01}"
+            ),
+            2,
+        ),
+    ],
+)
+def test_versions_never_contradict_each_other(versions: str, said: int) -> None:
+    """On one day, as known at one moment, a term has one figure."""
+    assert len(problems(changed(MAX_SHARES, f"max_shares: [{versions}]"))) == said
+
+
+@pytest.mark.parametrize("versions", [40, 41])
+def test_versions_are_few(versions: int) -> None:
+    """Forty amendments are read, one more is not."""
+    listed = ", ".join(
+        f"{{value: {number} shares, known: 2008-12-{number % 28 + 1:02d}, "
+        f"from: {2000 + number}-01-01, until: {2000 + number}-12-31}}"
+        for number in range(1, versions + 1)
+    )
+    said = problems(changed(MAX_SHARES, f"max_shares: [{listed}]"))
+    assert any("give 1 to 40" in told for told in said) == (versions > 40)
+
+
+OPEN: Final = [
+    (
+        "Up to 4,000 shares",
+        "Up to 14,000 shares",
+        [
+            (
+                "19:46: the quote does not say its figure, `4000`; "
+                'add `figure: "the words that say it"` where the source spells it otherwise'
+            )
+        ],
+    ),
+    ('"Up to 4,000 shares"', '"Up to four thousand", figure: four thousand', []),
+    (
+        '"Up to 4,000 shares"',
+        '"Up to fourteen thousand", figure: four thousand',
+        ["19:46: the quote does not hold its figure's words, `four thousand`"],
+    ),
+    (
+        "per_share: 400",
+        'per_share: {value: 400, quote: "400 ADSs per 1 share"}',
+        [],
+    ),
+    (
+        "per_share: 400",
+        'per_share: {value: 400, quote: "40 ADSs per 10 shares"}',
+        [
+            (
+                "16:85: the quote does not say its figure, `400`; "
+                'add `figure: "the words that say it"` where the source spells it otherwise'
+            )
+        ],
+    ),
+    (
+        CAP,
+        f"{CAP}\n    effect: flag",
+        ["19:3: no rule that denies reads `terms.max_shares`; it limits nothing"],
+    ),
+    (
+        CAP,
+        "program.shares_after <= 4000",
+        ["19:3: no rule that denies reads `terms.max_shares`; it limits nothing"],
+    ),
+    (
+        "terms.first_day <= trade.date and ",
+        "",
+        ["21:3: no rule that denies reads `terms.first_day`; it limits nothing"],
+    ),
+    (
+        "trade.last_date <=",
+        "trade.date <=",
+        [
+            (
+                " no rule reads `trade.last_date`, so an order may outlive the period; "
+                "add a rule that requires `trade.last_date <= terms.last_day`"
+            )
+        ],
+    ),
+    (
+        SAMPLE[SAMPLE.index("rules:") :],
+        "",
+        [" the file has no rule, so it approves everything"],
+    ),
+    # Only figures need their words: a rule's quote bears its wording out.
+    (BUYS, f"{BUYS}\n    quote: its own shares", []),
+    (
+        BUYS,
+        f"{BUYS}\n    quote: its own shares\n    figure: 25%",
+        ["43:12: the quote does not hold its figure's words, `25%`"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), OPEN)
+def test_gap_is_told_with_its_place(old: str, new: str, said: list[str]) -> None:
+    """What a file leaves open is told where it can be mended, and nothing else is."""
+    assert left_open(changed(old, new)) == said
+
+
+def test_file_is_read_from_its_path(tmp_path: Path) -> None:
+    """A path gives the same as its content, under the name of the path."""
+    path = tmp_path / "iij.yaml"
+    path.write_text(SAMPLE, encoding="utf-8")
+    assert read(path) == read_text(SAMPLE.encode(), str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("absent.yaml", "there is no such file"),
+        ("folder", "this is not a regular file"),
+        ("pipe", "this is not a regular file"),
+        ("null\0byte", "the file cannot be opened"),
+    ],
+)
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str, said: str) -> None:
+    """A missing file, a folder and a pipe without a writer are told at once."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError) as caught:
+        read(f"{tmp_path}/{name}")
+    assert caught.value.problems[0].what == said
+
+
+def test_a_megabyte_is_the_bound(tmp_path: Path) -> None:
+    """A file of the greatest length is read, and one byte more is not."""
+    full = tmp_path / "full.yaml"
+    full.write_text(SAMPLE + "#" * (1_000_000 - len(SAMPLE)), encoding="utf-8")
+    assert read(full).name == "iij-2008"
+    full.write_text(SAMPLE + "#" * (1_000_001 - len(SAMPLE)), encoding="utf-8")
+    with pytest.raises(RuleFileError, match="the file is longer than 1,000,000 bytes"):
+        read(full)
+
+
+def test_json_schema_describes_every_key() -> None:
+    """An editor shows a sentence for each key that may be written, and no class of ours."""
+    schema = json_schema()
+    mappings = [schema, *schema["$defs"].values()]
+    silent = [
+        key
+        for mapping in mappings
+        for key, field in mapping["properties"].items()
+        if not field.get("description")
+    ]
+    assert silent == []
+    assert schema["title"] == "Repurchase rule file"
+    assert schema["properties"]["repurchase"]["const"] == 1
+    assert [mapping["additionalProperties"] for mapping in mappings] == [False] * len(mappings)
+    assert "null" not in json.dumps(schema)
