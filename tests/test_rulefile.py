@@ -256,8 +256,8 @@ BAD: Final = [
         "sha256: 16CC",
         [
             (
-                "9:13: `16CC850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b…` is no SHA-256; "
-                "write its 64 hexadecimal digits, as sha256sum does"
+                "9:13: `16CC850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b…` is no "
+                "SHA-256; write its 64 hexadecimal digits, as sha256sum does"
             )
         ],
     ),
@@ -328,6 +328,50 @@ BAD: Final = [
         ],
     ),
     # Terms.
+    (
+        MAX_SHARES,
+        f'{MAX_SHARES}\n  "[key]": {{value: 4 shares, "(mapping)": 1}}',
+        [
+            (
+                "20:3: `[key]` is no name of a term; "
+                "use small letters, digits and underscores, a letter first"
+            ),
+            (
+                "20:30: unknown key `(mapping)`; the keys here are "
+                "`quote`, `figure`, `source`, `from`, `until`, `known`, `value`"
+            ),
+        ],
+    ),
+    (
+        "JPY 400,000,000",
+        "4 shares",
+        [
+            (
+                "20:23: `max_amount` takes an amount of money, and a number of shares stands here; "
+                "write it as `JPY 400,000,000`"
+            )
+        ],
+    ),
+    (
+        "value: 2009-01-30",
+        'value: "09:30"',
+        ["22:21: `last_day` takes a date, and a time of day stands here; write it as `2008-11-14`"],
+    ),
+    (
+        '"4,000 shares"',
+        "12:30",
+        ['19:23: `12:30` is not read as text by every reader of YAML; write "12:30"'],
+    ),
+    (
+        "issuer: Internet",
+        "issuer: |\n  Two\n  lines\n#",
+        ["3:9: the text goes over more than one line; write it on one line"],
+    ),
+    (
+        "2008-10-28",
+        "'\uff12\uff10\uff10\uff18-10-28'",
+        ["4:11: `\uff12\uff10\uff10\uff18-10-28` is not a date; write it as `2008-11-14`"],
+    ),
     (
         '"4,000 shares"',
         "4000",
@@ -520,6 +564,26 @@ def test_comparisons_are_counted(count: int, said: list[str]) -> None:
     assert [told.split(": ")[0] for told in problems(text)] == said
 
 
+def test_expansion_past_all_bounds_is_told() -> None:
+    """An expression whose min and max multiply without end is refused, not written out."""
+    sides = " + ".join("min(program.shares, 1, 2, 3)" for _ in range(40))
+    (said,) = problems(changed(CAP, f"{sides} <= 4"))
+    assert said.startswith("33:14: ")
+
+
+def test_thousands_of_rules_are_refused() -> None:
+    """A thousand rules are read at most."""
+    assert problems(SAMPLE + "  - {}\n" * 996) == [
+        "32:3: 1,001 entries stand here; at most 1,000 are read"
+    ]
+
+
+def test_file_of_nothing_right_tells_what_is_missing() -> None:
+    """A mapping without any key of ours is told the keys that it must have."""
+    said = problems("<<: {a: b}\nc: d\n")
+    assert said == ["1:1: merge keys, `<<`, are not read; write the keys out"]
+
+
 def test_twenty_thousand_faults_are_told_in_part() -> None:
     """Past a hundred, only the number of further faults is told."""
     text = SAMPLE + "".join(f"key{number}: 1\n" for number in range(20_000))
@@ -658,6 +722,7 @@ OPEN: Final = [
         "",
         [" the file has no rule, so it approves everything"],
     ),
+    ('    quote: "Equivalent to 1.94% of the common shares outstanding"\n', "", []),
     # Only figures need their words: a rule's quote bears its wording out.
     (BUYS, f"{BUYS}\n    quote: its own shares", []),
     (

@@ -12,7 +12,7 @@ from repurchase.rulefile import Case, cases_path, read_cases, read_cases_text
 CASES = """\
 cases:
   - name: the last share fits
-    given: {executed_shares: "3,999", executed_amount: JPY 399}
+    given: {executed_shares: "3,999", executed_amount: 399}
     event: {kind: order, quantity: 1, price: 100.5, date: 2008-11-14, symbol: "3774"}
     expect: approved
     rules: []
@@ -71,17 +71,22 @@ def test_cases_keep_events_as_text() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("expect: held", "expect: hold", ["13:55: `hold` is not a choice here; did you mean `held`?"]),
+        ("expect: held", "expect: hold", [
+            "13:55: `hold` is not a choice here; did you mean `held`?"
+        ]),
         ("expect: held", "expct: held", [
             "13:5: the key `expect` is missing",
             "13:47: unknown key `expct`; did you mean `expect`?",
+        ]),
+        ("executed_amount: 399", "executed_amount: JPY 399", [
+            "3:56: `executed_amount` is a figure without a unit; such as `3,999`"
         ]),
         ("executed_amount", "executed_amont", [
             "3:39: unknown key `executed_amont`; did you mean `executed_amount`?"
         ]),
         ('"3,999"', '"3,99"', ["3:30: `3,99` is not grouped by thousands; did you mean `399`?"]),
         ('"3,999"', "JPY 3", [
-            "3:30: `executed_shares` takes a number of shares; write its figure alone"
+            "3:30: `executed_shares` is a figure without a unit; such as `3,999`"
         ]),
         ("quantity: 2", "quantity: 1_000", [
             '9:32: `1_000` is not read as text by every reader of YAML; write "1_000"'
@@ -102,6 +107,15 @@ def test_fault_is_told_with_its_place(old: str, new: str, said: list[str]) -> No
     """Each fault of a case is told at its line and column."""
     assert old in CASES
     assert problems(CASES.replace(old, new, 1)) == said
+
+
+def test_given_may_say_shares_or_nothing() -> None:
+    """A unit that cannot be wrong is taken, and what is not given is not zero."""
+    text = CASES.replace(
+        'executed_shares: "3,999", executed_amount: 399', "executed_shares: 5 shares"
+    )
+    found = read_cases_text(text.encode(), "c")[0]
+    assert (found.given_shares, found.given_amount) == (5, None)
 
 
 def test_rule_file_is_no_cases_file() -> None:

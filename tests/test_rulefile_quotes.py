@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +13,8 @@ from repurchase.rulefile.figures import read_figure
 from repurchase.rulefile.quotes import holds, says
 from test_rulefile import BUYS, SAMPLE, changed, load
 
-ANNOUNCEMENT: Final = Path(
-    os.environ.get("REPURCHASE_TEST_ANNOUNCEMENT", "/work/shared/data/iij-2008.txt")
-)
+# It stays with its owner: beside the checkout of those who have it.
+ANNOUNCEMENT: Final = Path(__file__).parents[2] / "shared" / "data" / "iij-2008.txt"
 
 
 @pytest.mark.parametrize(
@@ -174,8 +172,10 @@ def test_quote_that_is_not_in_the_document_is_told() -> None:
     short = short.replace("American Depository", "American Depositary")
     assert told(pinned(short), short) == [
         "iij.yaml:19:46: the quote `Up to 4,000 shares` does not stand in `announcement`",
-        "iij.yaml:28:12: the quote `Equivalent to 1.94% of the common shares outstanding` "
-        "does not stand in `announcement`",
+        (
+            "iij.yaml:28:12: the quote `Equivalent to 1.94% of the common shares outstanding` "
+            "does not stand in `announcement`"
+        ),
         (
             "iij.yaml:39:12: the quote `may include IIJ's American Depository Shares` "
             "does not stand in `announcement`"

@@ -38,7 +38,11 @@ from repurchase.expression import (
 from repurchase.quantities import Exact
 
 COMPARISONS_MAX: Final = 24
+# What the engine can be given: see `rete` for what was measured.
 CONSTANT_MAX: Final = 2**61
+GROUPS_MAX: Final = 14
+WEIGHT_MAX: Final = 56
+PATHS_MAX: Final = 512
 
 NEGATED: Final[Mapping[Operator, Operator]] = {
     "<=": ">",
@@ -172,6 +176,58 @@ def any_of(parts: Iterable[Form]) -> Form:
             return TRUE
         flat.update(dict.fromkeys(part.parts if isinstance(part, AnyOf) else (part,)))
     return next(iter(flat)) if len(flat) == 1 else AnyOf(tuple(flat))
+
+
+def engine_form(form: Form) -> Form:
+    """Return *form* with equations as pairs of inequalities, and without what can never hold.
+
+    An exact sum reaches the engine rounded, each inequality's own way; one rounding would make
+    a half equal to one. What is undecided never holds, nor does its negation.
+    """
+    if isinstance(form, Undecided):
+        return FALSE
+    if isinstance(form, AllOf):
+        return all_of(engine_form(part) for part in form.parts)
+    if isinstance(form, AnyOf):
+        return any_of(engine_form(part) for part in form.parts)
+    if form.whole or form.operator not in ("==", "!="):
+        return form
+    if form.operator == "==":
+        return all_of((_with(form, "<="), _with(form, ">=")))
+    return any_of((_with(form, "<"), _with(form, ">")))
+
+
+def check_size(form: Form) -> None:
+    """Raise ConditionError where *form* is more than the engine can be given as one rule."""
+    shape = engine_form(form)
+    if _groups(shape) > GROUPS_MAX:
+        raise ConditionError("it nests too many groups of and/or; make two rules of it")
+    if _weight(shape) > WEIGHT_MAX:
+        raise ConditionError("it comes to too many comparisons; make two rules of it")
+    if _paths(shape) > PATHS_MAX:
+        raise ConditionError("its alternatives multiply; make a rule of each")
+
+
+def _with(atom: Atom, operator: Operator) -> Atom:
+    return Atom(atom.terms, operator, atom.constant, whole=False)
+
+
+def _groups(form: Form) -> int:
+    if isinstance(form, AllOf | AnyOf):
+        return 1 + sum(_groups(part) for part in form.parts)
+    return 0
+
+
+def _paths(form: Form) -> int:
+    """Return in how many ways *form* can hold: a rule fires once for each that does."""
+    if isinstance(form, AnyOf):
+        return sum(_paths(part) for part in form.parts)
+    return _multiplied(_paths(part) for part in form.parts) if isinstance(form, AllOf) else 1
+
+
+def _weight(form: Form) -> int:
+    parts = form.parts if isinstance(form, AllOf | AnyOf) else ()
+    return 1 + sum(_weight(part) for part in parts)
 
 
 def atoms(form: Form) -> Iterator[Atom]:

@@ -14,10 +14,11 @@ OUTCOMES: Final = ("approved", "denied", "held", "recorded", "refused")
 EFFECTS: Final = ("deny", "review", "flag")
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What one rule found: the two sides of the comparison that decided it, as exact strings.
 
-    *missing* names the facts without which it could not be decided. A finding of the program
+    *missing* names the facts without which it could not be decided, and then the fields that the
+    event would give them by. A finding of the program
     itself, such as `engine.overrun`, has no dimension where it compares nothing.
     """
 
@@ -30,7 +31,7 @@ class Finding(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What a program has used and has left, as exact strings; `None` where it is not known."""
 
     executed_shares: str | None
@@ -41,7 +42,7 @@ class Standing(msgspec.Struct, frozen=True):
     remaining_amount: str | None
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """The answer to one event: its outcome, why, where that leaves the program, by which rules."""
 
     id: str

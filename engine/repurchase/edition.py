@@ -24,6 +24,7 @@ from repurchase.condition import (
     Form,
     all_of,
     any_of,
+    check_size,
     form,
     negated,
 )
@@ -36,6 +37,7 @@ from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, in_fo
 
 FORMAT: Final = 1
 UNKNOWN_WORD: Final = 0
+EDITIONS_MAX: Final = 1_000
 
 
 class RuleInForce(msgspec.Struct, frozen=True):
@@ -68,11 +70,8 @@ class Edition(msgspec.Struct, frozen=True):
     rules: tuple[RuleInForce, ...]
     facts: tuple[str, ...]
     content: str
-
-    def cap(self, name: str) -> Exact | None:
-        """Return the figure of the term *name*, `None` where it has none in force."""
-        figure = self.terms.get(f"terms.{name}")
-        return figure.value if figure is not None else None
+    max_shares: Exact | None
+    max_amount: Exact | None
 
 
 class Editions:
@@ -132,8 +131,13 @@ class Editions:
             day for span in self._spans for day in (span.first, span.last and _next(span.last))
         )
         moments = _turns(span.known for span in self._spans)
+        if self.known_at is not None:
+            moments = [self.known_at]
+        if len(days) * len(moments) > EDITIONS_MAX:
+            what = f"its dates make {len(days) * len(moments):,} editions"
+            raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
         for day in days:
-            for known_at in moments if self.known_at is None else (self.known_at,):
+            for known_at in moments:
                 edition = compile_edition(self.authorization, day, known_at)
                 if edition.hash not in seen:
                     seen.add(edition.hash)
@@ -179,9 +183,7 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
     }
     in_force_rules = [rule for rule in authorization.rules if rule.span.holds(day, known_at)]
     constants = Constants(
-        {
-            name: figure.value if figure is not None else None for name, figure in terms.items()
-        },
+        {name: figure.value if figure is not None else None for name, figure in terms.items()},
         _word_codes(in_force_rules),
     )
     rules = _compiled(authorization, in_force_rules, constants)
@@ -201,6 +203,8 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
         rules=rules,
         facts=tuple(sorted({name for rule in rules for name in rule.facts})),
         content=content,
+        max_shares=constants.terms.get("terms.max_shares"),
+        max_amount=constants.terms.get("terms.max_amount"),
     )
 
 
@@ -225,10 +229,13 @@ def _rule(rule: Rule, constants: Constants) -> RuleInForce:
     require = form(rule.require.root, constants)
     when = TRUE if rule.when is None else form(rule.when.root, constants)
     spared = negated(when)
+    passes, fails = any_of((spared, require)), all_of((when, negated(require)))
+    for shape in (passes, fails, spared):
+        check_size(shape)
     return RuleInForce(
         rule=rule,
-        passes=any_of((spared, require)),
-        fails=all_of((when, negated(require))),
+        passes=passes,
+        fails=fails,
         spared=FALSE if rule.when is None else spared,
     )
 

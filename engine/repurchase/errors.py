@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
+
+_SHORT_MAX: Final = 60
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -68,6 +71,11 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def short(text: str) -> str:
+    """Return *text* fit for a message: `plain`, and not longer than a line has room for."""
+    return plain(text if len(text) <= _SHORT_MAX else text[: _SHORT_MAX - 1] + "…")
 
 
 def _escaped(character: str) -> str:

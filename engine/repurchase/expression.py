@@ -6,10 +6,8 @@ one that its fact can be. What the tree means to the engine is told by `conditio
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, NoReturn
@@ -19,7 +17,7 @@ from lark import Lark, Token, Tree, UnexpectedInput
 from lark.exceptions import UnexpectedEOF, UnexpectedToken
 
 from repurchase.clocks import read_day
-from repurchase.errors import nearest
+from repurchase.errors import nearest, short
 from repurchase.facts import TABLE
 from repurchase.quantities import (
     BARE,
@@ -34,7 +32,7 @@ from repurchase.quantities import (
     Exact,
     figure,
     money,
-    simplest,
+    quotient,
 )
 
 TEXT_MAX: Final = 2000
@@ -280,7 +278,7 @@ def _syntax(error: UnexpectedInput, text: str) -> tuple[int, str, str | None]:
         return len(text), "the expression ends too early", None
     offset = error.pos_in_stream or 0  # type: ignore[redundant-expr]  # lark's stub says None
     token = error.token if isinstance(error, UnexpectedToken) else text[offset]
-    return offset, f"`{token}` does not belong here", _instead(text[offset:])
+    return offset, f"`{short(str(token))}` does not belong here", _instead(text[offset:])
 
 
 def _instead(rest: str) -> str | None:
@@ -359,9 +357,9 @@ class _Reader:
         return Member(left, choices, dimension)
 
     def _node(self, tree: Any) -> Node:
-        read: Callable[[Any], Node] | None = getattr(self, f"_{tree.data}", None)
-        if read is None:
-            self._flaw(tree, "this is a condition, not a quantity", None)
+        if tree.data not in _QUANTITIES:
+            self._flaw(tree, "this is a condition, not a quantity")
+        read: Callable[[Any], Node] = getattr(self, f"_{tree.data}")
         return read(tree)
 
     def _name(self, tree: Any) -> Node:
@@ -374,7 +372,7 @@ class _Reader:
         if dimension is None:
             what = "term" if name.startswith("terms.") else "fact"
             known = (*TABLE, *self.names.constants)
-            self._flaw(tree, f"unknown {what} `{name}`", nearest(name, known))
+            self._flaw(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
         self.constants.add(name)
         return Name(name, dimension, is_fact=False)
 
@@ -389,7 +387,7 @@ class _Reader:
     def _percent(self, tree: Any) -> Node:
         text = str(tree.children[0])
         whole = self._figure(tree, text[:-1], RATIO)
-        return Constant(simplest(whole.value / _HUNDRED), RATIO, text)
+        return Constant(quotient(whole.value, 100), RATIO, text)
 
     def _shares(self, tree: Any) -> Node:
         text = str(tree.children[0])
@@ -405,10 +403,11 @@ class _Reader:
     ) -> Constant:
         try:
             return Constant(figure(digits), dimension, text or digits)
-        except ValueError as error:
-            separate = ", ".join(re.split(",", digits))
-            hint = f"for several values write `{separate}`" if "," in digits else None
-            self._flaw(tree, str(error), hint)
+        except ValueError:
+            hint = "write it as `4000`, `4,000` or `0.5`"
+            if "," in digits:
+                hint += f"; for several values write `{short(digits.replace(',', ', '))}`"
+            self._flaw(tree, f"`{short(digits)}` is not a figure", hint)
 
     def _date(self, tree: Any) -> Node:
         text = str(tree.children[0])
@@ -519,8 +518,10 @@ class _Reader:
         fact, word = names[0].name, words[0].text
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:
-            hint = nearest(word, known) or f"it can be {', '.join(f'`{one}`' for one in known)}"
-            self._flaw(place, f"`{fact}` is never `{word}`", hint)
+            hint = (
+                nearest(word[:100], known) or f"it can be {', '.join(f'`{one}`' for one in known)}"
+            )
+            self._flaw(place, f"`{fact}` is never `{short(word)}`", hint)
         return WORD
 
     def _flaw(self, tree: Any, what: str, hint: str | None = None) -> NoReturn:
@@ -528,7 +529,25 @@ class _Reader:
         raise _Flawed
 
 
-_HUNDRED: Final = Fraction(100)
+# The rules of the grammar that make a quantity; each has a method of its name above.
+_QUANTITIES: Final = frozenset(
+    (
+        "name",
+        "number",
+        "percent",
+        "shares",
+        "money",
+        "date",
+        "time",
+        "word",
+        "string",
+        "sum",
+        "signed",
+        "times",
+        "divided",
+        "extreme",
+    )
+)
 _NOT_ADDED: Final = ("word", "flag", "time")
 
 

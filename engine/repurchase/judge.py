@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ from repurchase.condition import (
     Undecided,
     all_of,
     atoms,
+    engine_form,
     form,
     holds,
     value,
@@ -53,14 +54,14 @@ _FAIL: Final = ":fail"
 _SPARED: Final = ":spared"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the rules of one edition say of one event."""
 
     outcome: Outcome
     findings: tuple[Finding, ...]
 
 
-class _Compiled:
+class Compiled:
     """The rule sets of one edition and scope, for one thread."""
 
     def __init__(self, edition: Edition, scope: Scope) -> None:
@@ -68,6 +69,10 @@ class _Compiled:
             rule for rule in edition.rules if scope == "all" or rule.rule.at in (scope, "both")
         )
         self.facts = tuple(sorted({name for rule in self.rules for name in rule.facts}))
+        self.readers = tuple((name, TABLE[name].of) for name in self.facts)
+        self.coded = tuple(
+            name for name in self.facts if TABLE[name].dimension.kind in ("word", "flag")
+        )
         self.expected, self.screen = _screen(self.rules)
         self._detail: Network | None = None
 
@@ -83,7 +88,7 @@ class _Loaded(threading.local):
     """What this thread has loaded: one rule set belongs to one thread."""
 
     def __init__(self) -> None:
-        self.by_edition: dict[tuple[str, Scope], _Compiled] = {}
+        self.by_edition: dict[tuple[str, Scope], Compiled] = {}
 
 
 _loaded = _Loaded()
@@ -96,30 +101,31 @@ def judge(
 
     The findings are the rules that neither pass nor are spared; all of them with *every_rule*.
     """
-    compiled = _compiled(edition, scope)
-    values = {name: TABLE[name].of(situation) for name in compiled.facts}
-    return verdict(edition, compiled, values, every_rule=every_rule)
+    try:
+        loaded = compiled(edition, scope)
+        values = {name: of(situation) for name, of in loaded.readers}
+        return verdict(edition, loaded, values, every_rule=every_rule)
+    except EngineFault as fault:
+        # What the rule sets still hold is not known: they are replaced whole.
+        _loaded.by_edition.pop((edition.hash, scope), None)
+        return Verdict("denied", (fault_finding(fault),))
 
 
 def verdict(
     edition: Edition,
-    compiled: _Compiled,
+    loaded: Compiled,
     values: Mapping[str, Value | None],
     *,
     every_rule: bool = False,
 ) -> Verdict:
-    """Return what *compiled* says of the facts *values*."""
-    try:
-        numbers = {name: _number(fact, edition.constants) for name, fact in values.items()}
-        if (
-            not every_rule
-            and compiled.rules
-            and compiled.screen.fired(numbers) == compiled.expected
-        ):
-            return _PASSED
-        return _explained(edition, compiled, values, numbers, every_rule=every_rule)
-    except EngineFault as fault:
-        return Verdict("denied", (fault_finding(fault),))
+    """Return what *loaded* says of the facts *values*; raise EngineFault on any fault."""
+    # Whatever is no exact quantity here is refused by `rete`.
+    numbers: dict[str, Any] = dict(values)
+    for name in loaded.coded:
+        numbers[name] = _code(values[name], edition.constants)
+    if not every_rule and loaded.rules and loaded.screen.fired(numbers) == loaded.expected:
+        return _PASSED
+    return _explained(edition, loaded, values, numbers, every_rule=every_rule)
 
 
 def fault_finding(fault: EngineFault) -> Finding:
@@ -140,29 +146,32 @@ def outcome(findings: Iterable[Finding]) -> Outcome:
 _PASSED: Final = Verdict("approved", ())
 
 
-def _compiled(edition: Edition, scope: Scope) -> _Compiled:
+def compiled(edition: Edition, scope: Scope) -> Compiled:
+    """Return the rule sets of *edition* for *scope*, loaded once a thread."""
     key = (edition.hash, scope)
     found = _loaded.by_edition.get(key)
     if found is None:
-        found = _loaded.by_edition[key] = _Compiled(edition, scope)
+        found = _loaded.by_edition[key] = Compiled(edition, scope)
     return found
 
 
 def _explained(
     edition: Edition,
-    compiled: _Compiled,
+    loaded: Compiled,
     values: Mapping[str, Value | None],
     numbers: Mapping[str, Exact | None],
     *,
     every_rule: bool,
 ) -> Verdict:
-    fired = compiled.detail.fired(numbers)
+    fired = loaded.detail.fired(numbers)
     findings = []
-    for rule in compiled.rules:
+    for rule in loaded.rules:
         result = _result(rule.rule.id, fired)
+        if result == "indeterminate" and not _missing(rule, values, edition):
+            raise EngineFault(f"rule `{rule.rule.id}` neither passes nor fails")
         if every_rule or result in ("fail", "indeterminate"):
             findings.append(_finding(edition, rule, result, values, numbers))
-    if not every_rule and not findings and compiled.rules:
+    if not every_rule and not findings and loaded.rules:
         raise EngineFault("the rules pass one by one, but not together")
     return Verdict(outcome(findings), tuple(findings))
 
@@ -183,19 +192,23 @@ def _screen(rules: Iterable[RuleInForce]) -> tuple[set[str], Network]:
 
     Conditions that are plain conjunctions share a pass rule: an event that passes fires few.
     """
-    groups: list[list[Form]] = []
-    room = 0
+    alone: list[list[Form]] = []
+    joined: list[list[Form]] = [[]]
+    room = JOINED_MAX
     for rule in rules:
-        size = sum(1 for _ in atoms(rule.passes))
-        if not _plain(rule.passes):
-            groups.insert(0, [rule.passes])
-        elif size > room:
-            groups.append([rule.passes])
-            room = JOINED_MAX - size
-        else:
-            groups[-1].append(rule.passes)
-            room -= size
-    together = {f"{number}{_PASS}": all_of(forms) for number, forms in enumerate(groups)}
+        shape = engine_form(rule.passes)
+        size = sum(1 for _ in atoms(shape))
+        if not _plain(shape):
+            alone.append([shape])
+            continue
+        if size > room:
+            joined.append([])
+            room = JOINED_MAX
+        joined[-1].append(shape)
+        room -= size
+    together = {
+        f"{number}{_PASS}": all_of(forms) for number, forms in enumerate([*joined, *alone]) if forms
+    }
     denials = ((rule.rule.id + _FAIL, rule.fails) for rule in rules)
     return set(together), Network((*together.items(), *denials))
 
@@ -213,13 +226,11 @@ def _one_by_one(rules: Iterable[RuleInForce]) -> Iterator[tuple[str, Form]]:
         yield rule.rule.id + _SPARED, rule.spared
 
 
-def _number(fact: Value | None, constants: Constants) -> Exact | None:
-    """Return the number that stands for *fact* in the engine: words and flags have codes."""
-    if isinstance(fact, bool):
-        return int(fact)
+def _code(fact: Value | None, constants: Constants) -> Exact | None:
+    """Return the number that stands for a word or a flag in the engine."""
     if isinstance(fact, str):
         return constants.words.get(composed(fact), UNKNOWN_WORD)
-    return fact
+    return None if fact is None else int(fact)
 
 
 def _finding(
@@ -231,17 +242,18 @@ def _finding(
 ) -> Finding:
     chosen = _deciding(rule, result, edition.constants, numbers)
     observed, limit, dimension = _sides(chosen, edition.constants, values, numbers)
-    missing: tuple[str, ...] = ()
-    if result == "indeterminate":
-        absent = {name for name in rule.facts if values[name] is None}
-        missing = (*sorted(absent), *_terms_not_in_force(rule, edition))
+    missing = _missing(rule, values, edition) if result == "indeterminate" else ()
     return Finding(rule.rule.id, result, rule.rule.effect, observed, limit, dimension, missing)
 
 
-def _terms_not_in_force(rule: RuleInForce, edition: Edition) -> tuple[str, ...]:
+def _missing(
+    rule: RuleInForce, values: Mapping[str, Value | None], edition: Edition
+) -> tuple[str, ...]:
+    """Return the facts that *rule* reads and no source gave, and its terms not in force."""
     when = rule.rule.when
-    read = rule.rule.require.constants | (when.constants if when is not None else frozenset())
-    return tuple(sorted(name for name in read if edition.terms.get(name) is None))
+    terms = rule.rule.require.constants | (when.constants if when is not None else frozenset())
+    absent = {name for name in rule.facts if values[name] is None}
+    return (*sorted(absent), *sorted(name for name in terms if edition.terms.get(name) is None))
 
 
 class _Chosen(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ _INSTANT: Final = datetime.timedelta(microseconds=1)
 _DAY: Final = datetime.timedelta(days=1)
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands; only an open one reserves.
 
     *shares_each* and *amount_each* (program currency, margin included) are what one unit
@@ -61,7 +61,7 @@ class Order(msgspec.Struct, frozen=True):
         return self.open_quantity * self.amount_each + self.fees_left
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """What a fill takes out of its order's reservation; *rest* is the order after it."""
 
     rest: Order
@@ -69,7 +69,7 @@ class Part(msgspec.Struct, frozen=True):
     amount: Exact | None
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True):
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order or a fill, reckoned: every field that can be computed is, exactly.
 
     *shares* are ordinary-share equivalents, *contract* is money in the instrument's currency,
@@ -104,13 +104,27 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether it uses the authorization: a sale never does."""
         return self.side != "sell"
 
+    def lacks(self) -> tuple[str, ...]:
+        """Return the fields of the event without which some figure could not be computed."""
+        given = {
+            "price": self.contract,
+            "fx": self.fx if self.listing is not None else 0,
+            "fees": self.amount if None not in (self.contract, self.fx) else 0,
+            "side": self.side,
+            "broker": self.broker,
+            "method": self.method,
+            "order_type": self.order_type,
+            "time": self.venue_time,
+        }
+        return tuple(name for name, figure in given.items() if figure is None)
+
     @property
     def of_order(self) -> bool:
         """Return whether it is a fill of an order that was approved and is open."""
         return self.part is not None
 
 
-class Day(msgspec.Struct, frozen=True):
+class Day(msgspec.Struct, frozen=True, gc=False):
     """One instrument's use on one venue and day, in ordinary-share equivalents.
 
     *brokers* or *blocks* is `None` once a trade did not say by whom or how it was made.
@@ -126,7 +140,7 @@ DayKey = tuple[str, str, datetime.date]
 _NO_DAY: Final = Day()
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """What a program has used so far; a value, never changed.
 
     The four sums hold what is known. *unknown_shares* and *unknown_amount* name the fills that
@@ -504,11 +518,11 @@ def _when(
         # Only the day is known: it is the day on both clocks. The reader saw to it that it is.
         day = event.date or datetime.date.min
         return day, (day if listing is not None else None), None
-    day = day_at(event.time, clock)
+    here = event.time.astimezone(clock)
     if listing is None:
-        return day, None, None
-    local = event.time.astimezone(listing.zone)
-    return day, local.date(), local.time()
+        return here.date(), None, None
+    there = here if listing.zone is clock else event.time.astimezone(listing.zone)
+    return here.date(), there.date(), there.time()
 
 
 def _until(
@@ -519,13 +533,16 @@ def _until(
     venue_day: datetime.date | None,
 ) -> tuple[datetime.date, datetime.date | None]:
     """Return the last day an order can fill on, on the authorization's clock and the venue's."""
+    # It can fill on its own day at the earliest, whatever it says of its end.
     if isinstance(event.expires, datetime.datetime):
-        venue_last = day_at(event.expires, listing.zone) if listing is not None else None
-        return day_at(event.expires, clock), venue_last
-    if listing is None:
-        return event.expires or day, None
-    venue_last = event.expires or venue_day or day
-    return _end_of_day(venue_last, listing.zone, clock), venue_last
+        last = max(day, day_at(event.expires, clock))
+        if listing is None or venue_day is None:
+            return last, None
+        return last, max(venue_day, day_at(event.expires, listing.zone))
+    if listing is None or venue_day is None:
+        return max(day, event.expires or day), None
+    venue_last = max(venue_day, event.expires or venue_day)
+    return max(day, _end_of_day(venue_last, listing.zone, clock)), venue_last
 
 
 @lru_cache(maxsize=4096)

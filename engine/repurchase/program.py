@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.decision import Decision, Finding, Outcome, Standing
 from repurchase.edition import Edition
 from repurchase.events import Event
-from repurchase.facts import Situation
+from repurchase.facts import TABLE, Situation
 from repurchase.judge import Scope, judge, outcome
 from repurchase.position import Position, Trade, after, brought_forward, refused, trade
 from repurchase.quantities import Exact, written
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The decision of one event and the position that it leaves."""
 
     decision: Decision
@@ -33,7 +34,10 @@ def step(event: Event, position: Position, edition: Edition, *, every_rule: bool
     verdict = judge(
         edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
     )
-    findings = (*_own_findings(proposed, edition), *verdict.findings)
+    findings = (
+        *_own_findings(proposed, edition),
+        *(_with_fields(finding, proposed) for finding in verdict.findings),
+    )
     result: Outcome = "denied" if verdict.outcome == "denied" else outcome(findings)
     if not proposed.is_fill and result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
@@ -42,16 +46,13 @@ def step(event: Event, position: Position, edition: Edition, *, every_rule: bool
 
 def standing(position: Position, edition: Edition) -> Standing:
     """Return what *position* has used and has left under the caps of *edition*."""
-    executed_shares = position.known_executed_shares()
-    executed_amount = position.known_executed_amount()
-    reserved_amount = position.known_reserved_amount()
     return Standing(
-        executed_shares=_text(executed_shares),
-        reserved_shares=written(position.reserved_shares),
-        executed_amount=_text(executed_amount),
-        reserved_amount=_text(reserved_amount),
-        remaining_shares=_text(_left(edition.cap("max_shares"), position.used_shares())),
-        remaining_amount=_text(_left(edition.cap("max_amount"), position.used_amount())),
+        _text(position.known_executed_shares()),
+        _text(position.reserved_shares),
+        _text(position.known_executed_amount()),
+        _text(position.known_reserved_amount()),
+        _text(_left(edition.max_shares, position.used_shares())),
+        _text(_left(edition.max_amount, position.used_amount())),
     )
 
 
@@ -78,6 +79,15 @@ def _own_findings(proposed: Trade, edition: Edition) -> tuple[Finding, ...]:
     if not edition.rules or not (proposed.of_order or _judged(proposed, edition)):
         found.append(_denial("engine.no-rule"))
     return tuple(found)
+
+
+def _with_fields(finding: Finding, proposed: Trade) -> Finding:
+    """Return *finding* with the fields named that the event would have to give."""
+    if not finding.missing:
+        return finding
+    sources = {field for name in finding.missing if name in TABLE for field in TABLE[name].given_by}
+    fields = (field for field in proposed.lacks() if field in sources)
+    return replace(finding, missing=(*finding.missing, *fields))
 
 
 def _judged(proposed: Trade, edition: Edition) -> bool:
@@ -118,4 +128,6 @@ def _left(cap: Exact | None, used: Exact | None) -> Exact | None:
 
 
 def _text(value: Exact | None) -> str | None:
+    if type(value) is int:
+        return str(value)
     return None if value is None else written(value)

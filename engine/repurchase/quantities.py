@@ -70,6 +70,14 @@ def simplest(value: Exact) -> Exact:
     return value.numerator if value.denominator == 1 else value
 
 
+def quotient(dividend: Exact, divisor: Exact) -> Exact:
+    """Return *dividend* over *divisor*, exactly; raise ZeroDivisionError for a divisor of zero."""
+    if type(dividend) is int and type(divisor) is int:
+        whole, rest = divmod(dividend, divisor)
+        return Fraction(dividend, divisor) if rest else whole
+    return simplest(Fraction(dividend) / divisor)
+
+
 def exact(text: str) -> Exact:
     """Return the number that *text* writes, read digit by digit.
 
@@ -77,9 +85,10 @@ def exact(text: str) -> Exact:
     """
     if not NUMBER.fullmatch(text):
         raise ValueError(f"`{text}` is not a number")
-    if "." not in text:
+    whole, point, decimals = text.partition(".")
+    if not point:
         return int(text)
-    return simplest(Fraction(text))
+    return quotient(int(whole + decimals), 10 ** len(decimals))
 
 
 def figure(text: str) -> Exact:

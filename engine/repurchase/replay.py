@@ -21,7 +21,7 @@ from repurchase.quantities import Exact, exact, percent
 BAD_ROWS_LISTED: Final = 20
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision and the edition that made it, which has the words for it."""
 
     decision: Decision
@@ -115,8 +115,8 @@ class Program:
             executed_amount=now.executed_amount,
             remaining_shares=now.remaining_shares,
             remaining_amount=now.remaining_amount,
-            shares_used_percent=_used(position.known_executed_shares(), edition.cap("max_shares")),
-            amount_used_percent=_used(position.known_executed_amount(), edition.cap("max_amount")),
+            shares_used_percent=_used(position.known_executed_shares(), edition.max_shares),
+            amount_used_percent=_used(position.known_executed_amount(), edition.max_amount),
             first_denied=self._first_denied,
             by_rule={
                 rule: RuleCount(self._failed[rule], self._undecided[rule])

@@ -25,7 +25,7 @@ from repurchase.errors import Problem, UsageError, plain
 from repurchase.facts import TABLE, Fact
 from repurchase.quantities import percent, value_written
 from repurchase.replay import Decided, Program, Summary
-from repurchase.wording import WordedDecision, quote_of, rule_of, sentence, unit, worded
+from repurchase.wording import WordedDecision, quote_of, sentence, unit, worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BAR_WIDTH: Final = 32
@@ -138,14 +138,9 @@ class Denials:
                 continue
             self.by_rule[finding.rule] += 1
             if finding.rule not in self._first:
-                edition = decided.edition
-                rule = rule_of(finding.rule, edition)
-                quote = quote_of(rule, edition) if rule is not None else None
-                self._first[finding.rule] = (
-                    decided.decision.id,
-                    sentence(finding),
-                    quote.text if quote is not None else "",
-                )
+                quote = quote_of(finding, decided.edition)
+                said = quote.text if quote is not None else ""
+                self._first[finding.rule] = (decided.decision.id, sentence(finding), said)
 
     def view(self) -> RenderableType:
         """Return the rules that stopped something, the most frequent first."""
@@ -214,8 +209,8 @@ def _use(program: Program, summary: Summary, edition: Edition) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     currency = edition.authorization.currency
     rows = (
-        ("shares", summary.executed_shares, edition.cap("max_shares"), "shares"),
-        ("money", summary.executed_amount, edition.cap("max_amount"), currency),
+        ("shares", summary.executed_shares, edition.max_shares, "shares"),
+        ("money", summary.executed_amount, edition.max_amount, currency),
     )
     for name, used, cap, dimension in rows:
         if cap is None:
@@ -231,7 +226,8 @@ def _use(program: Program, summary: Summary, edition: Edition) -> Table:
 
 
 def _window(program: Program, edition: Edition) -> tuple[Text, str, str] | None:
-    first, last, day = edition.cap("first_day"), edition.cap("last_day"), program.last_day
+    terms, day = edition.constants.terms, program.last_day
+    first, last = terms.get("terms.first_day"), terms.get("terms.last_day")
     if first is None or last is None or day is None:
         return None
     gone = min(max(day.toordinal() - int(first) + 1, 0), int(last) - int(first) + 1)

@@ -27,26 +27,23 @@ import msgspec
 from repurchase.condition import (
     CONSTANT_MAX,
     FALSE,
+    WEIGHT_MAX,
     AllOf,
     AnyOf,
     Atom,
-    ConditionError,
     Form,
-    Undecided,
-    all_of,
-    any_of,
+    engine_form,
 )
 from repurchase.errors import EngineFault
-from repurchase.expression import Operator
-from repurchase.quantities import Exact
+from repurchase.quantities import Exact, simplest
 
-GROUPS_MAX: Final = 14
-WEIGHT_MAX: Final = 56
 RULES_MAX: Final = 50
 PROPERTIES_MAX: Final = 200
 
 _NOT_HANDLED: Final = 1
 _ALWAYS: Final = "one"
+_START: Final = '{"id":1,"sid":"0","one":1'
+_INTS: Final = {int}
 
 Rounding = Literal["up", "down"]
 Rule = tuple[str, Form]
@@ -89,7 +86,7 @@ class _Plan:
             return {"$and": [self._test(part) for part in form.parts]}
         if isinstance(form, AnyOf) and form.parts:
             return {"$or": [self._test(part) for part in form.parts]}
-        raise ConditionError("nothing can make it hold")
+        raise EngineFault("a condition that can never hold is no rule of the engine")
 
     def _comparison(self, atom: Atom) -> dict[str, Any]:
         sign = _SIGNS[atom.operator]
@@ -107,131 +104,135 @@ class Network:
     """Rules loaded into durable-rules. It belongs to one thread and is never modified."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._sets = [_RuleSet(batch) for batch in _batches(rules)]
+        self.rule_sets = [RuleSet(batch) for batch in _batches(rules)]
 
     def fired(self, facts: Mapping[str, Exact | None]) -> set[str]:
         """Return the names of the rules whose condition holds with *facts*.
 
-        Raise EngineFault where durable-rules fails; the rule set is loaded anew for the next.
+        Raise EngineFault where durable-rules fails; what it then holds is not known, so the
+        network is not to be used again.
         """
         names: set[str] = set()
-        for rule_set in self._sets:
+        for rule_set in self.rule_sets:
             rule_set.fire(facts, names)
         return names
 
 
-class _RuleSet:
+class RuleSet:
     """One durable-rules rule set, its handle, and the properties that it is sent."""
 
     def __init__(self, plan: _Plan) -> None:
-        self._definition = json.dumps(plan.definition)
-        self._properties = [
+        self.definition = json.dumps(plan.definition)
+        named = [
             (f',"{name}":', wanted.terms, wanted.rounding == "up")
             for wanted, name in plan.properties.items()
         ]
+        self._single = [(prefix, *terms[0], up) for prefix, terms, up in named if len(terms) == 1]
+        self._sums = [(prefix, terms, up) for prefix, terms, up in named if len(terms) > 1]
+        # Mostly each rule compares one fact as it is, and all are there and whole: `_whole`.
+        self._names = tuple(name for _, name, coefficient, _ in self._single if coefficient == 1)
+        self._template = _START + "".join(f"{prefix}%d" for prefix, *_ in self._single) + "}"
+        self._direct = len(self._names) == len(named) > 0
         self._handle = self._load()
 
     def fire(self, facts: Mapping[str, Exact | None], names: set[str]) -> None:
         """Add to *names* the rules that hold with *facts*."""
-        fact = self._fact(facts)
+        fact = self.fact(facts)
         try:
             result, state = engine.assert_fact(self._handle, fact)
             if result != _NOT_HANDLED:
-                self._collect(state, names)
+                self._collect(fact, state, names)
                 engine.retract_fact(self._handle, fact)
         except Exception as error:
-            # What the rule set still holds is not known: it is replaced whole.
-            self._handle = self._load()
+            # Foreign code: whatever goes wrong in it, the answer is that there is none.
             raise EngineFault(f"durable-rules failed on a fact: {error}") from error
 
-    def _collect(self, state: int, names: set[str]) -> None:
+    def _collect(self, fact: str, state: int, names: set[str]) -> None:
         # Each action tells of one rule; one that is not completed would stay pending.
         first = engine.start_action_for_state(self._handle, state)
         action = first[1] if first else None
         while action:
-            # An action reads {"rule name":{"m":{...}}}; the names here hold no quote.
+            # An action reads {"rule name":{"m":{...}}}; the names here hold no quote. Were one
+            # left over from another fact, it would answer for that one.
+            if fact not in action:
+                raise EngineFault("durable-rules answered for another fact")
             names.add(action[2 : action.index('"', 2)])
             action = engine.complete_and_start_action(self._handle, state)
 
     def _load(self) -> int:
         try:
-            handle: int = engine.create_ruleset("rules", self._definition)
-        except Exception as error:
+            handle: int = engine.create_ruleset("rules", self.definition)
+        except engine.error as error:
             raise EngineFault(f"durable-rules did not take the rules: {error}") from error
         return handle
 
-    def _fact(self, facts: Mapping[str, Exact | None]) -> str:
-        parts = ['{"id":1,"sid":"0","one":1']
-        for prefix, terms, up in self._properties:
-            total: Exact = 0
-            for name, coefficient in terms:
-                value = facts[name]
-                if value is None:
-                    break
-                total += value * coefficient
-            else:
-                parts.append(f"{prefix}{sent(total, up=up)}")
+    def fact(self, facts: Mapping[str, Exact | None]) -> str:
+        """Return the fact to assert, as JSON; raise EngineFault for what is no exact quantity."""
+        return (self._whole(facts) if self._direct else None) or self._partial(facts)
+
+    def _whole(self, facts: Mapping[str, Exact | None]) -> str | None:
+        """Return the fact to assert where all quantities are ints in bounds, `None` otherwise."""
+        values: tuple[Any, ...] = tuple([facts[name] for name in self._names])
+        if set(map(type, values)) != _INTS:
+            return None
+        if max(values) >= CONSTANT_MAX or min(values) <= -CONSTANT_MAX:
+            return None
+        return self._template % values
+
+    def _partial(self, facts: Mapping[str, Exact | None]) -> str:
+        """Return the fact to assert: what is missing is left out."""
+        parts = [_START]
+        for prefix, name, coefficient, up in self._single:
+            value = facts[name]
+            if value is not None:
+                parts.append(f"{prefix}{sent(value, coefficient, up=up)}")
+        for prefix, terms, up in self._sums:
+            values = [facts[name] for name, _ in terms]
+            if None not in values:
+                total = simplest(
+                    sum(
+                        (exactly(value) * coefficient)
+                        for value, (_, coefficient) in zip(values, terms, strict=True)
+                    )
+                )
+                parts.append(f"{prefix}{sent(total, 1, up=up)}")
         parts.append("}")
         return "".join(parts)
 
 
-def sent(value: Exact, *, up: bool) -> int:
-    """Return the integer that stands for *value* in a comparison with an integer.
+def sent(value: Exact, coefficient: int, *, up: bool) -> int:
+    """Return the integer that stands for *coefficient* times *value* beside an integer.
 
     Raise EngineFault for anything but an int or a Fraction: a float or a truth value has no
     place among quantities.
     """
     if type(value) is int:
-        whole = value
-    elif type(value) is Fraction:
-        whole = value.__ceil__() if up else value.__floor__()
+        whole = value * coefficient
     else:
-        raise EngineFault(f"a {type(value).__name__} is no exact quantity")
-    return max(-CONSTANT_MAX, min(CONSTANT_MAX, whole))
+        product = exactly(value) * coefficient
+        whole = product.__ceil__() if up else product.__floor__()
+    if -CONSTANT_MAX < whole < CONSTANT_MAX:
+        return whole
+    return CONSTANT_MAX if whole > 0 else -CONSTANT_MAX
+
+
+def exactly(value: Exact | None) -> Exact:
+    """Return *value*; raise EngineFault where it is no int and no Fraction."""
+    if type(value) is int or type(value) is Fraction:
+        return value
+    raise EngineFault(f"a {type(value).__name__} is no exact quantity")
 
 
 def _batches(rules: Iterable[Rule]) -> Sequence[_Plan]:
     plans: list[_Plan] = []
     for name, form in rules:
-        engine_form = _for_engine(form)
-        if engine_form == FALSE:
+        shape = engine_form(form)
+        if shape == FALSE:
+            # It can never fire, and what cannot fire needs no rule.
             continue
-        _check(engine_form)
         addition = _Plan()
-        addition.add(name, engine_form)
-        if addition.weight > WEIGHT_MAX:
-            raise ConditionError("it comes to too many comparisons; make two rules of it")
+        addition.add(name, shape)
         if not plans or not plans[-1].fits(addition):
             plans.append(_Plan())
-        plans[-1].add(name, engine_form)
+        plans[-1].add(name, shape)
     return plans
-
-
-def _for_engine(form: Form) -> Form:
-    """Return *form* with equations as pairs of roundings, and without what can never hold."""
-    if isinstance(form, Undecided):
-        return FALSE
-    if isinstance(form, AllOf):
-        return all_of(_for_engine(part) for part in form.parts)
-    if isinstance(form, AnyOf):
-        return any_of(_for_engine(part) for part in form.parts)
-    if form.whole or form.operator not in ("==", "!="):
-        return form
-    if form.operator == "==":
-        return all_of((_with(form, "<="), _with(form, ">=")))
-    return any_of((_with(form, "<"), _with(form, ">")))
-
-
-def _with(atom: Atom, operator: Operator) -> Atom:
-    return Atom(atom.terms, operator, atom.constant, whole=False)
-
-
-def _check(form: Form) -> None:
-    if _groups(form) > GROUPS_MAX:
-        raise ConditionError("it nests too many groups of and/or; make two rules of it")
-
-
-def _groups(form: Form) -> int:
-    if isinstance(form, AllOf | AnyOf):
-        return 1 + sum(_groups(part) for part in form.parts)
-    return 0

@@ -14,7 +14,7 @@ from repurchase.decision import Decision, Effect, Finding, Result, Standing
 from repurchase.edition import Edition
 from repurchase.errors import plain
 from repurchase.facts import TABLE
-from repurchase.quantities import shown
+from repurchase.quantities import shown, value_written
 from repurchase.rulefile import Rule
 from repurchase.terms import Quote
 
@@ -74,7 +74,7 @@ def worded(decision: Decision, edition: Edition) -> WordedDecision:
 def worded_finding(finding: Finding, edition: Edition) -> Worded:
     """Return *finding* with its sentence, and the quote and citation of its rule."""
     rule = rule_of(finding.rule, edition)
-    quote = quote_of(rule, edition) if rule is not None else None
+    quote = quote_of(finding, edition)
     return Worded(
         **{name: getattr(finding, name) for name in Finding.__struct_fields__},
         message=sentence(finding),
@@ -88,16 +88,25 @@ def rule_of(name: str, edition: Edition) -> Rule | None:
     return next((one.rule for one in edition.rules if one.rule.id == name), None)
 
 
-def quote_of(rule: Rule, edition: Edition) -> Quote | None:
-    """Return the words that *rule* rests on: its own, else those of the terms that it reads."""
-    if rule.quote is not None:
-        return rule.quote
-    for term in edition.authorization.terms:
-        if f"terms.{term.name}" in rule.require.constants:
-            for version in term.versions:
-                if version.figure == edition.terms[f"terms.{term.name}"] and version.quote:
-                    return version.quote
-    return None
+def quote_of(finding: Finding, edition: Edition) -> Quote | None:
+    """Return the words that *finding* rests on: its rule's, else those of a term it read.
+
+    Of several terms it is the one that gave the limit.
+    """
+    rule = rule_of(finding.rule, edition)
+    if rule is None or rule.quote is not None:
+        return rule.quote if rule is not None else None
+    quoted = [
+        version
+        for term in edition.authorization.terms
+        if f"terms.{term.name}" in rule.require.constants
+        for version in term.versions
+        if version.quote is not None and version.figure == edition.terms[f"terms.{term.name}"]
+    ]
+    for version in quoted:
+        if value_written(version.figure.value, version.figure.dimension) == finding.limit:
+            return version.quote
+    return quoted[0].quote if quoted else None
 
 
 def sentence(finding: Finding) -> str:
@@ -156,7 +165,8 @@ def _relation(finding: Finding) -> str:
 
 
 def _named(missing: tuple[str, ...]) -> str:
-    named = [
-        f"`{name}` ({TABLE[name].meaning})" if name in TABLE else f"`{name}`" for name in missing
-    ]
-    return " and ".join(named) if named else "a fact that it needs"
+    facts = [f"`{name}` ({TABLE[name].meaning})" for name in missing if name in TABLE]
+    terms = [f"`{name}`, which is not in force" for name in missing if name.startswith("terms.")]
+    fields = [f"`{name}`" for name in missing if "." not in name]
+    said = " and ".join((*facts, *terms)) or "a fact that it needs"
+    return f"{said}; the event gives no {' and no '.join(fields)}" if fields else said

@@ -31,7 +31,7 @@ def _after(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact |
 
 
 _Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...]]
-_KEY: Final = ("symbol", "venue", "time", "date")
+_KEY: Final = ("symbol", "venue")
 _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "ordered_shares",

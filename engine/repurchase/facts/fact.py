@@ -13,7 +13,7 @@ from repurchase.quantities import Dimension, Exact
 Value = Exact | str | bool
 
 
-class Situation(msgspec.Struct, frozen=True):
+class Situation(msgspec.Struct, frozen=True, gc=False):
     """An order or a fill before it is decided: the trade, and the position before and after it."""
 
     trade: Trade

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Final
 
 from repurchase.events import METHODS, ORDER_TYPES, SIDES
@@ -16,7 +15,7 @@ from repurchase.quantities import (
     WORD,
     Dimension,
     Exact,
-    simplest,
+    quotient,
     time_number,
 )
 
@@ -54,7 +53,7 @@ def _price_per_share(now: Situation) -> Exact | None:
     trade = now.trade
     if not trade.shares or trade.contract is None or trade.fx is None:
         return None
-    return simplest(Fraction(trade.contract * trade.fx) / trade.shares)
+    return quotient(trade.contract * trade.fx, trade.shares)
 
 
 _WHEN: Final = ("time", "date")

@@ -154,7 +154,7 @@ class CsvRows:
         for ours, theirs in self._layout.columns.items():
             if theirs not in header:
                 hint = errors.nearest(theirs[: fields.TEXT_LENGTH_MAX], header)
-                yield Complaint(ours, f"has no column `{fields.shown(theirs)}`", hint)
+                yield Complaint(ours, f"has no column `{errors.short(theirs)}`", hint)
 
     def _unfit(self) -> Iterator[Complaint]:
         given = ("id", *self._names, *(name for name in self._constants if name != "id"))

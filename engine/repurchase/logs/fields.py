@@ -99,7 +99,7 @@ def problems(
     called = labels or {}
     return tuple(
         errors.Problem(
-            f"{called.get(field) or f'`{shown(field)}`'} {what}", hint, file=file, line=line
+            f"{called.get(field) or f'`{errors.short(field)}`'} {what}", hint, file=file, line=line
         )
         for field, what, hint in complaints
     )
@@ -108,16 +108,6 @@ def problems(
 def nearest_name(word: str, known: Iterable[str]) -> str | None:
     """Return a hint at the *known* name closest to *word*, in whatever case it is written."""
     return errors.nearest(word[:TEXT_LENGTH_MAX].strip().lower(), known)
-
-
-def shown(text: str) -> str:
-    """Return *text* fit for a message: short, and with what cannot be printed escaped."""
-    if len(text) > _SHOWN_LENGTH_MAX:
-        text = text[: _SHOWN_LENGTH_MAX - 1] + "…"
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
-        for sign in text
-    )
 
 
 class Shape(NamedTuple):
@@ -220,7 +210,7 @@ def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
             return value
         text = _text(value)
         hint = nearest_name(text, words) or f"write {_either(words)}"
-        raise Wrong(f"is `{shown(text)}`, not {_either(words)}", hint)
+        raise Wrong(f"is `{errors.short(text)}`, not {_either(words)}", hint)
 
     return read
 
@@ -233,7 +223,7 @@ def _either(words: Collection[str]) -> str:
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return shown(str(value))
+    return errors.short(str(value))
 
 
 def _number(value: object) -> Exact:
@@ -241,7 +231,7 @@ def _number(value: object) -> Exact:
         try:
             return exact(value)
         except ValueError:
-            raise Wrong(f"is `{shown(value)}`, not a number", _number_hint(value)) from None
+            raise Wrong(f"is `{errors.short(value)}`, not a number", _number_hint(value)) from None
     raise Wrong(f"is `{_literal(value)}`, not a number", "write it in digits")
 
 
@@ -324,15 +314,15 @@ def _expiry(value: object) -> object:
 def _calendar(value: object, read: Callable[[str], object], what: str, hint: str) -> object:
     text = _text(value)
     if len(text) > _SHOWN_LENGTH_MAX:
-        raise Wrong(f"is `{shown(text)}`, {what}", hint)
+        raise Wrong(f"is `{errors.short(text)}`, {what}", hint)
     try:
         return read(text)
     except ValueError as error:
         # The reader knows best why a text of the right form will not do.
         reason = str(error).removeprefix(f"`{text}` ")
         if not reason.startswith("is not "):
-            raise Wrong(f"is `{shown(text)}`, which {reason}", hint) from None
-        raise Wrong(f"is `{shown(text)}`, {what}", hint) from None
+            raise Wrong(f"is `{errors.short(text)}`, which {reason}", hint) from None
+        raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None
 
 
 def _outside_readers() -> dict[str, Callable[[Any], object]]:

@@ -150,10 +150,10 @@ def _contradictions(layout: Layout) -> Iterator[Complaint]:
     theirs = list(layout.columns.values())
     for ours, column in layout.columns.items():
         if theirs.count(column) > 1:
-            yield Complaint(ours, f"shares the column `{fields.shown(column)}`", "each has its own")
+            yield Complaint(ours, f"shares the column `{errors.short(column)}`", "each has its own")
         if column in layout.ignore:
             hint = "read the column or ignore it"
-            yield Complaint(ours, f"is the ignored column `{fields.shown(column)}`", hint)
+            yield Complaint(ours, f"is the ignored column `{errors.short(column)}`", hint)
         if ours in layout.constants:
             yield Complaint(ours, "is a column, and is set for all rows", "do one of them")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from repurchase.errors import Problem
+from repurchase.errors import Problem, short
 from repurchase.events import Event
 from repurchase.logs import fields
 from repurchase.logs.fields import READERS, Complaint, Wrong
@@ -71,7 +71,7 @@ class Layout(msgspec.Struct, frozen=True):
             "": "a column",
             **{ours: f"`{ours}` (set for all rows)" for ours in self.constants},
             **{
-                ours: f"`{ours}` (column `{fields.shown(theirs)}`)"
+                ours: f"`{ours}` (column `{short(theirs)}`)"
                 for ours, theirs in self.columns.items()
             },
         }
@@ -80,7 +80,7 @@ class Layout(msgspec.Struct, frozen=True):
         if not theirs:
             return Complaint("", "has no name", "name it, or remove it")
         if theirs in self.columns:
-            column = fields.shown(self.columns[theirs])
+            column = short(self.columns[theirs])
             return Complaint(theirs, f"is given beside the column `{column}`", "keep one of them")
         hint = fields.nearest_name(theirs, READERS)
         ways = "say what it is with --column, or leave it out with --ignore"

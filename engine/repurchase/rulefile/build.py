@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from repurchase.condition import COMPARISONS_MAX, ConditionError, comparisons
+from repurchase.condition import COMPARISONS_MAX, comparisons
 from repurchase.errors import nearest
 from repurchase.expression import Expression, ExpressionError, Names, parse
 from repurchase.quantities import BARE, Dimension, date_number, simplest, value_written
@@ -383,9 +383,6 @@ class _Builder:
             self._unread.append(text)
             for flaw in error.flaws:
                 self._tell(self._document.place(path, flaw.offset), flaw.what, flaw.hint)
-            return None
-        except ConditionError as error:
-            self._tell(place, str(error))
             return None
         if count > COMPARISONS_MAX:
             what = f"the expression comes to {count} comparisons"

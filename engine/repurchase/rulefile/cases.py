@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import PurePath
 
-from repurchase.errors import Problem
 from repurchase.quantities import Exact
 from repurchase.rulefile.build import usable
 from repurchase.rulefile.nouns import Case
@@ -66,12 +65,9 @@ def _case(document: Document, index: int, fields: CaseFields) -> Case:
 def _given(document: Document, path: Path, figure: Figure | None) -> Exact | None:
     if figure is None:
         return None
-    kind = "shares" if path[-1] == "executed_shares" else "money"
-    if figure.dimension.kind not in ("number", kind):
-        right = "a number of shares" if kind == "shares" else "an amount of money"
-        place = document.place(path)
-        what = f"`{path[-1]}` takes {right}"
-        document.problems.append(
-            Problem(what, "write its figure alone", document.name, place.line, place.column)
-        )
+    # The program's currency stands in the rule file, so an amount is given without one.
+    fitting = ("number", "shares") if path[-1] == "executed_shares" else ("number",)
+    if figure.dimension.kind not in fitting:
+        what = f"`{path[-1]}` is a figure without a unit"
+        document.problems.append(document.problem(document.place(path), what, "such as `3,999`"))
     return figure.value

@@ -16,14 +16,13 @@ from typing import Any, Final, NoReturn
 import msgspec
 import yaml
 
-from repurchase.errors import Problem, RuleFileError, UsageError
+from repurchase.errors import Problem, RuleFileError, UsageError, short
 
 BYTES_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 20
 NODES_MAX: Final = 50_000
 PROBLEMS_MAX: Final = 100
 KEY_CHARACTERS_MAX: Final = 200
-_TICKED_CHARACTERS_MAX: Final = 60
 
 Path = tuple[str | int, ...]
 
@@ -41,7 +40,6 @@ _NOTHING_MORE: Final = re.compile(
     r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n|\.\.\.(?=[ \t\r\n]|$))*[ \t]*(?:#[^\r\n]*)?"
 )
 
-_NOT_REGULAR: Final = "this is not a regular file"
 _YAML_TEXT: Final = "tag:yaml.org,2002:str"
 _RESOLVER: Final = yaml.resolver.Resolver()
 # What PyYAML takes for text, and YAML 1.2 or the letter of YAML 1.1 does not.
@@ -127,13 +125,7 @@ class Document(msgspec.Struct):
 
 def ticked(text: str) -> str:
     """Return *text* in backticks, on one line, shortened, with what cannot be seen escaped."""
-    if len(text) > _TICKED_CHARACTERS_MAX:
-        text = text[: _TICKED_CHARACTERS_MAX - 1] + "…"
-    seen = (
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
-    return f"`{''.join(seen)}`"
+    return f"`{short(text)}`"
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -161,7 +153,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise UsageError(Problem(_cannot_open(error), file=name)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UsageError(Problem(_NOT_REGULAR, file=name))
+        raise UsageError(Problem("this is not a regular file", file=name))
     with os.fdopen(descriptor, "rb") as file:
         return _bounded(file.read(BYTES_MAX + 1), name)
 
@@ -169,8 +161,6 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def _cannot_open(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return _NOT_REGULAR
     return "the file cannot be opened"
 
 
@@ -394,7 +384,8 @@ class _Builder:
         if not name:
             return "a key is empty", "write a word before the colon"
         if len(name) > KEY_CHARACTERS_MAX or _UNSAFE_VALUE.search(name) or "\n" in name:
-            return f"the key {ticked(name)} is no word", f"use at most {KEY_CHARACTERS_MAX} letters"
+            hint = f"use at most {KEY_CHARACTERS_MAX} letters on one line"
+            return f"the key {ticked(name)} is no word", hint
         if not event.style and surprising(name):
             return _surprise(name)
         return None

@@ -45,6 +45,12 @@ PROSE_CHARACTERS_MAX: Final = 2000
 # The days on which something may change are multiplied with one another: keep them few.
 VERSIONS_MAX: Final = 40
 PARTS_MAX: Final = 1000
+
+# What pydantic puts into a path that is no key of the file.
+_AS_KEY: Final = "[key]"
+_AS_MAPPING: Final = "(mapping)"
+_AS_LIST: Final = "(list)"
+_MARKS: Final = (_AS_KEY, _AS_MAPPING, _AS_LIST)
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _RULE_ID: Final = r"[a-z][a-z0-9-]*"
@@ -435,8 +441,8 @@ class GivenFields(_Mapping):
 
 
 Given = Annotated[
-    Annotated[GivenFields, Tag("(mapping)")] | Annotated[list[EventFields], Tag("(list)")],
-    Discriminator(lambda raw: "(list)" if isinstance(raw, list) else "(mapping)"),
+    Annotated[GivenFields, Tag(_AS_MAPPING)] | Annotated[list[EventFields], Tag(_AS_LIST)],
+    Discriminator(lambda raw: _AS_LIST if isinstance(raw, list) else _AS_MAPPING),
 ]
 
 
@@ -516,7 +522,7 @@ def _path(location: tuple[str | int, ...], value: object) -> Path:
     path: list[str | int] = []
     for part in location:
         # Which of two kinds of value it is, or that a key is meant: neither is a key itself.
-        if str(part).startswith("(") or (part == "[key]" and not _has(value, part)):
+        if part in _MARKS and not _has(value, part):
             continue
         if isinstance(value, dict) and isinstance(part, str):
             value = value.get(part)
@@ -545,7 +551,7 @@ def _problem(
         listed = ", ".join(f"`{name}`" for name in known)
         hint = nearest(str(path[-1]), known) or f"the keys here are {listed}"
         return document.problem(document.key_place(path), f"unknown key {ticked(key)}", hint)
-    if details["loc"][-1] == "[key]" != path[-1]:
+    if details["loc"][-1] == _AS_KEY and details["loc"][-2] == path[-1]:
         return document.problem(document.key_place(path), *_cause(details))
     return document.problem(document.place(path), *_told(details, path, ticked(key)))
 

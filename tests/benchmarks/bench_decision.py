@@ -1,0 +1,127 @@
+"""One decision in process, twelve rules, facts ready: beside the public API and plain Python."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+
+import durable_rules_engine as core
+from durable.engine import Ruleset
+from generate import RULES
+
+from repurchase import judge
+from repurchase.edition import Edition, load_text
+from repurchase.quantities import Exact
+
+DECISIONS: Final = 20_000
+ROUNDS: Final = 7
+
+
+def test_decision_rate() -> None:
+    """Report how many decisions a second each way makes, round by round in turn."""
+    edition = load_text(RULES.encode(), "generated").on(date(2020, 6, 1))
+    compiled = judge.compiled(edition, "all")
+    facts = [_facts(number) for number in range(DECISIONS)]
+    numbers = [_coded(edition, one) for one in facts]
+    (rule_set,) = compiled.screen.rule_sets
+    ready = [rule_set.fact(one) for one in numbers]
+    ways: dict[str, Callable[[], int]] = {
+        "this package, facts ready": lambda: sum(
+            judge.verdict(edition, compiled, one).outcome == "approved" for one in facts
+        ),
+        "durable-rules, Ruleset API": _public(rule_set.definition, [json.loads(x) for x in ready]),
+        "durable-rules, C calls alone": lambda: _bare(rule_set.definition, ready),
+        "plain Python, no engine": lambda: sum(_plain(edition, one) for one in numbers),
+    }
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, run in ways.items():
+            start = time.perf_counter()
+            assert run() == DECISIONS
+            rates[way].append(DECISIONS / (time.perf_counter() - start))
+    _report(rates)
+
+
+def _report(rates: dict[str, list[float]]) -> None:
+    print(f"\n{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    public = rates["durable-rules, Ruleset API"]
+    for way, found in rates.items():
+        ratio = statistics.median(one / other for one, other in zip(found, public, strict=True))
+        print(f"{way:32}{statistics.median(found):>12,.0f} a second{ratio:>8.2f} of the API")
+
+
+def _facts(number: int) -> dict[str, Any]:
+    return {
+        "program.shares_after": number * 100,
+        "program.amount_after": number * 110_000,
+        "trade.date": date(2020, 6, 1).toordinal(),
+        "trade.last_date": date(2020, 6, 1).toordinal(),
+        "trade.share_class": "common",
+        "trade.side": "buy",
+        "trade.order_type": "limit",
+        "trade.shares": 100,
+        "trade.amount": 110_000,
+        "trade.price_per_share": 1_100,
+        "day.ordered_shares_after": number,
+        "program.reserved_shares": number % 1000,
+    }
+
+
+def _coded(edition: Edition, facts: dict[str, Any]) -> dict[str, Exact | None]:
+    words = edition.constants.words
+    return {name: words.get(value, value) for name, value in facts.items()}
+
+
+def _public(definition: str, facts: list[dict[str, Any]]) -> Callable[[], int]:
+    fired: list[str] = []
+    rules = json.loads(definition)
+    for rule in rules.values():
+        rule["run"] = fired.append
+    rule_set = Ruleset("public", None, rules)
+
+    def run() -> int:
+        fired.clear()
+        for fact in facts:
+            state = rule_set.assert_fact(fact)
+            rule_set.do_actions(state, lambda _error, _state: None)
+            rule_set.retract_fact(fact)
+        return len(fired)
+
+    return run
+
+
+def _bare(definition: str, facts: list[str]) -> int:
+    handle = core.create_ruleset("bare", definition)
+    fired = 0
+    for fact in facts:
+        _, state = core.assert_fact(handle, fact)
+        action = core.start_action_for_state(handle, state)[1]
+        while action:
+            fired += action[2 : action.index('"', 2)] == "0:pass"
+            action = core.complete_and_start_action(handle, state)
+        core.retract_fact(handle, fact)
+    core.delete_ruleset(handle)
+    return fired
+
+
+def _plain(edition: Edition, facts: dict[str, Any]) -> bool:
+    terms, words = edition.constants.terms, edition.constants.words
+    return bool(
+        facts["program.shares_after"] <= terms["terms.max_shares"]
+        and facts["program.amount_after"] <= terms["terms.max_amount"]
+        and facts["trade.date"] >= terms["terms.first_day"]
+        and facts["trade.last_date"] <= terms["terms.last_day"]
+        and facts["trade.share_class"] == words["common"]
+        and facts["trade.side"] == words["buy"]
+        and facts["trade.order_type"] == words["limit"]
+        and facts["trade.shares"] <= 2_500
+        and facts["trade.amount"] <= 5_000_000
+        and facts["trade.price_per_share"] <= 1_500
+        and facts["day.ordered_shares_after"] <= 90_000_000
+        and facts["program.reserved_shares"] <= 1_000_000
+    )

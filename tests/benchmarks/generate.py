@@ -1,0 +1,68 @@
+"""A rule file of twelve rules, and trade logs of any length under it of which most pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+RULES: Final = """
+repurchase: 1
+authorization: generated
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: "9999", venues: [XTKS]}
+terms:
+  max_shares: {value: "900,000,000,000 shares"}
+  max_amount: {value: "JPY 900,000,000,000,000"}
+  first_day: {value: 2020-01-01}
+  last_day: {value: 2020-12-31}
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+  - {id: amount-cap, require: program.amount_after <= terms.max_amount}
+  - {id: first-day, require: trade.date >= terms.first_day}
+  - {id: last-day, require: trade.last_date <= terms.last_day}
+  - {id: share-class, require: trade.share_class == common}
+  - {id: buys-only, require: trade.side == buy}
+  - {id: order-type, require: trade.order_type == limit}
+  - {id: order-size, require: "trade.shares <= 2,500 shares"}
+  - {id: order-money, require: "trade.amount <= JPY 5,000,000"}
+  - {id: price-ceiling, require: "trade.price_per_share <= JPY 1,500"}
+  - {id: day-volume, require: "day.ordered_shares_after <= 90,000,000 shares"}
+  - {id: on-order, require: "program.reserved_shares <= 1,000,000 shares"}
+"""
+HEADER: Final = "kind,id,time,symbol,venue,side,quantity,price,order_type,order\n"
+DAYS: Final = 250
+# Every so many orders one is too large, so that the path of a denial is taken too.
+TOO_LARGE_EVERY: Final = 100
+
+
+def write_log(path: Path, rows: int) -> None:
+    """Write a log of *rows* rows to *path*: each order is filled at once, in two parts."""
+    with path.open("w", encoding="ascii") as file:
+        file.write(HEADER)
+        for number, line in enumerate(_lines(rows)):
+            if number == rows:
+                break
+            file.write(line)
+
+
+def _lines(rows: int) -> Iterator[str]:
+    a_day = rows // 3 // DAYS + 1
+    for order in range(rows):
+        day, place = divmod(order, a_day)
+        # The clock of the text is Tokyo's.
+        opening = datetime(2020, 1, 6, 9, tzinfo=UTC) + timedelta(days=day)
+        moment = opening + timedelta(seconds=place * 20_000 // a_day)
+        time = f"{moment:%Y-%m-%dT%H:%M:%S}+09:00"
+        price = 1_000 + order * 7 % 400
+        large = order % TOO_LARGE_EVERY == 0
+        quantity = 3_000 if large else 100 + order % 10 * 100
+        yield f"order,o-{order},{time},9999,XTKS,buy,{quantity},{price},limit,\n"
+        if large:
+            continue
+        part = quantity // 2
+        for fill, filled in (("a", part), ("b", quantity - part)):
+            yield f"fill,f-{order}{fill},{time},9999,XTKS,buy,{filled},{price - 1},,o-{order}\n"

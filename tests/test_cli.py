@@ -1,0 +1,754 @@
+"""The installed command: what each command answers, with which exit code, and on which stream.
+
+`run` and `text_of` serve the other test_cli files as well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+import repurchase
+from repurchase.shipped import rule_names, sample_path
+
+COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
+COMMANDS: Final = ("demo", "init", "lint", "test", "explain", "check", "replay", "completion")
+
+
+class Run(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines on standard error."""
+        return self.err.splitlines()
+
+    @property
+    def json(self) -> Any:
+        """Return the one JSON value that stands on standard output."""
+        return json.loads(self.out)
+
+
+# Most of a command's time goes into starting Python, so one process that has loaded everything
+# is forked for each call. `fresh` starts the installed command itself, which comes to the same.
+_SERVER: Final = """
+import json, os, sys, traceback
+from repurchase import cases, edition, logs, replay, report, rulefile, shipped
+from repurchase.cli import main
+for line in sys.stdin:
+    call = json.loads(line)
+    child = os.fork()
+    if not child:
+        code = 70
+        try:
+            os.chdir(call["cwd"])
+            os.dup2(os.open(call["files"][0], os.O_RDONLY), 0)
+            for stream in (1, 2):
+                os.dup2(os.open(call["files"][stream], os.O_WRONLY | os.O_TRUNC), stream)
+            sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+            sys.argv = ["repurchase", *call["arguments"]]
+            main()
+        except SystemExit as ended:
+            code = ended.code
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(server.communicate)
+    return server
+
+
+def _forked(arguments: list[str], stdin: bytes, cwd: Path) -> Run:
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("in", "out", "err")]
+        for file, content in zip(files, (stdin, b"", b""), strict=True):
+            file.write_bytes(content)
+        call = {"arguments": arguments, "cwd": str(cwd), "files": [str(file) for file in files]}
+        server.stdin.write(json.dumps(call) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        return Run(code, files[1].read_bytes().decode(), files[2].read_bytes().decode())
+
+
+def run(
+    *arguments: object,
+    stdin: bytes | str = b"",
+    cwd: Path | None = None,
+    fresh: bool = False,
+    **environment: str,
+) -> Run:
+    """Run a command to its end; it never shows a traceback."""
+    words = [str(one) for one in arguments]
+    content = stdin.encode() if isinstance(stdin, str) else stdin
+    if not fresh and not environment:
+        ended = _forked(words, content, cwd or Path.cwd())
+    else:
+        done = subprocess.run(
+            [COMMAND, *words],
+            input=content,
+            capture_output=True,
+            check=False,
+            cwd=cwd,
+            env={**os.environ, **environment},
+        )
+        ended = Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in ended.err, ended.err
+    assert ended.code in (0, 1, 2, 130), ended
+    return ended
+
+
+def errors_of(ended: Run) -> list[dict[str, Any]]:
+    """Return the errors that stand as JSON on standard output, and check their form."""
+    found: list[dict[str, Any]] = ended.json["errors"]
+    assert list(ended.json) == ["errors"]
+    for error in found:
+        assert set(error) == {"file", "line", "column", "what", "hint"}
+    return found
+
+
+RULES: Final = """\
+repurchase: 1
+authorization: tiny
+currency: JPY
+timezone: Asia/Tokyo
+instruments:
+  common: {symbol: "1", venues: [XTKS]}
+terms:
+  max_shares: {value: "100 shares", quote: "up to 100 shares"}
+rules:
+  - id: share-cap
+    require: program.shares_after <= terms.max_shares
+  - id: last-day
+    effect: flag
+    require: trade.last_date <= 2026-12-31
+  - id: second-pair-of-eyes
+    effect: review
+    at: order
+    when: trade.shares >= 50 shares
+    require: trade.order_type == limit
+"""
+GAPPY: Final = RULES.replace(', quote: "up to 100 shares"', ', quote: "up to a hundred shares"')
+GAP: Final = "rules.yaml:8:44: "
+ORDER: Final = {
+    "kind": "order",
+    "id": "o-1",
+    "date": "2026-05-15",
+    "symbol": "1",
+    "side": "buy",
+    "quantity": 10,
+    "price": 5,
+}
+LOG: Final = """\
+id,date,symbol,side,quantity,price
+f-1,2026-05-15,1,buy,45,5
+f-2,2026-05-18,1,buy,45,5
+"""
+
+
+def order(**changes: Any) -> str:
+    """Return an order as JSON text; a change to `None` leaves its field out."""
+    return json.dumps(
+        {name: value for name, value in {**ORDER, **changes}.items() if value is not None}
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with a rule file, an event and a log."""
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "order.json").write_text(order(), encoding="utf-8")
+    (tmp_path / "log.csv").write_text(LOG, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["lint", "rules.yaml"],
+        ["explain", "rules.yaml"],
+        ["completion", "bash"],
+        ["demo"],
+        ["check", "--rules", "rules.yaml", "--event", "order.json"],
+        ["check", "--rules", "rules.yaml", "--event", "-", "--json"],
+        ["replay", "log.csv", "--rules", "rules.yaml"],
+        ["replay", "none.csv", "--rules", "rules.yaml", "--json"],
+        ["test", "--json"],
+        ["nonsense"],
+    ],
+)
+def test_installed_command_says_the_same_as_the_forked_one(
+    here: Path, arguments: list[str]
+) -> None:
+    """What the tests of this folder call in a fork is what users get."""
+    asked = order()
+    assert run(*arguments, stdin=asked, cwd=here) == run(
+        *arguments, stdin=asked, cwd=here, fresh=True
+    )
+
+
+# --- help, version, completion
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    """Who asks for help sees what there is, how it is called, and what its codes mean."""
+    ended = run("--help")
+    assert (ended.code, ended.err) == (0, "")
+    listed = ended.out.split("Commands:")[1]
+    assert [line.split()[0] for line in listed.splitlines() if line.startswith("  ")] == sorted(
+        COMMANDS
+    )
+    assert "repurchase replay LOG.csv --rules F.yaml" in ended.out
+    assert "Exit codes: 0 all approved or recorded; 1 something denied" in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_shows_how_it_is_called(command: str) -> None:
+    """Each command explains itself with an example."""
+    ended = run(command, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"Usage: repurchase {command}")
+    body = ended.out.split("\n", 2)[2]
+    assert f"repurchase {command}" in body or command == "demo"
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_is_had_either_way(option: str) -> None:
+    """The short form says the same."""
+    assert run(option) == run("--help")
+
+
+def test_no_command_shows_the_help() -> None:
+    """Alone, the command shows what it can do; nothing was decided."""
+    ended = run()
+    assert (ended.code, "Usage: repurchase" in ended.out + ended.err) == (2, True)
+
+
+def test_version_is_that_of_the_package() -> None:
+    """What is installed tells its version."""
+    expected = f"repurchase, version {repurchase.__version__}\n"
+    assert run("--version") == Run(0, expected, "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_of_each_shell_is_written(shell: str) -> None:
+    """A shell can be taught the commands."""
+    ended = run("completion", shell)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"_REPURCHASE_COMPLETE={shell}_complete" in ended.out
+
+
+def test_completion_answers_with_the_commands() -> None:
+    """What the script asks for is answered."""
+    ended = run(COMP_WORDS="repurchase re", COMP_CWORD="1", _REPURCHASE_COMPLETE="bash_complete")
+    assert (ended.code, ended.out) == (0, "plain,replay\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["lint", "--nonsense"], "No such option"),
+        (["check", "--rules", "rules.yaml"], "Missing option '--event'"),
+        (["check", "--event", "-"], "Missing option '--rules'"),
+        (["replay", "--rules", "rules.yaml"], "Missing argument 'LOG'"),
+        (["replay", "log.csv", "log.csv", "--rules", "rules.yaml"], "unexpected extra argument"),
+        (["replay", "log.csv", "--rules"], "requires an argument"),
+        (["replay", "log.csv", "--rules", "rules.yaml", "--findings", "some"], "some"),
+        (["replay", "log.csv", "--rules", "rules.yaml", "--known-at", "soon"], "soon"),
+        (["replay", "log.csv", "--rules", "rules.yaml", "--known-at", "2026-02-30"], "2026-02-30"),
+        (["explain"], "Missing argument"),
+        (["init"], "Missing argument 'DIR'"),
+        (["init", "a", "b"], "unexpected extra argument"),
+        (["demo", "now"], "unexpected extra argument"),
+        (["completion", "tcsh"], "'tcsh' is not one of"),
+        (["lint"], "no rule file is named; write repurchase lint FILE.yaml"),
+        (["test"], "there are no cases here; name a rule file or a cases file"),
+        (["explain", "trade.shars"], "is no fact and no rule file; did you mean `trade.shares`?"),
+    ],
+)
+def test_wrong_call_is_told_and_decides_nothing(
+    here: Path, arguments: list[str], said: str
+) -> None:
+    """A call that cannot be understood ends with 2 and one sentence that says why."""
+    ended = run(*arguments, cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+def test_wrong_call_is_told_as_json(here: Path) -> None:
+    """Who asks for JSON gets JSON, also for a wrong call."""
+    ended = run("check", "--rules", "rules.yaml", "--json", cwd=here)
+    (error,) = errors_of(ended)
+    assert (ended.code, ended.err, error["what"]) == (2, "", "Missing option '--event'.")
+
+
+# --- init
+
+
+def test_init_starts_a_program_that_works_at_once(tmp_path: Path) -> None:
+    """The files that it writes lint, pass their cases and replay."""
+    started = run("init", "my", cwd=tmp_path)
+    assert (started.code, started.out) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "my").iterdir()) == [
+        "my-program.cases.yaml",
+        "my-program.yaml",
+        "trades.csv",
+    ]
+    rules = "my/my-program.yaml"
+    assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the rule file is sound\n")
+    assert run("test", rules, cwd=tmp_path) == Run(0, "", "4 of 4 cases pass\n")
+    replayed = run("replay", "my/trades.csv", "--rules", rules, "--json", cwd=tmp_path)
+    assert (replayed.code, replayed.json["events"], replayed.err) == (1, 5, "")
+    for said in started.lines[1:]:
+        assert "my/" in said
+
+
+def test_init_twice_overwrites_nothing(tmp_path: Path) -> None:
+    """What is there stays as it is, and the second call says so."""
+    run("init", "my", cwd=tmp_path)
+    edited = tmp_path / "my" / "my-program.yaml"
+    edited.write_text("mine\n", encoding="utf-8")
+    (tmp_path / "my" / "trades.csv").unlink()
+    again = run("init", "my", cwd=tmp_path)
+    assert (again.code, again.out, edited.read_text(encoding="utf-8")) == (2, "", "mine\n")
+    assert again.err.startswith("my: ")
+    assert not (tmp_path / "my" / "trades.csv").exists()
+
+
+def test_init_where_a_file_stands_is_refused(tmp_path: Path) -> None:
+    """A file cannot be a folder."""
+    (tmp_path / "my").write_text("", encoding="utf-8")
+    ended = run("init", "my", cwd=tmp_path)
+    assert (ended.code, ended.out, len(ended.lines)) == (2, "", 1)
+
+
+def test_init_in_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    """A folder that may not be written is left alone."""
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may write into every folder")
+    tmp_path.chmod(0o500)
+    ended = run("init", tmp_path / "my")
+    tmp_path.chmod(0o700)
+    assert (ended.code, ended.err) == (
+        2,
+        f"{tmp_path / 'my'}: it cannot be written: permission denied\n",
+    )
+
+
+# --- lint, test, explain, demo
+
+
+def test_sound_rule_files_lint_clean(here: Path) -> None:
+    """Nothing to say is said in one line."""
+    assert run("lint", "rules.yaml", cwd=here) == Run(0, "", "the rule file is sound\n")
+    assert run("lint", "rules.yaml", "rules.yaml", cwd=here) == Run(
+        0, "", "2 rule files are sound\n"
+    )
+    assert run("lint", "rules.yaml", "--json", cwd=here) == Run(0, '{"errors":[]}\n', "")
+
+
+@pytest.mark.parametrize("name", rule_names())
+def test_shipped_rule_file_loads_by_name(name: str) -> None:
+    """What ships is called by its name, and its cases pass where it has some."""
+    ended = run("lint", name, "--json")
+    assert ended.code in (0, 1)
+    assert all(error["line"] for error in errors_of(ended))
+
+
+def test_lint_tells_gaps_and_ends_with_1(here: Path) -> None:
+    """A quote without its figure loads, and is told with its place."""
+    (here / "rules.yaml").write_text(GAPPY, encoding="utf-8")
+    ended = run("lint", "rules.yaml", cwd=here)
+    assert (ended.code, ended.out, ended.err.startswith(GAP)) == (1, "", True)
+    told = errors_of(run("lint", "rules.yaml", "--json", cwd=here))
+    assert [(error["file"], error["line"], error["column"]) for error in told] == [
+        ("rules.yaml", 8, 44)
+    ]
+
+
+def test_other_commands_repeat_gaps_on_standard_error(here: Path) -> None:
+    """A gap is never hidden, and changes no answer."""
+    (here / "rules.yaml").write_text(GAPPY, encoding="utf-8")
+    checked = run("check", "--rules", "rules.yaml", "--event", "order.json", "--json", cwd=here)
+    replayed = run("replay", "log.csv", "--rules", "rules.yaml", "--json", cwd=here)
+    assert (checked.code, checked.json["outcome"], checked.lines[0][:17]) == (0, "approved", GAP)
+    assert (replayed.code, replayed.json["approved"], replayed.lines[0][:17]) == (0, 2, GAP)
+
+
+def test_lint_reads_every_file_before_it_ends(here: Path) -> None:
+    """All errors of all files are told at once."""
+    (here / "bad.yaml").write_text(RULES.replace("currency", "curency"), encoding="utf-8")
+    (here / "worse.yaml").write_text("- a\n", encoding="utf-8")
+    ended = run("lint", "bad.yaml", "rules.yaml", "worse.yaml", cwd=here)
+    assert ended.code == 1
+    assert {line.split(":")[0] for line in ended.lines} == {"bad.yaml", "worse.yaml"}
+
+
+def test_lint_checks_quotes_against_their_source(here: Path) -> None:
+    """A document that says it is sound, one that does not is a gap, none at all is no answer."""
+    said = "The company buys up to\n  100 shares.\n"
+    (here / "said.txt").write_text(said, encoding="utf-8")
+    (here / "other.txt").write_text(said.replace("100", "200"), encoding="utf-8")
+    pinned = hashlib.sha256(said.encode()).hexdigest()
+    source = f"sources: {{said: {{title: Said, sha256: {pinned}}}}}\ntimezone:"
+    (here / "rules.yaml").write_text(RULES.replace("timezone:", source), encoding="utf-8")
+    assert run("lint", "rules.yaml", "--source", "said.txt", cwd=here).code == 0
+    other = run("lint", "rules.yaml", "--source", "other.txt", cwd=here)
+    missing = run("lint", "rules.yaml", "--source", "none.txt", cwd=here)
+    assert (other.code, other.lines[0].startswith("other.txt: the document's SHA-256 is ")) == (
+        1,
+        True,
+    )
+    assert (missing.code, missing.err) == (
+        2,
+        "none.txt: the source cannot be read: no such file or directory\n",
+    )
+
+
+def test_lint_writes_the_schema_for_editors() -> None:
+    """The schema is JSON and needs no rule file."""
+    ended = run("lint", "--schema")
+    assert (ended.code, ended.err, ended.json["type"]) == (0, "", "object")
+
+
+CASES: Final = """\
+cases:
+  - name: ten fit
+    event: {kind: order, date: 2026-05-15, symbol: "1", quantity: 10, price: 5}
+    expect: approved
+  - name: a hundred and one do not
+    event: {kind: order, date: 2026-05-15, symbol: "1", quantity: 101, price: 5, order_type: limit}
+    expect: approved
+"""
+
+
+def test_cases_that_differ_are_told_with_their_place(here: Path) -> None:
+    """A case names what was expected and what came, on its line."""
+    (here / "rules.cases.yaml").write_text(CASES, encoding="utf-8")
+    ended = run("test", "rules.yaml", cwd=here)
+    assert ended == Run(
+        1,
+        "",
+        "rules.cases.yaml:5: a hundred and one do not: expected approved, got denied, by "
+        "share-cap\n1 of 2 cases pass\n",
+    )
+    assert run("test", cwd=here) == ended
+    as_json = run("test", "rules.yaml", "--json", cwd=here)
+    assert (as_json.code, as_json.json["cases"], len(as_json.json["failed"])) == (1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [
+        (CASES.replace("quantity: 10,", "quantity: ten,"), "rules.cases.yaml:2:"),
+        (CASES.replace("expect: approved", "expect: aproved"), "rules.cases.yaml:4:13: "),
+        (CASES.replace("cases:", "casses:"), "rules.cases.yaml:1:1: "),
+        ("", "rules.cases.yaml:1:1: "),
+    ],
+)
+def test_cases_file_with_an_error_ends_with_2(here: Path, cases: str, said: str) -> None:
+    """Cases that cannot be read are no cases that fail."""
+    (here / "rules.cases.yaml").write_text(cases, encoding="utf-8")
+    ended = run("test", "rules.yaml", cwd=here)
+    assert (ended.code, ended.out, ended.err.startswith(said)) == (2, "", True), ended.err
+
+
+def test_rule_file_without_cases_ends_with_2(here: Path) -> None:
+    """No cases are no success."""
+    ended = run("test", "rules.yaml", cwd=here)
+    assert ended == Run(
+        2, "", "rules.yaml: `rules.yaml` has no cases; write them in rules.cases.yaml beside it\n"
+    )
+
+
+def test_explain_says_what_a_fact_means() -> None:
+    """A fact is told with its dimension and the fields that give it."""
+    ended = run("explain", "program.shares_after")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == "program.shares_after"
+    assert "dimension: shares" in ended.out
+
+
+@pytest.mark.parametrize("name", ["rules.yaml", "iij-2008"])
+def test_explain_says_what_a_rule_file_means(here: Path, name: str) -> None:
+    """A rule file is told with its rules, and the event fields that it needs."""
+    ended = run("explain", name, cwd=here)
+    assert (ended.code, ended.err) == (0, "")
+    assert all(word in ended.out for word in ("share-cap", "program.shares_after", "quantity"))
+
+
+def test_demo_replays_three_logs() -> None:
+    """The demo shows the figures that the companies reported."""
+    ended = run("demo")
+    assert (ended.code, ended.err) == (0, "")
+    assert all(figure in ended.out for figure in ("1,959,000", "2,137,650,389", "3,069,700"))
+
+
+# --- check
+
+CHECKED: Final[list[tuple[dict[str, Any], int, str, dict[str, str]]]] = [
+    ({}, 0, "approved", {}),
+    ({"quantity": 49}, 0, "approved", {}),
+    ({"quantity": 100, "order_type": "limit"}, 0, "approved", {}),
+    ({"quantity": 101, "order_type": "limit"}, 1, "denied", {"share-cap": "fail"}),
+    ({"date": "2027-01-01"}, 0, "approved", {"last-day": "fail"}),
+    (
+        {"quantity": 50, "order_type": "market"},
+        1,
+        "held",
+        {"second-pair-of-eyes": "fail"},
+    ),
+    ({"quantity": 50}, 1, "held", {"second-pair-of-eyes": "indeterminate"}),
+    ({"kind": "fill", "quantity": 101}, 1, "denied", {"share-cap": "fail"}),
+    ({"symbol": "2"}, 1, "denied", {"engine.unknown-instrument": "fail"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "code", "outcome", "stopping"), CHECKED)
+def test_check_answers_with_outcome_and_code(
+    here: Path, changes: dict[str, Any], code: int, outcome: str, stopping: dict[str, str]
+) -> None:
+    """Flags leave the code at 0; what is held or denied ends with 1."""
+    ended = run(
+        "check", "--rules", "rules.yaml", "--event", "-", "--json", stdin=order(**changes), cwd=here
+    )
+    decision = ended.json
+    found = {
+        one["rule"]: one["result"]
+        for one in decision["findings"]
+        if one["result"] in ("fail", "indeterminate")
+    }
+    assert (ended.code, decision["outcome"]) == (code, outcome)
+    assert stopping.items() <= found.items()
+    assert list(decision) == ["id", "kind", "outcome", "findings", "position", "rules"]
+
+
+def test_check_shows_every_rule_as_a_table(here: Path) -> None:
+    """Who does not ask for JSON sees the outcome and each rule."""
+    ended = run("check", "--rules", "rules.yaml", "--event", "order.json", cwd=here)
+    assert ended.code == 0
+    assert ended.out.splitlines()[0].strip() == "approved order o-1"
+    assert all(rule in ended.out for rule in ("share-cap", "last-day", "second-pair-of-eyes"))
+
+
+NOTHING_USED: Final = "no log is given: the program is taken to have used nothing so far"
+
+
+def test_check_without_a_log_says_so(here: Path) -> None:
+    """What was used before is never left to be guessed."""
+    arguments = ("check", "--rules", "rules.yaml", "--event", "order.json")
+    assert run(*arguments, cwd=here).err == f"{NOTHING_USED}\n"
+    (here / "log.csv").write_text(LOG.splitlines()[0] + "\n", encoding="utf-8")
+    assert run(*arguments, "--log", "log.csv", cwd=here).err == ""
+    assert run(*arguments, "--brought-forward", "5,5", cwd=here).err == ""
+
+
+@pytest.mark.parametrize(("quantity", "code"), [(10, 0), (11, 1)])
+def test_check_counts_what_came_before(here: Path, quantity: int, code: int) -> None:
+    """The last share that the log leaves fits, and one more does not."""
+    asked = order(quantity=quantity, date="2026-05-18")
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--log", "log.csv")
+    assert run(*arguments, stdin=asked, cwd=here).code == code
+
+
+def test_check_before_the_logs_last_event_is_refused(here: Path) -> None:
+    """An event of the past is judged by the log of its own time, or not at all."""
+    arguments = ("check", "--rules", "rules.yaml", "--event", "order.json", "--log", "log.csv")
+    ended = run(*arguments, cwd=here)
+    assert ended == Run(
+        2,
+        "",
+        "the event is of 2026-05-15, before the log's last, of 2026-05-18; give the log as it "
+        "stood at the time of the event\n",
+    )
+
+
+def test_check_of_another_authorization_is_refused(here: Path) -> None:
+    """An event for another program is not judged by these rules."""
+    asked = order(authorization="other")
+    ended = run("check", "--rules", "rules.yaml", "--event", "-", stdin=asked, cwd=here)
+    assert (ended.code, ended.out, "`other`" in ended.err) == (2, "", True)
+
+
+BAD_EVENTS: Final = [
+    ("", "the event "),
+    ("{", "the event ends in the middle of its JSON object"),
+    ("[]", "the event is not a JSON object"),
+    ("null", "the event is not a JSON object"),
+    (order() + order(), "the event goes on after its JSON object"),
+    ('{"kind": "order", "kind": "fill"}', "`kind` is given twice"),
+    (order(quantity="1e5"), "`quantity` is `1e5`, not a number"),
+    (order(quantity=True), "`quantity` is `true`, not a number"),
+    (order(quantity="\uff15"), "`quantity` is `\uff15`, not a number"),
+    (order(quantity=-5), "`quantity` is `-5`, which is not above zero"),
+    (order(quantity=10**30), f"`quantity` is `{10**30}`, not a number"),
+    (order(date="2026-02-30"), "`date` is `2026-02-30`"),
+    (order(qantity=5), "`qantity` is no field of an event; did you mean `quantity`?"),
+    (order().replace("10", "NaN"), "`quantity` is `NaN`, not a number"),
+    ("[" * 200_000, "the event "),
+    ('{"a":' * 10_000, "the event "),
+    (b"\xff\xfe\x00", "the event "),
+    (b"\x00", "the event "),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD_EVENTS)
+def test_bad_event_is_told_and_not_judged(here: Path, text: str | bytes, said: str) -> None:
+    """An event that cannot be read ends with 2 and a reason, and without an outcome."""
+    ended = run("check", "--rules", "rules.yaml", "--event", "-", stdin=text, cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    assert any(line.startswith(said) for line in ended.lines), ended.err
+    assert "approved" not in ended.err
+
+
+def test_bad_event_is_told_as_json_in_full(here: Path) -> None:
+    """Every error of an event is told at once."""
+    asked = order(quantity=True, side="bye", date=None)
+    ended = run("check", "--rules", "rules.yaml", "--event", "-", "--json", stdin=asked, cwd=here)
+    said = [error["what"] for error in errors_of(ended)]
+    assert (ended.code, [what.split("`")[1] for what in said]) == (2, ["side", "quantity", "time"])
+
+
+# --- replay
+
+
+def test_replay_tells_what_a_log_came_to(here: Path) -> None:
+    """The summary has its counts, its use of the caps and its percentages."""
+    ended = run("replay", "log.csv", "--rules", "rules.yaml", "--json", cwd=here)
+    summary = ended.json
+    assert (ended.code, ended.err) == (0, "")
+    assert {name: summary[name] for name in ("authorization", "events", "approved", "denied")} == {
+        "authorization": "tiny",
+        "events": 2,
+        "approved": 2,
+        "denied": 0,
+    }
+    assert (summary["executed_shares"], summary["shares_used_percent"]) == ("90", "90.00")
+    assert (summary["remaining_amount"], summary["amount_used_percent"]) == (None, None)
+    assert (summary["first_denied"], summary["by_rule"]) == (None, {})
+
+
+def test_replay_shows_the_same_as_a_table(here: Path) -> None:
+    """Who does not ask for JSON sees the counts and the use."""
+    ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
+    assert (ended.code, ended.err) == (0, "")
+    assert all(word in ended.out for word in ("2 events, 2 approved", "90 shares of 100 shares"))
+
+
+def test_replay_of_a_denied_fill_ends_with_1(here: Path) -> None:
+    """A breach is counted, told by its rule, and ends with 1."""
+    (here / "log.csv").write_text(LOG.replace("18,1,buy,45", "18,1,buy,56"), encoding="utf-8")
+    ended = run("replay", "log.csv", "--rules", "rules.yaml", "--json", cwd=here)
+    summary = ended.json
+    assert (ended.code, summary["executed_shares"], summary["remaining_shares"]) == (1, "101", "-1")
+    assert (summary["first_denied"], summary["by_rule"]) == (
+        "f-2",
+        {
+            "second-pair-of-eyes": {"fail": 0, "indeterminate": 1},
+            "share-cap": {"fail": 1, "indeterminate": 0},
+        },
+    )
+
+
+@pytest.mark.parametrize("findings", ["stopping", "all"])
+def test_decisions_are_written_a_line_each(here: Path, findings: str) -> None:
+    """OUT holds each decision as JSON; with `--findings all` every rule stands in it."""
+    ended = run(
+        *("replay", "log.csv", "--rules", "rules.yaml", "--findings", findings),
+        *("--decisions", "out.jsonl"),
+        cwd=here,
+    )
+    lines = (here / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    decisions = [json.loads(line) for line in lines]
+    assert (ended.code, [one["id"] for one in decisions]) == (0, ["f-1", "f-2"])
+    assert [len(one["findings"]) for one in decisions] == [{"stopping": 0, "all": 3}[findings]] * 2
+    assert not (here / "out.jsonl.partial").exists()
+
+
+def test_log_comes_from_standard_input(here: Path) -> None:
+    """`-` is a log as well, CSV or JSON lines."""
+    from_file = run("replay", "log.csv", "--rules", "rules.yaml", "--json", cwd=here)
+    from_pipe = run("replay", "-", "--rules", "rules.yaml", "--json", stdin=LOG, cwd=here)
+    rows = [
+        dict(zip(LOG.split("\n")[0].split(","), row.split(","), strict=True))
+        for row in LOG.splitlines()[1:]
+    ]
+    lines = "".join(json.dumps({"kind": "fill", **row}) + "\n" for row in rows)
+    from_lines = run("replay", "-", "--rules", "rules.yaml", "--json", stdin=lines, cwd=here)
+    assert from_file == from_pipe == from_lines
+
+
+def test_event_and_log_do_not_share_standard_input(here: Path) -> None:
+    """Two readers of one pipe are an error, not a guess."""
+    ended = run(
+        "check", "--rules", "rules.yaml", "--event", "-", "--log", "-", stdin=order(), cwd=here
+    )
+    assert (ended.code, ended.out) == (2, "")
+
+
+def pairs(option: str, values: Iterable[str]) -> list[str]:
+    return [part for value in values for part in (option, value)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (pairs("--column", ["quantity"]), "`--column quantity` is no pair"),
+        (pairs("--column", ["quantity="]), "`--column quantity=` is no pair"),
+        (pairs("--column", ["=shares"]), "`--column =shares` is no pair"),
+        (pairs("--column", ["quantity=a", "quantity=b"]), "`--column` gives `quantity` twice"),
+        (pairs("--column", ["qantity=a"]), "`qantity` is no field of an event; did you mean"),
+        (pairs("--column", ["quantity=a"]), "log.csv:1: "),
+        (pairs("--set", ["side=bye"]), "`side` is `bye`"),
+        (pairs("--set", ["id=x"]), "`id` is set for all rows"),
+        (pairs("--set", ["side=buy"]), "log.csv:1: `side` is a column, and is set"),
+        (["--brought-forward", "5"], "`5` is not what was brought forward"),
+        (["--brought-forward", "1,671,100"], "`1,671,100` is not what was brought forward"),
+        (["--brought-forward", "-5,5"], "`-5,5` is not what was brought forward"),
+        (["--brought-forward", "1e5,5"], "`1e5,5` is not what was brought forward"),
+    ],
+)
+def test_wrong_option_of_a_log_is_told(here: Path, options: list[str], said: str) -> None:
+    """What a log is told to be must fit it."""
+    ended = run("replay", "log.csv", "--rules", "rules.yaml", *options, cwd=here)
+    assert (ended.code, ended.out, ended.err.startswith(said)) == (2, "", True), ended.err
+
+
+def test_sample_logs_are_shipped() -> None:
+    """What the demo shows can be replayed by hand."""
+    names = ("jp-2017-08.csv", "jp-2023-11.csv", "iij-2008-invented.csv")
+    assert [name for name in names if not sample_path(name).is_file()] == []

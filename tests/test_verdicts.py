@@ -1,0 +1,424 @@
+"""The engine and an independent evaluator give random rules the same three-valued verdict."""
+
+from __future__ import annotations
+
+import copy
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta, timezone
+from fractions import Fraction
+
+from hypothesis import event, given, settings
+from msgspec import structs
+
+import oracle
+from ledger import HOURS, Book, Entry, Instrument, Ledger, Listed, day_on, last_days
+from oracle import Value
+from repurchase import condition, edition, judge, logs, rete
+from repurchase.condition import ConditionError
+from repurchase.decision import Finding
+from repurchase.errors import RuleFileError
+from repurchase.events import Event
+from repurchase.expression import Word
+from repurchase.facts import TABLE
+from repurchase.judge import Scope
+from repurchase.position import Position
+from repurchase.program import step
+from strategies import Case, History, Question, RuleFile, cases, histories, questions
+
+# Why a rule that means something may still be refused.
+LIMITS = (
+    "figures are too large",
+    "comes to",
+    "too many",
+)
+TRUTHS = {frozenset({"pass"}): True, frozenset({"fail"}): False, frozenset(): None}
+
+
+def check_condition(question: Question) -> None:
+    """Assert that the engine and the oracle tell alike whether a condition holds."""
+    words = sorted({one.text for one in oracle.sides_in(question.tree) if isinstance(one, Word)})
+    codes = {word: code for code, word in enumerate(words, 1)}
+    try:
+        form = condition.form(question.tree, condition.Constants(question.terms, codes))
+        network = rete.Network((("pass", form), ("fail", condition.negated(form))))
+    except ConditionError as error:
+        event(f"refused: {error}")
+        return
+    for facts in question.facts:
+        fired = network.fired({name: coded(fact, codes) for name, fact in facts.items()})
+        answer = TRUTHS.get(frozenset(fired), "contradiction")
+        event(f"answer: {answer}")
+        assert answer == oracle.truth(question.tree, facts, question.terms)
+
+
+def coded(fact: Value | None, codes: Mapping[str, int]) -> Fraction | int | None:
+    """Return the number that stands for *fact* in the engine."""
+    if isinstance(fact, str):
+        return codes.get(unicodedata.normalize("NFC", fact), 0)
+    return int(fact) if isinstance(fact, bool) else fact
+
+
+def check_verdict(case: Case) -> None:
+    """Assert that a rule file says of facts what the oracle says of its text, rule by rule."""
+    editions = loaded(case.file, case.known_at)
+    if editions is None:
+        return
+    now = editions.on(case.day)
+    compiled = judge.Compiled(now, case.scope)
+    terms = case.file.terms_on(case.day, case.known_at)
+    clauses = [
+        clause
+        for clause in case.file.clauses_on(case.day, case.known_at)
+        if case.scope == "all" or clause.at in (case.scope, "both")
+    ]
+    for facts in case.facts:
+        values = {name: facts[name] for name in compiled.facts}
+        answers = sorted(
+            (oracle.found(clause, facts, terms) for clause in clauses), key=lambda one: one.rule
+        )
+        verdict = judge.verdict(now, compiled, values, every_rule=True)
+        event(f"outcome: {verdict.outcome}")
+        assert told(verdict) == (oracle.outcome(answers), answers)
+        short = judge.verdict(now, compiled, values)
+        left = [one for one in answers if one.result in ("fail", "indeterminate")]
+        assert told(short) == (oracle.outcome(answers), left)
+
+
+def loaded(file: RuleFile, known_at: date | None = None) -> edition.Editions | None:
+    """Return the editions of *file*, `None` where it says more than the engine can be given."""
+    try:
+        return edition.load_text(file.text(), "random.yaml", known_at)
+    except RuleFileError as error:
+        for problem in error.problems:
+            assert any(limit in problem.what for limit in LIMITS), problem
+        event("refused")
+        return None
+
+
+def told(verdict: judge.Verdict) -> tuple[str, list[oracle.Found]]:
+    """Return what *verdict* says in the oracle's words."""
+    return verdict.outcome, findings_told(verdict.findings)
+
+
+def findings_told(findings: Iterable[Finding]) -> list[oracle.Found]:
+    """Return *findings* in the oracle's words."""
+    return [oracle.Found(one.rule, one.effect, one.result, one.missing) for one in findings]
+
+
+@settings(max_examples=500)
+@given(question=questions())
+def test_condition_holds_as_plain_arithmetic_says(question: Question) -> None:
+    """The engine and plain Fractions never differ on whether a condition holds."""
+    check_condition(question)
+
+
+@settings(max_examples=200)
+@given(case=cases())
+def test_rule_file_judges_as_plain_arithmetic_says(case: Case) -> None:
+    """Outcome, result of each rule and names of what is missing are those of the oracle."""
+    check_verdict(case)
+
+
+# --- whole histories ---------------------------------------------------------------------------
+
+
+def check_history(history: History) -> None:
+    """Assert that each event is decided as the oracle decides on facts of a hand-kept ledger."""
+    editions = loaded(history.file)
+    if editions is None:
+        return
+    diary, position = Diary(with_fees=history.file.basis == "with_fees"), Position()
+    for row in history.rows:
+        happened = logs.event(row)
+        now = editions.of(happened)
+        taken = step(happened, position, now, every_rule=True)
+        position = taken.position
+        decision = taken.decision
+        if happened.kind == "brought_forward":
+            assert (decision.outcome, diary.brought_forward(happened)) == ("recorded", True)
+            continue
+        day = editions.day_of(happened)
+        note = diary.note(happened)
+        answers = sorted(
+            (
+                oracle.found(clause, note.facts, history.file.terms_on(day, day))
+                for clause in history.file.clauses_on(day, day)
+                if note.scope == "all" or clause.at in (note.scope, "both")
+            ),
+            key=lambda one: one.rule,
+        )
+        rules = [one for one in decision.findings if not one.rule.startswith("engine.")]
+        own = {one.rule for one in decision.findings} - {one.rule for one in rules}
+        judged = bool(answers) or note.scope == "fill"
+        expected = note.own | (set() if judged else {"engine.no-rule"})
+        event(f"outcome: {happened.kind} {decision.outcome}")
+        assert (findings_told(rules), own) == (answers, expected)
+        outcome = "denied" if expected else oracle.outcome(answers)
+        assert decision.outcome == outcome
+        diary.write(happened, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the diary makes of one event: its facts, how it is judged, what the program finds."""
+
+    facts: dict[str, Value | None]
+    scope: Scope
+    own: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one instrument used on one venue and day; by whom and how, unless one did not say."""
+
+    ordered: Fraction = Fraction(0)
+    executed: Fraction = Fraction(0)
+    brokers: frozenset[str | None] = frozenset()
+    methods: tuple[str | None, ...] = ()
+
+    def facts(self, suffix: str) -> dict[str, Value | None]:
+        """Return the facts of the day."""
+        return {
+            f"day.ordered_shares{suffix}": self.ordered,
+            f"day.executed_shares{suffix}": self.executed,
+            f"day.brokers{suffix}": None if None in self.brokers else len(self.brokers),
+            f"day.blocks{suffix}": None if None in self.methods else self.methods.count("block"),
+        }
+
+
+class Diary:
+    """The books of one program in plain Fractions, and the facts that follow from them."""
+
+    def __init__(self, *, with_fees: bool) -> None:
+        always = date.min
+        self._ledger = Ledger(
+            Book(
+                instruments=(
+                    Instrument("common", "3774", ("XTKS",), ((always, Fraction(1)),)),
+                    Instrument(
+                        "ads",
+                        "IIJI",
+                        ("XNAS",),
+                        ((always, Fraction(1, 400)),),
+                        foreign=True,
+                        margin=Fraction(2, 100),
+                    ),
+                    Instrument(
+                        "second_class", "3774B", ("XTKS", "XNGO"), ((always, Fraction(10)),)
+                    ),
+                ),
+                max_shares=Fraction(0),
+                max_amount=None,
+                first_day=always,
+                last_day=always,
+                with_fees=with_fees,
+            )
+        )
+        self._with_fees = with_fees
+        self._approved: set[str] = set()
+        self._days: dict[tuple[str, str, date], Use] = {}
+
+    def brought_forward(self, happened: Event) -> bool:
+        """Count what *happened* brings forward, and return whether it came first."""
+        return self._ledger.brought_forward(happened)
+
+    def note(self, happened: Event) -> Note:
+        """Return what follows from *happened*, before it is decided."""
+        is_fill = happened.kind == "fill"
+        order = self._ledger.orders.get(happened.order or "") if is_fill else None
+        full = happened if order is None else _completed(happened, order)
+        listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
+        money = _Money.of(full, listed, with_fees=self._with_fees)
+        later = copy.deepcopy(self._ledger)
+        covered = False
+        if is_fill:
+            covered = later.fill(happened).covered
+        else:
+            later.order(happened, "approved")
+        taken = order is not None and _is_of(full, listed, order)
+        known: dict[str, Value | None] = {
+            **_trade_facts(full, listed, money),
+            **_program_facts(self._ledger, later),
+            **self._day_facts(full, listed, later, ordered=not taken),
+            **{
+                name: happened.outside.get(name)
+                for name in TABLE
+                if name.split(".")[0] in ("market", "issuer")
+            },
+        }
+        own = set() if listed is not None else {"engine.unknown-instrument"}
+        if is_fill:
+            own |= self._amiss(happened, order, covered)
+            if full.side == "sell":
+                own.add("engine.sale")
+            elif money.amount is None:
+                own.add("engine.unknown-amount")
+        scope: Scope = "order" if not is_fill else "fill" if taken else "all"
+        return Note(known, scope, own)
+
+    def write(self, happened: Event, outcome: str) -> None:
+        """Count *happened* once its *outcome* is known."""
+        is_fill = happened.kind == "fill"
+        order = self._ledger.orders.get(happened.order or "") if is_fill else None
+        full = happened if order is None else _completed(happened, order)
+        listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
+        taken = order is not None and _is_of(full, listed, order)
+        if listed is not None and (is_fill or outcome == "approved"):
+            key = _day_key(full, listed)
+            self._days[key] = _used(self._days.get(key, Use()), full, listed, ordered=not taken)
+        if is_fill:
+            self._ledger.fill(happened)
+            return
+        self._ledger.order(happened, outcome)
+        if outcome == "approved":
+            self._approved.add(happened.id)
+
+    def _amiss(self, fill: Event, order: Entry | None, covered: bool) -> set[str]:
+        if fill.order is None:
+            return set()
+        if order is None:
+            return {"engine.unknown-order"}
+        if not order.open_quantity and fill.order not in self._approved:
+            return {"engine.order-closed"}
+        return set() if covered else {"engine.overrun"}
+
+    def _day_facts(
+        self, full: Event, listed: Listed | None, later: Ledger, *, ordered: bool
+    ) -> dict[str, Value | None]:
+        unknown = dict.fromkeys(Use().facts("")), dict.fromkeys(Use().facts("_after"))
+        if listed is None:
+            return {**unknown[0], **unknown[1]}
+        use = self._days.get(_day_key(full, listed), Use())
+        after = _used(use, full, listed, ordered=ordered)
+        return {
+            **(unknown[0] if self._ledger.unknown_shares else use.facts("")),
+            **(unknown[1] if later.unknown_shares else after.facts("_after")),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """What a trade costs: in its instrument's currency, and in the program's."""
+
+    rate: Fraction | None
+    contract: Fraction | None
+    amount: Fraction | None
+
+    @classmethod
+    def of(cls, full: Event, listed: Listed | None, *, with_fees: bool) -> _Money:
+        """Return what *full* costs; of an order its worst case."""
+        rate = None
+        if listed is not None and listed.instrument.foreign:
+            rate = _fraction(full.fx)
+        elif listed is not None and full.fx in (None, 1):
+            rate = Fraction(1)
+        contract = _fraction(full.amount)
+        if contract is None and full.price is not None:
+            contract = Fraction(full.price) * (full.quantity or 0)
+        amount = None
+        if rate is not None and contract is not None and listed is not None:
+            margin = listed.instrument.margin if full.kind == "order" else 0
+            amount = contract * rate * (1 + margin)
+        if with_fees and amount is not None:
+            amount = None if full.fees is None else amount + Fraction(full.fees)
+        return cls(rate, contract, amount)
+
+
+def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str, Value | None]:
+    day = day_on(full, "Asia/Tokyo")
+    shares = None if listed is None else (full.quantity or 0) * listed.ratio
+    price = None
+    if shares and money.contract is not None and money.rate is not None:
+        price = money.contract * money.rate / shares
+    venue_day = None if listed is None else day_on(full, listed.venue)
+    last, venue_last = (day, venue_day) if full.kind == "fill" else last_days(full, listed)
+    return {
+        "trade.date": day.toordinal(),
+        "trade.last_date": last.toordinal(),
+        "trade.venue_date": None if venue_day is None else venue_day.toordinal(),
+        "trade.venue_last_date": None if venue_last is None else venue_last.toordinal(),
+        "trade.venue_time": _venue_time(full, listed),
+        "trade.side": full.side,
+        "trade.share_class": None if listed is None else listed.instrument.name,
+        "trade.symbol": full.symbol,
+        "trade.venue": full.venue if listed is None else listed.venue,
+        "trade.broker": full.broker,
+        "trade.order_type": full.order_type,
+        "trade.method": full.method,
+        "trade.units": full.quantity,
+        "trade.shares": shares,
+        "trade.price": _fraction(full.price),
+        "trade.price_per_share": price,
+        "trade.amount": money.amount,
+    }
+
+
+def _program_facts(before: Ledger, later: Ledger) -> dict[str, Value | None]:
+    return {
+        "program.executed_shares": before.known_executed_shares(),
+        "program.reserved_shares": before.reserved_shares(),
+        "program.shares": before.used_shares(),
+        "program.shares_after": later.used_shares(),
+        "program.executed_amount": before.known_executed_amount(),
+        "program.reserved_amount": before.reserved_amount(),
+        "program.amount": before.used_amount(),
+        "program.amount_after": later.used_amount(),
+    }
+
+
+def _used(use: Use, full: Event, listed: Listed, *, ordered: bool) -> Use:
+    """Return *use* with *full*: a fill of an order was counted as ordered with its order."""
+    if full.kind == "fill" and full.side == "sell":
+        return use
+    shares = (full.quantity or 0) * listed.ratio
+    executed = use.executed + (shares if full.kind == "fill" else 0)
+    if not ordered:
+        return replace(use, executed=executed)
+    return Use(
+        use.ordered + shares, executed, use.brokers | {full.broker}, (*use.methods, full.method)
+    )
+
+
+def _completed(fill: Event, order: Entry) -> Event:
+    """Return *fill* with what it does not say taken from its *order*."""
+    names = ["symbol", "venue", "side", "fx", "broker", "method", "order_type"]
+    if fill.amount is None:
+        names.append("price")
+    lent = {name: getattr(order.event, name) for name in names if getattr(fill, name) is None}
+    fees = {"fees": order.fees_left} if fill.fees is None else {}
+    return structs.replace(fill, **lent, **fees)
+
+
+def _is_of(full: Event, listed: Listed | None, order: Entry) -> bool:
+    own = order.listed
+    return (
+        order.open_quantity > 0
+        and listed is not None
+        and own is not None
+        and (listed.instrument, listed.venue) == (own.instrument, own.venue)
+        and full.side == order.event.side
+    )
+
+
+def _day_key(full: Event, listed: Listed) -> tuple[str, str, date]:
+    return listed.instrument.name, listed.venue, day_on(full, listed.venue)
+
+
+def _venue_time(full: Event, listed: Listed | None) -> Fraction | None:
+    if listed is None or full.time is None:
+        return None
+    clock = full.time.astimezone(timezone(timedelta(hours=HOURS[listed.venue])))
+    return Fraction(clock.hour * 3600 + clock.minute * 60 + clock.second)
+
+
+def _fraction(value: Fraction | int | None) -> Fraction | None:
+    return None if value is None else Fraction(value)
+
+
+@settings(max_examples=200)
+@given(history=histories())
+def test_history_is_decided_as_a_ledger_kept_by_hand_says(history: History) -> None:
+    """Every order and fill of a log gets the verdict of plain arithmetic on plain books."""
+    check_history(history)
