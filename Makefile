@@ -86,7 +86,7 @@ clean: ## remove everything that these tasks made
 	@.ci/dependencies "$(PYTHON)"
 	@touch $@
 
-.venv/installed: .venv/dependencies pyproject.toml LICENSE $(SOURCES)
+.venv/installed: .venv/dependencies pyproject.toml README.md LICENSE $(SOURCES)
 	@echo "installing repurchase into .venv"
 	@$(PIP) install --no-deps --no-build-isolation --no-index --force-reinstall .
 	@touch $@

@@ -373,17 +373,23 @@ def _after_order(position: Position, trade: Trade) -> Position:
         position,
         reserved_shares=position.reserved_shares + order.reserved_shares,
         reserved_amount=position.reserved_amount + (amount or 0),
+        # What no instrument says the shares of is never approved; until then they are unknown.
+        unknown_shares=_with_unknown(position.unknown_shares, trade),
         unbounded=position.unbounded + (amount is None),
         orders=position.orders.insert(trade.event.id, order),
         days=_ordered(position.days, trade, executed=0),
     )
 
 
+def _with_unknown(known: tuple[str, ...], trade: Trade) -> tuple[str, ...]:
+    return known if trade.shares is not None else (*known, trade.event.id)
+
+
 def _after_fill(position: Position, trade: Trade) -> Position:
     shares, amount = trade.shares, trade.amount
-    unknown_shares, unknown_amount = position.unknown_shares, position.unknown_amount
-    if shares is None:
-        shares, unknown_shares = 0, (*unknown_shares, trade.event.id)
+    unknown_shares = _with_unknown(position.unknown_shares, trade)
+    unknown_amount = position.unknown_amount
+    shares = 0 if shares is None else shares
     if amount is None:
         amount, unknown_amount = 0, (*unknown_amount, trade.event.id)
     reserved_shares, reserved_amount = position.reserved_shares, position.reserved_amount

@@ -78,10 +78,14 @@ def _coded(edition: Edition, facts: dict[str, Any]) -> dict[str, Exact | None]:
 
 
 def _public(definition: str, facts: list[dict[str, Any]]) -> Callable[[], int]:
-    fired: list[str] = []
+    fired: list[object] = []
+
+    def act(closure: object) -> None:
+        fired.append(closure)
+
     rules = json.loads(definition)
     for rule in rules.values():
-        rule["run"] = fired.append
+        rule["run"] = act
     rule_set = Ruleset("public", None, rules)
 
     def run() -> int:

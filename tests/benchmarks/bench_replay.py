@@ -41,10 +41,10 @@ def test_replay_rate_and_memory(tmp_path: Path) -> None:
     rules.write_text(RULES)
     write_log(log, ROWS)
     before = bare_rate(rules, log)
+    arguments = ["replay", log, "--rules", rules, "--decisions", tmp_path / "out.jsonl"]
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, "replay", log, "--rules", rules]
-        + ["--decisions", tmp_path / "out.jsonl"],
+        [sys.executable, "-c", MEASURED, *arguments],
         capture_output=True,
         text=True,
         check=False,
