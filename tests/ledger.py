@@ -1,4 +1,4 @@
-"""A second ledger of a program, in plain fractions, that shares no code with the engine.
+"""A second ledger of a program, in plain fractions: of the engine it knows what an event is alone.
 
 It is told which orders were approved and works out for itself, by section 5 of the design, what
 is executed and what each open order may still use. It keeps no sums: what is reserved is added
@@ -271,10 +271,10 @@ def last_days(order: Event, listed: Listed | None) -> tuple[date, date | None]:
     if listed is None:
         return max(expires or day, day), None
     venue_day = day_on(order, listed.venue)
-    venue_last = expires or venue_day
+    venue_last = max(expires or venue_day, venue_day)
     midnight = datetime(venue_last.year, venue_last.month, venue_last.day, tzinfo=UTC)
     end = midnight + timedelta(days=1, hours=-HOURS[listed.venue], microseconds=-1)
-    return max(_day_at(end, "Asia/Tokyo"), day), max(venue_last, venue_day)
+    return max(_day_at(end, "Asia/Tokyo"), day), venue_last
 
 
 def total(parts: Iterable[Fraction | None]) -> Fraction | None:

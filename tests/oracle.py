@@ -112,14 +112,17 @@ def quantity(node: Node, facts: Facts, terms: Terms) -> Interval:
     if isinstance(node, Extreme):
         return _extreme(node.which, [quantity(part, facts, terms) for part in node.parts])
     assert isinstance(node, Product | Quotient), f"{node} is no quantity"
+    return _scaled(node, facts, terms)
+
+
+def _scaled(node: Product | Quotient, facts: Facts, terms: Terms) -> Interval:
     left, right = quantity(node.left, facts, terms), quantity(node.right, facts, terms)
     if isinstance(node, Quotient):
         return ANYTHING if right.point is None else _times(left, 1 / right.point)
-    # Of two facts neither scales the other; the language has no such product.
-    for one, other, factor in ((left, right, node.right), (right, left, node.left)):
-        if other.point is not None and not any(facts_in(factor)):
-            return _times(one, other.point)
-    return ANYTHING
+    # What scales is the right side, or the left where the right reads a fact. Nothing is told of
+    # what an unknown factor scales, though in `3 * min(2, terms.unknown)` more could be said.
+    scaled, factor = (right, left) if any(facts_in(node.right)) else (left, right)
+    return ANYTHING if factor.point is None else _times(scaled, factor.point)
 
 
 def _compared(leaf: Comparison, facts: Facts, terms: Terms) -> bool | None:
@@ -315,13 +318,16 @@ class Days:
         return (self.first or date.min) <= day <= (self.last or date.max)
 
 
+ALWAYS: Final = Days()
+
+
 @dataclass(frozen=True, slots=True)
 class Dated:
     """A figure with the text that writes it and the days on which it holds."""
 
     text: str
     value: Fraction
-    days: Days = Days()
+    days: Days = ALWAYS
 
 
 def in_force(versions: Sequence[Dated], day: date, known_at: date) -> Fraction | None:

@@ -7,7 +7,7 @@ pools of awkward ones, and facts are moved to where a comparison is just decided
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
@@ -54,8 +54,10 @@ _WORDS: Final = (
 )
 _STRANGE_WORDS: Final = ("", "Café", "cafe", "NOMURA", "no such word", "\u212b", "null", "1")
 
-_NEARBY: Final = tuple(
-    Fraction(sign) * step for step in (1, Fraction(1, 400), Fraction(1, 3)) for sign in (-1, 1)
+# How far from a limit a fact is put.
+_STEPS: Final = (
+    Fraction(0),
+    *(sign * step for step in (Fraction(1), Fraction(1, 400), Fraction(1, 3)) for sign in (-1, 1)),
 )
 _AWKWARD: Final = (
     *(Fraction(number) for number in (0, 1, -1, 2, 100, 4000)),
@@ -213,7 +215,7 @@ def _priced(draw: st.DrawFn, inner: str) -> str:
     return f"{shares} * (terms.max_amount / terms.max_shares)"
 
 
-_SHAPED: Final = {
+_SHAPED: Final[Mapping[str, Callable[[st.DrawFn, str], str]]] = {
     "shifted": _shifted,
     "days": _days,
     "priced": _priced,
@@ -341,10 +343,10 @@ def _values(kind: str, near: Sequence[Fraction], words: Sequence[str]) -> st.Sea
         start = date(2008, 11, 13).toordinal()
         return st.integers(start - 300, start + 100) | st.integers(start, start + 2)
     if kind == "time":
-        return st.sampled_from([Fraction(54_000) + step for step in (0, *_NEARBY)])
+        return st.sampled_from([Fraction(54_000) + step for step in _STEPS])
     if kind == "units":
         return st.sampled_from([int(one) for one in (*near, *_AWKWARD)])
-    return st.sampled_from([one + step for one in near for step in (0, *_NEARBY)] + [*_AWKWARD])
+    return st.sampled_from([one + step for one in near for step in _STEPS] + [*_AWKWARD])
 
 
 def _figures(trees: Sequence[Condition], terms: Terms) -> list[Fraction]:
@@ -388,7 +390,7 @@ def _move_to_a_boundary(
     ]
     if at[0] is None or at[1] is None or at[0] == at[1]:
         return
-    root = at[0] / (at[0] - at[1]) + draw(st.sampled_from((0, 0, *_NEARBY)))
+    root = at[0] / (at[0] - at[1]) + draw(st.sampled_from((*_STEPS[:1] * 3, *_STEPS)))
     kind = TABLE[name].dimension.kind
     if kind in ("units", "date"):
         root = Fraction(root.__floor__())
@@ -444,7 +446,7 @@ class RuleText:
     when: str | None = None
     effect: str | None = None
     at: str | None = None
-    days: Days = Days()
+    days: Days = oracle.ALWAYS
 
     def mapping(self) -> dict[str, Any]:
         """Return the rule as YAML's mapping, without what is not given."""
@@ -553,11 +555,11 @@ def versions(draw: st.DrawFn, name: str) -> tuple[Dated, ...]:
         st.sampled_from(("plain", "plain", "late", "early", "split", "amended", "amended"))
     )
     shapes: Mapping[str, tuple[tuple[Dated, Days], ...]] = {
-        "plain": ((one, Days()),),
+        "plain": ((one, oracle.ALWAYS),),
         "late": ((one, after),),
         "early": ((one, before),),
         "split": ((one, before), (other, Days(first=turn + timedelta(draw(st.integers(0, 1)))))),
-        "amended": ((one, Days()), (other, Days(known=turn))),
+        "amended": ((one, oracle.ALWAYS), (other, Days(known=turn))),
     }
     listed = [replace(dated, days=days) for dated, days in shapes[shape]]
     return tuple(draw(st.permutations(listed)))
@@ -567,7 +569,7 @@ def versions(draw: st.DrawFn, name: str) -> tuple[Dated, ...]:
 def rules(draw: st.DrawFn, number: int, requires: st.SearchStrategy[str] | None) -> RuleText:
     """Draw one rule, whose condition is one of *requires* where they are given."""
     turn = draw(st.sampled_from(TURNS))
-    always = Days()
+    always = oracle.ALWAYS
     spans = (always, always, always, Days(first=turn), Days(last=turn), Days(known=turn))
     return RuleText(
         id=f"r{number}",
@@ -617,7 +619,7 @@ def cases(draw: st.DrawFn, most: int = 12, requires: st.SearchStrategy[str] | No
 
 _START: Final = datetime(2008, 11, 13, tzinfo=UTC)
 # Minutes from there: within a session, over a midnight at one of the venues, over some days.
-_STEPS: Final = (0, 1, 60, 400, 1000, 1440, 5000)
+_MINUTES: Final = (0, 1, 60, 400, 1000, 1440, 5000)
 _SYMBOLS: Final = (("3774", "XTKS"), ("3774", None), ("IIJI", "XNAS"), ("3774B", "XNGO"))
 _RATES: Final = {"IIJI": ("97.5", "100", "0.333333333333", None), "3774": (None, None, None, "1")}
 _OUTSIDE: Final = tuple(name for name in TABLE if name.split(".")[0] in ("market", "issuer"))
@@ -632,10 +634,12 @@ class History:
 
 
 @st.composite
-def histories(draw: st.DrawFn, most: int = 8) -> History:
+def histories(
+    draw: st.DrawFn, most: int = 8, requires: st.SearchStrategy[str] | None = None
+) -> History:
     """Draw a small rule file and a log of orders and fills, some with much left out."""
-    requires = st.one_of(history_leaves(), history_leaves(), conditions(1))
-    file = draw(rule_files(4, requires))
+    mixed = st.one_of(history_leaves(), history_leaves(), conditions(1))
+    file = draw(rule_files(4, mixed if requires is None else requires))
     if draw(st.booleans()):
         # Flags let everything pass, so that orders come to be filled.
         flags = tuple(replace(rule, effect="flag") for rule in file.rules)
@@ -647,7 +651,7 @@ def histories(draw: st.DrawFn, most: int = 8) -> History:
         first = {"kind": "brought_forward", "id": "before", "shares": "100.5", "amount": "4000"}
         listed.append(first)
     for number in range(draw(st.integers(1, most))):
-        moment += timedelta(minutes=draw(st.sampled_from(_STEPS)))
+        moment += timedelta(minutes=draw(st.sampled_from(_MINUTES)))
         ids = tuple(one["id"] for one in listed if one["kind"] == "order")
         listed.append(draw(rows(number, moment, ids, [one for one in outside if one in _OUTSIDE])))
     return History(file, tuple(listed))
@@ -656,13 +660,17 @@ def histories(draw: st.DrawFn, most: int = 8) -> History:
 @st.composite
 def history_leaves(draw: st.DrawFn) -> str:
     """Draw a comparison of what was used before an event with what will be after it."""
-    kind, most = draw(st.sampled_from((("shares", "terms.max_shares"), ("money", None))))
-    names = [name for name in _KINDS[kind] if not name.startswith("market.")]
-    one, other = (draw(st.sampled_from(names)) for _ in range(2))
-    third = draw(st.sampled_from(names))
-    limit = most or "JPY 400,000"
-    form = draw(st.sampled_from(("{0} {3} {1}", "{0} {3} {1} + {2}", "{0} {3} {4}")))
-    return form.format(one, other, third, draw(st.sampled_from(_OPERATORS)), limit)
+    kind = draw(st.sampled_from(("shares", "money")))
+    names = st.sampled_from([name for name in _KINDS[kind] if not name.startswith("market.")])
+    one, other, third = draw(names), draw(names), draw(names)
+    operator = draw(st.sampled_from(_OPERATORS))
+    forms = [f"{one} {operator} {other}", f"{one} {operator} {other} + {third}"]
+    if kind == "shares":
+        forms.append(f"{one} {operator} terms.max_shares")
+    else:
+        shares = draw(st.sampled_from(("0.15 shares", "1 share", "60 shares", "4,000 shares")))
+        forms.append(f"{one} {operator} trade.price_per_share * {shares}")
+    return draw(st.sampled_from(forms))
 
 
 @st.composite

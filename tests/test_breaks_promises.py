@@ -7,6 +7,7 @@ that property has to fail, whatever the others would have said.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace as dataclass_replace
 from fractions import Fraction
 from typing import ClassVar, Final
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
+from ledger import Book
 from repurchase import position as fold
 from repurchase import program
 from repurchase.edition import Edition
@@ -23,14 +25,23 @@ from repurchase.facts import Situation
 from repurchase.position import OrderState, Position, Trade
 from repurchase.quantities import Exact
 from repurchase.terms import Listing, Reckoning
-from test_promises import PROPERTIES, Property, Variant
+from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
 
 Patch = pytest.MonkeyPatch
 Key = tuple[str, str | None]
 
+# Fees and a margin count, and either cap is soon reached.
+BOOK: Final = Book(
+    (COMMON, dataclass_replace(ADS, margin=Fraction(2, 100))),
+    Fraction(40),
+    Fraction(50_000),
+    FIRST,
+    LAST,
+    with_fees=True,
+)
 # Enough to find each break many times over; a failure ends it, and nothing is shrunk.
 QUICK: Final = settings(
-    max_examples=1_000,
+    max_examples=5_000,
     stateful_step_count=40,
     derandomize=True,
     database=None,
@@ -277,7 +288,8 @@ def test_break_is_found_by(
 ) -> None:
     """One property alone finds the break, and the failure names that property."""
 
-    class Broken(Variant):
+    class Broken(Program):
+        book = BOOK
         properties: ClassVar[frozenset[Property]] = frozenset((name,))
         # Trouble comes soon: most breaks show in it.
         calm_max: ClassVar[int] = 3

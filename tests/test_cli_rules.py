@@ -70,12 +70,10 @@ BAD: Final[list[Case]] = [
         changed("id: last-day", "id: share-cap"),
         ["12:9: "],
     ),
-    ("alias bomb", lambda: ALIASES.encode(), ["3:8: an alias, `*a`, stands here"]),
+    ("alias bomb", ALIASES.encode, ["3:8: an alias, `*a`, stands here"]),
     (
         "python tag",
-        changed(
-            "issuer" if "issuer" in RULES else "currency: JPY", "currency: !!python/name:os JPY"
-        ),
+        changed("currency: JPY", "currency: !!python/name:os JPY"),
         ["3:11: a tag, `!!python/name:os`, stands here; leave it out"],
     ),
     (
@@ -92,7 +90,7 @@ BAD: Final[list[Case]] = [
     (
         "1e5 shares",
         changed('"100 shares"', '"1e5 shares"'),
-        ["8:23: `1e5` has an exponent; write all its digits"],
+        ["8:23: `1e5` has an exponent"],
     ),
     ("wrong group", changed('"100 shares"', '"1,00 shares"'), ["8:23: "]),
     ("figure of 19 digits", changed('"100 shares"', f'"{10**18} shares"'), ["8:23: "]),
@@ -328,7 +326,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(mutated())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_any_rule_file_loads_or_is_told(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:

@@ -343,9 +343,9 @@ def test_names_that_are_read_are_told() -> None:
     found = parse(text, NAMES)
     assert (found.text, found.facts, found.constants, found.words) == (
         text,
-        {S, "trade.side", "issuer.closed_period"},
-        {"terms.max_shares"},
-        {"buy"},
+        frozenset({S, "trade.side", "issuer.closed_period"}),
+        frozenset({"terms.max_shares"}),
+        frozenset({"buy"}),
     )
     assert [leaf_facts(leaf) for leaf in leaves(found.root)] == [
         (S,),

@@ -245,11 +245,11 @@ def test_value_at_its_limit_is_approved(changes: dict[str, str | None]) -> None:
 
 
 def test_missing_quantity_is_named() -> None:
-    """An undecided rule says which fact it lacks."""
+    """An undecided rule says which fact it lacks, and which field would have given it."""
     findings = decided(order(price=None, side=None), plain_editions()).findings
     assert {finding.rule: finding.missing for finding in findings} == {
-        "r1-amount": ("program.amount_after",),
-        "r4-buys": ("trade.side",),
+        "r1-amount": ("program.amount_after", "price"),
+        "r4-buys": ("trade.side", "side"),
     }
 
 

@@ -173,7 +173,7 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
     ("date", "1899-12-31", ("is `1899-12-31`, which is outside the years 1900 to 2199; "
      "write it as 2008-11-14")),
     ("date", Number("20170801"), "is `20170801`, not a text; write it in quotes"),
-    ("date", "x" * 60, f"is `{'x' * 39}…`, not a date; write it as 2008-11-14"),
+    ("date", "x" * 80, f"is `{'x' * 59}…`, not a date; write it as 2008-11-14"),
     ("broker", ["x"], "is an object or an array; an event is flat: write a text or a number"),
     ("prize", "1", "is no field of an event; did you mean `price`?"),
     ("market.day_hihg", "1", "is no field of an event; did you mean `market.day_high`?"),
@@ -208,8 +208,8 @@ def test_wrong_text_is_refused(field: str, value: object, sentence: str) -> None
             ),
         ),
         (
-            "9" * 60,
-            f"is `{'9' * 39}…`, not a time with an offset; write it as 2008-11-14T09:30:00+09:00",
+            "9" * 80,
+            f"is `{'9' * 59}…`, not a time with an offset; write it as 2008-11-14T09:30:00+09:00",
         ),
         (
             "2008-11-14T25:00:00Z",

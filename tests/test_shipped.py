@@ -15,13 +15,7 @@ ANNOUNCEMENT = Path(__file__).parents[2] / "shared" / "data" / "iij-2008.txt"
 STARTER = shipped.sample_path("starter.yaml")
 
 
-def _rule_path(name: str) -> Path:
-    path = shipped.rule_path(name)
-    assert path is not None
-    return path
-
-
-RULES = [*(_rule_path(name) for name in shipped.rule_names()), STARTER]
+RULES = [*(shipped.rule_path(name) for name in shipped.rule_names()), STARTER]
 
 
 def test_programs_are_shipped() -> None:
@@ -62,5 +56,5 @@ def test_quotes_stand_in_the_announcement() -> None:
     """Every quote of the first program stands in the document whose hash it pins."""
     if not ANNOUNCEMENT.exists():
         pytest.skip(f"the announcement is not beside this checkout: {ANNOUNCEMENT.name}")
-    authorization = load(_rule_path("iij-2008")).authorization
+    authorization = load(shipped.rule_path("iij-2008")).authorization
     assert check_source(authorization, "announcement", ANNOUNCEMENT.read_bytes()) == ()

@@ -21,6 +21,7 @@ from repurchase.expression import (
     Expression,
     Extreme,
     Leaf,
+    Member,
     Name,
     Node,
     Not,
@@ -240,10 +241,7 @@ def atoms(form: Form) -> Iterator[Atom]:
 
 
 def comparisons(expression: Expression) -> int:
-    """Return how many comparisons *expression* comes to once min and max are expanded.
-
-    Raise ConditionError where they are too many to write out.
-    """
+    """Return how many comparisons *expression* comes to once min and max are expanded."""
     return _count(expression.root)
 
 
@@ -277,12 +275,11 @@ def _count(tree: Tree) -> int:
         return sum(_count(part) for part in tree.parts)
     if isinstance(tree, Truth):
         return 1
-    left = _leaf_count(tree.left)
-    if isinstance(tree, Comparison):
-        pairs = left * _leaf_count(tree.right)
-        # An equation between extremes is two inequalities of each pair.
-        return 2 * pairs if pairs > 1 and tree.operator in ("==", "!=") else pairs
-    return sum(left * _leaf_count(choice) for choice in tree.choices)
+    equation = isinstance(tree, Member) or tree.operator in ("==", "!=")
+    others = tree.choices if isinstance(tree, Member) else (tree.right,)
+    pairs = [_leaf_count(tree.left) * _leaf_count(other) for other in others]
+    # An equation between extremes is two inequalities of each pair.
+    return sum(2 * count if count > 1 and equation else count for count in pairs)
 
 
 def _leaf_count(node: Node) -> int:

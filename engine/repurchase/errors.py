@@ -66,6 +66,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{close[0]}`?" if close else None
 
 
+def reason(error: OSError) -> str:
+    """Return why the operating system refused, in its own words: `no space left on device`."""
+    return (error.strerror or str(error)).lower()
+
+
 def plain(text: str) -> str:
     """Return *text* on one line, what is not printable escaped: control codes, bidi marks."""
     if text.isprintable():

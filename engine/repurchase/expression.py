@@ -449,7 +449,8 @@ class _Reader:
             return COUNT
         if before == DATE and part.dimension in (BARE, COUNT):
             return DATE
-        if before.kind in _NOT_ADDED or part.dimension.kind in _NOT_ADDED:
+        kinds = {before.kind, part.dimension.kind}
+        if kinds & {*_NOT_ADDED, "date"}:
             self._flaw(place, f"{before} and {part.dimension} cannot be added", None)
         return self._like(place, before, _is_literal(first), part.dimension, _is_literal(part))
 

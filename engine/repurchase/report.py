@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repurchase.edition import Edition, Editions
-from repurchase.errors import Problem, UsageError, plain
+from repurchase.errors import Problem, UsageError, plain, reason
 from repurchase.facts import TABLE, Fact
 from repurchase.quantities import percent, value_written
 from repurchase.replay import Decided, Program, Summary
@@ -70,7 +71,7 @@ class DecisionsFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._partial = path.with_name(f"{path.name}.partial")
+        self._partial = path
         self._file: TextIO | None = None
 
     def write(self, decided: Decided) -> None:
@@ -82,7 +83,11 @@ class DecisionsFile:
             raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
+        path = self._path
         try:
+            # What is there and is no file, a pipe or a stream, is written as it is.
+            if path.name and (path.is_file() or not path.exists()):
+                self._partial = path.with_name(f"{path.name}.partial")
             self._file = self._partial.open("w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise self._unwritable(error) from error
@@ -95,19 +100,30 @@ class DecisionsFile:
         at: TracebackType | None,
     ) -> None:
         assert self._file is not None
+        if kind is not None:
+            # It ends for another reason already: what is written stays in the partial file.
+            with suppress(OSError):
+                self._file.close()
+            return
         try:
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None:
-                self._partial.replace(self._path)
+            self._finish(self._file)
         except OSError as unwritten:
+            with suppress(OSError):
+                self._file.close()
             raise self._unwritable(unwritten) from unwritten
 
+    def _finish(self, file: TextIO) -> None:
+        file.flush()
+        if self._partial == self._path:
+            file.close()
+            return
+        os.fsync(file.fileno())
+        file.close()
+        # A link stays one: what it leads to is replaced.
+        self._partial.replace(self._path.resolve())
+
     def _unwritable(self, error: OSError) -> UsageError:
-        reason = (error.strerror or str(error)).lower()
-        what = f"the decisions cannot be written: {reason}"
+        what = f"the decisions cannot be written: {reason(error)}"
         return UsageError(Problem(what, file=str(self._partial)))
 
 

@@ -6,10 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 
 
-def rule_path(name: str) -> Path | None:
-    """Return the path of the shipped rule file of the authorization *name*, if there is one."""
-    path = _folder("rules") / f"{name}.yaml"
-    return path if path.is_file() else None
+def rule_path(name: str) -> Path:
+    """Return the path of the shipped rule file of the authorization *name*, one of `rule_names`."""
+    return _folder("rules") / f"{name}.yaml"
 
 
 def rule_names() -> tuple[str, ...]:

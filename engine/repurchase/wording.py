@@ -118,13 +118,16 @@ def sentence(finding: Finding) -> str:
         return f"cannot be decided without {_named(finding.missing)}"
     if finding.result == "not_applicable":
         return "does not apply to this event"
-    return plain(f"{_observed(finding)} {_relation(finding)} {_limit(finding)}")
+    observed, limit = (unit(side, finding.dimension) for side in (finding.observed, finding.limit))
+    return plain(f"{observed} {_relation(finding)} {limit}")
 
 
 def unit(text: str | None, dimension: str | None) -> str:
     """Return an exact string of a finding for people: grouped, with its unit, rounded up."""
     if text is None:
         return "nothing known"
+    if ", " in text and dimension != "word":
+        return ", ".join(unit(one, dimension) for one in text.split(", "))
     if dimension in ("date", "time", "word", "flag", None):
         return plain(text)
     number = Fraction(text)
@@ -138,22 +141,14 @@ def unit(text: str | None, dimension: str | None) -> str:
     return shown(number) if currency == "own" else f"{currency} {shown(number)}"
 
 
-def _observed(finding: Finding) -> str:
-    return f"{unit(finding.observed, finding.dimension)}"
-
-
-def _limit(finding: Finding) -> str:
-    return f"{unit(finding.limit, finding.dimension)}"
-
-
 def _relation(finding: Finding) -> str:
     """Return how the observed side stands to the other, seen from the figures alone."""
     dimension = finding.dimension or ""
     if finding.observed is None or finding.limit is None:
         return "against"
-    if dimension in ("word", "flag"):
-        return "is" if finding.result == "pass" else "is not"
     observed, limit = finding.observed, finding.limit
+    if dimension in ("word", "flag") or ", " in limit:
+        return "is" if finding.result == "pass" else "is not"
     if observed == limit:
         return "is exactly"
     if dimension in ("date", "time"):

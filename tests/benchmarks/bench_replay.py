@@ -41,7 +41,8 @@ def test_replay_rate_and_memory(tmp_path: Path) -> None:
     rules.write_text(RULES)
     write_log(log, ROWS)
     before = bare_rate(rules, log)
-    arguments = ["replay", log, "--rules", rules, "--decisions", tmp_path / "out.jsonl"]
+    out = tmp_path / "out.jsonl"
+    arguments: list[str | Path] = ["replay", log, "--rules", rules, "--decisions", out]
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *arguments],

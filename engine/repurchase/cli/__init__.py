@@ -5,6 +5,7 @@ Heavy parts are imported inside the commands, so that `--help` and completion an
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -13,7 +14,7 @@ import click
 from repurchase import __version__
 from repurchase.cli import check, completion, demo, explain, init, lint, replay, test
 from repurchase.cli.show import fail, failed
-from repurchase.errors import Problem, RepurchaseError
+from repurchase.errors import Problem, RepurchaseError, reason
 
 EXIT_UNDECIDED = 2
 EXIT_STOPPED = 130
@@ -51,26 +52,40 @@ for command in (
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the terminal cannot show is shown escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = commands.main(prog_name="repurchase", standalone_mode=False)
-    except click.exceptions.Abort:
-        code = _stopped()
-    except KeyboardInterrupt:
-        code = _stopped()
-    except click.ClickException as error:
-        code = _misused(error)
-    except RepurchaseError as error:
-        code = fail(error)
-    except BrokenPipeError:
-        # Nobody reads on, so what was not written has not been decided for anyone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_UNDECIDED
+        code = _run()
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unsaid(error)
     sys.exit(code)
 
 
-def _stopped() -> int:
-    click.echo("stopped; nothing is concluded", err=True)
-    return EXIT_STOPPED
+def _run() -> int:
+    try:
+        return int(commands.main(prog_name="repurchase", standalone_mode=False) or 0)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("stopped; nothing is concluded", err=True)
+        return EXIT_STOPPED
+    except SystemExit as end:
+        # Click ends completion with 0 and a closed pipe with 1, which would be an answer of ours.
+        return EXIT_UNDECIDED if end.code else 0
+    except click.ClickException as error:
+        return _misused(error)
+    except RepurchaseError as error:
+        return fail(error)
+
+
+def _unsaid(error: OSError) -> int:
+    """Return the exit code of an answer that could not be written: it is none."""
+    # What is left in the buffer would fail once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        click.echo(f"the answer cannot be written: {reason(error)}", err=True)
+    return EXIT_UNDECIDED
 
 
 def _misused(error: click.ClickException) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from repurchase.cli.show import (
     rule_file,
     rules_option,
     say,
+    standard_input,
     warn,
 )
-from repurchase.errors import Problem, UsageError
+from repurchase.errors import Problem, UsageError, reason
 
 
 @click.command("check")
@@ -86,7 +86,8 @@ def command(
 
 def _content(event: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()
+        return standard_input().read() if event == "-" else Path(event).read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(Problem(f"the event cannot be read: {reason}", file=event)) from error
+        raise UsageError(
+            Problem(f"the event cannot be read: {reason(error)}", file=event)
+        ) from error

@@ -70,9 +70,7 @@ def _replayed(scene: Scene) -> RenderableType:
     from repurchase.report import Denials, summary_view
     from repurchase.shipped import rule_path, sample_path
 
-    rules = rule_path(scene.rules)
-    assert rules is not None, "the demo's rule files are shipped"
-    program = Program(load(rules))
+    program = Program(load(rule_path(scene.rules)))
     before = scene.brought_forward
     reading = Reading(brought_forward(before) if before is not None else None)
     denials = Denials()

@@ -28,7 +28,7 @@ def command(name: str) -> int:
         draw(fact_view(TABLE[name]))
         return 0
     path = rule_file(name)
-    if not path.exists() and not _looks_like_a_file(name):
+    if name not in rule_names() and not _looks_like_a_file(path):
         hint = nearest(name, (*TABLE, *rule_names()))
         raise UsageError(Problem(f"`{name}` is no fact and no rule file", hint))
     from repurchase.edition import load
@@ -37,5 +37,5 @@ def command(name: str) -> int:
     return 0
 
 
-def _looks_like_a_file(name: str) -> bool:
-    return "/" in name or Path(name).suffix in (".yaml", ".yml")
+def _looks_like_a_file(path: Path) -> bool:
+    return path.is_file() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from repurchase.cli.show import say
-from repurchase.errors import Problem, UsageError
+from repurchase.errors import Problem, UsageError, reason
 
 FILES = {
     "my-program.yaml": "starter.yaml",
@@ -38,8 +38,9 @@ def command(directory: Path) -> int:
             with (directory / name).open("x", encoding="utf-8") as file:
                 file.write(sample_path(sample).read_text("utf-8"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(Problem(f"it cannot be written: {reason}", file=str(directory))) from error
+        raise UsageError(
+            Problem(f"it cannot be written: {reason(error)}", file=str(directory))
+        ) from error
     rules = directory / "my-program.yaml"
     say(f"{', '.join(FILES)} are in {directory}; next:")
     say(f"  edit {rules}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from repurchase.cli.show import failed, json_option, rule_file, say
-from repurchase.errors import Problem, RuleFileError, UsageError
+from repurchase.errors import Problem, RuleFileError, UsageError, reason
 
 
 @click.command("lint")
@@ -64,7 +64,6 @@ def _document(source: Path) -> tuple[str, bytes]:
     try:
         return str(source), source.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise UsageError(
-            Problem(f"the source cannot be read: {reason}", file=str(source))
+            Problem(f"the source cannot be read: {reason(error)}", file=str(source))
         ) from error

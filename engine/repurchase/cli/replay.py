@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.show import draw, json_option, known_at_option, rule_file, rules_option, warn
+from repurchase.cli.show import (
+    draw,
+    json_option,
+    known_at_option,
+    rule_file,
+    rules_option,
+    standard_input,
+    warn,
+)
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +123,8 @@ def command(
 
     editions = load(rule_file(rules), known_at)
     warn(gaps(editions.authorization))
+    if decisions is not None:
+        keep_apart(log, decisions)
     reading = Reading(
         brought_forward=forward(brought_forward) if brought_forward is not None else None,
         sort=sort,
@@ -140,13 +149,23 @@ def command(
     return 1 if summary.denied or summary.held or summary.refused else 0
 
 
+def keep_apart(log: str, decisions: Path) -> None:
+    """Raise UsageError where the decisions would be written over the log."""
+    partial = decisions.with_name(f"{decisions.name}.partial") if decisions.name else decisions
+    for written in (decisions, partial):
+        # What is not there yet cannot be the log.
+        with suppress(OSError):
+            if written.samefile(log):
+                raise UsageError(Problem("the decisions would be written over it", file=log))
+
+
 def opened(
     log: str, columns: tuple[str, ...], constants: tuple[str, ...], ignore: tuple[str, ...]
 ) -> Log:
     """Return the log called *log*, `-` being standard input, with its fields named as told."""
     from repurchase.logs import open_log
 
-    source = sys.stdin.buffer if log == "-" else log
+    source = standard_input() if log == "-" else log
     return open_log(
         source,
         "<standard input>" if log == "-" else log,

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from repurchase.clocks import read_day
-from repurchase.errors import Problem, RepurchaseError, plain
+from repurchase.errors import Problem, RepurchaseError, UsageError, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,14 +88,21 @@ def draw(view: RenderableType) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, emoji=False, width=160)
-    console.print(view)
+    # Rich ends the process itself where the pipe is closed; `main` has a better answer.
+    with console.capture() as drawn:
+        console.print(view)
+    sys.stdout.write(drawn.get())
 
 
 def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*: a file, else a shipped one of that name."""
-    from repurchase.shipped import rule_path
+    """Return the path of the rule file *name*: a shipped one of that name, else the file."""
+    from repurchase.shipped import rule_names, rule_path
 
-    path = Path(name)
-    if path.exists() or "/" in name or path.suffix:
-        return path
-    return rule_path(name) or path
+    return rule_path(name) if name in rule_names() else Path(name)
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input, as bytes; raise UsageError where there is none."""
+    if sys.stdin is None:
+        raise UsageError(Problem("there is no standard input", "name a file instead of -"))
+    return sys.stdin.buffer

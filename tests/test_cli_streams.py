@@ -1,0 +1,282 @@
+"""Pipes that close, signals, and streams that are not there, with the installed command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import termios
+import threading
+from pathlib import Path
+from typing import IO, Any, Final
+
+import pytest
+
+from test_cli import COMMAND, LOG, RULES, order, run
+
+REPLAY: Final = ("replay", "log.csv", "--rules", "rules.yaml")
+HEADER: Final = LOG.splitlines()[0] + "\n"
+PIPED: Final = ("replay", "-", "--rules", "rules.yaml", "--decisions", "out.jsonl")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with a rule file, a log and an event."""
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "log.csv").write_text(LOG, encoding="utf-8")
+    (tmp_path / "order.json").write_text(order(), encoding="utf-8")
+    return tmp_path
+
+
+def started(here: Path, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [COMMAND, *arguments], cwd=here, stderr=subprocess.PIPE, bufsize=0, **streams
+    )
+
+
+def into_a_closed_pipe(here: Path, *arguments: str) -> tuple[int, str]:
+    """Return the code and the errors of a command whose reader is gone before it writes."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with started(here, *arguments, stdout=writer, stdin=subprocess.DEVNULL) as process:
+        os.close(writer)
+        _, err = process.communicate()
+    return process.returncode, err.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*REPLAY, "--json"],
+        [*REPLAY],
+        ["check", "--rules", "rules.yaml", "--event", "order.json", "--brought-forward", "5,5"],
+        ["lint", "--schema"],
+        ["lint", "none.yaml", "--json"],
+        ["explain", "rules.yaml"],
+        ["demo"],
+        ["--help"],
+        ["completion", "bash"],
+    ],
+)
+def test_closed_pipe_ends_quietly_and_is_no_answer(here: Path, arguments: list[str]) -> None:
+    """Whoever stops reading has no answer: 2, since 0 and 1 are answers, and no traceback."""
+    code, err = into_a_closed_pipe(here, *arguments)
+    assert (code, err) == (2, "")
+
+
+def test_reader_that_takes_one_byte_leaves_no_traceback(here: Path) -> None:
+    """`| head -c1` ends the pipe, not the peace."""
+    with started(here, "lint", "--schema", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert (err, process.returncode in (0, 2)) == ("", True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_decisions_never_replace_what_is_no_file(here: Path, kind: str) -> None:
+    """A named pipe or a stream given as OUT stays what it is."""
+    out = here / "out"
+    if kind == "pipe":
+        os.mkfifo(out)
+        reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
+    else:
+        # As /dev/stdout is; that itself is not put at risk here.
+        out.symlink_to("/proc/self/fd/1")
+        reader = os.open(os.devnull, os.O_RDONLY)
+    before = out.lstat()
+    try:
+        ended = run(*REPLAY, "--decisions", "out", cwd=here, fresh=True)
+    finally:
+        os.close(reader)
+    after = out.lstat()
+    assert (stat.S_IFMT(after.st_mode), after.st_ino) == (
+        stat.S_IFMT(before.st_mode),
+        before.st_ino,
+    )
+    assert ended.code in (0, 2)
+
+
+def test_decisions_into_a_closing_pipe_are_no_answer(here: Path) -> None:
+    """Decisions that nobody takes end with 2 and no traceback."""
+    (here / "out").symlink_to("/proc/self/fd/1")
+    code, err = into_a_closed_pipe(here, *REPLAY, "--decisions", "out")
+    assert (code, "Traceback" in err) == (2, False)
+
+
+# --- Ctrl-C
+
+
+def fed(here: Path, rows: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a replay of a log on a pipe that stays open after *rows*, and wait until it runs."""
+    process = started(here, *PIPED, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(HEADER.encode())
+    for number in range(rows):
+        process.stdin.write(f"f-{number},2026-05-15,1,buy,1,5\n".encode())
+    pause = threading.Event()
+    while not (here / "out.jsonl.partial").exists() and process.poll() is None:
+        pause.wait(0.02)
+    return process, process.stdin
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_interrupt_stops_a_replay_with_a_sentence(here: Path, rows: int) -> None:
+    """Ctrl-C ends with 130, one sentence, no summary, and OUT.partial in its place."""
+    process, stdin = fed(here, rows)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    stdin.close()
+    assert (process.returncode, out, err.decode().strip()) == (
+        130,
+        b"",
+        "stopped; nothing is concluded",
+    )
+    assert sorted(path.name for path in here.iterdir() if path.name.startswith("out")) == [
+        "out.jsonl.partial"
+    ]
+    for line in (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines():
+        assert json.loads(line)["outcome"] == "approved"
+
+
+def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
+    """Ctrl-C before an event has come ends with 130 too."""
+    fifo = here / "event.json"
+    os.mkfifo(fifo)
+    arguments = ("check", "--rules", "rules.yaml", "--event", fifo.name)
+    with started(here, *arguments, stdout=subprocess.PIPE) as process:
+        writer = opened_once_read(fifo, process)
+        os.write(writer, b"{")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        os.close(writer)
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().strip().splitlines()[-1] == "stopped; nothing is concluded"
+
+
+def opened_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> int:
+    """Return *fifo* open for writing, once *process* has opened it for reading."""
+    pause = threading.Event()
+    while process.poll() is None:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            pause.wait(0.02)
+    raise AssertionError("the command ended before it asked for its event")
+
+
+def test_log_that_ends_early_on_a_pipe_is_judged_as_far_as_it_is_whole(here: Path) -> None:
+    """A pipe that ends within a row is a cut log: an error, and nothing concluded."""
+    cut = LOG[: LOG.rindex("1,buy")]
+    ended = run("replay", "-", "--rules", "rules.yaml", "--json", stdin=cut, cwd=here, fresh=True)
+    (first, last) = ended.json["errors"]
+    assert (ended.code, first["file"], first["line"]) == (2, "<standard input>", 3)
+    assert last["what"].startswith("1 row cannot be used")
+
+
+# --- streams that are not there, or cannot say everything
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "-", "--rules", "rules.yaml"],
+        ["check", "--rules", "rules.yaml", "--event", "-"],
+        ["check", "--rules", "rules.yaml", "--event", "order.json", "--log", "-"],
+    ],
+)
+def test_standard_input_that_is_closed_is_told(here: Path, arguments: list[str]) -> None:
+    """Without standard input `-` is nothing: 2 and a reason."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" <&-', COMMAND, *arguments],
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    err = done.stderr.decode()
+    assert (done.returncode, done.stdout, "Traceback" in err, bool(err)) == (2, b"", False, True)
+
+
+def test_standard_output_that_is_full_is_no_answer(here: Path) -> None:
+    """An answer that could not be written is none: 2, without a traceback."""
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("this system has no /dev/full")
+    for arguments in ([*REPLAY, "--json"], [*REPLAY]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [COMMAND, *arguments], cwd=here, stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert (done.returncode, b"Traceback" in done.stderr) == (2, False), done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "shift_jis"])
+def test_output_that_cannot_show_a_letter_shows_it_escaped(here: Path, encoding: str) -> None:
+    """A terminal of another encoding gets the answer all the same."""
+    done = subprocess.run(
+        [COMMAND, "check", "--rules", "rules.yaml", "--event", "-", "--brought-forward", "5,5"],
+        cwd=here,
+        input=order(id="Société-規").encode(),
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    out = done.stdout.decode(encoding)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr.decode()
+    assert "approved order" in out
+
+
+def test_language_of_the_system_changes_nothing(here: Path) -> None:
+    """Without a locale the output is the same, byte for byte."""
+    asked = order(id="Société-規")
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--json")
+    usual = run(*arguments, stdin=asked, cwd=here)
+    assert usual == run(*arguments, stdin=asked, cwd=here, LC_ALL="C", LANG="C")
+    assert usual == run(*arguments, stdin=asked, cwd=here, TZ="America/New_York")
+
+
+# --- at a terminal
+
+
+def at_a_terminal(here: Path, *arguments: str) -> tuple[int, str]:
+    """Return the code and all that the command wrote at a terminal of its own."""
+    master, slave = pty.openpty()
+    settings = termios.tcgetattr(slave)
+    settings[1] &= ~termios.OPOST
+    termios.tcsetattr(slave, termios.TCSANOW, settings)
+    with subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=here,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+    ) as process:
+        os.close(slave)
+        parts = []
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            parts.append(part)
+    os.close(master)
+    return process.returncode, b"".join(parts).decode()
+
+
+def test_terminal_shows_bars_in_color(here: Path) -> None:
+    """At a terminal the summary is drawn, with colors."""
+    code, shown = at_a_terminal(here, *REPLAY)
+    assert (code, "\x1b[36m" in shown, "90 shares of 100 shares" in shown) == (0, True, True)
+
+
+def test_terminal_without_color_is_respected(here: Path) -> None:
+    """NO_COLOR is heeded as elsewhere."""
+    done = run(*REPLAY, cwd=here, NO_COLOR="1")
+    assert "\x1b" not in done.out
