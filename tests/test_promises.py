@@ -914,7 +914,7 @@ def test_machine_reaches_every_situation() -> None:
         book = replace(IIJ, max_amount=None)
 
     fixed = settings(
-        LENGTHS, derandomize=True, database=None, phases=[Phase.generate], max_examples=150
+        LENGTHS, derandomize=True, database=None, phases=[Phase.generate], max_examples=250
     )
     run_state_machine_as_test(Watched, settings=fixed)
     run_state_machine_as_test(Unbounded, settings=fixed)

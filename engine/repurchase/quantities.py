@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -136,8 +135,11 @@ def shown(value: Exact, *, up: bool = True) -> str:
     """
     scale = 10**_SHOWN_DECIMALS
     scaled = value * scale
-    whole = scaled.__ceil__() if up else scaled.__floor__()
-    return f"{Decimal(whole).scaleb(-_SHOWN_DECIMALS).normalize():,f}"
+    rounded = scaled.__ceil__() if up else scaled.__floor__()
+    whole, decimals = divmod(abs(rounded), scale)
+    sign = "-" if rounded < 0 else ""
+    fraction = f".{decimals:0{_SHOWN_DECIMALS}d}".rstrip("0").rstrip(".")
+    return f"{sign}{whole:,}{fraction}"
 
 
 def date_number(day: date) -> int:

@@ -9,7 +9,7 @@ no actions. What it is given is shaped by what it was measured to do (each line 
   c, `x <= c` is `ceil(x) <= c` and `x >= c` is `floor(x) >= c`, so no verdict is lost. Sums past
   2**61 are sent as 2**61: every constant is smaller, so each comparison stands.
 * A missing quantity is left out of the fact, and what compares it does not fire.
-* It holds 64 alternatives at once, 31 marks of and/or groups a rule, and 255 properties a fact;
+* It holds 64 alternatives at once, 31 marks of and/or groups a rule, and 254 properties a fact;
   rules are spread over as many rule sets as that takes.
 * It tells properties apart by a 32-bit hash of their names: the names used here have none equal.
 """
@@ -165,6 +165,12 @@ class RuleSet:
         except engine.error as error:
             raise EngineFault(f"durable-rules did not take the rules: {error}") from error
         return handle
+
+    def __del__(self) -> None:
+        # The C core keeps what it is not told to forget, and has room for 131,072 rule sets.
+        handle = getattr(self, "_handle", None)
+        if handle is not None:
+            engine.delete_ruleset(handle)
 
     def fact(self, facts: Mapping[str, Exact | None]) -> str:
         """Return the fact to assert, as JSON; raise EngineFault for what is no exact quantity."""

@@ -13,7 +13,7 @@ import click
 
 from repurchase import __version__
 from repurchase.cli import check, completion, demo, explain, init, lint, replay, test
-from repurchase.cli.show import fail, failed
+from repurchase.cli.show import as_json, fail, failed
 from repurchase.errors import Problem, RepurchaseError, reason
 
 EXIT_UNDECIDED = 2
@@ -89,7 +89,6 @@ def _unsaid(error: OSError) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
-    if "--json" in sys.argv[1:]:
-        return failed([Problem(error.format_message())])
-    error.show()
-    return EXIT_UNDECIDED
+    if isinstance(error, click.UsageError) and error.ctx is not None and not as_json():
+        click.echo(error.ctx.get_usage(), err=True)
+    return failed([Problem(error.format_message())])

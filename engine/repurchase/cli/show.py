@@ -61,13 +61,18 @@ def fail(error: RepurchaseError) -> int:
 
 def failed(problems: Iterable[Problem]) -> int:
     """Show *problems*, all of them, and return the exit code of what could not be decided."""
-    if "--json" in sys.argv[1:]:
+    if as_json():
         from repurchase.report import problems_json
 
         click.echo(problems_json(problems))
     else:
         warn(problems)
     return 2
+
+
+def as_json() -> bool:
+    """Return whether the call asks for JSON: also where it is wrong before options are read."""
+    return "--json" in sys.argv[1:]
 
 
 def warn(problems: Iterable[Problem]) -> None:
