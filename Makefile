@@ -33,7 +33,7 @@ PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test coverage fuzz bench lint format format-check types layers check wheel lock clean
+.PHONY: help demo test coverage fuzz bench soak lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -52,7 +52,10 @@ fuzz: .venv/installed ## the property tests with very many examples (hours; stop
 	@$(VENV) -m pytest --hypothesis-profile=fuzz -p no:benchmark -m hypothesis -n $(JOBS) $(ARGS)
 
 bench: .venv/installed ## the measurements of tests/benchmarks
-	@$(PYTEST) tests/benchmarks $(ARGS)
+	@$(PYTEST) -q -s tests/benchmarks $(ARGS)
+
+soak: .venv/installed ## rate and memory of a replay of ten million rows (ten minutes, 4 GB of disk)
+	@ROWS=10000000 $(PYTEST) -q -s tests/benchmarks/bench_replay.py $(ARGS)
 
 lint: .venv/dependencies ## ruff's findings
 	@$(VENV) -m ruff check

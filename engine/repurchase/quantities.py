@@ -170,6 +170,9 @@ def value_written(value: Exact | str | bool, dimension: Dimension) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if dimension.kind == "date":
+        # Arithmetic can leave the calendar; what is left then is the day's number.
+        if not 1 <= value <= date.max.toordinal():
+            return written(value)
         return date.fromordinal(int(value)).isoformat()
     if dimension.kind == "time":
         return time_written(value)

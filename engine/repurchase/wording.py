@@ -148,7 +148,8 @@ def _relation(finding: Finding) -> str:
         return "against"
     observed, limit = finding.observed, finding.limit
     if dimension in ("word", "flag") or ", " in limit:
-        return "is" if finding.result == "pass" else "is not"
+        named = observed in limit.split(", ")
+        return "is" if named else "is not"
     if observed == limit:
         return "is exactly"
     if dimension in ("date", "time"):
