@@ -84,7 +84,6 @@ class Entry:
     unit_cost: Fraction | None
     fees_left: Fraction | None
     last_day: date
-    venue_last_day: date | None
     held: bool = False
 
     @property
@@ -188,19 +187,18 @@ class Ledger:
             # Without a price there is no worst case that fees could be a part of.
             fees_left=fees_left if known_fees and unit_cost is not None else None,
             last_day=last_days(event, listed)[0],
-            venue_last_day=last_days(event, listed)[1],
             held=outcome == "held",
         )
 
     def fill(self, event: Event) -> Reading:
         """Count the fill *event* in full, take its part from its order, and say what it was."""
-        day = day_on(event, "Asia/Tokyo")
-        self._forget(day)
         entry = self.orders.get(event.order) if event.order is not None else None
         full = event if entry is None else _completed(event, entry)
+        day = day_on(full, "Asia/Tokyo")
         listed = self.book.find(full, day)
         shares = None if listed is None else (full.quantity or 0) * listed.ratio
         amount = self._cost(full, listed)
+        self._forget(day)
         if full.side == "sell":
             return Reading(False, Fraction(0), Fraction(0))
         self._count(shares, amount)
@@ -246,7 +244,6 @@ class Ledger:
             quantity <= entry.open_quantity
             and listed.ratio <= entry.listed.ratio
             and day <= entry.last_day
-            and (entry.venue_last_day is None or day_on(fill, listed.venue) <= entry.venue_last_day)
             and contract <= limit * quantity
             and contract * rate + beyond <= entry.unit_cost * quantity
         )
@@ -321,7 +318,7 @@ def _completed(fill: Event, entry: Entry) -> Event:
         for name in ("symbol", "venue", "side", "fx", "price")
         if getattr(fill, name) is None and not (name == "price" and fill.amount is not None)
     }
-    if fill.fees is None and entry.open_quantity:
+    if fill.fees is None:
         lent["fees"] = entry.fees_left
     return structs.replace(fill, **lent)
 

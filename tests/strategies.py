@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any, Final
 
 import yaml
-from hypothesis import settings
 from hypothesis import strategies as st
 
 import oracle
@@ -23,10 +22,6 @@ from repurchase.expression import Comparison, Condition, Constant, Name, Names, 
 from repurchase.facts import TABLE
 from repurchase.judge import Scope
 from repurchase.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
-
-# durable-rules never gives back what a rule set took, some 54 KB: a property that loads new
-# rules for every example stops before the memory does, whatever the profile asks for.
-FEWER: Final = min(settings().max_examples, 2_000)
 
 CURRENCY: Final = "JPY"
 INSTRUMENTS: Final = ("common", "ads", "second_class")

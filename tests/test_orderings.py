@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase import edition, judge
 from repurchase.logs import Form, open_log
 from repurchase.replay import Program, Reading, replay
 from repurchase.report import decided_json
-from strategies import DAYS, FEWER, Case, History, cases, histories, written
+from strategies import DAYS, Case, History, cases, histories, written
 from test_verdicts import loaded
 
 # Rules with many names, of which most are missing: what is told of them must have one order.
@@ -181,21 +181,18 @@ def replayed(folder: Path, seed: int, broken: str = "") -> bytes:
     return out.read_bytes()
 
 
-@settings(max_examples=FEWER)
 @given(drawn=shuffles())
 def test_rule_file_means_the_same_in_any_order(drawn: Shuffled) -> None:
     """Hash and verdict do not depend on the order of keys, rules, versions and instruments."""
     check_shuffled(drawn)
 
 
-@settings(max_examples=FEWER)
 @given(drawn=rewritings())
 def test_log_is_decided_the_same_in_any_order_of_columns(drawn: Rewritten) -> None:
     """Decisions are the same bytes for other columns, keys and rules, and for CSV and JSON."""
     check_rewritten(drawn)
 
 
-@settings(max_examples=FEWER)
 @given(history=histories())
 def test_replay_twice_gives_the_same_bytes(history: History) -> None:
     """A second replay in the same process decides every event as the first, byte for byte."""

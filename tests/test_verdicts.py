@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta, timezone
 from fractions import Fraction
 
@@ -25,17 +25,7 @@ from repurchase.facts import TABLE
 from repurchase.judge import Scope
 from repurchase.position import Position
 from repurchase.program import step
-from strategies import (
-    FEWER,
-    Case,
-    History,
-    Question,
-    RuleFile,
-    cases,
-    histories,
-    questions,
-    rule_files,
-)
+from strategies import Case, History, Question, RuleFile, cases, histories, questions, rule_files
 
 # How a rule is refused that means something, but more than the engine can be given.
 LIMITS = ("cannot be used", "comparisons")
@@ -121,14 +111,13 @@ def findings_told(findings: Iterable[Finding]) -> list[oracle.Found]:
     ]
 
 
-@settings(max_examples=4 * FEWER)
+@settings(max_examples=4 * settings().max_examples)
 @given(question=questions())
 def test_condition_holds_as_plain_arithmetic_says(question: Question) -> None:
     """The engine and plain Fractions never differ on whether a condition holds."""
     check_condition(question)
 
 
-@settings(max_examples=FEWER)
 @given(case=cases())
 def test_rule_file_judges_as_plain_arithmetic_says(case: Case) -> None:
     """Outcome, result of each rule and names of what is missing are those of the oracle."""
@@ -203,27 +192,6 @@ class Use:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An order or a fill with what it takes from its *order*, and the instrument that it names."""
-
-    full: Event
-    listed: Listed | None
-    order: Entry | None
-
-    @property
-    def is_of_order(self) -> bool:
-        """Return whether it is a fill of an open order, in the same instrument and direction."""
-        if self.order is None or self.listed is None or self.order.listed is None:
-            return False
-        own = self.order.listed
-        return (
-            self.order.open_quantity > 0
-            and (self.listed.instrument, self.listed.venue) == (own.instrument, own.venue)
-            and self.full.side == self.order.event.side
-        )
-
-
 class Diary:
     """The books of one program in plain Fractions, and the facts that follow from them."""
 
@@ -263,8 +231,9 @@ class Diary:
     def note(self, happened: Event) -> Note:
         """Return what follows from *happened*, before it is decided."""
         is_fill = happened.kind == "fill"
-        trade = self._read(happened)
-        full, listed = trade.full, trade.listed
+        order = self._ledger.orders.get(happened.order or "") if is_fill else None
+        full = happened if order is None else _completed(happened, order)
+        listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
         money = _Money.of(full, listed, with_fees=self._with_fees)
         later = copy.deepcopy(self._ledger)
         covered = False
@@ -272,10 +241,11 @@ class Diary:
             covered = later.fill(happened).covered
         else:
             later.order(happened, "approved")
+        taken = order is not None and _is_of(full, listed, order)
         known: dict[str, Value | None] = {
             **_trade_facts(full, listed, money),
             **_program_facts(self._ledger, later),
-            **self._day_facts(trade, later),
+            **self._day_facts(full, listed, later, ordered=not taken),
             **{
                 name: happened.outside.get(name)
                 for name in TABLE
@@ -284,39 +254,30 @@ class Diary:
         }
         own = set() if listed is not None else {"engine.unknown-instrument"}
         if is_fill:
-            own |= self._amiss(happened, trade.order, covered or full.side == "sell")
+            own |= self._amiss(happened, order, covered or full.side == "sell")
             if full.side == "sell":
                 own.add("engine.sale")
             elif money.amount is None:
                 own.add("engine.unknown-amount")
-        scope: Scope = "order" if not is_fill else "fill" if trade.is_of_order else "all"
+        scope: Scope = "order" if not is_fill else "fill" if taken else "all"
         return Note(known, scope, own)
 
     def write(self, happened: Event, outcome: str) -> None:
         """Count *happened* once its *outcome* is known."""
         is_fill = happened.kind == "fill"
-        trade = self._read(happened)
-        if trade.listed is not None and (is_fill or outcome == "approved"):
-            key = _day_key(trade.full, trade.listed)
-            self._days[key] = _used(self._days.get(key, Use()), trade, trade.listed)
+        order = self._ledger.orders.get(happened.order or "") if is_fill else None
+        full = happened if order is None else _completed(happened, order)
+        listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
+        taken = order is not None and _is_of(full, listed, order)
+        if listed is not None and (is_fill or outcome == "approved"):
+            key = _day_key(full, listed)
+            self._days[key] = _used(self._days.get(key, Use()), full, listed, ordered=not taken)
         if is_fill:
             self._ledger.fill(happened)
             return
         self._ledger.order(happened, outcome)
         if outcome == "approved":
             self._approved.add(happened.id)
-
-    def _read(self, happened: Event) -> Read:
-        """Return *happened* with what it takes from the order that it is a fill of."""
-        order = None
-        if happened.kind == "fill" and happened.order is not None:
-            order = self._ledger.orders.get(happened.order)
-        day = day_on(happened, "Asia/Tokyo")
-        if order is not None and day > self._ledger.today and order.last_day < day:
-            # What is closed and past its last day is forgotten as the next day begins.
-            order = order if order.open_quantity or order.held else None
-        full = happened if order is None else _completed(happened, order)
-        return Read(full, self._ledger.book.find(full, day), order)
 
     def _amiss(self, fill: Event, order: Entry | None, covered: bool) -> set[str]:
         if fill.order is None:
@@ -327,12 +288,14 @@ class Diary:
             return {"engine.order-closed"}
         return set() if covered else {"engine.overrun"}
 
-    def _day_facts(self, trade: Read, later: Ledger) -> dict[str, Value | None]:
+    def _day_facts(
+        self, full: Event, listed: Listed | None, later: Ledger, *, ordered: bool
+    ) -> dict[str, Value | None]:
         unknown = dict.fromkeys(Use().facts("")), dict.fromkeys(Use().facts("_after"))
-        if trade.listed is None:
+        if listed is None:
             return {**unknown[0], **unknown[1]}
-        use = self._days.get(_day_key(trade.full, trade.listed), Use())
-        after = _used(use, trade, trade.listed)
+        use = self._days.get(_day_key(full, listed), Use())
+        after = _used(use, full, listed, ordered=ordered)
         return {
             **(unknown[0] if self._ledger.unknown_shares else use.facts("")),
             **(unknown[1] if later.unknown_shares else after.facts("_after")),
@@ -409,19 +372,16 @@ def _program_facts(before: Ledger, later: Ledger) -> dict[str, Value | None]:
     }
 
 
-def _used(use: Use, trade: Read, listed: Listed) -> Use:
-    """Return *use* with *trade*: what an order covers of its fill was ordered with the order."""
-    full = trade.full
+def _used(use: Use, full: Event, listed: Listed, *, ordered: bool) -> Use:
+    """Return *use* with *full*: a fill of an order was counted as ordered with its order."""
     if full.kind == "fill" and full.side == "sell":
         return use
-    quantity = full.quantity or 0
-    executed = use.executed + (quantity * listed.ratio if full.kind == "fill" else 0)
-    brokers = use.brokers | {full.broker}
-    if trade.order is not None and trade.is_of_order:
-        uncovered = max(quantity - trade.order.open_quantity, 0) * listed.ratio
-        return Use(use.ordered + uncovered, executed, brokers, use.methods)
+    shares = (full.quantity or 0) * listed.ratio
+    executed = use.executed + (shares if full.kind == "fill" else 0)
+    if not ordered:
+        return replace(use, executed=executed)
     return Use(
-        use.ordered + quantity * listed.ratio, executed, brokers, (*use.methods, full.method)
+        use.ordered + shares, executed, use.brokers | {full.broker}, (*use.methods, full.method)
     )
 
 
@@ -431,8 +391,19 @@ def _completed(fill: Event, order: Entry) -> Event:
     if fill.amount is None:
         names.append("price")
     lent = {name: getattr(order.event, name) for name in names if getattr(fill, name) is None}
-    fees = {"fees": order.fees_left} if fill.fees is None and order.open_quantity else {}
+    fees = {"fees": order.fees_left} if fill.fees is None else {}
     return structs.replace(fill, **lent, **fees)
+
+
+def _is_of(full: Event, listed: Listed | None, order: Entry) -> bool:
+    own = order.listed
+    return (
+        order.open_quantity > 0
+        and listed is not None
+        and own is not None
+        and (listed.instrument, listed.venue) == (own.instrument, own.venue)
+        and full.side == order.event.side
+    )
 
 
 def _day_key(full: Event, listed: Listed) -> tuple[str, str, date]:
@@ -450,7 +421,7 @@ def _fraction(value: Fraction | int | None) -> Fraction | None:
     return None if value is None else Fraction(value)
 
 
-@settings(max_examples=2 * FEWER)
+@settings(max_examples=2 * settings().max_examples)
 @given(history=histories())
 def test_history_is_decided_as_a_ledger_kept_by_hand_says(history: History) -> None:
     """Every order and fill of a log gets the verdict of plain arithmetic on plain books."""

@@ -195,7 +195,7 @@ def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade:
     if event.kind == "order":
         return _order_trade(event, reckoning)
     order = position.orders.get(event.order) if event.order is not None else None
-    if order is None or _is_past(order, _when(event, reckoning.zone, None)[0]):
+    if order is None:
         fault: OrderFault | None = "unknown-order" if event.order is not None else None
         return _fill_trade(event, reckoning, fault)
     if order.state != "open":
@@ -305,8 +305,6 @@ def _filled_in(event: Event, order: Order) -> Event:
     price = event.price
     if price is None and event.amount is None:
         price = own.price
-    # A closed order has set its fees free: it has none to lend.
-    fees = order.fees_left if order.state == "open" else None
     return replace(
         event,
         symbol=event.symbol if event.symbol is not None else own.symbol,
@@ -314,7 +312,7 @@ def _filled_in(event: Event, order: Order) -> Event:
         side=event.side if event.side is not None else own.side,
         price=price,
         fx=event.fx if event.fx is not None else own.fx,
-        fees=event.fees if event.fees is not None else fees,
+        fees=event.fees if event.fees is not None else order.fees_left,
         broker=event.broker if event.broker is not None else own.broker,
         method=event.method if event.method is not None else own.method,
         order_type=event.order_type if event.order_type is not None else own.order_type,
@@ -357,7 +355,7 @@ def _within(fill: Trade, order: Order, part: Part) -> bool:
     quantity = fill.event.quantity or 0
     if quantity > order.open_quantity or fill.shares is None or fill.shares > part.shares:
         return False
-    if fill.date > order.last_date or _is_late_at_venue(fill, order):
+    if fill.date > order.last_date:
         return False
     if order.event.price is None or order.amount_each is None or order.fees_left is None:
         return False
@@ -366,12 +364,6 @@ def _within(fill: Trade, order: Order, part: Part) -> bool:
     # What closing the order sets free of its fees is not there to be spent on the price.
     fees_used = min(order.fees_left, fill.fees or 0)
     return fill.amount is not None and fill.amount <= quantity * order.amount_each + fees_used
-
-
-def _is_late_at_venue(fill: Trade, order: Order) -> bool:
-    if fill.venue_date is None or order.venue_last_date is None:
-        return False
-    return fill.venue_date > order.venue_last_date
 
 
 def _after_order(position: Position, trade: Trade) -> Position:
@@ -410,7 +402,7 @@ def _after_fill(position: Position, trade: Trade) -> Position:
         elif not part.rest.open_quantity:
             unbounded -= 1
         orders = orders.insert(trade.event.order or "", part.rest)
-        days = _executed(position.days, trade, shares, part.shares)
+        days = _executed(position.days, trade, shares)
     else:
         days = _ordered(position.days, trade, executed=shares)
     return replace(
@@ -454,16 +446,15 @@ def _arrived(position: Position, day: datetime.date) -> Position:
     """Return *position* on *day*: orders that are closed and past their last day are forgotten."""
     if position.started and day <= position.today:
         return position
-    past = [name for name, order in position.orders.items() if _is_past(order, day)]
+    past = [
+        name
+        for name, order in position.orders.items()
+        if not order.open_quantity and order.state != "held" and order.last_date < day
+    ]
     orders = position.orders
     for name in past:
         orders = orders.remove(name)
     return replace(position, orders=orders, today=max(position.today, day), started=True)
-
-
-def _is_past(order: Order, day: datetime.date) -> bool:
-    """Return whether *order* is forgotten on *day*: closed, and past its last day."""
-    return not order.open_quantity and order.state != "held" and order.last_date < day
 
 
 def _day_key(trade: Trade) -> DayKey | None:
@@ -479,31 +470,24 @@ def _ordered(
     if key is None or trade.shares is None:
         return days
     day = days.get(key, _NO_DAY)
-    blocks = day.blocks
+    brokers, blocks = day.brokers, day.blocks
+    if brokers is not None and trade.broker not in brokers:
+        brokers = None if trade.broker is None else brokers | {trade.broker}
     if blocks is not None and trade.method != "auction":
         blocks = None if trade.method is None else blocks + (trade.method == "block")
-    ordered, bought = day.ordered_shares + trade.shares, day.executed_shares + executed
-    return days.insert(key, Day(ordered, bought, _with_broker(day, trade), blocks))
+    return days.insert(
+        key, Day(day.ordered_shares + trade.shares, day.executed_shares + executed, brokers, blocks)
+    )
 
 
 def _executed(
-    days: HashTrieMap[DayKey, Day], trade: Trade, executed: Exact, covered: Exact
+    days: HashTrieMap[DayKey, Day], trade: Trade, executed: Exact
 ) -> HashTrieMap[DayKey, Day]:
-    """Return *days* with a fill of an open order; what it did not cover was ordered by no one."""
     key = _day_key(trade)
     if key is None:
         return days
     day = days.get(key, _NO_DAY)
-    ordered, bought = day.ordered_shares, day.executed_shares + executed
-    if executed > covered:
-        ordered += executed - covered
-    return days.insert(key, Day(ordered, bought, _with_broker(day, trade), day.blocks))
-
-
-def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:
-    if day.brokers is None or trade.broker in day.brokers:
-        return day.brokers
-    return None if trade.broker is None else day.brokers | {trade.broker}
+    return days.insert(key, replace(day, executed_shares=day.executed_shares + executed))
 
 
 def _product(left: Exact | None, right: Exact | None) -> Exact | None:
