@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 import durable_rules_engine as engine
@@ -130,9 +131,10 @@ class RuleSet:
         self._single = [(prefix, *terms[0], up) for prefix, terms, up in named if len(terms) == 1]
         self._sums = [(prefix, terms, up) for prefix, terms, up in named if len(terms) > 1]
         # Mostly each rule compares one fact as it is, and all are there and whole: `_whole`.
-        self._names = tuple(name for _, name, coefficient, _ in self._single if coefficient == 1)
+        names = [name for _, name, coefficient, _ in self._single if coefficient == 1]
         self._template = _START + "".join(f"{prefix}%d" for prefix, *_ in self._single) + "}"
-        self._direct = len(self._names) == len(named) > 0
+        # One name alone would be got without a tuple around it.
+        self._values = itemgetter(*names) if len(names) == len(named) > 1 else None
         self._handle = self._load()
 
     def fire(self, facts: Mapping[str, Exact | None], names: set[str]) -> None:
@@ -174,11 +176,10 @@ class RuleSet:
 
     def fact(self, facts: Mapping[str, Exact | None]) -> str:
         """Return the fact to assert, as JSON; raise EngineFault for what is no exact quantity."""
-        return (self._whole(facts) if self._direct else None) or self._partial(facts)
+        return (self._values and self._whole(self._values(facts))) or self._partial(facts)
 
-    def _whole(self, facts: Mapping[str, Exact | None]) -> str | None:
-        """Return the fact to assert where all quantities are ints in bounds, `None` otherwise."""
-        values: tuple[Any, ...] = tuple([facts[name] for name in self._names])
+    def _whole(self, values: tuple[Any, ...]) -> str | None:
+        """Return the fact to assert where all *values* are ints in bounds, `None` otherwise."""
         if set(map(type, values)) != _INTS:
             return None
         if max(values) >= CONSTANT_MAX or min(values) <= -CONSTANT_MAX:

@@ -16,6 +16,8 @@ from repurchase.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact
 TEXT_LENGTH_MAX: Final = 200
 _SHOWN_LENGTH_MAX: Final = 40
 _CACHED: Final = 1 << 16
+# An order and its fills often share a second; later ones never do.
+_CACHED_MOMENTS: Final = 1 << 10
 
 # One log has one shape or a few; a log that makes up a new one for each row gains nothing.
 _SHAPES_CACHED: Final = 1024
@@ -204,6 +206,10 @@ def _text(value: object) -> str:
     return value
 
 
+# For the texts of which a log has few; a number is not the text of its digits, so by type.
+_name = lru_cache(_CACHED, typed=True)(_text)
+
+
 def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if type(value) is str and value in words:
@@ -293,6 +299,7 @@ def _day(value: object) -> object:
     return _calendar(value, read_day, "not a date", "write it as 2008-11-14")
 
 
+@lru_cache(_CACHED_MOMENTS)
 def _moment(value: object) -> object:
     if type(value) is str and len(value) <= _SHOWN_LENGTH_MAX:
         try:
@@ -339,8 +346,8 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "authorization": _text,
     "time": _moment,
     "date": _day,
-    "symbol": _text,
-    "venue": _text,
+    "symbol": _name,
+    "venue": _name,
     "side": _one_of(SIDES),
     "quantity": _quantity,
     "price": _above_zero,
@@ -351,7 +358,7 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "fill": _text,
     "expires": _expiry,
     "order_type": _one_of(ORDER_TYPES),
-    "broker": _text,
+    "broker": _name,
     "method": _one_of(METHODS),
     "by": _text,
     "reason": _text,
