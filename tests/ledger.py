@@ -84,6 +84,7 @@ class Entry:
     unit_cost: Fraction | None
     fees_left: Fraction | None
     last_day: date
+    venue_last_day: date | None
     held: bool = False
 
     @property
@@ -178,7 +179,8 @@ class Ledger:
         known_fees = not self.book.with_fees or event.fees is not None
         if self.book.with_fees and event.fees is not None:
             fees_left = Fraction(event.fees)
-        self._forget(day)
+        last_day, venue_last_day = last_days(event, listed)
+        self.begin(day)
         self.orders[event.id] = Entry(
             event=event,
             listed=listed,
@@ -186,29 +188,31 @@ class Ledger:
             unit_cost=unit_cost,
             # Without a price there is no worst case that fees could be a part of.
             fees_left=fees_left if known_fees and unit_cost is not None else None,
-            last_day=last_days(event, listed)[0],
+            last_day=last_day,
+            venue_last_day=venue_last_day,
             held=outcome == "held",
         )
 
     def fill(self, event: Event) -> Reading:
         """Count the fill *event* in full, take its part from its order, and say what it was."""
+        day = day_on(event, "Asia/Tokyo")
+        self.begin(day)
         entry = self.orders.get(event.order) if event.order is not None else None
         full = event if entry is None else _completed(event, entry)
-        day = day_on(full, "Asia/Tokyo")
         listed = self.book.find(full, day)
         shares = None if listed is None else (full.quantity or 0) * listed.ratio
         amount = self._cost(full, listed)
-        self._forget(day)
         if full.side == "sell":
             return Reading(False, Fraction(0), Fraction(0))
         self._count(shares, amount)
         if entry is None or listed is None or not _is_fill_of(full, listed, entry):
             return Reading(False, shares, amount)
         self.orders[entry.event.id] = _rest(entry, full)
-        return Reading(self._fits(full, listed, entry, day), shares, amount)
+        return Reading(self._fits(full, listed, entry), shares, amount)
 
-    def _forget(self, day: date) -> None:
-        # What is closed and past its last day can no longer lend its fields to a fill.
+    def begin(self, day: date) -> None:
+        """Begin *day* if it is a new one: what is closed and past its last day is forgotten."""
+        # So it can lend its fields to no fill of the day, be it the first or a later one.
         if day > self.today or not self.started:
             self.orders = {
                 name: entry
@@ -230,7 +234,7 @@ class Ledger:
             return money
         return None if fill.fees is None else money + Fraction(fill.fees)
 
-    def _fits(self, fill: Event, listed: Listed, entry: Entry, day: date) -> bool:
+    def _fits(self, fill: Event, listed: Listed, entry: Entry) -> bool:
         """Return whether *fill* stays within what *entry* had reserved for its quantity."""
         quantity, contract, rate = fill.quantity or 0, _contract(fill), _rate(fill, listed)
         limit, fees_left = entry.event.price, entry.fees_left
@@ -243,7 +247,7 @@ class Ledger:
         return (
             quantity <= entry.open_quantity
             and listed.ratio <= entry.listed.ratio
-            and day <= entry.last_day
+            and not is_late(fill, listed, entry)
             and contract <= limit * quantity
             and contract * rate + beyond <= entry.unit_cost * quantity
         )
@@ -272,9 +276,20 @@ def last_days(order: Event, listed: Listed | None) -> tuple[date, date | None]:
         return max(expires or day, day), None
     venue_day = day_on(order, listed.venue)
     venue_last = max(expires or venue_day, venue_day)
-    midnight = datetime(venue_last.year, venue_last.month, venue_last.day, tzinfo=UTC)
-    end = midnight + timedelta(days=1, hours=-HOURS[listed.venue], microseconds=-1)
-    return max(_day_at(end, "Asia/Tokyo"), day), venue_last
+    return max(_day_at(day_end(venue_last, listed.venue), "Asia/Tokyo"), day), venue_last
+
+
+def day_end(day: date, clock: str) -> datetime:
+    """Return the last instant of *day* on *clock*."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return midnight + timedelta(days=1, hours=-HOURS[clock], microseconds=-1)
+
+
+def is_late(fill: Event, listed: Listed, entry: Entry) -> bool:
+    """Return whether *fill* is past the last day of its order *entry*, on either clock."""
+    if day_on(fill, "Asia/Tokyo") > entry.last_day:
+        return True
+    return entry.venue_last_day is None or day_on(fill, listed.venue) > entry.venue_last_day
 
 
 def total(parts: Iterable[Fraction | None]) -> Fraction | None:
@@ -335,7 +350,10 @@ def _is_fill_of(fill: Event, listed: Listed, entry: Entry) -> bool:
 
 def _rest(entry: Entry, fill: Event) -> Entry:
     open_quantity = max(entry.open_quantity - (fill.quantity or 0), 0)
+    if not open_quantity:
+        # What its fees were to pay for is done: none are left to reserve, nor to lend.
+        return replace(entry, open_quantity=0, fees_left=None)
     fees_left = entry.fees_left
     if fees_left is not None:
-        fees_left = max(fees_left - Fraction(fill.fees or 0), Fraction(0)) * (open_quantity > 0)
+        fees_left = max(fees_left - Fraction(fill.fees or 0), Fraction(0))
     return replace(entry, open_quantity=open_quantity, fees_left=fees_left)

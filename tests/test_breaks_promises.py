@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace as dataclass_replace
+from datetime import date
 from fractions import Fraction
 from typing import ClassVar, Final
 
@@ -22,7 +23,7 @@ from repurchase import program
 from repurchase.edition import Edition
 from repurchase.events import Event
 from repurchase.facts import Situation
-from repurchase.position import OrderState, Position, Trade
+from repurchase.position import Order, OrderState, Part, Position, Trade
 from repurchase.quantities import Exact
 from repurchase.terms import Listing, Reckoning
 from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
@@ -188,12 +189,49 @@ def no_fill_is_within(patch: Patch) -> None:
 
 def late_fill_is_within(patch: Patch) -> None:
     """An order covers its fills also after its last day."""
-    whole = fold._within
-    patch.setattr(
-        fold,
-        "_within",
-        lambda fill, order, part: whole(replace(fill, date=order.last_date), order, part),
+    _dated(
+        patch,
+        lambda fill, order: replace(fill, date=order.last_date, venue_date=order.venue_last_date),
     )
+
+
+def late_fill_is_within_on_its_own_clock(patch: Patch) -> None:
+    """An order covers its fills until its last day is past at its venue."""
+    _dated(patch, lambda fill, order: replace(fill, date=order.last_date))
+
+
+def late_fill_is_within_at_its_venue(patch: Patch) -> None:
+    """An order covers its fills until its last day is past on the authorization's clock."""
+    _dated(patch, lambda fill, order: replace(fill, venue_date=order.venue_last_date))
+
+
+def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
+    """The fees of a fill of an order that is filled are nothing unless it says otherwise."""
+    whole = fold._part
+
+    def part(order: Order, fill: Trade) -> Part:
+        taken = whole(order, fill)
+        rest = taken.rest
+        return taken if rest.open_quantity else replace(taken, rest=replace(rest, fees_left=0))
+
+    patch.setattr(fold, "_part", part)
+
+
+def first_fill_of_a_day_finds_more(patch: Patch) -> None:
+    """An order that is to be forgotten on a day is known to the first event of that day."""
+    patch.setattr(
+        fold, "_order_named", lambda fill, _, position: position.orders.get(fill.order or "")
+    )
+
+
+def order_past_its_day_is_unknown(patch: Patch) -> None:
+    """A closed order is unknown as soon as it is past its last day, even if just told of."""
+    whole = fold._order_named
+
+    def order_named(fill: Event, reckoning: Reckoning, position: Position) -> Order | None:
+        return whole(fill, reckoning, replace(position, today=date.min))
+
+    patch.setattr(fold, "_order_named", order_named)
 
 
 def after_is_before(patch: Patch) -> None:
@@ -268,6 +306,11 @@ BREAKS: Final[Mapping[Callable[[Patch], None], str]] = {
     every_fill_is_within: "b overrun",
     no_fill_is_within: "overrun",
     late_fill_is_within: "overrun",
+    late_fill_is_within_on_its_own_clock: "overrun",
+    late_fill_is_within_at_its_venue: "overrun",
+    filled_order_lends_nothing_as_fees: "d unknown position",
+    first_fill_of_a_day_finds_more: "d unknown position",
+    order_past_its_day_is_unknown: "d position",
     after_is_before: "a c d",
     last_share_is_free: "a d",
     last_unit_of_currency_is_free: "a d",
@@ -334,6 +377,15 @@ def _reckoned(patch: Patch, changed: Callable[[Reckoning], Reckoning]) -> None:
 def _traded(patch: Patch, changed: Callable[[Trade], Trade]) -> None:
     whole = fold.trade
     patch.setattr(program, "trade", lambda *given: changed(whole(*given)))
+
+
+def _dated(patch: Patch, changed: Callable[[Trade, Order], Trade]) -> None:
+    whole = fold._within
+    patch.setattr(
+        fold,
+        "_within",
+        lambda fill, order, part: whole(changed(fill, order), order, part),
+    )
 
 
 def _seen(patch: Patch, changed: Callable[[Position, Position], Position]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from rpds import HashTrieMap
 
 from repurchase import condition, edition, expression, judge, position, program, rete
 from repurchase.condition import AllOf, AnyOf, Form, Undecided
@@ -21,6 +22,7 @@ from repurchase.events import Event
 from repurchase.facts import TABLE, Situation
 from repurchase.logs import Row, csv_rows
 from repurchase.logs.rows import Record
+from repurchase.position import Day, DayKey, Trade
 from repurchase.terms import Span
 from strategies import Case, History, cases, histories, questions, word_leaves
 from test_orderings import check_rewritten, check_shuffled, replayed, rewritings, shuffles
@@ -376,10 +378,53 @@ def judge_fills_as_orders(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(program, "_scope", lambda _: "order")
 
 
+def forget_the_brokers_of_fills(patch: pytest.MonkeyPatch) -> None:
+    """The broker of a fill is taken to be that of its order."""
+    _filled_day(patch, lambda before, after, _: replace(after, brokers=before.brokers))
+
+
+def forget_the_blocks_of_fills(patch: pytest.MonkeyPatch) -> None:
+    """A fill by block of an order that was none is no block."""
+    _filled_day(patch, lambda before, after, _: replace(after, blocks=before.blocks))
+
+
+def count_blocks_again(patch: pytest.MonkeyPatch) -> None:
+    """Each fill of a block order is a block of its own."""
+    _filled_day(
+        patch,
+        lambda before, after, now: replace(after, blocks=position._with_block(before, now)),
+    )
+
+
+def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
+    """What a fill takes beyond its order was ordered by nobody, so it was not ordered."""
+    _filled_day(
+        patch, lambda before, after, _: replace(after, ordered_shares=before.ordered_shares)
+    )
+
+
+def _filled_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], Day]) -> None:
+    """Change the day after a fill of an open order, given the day before it and the fill."""
+
+    def executed(
+        days: HashTrieMap[DayKey, Day], now: Trade, *given: Any
+    ) -> HashTrieMap[DayKey, Day]:
+        key = position._day_key(now)
+        after = whole(days, now, *given)
+        if key is None:
+            return after
+        return after.insert(key, changed(days.get(key, Day()), after[key], now))
+
+    whole = position._executed
+    patch.setattr(position, "_executed", executed)
+
+
 IN_GENERAL: Final = histories()
 ON_THE_DAY: Final = histories(
     requires=st.sampled_from(("day.ordered_shares_after <= day.ordered_shares",))
 )
+ON_BROKERS: Final = histories(requires=st.sampled_from(("day.brokers_after <= 1",)))
+ON_BLOCKS: Final = histories(requires=st.sampled_from(("day.blocks_after <= day.blocks",)))
 ON_MONEY: Final = histories(
     requires=st.sampled_from(
         ("trade.amount <= trade.price_per_share * 1 share", "trade.amount <= JPY 994,000")
@@ -391,6 +436,10 @@ HISTORY_BREAKS: Final[tuple[tuple[Break, st.SearchStrategy[History]], ...]] = (
     (compute_shares_before_the_event, IN_GENERAL),
     (compute_the_amount_before_the_event, IN_GENERAL),
     (compute_the_day_before_the_event, ON_THE_DAY),
+    (forget_the_brokers_of_fills, ON_BROKERS),
+    (forget_the_blocks_of_fills, ON_BLOCKS),
+    (count_blocks_again, ON_BLOCKS),
+    (forget_what_no_order_asked_for, ON_THE_DAY),
     (forget_what_is_reserved, IN_GENERAL),
     (count_units_as_shares, IN_GENERAL),
     (forget_the_margin, ON_MONEY),

@@ -131,7 +131,7 @@ def test_refused_order_reserves_nothing(state: Any) -> None:
 
 # A fill of an order of 10 ADSs at 5 dollars, at 100 yen and 2 percent, with 30 yen of fees: each
 # limit once met and once passed by the smallest step.
-LAST_OF_FRIDAY: Final = datetime(2009, 1, 31, 14, 59, 59, 999_999, tzinfo=UTC)
+LAST_OF_FRIDAY: Final = datetime(2009, 1, 31, 4, 59, 59, 999_999, tzinfo=UTC)
 WITHIN: Final[tuple[tuple[dict[str, Any], dict[str, Any]], ...]] = (
     ({"quantity": 10}, {"quantity": 11}),
     ({"price": 5}, {"price": 5 + TINY}),
@@ -166,6 +166,23 @@ def test_fill_beyond_its_order_is_an_overrun(
 
 
 @pytest.mark.parametrize(
+    ("expires", "last"),
+    [
+        # Friday ends in New York on Saturday afternoon in Tokyo, where the day is not over.
+        (None, LAST_OF_FRIDAY),
+        # Friday ends in Tokyo on Friday morning in New York, where the day is not over.
+        (NOON, datetime(2009, 1, 30, 14, 59, 59, 999_999, tzinfo=UTC)),
+    ],
+)
+def test_fill_is_late_on_either_clock(expires: datetime | None, last: datetime) -> None:
+    """A fill is an overrun as soon as one clock is past the last day that it showed the order."""
+    asked = ads(expires=expires)
+    times = (last, last + timedelta(microseconds=1))
+    found = [trade(fill(time=time), CONTRACT, held(asked)).fault for time in times]
+    assert found == [None, "overrun"]
+
+
+@pytest.mark.parametrize(
     ("events", "fault"),
     [
         ([], "unknown-order"),
@@ -190,6 +207,40 @@ def test_fill_of_an_order_not_approved_counts_in_full(state: Any) -> None:
         "order-closed",
         (10, 1_000, 0, 0),
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "found"),
+    [
+        (FRIDAY, ("overrun", (11, 1_100, 0, 0))),
+        (FRIDAY + timedelta(days=1), ("unknown-order", (None, None, 0, 0))),
+    ],
+)
+def test_first_event_of_a_day_finds_the_orders_that_later_ones_find(
+    day: date, found: tuple[str, tuple[Exact | None, ...]]
+) -> None:
+    """A closed order lends its fields until its last day is past, whatever came first that day."""
+    first = took(held(order()), fill())
+    later = refused(first, trade(order(id="p", time=None, date=day), CONTRACT, first), "denied")
+    more = fill(id="f1", quantity=1, time=None, date=day)
+    assert [
+        (trade(more, CONTRACT, position).fault, sums(took(position, more)))
+        for position in (first, later)
+    ] == [found, found]
+
+
+def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None:
+    """What is told late, or closed late, is known all the same to the other fills of that day."""
+    tomorrow, later = FRIDAY + timedelta(days=1), FRIDAY + timedelta(days=2)
+    late = took(held(order()), fill(time=None, date=tomorrow))
+    told = took(held(order(id="p", time=None, date=tomorrow)), fill(order="p"))
+    told = refused(told, trade(order(), CONTRACT, told), "denied")
+    faults = [
+        trade(fill(id="f1", time=None, date=day), CONTRACT, position).fault
+        for position in (late, told)
+        for day in (tomorrow, later)
+    ]
+    assert faults == ["overrun", "unknown-order", "order-closed", "unknown-order"]
 
 
 def test_fill_without_an_order_has_no_fault_and_counts() -> None:
@@ -244,6 +295,22 @@ def test_fill_counts_and_takes_its_part(
 def test_fees_are_reserved_until_used(fields: Mapping[str, Any], left: tuple[Exact, ...]) -> None:
     """The part of an order's fees that its fills have not used stays reserved."""
     assert sums(took(held(order(fees=30), WITH_FEES), fill(**fields), WITH_FEES)) == left
+
+
+@pytest.mark.parametrize(
+    ("fees", "amount"), [({"fees": 7}, 1_112), ({"fees": 0}, 1_105), ({}, None)]
+)
+def test_filled_order_lends_no_fees(fees: Mapping[str, Any], amount: Exact | None) -> None:
+    """What was free once an order was filled is no figure for the fees of a fill beyond it."""
+    position = took(held(order(fees=30), WITH_FEES), fill(fees=5), WITH_FEES)
+    more = fill(id="f1", quantity=1, **fees)
+    assert sums(took(position, more, WITH_FEES)) == (11, amount, 0, 0)
+
+
+def test_denied_order_lends_its_fees() -> None:
+    """An order that nothing filled says the most that the fees of a fill can be."""
+    position = refused(Position(), trade(order(fees=30), WITH_FEES, Position()), "denied")
+    assert sums(took(position, fill(), WITH_FEES)) == (10, 1_030, 0, 0)
 
 
 def test_unsaid_fees_of_a_fill_alone_are_unknown() -> None:
@@ -438,6 +505,63 @@ def test_fill_of_an_order_is_not_ordered_again() -> None:
     found = [day_facts(position, event) for event in (fill(), alone)]
     names = ("ordered_shares_after", "executed_shares_after", "brokers_after", "blocks_after")
     assert [[facts[name] for name in names] for facts in found] == [[10, 10, 1, 0], [20, 10, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "brokers"),
+    [
+        ({}, (1, 1)),
+        ({"broker": "nomura"}, (1, 1)),
+        ({"broker": "daiwa"}, (1, 2)),
+        # On another day the order is none, but its fill is.
+        ({"time": NOON + timedelta(days=1)}, (0, 1)),
+    ],
+)
+def test_broker_of_a_fill_is_a_broker_of_its_day(
+    fields: Mapping[str, Any], brokers: tuple[int, int]
+) -> None:
+    """A fill is a use of the broker that executed it, its order's where it names none."""
+    facts = day_facts(held(order(broker="nomura", method="auction")), fill(**fields))
+    assert (facts["brokers"], facts["brokers_after"]) == brokers
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "blocks"),
+    [
+        ("block", {}, (1, 1)),
+        ("block", {"method": "block", "quantity": 12}, (1, 1)),
+        ("auction", {}, (0, 0)),
+        ("auction", {"method": "block"}, (0, 1)),
+        # The day of an order that says no method is unknown already; another day becomes so.
+        (None, {"method": "block"}, (None, None)),
+        (None, {"time": NOON + timedelta(days=1)}, (0, None)),
+        (None, {"time": NOON + timedelta(days=1), "method": "block"}, (0, 1)),
+    ],
+)
+def test_block_order_is_one_block_and_any_other_fill_by_block_is_one(
+    method: str | None, fields: Mapping[str, Any], blocks: tuple[int | None, int | None]
+) -> None:
+    """The fills of a block order are no blocks again; what another order filled by block is."""
+    facts = day_facts(held(order(broker="nomura", method=method)), fill(**fields))
+    assert (facts["blocks"], facts["blocks_after"]) == blocks
+
+
+@pytest.mark.parametrize(("quantity", "ordered"), [(4, 10), (6, 10), (7, 11), (20, 24)])
+def test_excess_of_a_fill_is_ordered_by_no_order(quantity: int, ordered: int) -> None:
+    """What a fill takes beyond its order counts as ordered that day, as a fill of no order does."""
+    position = took(held(order()), fill(id="f0", quantity=4))
+    facts = day_facts(position, fill(quantity=quantity))
+    assert (facts["ordered_shares"], facts["ordered_shares_after"]) == (10, ordered)
+
+
+def test_units_that_came_to_be_more_shares_were_not_all_ordered() -> None:
+    """After a split a fill counts as ordered as far as it is beyond what its order reserved."""
+    later = replace(CONTRACT, listings={("IIJI", None): replace(ADS, shares_each=Fraction(1, 100))})
+    facts = day_facts(held(ads()), fill(quantity=4), later)
+    assert (facts["ordered_shares"], facts["ordered_shares_after"]) == (
+        Fraction(10, 400),
+        Fraction(10, 400) + Fraction(4 * 3, 400),
+    )
 
 
 @pytest.mark.parametrize(

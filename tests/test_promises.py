@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ledger import Book, Entry, Instrument, Ledger, Reading, day_on, last_days
+from ledger import Book, Entry, Instrument, Ledger, Reading, day_end, day_on, last_days
 from repurchase import shipped
 from repurchase.decision import Decision
 from repurchase.edition import Editions, load, load_text
@@ -64,6 +64,7 @@ MOMENTS: Final = (
     datetime(2008, 11, 14, 5, tzinfo=UTC),
     datetime(2008, 12, 14, 14, 59, tzinfo=UTC),
     datetime(2008, 12, 14, 15, tzinfo=UTC),
+    datetime(2008, 12, 15, 5, tzinfo=UTC),
     datetime(2008, 12, 15, 15, tzinfo=UTC),
     datetime(2009, 1, 29, 14, 59, tzinfo=UTC),
     datetime(2009, 1, 29, 15, tzinfo=UTC),
@@ -88,7 +89,12 @@ SITUATIONS: Final = (
     "an order is one step past the amount cap",
     "a fill fills both what it may",
     "a fill is of a closed order",
+    "a fill is of a filled order and says no fees where they count",
+    "a fill is of an order that its own day forgets",
+    "a fill is of an order that was told or filled late",
     "a fill is of an open order and not covered",
+    "a fill is late on the authorization's clock alone",
+    "a fill is late on the venue's clock alone",
     "a fill is of no order",
     "a fill is of no known order",
     "a fill is unknown in shares",
@@ -147,9 +153,16 @@ class Answer:
     @property
     def said_overrun(self) -> bool:
         """Return whether the engine said that no order covers the fill, or none was named."""
-        own = {"engine.overrun", "engine.order-closed", "engine.unknown-order"}
+        amiss = {"engine.overrun", "engine.order-closed", "engine.unknown-order"}
+        return self.event.kind == "fill" and (
+            self.event.order is None or bool(self.own_findings & amiss)
+        )
+
+    @property
+    def own_findings(self) -> set[str]:
+        """Return what the program itself found."""
         found = {finding.rule for finding in self.decision.findings}
-        return self.event.kind == "fill" and (self.event.order is None or bool(found & own))
+        return {rule for rule in found if rule.startswith("engine.")}
 
 
 @cache
@@ -284,6 +297,7 @@ class Program(RuleBasedStateMachine):
         self.calm = 0
         # A log may hold fills alone, without the orders that they are of.
         self.fills_alone = False
+        self.approved: set[str] = set()
         # Until the first overrun or figure brought forward, no cap is ever passed.
         self.clean = True
         self.position = Position()
@@ -326,8 +340,9 @@ class Program(RuleBasedStateMachine):
         instrument=st.sampled_from((1, 0)),
         quantity=st.sampled_from((PART, Aim("just", Fraction(1)), *STEPS)),
         price=st.sampled_from((PART, Aim("just", Fraction(1)), *STEPS)),
+        at_once=st.booleans(),
     )
-    def order_soundly(self, instrument: int, quantity: Aim, price: Aim) -> None:
+    def order_soundly(self, instrument: int, quantity: Aim, price: Aim, at_once: bool) -> None:
         """Ask for an order with nothing amiss, up to a cap or one step past it."""
         self.order(
             instrument=instrument,
@@ -335,7 +350,7 @@ class Program(RuleBasedStateMachine):
             price=price,
             fx=Fraction(100),
             fees=1,
-            expires=None,
+            expires=self.moment if at_once else None,
             order_type="limit",
             priced=True,
             fault=None,
@@ -437,6 +452,29 @@ class Program(RuleBasedStateMachine):
             other,
         )
 
+    @precondition(lambda self: bool(self._open()) and self.number >= self.calm)
+    @rule(which=st.integers(0, 1000), late=often(True, False))
+    def fill_at_the_end(self, which: int, late: bool) -> None:
+        """Fill an open order in the last instant that both clocks give it, or just past that."""
+        entry = self._entry(which, self._open())
+        end = day_end(entry.last_day, "Asia/Tokyo")
+        if entry.listed is not None and entry.venue_last_day is not None:
+            end = min(end, day_end(entry.venue_last_day, entry.listed.venue))
+        self.moment, self.day_only = end + timedelta(microseconds=late), False
+        self._fill(entry, "half", "limit", "same", "none", said=True)
+
+    @precondition(lambda self: bool(self._filled()) and self.number >= self.calm)
+    @rule(
+        which=st.integers(0, 1000),
+        days=st.sampled_from((0, 0, 1)),
+        fees=st.sampled_from((None, "none")),
+        said=st.booleans(),
+    )
+    def fill_again(self, which: int, days: int, fees: str | None, said: bool) -> None:
+        """Fill an order that is filled already, at once or a day later."""
+        self.moment += timedelta(days)
+        self._fill(self._entry(which, self._filled()), "one", "limit", "same", fees, said)
+
     @precondition(lambda self: self.fills_alone or self.number >= self.calm)
     @rule(
         instrument=st.sampled_from((0, 1)),
@@ -489,6 +527,13 @@ class Program(RuleBasedStateMachine):
 
     def _open(self) -> set[str]:
         return {name for name, entry in self.ledger.orders.items() if entry.open_quantity}
+
+    def _filled(self) -> set[str]:
+        return {
+            name
+            for name, entry in self.ledger.orders.items()
+            if name in self.approved and not entry.open_quantity
+        }
 
     def _units(self, event: Event, aim: Aim) -> int:
         """Return the units that *aim* comes to: whole ones, as many as are left, or one more."""
@@ -558,6 +603,8 @@ class Program(RuleBasedStateMachine):
             self.clean &= not first
         elif event.kind == "order":
             self.ledger.order(event, outcome)
+            if outcome == "approved":
+                self.approved.add(event.id)
         else:
             reading = self.ledger.fill(event)
             self.clean &= reading.covered
@@ -746,6 +793,15 @@ def _entry_of(answer: Answer, past: dict[str, Entry]) -> Entry | None:
     return past.get(answer.event.order) if answer.event.order is not None else None
 
 
+def _late(answer: Answer, past: dict[str, Entry]) -> tuple[bool, bool]:
+    """Return whether a fill of an open order is late, on the authorization's clock and its own."""
+    entry = _entry_of(answer, past)
+    if entry is None or not entry.open_quantity or entry.listed is None:
+        return False, False
+    day, venue_day = (day_on(answer.event, clock) for clock in ("Asia/Tokyo", entry.listed.venue))
+    return day > entry.last_day, venue_day > (entry.venue_last_day or venue_day)
+
+
 def _on_last_day(answer: Answer) -> bool:
     return _order_seen(answer) and day_on(answer.event, "Asia/Tokyo") == LAST
 
@@ -774,6 +830,29 @@ _IS: Final[dict[str, Callable[[Program, Answer, dict[str, Entry]], bool]]] = {
     ),
     "a fill is of a closed order": lambda _, answer, past: (
         (entry := _entry_of(answer, past)) is not None and not entry.open_quantity
+    ),
+    "a fill is of a filled order and says no fees where they count": lambda self, answer, past: (
+        (entry := _entry_of(answer, past)) is not None
+        and self.book.with_fees
+        and answer.event.fees is None
+        and entry.unit_cost is not None
+        and "engine.overrun" in answer.own_findings
+        and not entry.open_quantity
+    ),
+    "a fill is of an order that its own day forgets": lambda _, answer, past: (
+        _entry_of(answer, past) is not None and "engine.unknown-order" in answer.own_findings
+    ),
+    "a fill is of an order that was told or filled late": lambda _, answer, past: (
+        (entry := _entry_of(answer, past)) is not None
+        and not (entry.open_quantity or entry.held)
+        and entry.last_day < day_on(answer.event, "Asia/Tokyo")
+        and "engine.unknown-order" not in answer.own_findings
+    ),
+    "a fill is late on the authorization's clock alone": lambda _, answer, past: (
+        _late(answer, past) == (True, False)
+    ),
+    "a fill is late on the venue's clock alone": lambda _, answer, past: (
+        _late(answer, past) == (False, True)
     ),
     "a fill is of an open order and not covered": lambda _, answer, past: (
         (entry := _entry_of(answer, past)) is not None

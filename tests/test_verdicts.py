@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 from fractions import Fraction
 
@@ -180,7 +180,7 @@ class Use:
     ordered: Fraction = Fraction(0)
     executed: Fraction = Fraction(0)
     brokers: frozenset[str | None] = frozenset()
-    methods: tuple[str | None, ...] = ()
+    blocks: int | None = 0
 
     def facts(self, suffix: str) -> dict[str, Value | None]:
         """Return the facts of the day."""
@@ -188,7 +188,7 @@ class Use:
             f"day.ordered_shares{suffix}": self.ordered,
             f"day.executed_shares{suffix}": self.executed,
             f"day.brokers{suffix}": None if None in self.brokers else len(self.brokers),
-            f"day.blocks{suffix}": None if None in self.methods else self.methods.count("block"),
+            f"day.blocks{suffix}": self.blocks,
         }
 
 
@@ -231,6 +231,7 @@ class Diary:
     def note(self, happened: Event) -> Note:
         """Return what follows from *happened*, before it is decided."""
         is_fill = happened.kind == "fill"
+        self._ledger.begin(day_on(happened, "Asia/Tokyo"))
         order = self._ledger.orders.get(happened.order or "") if is_fill else None
         full = happened if order is None else _completed(happened, order)
         listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
@@ -245,7 +246,7 @@ class Diary:
         known: dict[str, Value | None] = {
             **_trade_facts(full, listed, money),
             **_program_facts(self._ledger, later),
-            **self._day_facts(full, listed, later, ordered=not taken),
+            **self._day_facts(full, listed, later, order if taken else None),
             **{
                 name: happened.outside.get(name)
                 for name in TABLE
@@ -271,7 +272,8 @@ class Diary:
         taken = order is not None and _is_of(full, listed, order)
         if listed is not None and (is_fill or outcome == "approved"):
             key = _day_key(full, listed)
-            self._days[key] = _used(self._days.get(key, Use()), full, listed, ordered=not taken)
+            of = order if taken else None
+            self._days[key] = _used(self._days.get(key, Use()), full, listed, of)
         if is_fill:
             self._ledger.fill(happened)
             return
@@ -289,13 +291,13 @@ class Diary:
         return set() if covered else {"engine.overrun"}
 
     def _day_facts(
-        self, full: Event, listed: Listed | None, later: Ledger, *, ordered: bool
+        self, full: Event, listed: Listed | None, later: Ledger, of: Entry | None
     ) -> dict[str, Value | None]:
         unknown = dict.fromkeys(Use().facts("")), dict.fromkeys(Use().facts("_after"))
         if listed is None:
             return {**unknown[0], **unknown[1]}
         use = self._days.get(_day_key(full, listed), Use())
-        after = _used(use, full, listed, ordered=ordered)
+        after = _used(use, full, listed, of)
         return {
             **(unknown[0] if self._ledger.unknown_shares else use.facts("")),
             **(unknown[1] if later.unknown_shares else after.facts("_after")),
@@ -372,16 +374,24 @@ def _program_facts(before: Ledger, later: Ledger) -> dict[str, Value | None]:
     }
 
 
-def _used(use: Use, full: Event, listed: Listed, *, ordered: bool) -> Use:
-    """Return *use* with *full*: a fill of an order was counted as ordered with its order."""
+def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
+    """Return *use* with *full*: what a fill takes *of* an open order was ordered with it.
+
+    So was its block, where the order was one: the fills of a block order are no blocks again.
+    """
     if full.kind == "fill" and full.side == "sell":
         return use
-    shares = (full.quantity or 0) * listed.ratio
-    executed = use.executed + (shares if full.kind == "fill" else 0)
-    if not ordered:
-        return replace(use, executed=executed)
+    quantity = full.quantity or 0
+    asked = quantity if of is None else max(quantity - of.open_quantity, 0)
+    blocks = use.blocks
+    if of is None or of.event.method != "block":
+        known = blocks is not None and full.method is not None
+        blocks = (blocks or 0) + (full.method == "block") if known else None
     return Use(
-        use.ordered + shares, executed, use.brokers | {full.broker}, (*use.methods, full.method)
+        ordered=use.ordered + asked * listed.ratio,
+        executed=use.executed + (quantity * listed.ratio if full.kind == "fill" else 0),
+        brokers=use.brokers | {full.broker},
+        blocks=blocks,
     )
 
 

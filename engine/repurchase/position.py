@@ -33,7 +33,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands; only an open one reserves.
 
     *shares_each* and *amount_each* (program currency, margin included) are what one unit
-    reserves; *fees_left* is the part of its fees that its fills have not used.
+    reserves; *fees_left* is the part of its fees that its fills have not used, `None` where
+    that is not known, or free because the order is filled.
     """
 
     event: Event
@@ -194,7 +195,7 @@ def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade:
     """Return *event*, an order or a fill, reckoned; a fill takes from its order what it lacks."""
     if event.kind == "order":
         return _order_trade(event, reckoning)
-    order = position.orders.get(event.order) if event.order is not None else None
+    order = _order_named(event, reckoning, position)
     if order is None:
         fault: OrderFault | None = "unknown-order" if event.order is not None else None
         return _fill_trade(event, reckoning, fault)
@@ -290,6 +291,16 @@ def _fill_trade(event: Event, reckoning: Reckoning, fault: OrderFault | None) ->
     )
 
 
+def _order_named(fill: Event, reckoning: Reckoning, position: Position) -> Order | None:
+    """Return the order that *fill* names, `None` where there is none or it is forgotten."""
+    order = position.orders.get(fill.order) if fill.order is not None else None
+    if order is None or order.open_quantity:
+        return order
+    # The first event of a day finds no more than the later ones: see `_arrived`.
+    day = _when(fill, reckoning.zone, None)[0]
+    return None if day > position.today and _is_past(order, day) else order
+
+
 def _fill_of(order: Order, event: Event, reckoning: Reckoning) -> Trade:
     """Return a fill of an open order, with the part of its reservation that it takes."""
     fill = _fill_trade(_filled_in(event, order), reckoning, None)
@@ -332,10 +343,10 @@ def _same_thing(fill: Trade, order: Order) -> bool:
 def _part(order: Order, fill: Trade) -> Part:
     quantity = min(fill.event.quantity or 0, order.open_quantity)
     open_quantity = order.open_quantity - quantity
-    fees_left = order.fees_left
+    # Fees that nothing can fill any more are free: a later fill cannot be lent them.
+    fees_left = order.fees_left if open_quantity else None
     if fees_left is not None:
-        # Fees that nothing can fill any more are free.
-        fees_left = max(fees_left - (fill.fees or 0), 0) if open_quantity else 0
+        fees_left = max(fees_left - (fill.fees or 0), 0)
     rest = replace(
         order,
         open_quantity=open_quantity,
@@ -355,7 +366,9 @@ def _within(fill: Trade, order: Order, part: Part) -> bool:
     quantity = fill.event.quantity or 0
     if quantity > order.open_quantity or fill.shares is None or fill.shares > part.shares:
         return False
-    if fill.date > order.last_date:
+    if fill.venue_date is None or order.venue_last_date is None:
+        return False
+    if fill.date > order.last_date or fill.venue_date > order.venue_last_date:
         return False
     if order.event.price is None or order.amount_each is None or order.fees_left is None:
         return False
@@ -402,7 +415,7 @@ def _after_fill(position: Position, trade: Trade) -> Position:
         elif not part.rest.open_quantity:
             unbounded -= 1
         orders = orders.insert(trade.event.order or "", part.rest)
-        days = _executed(position.days, trade, shares)
+        days = _executed(position.days, trade, shares, part)
     else:
         days = _ordered(position.days, trade, executed=shares)
     return replace(
@@ -446,15 +459,15 @@ def _arrived(position: Position, day: datetime.date) -> Position:
     """Return *position* on *day*: orders that are closed and past their last day are forgotten."""
     if position.started and day <= position.today:
         return position
-    past = [
-        name
-        for name, order in position.orders.items()
-        if not order.open_quantity and order.state != "held" and order.last_date < day
-    ]
+    past = [name for name, order in position.orders.items() if _is_past(order, day)]
     orders = position.orders
     for name in past:
         orders = orders.remove(name)
     return replace(position, orders=orders, today=max(position.today, day), started=True)
+
+
+def _is_past(order: Order, day: datetime.date) -> bool:
+    return not order.open_quantity and order.state != "held" and order.last_date < day
 
 
 def _day_key(trade: Trade) -> DayKey | None:
@@ -470,24 +483,38 @@ def _ordered(
     if key is None or trade.shares is None:
         return days
     day = days.get(key, _NO_DAY)
-    brokers, blocks = day.brokers, day.blocks
-    if brokers is not None and trade.broker not in brokers:
-        brokers = None if trade.broker is None else brokers | {trade.broker}
-    if blocks is not None and trade.method != "auction":
-        blocks = None if trade.method is None else blocks + (trade.method == "block")
-    return days.insert(
-        key, Day(day.ordered_shares + trade.shares, day.executed_shares + executed, brokers, blocks)
-    )
+    ordered, bought = day.ordered_shares + trade.shares, day.executed_shares + executed
+    return days.insert(key, Day(ordered, bought, _with_broker(day, trade), _with_block(day, trade)))
 
 
 def _executed(
-    days: HashTrieMap[DayKey, Day], trade: Trade, executed: Exact
+    days: HashTrieMap[DayKey, Day], trade: Trade, executed: Exact, part: Part
 ) -> HashTrieMap[DayKey, Day]:
+    """Return *days* with a fill of an open order, which was ordered with it, as far as it went."""
     key = _day_key(trade)
     if key is None:
         return days
     day = days.get(key, _NO_DAY)
-    return days.insert(key, replace(day, executed_shares=day.executed_shares + executed))
+    ordered, bought = day.ordered_shares, day.executed_shares + executed
+    if executed > part.shares:
+        # No order asked for the excess.
+        ordered += executed - part.shares
+    # A block order is one block, in however many fills.
+    of_block = part.rest.event.method == "block"
+    blocks = day.blocks if of_block else _with_block(day, trade)
+    return days.insert(key, Day(ordered, bought, _with_broker(day, trade), blocks))
+
+
+def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:
+    if day.brokers is None or trade.broker in day.brokers:
+        return day.brokers
+    return None if trade.broker is None else day.brokers | {trade.broker}
+
+
+def _with_block(day: Day, trade: Trade) -> int | None:
+    if day.blocks is None or trade.method is None:
+        return None
+    return day.blocks + (trade.method == "block")
 
 
 def _product(left: Exact | None, right: Exact | None) -> Exact | None:
