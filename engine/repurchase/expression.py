@@ -424,7 +424,10 @@ class _Reader:
         return Constant(hours * 3600 + minutes * 60 + seconds, TIME, text)
 
     def _word(self, tree: Any) -> Node:
-        return self._note_word(str(tree.children[0]))
+        text = str(tree.children[0])
+        if text in _KEYWORDS:
+            self._flaw(tree, f"`{text}` is a keyword", f'for the word write `"{text}"`')
+        return self._note_word(text)
 
     def _string(self, tree: Any) -> Node:
         return self._note_word(str(tree.children[0])[1:-1])
@@ -549,6 +552,7 @@ _QUANTITIES: Final = frozenset(
         "extreme",
     )
 )
+_KEYWORDS: Final = ("and", "in", "not", "or")
 _NOT_ADDED: Final = ("word", "flag", "time")
 
 
