@@ -119,10 +119,11 @@ def _scaled(node: Product | Quotient, facts: Facts, terms: Terms) -> Interval:
     left, right = quantity(node.left, facts, terms), quantity(node.right, facts, terms)
     if isinstance(node, Quotient):
         return ANYTHING if right.point is None else _times(left, 1 / right.point)
-    # What scales is the right side, or the left where the right reads a fact. Nothing is told of
-    # what an unknown factor scales, though in `3 * min(2, terms.unknown)` more could be said.
-    scaled, factor = (right, left) if any(facts_in(node.right)) else (left, right)
-    return ANYTHING if factor.point is None else _times(scaled, factor.point)
+    # What scales is a side without facts that is known; nothing is told of what others scale.
+    for scaled, factor, side in ((left, right, node.right), (right, left, node.left)):
+        if factor.point is not None and not any(facts_in(side)):
+            return _times(scaled, factor.point)
+    return ANYTHING
 
 
 def _compared(leaf: Comparison, facts: Facts, terms: Terms) -> bool | None:

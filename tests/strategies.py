@@ -238,7 +238,7 @@ def constants(draw: st.DrawFn, kind: str) -> str:
         # A bare number times a ratio is a ratio, and money times a ratio no price any more.
         bare = one == "terms.factor" or set(one) <= set("0123456789,.") or kind == "program price"
         scale = st.sampled_from(("2", "0.5", "400", "-1", "terms.factor")) if bare else factors()
-        return f"{_grouped(one)} * {draw(scale)}"
+        return _either_way(draw, "*", _grouped(one), draw(scale))
     other = draw(st.sampled_from(written))
     if shape == "extreme":
         return f"{draw(st.sampled_from(('min', 'max')))}({one}, {other})"

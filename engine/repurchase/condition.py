@@ -329,9 +329,12 @@ def _named(node: Name, constants: Constants) -> Linear:
 
 def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Lattice:
     left, right = _lattice(node.left, constants), _lattice(node.right, constants)
-    if isinstance(node, Product) and _factor(right) is None:
-        left, right = right, left
     factor = _factor(right)
+    if isinstance(node, Product) and (factor is None or factor.missing):
+        # Of two constants the one in force scales: `3 * x` says no less than `x * 3`.
+        other = _factor(left)
+        if other is not None and (factor is None or not other.missing):
+            left, factor = right, other
     if factor is None:
         raise ConditionError("two facts cannot be multiplied")
     if factor.missing:
