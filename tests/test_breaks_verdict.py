@@ -159,17 +159,15 @@ def keep_extremes_under_a_minus(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(condition, "_scaled", kept)
 
 
-def take_missing_terms_for_zero(patch: pytest.MonkeyPatch) -> None:
-    """A term that is not in force counts as zero."""
-    patch.setattr(
-        condition,
-        "_named",
-        lambda node, constants: (
-            condition.Linear({node.name: 1}, 0, whole=False)
-            if node.is_fact
-            else condition.Linear({}, constants.terms[node.name] or 0)
-        ),
-    )
+def take_missing_terms_for_one(patch: pytest.MonkeyPatch) -> None:
+    """A term that is not in force counts as one; as zero it would be noticed where it divides."""
+    named = condition._named
+
+    def told(node: expression.Name, constants: condition.Constants) -> condition.Linear:
+        linear = named(node, constants)
+        return condition.Linear({}, 1) if linear.missing else linear
+
+    patch.setattr(condition, "_named", told)
 
 
 def forget_scale(patch: pytest.MonkeyPatch) -> None:
@@ -195,7 +193,7 @@ CONDITION_BREAKS: Final[tuple[Break, ...]] = (
     forget_a_coefficient_of_zero,
     take_the_largest_for_the_smallest,
     keep_extremes_under_a_minus,
-    take_missing_terms_for_zero,
+    take_missing_terms_for_one,
     forget_scale,
 )
 
