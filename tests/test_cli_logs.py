@@ -327,9 +327,9 @@ def test_event_that_is_no_file_is_refused(here: Path, kind: str, said: str) -> N
         ("none/out.jsonl", "none/out.jsonl.partial: the decisions cannot be written: no such file"),
         ("folder", "folder: the decisions cannot be written: is a directory"),
         ("x" * 300, f"{'x' * 300}: the decisions cannot be written: file name too long"),
-        (".", ""),
-        ("..", ""),
-        ("/", ""),
+        (".", ".: the decisions cannot be written: is a directory"),
+        ("..", "..: the decisions cannot be written: is a directory"),
+        ("/", "/: the decisions cannot be written: is a directory"),
     ],
 )
 def test_decisions_that_cannot_be_written_are_told(here: Path, out: str, said: str) -> None:

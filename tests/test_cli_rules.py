@@ -145,7 +145,7 @@ BAD: Final[list[Case]] = [
             "terms:\n",
             "terms:\n  first_day: {value: 2026-05-15}\n  last_day: {value: 2026-05-14}\n",
         ),
-        [""],
+        ["8:22: `first_day` 2026-05-15 is after `last_day` 2026-05-14"],
     ),
     ("day that is none", changed("2026-12-31", "2026-02-30"), ["14:33: `2026-02-30` is no day"]),
     ("second document", lambda: RULES.encode() + b"---\na: b\n", ["20:1: a second document"]),

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import termios
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -99,7 +100,7 @@ def test_decisions_never_replace_what_is_no_file(here: Path, kind: str) -> None:
         stat.S_IFMT(before.st_mode),
         before.st_ino,
     )
-    assert ended.code in (0, 2)
+    assert ended.code == 0
 
 
 def test_decisions_into_a_closing_pipe_are_no_answer(here: Path) -> None:
@@ -113,19 +114,24 @@ def test_decisions_into_a_closing_pipe_are_no_answer(here: Path) -> None:
 
 
 def fed(here: Path, rows: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """Start a replay of a log on a pipe that stays open after *rows*, and wait until it runs."""
+    """Start a replay of a log on a pipe that stays open after *rows*, and wait until it runs.
+
+    After rows it is waited for until some of their decisions are written.
+    """
     process = started(here, *PIPED, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(HEADER.encode())
     for number in range(rows):
         process.stdin.write(f"f-{number},2026-05-15,1,buy,1,5\n".encode())
     pause = threading.Event()
-    while not (here / "out.jsonl.partial").exists() and process.poll() is None:
+    partial = here / "out.jsonl.partial"
+    while not (partial.exists() and bool(partial.stat().st_size) == bool(rows)):
+        assert process.poll() is None, "the command ended before it read its log"
         pause.wait(0.02)
     return process, process.stdin
 
 
-@pytest.mark.parametrize("rows", [0, 5])
+@pytest.mark.parametrize("rows", [0, 2_000])
 def test_interrupt_stops_a_replay_with_a_sentence(here: Path, rows: int) -> None:
     """Ctrl-C ends with 130, one sentence, no summary, and OUT.partial in its place."""
     process, stdin = fed(here, rows)
@@ -140,8 +146,13 @@ def test_interrupt_stops_a_replay_with_a_sentence(here: Path, rows: int) -> None
     assert sorted(path.name for path in here.iterdir() if path.name.startswith("out")) == [
         "out.jsonl.partial"
     ]
-    for line in (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines():
-        assert json.loads(line)["outcome"] == "approved"
+    written = (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines()
+    decisions = [json.loads(line) for line in written]
+    assert [(one["id"], one["outcome"]) for one in decisions] == [
+        (f"f-{number}", "approved" if number < 100 else "denied")
+        for number in range(len(decisions))
+    ]
+    assert bool(decisions) == bool(rows)
 
 
 def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
@@ -152,7 +163,11 @@ def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
     with started(here, *arguments, stdout=subprocess.PIPE) as process:
         writer = opened_once_read(fifo, process)
         os.write(writer, b"{")
-        process.send_signal(signal.SIGINT)
+        while process.poll() is None:
+            # Python does not wake for one that comes just before it reads: another is needed.
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
         out, err = process.communicate()
         os.close(writer)
     assert (process.returncode, out) == (130, b"")
