@@ -92,6 +92,7 @@ def shown(tree: Condition | Node) -> str:  # noqa: C901 - one line for each kind
 S: Final = "trade.shares"
 COMPARE: Final = "compare it with something"
 HERE: Final = "does not belong here"
+QUOTES: Final = "close the quotes, on the same line"
 EARLY: Final = "the expression ends too early"
 NO_FIT: Final = "do not fit together"
 FIGURE: Final = "write it as `4000`, `4,000` or `0.5`"
@@ -117,7 +118,7 @@ SYNTAX: Final[list[tuple[str, Told]]] = [
     (f"{S} ≤ 5 shares", [(13, f"`≤` {HERE}", None)]),
     (f"{S} <= .5 shares", [(16, f"`.` {HERE}", None)]),
     (f"{S} <= 5. shares", [(17, f"`.` {HERE}", None)]),
-    ("trade.broker == 'Nomura", [(16, f"`'` {HERE}", None)]),
+    ("trade.broker == 'Nomura", [(16, f"`'` {HERE}", QUOTES)]),
     ("trade. shares <= 5", [(5, f"`.` {HERE}", None)]),
     (f"min({S}) <= 5 shares", [(16, f"`)` {HERE}", None)]),
 ]

@@ -482,6 +482,33 @@ def test_word_that_only_looks_alike_is_another(broker: str) -> None:
     assert stopped(decided(order(broker=json.dumps(broker)), editions)) == {"is": "fail"}
 
 
+def test_words_in_quotes_are_kept_on_several_lines() -> None:
+    """A condition over several lines bars the broker that it names, to the last blank."""
+    wide = "\u7532\u3000\u8a3c\u5238"
+    rule = f'  - id: barred\n    require: >-\n      trade.broker not in ["{wide}", "B  B"]\n'
+    text = f"{HEAD}{rule}      and  trade.side == buy\n"
+    editions = load_text(text.encode(), "hazards.yaml")
+    asked = {broker: order(broker=json.dumps(broker)) for broker in (wide, "B  B", "B B")}
+    outcomes = [decided(text, editions).outcome for text in asked.values()]
+    assert outcomes == ["denied", "denied", "approved"]
+
+
+def test_rule_sets_of_one_file_judge_no_event_of_another() -> None:
+    """Two files whose words differ in a blank alone are two editions, also in one process."""
+    either = 'trade.broker != "A{}C" and (trade.broker == "A B" or trade.side == buy)'
+    wide, narrow = (editions_of([either.format(blank)]) for blank in ("  ", " "))
+    text = order(broker='"A C"')
+    outcomes = [decided(text, editions).outcome for editions in (wide, narrow)]
+    assert outcomes == ["approved", "denied"]
+    assert wide.on(date(2008, 11, 14)).hash != narrow.on(date(2008, 11, 14)).hash
+
+
+def test_blanks_between_words_make_no_other_edition() -> None:
+    """How a condition is laid out changes nothing, so it changes no hash."""
+    plain, laid_out = (editions_of([text]) for text in ("trade.side == buy", "trade.side  ==  buy"))
+    assert plain.on(date(2008, 11, 14)).hash == laid_out.on(date(2008, 11, 14)).hash
+
+
 def test_unquoted_word_may_be_of_any_letters() -> None:
     """Kanji need no quotes."""
     editions = editions_of(["trade.broker == 野村"])

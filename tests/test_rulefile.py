@@ -201,6 +201,20 @@ def test_folded_expression_is_kept_on_one_line() -> None:
     assert found.rules[0].require.text == CAP
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (">\n      trade.broker  == 'A  B'\n      or trade.side == buy", "A  B"),
+        ("|\n      trade.broker\n      == 'A\u3000B'", "A\u3000B"),
+        ("\"trade.broker == 'A\\_ B'\"", "A\u00a0 B"),
+        ("trade.broker  ==  'A  B'", "A  B"),
+    ],
+)
+def test_white_space_in_quotes_is_kept(written: str, kept: str) -> None:
+    """However an expression is written down, its quoted words are taken to the letter."""
+    assert kept in load(changed("trade.side == buy", written)).rules[-1].require.words
+
+
 BAD: Final = [
     # The keys and kinds of value.
     ("issuer:", "isuer:", ["3:1: unknown key `isuer`; did you mean `issuer`?"]),
@@ -522,6 +536,16 @@ BAD: Final = [
         CAP,
         ">\n      program.shares_after\n      <= terms.max_share",
         ["33:14: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        CAP,
+        "trade.symbol != 'a  b'   and 1 < terms.max_share",
+        ["33:47: unknown term `terms.max_share`; did you mean `terms.max_shares`?"],
+    ),
+    (
+        CAP,
+        "|\n      trade.broker != 'a\n      b'",
+        ["33:14: `'` does not belong here; close the quotes, on the same line"],
     ),
     (
         BUYS,

@@ -30,7 +30,7 @@ from repurchase.condition import (
 )
 from repurchase.errors import Problem, RuleFileError
 from repurchase.events import Event
-from repurchase.expression import Expression
+from repurchase.expression import Expression, on_one_line
 from repurchase.quantities import Exact, written
 from repurchase.rulefile import Authorization, Check, Rule, read, read_text
 from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, in_force
@@ -341,8 +341,8 @@ def _content(
 
 def _rule_content(rule: Rule) -> dict[str, Any]:
     return {
-        "require": " ".join(rule.require.text.split()),
-        "when": rule.when and " ".join(rule.when.text.split()),
+        "require": on_one_line(rule.require.text),
+        "when": rule.when and on_one_line(rule.when.text),
         "effect": rule.effect,
         "at": rule.at,
         "title": rule.title,

@@ -6,6 +6,7 @@ one that its fact can be. What the tree means to the engine is told by `conditio
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -37,6 +38,10 @@ from repurchase.quantities import (
 
 TEXT_MAX: Final = 2000
 DEPTH_MAX: Final = 32
+
+# What stands in quotes, or what the grammar reads over. A line that ends within quotes is left
+# as it is: the grammar refuses it.
+_QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
 Operator = Literal["<=", "<", ">=", ">", "==", "!="]
 
@@ -207,6 +212,14 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
         yield condition
 
 
+def on_one_line(text: str) -> str:
+    """Return the expression *text* with one space where it has white space between its words.
+
+    What stands in quotes is kept to the letter: there, one space and two are different words.
+    """
+    return _QUOTED_OR_SPACE.sub(lambda found: found[1] or " ", text).strip(" ")
+
+
 def facts_of(node: Node) -> Iterator[str]:
     """Yield the names of the facts that *node* reads, in the order they are written."""
     if isinstance(node, Name):
@@ -282,6 +295,8 @@ def _syntax(error: UnexpectedInput, text: str) -> tuple[int, str, str | None]:
 
 
 def _instead(rest: str) -> str | None:
+    if rest.startswith(('"', "'")):
+        return "close the quotes, on the same line"
     for wrong, right in (("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
         if rest.startswith(wrong):
             return f"write `{right}`"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from repurchase.condition import COMPARISONS_MAX, comparisons
 from repurchase.errors import nearest
-from repurchase.expression import Expression, ExpressionError, Names, parse
+from repurchase.expression import Expression, ExpressionError, Names, on_one_line, parse
 from repurchase.quantities import BARE, Dimension, date_number, simplest, value_written
 from repurchase.rulefile.nouns import Authorization, Check, Rule
 from repurchase.rulefile.reader import (
@@ -375,7 +375,8 @@ class _Builder:
             self._unread.append(text)
             return None
         place = self._document.place(path)
-        written = text if place.inner is not None else " ".join(text.split())
+        # Where columns can be counted, the text stays as it is: an offset is a column.
+        written = text if place.inner is not None else on_one_line(text)
         try:
             expression = parse(str(written), names)
             count = comparisons(expression)
