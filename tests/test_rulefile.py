@@ -608,6 +608,25 @@ def test_file_of_nothing_right_tells_what_is_missing() -> None:
     assert said == ["1:1: merge keys, `<<`, are not read; write the keys out"]
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        # One of these was read to its end or not, as the order of a set had it.
+        (
+            "".join(f"{key}: !a {{one: !b x}}\n" for key in ("sources", "instruments", "terms"))
+            + "".join(f"{key}: !a [!b x]\n" for key in ("checks", "rules")),
+            10,
+        ),
+        ("<<: {a: b}\nterms: [!a x]\nrules: {one: !a x}\n", 3),
+        ("terms: {<<: 1, one: !a 1}\nrules: [{<<: 1, id: !a x}]\n", 4),
+    ],
+)
+def test_fault_within_a_fault_is_told(text: str, count: int) -> None:
+    """A part that is wrong within another that is wrong makes errors, and nothing else."""
+    said = problems(text)
+    assert sum("a tag, " in told or "merge keys" in told for told in said) == count
+
+
 def test_twenty_thousand_faults_are_told_in_part() -> None:
     """Past a hundred, only the number of further faults is told."""
     text = SAMPLE + "".join(f"key{number}: 1\n" for number in range(20_000))

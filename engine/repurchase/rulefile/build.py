@@ -103,7 +103,8 @@ def _without(
 ) -> dict[str, Any]:
     rest: dict[str, Any] = {key: copy.copy(held) for key, held in value.items()}
     for path in lost:
-        _leave_out(rest, path)
+        if path:
+            _leave_out(rest, path)
     for key in _LISTS:
         if isinstance(rest.get(key), list):
             kept[key] = [index for index, item in enumerate(rest[key]) if item is not None]
@@ -115,12 +116,15 @@ def _without(
 
 
 def _leave_out(rest: dict[str, Any], path: Path) -> None:
-    if len(path) > 1 and path[0] in _NAMED:
-        rest[str(path[0])].pop(path[1], None)
-    elif len(path) > 1 and path[0] in _LISTS:
-        rest[str(path[0])][path[1]] = None
-    elif path:
-        rest.pop(str(path[0]), None)
+    key, part = str(path[0]), path[1] if len(path) > 1 else None
+    # What is around a part may be left out already, or be of another kind than it should be.
+    held = rest.get(key)
+    if part is not None and key in _NAMED and isinstance(held, dict):
+        held.pop(part, None)
+    elif isinstance(part, int) and key in _LISTS and isinstance(held, list):
+        held[part] = None
+    else:
+        rest.pop(key, None)
 
 
 class _Builder:
