@@ -6,6 +6,7 @@ pools of awkward ones, and facts are moved to where a comparison is just decided
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -143,6 +144,7 @@ _TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     "ratio": ("terms.portion",),
 }
 _ORDERED: Final = tuple(_WRITTEN)
+_BARE: Final = re.compile(r"(?<!JPY )(?<![0-9,.])[0-9]+(?:,[0-9]{3})+(?![0-9,.%]| share)")
 
 
 # --- expressions -------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ def _either_way(draw: st.DrawFn, sign: str, one: str, other: str) -> str:
 def _extreme(draw: st.DrawFn, kind: str, inner: str, depth: int) -> str:
     others = draw(st.lists(quantities(kind, depth - 1), min_size=1, max_size=2))
     parts = draw(st.permutations((inner, *others)))
-    return f"{draw(st.sampled_from(('min', 'max')))}({', '.join(parts)})"
+    return f"{draw(st.sampled_from(('min', 'max')))}({_listed(*parts)})"
 
 
 def _shifted(draw: st.DrawFn, inner: str) -> str:
@@ -241,7 +243,7 @@ def constants(draw: st.DrawFn, kind: str) -> str:
         return _either_way(draw, "*", _grouped(one), draw(scale))
     other = draw(st.sampled_from(written))
     if shape == "extreme":
-        return f"{draw(st.sampled_from(('min', 'max')))}({one}, {other})"
+        return f"{draw(st.sampled_from(('min', 'max')))}({_listed(one, other)})"
     return f"({one} + {other})"
 
 
@@ -262,6 +264,11 @@ def _grouped(text: str) -> str:
     return f"({text})" if " " in text and not text.startswith("(") else text
 
 
+def _listed(*parts: str) -> str:
+    # Between commas a figure without a unit is not grouped.
+    return ", ".join(_BARE.sub(lambda found: found[0].replace(",", ""), part) for part in parts)
+
+
 @st.composite
 def leaves(draw: st.DrawFn) -> str:
     """Draw one comparison, chain, membership or flag that reads a fact."""
@@ -279,7 +286,7 @@ def leaves(draw: st.DrawFn) -> str:
         return draw(st.sampled_from((ends, f"{ends} {draw(operator)} {draw(constants(kind))}")))
     if shape == "member":
         choices = draw(st.lists(constants(kind), min_size=1, max_size=3))
-        return f"{one} {draw(st.sampled_from(('in', 'not in')))} [{', '.join(choices)}]"
+        return f"{one} {draw(st.sampled_from(('in', 'not in')))} [{_listed(*choices)}]"
     first, second = draw(st.permutations((one, other)))
     return f"{first} {draw(operator)} {second}"
 

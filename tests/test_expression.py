@@ -95,6 +95,7 @@ HERE: Final = "does not belong here"
 QUOTES: Final = "close the quotes, on the same line"
 EARLY: Final = "the expression ends too early"
 NO_FIT: Final = "do not fit together"
+ONE_OR_TWO: Final = "may be one number or several"
 FIGURE: Final = "write it as `4000`, `4,000` or `0.5`"
 
 SYNTAX: Final[list[tuple[str, Told]]] = [
@@ -186,6 +187,30 @@ FIGURES: Final[list[tuple[str, Told]]] = [
     ("trade.venue_time <= 25:00", [(20, "`25:00` is no time of day that exists", None)]),
     ("trade.venue_time <= 10:60", [(20, "`10:60` is no time of day that exists", None)]),
 ]
+APART: Final[list[tuple[str, Told]]] = [
+    (
+        "trade.units not in [100,200]",
+        [(20, f"`100,200` {ONE_OR_TWO}", "write `100, 200` or `100200`")],
+    ),
+    (
+        f"{S} in [5, 1,000,000, 2 * 20,000]",
+        [
+            (20, f"`1,000,000` {ONE_OR_TWO}", "write `1000000`"),
+            (35, f"`20,000` {ONE_OR_TWO}", "write `20000`"),
+        ],
+    ),
+    (
+        f"min({S}, 100,200.5) <= 5",
+        [(18, f"`100,200.5` {ONE_OR_TWO}", "write `100, 200.5` or `100200.5`")],
+    ),
+    (f"max(1, min({S}, 1,200)) <= 5", [(25, f"`1,200` {ONE_OR_TWO}", "write `1, 200` or `1200`")]),
+    (
+        f"{S} in [1,00]",
+        [(17, "`1,00` is not a figure", f"{FIGURE}; for several values write `1, 00`")],
+    ),
+    (f"{S} in [100, 200, 4,000 shares] and 1,000 <= {S}", []),
+    (f"(1,000) <= {S} + 1,000 and trade.amount in [JPY 1,000]", []),
+]
 NEAREST: Final[list[tuple[str, Told]]] = [
     ("trade.share <= 5", [(0, "unknown fact `trade.share`", f"did you mean `{S}`?")]),
     (
@@ -231,7 +256,8 @@ SEVERAL: Final[list[tuple[str, Told]]] = [
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [*SYNTAX, *KINDS, *DIMENSIONS, *FIGURES, *NEAREST, *KEYWORDS, *SEVERAL]
+    ("text", "expected"),
+    [*SYNTAX, *KINDS, *DIMENSIONS, *FIGURES, *APART, *NEAREST, *KEYWORDS, *SEVERAL],
 )
 def test_flaw_is_told_with_its_place(text: str, expected: Told) -> None:
     """Each flaw is named with the character that it stands at, and what would be right."""

@@ -366,10 +366,29 @@ class _Reader:
     def _member(self, tree: Any) -> Member:
         left = self._node(tree.children[0])
         choices = tuple(self._node(choice) for choice in tree.children[1:])
+        self._told_apart(tree.children[1:])
         dimension = left.dimension
         for place, choice in zip(tree.children[1:], choices, strict=True):
             dimension = self._alike(place, left, choice)
         return Member(left, choices, dimension)
+
+    def _told_apart(self, listed: list[Any]) -> None:
+        """Refuse `100,200` among what commas separate: it may be one number, or two."""
+        grouped = [
+            number
+            for part in listed
+            for number in part.find_data("number")
+            if "," in number.children[0]
+        ]
+        for number in grouped:
+            digits = str(number.children[0])
+            # No figure begins with a zero, so `1,000` can only be meant as one.
+            several = "" if ",0" in digits else f"`{digits.replace(',', ', ')}` or "
+            hint = f"write {several}`{digits.replace(',', '')}`"
+            what = f"`{digits}` may be one number or several"
+            self.flaws.append(Flaw(_start(number), what, hint))
+        if grouped:
+            raise _Flawed
 
     def _node(self, tree: Any) -> Node:
         if tree.data not in _QUANTITIES:
@@ -500,6 +519,7 @@ class _Reader:
     def _extreme(self, tree: Any) -> Node:
         which = str(tree.children[0])
         parts = [self._node(part) for part in tree.children[1:]]
+        self._told_apart(tree.children[1:])
         dimension = parts[0].dimension
         for place, part in zip(tree.children[2:], parts[1:], strict=True):
             if part.dimension.kind in ("word", "flag") or dimension.kind in ("word", "flag"):
