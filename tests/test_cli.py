@@ -166,6 +166,8 @@ rules:
     at: order
     when: trade.shares >= 50 shares
     require: trade.order_type == limit
+  - id: this-century
+    require: trade.last_date <= 2099-12-31
 """
 GAPPY: Final = RULES.replace(', quote: "up to 100 shares"', ', quote: "up to a hundred shares"')
 GAP: Final = "rules.yaml:8:44: "
@@ -699,7 +701,7 @@ def test_decisions_are_written_a_line_each(here: Path, findings: str) -> None:
     lines = (here / "out.jsonl").read_text(encoding="utf-8").splitlines()
     decisions = [json.loads(line) for line in lines]
     assert (ended.code, [one["id"] for one in decisions]) == (0, ["f-1", "f-2"])
-    assert [len(one["findings"]) for one in decisions] == [{"stopping": 0, "all": 3}[findings]] * 2
+    assert [len(one["findings"]) for one in decisions] == [{"stopping": 0, "all": 4}[findings]] * 2
     assert not (here / "out.jsonl.partial").exists()
 
 

@@ -148,9 +148,9 @@ BAD: Final[list[Case]] = [
         ["8:22: `first_day` 2026-05-15 is after `last_day` 2026-05-14"],
     ),
     ("day that is none", changed("2026-12-31", "2026-02-30"), ["14:33: `2026-02-30` is no day"]),
-    ("second document", lambda: RULES.encode() + b"---\na: b\n", ["20:1: a second document"]),
+    ("second document", lambda: RULES.encode() + b"---\na: b\n", ["22:1: a second document"]),
     ("bidi mark", changed("authorization: tiny", "authorization: ti\u202eny"), ["2:18: the char"]),
-    ("escape", lambda: RULES.encode() + b"# \x1b[2J\n", ["20:3: the character U+001B cannot"]),
+    ("escape", lambda: RULES.encode() + b"# \x1b[2J\n", ["22:3: the character U+001B cannot"]),
 ]
 IDS: Final = [name for name, _, _ in BAD]
 

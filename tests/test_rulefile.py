@@ -735,35 +735,66 @@ OPEN: Final = [
             )
         ],
     ),
+    ("per_share: 400", 'shares_each: {value: 0.5, quote: "each is 0.5 of a share"}', []),
+    (
+        "per_share: 400",
+        'shares_each: {value: 0.5, quote: "two make a share, or 2 of them"}',
+        [
+            (
+                "16:87: the quote does not say its figure, `0.5`; "
+                'add `figure: "the words that say it"` where the source spells it otherwise'
+            )
+        ],
+    ),
+    ("per_share: 400", 'per_share: {value: 0.5, quote: "0.5 of them make a share"}', []),
+    (
+        CAP,
+        f"{CAP}\n    at: fill",
+        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
+    ),
+    (CAP, f"{CAP}\n    at: order", []),
+    (
+        "terms.first_day <= trade.date and trade.last_date <= terms.last_day",
+        (
+            "terms.first_day <= trade.date <= terms.last_day\n  - id: lasting\n    effect: flag\n"
+            "    require: trade.last_date <= terms.last_day"
+        ),
+        [
+            (
+                " no rule that denies orders reads `trade.last_date`, so they may outlive the "
+                "period; add a rule that requires `trade.last_date <= terms.last_day`"
+            )
+        ],
+    ),
     (
         CAP,
         f"{CAP}\n    effect: flag",
-        ["19:3: no rule that denies reads `terms.max_shares`; it limits nothing"],
+        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
     ),
     (
         CAP,
         "program.shares_after <= 4000",
-        ["19:3: no rule that denies reads `terms.max_shares`; it limits nothing"],
+        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
     ),
     (
         "terms.first_day <= trade.date and ",
         "",
-        ["21:3: no rule that denies reads `terms.first_day`; it limits nothing"],
+        ["21:3: no rule that denies orders reads `terms.first_day`; it limits no order"],
     ),
     (
         "trade.last_date <=",
         "trade.date <=",
         [
             (
-                " no rule reads `trade.last_date`, so an order may outlive the period; "
-                "add a rule that requires `trade.last_date <= terms.last_day`"
+                " no rule that denies orders reads `trade.last_date`, so they may outlive the "
+                "period; add a rule that requires `trade.last_date <= terms.last_day`"
             )
         ],
     ),
     (
         SAMPLE[SAMPLE.index("rules:") :],
         "",
-        [" the file has no rule, so it approves everything"],
+        [" the file has no rule, so it denies everything"],
     ),
     ('    quote: "Equivalent to 1.94% of the common shares outstanding"\n', "", []),
     # Only figures need their words: a rule's quote bears its wording out.

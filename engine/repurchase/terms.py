@@ -60,11 +60,15 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One figure of a term or a ratio, with the days on which it holds and its words."""
+    """One figure of a term or a ratio, with the days on which it holds and its words.
+
+    *stated* is the figure as its words have it where *figure* is reckoned from it: 400 for 1/400.
+    """
 
     figure: Figure
     span: Span = Span()
     quote: Quote | None = None
+    stated: Figure | None = None
 
 
 class Term(msgspec.Struct, frozen=True):

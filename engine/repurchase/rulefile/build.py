@@ -283,7 +283,9 @@ class _Builder:
             return (Version(Figure(1, BARE)),)
         versions = self._versions((*path, key), given)
         return tuple(
-            Version(self._each(key, index, version, path), version.span, version.quote)
+            Version(
+                self._each(key, index, version, path), version.span, version.quote, version.figure
+            )
             for index, version in enumerate(versions)
         )
 

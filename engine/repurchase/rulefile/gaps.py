@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from fractions import Fraction
 
 from repurchase.errors import Problem
-from repurchase.quantities import BARE, simplest, value_written
+from repurchase.quantities import value_written
 from repurchase.rulefile.nouns import Authorization
 from repurchase.rulefile.quotes import holds, says
 from repurchase.rulefile.reader import in_order, ticked
@@ -61,7 +60,7 @@ def _versions(authorization: Authorization) -> Iterator[tuple[Quote | None, Figu
         yield from ((version.quote, version.figure) for version in term.versions)
     for instrument in authorization.instruments:
         for version in instrument.shares_each:
-            yield version.quote, _as_written(version.figure)
+            yield version.quote, version.stated or version.figure
 
 
 def _unsaid(authorization: Authorization, quote: Quote, figure: Figure | None) -> Iterator[Problem]:
@@ -76,34 +75,25 @@ def _unsaid(authorization: Authorization, quote: Quote, figure: Figure | None) -
         yield _at(authorization, quote.line, quote.column, what, hint)
 
 
-def _as_written(ratio: Figure) -> Figure:
-    """Return shares a unit as units a share where those are more: 400, and not 1/400."""
-    return ratio if ratio.value >= 1 else Figure(simplest(1 / Fraction(ratio.value)), BARE)
-
-
 def _unheeded(authorization: Authorization) -> Iterator[Problem]:
     if not authorization.rules:
-        yield Problem("the file has no rule, so it approves everything", file=authorization.file)
+        yield Problem("the file has no rule, so it denies everything", file=authorization.file)
         return
-    read = {
-        name
-        for rule in authorization.rules
-        if rule.effect == "deny"
-        for name in rule.require.constants
-    }
+    # Only what can deny an order bounds the program: a fill counts whatever is said of it.
+    bounds = [rule for rule in authorization.rules if rule.effect == "deny" and rule.at != "fill"]
+    read = {name for rule in bounds for name in rule.require.constants}
     for term in authorization.terms:
         if term.name in (*CAPS, *WINDOW) and f"terms.{term.name}" not in read:
             yield _unread(authorization, term)
-    facts = {name for rule in authorization.rules for name in rule.require.facts}
-    if _LAST_DATE not in facts:
-        what = f"no rule reads `{_LAST_DATE}`, so an order may outlive the period"
+    if not any(_LAST_DATE in rule.require.facts for rule in bounds):
+        what = f"no rule that denies orders reads `{_LAST_DATE}`, so they may outlive the period"
         hint = f"add a rule that requires `{_LAST_DATE} <= terms.last_day`"
         yield Problem(what, hint, authorization.file)
 
 
 def _unread(authorization: Authorization, term: Term) -> Problem:
-    what = f"no rule that denies reads `terms.{term.name}`"
-    return _at(authorization, term.line, term.column, what, "it limits nothing")
+    what = f"no rule that denies orders reads `terms.{term.name}`"
+    return _at(authorization, term.line, term.column, what, "it limits no order")
 
 
 def _at(
