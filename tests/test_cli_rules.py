@@ -255,6 +255,32 @@ def test_gap_does_not_stop_a_decision(tmp_path: Path) -> None:
     assert (ended.code, ended.json["outcome"], len(ended.lines)) == (0, "approved", 2)
 
 
+# --- explain
+
+DATED: Final = """\
+  max_shares:
+    - {value: "100 shares", quote: "up to 100 shares", until: 2026-12-31}
+    - {value: "120 shares", from: 2027-01-01, known: 2026-11-05}
+"""
+
+
+def test_explain_tells_what_holds_on_some_days_only(tmp_path: Path) -> None:
+    """Each version of a term and each rule is told with its days, and the facts of all rules."""
+    once = '  max_shares: {value: "100 shares", quote: "up to 100 shares"}\n'
+    text = RULES.replace(once, DATED).replace("id: last-day", "id: last-day\n    from: 2026-06-01")
+    (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
+    told = [line.split() for line in run("explain", "rules.yaml", cwd=tmp_path).out.splitlines()]
+    named = ("max_shares", "last-day", "second-pair-of-eyes", "trade.last_date")
+    rows = [" ".join(line) for line in told if line and line[0] in named]
+    assert [row[:80] for row in rows] == [
+        "max_shares 100 shares, until 2026-12-31 “up to 100 shares”",
+        "max_shares 120 shares, from 2027-01-01, known 2026-11-05",
+        "last-day flag, from 2026-06-01 trade.last_date <= 2026-12-31",
+        "second-pair-of-eyes review at order trade.order_type == limit when trade.shares ",
+        "trade.last_date the last day on which it can execute, on the authorization's clo",
+    ]
+
+
 # --- what is no file
 
 NOT_REGULAR: Final = "this is not a regular file"

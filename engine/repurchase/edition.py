@@ -51,8 +51,7 @@ class RuleInForce(msgspec.Struct, frozen=True):
     @property
     def facts(self) -> frozenset[str]:
         """Return the names of the facts that it reads."""
-        when = self.rule.when
-        return self.rule.require.facts | (when.facts if when is not None else frozenset())
+        return self.rule.facts
 
 
 class Edition(msgspec.Struct, frozen=True):

@@ -21,11 +21,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from repurchase.edition import Edition, Editions
+from repurchase.edition import Edition
 from repurchase.errors import Problem, UsageError, plain, reason
+from repurchase.expression import on_one_line
 from repurchase.facts import TABLE, Fact
 from repurchase.quantities import percent, value_written
 from repurchase.replay import Decided, Program, Summary
+from repurchase.rulefile import Authorization
+from repurchase.terms import Span
 from repurchase.wording import WordedDecision, quote_of, sentence, unit, worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -291,56 +294,59 @@ def fact_view(fact: Fact) -> RenderableType:
     )
 
 
-def authorization_view(editions: Editions) -> RenderableType:
-    """Return an authorization in words: terms, rules, and the facts that its rules read."""
-    authorization = editions.authorization
-    edition = editions.on(editions.first_day())
+def authorization_view(authorization: Authorization) -> RenderableType:
+    """Return an authorization in words: terms, rules, and the facts that its rules read.
+
+    All that it says stands there, whenever it holds: each version of a term, each rule.
+    """
     heading = Text.assemble(
         (plain(authorization.name), "bold"),
         plain(f"  {authorization.issuer or ''}"),
         f"\ndays are counted in {authorization.timezone}, money in {authorization.currency}",
     )
-    parts: list[RenderableType] = [heading, _terms(edition), _rules(edition), _facts(edition)]
-    return Group(*(part for view in parts for part in (view, Text())))
+    tables = (_terms(authorization), _rules(authorization), _facts(authorization))
+    return Group(*(part for view in (heading, *tables) for part in (view, Text())))
 
 
-def _terms(edition: Edition) -> Table:
+def _terms(authorization: Authorization) -> Table:
     table = _plain_table("term", "figure", "the source says")
-    for term in edition.authorization.terms:
-        figure = edition.terms[f"terms.{term.name}"]
-        if figure is None:
-            table.add_row(Text(term.name), Text("not in force"), Text())
-            continue
-        said = next(
-            (one.quote for one in term.versions if one.figure == figure and one.quote), None
-        )
-        exact = value_written(figure.value, figure.dimension)
-        table.add_row(
-            Text(term.name),
-            Text(unit(exact, str(figure.dimension))),
-            Text(f"“{plain(said.text)}”" if said is not None else ""),
-        )
+    for term in authorization.terms:
+        for version in term.versions:
+            exact = value_written(version.figure.value, version.figure.dimension)
+            figure = unit(exact, str(version.figure.dimension))
+            said = version.quote
+            table.add_row(
+                Text(term.name),
+                Text(figure + _when(version.span)),
+                Text(f"“{plain(said.text)}”" if said is not None else ""),
+            )
     return table
 
 
-def _rules(edition: Edition) -> Table:
+def _rules(authorization: Authorization) -> Table:
     table = _plain_table("rule", "effect", "requires", "title")
-    for one in edition.rules:
-        rule = one.rule
-        when = f" when {rule.when.text}" if rule.when is not None else ""
+    for rule in authorization.rules:
         effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
+        requires = on_one_line(rule.require.text)
+        if rule.when is not None:
+            requires += f" when {on_one_line(rule.when.text)}"
         table.add_row(
             Text(rule.id),
-            Text(effect),
-            Text(plain(" ".join((rule.require.text + when).split()))),
+            Text(effect + _when(rule.span)),
+            Text(plain(requires)),
             Text(plain(rule.title or "")),
         )
     return table
 
 
-def _facts(edition: Edition) -> Table:
+def _when(span: Span) -> str:
+    dates = (("from", span.first), ("until", span.last), ("known", span.known))
+    return "".join(f", {word} {day}" for word, day in dates if day is not None)
+
+
+def _facts(authorization: Authorization) -> Table:
     table = _plain_table("fact that is read", "meaning", "given by")
-    for name in edition.facts:
+    for name in sorted({name for rule in authorization.rules for name in rule.facts}):
         fact = TABLE[name]
         table.add_row(Text(name), Text(fact.meaning), Text(", ".join(fact.given_by)))
     return table

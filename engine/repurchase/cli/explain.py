@@ -33,7 +33,7 @@ def command(name: str) -> int:
         raise UsageError(Problem(f"`{name}` is no fact and no rule file", hint))
     from repurchase.edition import load
 
-    draw(authorization_view(load(path)))
+    draw(authorization_view(load(path).authorization))
     return 0
 
 

@@ -355,11 +355,8 @@ class _Builder:
         when = self._expression((*path, "when"), fields.when, names)
         if require is None or (when is None and fields.when is not None):
             return None
-        if not require.facts and (when is None or not when.facts):
-            place = self._document.place((*path, "require"))
-            self._tell(place, "a rule reads a fact, and this reads none", "make it a check")
         place = self._document.place(path)
-        return Rule(
+        rule = Rule(
             id=fields.id,
             require=require,
             when=when,
@@ -373,6 +370,10 @@ class _Builder:
             line=place.line,
             column=place.column,
         )
+        if not rule.facts:
+            place = self._document.place((*path, "require"))
+            self._tell(place, "a rule reads a fact, and this reads none", "make it a check")
+        return rule
 
     def _expression(self, path: Path, text: str | None, names: Names) -> Expression | None:
         if text is None:

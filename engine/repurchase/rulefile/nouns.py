@@ -36,6 +36,11 @@ class Rule(msgspec.Struct, frozen=True):
     line: int = 0
     column: int = 0
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """Return the names of the facts that it reads."""
+        return self.require.facts | (self.when.facts if self.when is not None else frozenset())
+
 
 class Check(msgspec.Struct, frozen=True):
     """One condition over terms alone, which is decided when the file is loaded."""
