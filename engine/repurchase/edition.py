@@ -130,8 +130,6 @@ class Editions:
             day for span in self._spans for day in (span.first, span.last and _next(span.last))
         )
         moments = _turns(span.known for span in self._spans)
-        if self.known_at is not None:
-            moments = [self.known_at]
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
@@ -146,30 +144,41 @@ class Editions:
 def load(path: Path | str, known_at: date | None = None) -> Editions:
     """Return the editions of the rule file at *path*; raise RuleFileError with all that is wrong.
 
-    Every edition is compiled and every check decided, whatever date is asked for later.
+    Every edition is compiled and every check decided, whatever is asked for later.
     """
-    return checked(Editions(read(path), known_at))
+    return Editions(_sound(read(path)), known_at)
 
 
 def load_text(data: bytes, name: str, known_at: date | None = None) -> Editions:
     """Return the editions of the rule file with the content *data*, called *name* in messages."""
-    return checked(Editions(read_text(data, name), known_at))
+    return Editions(_sound(read_text(data, name)), known_at)
 
 
-def checked(editions: Editions) -> Editions:
-    """Return *editions* once all of them compile and their checks hold."""
-    problems: dict[Problem, None] = {}
-    try:
-        for edition in editions.all():
-            for check in editions.authorization.checks:
-                problem = _failed(check, edition)
-                if problem is not None:
-                    problems[problem] = None
-    except RuleFileError as error:
-        problems.update(dict.fromkeys(error.problems))
+def _sound(authorization: Authorization) -> Authorization:
+    """Return *authorization* once all its editions compile and its checks hold in them."""
+    problems = dict.fromkeys(_unsound(authorization))
     if problems:
         raise RuleFileError(problems)
-    return editions
+    return authorization
+
+
+def _unsound(authorization: Authorization) -> Iterator[Problem]:
+    # Without a term that it reads a check is undecided; in one edition at least it is decided.
+    undecided = {check.id: check for check in authorization.checks}
+    try:
+        for edition in Editions(authorization).all():
+            for check in authorization.checks:
+                holds, why = _decided(check, edition.constants)
+                if holds is not None:
+                    undecided.pop(check.id, None)
+                if holds is False:
+                    yield _unmet(authorization, check, why)
+    except RuleFileError as error:
+        yield from error.problems
+        return
+    for check in undecided.values():
+        why = "is never decided, as the terms that it reads are never in force together"
+        yield _unmet(authorization, check, why)
 
 
 def compile_edition(authorization: Authorization, day: date, known_at: date) -> Edition:
@@ -239,18 +248,20 @@ def _rule(rule: Rule, constants: Constants) -> RuleInForce:
     )
 
 
-def _failed(check: Check, edition: Edition) -> Problem | None:
-    """Return why *check* does not hold of the terms of *edition*, `None` where it does."""
+def _decided(check: Check, constants: Constants) -> tuple[bool | None, str]:
+    """Return whether *check* holds, `None` where it is undecided, and why it does not."""
     try:
-        holds = form(check.require.root, edition.constants) == TRUE
-        why = "does not hold of the terms"
+        shape = form(check.require.root, constants)
     except ConditionError as error:
-        holds, why = False, str(error)
-    if holds:
-        return None
+        return False, f"cannot be used, {error}"
+    holds = {TRUE: True, FALSE: False}.get(shape)
+    return holds, "does not hold of the terms"
+
+
+def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
     return Problem(
         f"check `{check.id}` {why}: `{check.require.text}`",
-        file=edition.authorization.file,
+        file=authorization.file,
         line=check.line,
         column=check.column,
     )
