@@ -308,7 +308,10 @@ def test_rule_file_that_is_no_file_is_refused(tmp_path: Path, command: str, kind
         "test": ["rules.yaml"],
     }[command]
     ended = run(command, *arguments, stdin=order(), cwd=tmp_path)
-    expected = {"missing": "there is no such file", "socket": "the file cannot be opened"}
+    expected = {
+        "missing": "there is no such file",
+        "socket": "the file cannot be opened: not a directory",
+    }
     said = expected.get(kind, NOT_REGULAR)
     assert (ended.code, ended.out, ended.err) == (2, "", f"rules.yaml: {said}\n")
 
@@ -319,13 +322,43 @@ def test_rule_file_without_permission_is_refused(tmp_path: Path) -> None:
     path.write_text(RULES, encoding="utf-8")
     path.chmod(0)
     ended = run("lint", path)
-    assert ended == (2, "", f"{path}: the file cannot be opened\n")
+    assert ended == (2, "", f"{path}: the file cannot be opened: permission denied\n")
 
 
-def test_file_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("lint", "the file cannot be opened: file name too long"),
+        ("test", "the file cannot be opened: file name too long"),
+        ("init", "it cannot be written: file name too long"),
+        ("explain", "is no fact and no rule file"),
+    ],
+)
+def test_file_name_that_is_too_long_is_refused(tmp_path: Path, command: str, said: str) -> None:
     """A name that no file can have is told like another."""
-    ended = run("lint", "a" * 300, cwd=tmp_path)
-    assert (ended.code, ended.out, "cannot be opened" in ended.err) == (2, "", True)
+    ended = run(command, "a" * 300, cwd=tmp_path)
+    assert (ended.code, ended.out, said in ended.err) == (2, "", True)
+    assert "the answer cannot be written" not in ended.err
+
+
+def test_files_that_can_be_opened_are_told_beside_one_that_cannot(tmp_path: Path) -> None:
+    """A file that is missing ends the command with 2, and keeps nobody from hearing of others."""
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("- a\n", encoding="utf-8")
+    ended = run("lint", "a.yaml", "missing.yaml", "b.yaml", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert [line.split(": ")[0] for line in ended.lines] == [
+        "a.yaml:1:1",
+        "missing.yaml",
+        "b.yaml:1:1",
+    ]
+    assert run("lint", "b.yaml", "missing.yaml", "--json", cwd=tmp_path).code == 2
+
+
+def test_cases_of_no_name_are_refused(tmp_path: Path) -> None:
+    """A folder has no cases beside it, also where it is the one around us."""
+    ended = run("test", ".", cwd=tmp_path)
+    assert (ended.code, ended.out, ended.err) == (2, "", f".: {NOT_REGULAR}\n")
 
 
 # --- whatever stands in it

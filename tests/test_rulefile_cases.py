@@ -129,8 +129,8 @@ def test_rule_file_is_no_cases_file() -> None:
 def test_cases_lie_beside_their_rule_file(tmp_path: Path) -> None:
     """The name of the cases file follows from that of the rule file."""
     path = cases_path(tmp_path / "iij-2008.yaml")
-    assert path == str(tmp_path / "iij-2008.cases.yaml")
+    assert path == tmp_path / "iij-2008.cases.yaml"
     with pytest.raises(UsageError, match="there is no such file"):
         read_cases(path)
-    Path(path).write_text(CASES, encoding="utf-8")
+    path.write_text(CASES, encoding="utf-8")
     assert len(read_cases(path)) == 3

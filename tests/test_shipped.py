@@ -32,7 +32,7 @@ def test_rule_file_has_no_gap(path: Path) -> None:
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_case_passes(path: Path) -> None:
     """Each case of a shipped rule file gives the answer that it expects."""
-    results = cases.run(path, Path(cases_path(path)))
+    results = cases.run(path, cases_path(path))
     assert [one.wrong for one in results if one.wrong is not None] == []
     assert len(results) >= 4
 
@@ -41,7 +41,7 @@ def test_case_that_is_wrong_is_told(tmp_path: Path) -> None:
     """A case that expects another answer is told with what came instead."""
     rules, wrong = tmp_path / "my.yaml", tmp_path / "my.cases.yaml"
     rules.write_text(STARTER.read_text())
-    text = Path(cases_path(STARTER)).read_text()
+    text = cases_path(STARTER).read_text()
     wrong.write_text(
         text.replace("expect: approved", "expect: denied").replace("[window]", "[share-cap]")
     )

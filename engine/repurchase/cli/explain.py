@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import draw, rule_file
+from repurchase.cli.show import draw, is_file, rule_file
 from repurchase.errors import Problem, UsageError, nearest
 
 
@@ -38,4 +38,4 @@ def command(name: str) -> int:
 
 
 def _looks_like_a_file(path: Path) -> bool:
-    return path.is_file() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
+    return is_file(path) or len(path.parts) > 1 or path.suffix in (".yaml", ".yml")

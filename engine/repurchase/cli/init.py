@@ -28,19 +28,21 @@ def command(directory: Path) -> int:
     """
     from repurchase.shipped import sample_path
 
-    there = [name for name in FILES if (directory / name).exists()]
-    if there:
-        what = f"`{there[0]}` is there already"
-        raise UsageError(Problem(what, "name another folder", str(directory)))
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, sample in FILES.items():
-            with (directory / name).open("x", encoding="utf-8") as file:
-                file.write(sample_path(sample).read_text("utf-8"))
+        there = next((name for name in FILES if (directory / name).exists()), None)
+        if there is None:
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, sample in FILES.items():
+                with (directory / name).open("x", encoding="utf-8") as file:
+                    file.write(sample_path(sample).read_text("utf-8"))
     except OSError as error:
         raise UsageError(
             Problem(f"it cannot be written: {reason(error)}", file=str(directory))
         ) from error
+    if there is not None:
+        raise UsageError(
+            Problem(f"`{there}` is there already", "name another folder", str(directory))
+        )
     rules = directory / "my-program.yaml"
     say(f"{', '.join(FILES)} are in {directory}; next:")
     say(f"  edit {rules}")

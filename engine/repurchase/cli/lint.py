@@ -40,10 +40,19 @@ def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: 
     if not files:
         raise UsageError(Problem("no rule file is named", "write repurchase lint FILE.yaml"))
     document = _document(source) if source is not None else None
-    found = [problem for name in files for problem in _problems(rule_file(name), document)]
+    found: list[Problem] = []
+    code = 0
+    for name in files:
+        try:
+            problems = _problems(rule_file(name), document)
+            code = max(code, 1 if problems else 0)
+        except UsageError as error:
+            # A file that cannot be opened keeps nobody from hearing of the others.
+            problems, code = error.problems, 2
+        found += problems
     if found or as_json:
         failed(found)
-        return 1 if found else 0
+        return code
     say(f"{len(files)} rule files are sound" if len(files) > 1 else "the rule file is sound")
     return 0
 

@@ -106,6 +106,14 @@ def rule_file(name: str) -> Path:
     return rule_path(name) if name in rule_names() else Path(name)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether *path* is a file; what the system will not say is told when it is read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def standard_input() -> BinaryIO:
     """Return standard input, as bytes; raise UsageError where there is none."""
     if sys.stdin is None:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import json_option, rule_file, say
+from repurchase.cli.show import is_file, json_option, rule_file, say
 from repurchase.errors import Problem, UsageError, plain
-
-CASES = ".cases.yaml"
 
 
 @click.command("test")
@@ -44,6 +42,8 @@ def command(files: tuple[str, ...], as_json: bool) -> int:
 
 
 def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
+    from repurchase.rulefile import CASES
+
     paths = [rule_file(name) for name in files]
     if not files:
         paths = sorted({*Path().glob(f"*{CASES}"), *Path("rules").glob(f"*{CASES}")})
@@ -54,10 +54,12 @@ def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
+    from repurchase.rulefile import CASES, cases_path
+
     if path.name.endswith(CASES):
         return path.with_name(path.name.removesuffix(CASES) + ".yaml"), path
-    cases = path.with_name(path.stem + CASES)
-    if path.exists() and not cases.exists():
+    cases = cases_path(path)
+    if is_file(path) and not is_file(cases):
         what = f"`{plain(path.name)}` has no cases"
         raise UsageError(Problem(what, f"write them in {cases.name} beside it", str(path)))
     return path, cases

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+import pathlib
+from typing import Final
 
 from repurchase.quantities import Exact
 from repurchase.rulefile.build import usable
@@ -12,10 +13,12 @@ from repurchase.rulefile.reader import Document, Path, read_bytes, read_document
 from repurchase.rulefile.schema import CaseFields, CasesFileFields, GivenFields
 from repurchase.terms import Figure
 
+CASES: Final = ".cases.yaml"
 
-def cases_path(path: str | os.PathLike[str]) -> str:
+
+def cases_path(path: pathlib.Path) -> pathlib.Path:
     """Return where the cases of the rule file *path* lie: `NAME.cases.yaml` beside it."""
-    return str(PurePath(path).with_suffix(".cases.yaml"))
+    return path.parent / (path.stem + CASES)
 
 
 def read_cases(path: str | os.PathLike[str]) -> tuple[Case, ...]:

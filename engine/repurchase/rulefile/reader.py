@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 import yaml
 
-from repurchase.errors import Problem, RuleFileError, UsageError, short
+from repurchase.errors import Problem, RuleFileError, UsageError, reason, short
 
 BYTES_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 20
@@ -161,6 +161,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 def _cannot_open(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
+    if isinstance(error, OSError):
+        return f"the file cannot be opened: {reason(error)}"
     return "the file cannot be opened"
 
 
