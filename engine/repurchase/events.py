@@ -21,9 +21,10 @@ _NOTHING: Final[Mapping[str, Exact | bool]] = {}
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened or is asked for. What no source gave is `None`, never zero.
 
-    Either *time* or *date* is given; with a *date* only the day is known. *price*, *amount* and
-    *fees* are in the instrument's currency (*fees*: the program's), *fx* is program currency for
-    one unit of it. *outside* holds the `market.` and `issuer.` facts that the event carries.
+    Either *time* or *date* is given; with a *date* only the day is known. *price* and *amount* are
+    in the instrument's currency, *fees* in the program's, and so is the *amount* that is brought
+    forward; *fx* is program currency for one unit of the instrument's. *outside* holds the
+    `market.` and `issuer.` facts that the event carries.
     """
 
     kind: str
