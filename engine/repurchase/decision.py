@@ -10,7 +10,6 @@ Result = Literal["pass", "fail", "indeterminate", "not_applicable"]
 Outcome = Literal["approved", "denied", "held", "recorded", "refused"]
 Effect = Literal["deny", "review", "flag"]
 
-OUTCOMES: Final = ("approved", "denied", "held", "recorded", "refused")
 EFFECTS: Final = ("deny", "review", "flag")
 
 

@@ -32,10 +32,9 @@ from repurchase.errors import Problem, RuleFileError
 from repurchase.events import Event
 from repurchase.expression import Expression, on_one_line
 from repurchase.quantities import Exact, written
-from repurchase.rulefile import Authorization, Check, Rule, read, read_text
+from repurchase.rulefile import FORMAT, Authorization, Check, Rule, read, read_text
 from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, in_force
 
-FORMAT: Final = 1
 UNKNOWN_WORD: Final = 0
 EDITIONS_MAX: Final = 1_000
 
@@ -88,7 +87,7 @@ class Editions:
         self._spans = tuple(_spans(authorization))
 
     def first_day(self) -> date:
-        """Return the first day of the window as first known, for an event that has no day."""
+        """Return the earliest first day that any version of it has, for an event without a day."""
         days = [
             date.fromordinal(int(version.figure.value))
             for term in self.authorization.terms

@@ -201,17 +201,6 @@ def parse(text: str, names: Names) -> Expression:
     )
 
 
-def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Yield the comparisons of *condition*, in the order they are written."""
-    if isinstance(condition, Not):
-        yield from leaves(condition.of)
-    elif isinstance(condition, All | Some):
-        for part in condition.parts:
-            yield from leaves(part)
-    else:
-        yield condition
-
-
 def on_one_line(text: str) -> str:
     """Return the expression *text* with one space where it has white space between its words.
 
@@ -234,14 +223,6 @@ def facts_of(node: Node) -> Iterator[str]:
     elif isinstance(node, Extreme):
         for part in node.parts:
             yield from facts_of(part)
-
-
-def leaf_facts(leaf: Leaf) -> tuple[str, ...]:
-    """Return the names of the facts that *leaf* reads, each once."""
-    if isinstance(leaf, Truth):
-        return (leaf.name,)
-    sides = (leaf.left, leaf.right) if isinstance(leaf, Comparison) else (leaf.left, *leaf.choices)
-    return tuple(dict.fromkeys(name for side in sides for name in facts_of(side)))
 
 
 def composed(word: str) -> str:

@@ -6,10 +6,11 @@ from repurchase.rulefile.build import read, read_text
 from repurchase.rulefile.cases import CASES, cases_path, read_cases, read_cases_text
 from repurchase.rulefile.gaps import check_source, gaps
 from repurchase.rulefile.nouns import Authorization, Case, Check, Rule
-from repurchase.rulefile.schema import json_schema
+from repurchase.rulefile.schema import FORMAT, json_schema
 
 __all__ = [
     "CASES",
+    "FORMAT",
     "Authorization",
     "Case",
     "Check",

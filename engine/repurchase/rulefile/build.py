@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from repurchase.condition import COMPARISONS_MAX, comparisons
-from repurchase.errors import nearest
+from repurchase.errors import nearest, short
 from repurchase.expression import Expression, ExpressionError, Names, on_one_line, parse
 from repurchase.quantities import BARE, Dimension, date_number, simplest, value_written
 from repurchase.rulefile.nouns import Authorization, Check, Rule
@@ -52,7 +52,7 @@ M = TypeVar("M", bound=BaseModel)
 
 # What stands in for a part that is wrong, so that the errors of the other parts are told too.
 _STAND_INS: Final[Mapping[str, object]] = {
-    "repurchase": FORMAT,
+    "repurchase": str(FORMAT),
     "authorization": "unnamed",
     "timezone": "UTC",
     "currency": "XXX",
@@ -262,7 +262,7 @@ class _Builder:
                 other = listed.setdefault((fields.symbol, venue), name)
                 if other != name or venue in fields.venues[:index]:
                     place = self._document.place((*path, "venues", index))
-                    what = f"`{_short(fields.symbol)}` on `{venue}` is listed already"
+                    what = f"`{short(fields.symbol)}` on `{venue}` is listed already"
                     self._tell(place, what, f"see instrument `{other}`")
             yield Instrument(
                 name=name,
@@ -418,7 +418,7 @@ class _Builder:
             before = first.setdefault(name, place)
             if before != place:
                 hint = f"it is that of {before.line}:{before.column} already"
-                self._tell(place, f"the id `{_short(name)}` stands here again", hint)
+                self._tell(place, f"the id `{short(name)}` stands here again", hint)
 
     def _terms_read(
         self, terms: Sequence[Term], checks: Sequence[Check], rules: Sequence[Rule]
@@ -469,10 +469,6 @@ _EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
 
 def _read_in(text: str) -> list[str]:
     return _TERM_READ.findall(text)
-
-
-def _short(text: str) -> str:
-    return ticked(text)[1:-1]
 
 
 def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:

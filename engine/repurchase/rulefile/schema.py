@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails, core_schema
 
 from repurchase.clocks import VENUE_ZONES, zone_names
 from repurchase.decision import EFFECTS, Effect
-from repurchase.errors import Problem, nearest
+from repurchase.errors import Problem, nearest, short
 from repurchase.quantities import Exact
 from repurchase.rulefile.figures import Wrong, read_date, read_figure, read_percentage
 from repurchase.rulefile.nouns import ATS, EXPECTED, At, Expected
@@ -38,7 +38,7 @@ from repurchase.terms import KNOWN_TERMS, Figure
 
 T = TypeVar("T")
 
-FORMAT: Final = "1"
+FORMAT: Final = 1
 BASES: Final = ("contract", "with_fees")
 LINE_CHARACTERS_MAX: Final = 200
 PROSE_CHARACTERS_MAX: Final = 2000
@@ -95,12 +95,8 @@ def _scalar(read: Callable[[str], T]) -> PlainValidator:
 def _as_text(raw: str) -> str:
     if isinstance(raw, Plain) and surprising(raw):
         what = f"{ticked(raw)} is not read as text by every reader of YAML"
-        raise Wrong(what, f'write "{_shortened(raw)}"')
+        raise Wrong(what, f'write "{short(raw)}"')
     return str(raw).strip()
-
-
-def _shortened(text: str) -> str:
-    return ticked(text)[1:-1]
 
 
 def _text(characters_max: int) -> Callable[[str], str]:
@@ -166,14 +162,14 @@ def _figure(read: Callable[[str], T]) -> Callable[[str], T]:
         value = read(str(raw).strip())
         if isinstance(raw, Plain) and surprising(raw) and not _PLAIN_FIGURE.fullmatch(raw):
             what = f"{ticked(raw)} is not read as text by every reader of YAML"
-            raise Wrong(what, f'write "{_shortened(raw)}"')
+            raise Wrong(what, f'write "{short(raw)}"')
         return value
 
     return plainly
 
 
 def _format(raw: str) -> str:
-    if raw != FORMAT:
+    if raw != str(FORMAT):
         raise Wrong(f"the format {ticked(raw)} is not known", f"write `repurchase: {FORMAT}`")
     return raw
 
@@ -241,7 +237,7 @@ Percentage = Annotated[
     _scalar(_figure(read_percentage)),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9][0-9,]*(\.[0-9]+)?%$"}),
 ]
-Version1 = Annotated[str, _scalar(_format), WithJsonSchema({"const": 1})]
+Version1 = Annotated[str, _scalar(_format), WithJsonSchema({"const": FORMAT})]
 Zone = Annotated[str, _scalar(_zone), WithJsonSchema({"type": "string"})]
 Venue = Annotated[
     str, _scalar(_venue), WithJsonSchema({"type": "string", "enum": sorted(VENUE_ZONES)})
