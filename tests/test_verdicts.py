@@ -101,10 +101,10 @@ def check_verdict(case: Case) -> None:
         answers = sorted(
             (oracle.found(clause, facts, terms) for clause in clauses), key=lambda one: one.rule
         )
-        verdict = judge.verdict(now, compiled, values, every_rule=True)
-        event(f"outcome: {verdict.outcome}")
-        assert told(verdict) == (oracle.outcome(answers), answers)
-        short = judge.verdict(now, compiled, values)
+        findings = judge.found(now, compiled, values, every_rule=True)
+        event(f"outcome: {judge.outcome(findings)}")
+        assert told(findings) == (oracle.outcome(answers), answers)
+        short = judge.found(now, compiled, values)
         left = [one for one in answers if one.result in ("fail", "indeterminate")]
         assert told(short) == (oracle.outcome(answers), left)
 
@@ -120,9 +120,9 @@ def loaded(file: RuleFile, known_at: date | None = None) -> edition.Editions | N
         return None
 
 
-def told(verdict: judge.Verdict) -> tuple[str, list[oracle.Found]]:
-    """Return what *verdict* says in the oracle's words."""
-    return verdict.outcome, findings_told(verdict.findings)
+def told(findings: Iterable[Finding]) -> tuple[str, list[oracle.Found]]:
+    """Return what *findings* come to, and themselves, in the oracle's words."""
+    return judge.outcome(findings), findings_told(findings)
 
 
 def findings_told(findings: Iterable[Finding]) -> list[oracle.Found]:

@@ -1,4 +1,4 @@
-"""Facts to a verdict, failing closed: what durable-rules cannot decide is denied.
+"""Facts to findings, failing closed: what durable-rules cannot decide is denied.
 
 An event passes only on positive proof: every pass rule fired and no deny rule did. Silence, a
 contradiction and a fault all deny. The Python below never decides a rule; it reads what fired.
@@ -54,13 +54,6 @@ _FAIL: Final = ":fail"
 _SPARED: Final = ":spared"
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What the rules of one edition say of one event."""
-
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-
-
 class Compiled:
     """The rule sets of one edition and scope, for one thread."""
 
@@ -96,35 +89,36 @@ _loaded = _Loaded()
 
 def judge(
     edition: Edition, scope: Scope, situation: Situation, *, every_rule: bool = False
-) -> Verdict:
-    """Return what the rules of *edition* that apply in *scope* say of *situation*.
+) -> tuple[Finding, ...]:
+    """Return what the rules of *edition* that apply in *scope* find of *situation*.
 
-    The findings are the rules that neither pass nor are spared; all of them with *every_rule*.
+    They are the rules that neither pass nor are spared, all rules with *every_rule*; what they
+    come to is their `outcome`.
     """
     try:
         loaded = compiled(edition, scope)
         values = {name: of(situation) for name, of in loaded.readers}
-        return verdict(edition, loaded, values, every_rule=every_rule)
+        return found(edition, loaded, values, every_rule=every_rule)
     except EngineFault as fault:
         # What the rule sets still hold is not known: they are replaced whole.
         _loaded.by_edition.pop((edition.hash, scope), None)
-        return Verdict("denied", (fault_finding(fault),))
+        return (fault_finding(fault),)
 
 
-def verdict(
+def found(
     edition: Edition,
     loaded: Compiled,
     values: Mapping[str, Value | None],
     *,
     every_rule: bool = False,
-) -> Verdict:
-    """Return what *loaded* says of the facts *values*; raise EngineFault on any fault."""
+) -> tuple[Finding, ...]:
+    """Return what *loaded* finds of the facts *values*; raise EngineFault on any fault."""
     # Whatever is no exact quantity here is refused by `rete`.
     numbers: dict[str, Any] = dict(values)
     for name in loaded.coded:
         numbers[name] = _code(values[name], edition.constants)
     if not every_rule and loaded.rules and loaded.screen.fired(numbers) == loaded.expected:
-        return _PASSED
+        return ()
     return _explained(edition, loaded, values, numbers, every_rule=every_rule)
 
 
@@ -143,16 +137,13 @@ def outcome(findings: Iterable[Finding]) -> Outcome:
     return "held" if "review" in effects else "approved"
 
 
-_PASSED: Final = Verdict("approved", ())
-
-
 def compiled(edition: Edition, scope: Scope) -> Compiled:
     """Return the rule sets of *edition* for *scope*, loaded once a thread."""
     key = (edition.hash, scope)
-    found = _loaded.by_edition.get(key)
-    if found is None:
-        found = _loaded.by_edition[key] = Compiled(edition, scope)
-    return found
+    loaded = _loaded.by_edition.get(key)
+    if loaded is None:
+        loaded = _loaded.by_edition[key] = Compiled(edition, scope)
+    return loaded
 
 
 def _explained(
@@ -162,7 +153,7 @@ def _explained(
     numbers: Mapping[str, Exact | None],
     *,
     every_rule: bool,
-) -> Verdict:
+) -> tuple[Finding, ...]:
     fired = loaded.detail.fired(numbers)
     findings = []
     for rule in loaded.rules:
@@ -173,7 +164,7 @@ def _explained(
             findings.append(_finding(edition, rule, result, values, numbers))
     if not every_rule and not findings and loaded.rules:
         raise EngineFault("the rules pass one by one, but not together")
-    return Verdict(outcome(findings), tuple(findings))
+    return tuple(findings)
 
 
 def _result(rule: str, fired: set[str]) -> Result:

@@ -31,14 +31,14 @@ def step(event: Event, position: Position, edition: Edition, *, every_rule: bool
         return _brought_forward(event, position, edition)
     proposed = trade(event, edition.reckoning, position)
     following = after(position, proposed)
-    verdict = judge(
+    found = judge(
         edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
     )
     findings = (
         *_own_findings(proposed, edition),
-        *(_with_fields(finding, proposed) for finding in verdict.findings),
+        *(_with_fields(finding, proposed) for finding in found),
     )
-    result: Outcome = "denied" if verdict.outcome == "denied" else outcome(findings)
+    result = outcome(findings)
     if not proposed.is_fill and result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
     return Step(_decision(event, result, findings, following, edition), following)

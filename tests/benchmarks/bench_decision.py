@@ -32,7 +32,7 @@ def test_decision_rate() -> None:
     ready = [rule_set.fact(one) for one in numbers]
     ways: dict[str, Callable[[], int]] = {
         "this package, facts ready": lambda: sum(
-            judge.verdict(edition, compiled, one).outcome == "approved" for one in facts
+            judge.found(edition, compiled, one) == () for one in facts
         ),
         "durable-rules, Ruleset API": _public(rule_set.definition, [json.loads(x) for x in ready]),
         "durable-rules, C calls alone": lambda: _bare(rule_set.definition, ready),
