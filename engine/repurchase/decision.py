@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -12,13 +14,16 @@ Effect = Literal["deny", "review", "flag"]
 
 EFFECTS: Final = ("deny", "review", "flag")
 
+_CHOICE: Final = re.compile(r'(?:^|, )(?:"((?:[^"]|"")*)"|([^",]+))')
+
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """What one rule found: the two sides of the comparison that decided it, as exact strings.
 
-    *missing* names the facts without which it could not be decided, and then the fields that the
-    event would give them by. A finding of the program
-    itself, such as `engine.overrun`, has no dimension where it compares nothing.
+    *limit* is what `listed` makes of the choices, where there are several or words. *missing*
+    names the facts without which it could not be decided, and then the fields that the event
+    would give them by. A finding of the program itself, such as `engine.overrun`, has no
+    dimension where it compares nothing.
     """
 
     rule: str
@@ -50,3 +55,22 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     findings: tuple[Finding, ...]
     position: Standing
     rules: str
+
+
+def listed(choices: Iterable[str]) -> str:
+    """Return *choices* as one text from which `choices_of` tells them apart again."""
+    return ", ".join(map(_told_apart, choices))
+
+
+def choices_of(limit: str) -> tuple[str, ...]:
+    """Return the choices that `listed` made *limit* of."""
+    found = (one.group(1, 2) for one in _CHOICE.finditer(limit))
+    return tuple(bare or quoted.replace('""', '"') for quoted, bare in found)
+
+
+def _told_apart(choice: str) -> str:
+    # A comma or a quote within a word would look like the end of it.
+    if choice and "," not in choice and '"' not in choice:
+        return choice
+    doubled = choice.replace('"', '""')
+    return f'"{doubled}"'

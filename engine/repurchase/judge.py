@@ -25,7 +25,7 @@ from repurchase.condition import (
     holds,
     value,
 )
-from repurchase.decision import Finding, Outcome, Result
+from repurchase.decision import Finding, Outcome, Result, listed
 from repurchase.edition import UNKNOWN_WORD, Edition, RuleInForce
 from repurchase.errors import EngineFault
 from repurchase.expression import (
@@ -324,9 +324,11 @@ def _sides(
         return None if flag is None else str(flag).lower(), limit, "flag"
     leaf_dimension = leaf.dimension
     if isinstance(leaf, Member):
-        choices = [side(choice) for choice in leaf.choices]
-        return side(leaf.left), ", ".join(str(choice) for choice in choices), str(leaf_dimension)
-    one, other = leaf.left, leaf.right
-    if next(facts_of(one), None) is None:
-        one, other = other, one
-    return side(one), side(other), str(leaf_dimension)
+        one, others = leaf.left, leaf.choices
+    else:
+        one, others = leaf.left, (leaf.right,)
+        if next(facts_of(one), None) is None:
+            one, others = leaf.right, (leaf.left,)
+    # What is not known is no limit: a list tells the choices that are.
+    limits = [text for other in others if (text := side(other)) is not None]
+    return side(one), listed(limits) if limits else None, str(leaf_dimension)

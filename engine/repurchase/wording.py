@@ -5,16 +5,26 @@ Sentences are rendered from an edition each time; they are never stored, hashed 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
 import msgspec
 
-from repurchase.decision import Decision, Effect, Finding, Result, Standing
+from repurchase.decision import (
+    Decision,
+    Effect,
+    Finding,
+    Result,
+    Standing,
+    choices_of,
+    listed,
+)
 from repurchase.edition import Edition
 from repurchase.errors import plain
+from repurchase.expression import composed
 from repurchase.facts import TABLE
-from repurchase.quantities import shown, value_written
+from repurchase.quantities import shown, value_written, written
 from repurchase.rulefile import Rule
 from repurchase.terms import Quote
 
@@ -118,27 +128,44 @@ def sentence(finding: Finding) -> str:
         return f"cannot be decided without {_named(finding.missing)}"
     if finding.result == "not_applicable":
         return "does not apply to this event"
-    observed, limit = (unit(side, finding.dimension) for side in (finding.observed, finding.limit))
+    observed, limit = _shown_sides(finding)
     return plain(f"{observed} {_relation(finding)} {limit}")
 
 
-def unit(text: str | None, dimension: str | None) -> str:
-    """Return an exact string of a finding for people: grouped, with its unit, rounded up."""
+def unit(text: str | None, dimension: str | None, figure: Callable[[Fraction], str] = shown) -> str:
+    """Return an exact string of a decision for people: grouped, with its unit, rounded up.
+
+    Another *figure* writes the number otherwise.
+    """
     if text is None:
         return "nothing known"
-    if ", " in text and dimension != "word":
-        return ", ".join(unit(one, dimension) for one in text.split(", "))
     if dimension in ("date", "time", "word", "flag", None):
         return plain(text)
     number = Fraction(text)
     if dimension == "ratio":
-        return f"{shown(number * 100)}%"
+        return f"{figure(number * 100)}%"
     if dimension in ("shares", "units"):
-        return f"{shown(number)} {dimension[:-1] if number == 1 else dimension}"
+        return f"{figure(number)} {dimension[:-1] if number == 1 else dimension}"
     if dimension in ("count", "number"):
-        return shown(number)
+        return figure(number)
     currency = dimension.split()[0]
-    return shown(number) if currency == "own" else f"{currency} {shown(number)}"
+    return figure(number) if currency == "own" else f"{currency} {figure(number)}"
+
+
+def _shown_sides(finding: Finding) -> tuple[str, str]:
+    """Return both sides of the comparison for people, so that what differs looks different."""
+    dimension, observed, limit = finding.dimension, finding.observed, finding.limit
+    if observed is None or limit is None:
+        return unit(observed, dimension), unit(limit, dimension)
+    if dimension == "word":
+        return plain(listed((observed,))), plain(limit)
+    choices = choices_of(limit)
+    one, others = unit(observed, dimension), [unit(choice, dimension) for choice in choices]
+    if one in others and observed not in choices:
+        # Rounded alike, `1.0001 is more than 1.0001` would contradict itself.
+        one = unit(observed, dimension, written)
+        others = [unit(choice, dimension, written) for choice in choices]
+    return one, ", ".join(others)
 
 
 def _relation(finding: Finding) -> str:
@@ -147,8 +174,10 @@ def _relation(finding: Finding) -> str:
     if finding.observed is None or finding.limit is None:
         return "against"
     observed, limit = finding.observed, finding.limit
-    if dimension in ("word", "flag") or ", " in limit:
-        named = observed in limit.split(", ")
+    choices = choices_of(limit)
+    if dimension in ("word", "flag") or len(choices) > 1:
+        # One word has two spellings in Unicode, and the engine was given one code for both.
+        named = composed(observed) in map(composed, choices)
         return "is" if named else "is not"
     if observed == limit:
         return "is exactly"
