@@ -193,7 +193,7 @@ DENIED: Final = [
     ({"price": "null"}, {AMOUNT: "indeterminate"}),
     ({"side": None}, {BUYS: "indeterminate"}),
     ({"side": "null"}, {BUYS: "indeterminate"}),
-    ({"side": '"sell"'}, {BUYS: "fail"}),
+    ({"side": '"sell"'}, {BUYS: "fail", "engine.sale": "fail"}),
     ({"symbol": '"A"'}, {AMOUNT: "indeterminate"}),
     ({"symbol": '"A"', "fx": "null"}, {AMOUNT: "indeterminate"}),
     ({"quantity": "4001", "price": "1"}, {SHARES: "fail"}),

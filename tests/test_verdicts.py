@@ -278,12 +278,14 @@ class Diary:
             },
         }
         own = set() if listed is not None else {"engine.unknown-instrument"}
+        if listed is not None and money.rate is None and full.fx is not None:
+            own.add("engine.wrong-rate")
+        if full.side == "sell":
+            own.add("engine.sale")
+        elif is_fill and money.amount is None:
+            own.add("engine.unknown-amount")
         if is_fill:
             own |= self._amiss(happened, order, covered or full.side == "sell")
-            if full.side == "sell":
-                own.add("engine.sale")
-            elif money.amount is None:
-                own.add("engine.unknown-amount")
         scope: Scope = "order" if not is_fill else "fill" if taken else "all"
         return Note(known, scope, own)
 

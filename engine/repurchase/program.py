@@ -34,10 +34,7 @@ def step(event: Event, position: Position, edition: Edition, *, every_rule: bool
     found = judge(
         edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
     )
-    findings = (
-        *_own_findings(proposed, edition),
-        *(_with_fields(finding, proposed) for finding in found),
-    )
+    findings = _told((*_own_findings(proposed, edition), *found), proposed)
     result = outcome(findings)
     if not proposed.is_fill and result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
@@ -70,28 +67,52 @@ def _own_findings(proposed: Trade, edition: Edition) -> tuple[Finding, ...]:
         found.append(_denial(f"engine.{proposed.fault}"))
     if proposed.listing is None:
         found.append(_denial("engine.unknown-instrument"))
-    if proposed.is_fill and not proposed.counts:
+    elif proposed.fx is None and proposed.event.fx is not None:
+        found.append(_denial("engine.wrong-rate"))
+    if not proposed.counts:
         found.append(_denial("engine.sale"))
     elif proposed.is_fill and proposed.amount is None:
         found.append(
             Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
         )
-    if not edition.rules or not (proposed.of_order or _judged(proposed, edition)):
+    if not _judged(proposed, edition):
         found.append(_denial("engine.no-rule"))
     return tuple(found)
 
 
-def _with_fields(finding: Finding, proposed: Trade) -> Finding:
-    """Return *finding* with the fields named that the event would have to give."""
-    if not finding.missing:
-        return finding
+def _judged(proposed: Trade, edition: Edition) -> bool:
+    if proposed.is_fill:
+        # That of an open order was judged as the order was, by what is not `at: fill`.
+        return bool(edition.rules)
+    return any(rule.rule.at != "fill" for rule in edition.rules)
+
+
+def _told(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
+    """Return *findings* by rule, each with the fields named that the event would have to give."""
+    if not findings:
+        return findings
+    lacking = _lacking(proposed)
+    return tuple(
+        _with_fields(finding, lacking) if finding.missing else finding
+        for finding in sorted(findings, key=lambda one: one.rule)
+    )
+
+
+def _with_fields(finding: Finding, lacking: tuple[str, ...]) -> Finding:
     sources = {field for name in finding.missing if name in TABLE for field in TABLE[name].given_by}
-    fields = (field for field in proposed.lacks() if field in sources)
+    fields = (field for field in lacking if field in sources)
     return replace(finding, missing=(*finding.missing, *fields))
 
 
-def _judged(proposed: Trade, edition: Edition) -> bool:
-    return proposed.is_fill or any(rule.rule.at != "fill" for rule in edition.rules)
+def _lacking(proposed: Trade) -> tuple[str, ...]:
+    """Return the fields that would help, were they given: not those whose value is at fault."""
+    return tuple(
+        field
+        for field in proposed.lacks()
+        if getattr(proposed.event, field) is None
+        # Without an instrument there is no venue whose clock could show a time.
+        and (field != "time" or proposed.listing is not None)
+    )
 
 
 def _denial(name: str) -> Finding:
