@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import repurchase
+from repurchase.cli.show import judged_by
 from repurchase.shipped import rule_names, sample_path
 
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
@@ -598,9 +600,124 @@ def test_check_before_the_logs_last_event_is_refused(here: Path) -> None:
     assert ended == Run(
         2,
         "",
-        "the event is of 2026-05-15, before the log's last, of 2026-05-18; give the log as it "
-        "stood at the time of the event\n",
+        "log.csv: the event's `2026-05-15` goes backwards: line 3 has `2026-05-18`; give the log "
+        "as it stood at the time of the event\n",
     )
+
+
+@pytest.mark.parametrize("sort", [(), ("--sort",)])
+@pytest.mark.parametrize(("moment", "code"), [("09:59:59", 2), ("10:00:00", 0)])
+def test_check_before_the_logs_last_event_of_the_day_is_refused(
+    here: Path, sort: tuple[str, ...], moment: str, code: int
+) -> None:
+    """Within a day it is the time that tells what came before."""
+    rows = "id,time,symbol,side,quantity,price\nf-1,2026-05-15T10:00:00+09:00,1,buy,45,5\n"
+    (here / "log.csv").write_text(rows, encoding="utf-8")
+    asked = order(date=None, time=f"2026-05-15T{moment}+09:00")
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--log", "log.csv", *sort)
+    assert run(*arguments, stdin=asked, cwd=here).code == code
+
+
+SAME: Final = {"kind": "fill", "id": "f-1", "quantity": 45}
+
+
+@pytest.mark.parametrize(
+    ("first", "changes", "code", "outcome"),
+    [(45, {}, 0, "approved"), (101, {"quantity": 101}, 1, "denied"), (45, {"price": "5.0"}, 0, "")],
+)
+def test_event_that_the_log_holds_has_the_decision_that_it_had(
+    here: Path, first: int, changes: dict[str, Any], code: int, outcome: str
+) -> None:
+    """The same event counts once, however often it is asked about."""
+    log = LOG.replace("15,1,buy,45", f"15,1,buy,{first}")
+    (here / "log.csv").write_text(log, encoding="utf-8")
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--log", "log.csv", "--json")
+    ended = run(*arguments, stdin=order(**SAME | changes), cwd=here)
+    assert (ended.code, ended.json["outcome"]) == (code, outcome or "approved")
+    assert ended.json["position"]["executed_shares"] == str(first)
+    assert ended.err == "the log holds `f-1` already: this is the decision that it had\n"
+
+
+@pytest.mark.parametrize("changes", [{"quantity": 46}, {"kind": "order"}, {"by": "someone"}])
+def test_id_that_the_log_used_for_another_event_is_refused(
+    here: Path, changes: dict[str, Any]
+) -> None:
+    """An id with other content is another event under a name that is taken."""
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--log", "log.csv", "--json")
+    ended = run(*arguments, stdin=order(**SAME | {"date": "2026-05-18"} | changes), cwd=here)
+    (finding,) = ended.json["findings"]
+    assert (ended.code, ended.json["outcome"], finding["rule"]) == (1, "refused", "engine.used-id")
+    assert (finding["message"], ended.json["position"]["executed_shares"]) == (
+        "its id was used before, with other content",
+        "90",
+    )
+
+
+FORWARD: Final = '{"kind": "brought_forward", "id": "b", "shares": 60, "amount": 100}'
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ((), 0, ""),
+        (("--log", "log.csv"), 2, "something is brought forward after other events; put it first"),
+        (
+            ("--brought-forward", "5,5"),
+            2,
+            "something is brought forward here and with the option; give one of them",
+        ),
+    ],
+)
+def test_check_of_what_is_brought_forward(
+    here: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    """As in a log it can only be the first."""
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", *options)
+    ended = run(*arguments, stdin=FORWARD, cwd=here)
+    assert (ended.code, said in ended.err) == (code, True)
+
+
+def test_check_before_the_window_is_denied_whatever_is_brought_forward(here: Path) -> None:
+    """What came before the log has no day that an event could lie before."""
+    asked = order(date="2008-11-13", symbol="3774", price=100000)
+    arguments = ("check", "--rules", "iij-2008", "--event", "-", "--json")
+    ended = run(*arguments, "--brought-forward", "10,10", stdin=asked, cwd=here)
+    failed = [one["rule"] for one in ended.json["findings"] if one["result"] == "fail"]
+    assert (ended.code, failed) == (1, ["window", "window-at-venue"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--column", "quantity=a"], ["--column"]),
+        (["--sort", "--skip-other-symbols"], ["--sort", "--skip-other-symbols"]),
+        (["--set", "side=buy", "--ignore", "note", "--brought-forward", "5,5"], ["--set", "--ign"]),
+    ],
+)
+def test_options_of_a_log_need_a_log(here: Path, options: list[str], told: list[str]) -> None:
+    """Whoever says how a log is read is not answered as if there were none."""
+    ended = run("check", "--rules", "rules.yaml", "--event", "order.json", *options, cwd=here)
+    assert (ended.code, ended.out, len(ended.lines)) == (2, "", len(told))
+    for line, option in zip(ended.lines, told, strict=True):
+        assert line.startswith(f"`{option}")
+        assert line.endswith("says how a log is read, and none is given; name it with --log")
+
+
+def test_event_without_an_end_is_refused(here: Path) -> None:
+    """No more is read of an event than one can be long."""
+    ended = run("check", "--rules", "rules.yaml", "--event", "/dev/zero", cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.lines == ["the event is longer than 65536 bytes; an event is one flat object"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"), [("14:59:59", date(2026, 5, 15)), ("15:00:00", date(2026, 5, 16))]
+)
+def test_now_is_a_day_on_the_clock_of_the_authorization(moment: str, day: date) -> None:
+    """In Tokyo it is tomorrow before it is in Greenwich."""
+    now = datetime.fromisoformat(f"2026-05-15T{moment}+00:00")
+    assert judged_by("iij-2008", now).known_at == day
+    assert judged_by("iij-2008", day).known_at == day
 
 
 def test_check_of_another_authorization_is_refused(here: Path) -> None:
@@ -673,6 +790,14 @@ def test_replay_shows_the_same_as_a_table(here: Path) -> None:
     ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
     assert (ended.code, ended.err) == (0, "")
     assert all(word in ended.out for word in ("2 events, 2 approved", "90 shares of 100 shares"))
+
+
+def test_replay_of_what_is_brought_forward_alone_has_no_last_event(here: Path) -> None:
+    """What came before the log did not come on its first day."""
+    (here / "log.jsonl").write_text(FORWARD, encoding="utf-8")
+    ended = run("replay", "log.jsonl", "--rules", "iij-2008", cwd=here)
+    assert (ended.code, "60 shares of 4,000 shares" in ended.out) == (0, True)
+    assert "last event" not in ended.out
 
 
 def test_replay_of_a_denied_fill_ends_with_1(here: Path) -> None:

@@ -211,6 +211,14 @@ def test_duplicate_rows_count_once(here: Path) -> None:
     assert (summary["events"], summary["duplicates"], summary["executed_shares"]) == (2, 2, "50")
 
 
+def test_duplicate_row_may_come_later(here: Path) -> None:
+    """A row sent again after later ones is a duplicate, and does not go backwards."""
+    rows = GOOD + row() + GOOD + row(id="f-3")
+    (here / "log.csv").write_text(HEADER + rows, encoding="utf-8")
+    summary = run(*REPLAY, "--json", cwd=here).json
+    assert (summary["events"], summary["duplicates"], summary["executed_shares"]) == (3, 1, "55")
+
+
 def test_rows_of_other_symbols_are_skipped_when_asked(here: Path) -> None:
     """With --skip-other-symbols they are left out, and counted."""
     (here / "log.csv").write_text(HEADER + GOOD + row(symbol="2"), encoding="utf-8")
@@ -245,13 +253,29 @@ def test_what_is_brought_forward_comes_once(
         assert ended.json["executed_shares"] == "105"
 
 
-def test_brought_forward_after_the_first_event_is_denied(here: Path) -> None:
-    """What a program had used cannot turn up later."""
+@pytest.mark.parametrize(
+    "first", ["fill,f-1,2026-05-15,1,buy,45,5,,\n", "brought_forward,a,,,,,,6,10\n"]
+)
+def test_brought_forward_after_the_first_event_is_a_bad_row(here: Path, first: str) -> None:
+    """What a program had used cannot turn up later, when orders were approved without it."""
     header = "kind,id,date,symbol,side,quantity,price,shares,amount\n"
-    rows = "fill,f-1,2026-05-15,1,buy,45,5,,\nbrought_forward,b,,,,,,60,100\n"
+    rows = first + "brought_forward,b,,,,,,60,100\n"
     (here / "log.csv").write_text(header + rows, encoding="utf-8")
+    ended = run(*REPLAY, cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.lines == [
+        "log.csv:3: something is brought forward after other events; put it first",
+        CONCLUDED,
+    ]
+
+
+def test_brought_forward_twice_the_same_counts_once(here: Path) -> None:
+    """Sent again it is the same event, and not another one too late."""
+    header = "kind,id,date,symbol,side,quantity,price,shares,amount\n"
+    before, fill = "brought_forward,b,,,,,,60,100\n", "fill,f-1,2026-05-15,1,buy,5,5,,\n"
+    (here / "log.csv").write_text(header + before + fill + before, encoding="utf-8")
     summary = run(*REPLAY, "--json", cwd=here).json
-    assert (summary["executed_shares"], summary["first_denied"]) == ("45", "b")
+    assert (summary["duplicates"], summary["executed_shares"]) == (1, "65")
 
 
 BAD_LINES: Final = [

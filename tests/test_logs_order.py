@@ -33,9 +33,10 @@ def log_of(*moments: str) -> str:
 
 
 def told(*moments: str) -> list[str]:
-    order_ = Order("log", TOKYO)
+    order_ = Order(TOKYO)
     rows = open_log(io.BytesIO(log_of(*moments).encode()), "log").rows()
-    return [str(problem) for row in rows if (problem := order_.backwards(row))]
+    found = [(row.number, row.event and order_.backwards(row.event, row.number)) for row in rows]
+    return [f"log:{line}: {problem}; {MEND}" for line, problem in found if problem]
 
 
 def put_in_order(*moments: str) -> str:
@@ -123,7 +124,8 @@ def test_row_without_time_has_no_place_in_time() -> None:
     """What was brought forward before the log need not say when."""
     text = HEADER + "brought_forward,a,,,,,5,5\n"
     (row,) = open_log(io.BytesIO(text.encode()), "log").rows()
-    assert Order("log", TOKYO).backwards(row) is None
+    assert row.event is not None
+    assert Order(TOKYO).backwards(row.event, row.number) is None
 
 
 @pytest.mark.parametrize(

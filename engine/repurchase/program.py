@@ -41,6 +41,11 @@ def step(event: Event, position: Position, edition: Edition, *, every_rule: bool
     return Step(_decision(event, result, findings, following, edition), following)
 
 
+def refusal(event: Event, position: Position, edition: Edition) -> Decision:
+    """Return the answer to an *event* whose id was used before, with other content."""
+    return _decision(event, "refused", (_denial("engine.used-id"),), position, edition)
+
+
 def standing(position: Position, edition: Edition) -> Standing:
     """Return what *position* has used and has left under the caps of *edition*."""
     return Standing(

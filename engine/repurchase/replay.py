@@ -15,7 +15,7 @@ from repurchase.errors import InputError, Problem, UsageError
 from repurchase.events import Event
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
-from repurchase.program import standing, step
+from repurchase.program import refusal, standing, step
 from repurchase.quantities import Exact, exact, percent
 
 BAD_ROWS_LISTED: Final = 20
@@ -84,7 +84,9 @@ class Program:
 
     def decide(self, event: Event) -> Decided:
         """Return the decision on *event*, and go on from the position that it leaves."""
-        day = self.last_day = self.editions.day_of(event)
+        day = self.editions.day_of(event)
+        if event.kind != "brought_forward" or event.time or event.date:
+            self.last_day = day
         edition = self.edition = self.editions.on(day)
         taken = step(event, self.position, edition, every_rule=self._every_rule)
         self.position = taken.position
@@ -148,29 +150,147 @@ class Reading(msgspec.Struct, frozen=True):
     skip_other_symbols: bool = False
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """The decision on one event that was asked about; *repeated* if the log had it already."""
+
+    decided: Decided
+    repeated: bool = False
+
+
 def replay(log: Log, program: Program, reading: Reading) -> Iterator[Decided]:
     """Yield the decision of *program* on each row of *log*, in their order.
 
     After the first bad row nothing more is decided; at the end InputError names the first twenty
-    and tells how many there are. Raise UsageError where something is brought forward twice.
+    and tells how many there are.
     """
-    rows = sorted_rows(log, program.editions.zone) if reading.sort else log.rows()
-    if reading.brought_forward is not None:
-        yield program.decide(reading.brought_forward)
-    bad: list[Problem] = []
-    count = 0
-    with Ids() as ids:
-        reader = _Reader(program, ids, log.name, reading)
-        for row in rows:
-            problems = row.problems or reader.problems(row)
-            if problems:
-                count += 1
-                bad.extend(problems if count <= BAD_ROWS_LISTED else ())
-            elif not count and reader.is_new(row):
-                assert row.event is not None, "a row without problems has an event"
-                yield program.decide(row.event)
-    if count:
-        raise InputError([*bad, _nothing_concluded(count, log.name)])
+    return Reader(program, reading).decisions(log)
+
+
+class Reader:
+    """What events must keep to beside their own form: order, names, and one id each.
+
+    *asked* is one event more, which is held to the same and is answered after the log.
+    """
+
+    def __init__(self, program: Program, reading: Reading, asked: Event | None = None) -> None:
+        self._program = program
+        self._reading = reading
+        self._asked = asked
+        self._asked_id = None if asked is None else asked.id
+        self._held: tuple[Event, Decided] | None = None
+        self._order = Order(program.editions.zone)
+        self._authorization = program.editions.authorization.name
+        self._symbols = {one.symbol for one in program.editions.authorization.instruments}
+        self._name: str | None = None
+        self._started = False
+        self._repeated = False
+
+    def decisions(self, log: Log | None) -> Iterator[Decided]:
+        """Yield the decisions on what is brought forward and on the rows of *log*; see `replay`."""
+        if self._reading.brought_forward is not None:
+            self._started = True
+            yield self._program.decide(self._reading.brought_forward)
+        if log is not None:
+            yield from self._judged(log)
+
+    def answer(self) -> Answer:
+        """Return the decision on the event that is asked about, now that the log is judged.
+
+        What the log holds already has the decision that it had; its id with other content is
+        refused. Raise InputError where it is no event that can follow the log.
+        """
+        event = self._asked
+        assert event is not None, "an event is asked about"
+        if self._held is not None:
+            before, decided = self._held
+            if before == event:
+                return Answer(decided, repeated=True)
+            edition = self._program.editions.of(event)
+            return Answer(Decided(refusal(event, self._program.position, edition), edition))
+        amiss = self._amiss(event)
+        if amiss is not None:
+            raise InputError(Problem(*amiss))
+        backwards = self._order.backwards(event, 0)
+        if backwards is not None:
+            hint = "give the log as it stood at the time of the event"
+            raise InputError(Problem(f"the event's {backwards}", hint, self._name))
+        return Answer(self._program.decide(event))
+
+    def _judged(self, log: Log) -> Iterator[Decided]:
+        rows = sorted_rows(log, self._program.editions.zone) if self._reading.sort else log.rows()
+        decide, asked_id = self._program.decide, self._asked_id
+        self._name = log.name
+        bad: list[Problem] = []
+        count = 0
+        with Ids() as ids:
+            for row in rows:
+                problems = row.problems or self._problems(row, ids)
+                if problems:
+                    count += 1
+                    bad.extend(problems if count <= BAD_ROWS_LISTED else ())
+                elif not count and self._is_new(row):
+                    assert row.event is not None, "a row without problems has an event"
+                    decided = decide(row.event)
+                    if row.event.id == asked_id:
+                        self._held = row.event, decided
+                    yield decided
+        if count:
+            raise InputError([*bad, _nothing_concluded(count, log.name)])
+
+    def _problems(self, row: Row, ids: Ids) -> tuple[Problem, ...]:
+        """Return what makes *row* unusable in this log, and note whether it repeats another."""
+        event = row.event
+        assert event is not None, "a row without problems has an event"
+        self._repeated = False
+        if row.digest is not None:
+            seen = ids.seen(event.id, row.digest)
+            if seen == "other":
+                what = f"the id `{event.id}` was used before with other content"
+                return (self._problem(row, what, "give each event its own id"),)
+            if seen == "same":
+                # Sent again it is the same event, however much happened in between.
+                self._repeated = True
+                return ()
+        backwards = self._order.backwards(event, row.number)
+        # Sorted rows are in order, but for what is brought forward.
+        if backwards is not None and not self._reading.sort:
+            hint = "put the log in order of time, or have it sorted with --sort"
+            return (self._problem(row, backwards, hint),)
+        amiss = self._amiss(event)
+        if amiss is not None:
+            return (self._problem(row, *amiss),)
+        if self._is_other(event):
+            if self._reading.skip_other_symbols:
+                return ()
+            what = f"`{event.symbol}` is no symbol of the rule file"
+            return (self._problem(row, what, "--skip-other-symbols leaves such rows out"),)
+        self._started = True
+        return ()
+
+    def _amiss(self, event: Event) -> tuple[str, str] | None:
+        """Return what keeps *event* out of this program at this place, and what would be right."""
+        if event.authorization not in (None, self._authorization):
+            what = f"the event is of authorization `{event.authorization}`"
+            return what, f"the rules are those of `{self._authorization}`"
+        if event.kind != "brought_forward" or not self._started:
+            return None
+        if self._reading.brought_forward is not None:
+            return "something is brought forward here and with the option", "give one of them"
+        return "something is brought forward after other events", "put it first"
+
+    def _is_new(self, row: Row) -> bool:
+        """Return whether *row* is to be decided; count it where it is not."""
+        if row.event is not None and self._is_other(row.event):
+            self._program.skipped += 1
+            return False
+        self._program.duplicates += self._repeated
+        return not self._repeated
+
+    def _is_other(self, event: Event) -> bool:
+        return event.symbol is not None and event.symbol not in self._symbols
+
+    def _problem(self, row: Row, what: str, hint: str) -> Problem:
+        return Problem(what, hint, self._name, row.number)
 
 
 def brought_forward(text: str) -> Event:
@@ -186,60 +306,6 @@ def brought_forward(text: str) -> Event:
     return Event(kind="brought_forward", id="brought-forward", shares=shares, amount=amount)
 
 
-class _Reader:
-    """What a log's rows must keep to beside their own form: order, names, and one id each."""
-
-    def __init__(self, program: Program, ids: Ids, name: str, reading: Reading) -> None:
-        self._program = program
-        self._ids = ids
-        self._name = name
-        self._reading = reading
-        self._order = Order(name, program.editions.zone)
-        self._authorization = program.editions.authorization.name
-        self._symbols = {one.symbol for one in program.editions.authorization.instruments}
-        self._repeated = False
-
-    def problems(self, row: Row) -> tuple[Problem, ...]:
-        """Return what makes *row* unusable in this log, and note whether it repeats another."""
-        event = row.event
-        assert event is not None, "a row without problems has an event"
-        # Sorted rows are in order, but for what comes without a time.
-        found = None if self._reading.sort else self._order.backwards(row)
-        if found is not None:
-            return (found,)
-        if event.kind == "brought_forward" and self._reading.brought_forward is not None:
-            what = "the log brings something forward itself"
-            return (self._problem(row, what, "leave out --brought-forward"),)
-        if event.authorization not in (None, self._authorization):
-            what = f"the row is of authorization `{event.authorization}`"
-            return (self._problem(row, what, f"the rules are those of `{self._authorization}`"),)
-        if self._is_other(event) and not self._reading.skip_other_symbols:
-            what = f"`{event.symbol}` is no symbol of the rule file"
-            return (self._problem(row, what, "--skip-other-symbols leaves such rows out"),)
-        self._repeated = False
-        if row.digest is not None:
-            seen = self._ids.seen(event.id, row.digest)
-            self._repeated = seen == "same"
-            if seen == "other":
-                what = f"the id `{event.id}` was used before with other content"
-                return (self._problem(row, what, "give each event its own id"),)
-        return ()
-
-    def is_new(self, row: Row) -> bool:
-        """Return whether *row* is to be decided; count it where it is not."""
-        if row.event is not None and self._is_other(row.event):
-            self._program.skipped += 1
-            return False
-        self._program.duplicates += self._repeated
-        return not self._repeated
-
-    def _is_other(self, event: Event) -> bool:
-        return event.symbol is not None and event.symbol not in self._symbols
-
-    def _problem(self, row: Row, what: str, hint: str) -> Problem:
-        return Problem(what, hint, self._name, row.number)
-
-
 def _used(executed: Exact | None, cap: Exact | None) -> str | None:
     return None if executed is None or cap is None else percent(executed, cap)
 
@@ -248,20 +314,3 @@ def _nothing_concluded(count: int, name: str) -> Problem:
     rows = "1 row cannot be used" if count == 1 else f"{count:,} rows cannot be used"
     listed = f" (the first {BAD_ROWS_LISTED} are listed)" if count > BAD_ROWS_LISTED else ""
     return Problem(f"{rows}{listed}; nothing is concluded from this log", file=name)
-
-
-def checked(program: Program, event: Event) -> Decided:
-    """Return the decision of *program* on one *event* more.
-
-    Raise InputError where it is of another authorization, or lies before what was judged.
-    """
-    name = program.editions.authorization.name
-    if event.authorization not in (None, name):
-        what = f"the event is of authorization `{event.authorization}`"
-        raise InputError(Problem(what, f"the rules are those of `{name}`"))
-    before = program.last_day
-    decided = program.decide(event)
-    if before is not None and program.last_day is not None and program.last_day < before:
-        what = f"the event is of {program.last_day}, before the log's last, of {before}"
-        raise InputError(Problem(what, "give the log as it stood at the time of the event"))
-    return decided

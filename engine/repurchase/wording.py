@@ -38,6 +38,7 @@ ENGINE: Final = {
     "engine.unknown-amount": "the money it cost cannot be computed; it counts as unknown",
     "engine.unknown-instrument": "its symbol and venue are no instrument of the rule file",
     "engine.unknown-order": "no order of that name is known; the fill is counted in full",
+    "engine.used-id": "its id was used before, with other content",
     "engine.wrong-rate": "its `fx` is not 1, and its instrument is in the program's currency",
 }
 _MORE: Final = {"date": "after", "time": "later than"}

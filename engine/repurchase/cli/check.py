@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
 import click
 
-from repurchase.cli.replay import log_options, opened
+from repurchase.cli.log import log_options, opened, reading
 from repurchase.cli.show import (
     draw,
     json_option,
+    judged_by,
     known_at_option,
-    rule_file,
     rules_option,
     say,
     standard_input,
-    warn,
 )
 from repurchase.errors import Problem, UsageError, reason
 
@@ -52,41 +52,62 @@ def command(
     Nothing is recorded. Without --log the program is taken to have used nothing so far.
     """
     from repurchase.cli.progress import watched
-    from repurchase.edition import load
     from repurchase.logs import event_from_json
-    from repurchase.replay import Program, Reading, checked, replay
-    from repurchase.replay import brought_forward as forward
+    from repurchase.replay import Program, Reader
     from repurchase.report import decided_json, decision_view
-    from repurchase.rulefile import gaps
 
-    editions = load(rule_file(rules), known_at)
-    warn(gaps(editions.authorization))
+    if log is None:
+        _refuse_options_of_a_log(columns, constants, ignore, sort, skip_other_symbols)
+    editions = judged_by(rules, known_at)
     asked = event_from_json(_content(event))
-    program = Program(editions, every_rule=True)
-    reading = Reading(
-        brought_forward=forward(brought_forward) if brought_forward is not None else None,
-        sort=sort,
-        skip_other_symbols=skip_other_symbols,
-    )
-    if log is None and reading.brought_forward is None:
+    taken = reading(brought_forward, sort, skip_other_symbols)
+    if log is None and brought_forward is None:
         say("no log is given: the program is taken to have used nothing so far")
-    if log is not None:
-        with opened(log, columns, constants, ignore) as trades:
-            for _ in watched(replay(trades, program, reading), trades):
-                pass
-    elif reading.brought_forward is not None:
-        program.decide(reading.brought_forward)
-    decided = checked(program, asked)
+    reader = Reader(Program(editions, every_rule=True), taken, asked)
+    with opened(log, columns, constants, ignore) if log is not None else nullcontext() as trades:
+        for _ in watched(reader.decisions(trades), trades):
+            pass
+    answer = reader.answer()
+    if answer.repeated:
+        say(f"the log holds `{asked.id}` already: this is the decision that it had")
     if as_json:
-        click.echo(decided_json(decided))
+        click.echo(decided_json(answer.decided))
     else:
-        draw(decision_view(decided))
-    return 0 if decided.decision.outcome in ("approved", "recorded") else 1
+        draw(decision_view(answer.decided))
+    return 0 if answer.decided.decision.outcome in ("approved", "recorded") else 1
+
+
+def _refuse_options_of_a_log(
+    columns: tuple[str, ...],
+    constants: tuple[str, ...],
+    ignore: tuple[str, ...],
+    sort: bool,
+    skip_other_symbols: bool,
+) -> None:
+    given = {
+        "--column": columns,
+        "--set": constants,
+        "--ignore": ignore,
+        "--sort": sort,
+        "--skip-other-symbols": skip_other_symbols,
+    }
+    # Whoever says how a log is read means one, and its shares would not be counted.
+    problems = [
+        Problem(f"`{option}` says how a log is read, and none is given", "name it with --log")
+        for option, value in given.items()
+        if value
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _content(event: str) -> bytes:
+    from repurchase.logs.objects import TEXT_BYTES_MAX
+
     try:
-        return standard_input().read() if event == "-" else Path(event).read_bytes()
+        with nullcontext(standard_input()) if event == "-" else Path(event).open("rb") as stream:
+            # One byte more tells that it is too long, however long it is.
+            return stream.read(TEXT_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(
             Problem(f"the event cannot be read: {reason(error)}", file=event)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 EVENTS_A_STEP = 1_000
 
 
-def watched(decisions: Iterator[Decided], log: Log) -> Iterator[Decided]:
+def watched(decisions: Iterator[Decided], log: Log | None) -> Iterator[Decided]:
     """Yield *decisions*, showing how far the reading of *log* has come."""
-    if not sys.stderr.isatty():
+    if log is None or not sys.stderr.isatty():
         yield from decisions
         return
     from rich.console import Console

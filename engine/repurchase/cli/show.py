@@ -16,6 +16,8 @@ from repurchase.errors import Problem, RepurchaseError, UsageError, plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from repurchase.edition import Editions
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write the answer as JSON, errors included."
 )
@@ -38,16 +40,16 @@ def known_at_option(command: Any) -> Any:
 
 
 class KnownAt(click.ParamType[date]):
-    """A day, or `now`."""
+    """A day, or the present moment for `now`: which day that is, the authorization's clock says."""
 
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day that *value* names."""
+        """Return the day or the moment that *value* names."""
         if isinstance(value, date):
             return value
         if value == "now":
-            return datetime.now(UTC).date()
+            return datetime.now(UTC)
         try:
             return read_day(value)
         except ValueError as error:
@@ -112,6 +114,20 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def judged_by(rules: str, known_at: date | None) -> Editions:
+    """Return the editions of the rule file *rules*, and show its gaps on standard error."""
+    from repurchase.clocks import day_at, zone
+    from repurchase.edition import load
+    from repurchase.rulefile import gaps, read
+
+    path = rule_file(rules)
+    if isinstance(known_at, datetime):
+        known_at = day_at(known_at, zone(read(path).timezone))
+    editions = load(path, known_at)
+    warn(gaps(editions.authorization))
+    return editions
 
 
 def standard_input() -> BinaryIO:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from repurchase import errors
 from repurchase.clocks import day_at
 from repurchase.events import Event
 from repurchase.logs.log import Log
@@ -27,65 +26,53 @@ _FIRST: Final = -(1 << 62)
 
 
 class Order:
-    """Tell of each row of the log *name* whether it lies before an earlier one.
+    """Tell of each event of a log whether it lies before an earlier one.
 
-    Two times are compared as moments. Where one of the two rows has a date alone, their days are
+    Two times are compared as moments. Where one of the two events has a date alone, their days are
     compared, that of a time being its day on *clock*, the authorization's: within one day neither
-    is before the other. A row without time and date, which only brought_forward may be, has no
+    is before the other. An event without time and date, which only brought_forward may be, has no
     place in time.
     """
 
-    def __init__(self, name: str, clock: ZoneInfo) -> None:
-        self._name = name
+    def __init__(self, clock: ZoneInfo) -> None:
         self._clock = clock
         self._moment: datetime | None = None
         self._moment_line = 0
         self._day: date | None = None
         self._day_line = 0
 
-    def backwards(self, row: Row) -> errors.Problem | None:
-        """Return what is wrong where *row* goes backwards in time; it is then compared onwards.
+    def backwards(self, event: Event, line: int) -> str | None:
+        """Return what is wrong where *event* goes backwards; it is then compared onwards.
 
         So one row with a date far ahead costs two complaints at most, not one for each after it.
         """
-        event = row.event
-        if event is None:
-            return None
         if event.time is not None:
-            return self._timed(row.number, event.time)
-        return None if event.date is None else self._dated(row.number, event.date)
+            return self._timed(line, event.time)
+        return None if event.date is None else self._dated(line, event.date)
 
-    def _timed(self, line: int, moment: datetime) -> errors.Problem | None:
+    def _timed(self, line: int, moment: datetime) -> str | None:
         problem = None
         if self._moment is not None and moment < self._moment:
-            problem = self._problem(line, _shown(moment), self._moment_line, _shown(self._moment))
+            problem = _backwards(_shown(moment), self._moment_line, _shown(self._moment))
         elif self._day is not None and day_at(moment, self._clock) < self._day:
-            problem = self._problem(line, _shown(moment), self._day_line, str(self._day))
+            problem = _backwards(_shown(moment), self._day_line, str(self._day))
         if problem is not None:
             self._day = None
         self._moment = moment
         self._moment_line = line
         return problem
 
-    def _dated(self, line: int, day: date) -> errors.Problem | None:
+    def _dated(self, line: int, day: date) -> str | None:
         problem = None
         if self._day is not None and day < self._day:
-            problem = self._problem(line, str(day), self._day_line, str(self._day))
+            problem = _backwards(str(day), self._day_line, str(self._day))
         elif self._moment is not None and day < day_at(self._moment, self._clock):
-            problem = self._problem(line, str(day), self._moment_line, _shown(self._moment))
+            problem = _backwards(str(day), self._moment_line, _shown(self._moment))
         if problem is not None:
             self._moment = None
         self._day = day
         self._day_line = line
         return problem
-
-    def _problem(self, line: int, this: str, other_line: int, other: str) -> errors.Problem:
-        return errors.Problem(
-            f"`{this}` goes backwards: line {other_line} has `{other}`",
-            "put the log in order of time, or have it sorted with --sort",
-            self._name,
-            line,
-        )
 
 
 def sorted_rows(log: Log, clock: ZoneInfo) -> Iterator[Row]:
@@ -127,6 +114,10 @@ def moment_number(event: Event, clock: ZoneInfo) -> int:
         return (event.time - _EPOCH) // _MICROSECOND * 2 + 1
     assert event.date is not None
     return (datetime.combine(event.date, time.min, clock) - _EPOCH) // _MICROSECOND * 2
+
+
+def _backwards(this: str, line: int, other: str) -> str:
+    return f"`{this}` goes backwards: line {line} has `{other}`"
 
 
 def _shown(moment: datetime) -> str:

@@ -1,0 +1,89 @@
+"""The log that a command judges: the options that say how it is read, and what they come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from repurchase.cli.show import standard_input
+from repurchase.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from repurchase.logs import Log
+    from repurchase.replay import Reading
+
+
+def log_options(command: click.decorators.FC) -> click.decorators.FC:
+    """Add the options that say how a log names its fields."""
+    for option in (
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="OURS=THEIRS",
+            help="What the log calls a field, e.g. quantity=shares.",
+        ),
+        click.option(
+            "--set",
+            "constants",
+            multiple=True,
+            metavar="OURS=VALUE",
+            help="A field that is the same in every row, e.g. side=buy.",
+        ),
+        click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out."),
+        click.option(
+            "--brought-forward",
+            metavar="SHARES,AMOUNT",
+            help="What was executed before the log begins, e.g. 1671100,1809601097.",
+        ),
+        click.option("--sort", is_flag=True, help="Put the rows in order of time first."),
+        click.option(
+            "--skip-other-symbols",
+            is_flag=True,
+            help="Leave out rows whose symbol the rule file does not list.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def reading(brought_forward: str | None, sort: bool, skip_other_symbols: bool) -> Reading:
+    """Return how a log is taken; raise UsageError where what is brought forward cannot be read."""
+    from repurchase.replay import Reading
+    from repurchase.replay import brought_forward as forward
+
+    return Reading(
+        brought_forward=forward(brought_forward) if brought_forward is not None else None,
+        sort=sort,
+        skip_other_symbols=skip_other_symbols,
+    )
+
+
+def opened(
+    log: str, columns: tuple[str, ...], constants: tuple[str, ...], ignore: tuple[str, ...]
+) -> Log:
+    """Return the log called *log*, `-` being standard input, with its fields named as told."""
+    from repurchase.logs import open_log
+
+    source = standard_input() if log == "-" else log
+    return open_log(
+        source,
+        "<standard input>" if log == "-" else log,
+        columns=pairs(columns, "--column"),
+        constants=pairs(constants, "--set"),
+        ignore=frozenset(ignore),
+    )
+
+
+def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """Return `name=value` texts as a mapping; raise UsageError for one that is not."""
+    found: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(Problem(f"`{option} {text}` is no pair", f"write {option} name=value"))
+        if name in found:
+            raise UsageError(Problem(f"`{option}` gives `{name}` twice", "give it once"))
+        found[name] = value
+    return found
