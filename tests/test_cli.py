@@ -321,6 +321,32 @@ def test_wrong_call_is_told_and_decides_nothing(
     assert said in ended.err
 
 
+@pytest.mark.parametrize("command", ["init", "explain", "test", "lint"])
+def test_name_that_is_too_long_is_told(here: Path, command: str) -> None:
+    """What cannot be looked up is told with its name, and as no fault of the answer."""
+    ended = run(command, "x" * 300, cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.lines[-1].startswith("x" * 300)
+    assert "the answer cannot be written" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lint", "no\udcff.yaml"],
+        ["replay", "no\udcff.csv", "--rules", "rules.yaml"],
+        ["check", "--rules", "rules.yaml", "--event", "no\udcff.json"],
+        ["check", "--rules", "no\udcff.yaml", "--event", "order.json"],
+        ["replay", "log.csv", "--rules", "rules.yaml", "--column", "no\udcff"],
+        ["no\udcff"],
+    ],
+)
+def test_name_that_is_not_utf8_is_told_as_json(here: Path, arguments: list[str]) -> None:
+    """A name that UTF-8 cannot write is escaped, in JSON too."""
+    ended = run(*arguments, "--json", cwd=here)
+    assert (ended.code, "no\\udcff" in ended.out.replace("\\\\", "\\")) == (2, True)
+
+
 def test_wrong_call_is_told_as_json(here: Path) -> None:
     """Who asks for JSON gets JSON, also for a wrong call."""
     ended = run("check", "--rules", "rules.yaml", "--json", cwd=here)
@@ -710,6 +736,16 @@ def test_event_without_an_end_is_refused(here: Path) -> None:
     assert ended.lines == ["the event is longer than 65536 bytes; an event is one flat object"]
 
 
+def test_what_is_left_is_rounded_down_and_no_cap_is_called_so(here: Path) -> None:
+    """A third of a share is not 0.3334 of one, and without a cap nothing is unknown."""
+    (here / "rules.yaml").write_text(
+        RULES.replace("venues: [XTKS]", "venues: [XTKS], per_share: 3"), encoding="utf-8"
+    )
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--brought-forward", "0,0")
+    ended = run(*arguments, stdin=order(quantity=1), cwd=here)
+    assert ended.out.splitlines()[-1].strip() == "left after it: 99.6666 shares, no cap on money"
+
+
 @pytest.mark.parametrize(
     ("moment", "day"), [("14:59:59", date(2026, 5, 15)), ("15:00:00", date(2026, 5, 16))]
 )
@@ -790,6 +826,13 @@ def test_replay_shows_the_same_as_a_table(here: Path) -> None:
     ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
     assert (ended.code, ended.err) == (0, "")
     assert all(word in ended.out for word in ("2 events, 2 approved", "90 shares of 100 shares"))
+
+
+def test_one_event_is_called_one(here: Path) -> None:
+    """A count and its noun agree."""
+    (here / "log.csv").write_text("\n".join(LOG.splitlines()[i] for i in (0, 1, 1)), "utf-8")
+    ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
+    assert "1 event, 1 approved, 1 duplicate" in " ".join(ended.out.split())
 
 
 def test_replay_of_what_is_brought_forward_alone_has_no_last_event(here: Path) -> None:

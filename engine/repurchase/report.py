@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
@@ -25,8 +25,8 @@ from repurchase.edition import Edition
 from repurchase.errors import Problem, UsageError, plain, reason
 from repurchase.expression import on_one_line
 from repurchase.facts import TABLE, Fact
-from repurchase.quantities import percent, value_written
-from repurchase.replay import Decided, Program, Summary
+from repurchase.quantities import percent, shown, value_written
+from repurchase.replay import Decided, Program, RuleCount, Summary
 from repurchase.rulefile import Authorization
 from repurchase.terms import Span
 from repurchase.wording import WordedDecision, quote_of, sentence, unit, worded
@@ -50,7 +50,10 @@ _RESULTS: Final = {
 
 def json_text(value: object) -> str:
     """Return *value* as one line of JSON, without a character that a terminal could obey."""
-    text = msgspec.json.encode(value).decode()
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_encodable(msgspec.to_builtins(value))).decode()
     return text if text.isprintable() else _NOT_PRINTABLE.sub(_escaped, text)
 
 
@@ -60,6 +63,15 @@ def _escaped(match: re.Match[str]) -> str:
         return character
     units = character.encode("utf-16-be").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def _encodable(value: object) -> object:
+    """Return *value* with each text escaped where it holds what UTF-8 does not, as a path may."""
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def decided_json(decided: Decided) -> str:
@@ -137,36 +149,34 @@ def summary_view(
     edition = program.edition or program.editions.on(program.editions.first_day())
     parts: list[RenderableType] = [Text(plain(title), style="bold"), _counts(summary)]
     parts += [_use(program, summary, edition)]
-    if denials.by_rule:
-        parts.append(denials.view())
+    if summary.by_rule:
+        parts.append(denials.view(summary.by_rule))
     parts += _remarks(summary)
     return Group(*parts)
 
 
 class Denials:
-    """Why events of a log were not approved: each rule with its count and its first case."""
+    """Why events of a log were not approved: the first case of each rule."""
 
     def __init__(self) -> None:
-        self.by_rule: Counter[str] = Counter()
         self._first: dict[str, tuple[str, str, str]] = {}
 
     def add(self, decided: Decided) -> None:
         """Note what stopped *decided*, if anything did."""
         for finding in decided.decision.findings:
-            if finding.result not in ("fail", "indeterminate"):
-                continue
-            self.by_rule[finding.rule] += 1
-            if finding.rule not in self._first:
+            stopped = finding.result in ("fail", "indeterminate")
+            if stopped and finding.rule not in self._first:
                 quote = quote_of(finding, decided.edition)
                 said = quote.text if quote is not None else ""
                 self._first[finding.rule] = (decided.decision.id, sentence(finding), said)
 
-    def view(self) -> RenderableType:
-        """Return the rules that stopped something, the most frequent first."""
+    def view(self, counts: Mapping[str, RuleCount]) -> RenderableType:
+        """Return the rules that stopped something, with their *counts*, the most frequent first."""
+        times = {rule: count.fail + count.indeterminate for rule, count in counts.items()}
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for heading in ("rule", "times", "first", "why", "the source says"):
             table.add_column(heading, justify="right" if heading == "times" else "left")
-        for rule, count in sorted(self.by_rule.items(), key=lambda item: (-item[1], item[0])):
+        for rule, count in sorted(times.items(), key=lambda item: (-item[1], item[0])):
             name, why, quote = self._first[rule]
             said = f"“{plain(quote)}”" if quote else ""
             table.add_row(
@@ -204,24 +214,32 @@ def _findings(decision: WordedDecision) -> Table:
 
 
 def _left(decision: WordedDecision, edition: Edition) -> Text:
-    position = decision.position
-    currency = edition.authorization.currency
-    shares = unit(position.remaining_shares, "shares")
-    amount = unit(position.remaining_amount, currency)
+    position, currency = decision.position, edition.authorization.currency
+    # What is left is rounded down: nobody may use what is not there.
+    down = partial(shown, up=False)
+    shares, amount = "no cap on shares", "no cap on money"
+    if edition.max_shares is not None:
+        shares = unit(position.remaining_shares, "shares", down)
+    if edition.max_amount is not None:
+        amount = unit(position.remaining_amount, currency, down)
     return Text(f"left after it: {shares}, {amount}")
 
 
 def _counts(summary: Summary) -> Text:
-    words = [f"{summary.events:,} events"]
+    words = [_counted(summary.events, "event")]
     for outcome in ("approved", "held", "denied", "refused", "recorded"):
         count = getattr(summary, outcome)
         if count:
             words.append(f"{count:,} {outcome}")
     if summary.duplicates:
-        words.append(f"{summary.duplicates:,} duplicates")
+        words.append(_counted(summary.duplicates, "duplicate"))
     if summary.skipped:
         words.append(f"{summary.skipped:,} of other symbols skipped")
     return Text(", ".join(words))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _use(program: Program, summary: Summary, edition: Edition) -> Table:

@@ -60,6 +60,7 @@ def main() -> None:
         code = _run()
         sys.stdout.flush()
     except OSError as error:
+        # One that names a file was told already: this is of standard output.
         code = _unsaid(error)
     sys.exit(code)
 
@@ -77,6 +78,10 @@ def _run() -> int:
         return _misused(error)
     except RepurchaseError as error:
         return fail(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return failed([Problem(f"it cannot be used: {reason(error)}", file=str(error.filename))])
 
 
 def _unsaid(error: OSError) -> int:
