@@ -242,6 +242,15 @@ def test_every_dependency_is_pinned_within_its_range() -> None:
     assert unmet == []
 
 
+@pytest.mark.parametrize("name", ["durable-rules", "tzdata"])
+def test_what_decisions_rest_on_is_pinned_to_one_version(name: str) -> None:
+    """Two correct installs give the same decisions, byte for byte, hashes included."""
+    asked = [Requirement(text) for text in pyproject()["project"]["dependencies"]]
+    (need,) = (one for one in asked if one.name == name)
+    (version,) = need.specifier
+    assert (version.operator, version.version) == ("==", metadata.version(name))
+
+
 def test_versions_agree() -> None:
     """The package, its metadata and the newest section of the changelog name one version."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
