@@ -321,15 +321,6 @@ def test_wrong_call_is_told_and_decides_nothing(
     assert said in ended.err
 
 
-@pytest.mark.parametrize("command", ["init", "explain", "test", "lint"])
-def test_name_that_is_too_long_is_told(here: Path, command: str) -> None:
-    """What cannot be looked up is told with its name, and as no fault of the answer."""
-    ended = run(command, "x" * 300, cwd=here)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.lines[-1].startswith("x" * 300)
-    assert "the answer cannot be written" not in ended.err
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
