@@ -1,6 +1,8 @@
-"""Set how property tests look for counterexamples, for every test of this folder."""
+"""Set how property tests look for counterexamples, and that what tests start hears Ctrl-C."""
 
 from __future__ import annotations
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +20,7 @@ settings.register_profile("fuzz", settings.get_profile("default"), max_examples=
 # Where a CI is detected, hypothesis would load a profile of its own; ours is chosen here, and
 # --hypothesis-profile (make PROFILE=...) overrides it.
 settings.load_profile("default")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
