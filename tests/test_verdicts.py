@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 import oracle
-from ledger import HOURS, Book, Entry, Instrument, Ledger, Listed, bounded, day_on, last_days
+from ledger import HOURS, Book, Entry, Instrument, Ledger, Listed, day_on, last_days
 from oracle import Value
 from repurchase import condition, edition, judge, logs, rete
 from repurchase.condition import ConditionError
@@ -257,7 +257,7 @@ class Diary:
         is_fill = happened.kind == "fill"
         self._ledger.begin(day_on(happened, "Asia/Tokyo"))
         order = self._ledger.orders.get(happened.order or "") if is_fill else None
-        full = _completed(happened, order) if is_fill else bounded(happened)
+        full = happened if order is None else _completed(happened, order)
         listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
         money = _Money.of(full, listed, with_fees=self._with_fees)
         later = copy.deepcopy(self._ledger)
@@ -293,7 +293,7 @@ class Diary:
         """Count *happened* once its *outcome* is known."""
         is_fill = happened.kind == "fill"
         order = self._ledger.orders.get(happened.order or "") if is_fill else None
-        full = _completed(happened, order)
+        full = happened if order is None else _completed(happened, order)
         listed = self._ledger.book.find(full, day_on(full, "Asia/Tokyo"))
         taken = order is not None and _is_of(full, listed, order)
         if listed is not None and (is_fill or outcome == "approved"):
@@ -421,10 +421,8 @@ def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
     )
 
 
-def _completed(fill: Event, order: Entry | None) -> Event:
-    """Return *fill* with what it does not say taken from its *order*, where it has one."""
-    if order is None:
-        return fill
+def _completed(fill: Event, order: Entry) -> Event:
+    """Return *fill* with what it does not say taken from its *order*."""
     names = ["symbol", "venue", "side", "fx", "broker", "method", "order_type"]
     if fill.amount is None:
         names.append("price")

@@ -195,7 +195,12 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
     )
     rules = _compiled(authorization, in_force_rules, constants)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
-    content = canonical(_content(authorization, terms, instruments, in_force_rules))
+    content = json.dumps(
+        _content(authorization, terms, instruments, in_force_rules),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
     return Edition(
         hash=hashlib.sha256(content.encode()).hexdigest(),
         authorization=authorization,
@@ -208,11 +213,6 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
         max_shares=constants.terms.get("terms.max_shares"),
         max_amount=constants.terms.get("terms.max_amount"),
     )
-
-
-def canonical(content: object) -> str:
-    """Return *content* as JSON in the one way that is hashed: keys sorted, no white space."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _compiled(
