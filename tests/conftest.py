@@ -21,6 +21,9 @@ settings.register_profile("fuzz", settings.get_profile("default"), max_examples=
 # --hypothesis-profile (make PROFILE=...) overrides it.
 settings.load_profile("default")
 
+# Journals to be had by any test.
+pytest_plugins = ["stores"]
+
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

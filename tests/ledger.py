@@ -1,8 +1,9 @@
 """A second ledger of a program, in plain fractions: of the engine it knows what an event is alone.
 
-It is told which orders were approved and works out for itself, by section 5 of the design, what
-is executed and what each open order may still use. It keeps no sums: what is reserved is added
-up anew from the open orders each time, where the engine moves four figures along.
+It is told which orders, replaces and releases were approved and works out for itself, by section 5
+of the design, what is executed, what each open order may still use, and what cannot happen now.
+It keeps no sums: what is executed is added up anew from the fills that stand, and what is reserved
+from the open orders, where the engine moves four figures along.
 """
 
 from __future__ import annotations
@@ -75,64 +76,190 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An order as the ledger remembers it: what is open of it and what each unit may cost."""
+class Ask:
+    """What an order asks for, at first or by a replace."""
 
     event: Event
     listed: Listed | None
-    open_quantity: int
     unit_cost: Fraction | None
-    fees_left: Fraction | None
+    fees: Fraction | None
     last_day: date
     venue_last_day: date | None
-    held: bool = False
+
+    @property
+    def quantity(self) -> int:
+        """Return the units that it asks for, filled ones included."""
+        return self.event.quantity or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An order as the ledger remembers it: what it asks for, what filled, what is pending."""
+
+    ask: Ask
+    state: str = "open"
+    filled: int = 0
+    fees_used: Fraction = Fraction(0)
+    asked: Ask | None = None
+    held_more: Event | None = None
+
+    @property
+    def event(self) -> Event:
+        """Return the order as its terms now are."""
+        return self.ask.event
+
+    @property
+    def listed(self) -> Listed | None:
+        """Return what it buys."""
+        return self.ask.listed
+
+    @property
+    def last_day(self) -> date:
+        """Return its last day on the authorization's clock."""
+        return self.ask.last_day
+
+    @property
+    def venue_last_day(self) -> date | None:
+        """Return its last day on its venue's clock."""
+        return self.ask.venue_last_day
+
+    @property
+    def held(self) -> bool:
+        """Return whether it waits for its release."""
+        return self.state == "held"
+
+    @property
+    def asks(self) -> list[Ask]:
+        """Return what may hold at the venue."""
+        return [self.ask] if self.asked is None else [self.ask, self.asked]
+
+    @property
+    def open_quantity(self) -> int:
+        """Return the most that may still fill."""
+        if self.state != "open":
+            return 0
+        return max(ask.quantity for ask in self.asks) - self.filled
+
+    @property
+    def fees_left(self) -> Fraction | None:
+        """Return the fees of a fill that says none, `None` where nothing says them."""
+        if self.state in ("held", "denied"):
+            return self.ask.fees
+        if self.state != "open":
+            return None
+        known = [ask.fees for ask in self.asks if ask.fees is not None]
+        if len(known) < len(self.asks):
+            return None
+        return max(max(known) - self.fees_used, Fraction(0))
 
     @property
     def shares(self) -> Fraction:
         """Return the shares that it may still use."""
-        return self.open_quantity * self.listed.ratio if self.listed else Fraction(0)
+        found = self._worst([ask.listed.ratio if ask.listed else None for ask in self.asks])
+        return Fraction(0) if found is None else found
+
+    @property
+    def money(self) -> Fraction | None:
+        """Return what it may still cost without its fees, `None` where nothing bounds it."""
+        return self._worst([ask.unit_cost for ask in self.asks])
 
     @property
     def amount(self) -> Fraction | None:
         """Return the money that it may still use, `None` where nothing bounds it."""
-        if not self.open_quantity:
+        return Fraction(0) if self.state != "open" else total((self.money, self.fees_left))
+
+    def _worst(self, each: list[Fraction | None]) -> Fraction | None:
+        """Return the most that filling can come to, at what *each* unit comes to by either ask.
+
+        Some units fill by one ask and the others by the other, together no more than the larger:
+        straight lines that bend where either runs out, so the most is at an end or at a bend.
+        """
+        if self.state != "open":
             return Fraction(0)
-        if self.unit_cost is None or self.fees_left is None:
+        if None in each:
             return None
-        return self.open_quantity * self.unit_cost + self.fees_left
+        first, last = each[0] or Fraction(0), each[-1] or Fraction(0)
+        old, new = (max(ask.quantity - self.filled, 0) for ask in (self.asks[0], self.asks[-1]))
+        if self.asked is None:
+            return old * first
+        parts = (0, min(old, new), max(old - new, 0), old)
+        return max(part * first + min(new, max(old, new) - part) * last for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A fill as it was counted, with all that it took from its order."""
+
+    event: Event
+    listed: Listed | None
+    shares: Fraction | None
+    amount: Fraction | None
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the ledger makes of a fill: whether its order covers it, and what it used.
+    """What the ledger makes of a fill or a correct: whether it is covered, and what it used.
 
-    A quantity that cannot be worked out is `None`.
+    A quantity that cannot be worked out is `None`. *of_open* is whether it is of an order that
+    is open, *before* is the fill that a correct takes the place of.
     """
 
     covered: bool
     shares: Fraction | None
     amount: Fraction | None
+    of_open: bool = False
+    before: Bought | None = None
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Executed shares and money, and every order, of one program."""
+    """What was bought, and every order, of one program."""
 
     book: Book
-    executed_shares: Fraction = Fraction(0)
-    executed_amount: Fraction = Fraction(0)
-    unknown_shares: bool = False
-    unknown_amount: bool = False
+    brought_shares: Fraction = Fraction(0)
+    brought_amount: Fraction = Fraction(0)
     started: bool = False
     today: date = date.min
+    halted: bool = False
     orders: dict[str, Entry] = field(default_factory=dict)
+    fills: dict[str, Bought] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> list[Bought]:
+        """Return the fills that no bust or correct took back."""
+        return [fill for fill in self.fills.values() if not fill.settled]
+
+    @property
+    def executed_shares(self) -> Fraction:
+        """Return what is known of the executed shares."""
+        return self.brought_shares + sum(fill.shares or Fraction(0) for fill in self.counted)
+
+    @property
+    def executed_amount(self) -> Fraction:
+        """Return what is known of the executed amount."""
+        return self.brought_amount + sum(fill.amount or Fraction(0) for fill in self.counted)
+
+    @property
+    def unknown_shares(self) -> set[str]:
+        """Return the fills that leave the executed shares unknown."""
+        return {
+            name for name, fill in self.fills.items() if not fill.settled and fill.shares is None
+        }
+
+    @property
+    def unknown_amount(self) -> set[str]:
+        """Return the fills that leave the executed amount unknown."""
+        return {
+            name for name, fill in self.fills.items() if not fill.settled and fill.amount is None
+        }
 
     def known_executed_shares(self) -> Fraction | None:
-        """Return the executed shares, `None` once a fill's are unknown."""
+        """Return the executed shares, `None` while a fill's are unknown."""
         return None if self.unknown_shares else self.executed_shares
 
     def known_executed_amount(self) -> Fraction | None:
-        """Return the executed amount, `None` once a fill's is unknown."""
+        """Return the executed amount, `None` while a fill's is unknown."""
         return None if self.unknown_amount else self.executed_amount
 
     def reserved_shares(self) -> Fraction:
@@ -159,39 +286,148 @@ class Ledger:
         cap = self.book.max_amount
         return shares > self.book.max_shares or (cap is not None and amount > cap)
 
+    # -- what the table of the design does not allow ------------------------------------------
+
+    def fault(self, event: Event) -> str | None:
+        """Return why *event* cannot be now, `None` where it can or, being a fill, has to."""
+        match event.kind:
+            case "brought_forward":
+                return "not-first" if self.started else None
+            case "bust":
+                return self._fill_fault(event)
+            case "order":
+                return "backdated" if self._is_backdated(event) else None
+            case "fill" | "correct" | "halt" | "resume":
+                return None
+        entry = self.find(event)
+        if entry is None:
+            return "unknown-order"
+        if event.kind not in ("release", "replace"):
+            return _told(entry, event)
+        if self._is_backdated(event):
+            return "backdated"
+        return self._release_fault(entry, event) if event.kind == "release" else self._more(event)
+
+    def _is_backdated(self, event: Event) -> bool:
+        return self.started and day_on(event, "Asia/Tokyo") < self.today
+
+    def _release_fault(self, entry: Entry, event: Event) -> str | None:
+        held = entry.event if entry.held else entry.held_more
+        if held is None:
+            return "not-held"
+        expires = held.expires
+        if isinstance(expires, datetime):
+            expires = _day_at(expires, "Asia/Tokyo")
+        if expires is not None and expires < day_on(event, "Asia/Tokyo"):
+            return "order-ended"
+        return None if entry.held else _replace_fault(entry, held)
+
+    def _more(self, event: Event) -> str | None:
+        """Return why the replace *event* cannot be asked for; two cannot wait for one release."""
+        entry = self.find(event)
+        assert entry is not None
+        fault = _replace_fault(entry, event)
+        if fault is None and entry.held_more is not None and self.raises(event):
+            return "replace-pending"
+        return fault
+
+    def find(self, event: Event) -> Entry | None:
+        """Return the order that *event* names, `None` where its day has forgotten it."""
+        entry = self.orders.get(event.order or "")
+        day = day_on(event, "Asia/Tokyo")
+        if entry is None or not (day > self.today and _is_over(entry, day)):
+            return entry
+        return None
+
+    def proposed(self, event: Event) -> Ask:
+        """Return what *event*, an order, replace or release, comes to ask for."""
+        entry = self.find(event) if event.kind != "order" else None
+        if entry is None:
+            return self._ask(event)
+        if event.kind == "replace":
+            return self._ask(_merged(entry, event))
+        held = entry.event if entry.held else entry.held_more
+        assert held is not None
+        now = structs.replace(held, time=event.time, date=event.date)
+        return self._ask(now if entry.held else _merged(entry, now))
+
+    def raises(self, event: Event) -> bool:
+        """Return whether the replace *event* asks for more than its order has, in any respect."""
+        entry, new = self.find(event), self.proposed(event)
+        assert entry is not None
+        return any(map(_more, _bounds(new), _bounds(entry.ask)))
+
+    def orderer(self, event: Event) -> str | None:
+        """Return who asked for what *event* releases."""
+        entry = self.find(event)
+        if entry is None or (not entry.held and entry.held_more is None):
+            return None
+        return entry.event.by if entry.held or entry.held_more is None else entry.held_more.by
+
+    def _fill_fault(self, event: Event) -> str | None:
+        fill = self.fills.get(event.fill or "")
+        if fill is None:
+            return "unknown-fill"
+        return "fill-settled" if fill.settled else None
+
+    # -- what happens -------------------------------------------------------------------------
+
+    def note(self, event: Event, outcome: str) -> Reading | None:
+        """Write *event* down with its *outcome*; return what a fill or a correct comes to."""
+        if event.kind == "fill":
+            return self.fill(event)
+        if event.kind == "correct":
+            return self.correct(event)
+        if event.kind == "order":
+            self.order(event, outcome)
+        elif self.fault(event) is not None:
+            self.started = True
+        elif event.kind == "brought_forward":
+            self.brought_forward(event)
+        elif event.kind in ("replace", "release"):
+            self._again(event, outcome)
+        else:
+            self._settle(event)
+        return None
+
     def brought_forward(self, event: Event) -> bool:
         """Count what *event* brings forward if it is the first event, and return whether it was."""
         if self.started:
             return False
         self.started = True
-        self.executed_shares += Fraction(event.shares or 0)
-        self.executed_amount += Fraction(event.amount or 0)
+        self.brought_shares += Fraction(event.shares or 0)
+        self.brought_amount += Fraction(event.amount or 0)
         return True
 
     def order(self, event: Event, outcome: str) -> None:
         """Remember the order *event*, which reserves only where its *outcome* is `approved`."""
-        day = day_on(event, "Asia/Tokyo")
-        listed = self.book.find(event, day)
-        unit_cost = _times(event.price, _rate(event, listed))
-        if listed is not None and unit_cost is not None:
-            unit_cost *= 1 + listed.instrument.margin
-        fees_left = Fraction(0)
-        known_fees = not self.book.with_fees or event.fees is not None
-        if self.book.with_fees and event.fees is not None:
-            fees_left = Fraction(event.fees)
-        last_day, venue_last_day = last_days(event, listed)
-        self.begin(day)
-        self.orders[event.id] = Entry(
-            event=event,
-            listed=listed,
-            open_quantity=(event.quantity or 0) if outcome == "approved" else 0,
-            unit_cost=unit_cost,
-            # Without a price there is no worst case that fees could be a part of.
-            fees_left=fees_left if known_fees and unit_cost is not None else None,
-            last_day=last_day,
-            venue_last_day=venue_last_day,
-            held=outcome == "held",
-        )
+        self.begin(day_on(event, "Asia/Tokyo"))
+        state = "open" if outcome == "approved" else outcome
+        self.orders[event.id] = Entry(self._ask(event), state)
+
+    def _again(self, event: Event, outcome: str) -> None:
+        """Remember a replace or a release; a held replace is what it asked for as a whole."""
+        entry, ask = self.find(event), self.proposed(event)
+        assert entry is not None
+        self.begin(day_on(event, "Asia/Tokyo"))
+        if outcome == "held":
+            entry = replace(entry, held_more=ask.event)
+        elif outcome == "approved" and entry.held:
+            entry = Entry(ask)
+        elif outcome in ("approved", "recorded"):
+            entry = replace(entry, asked=ask, held_more=None)
+        self.orders[event.order or ""] = entry
+
+    def _settle(self, event: Event) -> None:
+        entry = self.find(event)
+        self.begin(day_on(event, "Asia/Tokyo"))
+        if event.kind in ("halt", "resume"):
+            self.halted = event.kind == "halt"
+        elif event.kind == "bust":
+            fill = self.fills[event.fill or ""]
+            self.fills[event.fill or ""] = replace(fill, settled=True)
+        elif entry is not None:
+            self.orders[event.order or ""] = _answered(entry, event.kind)
 
     def fill(self, event: Event) -> Reading:
         """Count the fill *event* in full, take its part from its order, and say what it was."""
@@ -200,57 +436,108 @@ class Ledger:
         entry = self.orders.get(event.order) if event.order is not None else None
         full = event if entry is None else _completed(event, entry)
         listed = self.book.find(full, day)
-        shares = None if listed is None else (full.quantity or 0) * listed.ratio
-        amount = self._cost(full, listed)
+        reading = Reading(False, *self._used(full, listed))
         if full.side == "sell":
             return Reading(False, Fraction(0), Fraction(0))
-        self._count(shares, amount)
+        self.fills[event.id] = Bought(full, listed, reading.shares, reading.amount)
         if entry is None or listed is None or not _is_fill_of(full, listed, entry):
-            return Reading(False, shares, amount)
-        self.orders[entry.event.id] = _rest(entry, full)
-        return Reading(self._fits(full, listed, entry), shares, amount)
+            return reading
+        rest = self._rest(entry, full)
+        self.orders[entry.event.id] = rest
+        covered = self._fits(full, listed, entry, rest, reading)
+        return replace(reading, covered=covered, of_open=True)
+
+    def correct(self, event: Event) -> Reading:
+        """Count what *event* puts in the place of a fill, on that fill's day, and say what it is.
+
+        It is covered where it uses no more than that fill. One of no fill that counts is counted
+        as a fill of no order.
+        """
+        old = self.fills.get(event.fill or "")
+        if old is None or old.settled:
+            self.begin(day_on(event, "Asia/Tokyo"))
+            full, listed, old = event, self.book.find(event, day_on(event, "Asia/Tokyo")), None
+        else:
+            full = _corrected(event, old.event)
+            self.begin(day_on(full, "Asia/Tokyo"))
+            listed = self._listed_then(event, full, old)
+        if full.side == "sell":
+            return Reading(False, Fraction(0), Fraction(0))
+        shares, amount = self._used(full, listed)
+        covered = False
+        if old is not None:
+            self.fills[event.fill or ""] = replace(old, settled=True)
+            covered = _no_more(shares, old.shares) and _no_more(amount, old.amount)
+        self.fills[event.id] = Bought(full, listed, shares, amount)
+        return Reading(covered, shares, amount, before=old)
+
+    def _listed_then(self, event: Event, full: Event, old: Bought) -> Listed | None:
+        """Return what the correct *full* names, by the ratio that its fill *old* was counted by."""
+        now, then = self.book.find(full, day_on(event, "Asia/Tokyo")), old.listed
+        if then is not None and then.instrument.symbol == full.symbol:
+            if full.venue in (None, then.venue):
+                return then
+            return None if now is None else Listed(now.instrument, now.venue, then.ratio)
+        # No fill tells the ratio of that day where it changes.
+        return now if now is None or len(now.instrument.ratios) == 1 else None
 
     def begin(self, day: date) -> None:
         """Begin *day* if it is a new one: what is closed and past its last day is forgotten."""
         # So it can lend its fields to no fill of the day, be it the first or a later one.
         if day > self.today or not self.started:
             self.orders = {
-                name: entry
-                for name, entry in self.orders.items()
-                if entry.open_quantity or entry.held or entry.last_day >= day
+                name: entry for name, entry in self.orders.items() if not _is_over(entry, day)
             }
         self.today = max(self.today, day)
         self.started = True
 
-    def _count(self, shares: Fraction | None, amount: Fraction | None) -> None:
-        self.unknown_shares |= shares is None
-        self.unknown_amount |= amount is None
-        self.executed_shares += shares or 0
-        self.executed_amount += amount or 0
+    def _ask(self, event: Event) -> Ask:
+        event = bounded(event)
+        listed = self.book.find(event, day_on(event, "Asia/Tokyo"))
+        unit_cost = _times(event.price, _rate(event, listed))
+        if listed is not None and unit_cost is not None:
+            unit_cost *= 1 + listed.instrument.margin
+        fees: Fraction | None = Fraction(0)
+        if self.book.with_fees:
+            fees = None if event.fees is None else Fraction(event.fees)
+        return Ask(event, listed, unit_cost, fees, *last_days(event, listed))
 
-    def _cost(self, fill: Event, listed: Listed | None) -> Fraction | None:
+    def _used(self, fill: Event, listed: Listed | None) -> tuple[Fraction | None, Fraction | None]:
+        shares = _times(fill.quantity, None if listed is None else listed.ratio)
         money = _times(_contract(fill), _rate(fill, listed))
-        if money is None or not self.book.with_fees:
-            return money
-        return None if fill.fees is None else money + Fraction(fill.fees)
+        if self.book.with_fees and money is not None:
+            money = None if fill.fees is None else money + Fraction(fill.fees)
+        return shares, money
 
-    def _fits(self, fill: Event, listed: Listed, entry: Entry) -> bool:
-        """Return whether *fill* stays within what *entry* had reserved for its quantity."""
-        quantity, contract, rate = fill.quantity or 0, _contract(fill), _rate(fill, listed)
-        limit, fees_left = entry.event.price, entry.fees_left
-        if contract is None or rate is None or limit is None:
-            return False
-        if entry.unit_cost is None or fees_left is None or entry.listed is None:
-            return False
+    def _rest(self, entry: Entry, fill: Event) -> Entry:
+        """Return *entry* after *fill*: no more of it can fill than was open."""
         fees = Fraction(fill.fees or 0) if self.book.with_fees else Fraction(0)
-        beyond = max(fees - fees_left, Fraction(0))
-        return (
-            quantity <= entry.open_quantity
-            and listed.ratio <= entry.listed.ratio
-            and not is_late(fill, listed, entry)
-            and contract <= limit * quantity
-            and contract * rate + beyond <= entry.unit_cost * quantity
+        rest = replace(
+            entry,
+            filled=entry.filled + min(fill.quantity or 0, entry.open_quantity),
+            fees_used=entry.fees_used + fees,
         )
+        if rest.open_quantity:
+            return rest
+        return replace(rest, state="filled", asked=None, held_more=None)
+
+    def _fits(self, fill: Event, listed: Listed, entry: Entry, rest: Entry, used: Reading) -> bool:
+        """Return whether *fill* stays within what *entry* had reserved beyond its *rest*."""
+        quantity, contract = fill.quantity or 0, _contract(fill)
+        if is_late(fill, listed, entry) or quantity > entry.open_quantity:
+            return False
+        if used.shares is None or used.shares > entry.shares - rest.shares:
+            return False
+        # Where one of them is not bounded, together they are not; nor is what nobody knows.
+        limits = [ask.event.price for ask in entry.asks if ask.event.price is not None]
+        bounded = contract is not None and len(limits) == len(entry.asks)
+        if bounded and _more(contract, max(limits) * quantity):
+            return False
+        money, left, fees = entry.money, rest.money, entry.fees_left
+        if used.amount is None or money is None or left is None or fees is None:
+            return True
+        fees_used = Fraction(fill.fees or 0) if self.book.with_fees else Fraction(0)
+        return used.amount <= money - left + min(fees, fees_used)
 
 
 def day_on(event: Event, clock: str) -> date:
@@ -259,6 +546,11 @@ def day_on(event: Event, clock: str) -> date:
         return _day_at(event.time, clock)
     assert event.date is not None
     return event.date
+
+
+def bounded(order: Event) -> Event:
+    """Return *order* without the price that a market order may say: it binds nobody."""
+    return structs.replace(order, price=None) if order.order_type == "market" else order
 
 
 def last_days(order: Event, listed: Listed | None) -> tuple[date, date | None]:
@@ -287,9 +579,11 @@ def day_end(day: date, clock: str) -> datetime:
 
 def is_late(fill: Event, listed: Listed, entry: Entry) -> bool:
     """Return whether *fill* is past the last day of its order *entry*, on either clock."""
-    if day_on(fill, "Asia/Tokyo") > entry.last_day:
-        return True
-    return entry.venue_last_day is None or day_on(fill, listed.venue) > entry.venue_last_day
+    day, venue_day = day_on(fill, "Asia/Tokyo"), day_on(fill, listed.venue)
+    return not any(
+        day <= ask.last_day and ask.venue_last_day is not None and venue_day <= ask.venue_last_day
+        for ask in entry.asks
+    )
 
 
 def total(parts: Iterable[Fraction | None]) -> Fraction | None:
@@ -326,16 +620,105 @@ def _contract(fill: Event) -> Fraction | None:
     return _times(fill.price, fill.quantity)
 
 
-def _completed(fill: Event, entry: Entry) -> Event:
-    """Return *fill* with what it does not say taken from its order."""
-    lent = {
-        name: getattr(entry.event, name)
-        for name in ("symbol", "venue", "side", "fx", "price")
-        if getattr(fill, name) is None and not (name == "price" and fill.amount is not None)
+def _no_more(new: Fraction | None, old: Fraction | None) -> bool:
+    return new is not None and old is not None and new <= old
+
+
+def _more(new: Exact | None, old: Exact | None) -> bool:
+    """Return whether *new* is more than *old*, `None` being without bound."""
+    if old is None:
+        return False
+    return new is None or new > old
+
+
+def _bounds(ask: Ask) -> tuple[Exact | None, ...]:
+    """Return all that a replace may raise of *ask*."""
+    venue_last_day = ask.venue_last_day
+    return (
+        ask.quantity,
+        None if ask.listed is None else ask.listed.ratio,
+        ask.event.price,
+        _rate(ask.event, ask.listed),
+        ask.unit_cost,
+        ask.fees,
+        ask.last_day.toordinal(),
+        None if venue_last_day is None else venue_last_day.toordinal(),
+    )
+
+
+def _is_over(entry: Entry, day: date) -> bool:
+    return entry.state not in ("open", "held") and entry.last_day < day
+
+
+def _replace_fault(entry: Entry, event: Event) -> str | None:
+    if entry.state != "open":
+        return "order-closed"
+    if entry.asked is not None:
+        return "replace-pending"
+    asked = entry.ask.quantity if event.quantity is None else event.quantity
+    return "below-filled" if asked < entry.filled else None
+
+
+def _told(entry: Entry, event: Event) -> str | None:
+    """Return why the venue cannot say this of *entry*."""
+    if event.kind in ("cancel", "expire"):
+        return None if entry.state in ("open", "held") else "order-closed"
+    if entry.state != "open":
+        return "order-closed"
+    if entry.asked is None and (event.kind == "replaced" or entry.filled):
+        return "no-replace"
+    return None
+
+
+def _answered(entry: Entry, kind: str) -> Entry:
+    if kind in ("cancel", "expire") or entry.asked is None:
+        return replace(entry, state="closed", asked=None, held_more=None)
+    entry = replace(entry, ask=entry.asked if kind == "replaced" else entry.ask, asked=None)
+    return entry if entry.open_quantity > 0 else replace(entry, state="filled")
+
+
+def _merged(entry: Entry, event: Event) -> Event:
+    """Return the order *entry* as the replace *event* has it; it ends when it did."""
+    own = entry.event
+    said = {
+        name: getattr(event, name)
+        for name in ("quantity", "price", "fx", "fees", "expires")
+        if getattr(event, name) is not None
     }
+    kept = {"expires": own.expires or entry.venue_last_day or entry.last_day}
+    return structs.replace(own, **(kept | said), time=event.time, date=event.date, by=event.by)
+
+
+def _corrected(event: Event, own: Event) -> Event:
+    """Return *event* with what it does not say taken from the fill *own*, on that fill's day."""
+    names = ["symbol", "side", "fees", "quantity", "order_type", *of_instrument(event, own)]
+    if event.price is None and event.amount is None:
+        names.append("price")
+        # A sum was paid for one quantity and says nothing of another.
+        if event.quantity in (None, own.quantity):
+            names.append("amount")
+    lent = {name: getattr(own, name) for name in names if getattr(event, name) is None}
+    return structs.replace(event, **lent, time=own.time, date=own.date)
+
+
+def _completed(fill: Event, entry: Entry) -> Event:
+    """Return *fill* with what it does not say taken from its order, of two terms the dearer."""
+    names = ["symbol", "side", "order_type", *of_instrument(fill, entry.event)]
+    if fill.amount is None:
+        names.append("price")
+    lent = {name: getattr(entry.event, name) for name in names if getattr(fill, name) is None}
+    if entry.asked is not None:
+        for name in {"price", "fx"} & set(lent):
+            both = [getattr(ask.event, name) for ask in entry.asks]
+            lent[name] = None if None in both else max(both)
     if fill.fees is None:
         lent["fees"] = entry.fees_left
     return structs.replace(fill, **lent)
+
+
+def of_instrument(event: Event, own: Event) -> tuple[str, ...]:
+    """Return the fields that only what is of one instrument with *own* can take from it."""
+    return ("venue", "fx") if event.symbol in (None, own.symbol) else ()
 
 
 def _is_fill_of(fill: Event, listed: Listed, entry: Entry) -> bool:
@@ -346,14 +729,3 @@ def _is_fill_of(fill: Event, listed: Listed, entry: Entry) -> bool:
         and (listed.instrument.name, listed.venue) == (own.instrument.name, own.venue)
         and fill.side == entry.event.side
     )
-
-
-def _rest(entry: Entry, fill: Event) -> Entry:
-    open_quantity = max(entry.open_quantity - (fill.quantity or 0), 0)
-    if not open_quantity:
-        # What its fees were to pay for is done: none are left to reserve, nor to lend.
-        return replace(entry, open_quantity=0, fees_left=None)
-    fees_left = entry.fees_left
-    if fees_left is not None:
-        fees_left = max(fees_left - Fraction(fill.fees or 0), Fraction(0))
-    return replace(entry, open_quantity=open_quantity, fees_left=fees_left)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
-from repurchase import condition, edition, expression, judge, position, program, rete
+from repurchase import condition, edition, expression, judge, program, rete
 from repurchase.condition import AllOf, AnyOf, Form, Undecided
 from repurchase.decision import Finding, Result
 from repurchase.errors import EngineFault, InputError
@@ -22,7 +22,7 @@ from repurchase.events import Event
 from repurchase.facts import TABLE, Situation
 from repurchase.logs import Row, csv_rows
 from repurchase.logs.rows import Record
-from repurchase.position import Day, DayKey, Trade
+from repurchase.position import Day, DayKey, Trade, fold, trades
 from repurchase.terms import Span
 from strategies import Case, History, cases, histories, questions, word_leaves
 from test_orderings import check_rewritten, check_shuffled, replayed, rewritings, shuffles
@@ -363,14 +363,14 @@ def count_units_as_shares(patch: pytest.MonkeyPatch) -> None:
 def forget_the_margin(patch: pytest.MonkeyPatch) -> None:
     """An order reserves no more than its rate says."""
 
-    def flat(event: Event, reckoning: Any) -> position.Trade:
+    def flat(event: Event, reckoning: Any) -> Trade:
         listings = {
             key: replace(listing, fx_margin=0) for key, listing in reckoning.listings.items()
         }
         return whole(event, replace(reckoning, listings=listings))
 
-    whole = position._order_trade
-    patch.setattr(position, "_order_trade", flat)
+    whole = trades._order
+    patch.setattr(trades, "_order", flat)
 
 
 def judge_fills_as_orders(patch: pytest.MonkeyPatch) -> None:
@@ -392,7 +392,7 @@ def count_blocks_again(patch: pytest.MonkeyPatch) -> None:
     """Each fill of a block order is a block of its own."""
     _filled_day(
         patch,
-        lambda before, after, now: replace(after, blocks=position._with_block(before, now)),
+        lambda before, after, now: replace(after, blocks=fold._with_block(before, now)),
     )
 
 
@@ -406,17 +406,15 @@ def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
 def _filled_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], Day]) -> None:
     """Change the day after a fill of an open order, given the day before it and the fill."""
 
-    def executed(
-        days: HashTrieMap[DayKey, Day], now: Trade, *given: Any
-    ) -> HashTrieMap[DayKey, Day]:
-        key = position._day_key(now)
-        after = whole(days, now, *given)
-        if key is None:
+    def executed(days: HashTrieMap[DayKey, Day], now: Trade) -> HashTrieMap[DayKey, Day]:
+        key = fold._key(now)
+        after = whole(days, now)
+        if key is None or not now.of_order:
             return after
         return after.insert(key, changed(days.get(key, Day()), after[key], now))
 
-    whole = position._executed
-    patch.setattr(position, "_executed", executed)
+    whole = fold._executed
+    patch.setattr(fold, "_executed", executed)
 
 
 IN_GENERAL: Final = histories()

@@ -25,7 +25,25 @@ from repurchase.cli.show import judged_by
 from repurchase.shipped import rule_names, sample_path
 
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
-COMMANDS: Final = ("demo", "init", "lint", "test", "explain", "check", "replay", "completion")
+COMMANDS: Final = (
+    "demo",
+    "init",
+    "lint",
+    "test",
+    "explain",
+    "check",
+    "replay",
+    "submit",
+    "position",
+    "headroom",
+    "show",
+    "adopt",
+    "verify",
+    "checkpoint",
+    "export",
+    "import",
+    "completion",
+)
 
 
 class Run(NamedTuple):
@@ -72,9 +90,7 @@ for line in sys.stdin:
                 os.dup2(os.open(call["files"][stream], os.O_WRONLY | os.O_TRUNC), stream)
             sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
             sys.argv = ["repurchase", *call["arguments"]]
-            main()
-        except SystemExit as ended:
-            code = ended.code
+            code = main()
         except BaseException:
             traceback.print_exc()
         finally:
@@ -244,7 +260,7 @@ def test_help_names_every_command_and_exit_code() -> None:
         COMMANDS
     )
     assert "repurchase replay LOG.csv --rules F.yaml" in ended.out
-    assert "Exit codes: 0 all approved or recorded; 1 something denied" in ended.out
+    assert "Exit codes: 0 all approved, recorded or verified; 1 something denied" in ended.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -264,9 +280,8 @@ def test_help_is_had_either_way(option: str) -> None:
 
 
 def test_no_command_shows_the_help() -> None:
-    """Alone, the command shows what it can do; nothing was decided."""
-    ended = run()
-    assert (ended.code, "Usage: repurchase" in ended.out + ended.err) == (2, True)
+    """Alone, the command shows what it can do, as --help does; nothing was decided."""
+    assert run() == Run(2, "", run("--help").out)
 
 
 def test_version_is_that_of_the_package() -> None:
@@ -295,7 +310,7 @@ def test_completion_answers_with_the_commands() -> None:
         (["nonsense"], "No such command 'nonsense'"),
         (["lint", "--nonsense"], "No such option"),
         (["check", "--rules", "rules.yaml"], "Missing option '--event'"),
-        (["check", "--event", "-"], "Missing option '--rules'"),
+        (["check", "--event", "-"], "no rule file is named"),
         (["replay", "--rules", "rules.yaml"], "Missing argument 'LOG'"),
         (["replay", "log.csv", "log.csv", "--rules", "rules.yaml"], "unexpected extra argument"),
         (["replay", "log.csv", "--rules"], "requires an argument"),
@@ -307,6 +322,15 @@ def test_completion_answers_with_the_commands() -> None:
         (["init", "a", "b"], "unexpected extra argument"),
         (["demo", "now"], "unexpected extra argument"),
         (["completion", "tcsh"], "'tcsh' is not one of"),
+        (
+            ["replay", "log.csv", "--rules", "rules.yaml", "--rules", "rules.yaml"],
+            "`--rules` is given 2 times; give it once",
+        ),
+        (
+            ["check", "--rules", "rules.yaml", "--event", "-", "--event", "order.json"],
+            "`--event` is given 2 times",
+        ),
+        (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\n"),
         (["lint"], "no rule file is named; write repurchase lint FILE.yaml"),
         (["test"], "there are no cases here; name a rule file or a cases file"),
         (["explain", "trade.shars"], "is no fact and no rule file; did you mean `trade.shares`?"),
@@ -391,6 +415,40 @@ def test_init_in_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     ended = run("init", tmp_path / "my")
     tmp_path.chmod(0o700)
     assert ended == Run(2, "", f"{tmp_path / 'my'}: it cannot be written: permission denied\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_without_room_leaves_nothing(tmp_path: Path) -> None:
+    """What could not be written in whole is not there, so that it can be tried again."""
+    arguments = [COMMAND, "init", "my"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 1; exec "$0" "$@"', *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        "my: it cannot be written: file too large\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["My Program 2", "-x", "a'b", "."])
+def test_init_says_commands_that_can_be_pasted(tmp_path: Path, name: str) -> None:
+    """Whatever the folder is called, a shell takes the next steps as they stand."""
+    started = run("init", "--", name, cwd=tmp_path)
+    assert started.code == 0
+    for said in started.lines[2:]:
+        step = said.replace("repurchase", COMMAND, 1)
+        done = subprocess.run(step, shell=True, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode in (0, 1), done.stderr.decode()
+
+
+def test_init_in_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
+    """A shell variable that was never set is not this folder."""
+    ended = run("init", "", cwd=tmp_path)
+    assert ended == Run(2, "", "the folder has no name; write . for this one\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -526,6 +584,39 @@ def test_explain_says_what_a_fact_means() -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[0] == "program.shares_after"
     assert "dimension: shares" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("iij-2088", "did you mean `iij-2008`?"),
+        ("rules", "did you mean `rules.yaml`?"),
+        ("none", "shipped are `iij-2008`, `jp-2017`, `jp-2023`"),
+    ],
+)
+def test_rule_file_that_is_none_is_told_with_those_that_are(
+    here: Path, name: str, hint: str
+) -> None:
+    """A slip in a name is met with the nearest, also where the ending was left out."""
+    (here / "rules.cases.yaml").write_text(CASES, encoding="utf-8")
+    told = Run(2, "", f"{name}: there is no such file; {hint}\n")
+    assert run("lint", name, cwd=here) == told
+    assert run("test", name, cwd=here) == told
+    assert run("replay", "log.csv", "--rules", name, cwd=here) == told
+    explained = run("explain", name, cwd=here)
+    assert (explained.code, "is no fact and no rule file" in explained.err) == (2, True)
+    assert hint in explained.err or name == "none"
+
+
+def test_explain_says_what_a_finding_of_the_program_means() -> None:
+    """A finding that no rule file has is explained all the same, and a slip in it told."""
+    ended = run("explain", "engine.overrun")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[:2] == [
+        "engine.overrun",
+        "the fill goes beyond what its order reserved; it is counted in full",
+    ]
+    assert "did you mean `engine.overrun`?" in run("explain", "engine.overun").err
 
 
 @pytest.mark.parametrize("name", ["rules.yaml", "iij-2008"])
@@ -670,6 +761,19 @@ def test_id_that_the_log_used_for_another_event_is_refused(
     )
 
 
+def test_cap_that_is_not_in_force_is_not_called_none(here: Path) -> None:
+    """Who looks before a cap was public is not told that there was none."""
+    dated = RULES.replace('"up to 100 shares"}', '"up to 100 shares", known: 2026-05-01}')
+    (here / "rules.yaml").write_text(dated, encoding="utf-8")
+    early = ("--rules", "rules.yaml", "--known-at", "2026-04-30")
+    replayed = run("replay", "log.csv", *early, cwd=here)
+    checked = run("check", "--event", "order.json", *early, cwd=here)
+    assert "90 shares, no cap known and in force" in replayed.out
+    assert "left after it: no cap on shares known and in force, no cap on money\n" in (
+        "\n".join(line.strip() for line in checked.out.splitlines()) + "\n"
+    )
+
+
 FORWARD: Final = '{"kind": "brought_forward", "id": "b", "shares": 60, "amount": 100}'
 
 
@@ -724,7 +828,9 @@ def test_event_without_an_end_is_refused(here: Path) -> None:
     """No more is read of an event than one can be long."""
     ended = run("check", "--rules", "rules.yaml", "--event", "/dev/zero", cwd=here)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.lines == ["the event is longer than 65536 bytes; an event is one flat object"]
+    assert ended.lines == [
+        "/dev/zero: the event is longer than 65536 bytes; an event is one flat object"
+    ]
 
 
 def test_what_is_left_is_rounded_down_and_no_cap_is_called_so(here: Path) -> None:
@@ -781,8 +887,32 @@ def test_bad_event_is_told_and_not_judged(here: Path, text: str | bytes, said: s
     """An event that cannot be read ends with 2 and a reason, and without an outcome."""
     ended = run("check", "--rules", "rules.yaml", "--event", "-", stdin=text, cwd=here)
     assert (ended.code, ended.out) == (2, "")
-    assert any(line.startswith(said) for line in ended.lines), ended.err
+    assert any(line.startswith(f"<standard input>: {said}") for line in ended.lines), ended.err
     assert "approved" not in ended.err
+
+
+def test_event_in_a_file_is_told_with_its_name(here: Path) -> None:
+    """Who keeps events in files sees which one is wrong, and how facts are named."""
+    nested = json.loads(order()) | {"market": {"day_high": 5}}
+    (here / "order.json").write_text(json.dumps(nested), encoding="utf-8")
+    arguments = ("check", "--rules", "rules.yaml", "--event", "order.json", "--json")
+    (error,) = errors_of(run(*arguments, cwd=here))
+    assert (error["file"], error["what"], error["hint"]) == (
+        "order.json",
+        "`market` is no field of an event",
+        "an event is flat: write whole names, such as `market.previous_close`",
+    )
+
+
+def test_event_and_log_cannot_both_be_standard_input(here: Path) -> None:
+    """One stream holds one of them."""
+    arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--log", "-")
+    assert run(*arguments, stdin=order(), cwd=here) == Run(
+        2,
+        "",
+        "the event and the log are both `-`; standard input is one of them: name a file for the "
+        "other\n",
+    )
 
 
 def test_bad_event_is_told_as_json_in_full(here: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from test_cli import LOG, RULES, errors_of, run
+from test_cli import COMMAND, LOG, RULES, Run, errors_of, run
 
 HEADER: Final = "id,date,symbol,side,quantity,price\n"
 GOOD: Final = "f-1,2026-05-15,1,buy,45,5\n"
@@ -415,3 +416,80 @@ def test_log_and_decisions_are_not_one_file(here: Path) -> None:
     (here / "log.csv").write_text(LOG, encoding="utf-8")
     ended = run(*REPLAY, "--decisions", "log.csv", cwd=here)
     assert (here / "log.csv").read_text(encoding="utf-8") == LOG, ended
+
+
+@pytest.mark.parametrize("kept", ["log.csv", "rules.yaml", "rules.cases.yaml"])
+@pytest.mark.parametrize("way", ["itself", "link", "hard link", "partial", "around"])
+def test_decisions_are_not_written_over_what_they_come_from(
+    here: Path, kept: str, way: str
+) -> None:
+    """Neither the log nor the rule file nor its cases are lost, by whatever name."""
+    (here / "log.csv").write_text(LOG, encoding="utf-8")
+    (here / "rules.cases.yaml").write_text("cases: []\n", encoding="utf-8")
+    before = (here / kept).read_bytes()
+    out = "out.jsonl"
+    if way == "link":
+        (here / out).symlink_to(kept)
+    elif way == "hard link":
+        (here / out).hardlink_to(here / kept)
+    elif way == "partial":
+        (here / f"{out}.partial").symlink_to(kept)
+    else:
+        out = kept if way == "itself" else f"../{here.name}/{kept}"
+    ended = run(*REPLAY, "--decisions", out, cwd=here)
+    assert ended == Run(2, "", f"{kept}: the decisions would be written over it\n")
+    assert (here / kept).read_bytes() == before
+
+
+def test_decisions_are_not_written_over_a_log_on_standard_input(here: Path) -> None:
+    """`< log.csv` is that file too."""
+    (here / "log.csv").write_text(LOG, encoding="utf-8")
+    with (here / "log.csv").open("rb") as log:
+        done = subprocess.run(
+            [COMMAND, "replay", "-", "--rules", "rules.yaml", "--decisions", "log.csv"],
+            cwd=here,
+            stdin=log,
+            capture_output=True,
+            check=False,
+        )
+    assert (done.returncode, (here / "log.csv").read_text(encoding="utf-8")) == (2, LOG)
+
+
+def test_decisions_go_to_a_file(here: Path) -> None:
+    """`-` is no name for one: the summary stands on standard output."""
+    (here / "log.csv").write_text(LOG, encoding="utf-8")
+    ended = run(*REPLAY, "--decisions", "-", cwd=here)
+    assert (ended.code, ended.out, (here / "-").exists()) == (2, "", False)
+
+
+@pytest.mark.parametrize(
+    ("log", "options", "said"),
+    [
+        (HEADER, (), "the log has no rows; nothing is concluded from it"),
+        (HEADER, ("--brought-forward", "5,5"), "the log has no rows"),
+        (
+            HEADER + GOOD.replace(",1,", ",2,"),
+            ("--skip-other-symbols",),
+            "every row is of another symbol; nothing is concluded from this log; compare its ",
+        ),
+    ],
+)
+def test_log_of_which_nothing_is_judged_is_no_answer(
+    here: Path, log: str, options: tuple[str, ...], said: str
+) -> None:
+    """A replay of nothing is no success: it is the wrong file, or its symbols are."""
+    (here / "log.csv").write_text(log, encoding="utf-8")
+    ended = run(*REPLAY, *options, "--decisions", "out.jsonl", cwd=here)
+    assert (ended.code, ended.out, ended.err.startswith(f"log.csv: {said}")) == (2, "", True)
+    assert not (here / "out.jsonl").exists()
+
+
+def test_ignored_column_that_is_none_is_told(here: Path) -> None:
+    """A slip in `--ignore` is told like one in `--column`."""
+    (here / "log.csv").write_text("note," + LOG.replace("\nf", "\nx,f"), encoding="utf-8")
+    ended = run(*REPLAY, "--ignore", "note", "--ignore", "notes", cwd=here)
+    assert ended == Run(
+        2,
+        "",
+        "log.csv:1: `notes` is to be left out, and no column is called so; did you mean `note`?\n",
+    )

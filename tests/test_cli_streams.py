@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import stat
 import subprocess
+import sys
 import termios
 import threading
 from contextlib import suppress
@@ -19,6 +21,12 @@ import pytest
 from test_cli import COMMAND, LOG, RULES, order, run
 
 REPLAY: Final = ("replay", "log.csv", "--rules", "rules.yaml")
+CASES: Final = """\
+cases:
+  - name: ten fit
+    event: {kind: order, date: 2026-05-15, symbol: "1", side: buy, quantity: 10, price: 5}
+    expect: approved
+"""
 HEADER: Final = LOG.splitlines()[0] + "\n"
 PIPED: Final = ("replay", "-", "--rules", "rules.yaml", "--decisions", "out.jsonl")
 
@@ -185,6 +193,74 @@ def opened_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> int:
     raise AssertionError("the command ended before it asked for its event")
 
 
+# What comes before the command line itself: its imports. What is looked for is not found here,
+# and the process interrupts itself as it looks.
+INTERRUPTED: Final = """
+import signal, sys, threading
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "repurchase.cli":
+            sys.meta_path.remove(self)
+            {interrupt}
+class Gone:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from repurchase.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "said"),
+    [
+        ("signal.raise_signal(signal.SIGINT)", "stopped; nothing is concluded\n"),
+        # Python lets no exception out of a destructor.
+        ("Gone(); threading.Event().wait(60)", "stopped; nothing is concluded\n"),
+        # The second finds files still being closed, which may take as long as it likes.
+        ("""
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+""", ""),
+    ],
+)  # fmt: skip
+def test_interrupt_while_the_command_is_loaded(here: Path, interrupt: str, said: str) -> None:
+    """Ctrl-C ends with 130 also before there is a command, and is never lost."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(interrupt=interrupt), *REPLAY],
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (130, b"", said)
+
+
+def test_interrupt_that_the_caller_has_ignored_stops_nothing(here: Path) -> None:
+    """As under `nohup`, and behind `&` in a script."""
+    call = INTERRUPTED.format(interrupt="signal.raise_signal(signal.SIGINT)")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import signal\nsignal.signal(2, signal.SIG_IGN)\n{call}", *REPLAY],
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_package_can_be_run_by_name(here: Path) -> None:
+    """`python -m repurchase` is the command too, where no script is on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repurchase", *REPLAY], cwd=here, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (
+        0,
+        run(*REPLAY, cwd=here).out,
+        b"",
+    )
+
+
 def test_log_that_ends_early_on_a_pipe_is_judged_as_far_as_it_is_whole(here: Path) -> None:
     """A pipe that ends within a row is a cut log: an error, and nothing concluded."""
     cut = LOG[: LOG.rindex("1,buy")]
@@ -229,6 +305,56 @@ def test_standard_output_that_is_full_is_no_answer(here: Path) -> None:
         assert (done.returncode, b"Traceback" in done.stderr) == (2, False), done.stderr
 
 
+SPEAKING: Final = [
+    # What each writes to standard error, and the code that it has with or without.
+    (["test", "rules.yaml"], 0),
+    (["lint", "rules.yaml"], 0),
+    (["init", "mine"], 0),
+    (["check", "--rules", "rules.yaml", "--event", "order.json"], 0),
+    (["lint", "none.yaml"], 2),
+    (["replay", "none.csv", "--rules", "rules.yaml"], 2),
+    (["nonsense"], 2),
+    ([], 2),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code"), SPEAKING)
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-"])
+def test_messages_that_nobody_takes_change_no_code(
+    here: Path, arguments: list[str], code: int, stream: str
+) -> None:
+    """Without standard error the answer and its code are the same."""
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("this system has no /dev/full")
+    (here / "rules.cases.yaml").write_text(CASES, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {stream}', COMMAND, *arguments],
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, b"")
+    shutil.rmtree(here / "mine", ignore_errors=True)
+    assert run(*arguments, cwd=here)[:2] == (code, done.stdout.decode())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["explain", "rules.yaml"], ["lint", "rules.yaml"], [*REPLAY], ["--help"]]
+)
+def test_standard_output_that_is_closed_is_no_answer(here: Path, arguments: list[str]) -> None:
+    """Where no answer can be written there is none: 2, and a sentence."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" >&-', COMMAND, *arguments],
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        "the answer cannot be written: there is no standard output\n",
+    )
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "shift_jis"])
 def test_output_that_cannot_show_a_letter_shows_it_escaped(here: Path, encoding: str) -> None:
     """A terminal of another encoding gets the answer all the same."""
@@ -257,7 +383,7 @@ def test_language_of_the_system_changes_nothing(here: Path) -> None:
 # --- at a terminal
 
 
-def at_a_terminal(here: Path, *arguments: str) -> tuple[int, str]:
+def at_a_terminal(here: Path, *arguments: str, columns: int = 120) -> tuple[int, str]:
     """Return the code and all that the command wrote at a terminal of its own."""
     master, slave = pty.openpty()
     settings = termios.tcgetattr(slave)
@@ -269,7 +395,7 @@ def at_a_terminal(here: Path, *arguments: str) -> tuple[int, str]:
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40"},
     ) as process:
         os.close(slave)
         parts = []
@@ -289,6 +415,34 @@ def test_terminal_shows_bars_in_color(here: Path) -> None:
     """At a terminal the summary is drawn, with colors."""
     code, shown = at_a_terminal(here, *REPLAY)
     assert (code, "\x1b[36m" in shown, "90 shares of 100 shares" in shown) == (0, True, True)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*REPLAY],
+        ["check", "--rules", "rules.yaml", "--event", "order.json", "--log", "log.csv"],
+        ["explain", "rules.yaml"],
+        ["explain", "market.last_independent_price"],
+    ],
+)
+def test_narrow_terminal_breaks_words_and_cuts_none(
+    here: Path, arguments: list[str], columns: int
+) -> None:
+    """A name or a figure without its last letters would be another one."""
+    rules = "  - id: last\n    require: trade.price <= market.last_independent_price\n"
+    (here / "rules.yaml").write_text(RULES + rules, encoding="utf-8")
+    (here / "order.json").write_text(order(date="2026-05-18"), encoding="utf-8")
+    code, shown = at_a_terminal(here, *arguments, columns=columns)
+    assert (code in (0, 1), "…" in shown) == (True, False)
+
+
+def test_narrow_terminal_has_shorter_bars(here: Path) -> None:
+    """Figures are read, and bars are looked at: where both do not fit, bars give way."""
+    shown = [at_a_terminal(here, *REPLAY, columns=columns)[1] for columns in (120, 60)]
+    bars = [one.count("█") + one.count("░") for one in shown]
+    assert ("90 shares of 100 shares" in shown[1], bars[0], bars[1] < 32) == (True, 32, True)
 
 
 def test_terminal_without_color_is_respected(here: Path) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from repurchase.cli import commands
+from repurchase.decision import Standing
+from repurchase.errors import Problem
 from repurchase.facts import TABLE, Fact
+from repurchase.position import Fault
+from repurchase.replay import RuleCount, Summary
 from repurchase.rulefile.schema import json_schema
+from repurchase.wording import ENGINE, Worded, WordedDecision
 
 ROOT = Path(__file__).parents[1]
 MANUAL = (ROOT / "rules" / "README.md").read_text()
+SOURCES = sorted((ROOT / "engine" / "repurchase").rglob("*.py"))
 README = (ROOT / "README.md").read_text()
 
 
@@ -30,10 +40,62 @@ def dimension(fact: Fact) -> str:
     return f"{kind}, program currency" if fact.dimension.currency == "program" else kind
 
 
+def table(heading: str) -> list[str]:
+    """Return the rows of the manual's table that begins with *heading*."""
+    return MANUAL[MANUAL.index(heading) :].split("\n\n")[0].splitlines()[2:]
+
+
 def test_manual_lists_every_fact() -> None:
     """The table of facts in the manual is the table of facts in the program."""
-    table = MANUAL[MANUAL.index("| fact | dimension |") :].splitlines()
-    assert table[2:] == list(rows())
+    assert table("| fact | dimension |") == list(rows())
+
+
+def test_manual_lists_every_finding_of_the_program() -> None:
+    """What a decision or a case can name is in the manual, with the sentence of the program."""
+    found = [f"| `{name}` | {said} |" for name, said in ENGINE.items()]
+    assert table("| finding | meaning |") == found
+
+
+def test_every_finding_of_the_program_has_a_sentence() -> None:
+    """None is made under a name that has no words."""
+    made = {
+        name
+        for module in SOURCES
+        for name in re.findall(r'"(engine\.[a-z-]+)"', module.read_text(encoding="utf-8"))
+    }
+    assert made | {f"engine.{fault}" for fault in get_args(Fault)} == set(ENGINE)
+
+
+def test_readme_names_every_field_of_an_answer() -> None:
+    """Who reads JSON with a program finds each name of it in the README."""
+    section = README[README.index("## Answers for programs") :].split("\n## ")[0]
+    answers = (WordedDecision, Worded, Standing, Summary, RuleCount, Problem)
+    names = {name for answer in answers for name in answer.__struct_fields__}
+    assert {name for name in names if not re.search(rf'[`"]{name}[`"]', section)} == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [("check", 1, "2009-01-31 is after 2009-01-30"), ("replay", 0, "1,959,000 shares")],
+)
+def test_readme_shows_commands_that_work(
+    tmp_path: Path, command: str, code: int, said: str
+) -> None:
+    """Pasted from the README, an example answers as the README says."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    asked = (one for one in blocks if f"repurchase {command} " in one)
+    block = next(one for one in asked if "my-program" not in one)
+    (tmp_path / "engine").symlink_to(ROOT / "engine")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        block,
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, said in done.stdout.decode()) == (code, True), done.stderr.decode()
 
 
 @pytest.mark.parametrize("name", sorted(commands.commands))

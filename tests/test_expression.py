@@ -121,11 +121,15 @@ SYNTAX: Final[list[tuple[str, Told]]] = [
     ("trade. shares <= 5", [(5, f"`.` {HERE}", None)]),
     (f"min({S}) <= 5 shares", [(16, f"`)` {HERE}", None)]),
 ]
+FLAGGED: Final = "write `issuer.closed_period` or `not issuer.closed_period`"
+PER_SHARE: Final = "in money, a price is `trade.price_per_share`"
 KINDS: Final[list[tuple[str, Told]]] = [
     (S, [(0, "this is a quantity, not a condition", COMPARE)]),
     ("5", [(0, "this is a quantity, not a condition", COMPARE)]),
     (f"{S} <= 5 shares and {S}", [(29, "this is a quantity, not a condition", COMPARE)]),
-    ("issuer.closed_period == buy", [(24, "a word cannot be compared with flag", None)]),
+    ("issuer.closed_period == buy", [(24, "a flag is not compared", FLAGGED)]),
+    ("issuer.closed_period == false", [(24, "a flag is not compared", FLAGGED)]),
+    ("issuer.closed_period in [true]", [(25, "a flag is not compared", FLAGGED)]),
     ("trade.side < buy", [(13, "words have no order", "use `==`, `!=` or `in`")]),
     ("trade.side == trade.side", [(14, "a fact is compared with written words alone", None)]),
     ("trade.side == 5", [(14, "a word cannot be compared with number", None)]),
@@ -164,6 +168,12 @@ DIMENSIONS: Final[list[tuple[str, Told]]] = [
     (
         "trade.amount <= 5",
         [(16, f"JPY and number {NO_FIT}", "write its unit, such as `JPY 100`")],
+    ),
+    ("trade.price <= 5", [(15, f"own currency a share or unit and number {NO_FIT}", PER_SHARE)]),
+    ("trade.price <= JPY 5", [(15, f"own currency a share or unit and JPY {NO_FIT}", PER_SHARE)]),
+    (
+        "trade.price_per_share <= trade.price",
+        [(25, f"JPY a share or unit and own currency a share or unit {NO_FIT}", PER_SHARE)],
     ),
     ("trade.date <= terms.max_shares", [(14, f"date and shares {NO_FIT}", None)]),
     (

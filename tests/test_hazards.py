@@ -26,6 +26,10 @@ from repurchase.logs import event_from_json
 from repurchase.position import Position
 from repurchase.program import step
 
+KINDS: Final = (
+    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
+    "`bust`, `correct`, `release`, `halt` or `resume`"
+)
 HEAD: Final = """\
 repurchase: 1
 authorization: hazards
@@ -167,7 +171,7 @@ REFUSED: Final = [
     ("side", '"Buy"', "`side` is `Buy`, not `buy` or `sell`; did you mean `buy`?"),
     ("symbol", "1", "`symbol` is `1`, not a text; write it in quotes"),
     ("symbol", None, f"`symbol` {ORDER_NEEDS} it"),
-    ("kind", "null", "`kind` is missing; write `brought_forward`, `order` or `fill`"),
+    ("kind", "null", f"`kind` is missing; write {KINDS}"),
     ("id", "true", "`id` is `true`, not a text; write it in quotes"),
     ("issuer.closed_period", "1", None),
     ("issuer.closed_period", '"yes"', None),

@@ -21,6 +21,10 @@ FILL = {
     "price": "100.5",
 }
 ORDER = {**FILL, "kind": "order", "id": "o1"}
+KINDS = (
+    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
+    "`bust`, `correct`, `release`, `halt` or `resume`"
+)
 FORWARD = {"kind": "brought_forward", "id": "b", "shares": "0", "amount": "0"}
 
 
@@ -109,6 +113,12 @@ NUMBER_TABLE: list[tuple[str, object, str]] = [
     ("price", "\u0663", "is `\u0663`, not a number; write digits alone, such as 1234 or 1234.5"),
     ("price", True, "is `true`, not a number; write it in digits"),
     ("price", "18,695,399.5", "is `18,695,399.5`, not a number; write 18695399.5 without commas"),
+    ("price", "1,500", "is `1,500`, not a number; write 1500 without commas"),
+    ("price", "1,5", "is `1,5`, not a number; write 1.5 with a point"),
+    ("price", "0,125", "is `0,125`, not a number; write 0.125 with a point"),
+    ("price", "1500,250", "is `1500,250`, not a number; write 1500.250 with a point"),
+    ("price", "1,5,000", "is `1,5,000`, not a number; write digits alone, such as 1234 or 1234.5"),
+    ("price", "1.234,5", "is `1.234,5`, not a number; write digits alone, such as 1234 or 1234.5"),
     ("price", " 5", "is ` 5`, not a number; write it without spaces"),
     ("price", "+5", "is `+5`, not a number; write digits alone, such as 1234 or 1234.5"),
     ("price", "5.", "is `5.`, not a number; write digits alone, such as 1234 or 1234.5"),
@@ -166,8 +176,8 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
     ("side", "\x1b[31m", "is `\\x1b[31m`, not `buy` or `sell`; write `buy` or `sell`"),
     ("method", "blok", ("is `blok`, not `auction`, `off_auction`, `block` or `tender`; "
      "did you mean `block`?")),
-    ("kind", "fil", "is `fil`, not `brought_forward`, `order` or `fill`; did you mean `fill`?"),
-    ("kind", None, "is missing; write `brought_forward`, `order` or `fill`"),
+    ("kind", "fil", f"is `fil`, not {KINDS}; did you mean `fill`?"),
+    ("kind", None, f"is missing; write {KINDS}"),
     ("date", "2017-13-01", "is `2017-13-01`, which is no day that exists; write it as 2008-11-14"),
     ("date", "01/08/2017", "is `01/08/2017`, not a date; write it as 2008-11-14"),
     ("date", "1899-12-31", ("is `1899-12-31`, which is outside the years 1900 to 2199; "
@@ -178,6 +188,14 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
     ("prize", "1", "is no field of an event; did you mean `price`?"),
     ("market.day_hihg", "1", "is no field of an event; did you mean `market.day_high`?"),
     ("trade.date", "1", "is no field of an event"),
+    (
+        "issuer",
+        "1",
+        (
+            "is no field of an event; an event is flat: write whole names, such as "
+            "`issuer.undisclosed_material_fact`"
+        ),
+    ),
     ("expires", "2008-11-14", "is no field of a fill; leave it out"),
     ("fill", "f0", "is no field of a fill; leave it out"),
     ("shares", "5", "is no field of a fill; leave it out"),
@@ -322,7 +340,7 @@ JSON_TABLE: list[tuple[str | bytes, list[str]]] = [
     ('{"kind":010}', [("the event is not valid JSON: expecting ',' delimiter at character 10; "
                       "write one flat JSON object")]),
     ('{"\\ud800":1}', ["`\\ud800` is no field of an event",
-                       "`kind` is missing; write `brought_forward`, `order` or `fill`"]),
+                       f"`kind` is missing; write {KINDS}"]),
 ]  # fmt: skip
 
 

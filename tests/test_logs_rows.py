@@ -14,6 +14,10 @@ from repurchase.errors import InputError, UsageError
 from repurchase.events import Event
 from repurchase.logs import Log, Row, open_log
 
+KINDS = (
+    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
+    "`bust`, `correct`, `release`, `halt` or `resume`"
+)
 HEADER = "id,date,symbol,side,quantity,price\n"
 GOOD = "f1,2008-11-14,3774,buy,5,100\n"
 FILL = Event(
@@ -382,7 +386,7 @@ def test_misplaced_options_of_a_file_are_refused_once() -> None:
             [
                 (
                     "log:3: the row has 7 cells and the header 6; "
-                    "write numbers without commas, and texts that hold one in quotes"
+                    "write numbers as 1234.5, without commas, and texts that hold one in quotes"
                 )
             ],
         ),
@@ -523,7 +527,7 @@ def test_cut_last_row_is_told(last: str, sentence: str) -> None:
             ],
         ),
         (LINE.replace('"fill"', "null"), [
-            "log:2: `kind` is missing; write `brought_forward`, `order` or `fill`"]),
+            f"log:2: `kind` is missing; write {KINDS}"]),
         (
             '{"a":' * 10_000 + "\n",
             ["log:2: the line is nested too deep; an event is flat: write texts and numbers"],

@@ -168,7 +168,7 @@ def replayed(folder: Path, seed: int, broken: str = "") -> bytes:
     (folder / "rules.yaml").write_bytes(NAMES_IN_ONE_RULE)
     (folder / "log.csv").write_bytes(as_csv([ROW], ROW))
     out = folder / f"decisions-{seed}.jsonl"
-    call = f"{broken}\nfrom repurchase.cli import main\nmain()"
+    call = f"{broken}\nfrom repurchase.cli import main\nraise SystemExit(main())"
     arguments = ["replay", "log.csv", "--rules", "rules.yaml", "--decisions", out.name]
     done = subprocess.run(
         [sys.executable, "-c", call, *arguments],

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from repurchase.clocks import VENUE_ZONES, zone
 from repurchase.events import Event
 from repurchase.facts import TABLE, Situation, Value
-from repurchase.position import Day, Position, Trade, after, brought_forward, refused, trade
+from repurchase.position import Day, Position, Trade, after, brought_forward, day, refused, trade
 from repurchase.quantities import Exact
 from repurchase.terms import Listing, Reckoning
 
@@ -64,14 +64,21 @@ def fill(**fields: Any) -> Event:
     return Event(**(given | fields))
 
 
+def reckoned(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+    """Return *event*, an order or a fill, reckoned."""
+    found = trade(event, reckoning, position)
+    assert isinstance(found, Trade)
+    return found
+
+
 def held(event: Event, reckoning: Reckoning = CONTRACT) -> Position:
     """Return the position after the approved order *event*."""
-    return after(Position(), trade(event, reckoning, Position()))
+    return after(Position(), reckoned(event, reckoning, Position()))
 
 
 def took(position: Position, event: Event, reckoning: Reckoning = CONTRACT) -> Position:
     """Return *position* after *event*, an approved order or a fill."""
-    return after(position, trade(event, reckoning, position))
+    return after(position, reckoned(event, reckoning, position))
 
 
 def sums(position: Position) -> tuple[Exact | None, Exact | None, Exact, Exact | None]:
@@ -121,7 +128,7 @@ def test_order_of_no_listed_instrument_leaves_everything_unknown(event: Event) -
 @pytest.mark.parametrize("state", ["denied", "held"])
 def test_refused_order_reserves_nothing(state: Any) -> None:
     """An order that is not approved is remembered, and changes no figure and no day."""
-    position = refused(Position(), trade(order(), CONTRACT, Position()), state)
+    position = refused(Position(), reckoned(order(), CONTRACT, Position()), state)
     assert (sums(position), position.orders["o"].state, len(position.days)) == (
         (0, 0, 0, 0),
         state,
@@ -159,7 +166,7 @@ def test_fill_beyond_its_order_is_an_overrun(
     position = held(asked, WITH_FEES)
     filled: dict[str, Any] = {"fees": 30, "time": asked.time}
     found = [
-        trade(fill(**(filled | fields)), WITH_FEES, position).fault is None
+        reckoned(fill(**(filled | fields)), WITH_FEES, position).fault is None
         for fields in (within, beyond)
     ]
     assert found == [True, False]
@@ -178,7 +185,7 @@ def test_fill_is_late_on_either_clock(expires: datetime | None, last: datetime) 
     """A fill is an overrun as soon as one clock is past the last day that it showed the order."""
     asked = ads(expires=expires)
     times = (last, last + timedelta(microseconds=1))
-    found = [trade(fill(time=time), CONTRACT, held(asked)).fault for time in times]
+    found = [reckoned(fill(time=time), CONTRACT, held(asked)).fault for time in times]
     assert found == [None, "overrun"]
 
 
@@ -196,14 +203,14 @@ def test_fill_names_what_is_amiss_with_its_order(events: list[Event], fault: str
     position = Position()
     for event in events:
         position = took(position, event)
-    assert trade(fill(), CONTRACT, position).fault == fault
+    assert reckoned(fill(), CONTRACT, position).fault == fault
 
 
 @pytest.mark.parametrize("state", ["denied", "held"])
 def test_fill_of_an_order_not_approved_counts_in_full(state: Any) -> None:
     """What was bought without approval was bought all the same, at what the order said."""
-    position = refused(Position(), trade(order(), CONTRACT, Position()), state)
-    assert (trade(fill(), CONTRACT, position).fault, sums(took(position, fill()))) == (
+    position = refused(Position(), reckoned(order(), CONTRACT, Position()), state)
+    assert (reckoned(fill(), CONTRACT, position).fault, sums(took(position, fill()))) == (
         "order-closed",
         (10, 1_000, 0, 0),
     )
@@ -221,10 +228,10 @@ def test_first_event_of_a_day_finds_the_orders_that_later_ones_find(
 ) -> None:
     """A closed order lends its fields until its last day is past, whatever came first that day."""
     first = took(held(order()), fill())
-    later = refused(first, trade(order(id="p", time=None, date=day), CONTRACT, first), "denied")
+    later = refused(first, reckoned(order(id="p", time=None, date=day), CONTRACT, first), "denied")
     more = fill(id="f1", quantity=1, time=None, date=day)
     assert [
-        (trade(more, CONTRACT, position).fault, sums(took(position, more)))
+        (reckoned(more, CONTRACT, position).fault, sums(took(position, more)))
         for position in (first, later)
     ] == [found, found]
 
@@ -234,9 +241,9 @@ def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None
     tomorrow, later = FRIDAY + timedelta(days=1), FRIDAY + timedelta(days=2)
     late = took(held(order()), fill(time=None, date=tomorrow))
     told = took(held(order(id="p", time=None, date=tomorrow)), fill(order="p"))
-    told = refused(told, trade(order(), CONTRACT, told), "denied")
+    told = refused(told, reckoned(order(), CONTRACT, told), "denied")
     faults = [
-        trade(fill(id="f1", time=None, date=day), CONTRACT, position).fault
+        reckoned(fill(id="f1", time=None, date=day), CONTRACT, position).fault
         for position in (late, told)
         for day in (tomorrow, later)
     ]
@@ -246,7 +253,7 @@ def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None
 def test_fill_without_an_order_has_no_fault_and_counts() -> None:
     """A log of fills alone names no orders: nothing is amiss with them."""
     event = fill(order=None, symbol="3774", venue="XTKS", side="buy", price=100)
-    assert (trade(event, CONTRACT, Position()).fault, sums(took(Position(), event))) == (
+    assert (reckoned(event, CONTRACT, Position()).fault, sums(took(Position(), event))) == (
         None,
         (10, 1_000, 0, 0),
     )
@@ -309,7 +316,7 @@ def test_filled_order_lends_no_fees(fees: Mapping[str, Any], amount: Exact | Non
 
 def test_denied_order_lends_its_fees() -> None:
     """An order that nothing filled says the most that the fees of a fill can be."""
-    position = refused(Position(), trade(order(fees=30), WITH_FEES, Position()), "denied")
+    position = refused(Position(), reckoned(order(fees=30), WITH_FEES, Position()), "denied")
     assert sums(took(position, fill(), WITH_FEES)) == (10, 1_030, 0, 0)
 
 
@@ -317,7 +324,7 @@ def test_unsaid_fees_of_a_fill_alone_are_unknown() -> None:
     """Where fees count, a fill that says none and has no order leaves the amount unknown."""
     event = fill(order=None, symbol="3774", venue="XTKS", side="buy", price=100)
     position = took(Position(), event, WITH_FEES)
-    assert (sums(position), position.unknown_amount) == ((10, None, 0, 0), ("f",))
+    assert (sums(position), list(position.unknown_amount)) == ((10, None, 0, 0), ["f"])
 
 
 def test_unbounded_order_hides_the_reserved_amount_until_it_is_filled() -> None:
@@ -337,11 +344,11 @@ def test_unknown_fills_are_listed_by_name() -> None:
     position = took(held(order()), fill(id="f1", order=None, symbol="0", side="buy", price=1))
     position = took(position, fill(id="f2", order=None, symbol="3774", venue="XTKS", side="buy"))
     assert (
-        position.unknown_shares,
-        position.unknown_amount,
+        list(position.unknown_shares),
+        list(position.unknown_amount),
         position.used_shares(),
         position.used_amount(),
-    ) == (("f1",), ("f1", "f2"), None, None)
+    ) == (["f1"], ["f1", "f2"], None, None)
 
 
 def test_split_between_order_and_fill_is_an_overrun() -> None:
@@ -354,7 +361,7 @@ def test_split_between_order_and_fill_is_an_overrun() -> None:
         listings={**CONTRACT.listings, ("IIJI", None): replace(ADS, shares_each=Fraction(1, 800))},
     )
     position = held(ads())
-    faults = [trade(fill(), reckoning, position).fault for reckoning in (later, fewer)]
+    faults = [reckoned(fill(), reckoning, position).fault for reckoning in (later, fewer)]
     left = [sums(took(position, fill(), reckoning)) for reckoning in (later, fewer)]
     assert (faults, left) == (
         ["overrun", None],
@@ -381,7 +388,7 @@ def test_closed_orders_are_forgotten_the_day_after_their_last(day: date, names: 
     position = took(held(order(id="open")), order(id="filled"))
     position = took(position, fill(order="filled"))
     for name in ("denied", "held"):
-        proposed = trade(order(id=name), CONTRACT, position)
+        proposed = reckoned(order(id=name), CONTRACT, position)
         position = refused(position, proposed, "held" if name == "held" else "denied")
     position = took(position, order(id="now", time=None, date=day))
     assert set(position.orders) == names
@@ -411,7 +418,7 @@ def test_order_lasts_until_it_expires(
     fields: Mapping[str, Any], days: tuple[date, date, date, date]
 ) -> None:
     """Without more, an order lasts until its venue's day ends; else as long as it says."""
-    found = trade(order(**fields), CONTRACT, Position())
+    found = reckoned(order(**fields), CONTRACT, Position())
     assert (found.date, found.last_date, found.venue_date, found.venue_last_date) == days
 
 
@@ -439,7 +446,7 @@ def test_day_of_new_york_ends_on_the_next_in_tokyo(
     fields: Mapping[str, Any], days: tuple[str, str, str, str]
 ) -> None:
     """A day order of New York may fill on Tokyo's next day, and its last day says so."""
-    found = trade(ads(**fields), CONTRACT, Position())
+    found = reckoned(ads(**fields), CONTRACT, Position())
     assert found.venue_date is not None
     assert found.venue_last_date is not None
     assert (
@@ -452,7 +459,7 @@ def test_day_of_new_york_ends_on_the_next_in_tokyo(
 
 def test_last_day_of_a_fill_is_its_own() -> None:
     """What has executed lasts no longer than the moment it did."""
-    found = trade(fill(time=NOON), CONTRACT, held(ads()))
+    found = reckoned(fill(time=NOON), CONTRACT, held(ads()))
     assert (found.date, found.last_date, found.venue_date, found.venue_last_date) == (
         FRIDAY,
         FRIDAY,
@@ -463,7 +470,7 @@ def test_last_day_of_a_fill_is_its_own() -> None:
 
 def day_facts(position: Position, event: Event, reckoning: Reckoning = CONTRACT) -> dict[str, Any]:
     """Return the facts `day.` of *event* at *position*."""
-    proposed = trade(event, reckoning, position)
+    proposed = reckoned(event, reckoning, position)
     now = Situation(proposed, position, after(position, proposed))
     found: dict[str, Value | None] = {
         name.removeprefix("day."): fact.of(now)
@@ -625,7 +632,7 @@ def test_sale_counts_nothing() -> None:
 def test_fill_takes_from_its_order_what_it_lacks() -> None:
     """Symbol, venue, side, price, rate, broker, method and type come from the order."""
     asked = ads(broker="nomura", method="block", order_type="limit")
-    found = trade(fill(), CONTRACT, held(asked))
+    found = reckoned(fill(), CONTRACT, held(asked))
     assert fields_of(found) == (ADS, "buy", 5, 100, 50, 5_000, "nomura", "block", "limit")
 
 
@@ -633,21 +640,21 @@ def test_fill_keeps_what_it_says() -> None:
     """What a fill says of itself stands, whatever its order says."""
     asked = ads(broker="nomura", method="block", order_type="limit")
     said = fill(side="buy", price=4, fx=90, broker="daiwa", method="auction", order_type="market")
-    found = trade(said, CONTRACT, held(asked))
+    found = reckoned(said, CONTRACT, held(asked))
     assert fields_of(found) == (ADS, "buy", 4, 90, 40, 3_600, "daiwa", "auction", "market")
 
 
 def fields_of(found: Trade) -> tuple[object, ...]:
     return (
         found.listing,
-        found.side,
+        found.event.side,
         found.price,
         found.fx,
         found.contract,
         found.amount,
-        found.broker,
-        found.method,
-        found.order_type,
+        found.event.broker,
+        found.event.method,
+        found.event.order_type,
     )
 
 
@@ -656,7 +663,7 @@ def test_position_is_a_value() -> None:
     position = held(order())
     kept = sums(position)
     took(position, fill())
-    assert (sums(position), position.day(trade(order(), CONTRACT, position))) == (
+    assert (sums(position), day(position, reckoned(order(), CONTRACT, position))) == (
         kept,
         Day(ordered_shares=10, brokers=None, blocks=None),
     )

@@ -561,6 +561,12 @@ def test_fault_is_told_with_its_place(old: str, new: str, said: list[str]) -> No
     assert problems(changed(old, new)) == said
 
 
+def test_no_hint_names_a_key_that_is_not_supported() -> None:
+    """Whoever writes one of the keys that are listed is not refused for it."""
+    (told,) = problems(changed("\nrules:", "\nzzz: 1\nrules:"))
+    assert ("`rules`" in told, "include" in told) == (True, False)
+
+
 def test_all_faults_are_told_at_once() -> None:
     """A wrong figure, an unknown key and a wrong expression need one run, not three."""
     text = changed(MAX_SHARES, 'max_shares: {value: "4,00 shares"}')

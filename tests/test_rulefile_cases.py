@@ -126,6 +126,18 @@ def test_rule_file_is_no_cases_file() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1:1: the file is empty; begin with `cases:`"),
+        ("cases: []\n", "1:8: nothing is listed here; name one at least"),
+    ],
+)
+def test_cases_file_without_a_case_is_an_error(text: str, said: str) -> None:
+    """No case is no success."""
+    assert problems(text) == [said]
+
+
 def test_cases_lie_beside_their_rule_file(tmp_path: Path) -> None:
     """The name of the cases file follows from that of the rule file."""
     path = cases_path(tmp_path / "iij-2008.yaml")

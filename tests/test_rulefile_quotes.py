@@ -166,6 +166,15 @@ def test_document_with_another_hash_is_refused() -> None:
     ]
 
 
+def test_document_of_a_source_without_a_hash_is_not_searched() -> None:
+    """An address pins no document: what would is told, and not that all is well."""
+    digest = hashlib.sha256(DOCUMENT.encode()).hexdigest()
+    old = "sha256: 16cc850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b5a036"
+    (said,) = told(SAMPLE.replace(old, 'url: "https://example.com/1"'), DOCUMENT)
+    assert f"SHA-256 is {digest}, which no source of the rule file has; no quote was" in said
+    assert "write it as `sha256` of the source" in said
+
+
 def test_quote_that_is_not_in_the_document_is_told() -> None:
     """Quotes of terms, checks and rules are looked for, white space aside."""
     short = DOCUMENT.replace("4,000 shares", "14,000 shares").replace("Equiv", "equiv")

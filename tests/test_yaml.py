@@ -104,6 +104,25 @@ REFUSED: Final = [
     (b"a: b\n...\n# end\n", []),
     (b"---\na: b\n", []),
     (b"a: b\r\nc: d\r\n", []),
+    (
+        b"a: {b: JPY 1,500}\n",
+        [
+            (
+                "1:14: the key `500` has no value; "
+                "within braces a comma begins a new key: put a text that holds one in quotes"
+            )
+        ],
+    ),
+    (
+        b"a: {b: one, then two, c: 3}\n",
+        [
+            (
+                "1:13: the key `then two` has no value; "
+                "within braces a comma begins a new key: put a text that holds one in quotes"
+            )
+        ],
+    ),
+    (b"a: {b: 'JPY 1,500', c : 2, 'd':3, ? e\n  : 4, f: }\n", []),
     (b"a: b\na: c\n", ["2:1: the key `a` stands here again; it is given already at 1:1"]),
     (b"'a': b\n\"a\": c", ["2:1: the key `a` stands here again; it is given already at 1:1"]),
     (

@@ -195,12 +195,7 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
     )
     rules = _compiled(authorization, in_force_rules, constants)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
-    content = json.dumps(
-        _content(authorization, terms, instruments, in_force_rules),
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
+    content = canonical(_content(authorization, terms, instruments, in_force_rules))
     return Edition(
         hash=hashlib.sha256(content.encode()).hexdigest(),
         authorization=authorization,
@@ -213,6 +208,11 @@ def compile_edition(authorization: Authorization, day: date, known_at: date) -> 
         max_shares=constants.terms.get("terms.max_shares"),
         max_amount=constants.terms.get("terms.max_amount"),
     )
+
+
+def canonical(content: object) -> str:
+    """Return *content* as JSON in the one way that is hashed: keys sorted, no white space."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _compiled(
@@ -307,6 +307,7 @@ def _reckoning(
         currency=authorization.currency,
         with_fees=authorization.with_fees,
         listings=listings,
+        dated=frozenset(one.name for one, _ in instruments if len(one.shares_each) > 1),
     )
 
 

@@ -4,6 +4,8 @@
   x RuleFileError   the rule author mends the file
   x InputError      the sender mends the event or the log
   x UsageError      the operator mends the call
+  x JournalError    the keeper of the journal looks into it
+    + Tampering     what stands in it is not what was written
   x EngineFault     ours: the engine gave no usable answer, and the event is denied
 """
 
@@ -51,6 +53,14 @@ class InputError(RepurchaseError):
 
 class UsageError(RepurchaseError):
     """A call that cannot be carried out as it was made."""
+
+
+class JournalError(RepurchaseError):
+    """A journal that cannot be read, written or believed; nothing is answered from it."""
+
+
+class Tampering(JournalError):
+    """A record, or what is kept beside it, that is not what was written there."""
 
 
 class EngineFault(RepurchaseError):

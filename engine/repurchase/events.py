@@ -10,7 +10,23 @@ import msgspec
 
 from repurchase.quantities import Exact
 
-KINDS: Final = ("brought_forward", "order", "fill")
+KINDS: Final = (
+    "brought_forward",
+    "order",
+    "replace",
+    "replaced",
+    "rejected",
+    "cancel",
+    "expire",
+    "fill",
+    "bust",
+    "correct",
+    "release",
+    "halt",
+    "resume",
+)
+# Those that rules judge; the others are recorded.
+JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
 METHODS: Final = ("auction", "off_auction", "block", "tender")

@@ -25,6 +25,7 @@ from repurchase.quantities import (
     COUNT,
     DATE,
     FLAG,
+    PRICE,
     RATIO,
     SHARES,
     TIME,
@@ -337,8 +338,6 @@ class _Reader:
             left, right = sides[index], sides[index + 1]
             place = tree.children[2 * index + 2]
             dimension = self._alike(place, left, right)
-            if dimension.kind == "flag":
-                self._flaw(place, "a flag is not compared", "write it alone, or after `not`")
             if dimension.kind == "word" and operator not in ("==", "!="):
                 self._flaw(place, "words have no order", "use `==`, `!=` or `in`")
             compared.append(Comparison(left, operator, right, dimension))  # type: ignore[arg-type]
@@ -511,6 +510,10 @@ class _Reader:
 
     def _alike(self, place: Any, left: Node, right: Node) -> Dimension:
         """Return the dimension in which *left* and *right* are compared."""
+        for side in (left, right):
+            if isinstance(side, Name) and side.dimension == FLAG:
+                hint = f"write `{side.name}` or `not {side.name}`"
+                self._flaw(place, "a flag is not compared", hint)
         if left.dimension == WORD and right.dimension == WORD:
             return self._word_fits(place, left, right)
         return self._like(
@@ -526,7 +529,9 @@ class _Reader:
         if left == WORD or right == WORD:
             self._flaw(place, f"a word cannot be compared with {right if left == WORD else left}")
         hint = None
-        if BARE in (left, right):
+        if PRICE in (left, right):
+            hint = "in money, a price is `trade.price_per_share`"
+        elif BARE in (left, right):
             hint = f"write its unit, such as `{_example(left if right == BARE else right)}`"
         self._flaw(place, f"{left} and {right} do not fit together", hint)
 

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec.structs import replace
 
 from repurchase.decision import Decision, Finding, Outcome, Standing
 from repurchase.edition import Edition
-from repurchase.events import Event
+from repurchase.events import JUDGED, Event
 from repurchase.facts import TABLE, Situation
 from repurchase.judge import Scope, judge, outcome
-from repurchase.position import Position, Trade, after, brought_forward, refused, trade
+from repurchase.position import (
+    Position,
+    Trade,
+    after,
+    brought_forward,
+    raises,
+    refused,
+    settled,
+    trade,
+)
 from repurchase.quantities import Exact, written
+
+
+class Decided(msgspec.Struct, frozen=True, gc=False):
+    """A decision and the edition that made it, which has the words for it."""
+
+    decision: Decision
+    edition: Edition
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -21,24 +39,66 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     position: Position
 
 
-def step(event: Event, position: Position, edition: Edition, *, every_rule: bool = False) -> Step:
+def step(
+    event: Event,
+    position: Position,
+    edition: Edition,
+    *,
+    every_rule: bool = False,
+    live: bool = False,
+) -> Step:
     """Return the decision of *edition* on *event* at *position*, and the position after it.
 
     An order that is approved reserves its worst case; one that is not changes no figure. A fill
-    counts whatever the verdict: it happened.
+    counts whatever the verdict: it happened. Where the program is *live*, a fill that is a breach
+    halts it; in a log of the past only the log itself does.
     """
     if event.kind == "brought_forward":
-        return _brought_forward(event, position, edition)
+        return _brought_forward(event, position, edition, live=live)
+    if event.kind not in JUDGED:
+        following = settled(position, event, edition.reckoning.zone)
+        if isinstance(following, str):
+            return _faulty(event, following, position, edition)
+        return _recorded(event, following, edition)
     proposed = trade(event, edition.reckoning, position)
+    if isinstance(proposed, str):
+        return _faulty(event, proposed, position, edition)
     following = after(position, proposed)
+    if event.kind == "replace" and not raises(proposed):
+        return _recorded(event, following, edition)
     found = judge(
         edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
     )
-    findings = _told((*_own_findings(proposed, edition), *found), proposed)
-    result = outcome(findings)
-    if not proposed.is_fill and result != "approved":
+    own = _own_findings(event, proposed, position, edition, live=live)
+    findings = _told((*own, *found), proposed)
+    result = _outcome(event, findings)
+    if proposed.is_fill:
+        following = _halting(following, event, findings) if live else following
+    elif result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
     return Step(_decision(event, result, findings, following, edition), following)
+
+
+def retold(event: Event, decision: Decision, position: Position, edition: Edition) -> Position:
+    """Return the position after *event* as a live program left it, by the *decision* of then.
+
+    Nothing is judged again: see `step` for that.
+    """
+    if event.kind == "brought_forward":
+        if decision.outcome == "recorded":
+            return brought_forward(position, event)
+        return _halting(position, event, decision.findings)
+    if event.kind not in JUDGED:
+        following = settled(position, event, edition.reckoning.zone)
+        return _begun(position) if isinstance(following, str) else following
+    proposed = trade(event, edition.reckoning, position)
+    if isinstance(proposed, str):
+        return _begun(position)
+    if proposed.is_fill:
+        return _halting(after(position, proposed), event, decision.findings)
+    if decision.outcome in ("approved", "recorded"):
+        return after(position, proposed)
+    return refused(position, proposed, "held" if decision.outcome == "held" else "denied")
 
 
 def refusal(event: Event, position: Position, edition: Edition) -> Decision:
@@ -62,27 +122,54 @@ def _scope(proposed: Trade) -> Scope:
     if not proposed.is_fill:
         return "order"
     # A fill without an open order is judged as if it were asked for at that moment.
-    return "fill" if proposed.of_order else "all"
+    return "all" if proposed.is_new_use else "fill"
 
 
-def _own_findings(proposed: Trade, edition: Edition) -> tuple[Finding, ...]:
-    """Return what the program itself finds, whatever the rules say."""
-    found = []
+def _outcome(event: Event, findings: tuple[Finding, ...]) -> Outcome:
+    if event.kind in ("release", "fill", "correct"):
+        # Whoever releases answers for what is to be reviewed; what happened cannot wait for it.
+        findings = tuple(finding for finding in findings if finding.effect != "review")
+    return outcome(findings)
+
+
+def _halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
+    """Return *position* after what happened at the desk, halted where it is a breach."""
+    if position.halted is not None or not _is_breach(findings):
+        return position
+    return replace(position, halted=event.id)
+
+
+def _is_breach(findings: tuple[Finding, ...]) -> bool:
+    return any(finding.effect == "deny" and finding.result == "fail" for finding in findings)
+
+
+def _own_findings(
+    event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
+) -> Iterator[Finding]:
+    """Yield what the program itself finds, whatever the rules say."""
+    if position.halted is not None and not proposed.is_fill:
+        yield _denial("engine.halted")
     if proposed.fault is not None:
-        found.append(_denial(f"engine.{proposed.fault}"))
-    if proposed.listing is None:
-        found.append(_denial("engine.unknown-instrument"))
-    elif proposed.fx is None and proposed.event.fx is not None:
-        found.append(_denial("engine.wrong-rate"))
-    if not proposed.counts:
-        found.append(_denial("engine.sale"))
-    elif proposed.is_fill and proposed.amount is None:
-        found.append(
-            Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
-        )
+        yield _denial(f"engine.{proposed.fault}")
+    elif live and event.kind == "fill" and event.order is None:
+        # At the desk each fill has an order; without one nothing was reserved for it.
+        yield _denial("engine.overrun")
     if not _judged(proposed, edition):
-        found.append(_denial("engine.no-rule"))
-    return tuple(found)
+        yield _denial("engine.no-rule")
+    yield from _flaws(proposed)
+
+
+def _flaws(proposed: Trade) -> Iterator[Finding]:
+    """Yield what is amiss with a trade in itself."""
+    if proposed.listing is None:
+        yield _denial("engine.unknown-instrument")
+    elif proposed.fx is None and proposed.event.fx is not None:
+        # The rate is not known, rather than a limit passed.
+        yield Finding("engine.wrong-rate", "indeterminate", "deny")
+    if not proposed.counts:
+        yield _denial("engine.sale")
+    elif proposed.is_fill and proposed.amount is None:
+        yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
 
 
 def _judged(proposed: Trade, edition: Edition) -> bool:
@@ -124,12 +211,30 @@ def _denial(name: str) -> Finding:
     return Finding(name, "fail", "deny")
 
 
-def _brought_forward(event: Event, position: Position, edition: Edition) -> Step:
+def _brought_forward(event: Event, position: Position, edition: Edition, *, live: bool) -> Step:
     if position.started:
-        findings = (_denial("engine.not-first"),)
-        return Step(_decision(event, "denied", findings, position, edition), position)
-    following = brought_forward(position, event)
+        found = (_denial("engine.not-first"),)
+        # Something was bought that no one counts: a person must look before more is.
+        following = _halting(position, event, found) if live else position
+        return Step(_decision(event, "denied", found, following, edition), following)
+    return _recorded(event, brought_forward(position, event), edition)
+
+
+def _recorded(event: Event, following: Position, edition: Edition) -> Step:
     return Step(_decision(event, "recorded", (), following, edition), following)
+
+
+def _faulty(event: Event, fault: str, position: Position, edition: Edition) -> Step:
+    """Return the step of an event that is not allowed at *position*: it changes nothing."""
+    following = _begun(position)
+    return Step(
+        _decision(event, "denied", (_denial(f"engine.{fault}"),), following, edition), following
+    )
+
+
+def _begun(position: Position) -> Position:
+    # What is brought forward can no longer be the first.
+    return position if position.started else replace(position, started=True)
 
 
 def _decision(

@@ -15,17 +15,10 @@ from repurchase.errors import InputError, Problem, UsageError
 from repurchase.events import Event
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
-from repurchase.program import refusal, standing, step
+from repurchase.program import Decided, refusal, standing, step
 from repurchase.quantities import Exact, exact, percent
 
 BAD_ROWS_LISTED: Final = 20
-
-
-class Decided(msgspec.Struct, frozen=True, gc=False):
-    """A decision and the edition that made it, which has the words for it."""
-
-    decision: Decision
-    edition: Edition
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -221,7 +214,7 @@ class Reader:
         decide, asked_id = self._program.decide, self._asked_id
         self._name = log.name
         bad: list[Problem] = []
-        count = 0
+        count = judged = 0
         with Ids() as ids:
             for row in rows:
                 problems = row.problems or self._problems(row, ids)
@@ -230,12 +223,16 @@ class Reader:
                     bad.extend(problems if count <= BAD_ROWS_LISTED else ())
                 elif not count and self._is_new(row):
                     assert row.event is not None, "a row without problems has an event"
+                    judged += 1
                     decided = decide(row.event)
                     if row.event.id == asked_id:
                         self._held = row.event, decided
                     yield decided
         if count:
             raise InputError([*bad, _nothing_concluded(count, log.name)])
+        # A log that is asked about may be that of a program's first day.
+        if not judged and self._asked is None:
+            raise InputError(_nothing_judged(self._program.skipped, log.name))
 
     def _problems(self, row: Row, ids: Ids) -> tuple[Problem, ...]:
         """Return what makes *row* unusable in this log, and note whether it repeats another."""
@@ -314,3 +311,10 @@ def _nothing_concluded(count: int, name: str) -> Problem:
     rows = "1 row cannot be used" if count == 1 else f"{count:,} rows cannot be used"
     listed = f" (the first {BAD_ROWS_LISTED} are listed)" if count > BAD_ROWS_LISTED else ""
     return Problem(f"{rows}{listed}; nothing is concluded from this log", file=name)
+
+
+def _nothing_judged(skipped: int, name: str) -> Problem:
+    if not skipped:
+        return Problem("the log has no rows; nothing is concluded from it", file=name)
+    what = "every row is of another symbol; nothing is concluded from this log"
+    return Problem(what, "compare its symbols with those of the rule file", name)

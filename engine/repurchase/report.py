@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,22 +17,31 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 import msgspec
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from repurchase.audit import Verified
 from repurchase.edition import Edition
 from repurchase.errors import Problem, UsageError, plain, reason
+from repurchase.events import Event
 from repurchase.expression import on_one_line
 from repurchase.facts import TABLE, Fact
+from repurchase.headroom import Headroom
+from repurchase.overview import Adopted, OrderLine, Overview, Told
+from repurchase.program import Decided
 from repurchase.quantities import percent, shown, value_written
-from repurchase.replay import Decided, Program, RuleCount, Summary
+from repurchase.replay import Program, RuleCount, Summary
 from repurchase.rulefile import Authorization
 from repurchase.terms import Span
-from repurchase.wording import WordedDecision, quote_of, sentence, unit, worded
+from repurchase.wording import ENGINE, WordedDecision, quote_of, sentence, unit, worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _BAR_WIDTH: Final = 32
+_BAR_WIDTH_MIN: Final = 8
+# Between and behind the four columns of which one holds bars.
+_GAPS: Final = 8
 _MARKS: Final = {
     "approved": ("approved", "green"),
     "recorded": ("recorded", "green"),
@@ -81,19 +90,20 @@ def decided_json(decided: Decided) -> str:
     return json_text(worded(decision, decided.edition) if decision.findings else decision)
 
 
-class DecisionsFile:
-    """The decisions of a replay, a line each; they stand in `NAME.partial` until all are there."""
+class WholeFile:
+    """A file that is there whole or not at all: its lines stand in `NAME.partial` until then."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, called: str) -> None:
         self._path = path
+        self._called = called
         self._partial = path
         self._file: TextIO | None = None
 
-    def write(self, decided: Decided) -> None:
-        """Add one decision; raise UsageError where it cannot be written."""
+    def add(self, line: str) -> None:
+        """Add one line; raise UsageError where it cannot be written."""
         assert self._file is not None
         try:
-            self._file.write(decided_json(decided) + "\n")
+            self._file.write(line + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -138,8 +148,19 @@ class DecisionsFile:
         self._partial.replace(self._path.resolve())
 
     def _unwritable(self, error: OSError) -> UsageError:
-        what = f"the decisions cannot be written: {reason(error)}"
+        what = f"{self._called} cannot be written: {reason(error)}"
         return UsageError(Problem(what, file=str(self._partial)))
+
+
+class DecisionsFile(WholeFile):
+    """The decisions of a replay, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "the decisions")
+
+    def write(self, decided: Decided) -> None:
+        """Add one decision; raise UsageError where it cannot be written."""
+        self.add(decided_json(decided))
 
 
 def summary_view(
@@ -148,7 +169,7 @@ def summary_view(
     """Return what a log came to, for a terminal."""
     edition = program.edition or program.editions.on(program.editions.first_day())
     parts: list[RenderableType] = [Text(plain(title), style="bold"), _counts(summary)]
-    parts += [_use(program, summary, edition)]
+    parts.append(_Use(_use(program, summary, edition)))
     if summary.by_rule:
         parts.append(denials.view(summary.by_rule))
     parts += _remarks(summary)
@@ -173,9 +194,8 @@ class Denials:
     def view(self, counts: Mapping[str, RuleCount]) -> RenderableType:
         """Return the rules that stopped something, with their *counts*, the most frequent first."""
         times = {rule: count.fail + count.indeterminate for rule, count in counts.items()}
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("rule", "times", "first", "why", "the source says"):
-            table.add_column(heading, justify="right" if heading == "times" else "left")
+        table = _plain_table("rule", "times", "first", "why", "the source says")
+        table.columns[1].justify = "right"
         for rule, count in sorted(times.items(), key=lambda item: (-item[1], item[0])):
             name, why, quote = self._first[rule]
             said = f"“{plain(quote)}”" if quote else ""
@@ -196,12 +216,13 @@ def decision_view(decided: Decided) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((word, style), " ", plain(f"{decision.kind} {decision.id}"))
     ]
-    parts += [_findings(decision), _left(decision, decided.edition)]
-    return Group(*parts)
+    if decision.findings:
+        parts.append(_findings(decision))
+    return Group(*parts, _left(decision, decided.edition))
 
 
 def _findings(decision: WordedDecision) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table = _plain_table("result", "rule", "what", "quote", headed=False)
     for found in decision.findings:
         word, style = _RESULTS[found.result]
         if found.effect != "deny":
@@ -217,7 +238,8 @@ def _left(decision: WordedDecision, edition: Edition) -> Text:
     position, currency = decision.position, edition.authorization.currency
     # What is left is rounded down: nobody may use what is not there.
     down = partial(shown, up=False)
-    shares, amount = "no cap on shares", "no cap on money"
+    shares = _no_cap(edition, "max_shares", "no cap on shares")
+    amount = _no_cap(edition, "max_amount", "no cap on money")
     if edition.max_shares is not None:
         shares = unit(position.remaining_shares, "shares", down)
     if edition.max_amount is not None:
@@ -242,44 +264,73 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _use(program: Program, summary: Summary, edition: Edition) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+class _Use:
+    """How much of each cap and of the window is used: bars, in what room their figures leave."""
+
+    def __init__(self, rows: Iterable[_Used]) -> None:
+        self._rows = tuple(rows)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, as wide as the *console* has room for."""
+        texts = [(row.name, _percent(row.share), row.figures) for row in self._rows]
+        beside = sum(max(map(cell_len, column)) for column in zip(*texts, strict=True))
+        width = options.max_width - beside - _GAPS
+        table = _plain_table("what", "bar", "percent", "figures", headed=False)
+        for row, (name, share, figures) in zip(self._rows, texts, strict=True):
+            drawn = bar(row.share, max(_BAR_WIDTH_MIN, min(_BAR_WIDTH, width)))
+            table.add_row(name, drawn if row.capped else "", share, Text(figures))
+        yield table
+
+
+class _Used(msgspec.Struct, frozen=True):
+    """A row of `_Use`: the *share* is `None` where it is unknown, and where there is no cap."""
+
+    name: str
+    share: Fraction | None
+    figures: str
+    capped: bool = True
+
+
+def _use(program: Program, summary: Summary, edition: Edition) -> Iterator[_Used]:
     currency = edition.authorization.currency
     rows = (
-        ("shares", summary.executed_shares, edition.max_shares, "shares"),
-        ("money", summary.executed_amount, edition.max_amount, currency),
+        ("shares", summary.executed_shares, edition.max_shares, "shares", "max_shares"),
+        ("money", summary.executed_amount, edition.max_amount, currency, "max_amount"),
     )
-    for name, used, cap, dimension in rows:
+    for name, used, cap, dimension, term in rows:
         if cap is None:
-            table.add_row(name, "", "", f"{unit(used, dimension)}, no cap")
+            none = _no_cap(edition, term, "no cap")
+            yield _Used(name, None, f"{unit(used, dimension)}, {none}", capped=False)
             continue
         share = None if used is None else Fraction(used) / cap
-        of = f"{unit(used, dimension)} of {unit(str(cap), dimension)}"
-        table.add_row(name, bar(share), _percent(share), of)
-    window = _window(program, edition)
-    if window is not None:
-        table.add_row("window", *window)
-    return table
+        yield _Used(name, share, f"{unit(used, dimension)} of {unit(str(cap), dimension)}")
+    yield from _window(program, edition)
 
 
-def _window(program: Program, edition: Edition) -> tuple[Text, str, str] | None:
+def _no_cap(edition: Edition, term: str, none: str) -> str:
+    """Return that there is *none*; one that other days have, or that is not known yet, is told."""
+    named = any(one.name == term for one in edition.authorization.terms)
+    return f"{none} known and in force" if named else none
+
+
+def _window(program: Program, edition: Edition) -> Iterator[_Used]:
     terms, day = edition.constants.terms, program.last_day
     first, last = terms.get("terms.first_day"), terms.get("terms.last_day")
     if first is None or last is None or day is None:
-        return None
+        return
     gone = min(max(day.toordinal() - int(first) + 1, 0), int(last) - int(first) + 1)
     share = Fraction(gone, int(last) - int(first) + 1)
     days = f"{date.fromordinal(int(first))} to {date.fromordinal(int(last))}, last event {day}"
-    return bar(share), _percent(share), days
+    yield _Used("window", share, days)
 
 
-def bar(share: Fraction | None) -> Text:
+def bar(share: Fraction | None, width: int) -> Text:
     """Return a bar for the *share* of a whole that is used; it is red past the whole."""
     if share is None:
-        return Text("unknown".ljust(_BAR_WIDTH), style="red")
-    filled = min((share * _BAR_WIDTH).__ceil__(), _BAR_WIDTH)
+        return Text("unknown".ljust(width), style="red")
+    filled = min((share * width).__ceil__(), width)
     style = "red" if share > 1 else "cyan"
-    return Text.assemble(("█" * filled, style), ("░" * (_BAR_WIDTH - filled), "dim"))
+    return Text.assemble(("█" * filled, style), ("░" * (width - filled), "dim"))
 
 
 def _percent(share: Fraction | None) -> str:
@@ -293,6 +344,31 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(f"shares or money of these fills are unknown: {named}{more}", style="red")
     if summary.first_denied is not None:
         yield Text(f"the first event denied is {plain(summary.first_denied)}")
+
+
+def verified_view(verified: Verified) -> RenderableType:
+    """Return what a journal was found to be, for a terminal, and what there is to note down."""
+    known = verified.checkpoint
+    records = _counted(verified.records, "record")
+    parts = [
+        Text.assemble(
+            ("verified", "green"), f"  {plain(verified.program)}: {records}, each judged again"
+        ),
+        Text(f"recorded from {_moment(verified.first)} to {_moment(verified.last)}"),
+        *(Text(plain(remark)) for remark in verified.remarks),
+    ]
+    if known is not None:
+        to = f"the checkpoint of {_moment(known.time)} to record {known.records:,}"
+        parts.append(Text(f"confirmed by {to}"))
+    parts.append(Text(f"{records}, head {verified.head}, {verified.last:%Y-%m-%d}"))
+    if known is None:
+        parts[-1] = Text.assemble("note down: ", parts[-1])
+        parts.append(Text("consistent with itself; nothing outside confirms it"))
+    return Group(*parts)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def problems_json(problems: Iterable[Problem]) -> str:
@@ -309,6 +385,16 @@ def fact_view(fact: Fact) -> RenderableType:
         f"\ndimension: {_dimension(fact)}",
         f"\ncomes from the event's {', '.join(fact.given_by)}",
         words,
+    )
+
+
+def own_finding_view(name: str) -> RenderableType:
+    """Return what the finding *name* of the program itself means, for a terminal."""
+    return Text.assemble(
+        (name, "bold"),
+        f"\n{ENGINE[name]}",
+        "\nfound by the program itself, whatever the rules say; the event is not approved",
+        "\nin cases it stands under `rules` like a rule",
     )
 
 
@@ -376,8 +462,146 @@ def _dimension(fact: Fact) -> str:
     return str(fact.dimension)
 
 
-def _plain_table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _plain_table(*headings: str, headed: bool = True) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=headed, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading)
+        # A name or a figure of which letters are cut off is another one: it is broken instead.
+        table.add_column(heading, overflow="fold")
     return table
+
+
+def position_view(found: Overview, edition: Edition) -> RenderableType:
+    """Return where a program stands, for a terminal."""
+    parts: list[RenderableType] = [
+        Text.assemble((plain(found.authorization), "bold"), f", {found.records:,} records"),
+        _standing(found, edition),
+    ]
+    if found.halted is not None:
+        parts.append(Text(f"halted by {plain(found.halted)} until it is resumed", style="bold red"))
+    if found.unknown:
+        named = ", ".join(plain(name) for name in found.unknown)
+        parts.append(Text(f"shares or money of these fills are unknown: {named}", style="red"))
+    parts.append(_orders(found.orders) if found.orders else Text("no order is open or held"))
+    return Group(*parts)
+
+
+def _standing(found: Overview, edition: Edition) -> Table:
+    table = _plain_table("", "executed", "reserved", "left")
+    now, currency = found.position, edition.authorization.currency
+    rows = (
+        ("shares", now.executed_shares, now.reserved_shares, now.remaining_shares, "shares"),
+        ("money", now.executed_amount, now.reserved_amount, now.remaining_amount, currency),
+    )
+    for (name, executed, reserved, left, dimension), cap in zip(
+        rows, (edition.max_shares, edition.max_amount), strict=True
+    ):
+        remaining = "no cap" if cap is None else unit(left, dimension)
+        table.add_row(name, unit(executed, dimension), unit(reserved, dimension), remaining)
+    return table
+
+
+def _orders(orders: Iterable[OrderLine]) -> Table:
+    table = _plain_table("order", "instrument", "open", "at most", "shares", "last day", "")
+    for one in orders:
+        table.add_row(
+            Text(plain(one.id)),
+            Text(plain(" ".join(part for part in (one.symbol, one.venue) if part))),
+            f"{one.open_quantity:,} of {one.quantity:,}",
+            "" if one.price is None else shown(Fraction(one.price)),
+            shown(Fraction(one.reserved_shares)),
+            str(one.last_date),
+            Text(", ".join(_remarks_on(one)), style="yellow"),
+        )
+    return table
+
+
+def _remarks_on(order: OrderLine) -> Iterator[str]:
+    if order.state == "held":
+        yield "held until it is released"
+    if order.asked:
+        yield "a replace waits for the venue"
+    if order.held:
+        yield "a replace waits for its release"
+    if order.is_past:
+        yield "past its last day: submit its expire"
+
+
+def headroom_view(found: Headroom, order: Event) -> RenderableType:
+    """Return the largest order that passes and what stops one unit more, for a terminal."""
+    parts: list[RenderableType] = [
+        Text.assemble((f"{found.quantity:,}", "bold"), plain(f" units of {order.symbol}"))
+    ]
+    if found.passing is not None:
+        parts.append(
+            _left(worded(found.passing.decision, found.passing.edition), found.passing.edition)
+        )
+    if found.stopped is not None:
+        parts += [
+            Text("one more:"),
+            _findings(worded(found.stopped.decision, found.stopped.edition)),
+        ]
+    return Group(*parts)
+
+
+def headroom_json(found: Headroom) -> str:
+    """Return the same as one line of JSON, the findings in words."""
+    answers = {
+        name: None if one is None else worded(one.decision, one.edition)
+        for name, one in (("passing", found.passing), ("stopped", found.stopped))
+    }
+    return json_text({"quantity": str(found.quantity), **answers})
+
+
+def story_view(told: Iterable[Told]) -> RenderableType:
+    """Return the records of one event and all that is about it, in their order, for a terminal."""
+    parts: list[RenderableType] = []
+    for one in told:
+        decision = worded(one.decision, one.edition)
+        word, style = _MARKS[decision.outcome]
+        recorded = f"  record {one.sequence}, {one.at:%Y-%m-%d %H:%M:%S %Z}"
+        parts.append(
+            Text.assemble(
+                (word, style), plain(f" {decision.kind} {decision.id}"), (recorded, "dim")
+            )
+        )
+        said = (f"{name}: {value}" for name, value in one.event.items() if name not in _NAMED)
+        parts.append(Text(plain(", ".join(said))))
+        if decision.findings:
+            parts.append(_findings(decision))
+        parts += [_left(decision, one.edition), Text()]
+    return Group(*parts[:-1])
+
+
+def story_json(told: Iterable[Told]) -> str:
+    """Return the same as one line of JSON, the findings in words."""
+    return json_text(
+        [
+            {
+                "record": one.sequence,
+                "at": one.at,
+                "event": one.event,
+                "decision": worded(one.decision, one.edition),
+            }
+            for one in told
+        ]
+    )
+
+
+def adoption_view(found: Adopted, edition: Edition) -> RenderableType:
+    """Return what a program goes by now and whether what it has used fits, for a terminal."""
+    table = _plain_table("changed", "before", "now")
+    for one in found.changed:
+        table.add_row(*(Text(plain(said or "-")) for said in (one.name, one.before, one.after)))
+    currency = edition.authorization.currency
+    left = (
+        unit(found.position.remaining_shares, "shares") if edition.max_shares is not None else "",
+        unit(found.position.remaining_amount, currency) if edition.max_amount is not None else "",
+    )
+    said = f"left under it: {', '.join(part for part in left if part) or 'no cap'}"
+    if not found.fits:
+        said += "; use is past a cap, and nothing is approved until that changes"
+    heading = Text.assemble((plain(found.authorization), "bold"), f" goes by {found.rules[:12]}...")
+    return Group(heading, table, Text(said, style="" if found.fits else "bold red"))
+
+
+_NAMED: Final = frozenset(("kind", "id"))

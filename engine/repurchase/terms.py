@@ -108,12 +108,14 @@ class Reckoning(msgspec.Struct, frozen=True):
     """How the shares, the money and the days of an event are counted on one day.
 
     *listings* is keyed by symbol and venue, and by symbol and `None` where it has one venue.
+    *dated* are the instruments that are another number of shares on another day.
     """
 
     zone: ZoneInfo
     currency: str
     with_fees: bool
     listings: Mapping[tuple[str, str | None], Listing]
+    dated: frozenset[str] = frozenset()
 
 
 V = TypeVar("V", bound=Version)

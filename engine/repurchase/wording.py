@@ -29,15 +29,25 @@ from repurchase.rulefile import Rule
 from repurchase.terms import Quote
 
 ENGINE: Final = {
+    "engine.backdated": "it is dated before the program's latest day: ask with the time of now",
+    "engine.below-filled": "a replace cannot ask for less than has filled; the order stands",
     "engine.fault": "the rule engine gave no usable answer, so the event is denied",
+    "engine.fill-settled": "the fill that it names was busted or corrected before",
+    "engine.halted": "the program is halted: nothing is approved until it is resumed",
+    "engine.no-replace": "no replace of the order waits for the venue's answer",
     "engine.no-rule": "no rule judges it, and silence is no approval",
     "engine.not-first": "what is brought forward can only be a program's first event",
-    "engine.order-closed": "the order it names is not open; the fill is counted in full",
+    "engine.not-held": "nothing of the order it names is held, so there is nothing to release",
+    "engine.order-closed": "the order it names is not open; a fill of it counts in full",
+    "engine.order-ended": "what it would release was to end before now",
     "engine.overrun": "the fill goes beyond what its order reserved; it is counted in full",
+    "engine.replace-pending": "another replace of the order waits for its answer or its release",
     "engine.sale": "a program buys: a sale is denied and counts nothing",
+    "engine.same-person": "who ordered cannot release, and both must be named",
     "engine.unknown-amount": "the money it cost cannot be computed; it counts as unknown",
+    "engine.unknown-fill": "no such fill is known, or not any more; a correct counts in full",
     "engine.unknown-instrument": "its symbol and venue are no instrument of the rule file",
-    "engine.unknown-order": "no order of that name is known; the fill is counted in full",
+    "engine.unknown-order": "no order of that name is known; a fill of it counts in full",
     "engine.used-id": "its id was used before, with other content",
     "engine.wrong-rate": "its `fx` is not 1, and its instrument is in the program's currency",
 }
@@ -180,6 +190,8 @@ def _relation(finding: Finding) -> str:
     if dimension in ("word", "flag") or len(choices) > 1:
         # One word has two spellings in Unicode, and the engine was given one code for both.
         named = composed(observed) in map(composed, choices)
+        if len(choices) > 1:
+            return "is one of" if named else "is none of"
         return "is" if named else "is not"
     if observed == limit:
         return "is exactly"

@@ -18,7 +18,7 @@ from repurchase import judge
 from repurchase.edition import load
 from repurchase.facts import TABLE, Situation
 from repurchase.logs import open_log
-from repurchase.position import Position, after, trade
+from repurchase.position import Position, Trade, after, trade
 
 ROWS: Final = int(os.environ.get("ROWS", "1000000"))
 BARE_FACTS: Final = 100_000
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from repurchase.cli import main
 try:
-    main()
+    sys.exit(main())
 finally:
     status = Path("/proc/self/status").read_text().splitlines()
     print(*(line for line in status if line.startswith("VmHWM")), file=sys.stderr)
@@ -91,6 +91,7 @@ def _facts(rules: Path, log: Path) -> list[dict[str, Any]]:
             assert row.event is not None
             edition = editions.of(row.event)
             proposed = trade(row.event, edition.reckoning, position)
+            assert isinstance(proposed, Trade)
             following = after(position, proposed)
             situation = Situation(proposed, position, following)
             values: dict[str, Any] = {name: TABLE[name].of(situation) for name in edition.facts}

@@ -8,16 +8,34 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from repurchase import __version__
-from repurchase.cli import check, completion, demo, explain, init, lint, replay, test
-from repurchase.cli.show import as_json, fail, failed
+from repurchase.cli import (
+    adopt,
+    check,
+    checkpoint,
+    completion,
+    demo,
+    explain,
+    export,
+    headroom,
+    import_,
+    init,
+    lint,
+    position,
+    replay,
+    story,
+    submit,
+    test,
+    verify,
+)
+from repurchase.cli.show import as_json, fail, failed, silence, tell
 from repurchase.errors import Problem, RepurchaseError, reason
 
 EXIT_UNDECIDED = 2
-EXIT_STOPPED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,10 +48,13 @@ def commands() -> None:
     repurchase init my-program                      start a rule file of your own
     repurchase check --rules F.yaml --event E.json  ask about one order
     repurchase replay LOG.csv --rules F.yaml        judge a whole trade log
+    repurchase submit E.jsonl --journal desk.db --rules F.yaml   live, on the record
+    repurchase verify --journal desk.db             judge the record again
 
     \b
-    Exit codes: 0 all approved or recorded; 1 something denied, held or refused, or a rule file
-    with errors or gaps given to lint; 2 what could not be decided; 130 stopped.
+    Exit codes: 0 all approved, recorded or verified; 1 something denied, held or refused, a rule
+    file with errors or gaps given to lint, or a journal that was tampered with; 2 what could not
+    be decided; 130 stopped.
     """
 
 
@@ -45,13 +66,28 @@ for command in (
     explain.command,
     check.command,
     replay.command,
+    submit.command,
+    position.command,
+    headroom.command,
+    story.command,
+    adopt.command,
+    verify.command,
+    checkpoint.command,
+    export.command,
+    import_.command,
     completion.command,
 ):
     commands.add_command(command)
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
+def main() -> int:
+    """Run the command line and return its exit code."""
+    if sys.stdout is None:
+        tell("the answer cannot be written: there is no standard output")
+        return EXIT_UNDECIDED
+    if sys.stderr is None:
+        # Closed by the caller, who wants no messages; what draws on it must find something.
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it ends with the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A letter that the terminal cannot show is shown escaped.
@@ -59,18 +95,21 @@ def main() -> None:
     try:
         code = _run()
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        silence(sys.stdout)
+        raise
     except OSError as error:
         # One that names a file was told already: this is of standard output.
         code = _unsaid(error)
-    sys.exit(code)
+    return code
 
 
 def _run() -> int:
     try:
         return int(commands.main(prog_name="repurchase", standalone_mode=False) or 0)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        click.echo("stopped; nothing is concluded", err=True)
-        return EXIT_STOPPED
+    except click.exceptions.Abort as error:
+        # Click's word for Ctrl-C.
+        raise KeyboardInterrupt from error
     except SystemExit as end:
         # Click ends completion with 0 and a closed pipe with 1, which would be an answer of ours.
         return EXIT_UNDECIDED if end.code else 0
@@ -86,14 +125,18 @@ def _run() -> int:
 
 def _unsaid(error: OSError) -> int:
     """Return the exit code of an answer that could not be written: it is none."""
-    # What is left in the buffer would fail once more when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    silence(sys.stdout)
     if not isinstance(error, BrokenPipeError):
-        click.echo(f"the answer cannot be written: {reason(error)}", err=True)
+        tell(f"the answer cannot be written: {reason(error)}")
     return EXIT_UNDECIDED
 
 
 def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        # Its message is the whole help, which is shown as it is.
+        tell(error.format_message())
+        return EXIT_UNDECIDED
     if isinstance(error, click.UsageError) and error.ctx is not None and not as_json():
-        click.echo(error.ctx.get_usage(), err=True)
-    return failed([Problem(error.format_message())])
+        tell(error.ctx.get_usage())
+    # Click lists choices on lines of their own.
+    return failed([Problem(error.format_message().replace("\n\t", " "))])

@@ -5,33 +5,65 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from repurchase.cli.journal import chosen, program_option
+from repurchase.cli.journal import opened as opened_journal
 from repurchase.cli.log import log_options, opened, reading
 from repurchase.cli.show import (
+    called,
     draw,
     json_option,
     judged_by,
     known_at_option,
-    rules_option,
+    once,
     say,
     standard_input,
 )
+from repurchase.cli.submit import read_rules
 from repurchase.errors import Problem, UsageError, reason
+
+if TYPE_CHECKING:
+    from repurchase.events import Event
+    from repurchase.program import Decided
 
 
 @click.command("check")
-@rules_option
-@click.option("--event", required=True, metavar="FILE|-", help="The event, a JSON object.")
-@click.option("--log", metavar="LOG", help="What came before it: a trade log, judged first.")
+@click.option(
+    "--rules",
+    multiple=True,
+    callback=once,
+    metavar="FILE",
+    help="The rule file, or the name of a shipped one. With --journal: the one adopted.",
+)
+@click.option(
+    "--event",
+    required=True,
+    multiple=True,
+    callback=once,
+    metavar="FILE|-",
+    help="The event, a JSON object.",
+)
+@click.option(
+    "--log",
+    multiple=True,
+    callback=once,
+    metavar="LOG",
+    help="What came before it: a trade log, judged first.",
+)
+@click.option("--journal", metavar="FILE|URL", help="What came before it: a program's journal.")
+@program_option
 @log_options
 @known_at_option
 @json_option
 def command(
-    rules: str,
+    rules: str | None,
     event: str,
     log: str | None,
+    journal: str | None,
+    authorization: str | None,
     columns: tuple[str, ...],
     constants: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -48,18 +80,29 @@ def command(
         "symbol": "3774", "side": "buy", "quantity": 60, "price": 100000}' |
         repurchase check --rules iij-2008 --event -
     repurchase check --rules iij-2008 --event order.json --log trades.csv
+    repurchase check --event order.json --journal desk.db
 
-    Nothing is recorded. Without --log the program is taken to have used nothing so far.
+    Nothing is recorded. Without --log and --journal the program is taken to have used nothing.
     """
     from repurchase.cli.progress import watched
     from repurchase.logs import event_from_json
     from repurchase.replay import Program, Reader
-    from repurchase.report import decided_json, decision_view
 
     if log is None:
         _refuse_options_of_a_log(columns, constants, ignore, sort, skip_other_symbols)
+    if event == log == "-":
+        hint = "standard input is one of them: name a file for the other"
+        raise UsageError(Problem("the event and the log are both `-`", hint))
+    if journal is not None:
+        _refuse_beside_a_journal(log, brought_forward, known_at)
+        text = read_rules(rules).hash if rules is not None else None
+        asked = event_from_json(_content(event), called(event))
+        return _asked_of(journal, authorization, asked, text, as_json=as_json)
+    if rules is None:
+        hint = "name it with --rules, or a journal with --journal"
+        raise UsageError(Problem("no rule file is named", hint))
     editions = judged_by(rules, known_at)
-    asked = event_from_json(_content(event))
+    asked = event_from_json(_content(event), called(event))
     taken = reading(brought_forward, sort, skip_other_symbols)
     if log is None and brought_forward is None:
         say("no log is given: the program is taken to have used nothing so far")
@@ -70,11 +113,46 @@ def command(
     answer = reader.answer()
     if answer.repeated:
         say(f"the log holds `{asked.id}` already: this is the decision that it had")
+    return _shown(answer.decided, as_json=as_json)
+
+
+def _asked_of(
+    journal: str, authorization: str | None, event: Event, rules: str | None, *, as_json: bool
+) -> int:
+    from repurchase.overview import asked
+
+    with opened_journal(journal) as kept:
+        answer = asked(kept, chosen(kept, authorization), event, rules)
+    if answer.repeated:
+        say(f"`{event.id}` is recorded already: this is the answer that it had")
+    return _shown(answer.decided, as_json=as_json)
+
+
+def _shown(decided: Decided, *, as_json: bool) -> int:
+    from repurchase.report import decided_json, decision_view
+
     if as_json:
-        click.echo(decided_json(answer.decided))
+        click.echo(decided_json(decided))
     else:
-        draw(decision_view(answer.decided))
-    return 0 if answer.decided.decision.outcome in ("approved", "recorded") else 1
+        draw(decision_view(decided))
+    return 0 if decided.decision.outcome in ("approved", "recorded") else 1
+
+
+def _refuse_beside_a_journal(
+    log: str | None, brought_forward: str | None, known_at: date | None
+) -> None:
+    given = {
+        "--log": log,
+        "--brought-forward": brought_forward,
+        "--known-at": known_at,
+    }
+    problems = [
+        Problem(f"`{option}` cannot stand beside --journal", "the journal says it itself")
+        for option, value in given.items()
+        if value is not None
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _refuse_options_of_a_log(

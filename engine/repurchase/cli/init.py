@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
@@ -17,8 +19,8 @@ FILES = {
 
 
 @click.command("init")
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
-def command(directory: Path) -> int:
+@click.argument("directory", metavar="DIR")
+def command(directory: str) -> int:
     """Start a rule file in DIR, with its cases and a log to try it on. Nothing is overwritten.
 
     \b
@@ -26,27 +28,50 @@ def command(directory: Path) -> int:
     repurchase test my-program/my-program.yaml
     repurchase replay my-program/trades.csv --rules my-program/my-program.yaml
     """
-    from repurchase.shipped import sample_path
-
+    if not directory:
+        raise UsageError(Problem("the folder has no name", "write . for this one"))
     try:
-        there = next((name for name in FILES if (directory / name).exists()), None)
-        if there is None:
-            directory.mkdir(parents=True, exist_ok=True)
-            for name, sample in FILES.items():
-                with (directory / name).open("x", encoding="utf-8") as file:
-                    file.write(sample_path(sample).read_text("utf-8"))
+        _start(Path(directory))
     except OSError as error:
         raise UsageError(
-            Problem(f"it cannot be written: {reason(error)}", file=str(directory))
+            Problem(f"it cannot be written: {reason(error)}", file=directory)
         ) from error
-    if there is not None:
-        raise UsageError(
-            Problem(f"`{there}` is there already", "name another folder", str(directory))
-        )
-    rules = directory / "my-program.yaml"
+    rules = _pasted(Path(directory, "my-program.yaml"))
     say(f"{', '.join(FILES)} are in {directory}; next:")
     say(f"  edit {rules}")
     say(f"  repurchase lint {rules}")
     say(f"  repurchase test {rules}")
-    say(f"  repurchase replay {directory / 'trades.csv'} --rules {rules}")
+    say(f"  repurchase replay {_pasted(Path(directory, 'trades.csv'))} --rules {rules}")
     return 0
+
+
+def _start(directory: Path) -> None:
+    from repurchase.shipped import sample_path
+
+    there = next((name for name in FILES if (directory / name).exists()), None)
+    if there is not None:
+        raise UsageError(
+            Problem(f"`{there}` is there already", "name another folder", str(directory))
+        )
+    # On a full disk nothing is left, so that another try does not find half of it.
+    with ExitStack() as undo:
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            undo.callback(_removed, directory)
+        for name, sample in FILES.items():
+            with (directory / name).open("x", encoding="utf-8") as file:
+                undo.callback((directory / name).unlink)
+                file.write(sample_path(sample).read_text("utf-8"))
+        undo.pop_all()
+
+
+def _removed(directory: Path) -> None:
+    # Someone else may have put something there meanwhile.
+    with suppress(OSError):
+        directory.rmdir()
+
+
+def _pasted(path: Path) -> str:
+    """Return *path* as a shell takes it for one word, and a command for no option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

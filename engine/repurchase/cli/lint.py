@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import failed, json_option, rule_file, say
+from repurchase.cli.show import failed, json_option, once, rule_file, say
 from repurchase.errors import Problem, RuleFileError, UsageError, reason
 
 
@@ -16,6 +16,8 @@ from repurchase.errors import Problem, RuleFileError, UsageError, reason
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
+    multiple=True,
+    callback=once,
     metavar="FILE",
     help="The document quoted: check its hash, and that every quote stands in it.",
 )

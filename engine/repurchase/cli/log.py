@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.show import standard_input
+from repurchase.cli.show import called, once, standard_input
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out."),
         click.option(
             "--brought-forward",
+            multiple=True,
+            callback=once,
             metavar="SHARES,AMOUNT",
             help="What was executed before the log begins, e.g. 1671100,1809601097.",
         ),
@@ -69,7 +71,7 @@ def opened(
     source = standard_input() if log == "-" else log
     return open_log(
         source,
-        "<standard input>" if log == "-" else log,
+        called(log),
         columns=pairs(columns, "--column"),
         constants=pairs(constants, "--set"),
         ignore=frozenset(ignore),

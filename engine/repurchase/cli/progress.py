@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from repurchase.logs import Log
-    from repurchase.replay import Decided
+    from repurchase.program import Decided
 
+T = TypeVar("T")
 EVENTS_A_STEP = 1_000
 
 
@@ -33,3 +34,25 @@ def watched(decisions: Iterator[Decided], log: Log | None) -> Iterator[Decided]:
             yield decided
             if count % EVENTS_A_STEP == 0:
                 progress.update(task, completed=log.bytes_read, count=count)
+
+
+def counted(records: Iterator[T], total: int, /) -> Iterator[T]:
+    """Yield *records*, showing how many of the *total* were taken."""
+    if not sys.stderr.isatty():
+        yield from records
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("judging again"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("judging again", total=total)
+        for count, record in enumerate(records, 1):
+            yield record
+            if count % EVENTS_A_STEP == 0:
+                progress.update(task, completed=count)

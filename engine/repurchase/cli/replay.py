@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,15 @@ from pathlib import Path
 import click
 
 from repurchase.cli.log import log_options, opened, reading
-from repurchase.cli.show import draw, json_option, judged_by, known_at_option, rules_option
+from repurchase.cli.show import (
+    draw,
+    json_option,
+    judged_by,
+    known_at_option,
+    once,
+    rule_file,
+    rules_option,
+)
 from repurchase.errors import Problem, UsageError
 
 
@@ -20,6 +29,8 @@ from repurchase.errors import Problem, UsageError
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path),
+    multiple=True,
+    callback=once,
     metavar="OUT.jsonl",
     help="Write every decision to this file, a line each.",
 )
@@ -62,7 +73,7 @@ def command(
 
     editions = judged_by(rules, known_at)
     if decisions is not None:
-        keep_apart(log, decisions)
+        keep_apart(decisions, log, rule_file(rules))
     taken = reading(brought_forward, sort, skip_other_symbols)
     program = Program(editions, every_rule=findings == "all")
     denials = Denials()
@@ -83,11 +94,21 @@ def command(
     return 1 if summary.denied or summary.held or summary.refused else 0
 
 
-def keep_apart(log: str, decisions: Path) -> None:
-    """Raise UsageError where the decisions would be written over the log."""
+def keep_apart(decisions: Path, log: str, rules: Path) -> None:
+    """Raise UsageError where the decisions would be written over what they come from."""
+    from repurchase.rulefile import cases_path
+
+    if str(decisions) == "-":
+        hint = "name one, since the summary goes to standard output"
+        raise UsageError(Problem("the decisions go to a file", hint))
     partial = decisions.with_name(f"{decisions.name}.partial") if decisions.name else decisions
-    for written in (decisions, partial):
-        # What is not there yet cannot be the log.
-        with suppress(OSError):
-            if written.samefile(log):
-                raise UsageError(Problem("the decisions would be written over it", file=log))
+    for kept in (log, str(rules), str(cases_path(rules))):
+        for written in (decisions, partial):
+            # What is not there yet cannot be written over.
+            with suppress(OSError):
+                if written.is_file() and os.path.samestat(written.stat(), _status(kept)):
+                    raise UsageError(Problem("the decisions would be written over it", file=kept))
+
+
+def _status(name: str) -> os.stat_result:
+    return os.fstat(0) if name == "-" else Path(name).stat()

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
 from repurchase.clocks import read_day
-from repurchase.errors import Problem, RepurchaseError, UsageError, plain
+from repurchase.errors import Problem, RepurchaseError, UsageError, nearest, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from repurchase.edition import Editions
+
+
+def once(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """Return the one of *values* that *option* was given; of two, nobody knows which is meant."""
+    if len(values) > 1:
+        raise UsageError(
+            Problem(f"`{option.opts[0]}` is given {len(values)} times", "give it once")
+        )
+    return values[0] if values else None
+
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write the answer as JSON, errors included."
@@ -24,6 +35,8 @@ json_option = click.option(
 rules_option = click.option(
     "--rules",
     required=True,
+    multiple=True,
+    callback=once,
     metavar="FILE",
     help="The rule file of the authorization, or the name of a shipped one.",
 )
@@ -34,6 +47,8 @@ def known_at_option(command: Any) -> Any:
     return click.option(
         "--known-at",
         type=KnownAt(),
+        multiple=True,
+        callback=once,
         metavar="DATE|now",
         help="Judge by what was known then. Default: what was known on the trade date.",
     )(command)
@@ -80,12 +95,25 @@ def as_json() -> bool:
 def warn(problems: Iterable[Problem]) -> None:
     """Show *problems* on standard error."""
     for problem in problems:
-        click.echo(str(problem), err=True)
+        tell(str(problem))
 
 
 def say(message: str) -> None:
     """Show a remark on standard error."""
-    click.echo(plain(message), err=True)
+    tell(plain(message))
+
+
+def tell(text: str) -> None:
+    """Write *text* to standard error; where that takes nothing, the exit code says it alone."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let nothing more come of *stream*: what it still holds would fail once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def draw(view: RenderableType) -> None:
@@ -102,10 +130,42 @@ def draw(view: RenderableType) -> None:
 
 
 def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*: a shipped one of that name, else the file."""
+    """Return the path of the rule file *name*: a shipped one of that name, else the file.
+
+    Raise UsageError where it is neither, and its name looks like that of a shipped one.
+    """
     from repurchase.shipped import rule_names, rule_path
 
-    return rule_path(name) if name in rule_names() else Path(name)
+    if name in rule_names():
+        return rule_path(name)
+    path = Path(name)
+    if not (looks_like_a_file(path) or is_there(path)):
+        shipped = ", ".join(f"`{one}`" for one in rule_names())
+        hint = nearest(name, rule_files()) or f"shipped are {shipped}"
+        raise UsageError(Problem("there is no such file", hint, name))
+    return path
+
+
+def rule_files() -> tuple[str, ...]:
+    """Return what a rule file can be called here: those that are shipped, and the YAML files."""
+    from repurchase.rulefile import CASES
+    from repurchase.shipped import rule_names
+
+    here = (path.name for path in Path().glob("*.yaml") if not path.name.endswith(CASES))
+    return (*rule_names(), *here)
+
+
+def looks_like_a_file(path: Path) -> bool:
+    """Return whether *path* is written as that of a file is, whether or not there is one."""
+    return len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something is at *path*; what the system will not say is told when read."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def is_file(path: Path) -> bool:
@@ -128,6 +188,11 @@ def judged_by(rules: str, known_at: date | None) -> Editions:
     editions = load(path, known_at)
     warn(gaps(editions.authorization))
     return editions
+
+
+def called(name: str) -> str:
+    """Return how messages call the file *name*, `-` being standard input."""
+    return "<standard input>" if name == "-" else name
 
 
 def standard_input() -> BinaryIO:

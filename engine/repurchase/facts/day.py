@@ -7,6 +7,7 @@ from typing import Final
 
 from repurchase.facts.fact import Fact, Situation
 from repurchase.position import Day
+from repurchase.position import day as day_of
 from repurchase.quantities import COUNT, SHARES, Dimension, Exact
 
 
@@ -16,7 +17,7 @@ def _brokers(day: Day) -> int | None:
 
 def _before(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
     def of(now: Situation) -> Exact | None:
-        day = now.before.day(now.trade)
+        day = day_of(now.before, now.trade)
         return None if day is None else read(day)
 
     return of
@@ -24,7 +25,7 @@ def _before(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact 
 
 def _after(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
     def of(now: Situation) -> Exact | None:
-        day = now.after.day(now.trade)
+        day = day_of(now.after, now.trade)
         return None if day is None else read(day)
 
     return of

@@ -96,7 +96,7 @@ FACTS: Final = (
         _venue_time,
         ("time", *_LISTED),
     ),
-    Fact("trade.side", WORD, "buy or sell", lambda now: now.trade.side, ("side",), SIDES),
+    Fact("trade.side", WORD, "buy or sell", lambda now: now.trade.event.side, ("side",), SIDES),
     Fact(
         "trade.share_class", WORD, "the instrument's name in the rule file", _share_class, _LISTED
     ),
@@ -104,12 +104,12 @@ FACTS: Final = (
         "trade.symbol", WORD, "the symbol traded", lambda now: now.trade.event.symbol, ("symbol",)
     ),
     Fact("trade.venue", WORD, "the venue's market identifier code", _venue, _LISTED),
-    Fact("trade.broker", WORD, "who executes it", lambda now: now.trade.broker, ("broker",)),
+    Fact("trade.broker", WORD, "who executes it", lambda now: now.trade.event.broker, ("broker",)),
     Fact(
         "trade.order_type",
         WORD,
         "limit or market",
-        lambda now: now.trade.order_type,
+        lambda now: now.trade.event.order_type,
         ("order_type",),
         ORDER_TYPES,
     ),
@@ -117,7 +117,7 @@ FACTS: Final = (
         "trade.method",
         WORD,
         "how it is executed: auction, off_auction, block or tender",
-        lambda now: now.trade.method,
+        lambda now: now.trade.event.method,
         ("method",),
         METHODS,
     ),

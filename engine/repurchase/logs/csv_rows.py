@@ -93,7 +93,8 @@ class CsvRows:
         if cells[0].startswith("#"):
             return Wrong(what, "remove it: a log has no comments")
         if len(cells) > self._width:
-            return Wrong(what, "write numbers without commas, and texts that hold one in quotes")
+            hint = "write numbers as 1234.5, without commas, and texts that hold one in quotes"
+            return Wrong(what, hint)
         if self._lines.is_cut():
             return Wrong(what, "it ends without a line feed: the file seems to be cut off")
         return Wrong(what, "write an empty cell for what is absent")
@@ -155,6 +156,9 @@ class CsvRows:
             if theirs not in header:
                 hint = errors.nearest(theirs[: fields.TEXT_LENGTH_MAX], header)
                 yield Complaint(ours, f"has no column `{errors.short(theirs)}`", hint)
+        for theirs in sorted(self._layout.ignore.difference(header)):
+            hint = errors.nearest(theirs[: fields.TEXT_LENGTH_MAX], header)
+            yield Complaint(theirs, "is to be left out, and no column is called so", hint)
 
     def _unfit(self) -> Iterator[Complaint]:
         given = ("id", *self._names, *(name for name in self._constants if name != "id"))

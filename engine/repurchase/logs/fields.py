@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
@@ -9,12 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from repurchase import errors
 from repurchase.clocks import read_day, read_moment
-from repurchase.events import KINDS, METHODS, ORDER_TYPES, SIDES, Event
+from repurchase.events import JUDGED, KINDS, METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.facts import TABLE
 from repurchase.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact
 
 TEXT_LENGTH_MAX: Final = 200
 _SHOWN_LENGTH_MAX: Final = 40
+# A comma can group or divide: taken for the wrong one, it makes another number.
+_GROUPED: Final = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]{1,12})?")
 _CACHED: Final = 1 << 16
 # An order and its fills often share a second; later ones never do.
 _CACHED_MOMENTS: Final = 1 << 10
@@ -126,15 +129,50 @@ _ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "r
 _FIELDS: Final = {
     "brought_forward": _ANY | {"shares", "amount"},
     "order": _ANY | _TRADE | {"expires"},
+    "replace": _ANY | {"order", "quantity", "price", "fx", "fees", "expires"},
+    "replaced": _ANY | {"order"},
+    "rejected": _ANY | {"order"},
+    "cancel": _ANY | {"order"},
+    "expire": _ANY | {"order"},
     "fill": _ANY | _TRADE | {"amount", "order"},
+    "bust": _ANY | {"fill"},
+    "correct": _ANY | _TRADE | {"amount", "fill"},
+    "release": _ANY | {"order"},
+    "halt": _ANY,
+    "resume": _ANY,
 }
+_OF_ORDER: Final = (("id",), ("time", "date"), ("order",))
 # Of each set one must be given.
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "brought_forward": (("id",), ("shares",), ("amount",)),
     "order": (("id",), ("time", "date"), ("symbol",), ("quantity",)),
+    "replace": _OF_ORDER,
+    "replaced": _OF_ORDER,
+    "rejected": _OF_ORDER,
+    "cancel": _OF_ORDER,
+    "expire": _OF_ORDER,
     "fill": (("id",), ("time", "date"), ("symbol", "order"), ("quantity",)),
+    "bust": (("id",), ("time", "date"), ("fill",)),
+    "correct": (("id",), ("time", "date"), ("fill",)),
+    "release": (*_OF_ORDER, ("by",), ("reason",)),
+    "halt": (("id",), ("time", "date")),
+    "resume": (("id",), ("time", "date"), ("by",), ("reason",)),
 }
-_CALLED: Final = {"brought_forward": "brought_forward", "order": "an order", "fill": "a fill"}
+_CALLED: Final = {
+    "brought_forward": "brought_forward",
+    "order": "an order",
+    "replace": "a replace",
+    "replaced": "a replaced",
+    "rejected": "a rejected",
+    "cancel": "a cancel",
+    "expire": "an expire",
+    "fill": "a fill",
+    "bust": "a bust",
+    "correct": "a correct",
+    "release": "a release",
+    "halt": "a halt",
+    "resume": "a resume",
+}
 
 
 @lru_cache(_SHAPES_CACHED)
@@ -151,7 +189,7 @@ def misplaced(kind: str, given: Iterable[str]) -> list[Complaint]:
     return [
         Complaint(name, f"is no field of {_CALLED[kind]}", _misplaced_hint(kind, name))
         for name in given
-        if not (name in _FIELDS[kind] or ("." in name and kind != "brought_forward"))
+        if not (name in _FIELDS[kind] or ("." in name and kind in JUDGED))
     ]
 
 
@@ -178,7 +216,7 @@ def _misplaced_hint(kind: str, name: str) -> str:
 
 def _amount_complaints(read: Mapping[str, object]) -> list[Complaint]:
     # What a program brings forward may be nothing; what is paid for a fill may not.
-    if read.get("amount") == 0 and read["kind"] == "fill":
+    if read.get("amount") == 0 and read["kind"] != "brought_forward":
         return [Complaint("amount", "is `0`, which is not above zero")]
     return []
 
@@ -186,10 +224,15 @@ def _amount_complaints(read: Mapping[str, object]) -> list[Complaint]:
 def _read(name: str, value: object) -> object:
     reader = READERS.get(name)
     if reader is None:
-        raise Wrong("is no field of an event", nearest_name(name, READERS))
+        raise Wrong("is no field of an event", _nested(name) or nearest_name(name, READERS))
     if not isinstance(value, str | bool):
         raise Wrong("is an object or an array", "an event is flat: write a text or a number")
     return reader(value)
+
+
+def _nested(name: str) -> str | None:
+    whole = next((each for each in READERS if each.startswith(f"{name}.")), None)
+    return None if whole is None else f"an event is flat: write whole names, such as `{whole}`"
 
 
 def _text(value: object) -> str:
@@ -242,9 +285,11 @@ def _number(value: object) -> Exact:
 
 
 def _number_hint(text: str) -> str:
-    plain = text[:TEXT_LENGTH_MAX].replace(",", "")
-    if plain != text and NUMBER.fullmatch(plain):
-        return f"write {plain} without commas"
+    if _GROUPED.fullmatch(text[:TEXT_LENGTH_MAX]):
+        return f"write {text.replace(',', '')} without commas"
+    pointed = text[:TEXT_LENGTH_MAX].replace(",", ".")
+    if "." not in text and NUMBER.fullmatch(pointed):
+        return f"write {pointed} with a point"
     if not text.isascii():
         ascii_text = unicodedata.normalize("NFKC", text[:TEXT_LENGTH_MAX])
         if NUMBER.fullmatch(ascii_text):

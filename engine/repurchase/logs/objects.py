@@ -16,18 +16,19 @@ _SPACE: Final = " \t\r\n"
 Pairs = tuple[tuple[str, object], ...]
 
 
-def event_from_json(text: str | bytes) -> Event:
-    """Return the event that *text* writes as one JSON object.
+def event_from_json(text: str | bytes, name: str | None = None) -> Event:
+    """Return the event that *text* writes as one JSON object; *name* is its file in messages.
 
     Raise InputError with all that is wrong.
     """
     try:
         values, complaints = named(pairs(_decoded(text)))
     except Wrong as wrong:
-        raise errors.InputError(errors.Problem(f"the event {wrong.what}", wrong.hint)) from None
+        problem = errors.Problem(f"the event {wrong.what}", wrong.hint, name)
+        raise errors.InputError(problem) from None
     found, more = fields.judged(values)
     if found is None or complaints:
-        raise errors.InputError(fields.problems(complaints + more))
+        raise errors.InputError(fields.problems(complaints + more, file=name))
     return found
 
 

@@ -31,7 +31,7 @@ def read_cases(path: str | os.PathLike[str]) -> tuple[Case, ...]:
 
 def read_cases_text(data: bytes, name: str) -> tuple[Case, ...]:
     """Return the cases that *data* writes; *name* is the file in messages."""
-    document = read_document(data, name)
+    document = read_document(data, name, "cases:")
     fields, _, _ = usable(CasesFileFields, document)
     cases: tuple[Case, ...] = ()
     if fields is not None:

@@ -105,7 +105,8 @@ def _at(
 def _unpinned(authorization: Authorization, name: str, digest: str) -> Problem:
     pinned = [f"`{each.name}` {each.sha256}" for each in authorization.sources if each.sha256]
     what = f"the document's SHA-256 is {digest}, which no source of the rule file has"
-    return Problem(what, "; ".join(pinned) or "the rule file pins no document", name)
+    hint = "no quote was looked for: write it as `sha256` of the source that this document is"
+    return Problem(what, "; ".join(pinned) or hint, name)
 
 
 def _missing_quotes(

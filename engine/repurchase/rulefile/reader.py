@@ -39,6 +39,8 @@ _DIRECTIVE: Final = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*(%)")
 _NOTHING_MORE: Final = re.compile(
     r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n|\.\.\.(?=[ \t\r\n]|$))*[ \t]*(?:#[^\r\n]*)?"
 )
+# What may stand between a key and its colon within braces.
+_COLON: Final = re.compile(r"[ \t\r\n]*:")
 
 _YAML_TEXT: Final = "tag:yaml.org,2002:str"
 _RESOLVER: Final = yaml.resolver.Resolver()
@@ -166,13 +168,15 @@ def _cannot_open(error: OSError | ValueError) -> str:
     return "the file cannot be opened"
 
 
-def read_document(data: bytes, name: str) -> Document:
+def read_document(data: bytes, name: str, begins: str = "repurchase: 1") -> Document:
     """Return what *data* holds, and with it every error that does not stop the reading.
+
+    *begins* is what such a file begins with, for who gives an empty one.
 
     Raise RuleFileError where it is no YAML, no mapping, or past a bound.
     """
     text = _decoded(_bounded(data, name), name)
-    builder = _Builder(name, text)
+    builder = _Builder(name, text, f"begin with `{begins}`")
     try:
         for event in yaml.parse(text, Loader=yaml.CBaseLoader):
             if builder.take(event):
@@ -236,13 +240,15 @@ class _Open(msgspec.Struct):
     held: list[object] | dict[str, object]
     path: Path | None
     expects_key: bool
+    in_braces: bool = False
     key: str | None = None
 
 
 class _Builder:
     """The tree as far as the events have come."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, hint: str) -> None:
+        self._hint = hint
         self._document = Document(name, text, {}, {}, {}, set(), [])
         self._open: list[_Open] = []
         self._nodes = 0
@@ -268,7 +274,7 @@ class _Builder:
     def document(self) -> Document:
         """Return the whole tree; raise RuleFileError where there was none."""
         if () not in self._document.places:
-            self.stop(Place(1, 1), "the file is empty", "begin with `repurchase: 1`")
+            self.stop(Place(1, 1), "the file is empty", self._hint)
         return self._document
 
     def stop(self, place: Place, what: str, hint: str | None = None) -> NoReturn:
@@ -299,10 +305,10 @@ class _Builder:
 
     def _refuse_top(self, event: yaml.Event) -> NoReturn:
         if isinstance(event, yaml.ScalarEvent) and not event.value:
-            self.stop(Place(1, 1), "the file is empty", "begin with `repurchase: 1`")
+            self.stop(Place(1, 1), "the file is empty", self._hint)
         found = "a list" if isinstance(event, yaml.SequenceStartEvent) else "text"
         what = f"the file must be a mapping of keys to values, and is {found}"
-        self.stop(_start_of(event), what, "begin with `repurchase: 1`")
+        self.stop(_start_of(event), what, self._hint)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         self._count(event)
@@ -344,7 +350,7 @@ class _Builder:
         else:
             path = self._attach(held, event)
         self._undecorated(event, path)
-        self._open.append(_Open(held, path, mapping))
+        self._open.append(_Open(held, path, mapping, mapping and bool(event.flow_style)))
         if len(self._open) > DEPTH_MAX:
             what = f"values are nested more than {DEPTH_MAX} deep"
             self.stop(_start_of(event), what, "no rule file needs more than 6")
@@ -376,6 +382,9 @@ class _Builder:
 
     def _key_wrong(self, event: yaml.ScalarEvent, frame: _Open) -> tuple[str, str] | None:
         name = event.value
+        if frame.in_braces and not self._has_colon(event):
+            hint = "within braces a comma begins a new key: put a text that holds one in quotes"
+            return f"the key {ticked(name)} has no value", hint
         if name == "<<" and not event.style:
             self._break(frame.path)
             return "merge keys, `<<`, are not read", "write the keys out"
@@ -391,6 +400,9 @@ class _Builder:
         if not event.style and surprising(name):
             return _surprise(name)
         return None
+
+    def _has_colon(self, key: yaml.ScalarEvent) -> bool:
+        return _COLON.match(self._document.text, _marks(key)[1].index) is not None
 
     def _attach(self, value: object, event: yaml.Event) -> Path | None:
         frame = self._open[-1]

@@ -460,7 +460,7 @@ class CasesFileFields(_Mapping):
     @field_validator("cases", mode="before")
     @classmethod
     def _bounded(cls, raw: object) -> object:
-        return _few(raw)
+        return _few(_several(raw))
 
 
 # --- errors and JSON Schema --------------------------------------------------------------------
@@ -594,4 +594,6 @@ def _known_keys(path: Path, top: type[BaseModel]) -> tuple[str, ...]:
         model = VersionFields
     if "given" in path[2:-1]:
         model = GivenFields
-    return tuple(field.alias or name for name, field in model.model_fields.items())
+    keys = (field.alias or name for name, field in model.model_fields.items())
+    # Packs are not supported yet: who follows a hint must not be refused for it.
+    return tuple(key for key in keys if key != "include")

@@ -1,0 +1,146 @@
+"""Checkpoints signed and read, by Ed25519: what a forger of the whole chain cannot make anew.
+
+Without the package `cryptography` this module cannot be imported, and says what to install.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from repurchase.audit.checkpoint import Checkpoint
+from repurchase.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.journal import Head
+
+try:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+        load_pem_public_key,
+    )
+except ImportError as missing:
+    what_to_do = "install it with: pip install 'repurchase[sign]'"
+    raise UsageError(Problem("signatures need the package cryptography", what_to_do)) from missing
+
+BYTES_MAX: Final = 1 << 16
+
+
+def signed(program: str, head: Head, at: datetime, key: Ed25519PrivateKey) -> Checkpoint:
+    """Return the checkpoint of *program* with the end *head*, made *at* a time, signed by *key*."""
+    made = Checkpoint("repurchase checkpoint 1", program, head.sequence, head.hash, at, "")
+    signature = base64.b64encode(key.sign(made.signed_bytes()))
+    return msgspec.structs.replace(made, signature=signature.decode("ascii"))
+
+
+def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
+    """Return the checkpoint in the file *path*.
+
+    Raise InputError where there is none, Tampering where it is not what *key* signed.
+    """
+    try:
+        found = msgspec.json.decode(_content(path), type=Checkpoint)
+        signature = base64.b64decode(found.signature, validate=True)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError(Problem("it is no checkpoint of this package", file=str(path))) from error
+    try:
+        key.verify(signature, found.signed_bytes())
+    except InvalidSignature as error:
+        what = "the checkpoint is not signed by this key, or it was changed"
+        raise Tampering(Problem(what, file=str(path))) from error
+    return found
+
+
+def new_key(path: Path) -> Path:
+    """Make a key pair, the private key in *path*, and return where the public one is.
+
+    Nothing is overwritten: raise UsageError where one of them is there already.
+    """
+    made = Ed25519PrivateKey.generate()
+    private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    beside = path.with_name(f"{path.name}.pub") if path.name else path
+    _write_new(path, private, 0o600)
+    try:
+        _write_new(beside, public, 0o644)
+    except UsageError:
+        # A private key whose public one nobody has signs nothing that can be checked.
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return beside
+
+
+def signing_key(path: Path) -> Ed25519PrivateKey:
+    """Return the private key in the file *path*; raise UsageError where it cannot be used."""
+    body = _content(path)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        hint = f"make a new one, or `chmod 600 {path}` if nobody has read it"
+        raise UsageError(Problem("others may read or change this key", hint, str(path)))
+    try:
+        found = load_pem_private_key(body, password=None)
+    except TypeError as error:
+        what = "the key is locked by a password"
+        raise UsageError(Problem(what, "give one that is not", str(path))) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        hint = "make one with `repurchase checkpoint --new-key FILE`"
+        raise UsageError(Problem("it is no private key", hint, str(path))) from error
+    if not isinstance(found, Ed25519PrivateKey):
+        raise UsageError(Problem("it is a key of another kind than Ed25519", file=str(path)))
+    return found
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """Return the public key in the file *path*; raise UsageError where it cannot be used."""
+    body = _content(path)
+    try:
+        found = load_pem_public_key(body)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        hint = "name the file that ends in .pub" if b"PRIVATE KEY" in body else None
+        raise UsageError(Problem("it is no public key", hint, str(path))) from error
+    if not isinstance(found, Ed25519PublicKey):
+        raise UsageError(Problem("it is a key of another kind than Ed25519", file=str(path)))
+    return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        # Opening a pipe would wait for someone to write into it.
+        if not path.is_file():
+            what = "this is not a regular file" if path.exists() else "there is no such file"
+            raise UsageError(Problem(what, file=str(path)))
+        with path.open("rb") as file:
+            return file.read(BYTES_MAX)
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "that is no name of a file"
+        raise UsageError(Problem(f"it cannot be read: {why}", file=str(path))) from error
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    try:
+        # Its mode from the start: between writing and `chmod` anyone could have read it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError as error:
+        what = "it is there already, and a key is never overwritten"
+        raise UsageError(Problem(what, "name another file", str(path))) from error
+    except OSError as error:
+        what = f"it cannot be written: {reason(error)}"
+        raise UsageError(Problem(what, file=str(path))) from error

@@ -1,0 +1,183 @@
+"""`repurchase submit`: live events into a journal, each answered once it is recorded."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from repurchase.cli.journal import journal_option, now, opened, program_option
+from repurchase.cli.show import draw, json_option, rule_file, say, standard_input
+from repurchase.errors import (
+    EngineFault,
+    InputError,
+    Problem,
+    RepurchaseError,
+    UsageError,
+    reason,
+)
+
+if TYPE_CHECKING:
+    from repurchase.desk import Desk, RuleText
+    from repurchase.events import Event
+    from repurchase.journal import Journal
+    from repurchase.logs import Log, Row
+    from repurchase.program import Decided
+
+
+@click.command("submit")
+@click.argument("events", metavar="FILE|-")
+@journal_option
+@click.option(
+    "--rules",
+    metavar="FILE",
+    help="The rule file. The first submission adopts it; later it must be the one adopted.",
+)
+@click.option("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@program_option
+@json_option
+def command(
+    events: str,
+    journal: str,
+    rules: str | None,
+    by: str | None,
+    authorization: str | None,
+    as_json: bool,
+) -> int:
+    """Submit live events (JSON lines; - for standard input) and answer each once it is recorded.
+
+    \b
+    repurchase submit orders.jsonl --journal desk.db --rules iij-2008.yaml --by Tanaka
+    some-order-system | repurchase submit - --journal desk.db --json
+
+    An answer is shown once its record has reached the disk. The same event sent again gets the
+    same answer and no second record, so what was not answered can always be sent again. A line
+    that cannot be read stops the rest: what it says is not known, and later events may rest on it.
+    """
+    from repurchase.desk import Desk
+    from repurchase.logs import open_log
+
+    text = read_rules(rules) if rules is not None else None
+    with opened(journal, create=text is not None) as kept:
+        desk = Desk(kept, _program(kept, text, authorization), now, text, by)
+        source = standard_input() if events == "-" else events
+        name = "<standard input>" if events == "-" else events
+        with open_log(source, name, form="jsonl") as log:
+            return _Counter(as_json=as_json).run(desk, log)
+
+
+def read_rules(name: str) -> RuleText:
+    """Return the rule file *name*, a shipped one or a path, as a program adopts it."""
+    from repurchase.desk import rule_text
+
+    path = rule_file(name)
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        problem = Problem(f"the rule file cannot be read: {reason(error)}", file=str(path))
+        raise UsageError(problem) from error
+    return rule_text(body, str(path))
+
+
+def _program(kept: Journal, text: RuleText | None, authorization: str | None) -> str:
+    from repurchase.cli.journal import chosen
+
+    if text is None:
+        return chosen(kept, authorization)
+    name = text.editions.authorization.name
+    if authorization not in (None, name):
+        raise UsageError(Problem(f"it is of authorization `{name}`", file=text.name))
+    return name
+
+
+class _Counter:
+    """The answers shown so far."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._count = 0
+        self._stopped = False
+
+    def run(self, desk: Desk, log: Log) -> int:
+        """Submit the events of *log*, what waits together in one transaction; return the code."""
+        try:
+            for group in _groups(log):
+                for decided in desk.answer(group):
+                    self._show(decided)
+        except (RepurchaseError, KeyboardInterrupt):
+            say(f"{self._answered()} recorded; send the others again")
+            raise
+        return 1 if self._stopped else 0
+
+    def _answered(self) -> str:
+        if self._count == 1:
+            return "1 event was answered and is"
+        return f"{self._count:,} events were answered and are"
+
+    def _show(self, decided: Decided) -> None:
+        from repurchase.report import decided_json, decision_view
+
+        self._count += 1
+        self._stopped |= decided.decision.outcome not in ("approved", "recorded")
+        if self._as_json:
+            click.echo(decided_json(decided))
+        else:
+            draw(decision_view(decided))
+
+
+def _groups(log: Log) -> Iterator[list[Event]]:
+    """Yield the events of *log*, those together that can be read without waiting for more.
+
+    Raise InputError at the first row that cannot be read.
+    """
+    from repurchase.desk import GROUP_MAX
+
+    rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
+    # A daemon: what waits for a line that never comes does not keep the process alive.
+    threading.Thread(target=_read, args=(log, rows), daemon=True).start()
+    row = rows.get()
+    while row is not None:
+        group: list[Event] = []
+        while row is not None and len(group) < GROUP_MAX:
+            try:
+                group.append(_event(row, log.name))
+            except RepurchaseError:
+                # What came before it is answered first.
+                if group:
+                    yield group
+                raise
+            if rows.empty():
+                break
+            row = rows.get()
+        else:
+            yield group
+            continue
+        yield group
+        row = rows.get()
+
+
+def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
+    end: RepurchaseError | None = EngineFault("the events can no longer be read")
+    try:
+        for row in log.rows():
+            rows.put(row)
+        end = None
+    except RepurchaseError as error:
+        end = error
+    finally:
+        rows.put(end)
+
+
+def _event(row: Row | RepurchaseError, name: str) -> Event:
+    if isinstance(row, RepurchaseError):
+        raise row
+    if row.problems:
+        raise InputError(row.problems)
+    if row.digest is None:
+        hint = "an event without its own `id` cannot be sent again without counting twice"
+        raise InputError(Problem("the event has no `id`", hint, name, row.number))
+    assert row.event is not None, "a row without problems has an event"
+    return row.event

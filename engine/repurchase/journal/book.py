@@ -1,0 +1,196 @@
+"""A program as its records tell it: each checked against the one before, and folded.
+
+Nothing is judged again here; that is `audit`. What is checked costs little and catches what must
+not be built upon: a record that does not follow, and a position that its events do not come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from repurchase.edition import Editions, load_text
+from repurchase.errors import JournalError, Problem, RuleFileError, Tampering
+from repurchase.journal.records import Record, digest, event_of, read_record
+from repurchase.journal.snapshot import read_position
+from repurchase.journal.store import Head, Journal, Stored
+from repurchase.position import Position
+from repurchase.program import retold, standing
+
+MORE: Final = "`repurchase verify` says more"
+
+
+class Book(msgspec.Struct, frozen=True):
+    """A program as far as its records were read: its position, and the rule file adopted."""
+
+    head: Head = Head()
+    position: Position = Position()
+    editions: Editions | None = None
+    rules: str | None = None
+
+
+class RuleTexts:
+    """The rule files that programs adopted, by the hash of their text, each read once."""
+
+    def __init__(self, text: Callable[[str], bytes | None]) -> None:
+        self._text = text
+        self._read: dict[str, Editions] = {}
+
+    def editions(self, rules: str) -> Editions:
+        """Return the editions of the text with the hash *rules*; raise JournalError without it."""
+        found = self._read.get(rules)
+        if found is None:
+            found = self._read[rules] = self._load(rules)
+        return found
+
+    def _load(self, rules: str) -> Editions:
+        body = self._text(rules)
+        if body is None:
+            raise Tampering(Problem(f"the rule file {rules} is missing"))
+        if digest(body) != rules:
+            raise Tampering(Problem(f"the rule file {rules} was changed"))
+        try:
+            return load_text(body, f"the rule file {rules[:12]}...")
+        except RuleFileError as error:
+            raise JournalError(error.problems) from error
+
+
+def stored_book(journal: Journal, program: str) -> Book:
+    """Return *program* as its journal has it; raise JournalError where the records do not fit."""
+    texts = RuleTexts(journal.text)
+    # Before the records, so that what others add meanwhile is no contradiction.
+    head = journal.head(program)
+    book = _snapshot_book(journal, program, texts) or Book()
+    book = caught_up(book, journal.records(program, book.head.sequence), texts, journal.url)
+    if book.head.sequence < head.sequence:
+        what = f"its records end at {book.head.sequence}, not at {head.sequence}"
+        raise JournalError(Problem(what, MORE, journal.url))
+    if book.head.sequence == head.sequence and book.head != head:
+        what = f"record {head.sequence}: the head of the program is another"
+        raise JournalError(Problem(what, MORE, journal.url))
+    return book
+
+
+def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: str) -> Book:
+    """Return *book* after *records* of the journal at *place*.
+
+    Raise JournalError for a record that does not follow the one before, or that tells another
+    position than its event comes to.
+    """
+    head, position = book.head, book.position
+    editions, rules = book.editions, book.rules
+    for stored in records:
+        try:
+            record = following(head, stored)
+            if record.adoption is not None:
+                rules = record.adoption.rules
+                editions = texts.editions(rules)
+            elif record.snapshot is None:
+                position = _after(position, record, editions)
+        except JournalError as error:
+            raise misplaced(error, place, stored.sequence) from error
+        head = Head(stored.sequence, stored.hash)
+    return Book(head, position, editions, rules)
+
+
+def following(head: Head, stored: Stored) -> Record:
+    """Return the record that *stored* holds; raise Tampering unless it follows *head*."""
+    if stored.sequence != head.sequence + 1:
+        raise Tampering(Problem(f"record {head.sequence + 1} is missing"))
+    record = chained(head, stored.hash, stored.body)
+    if _id_of(record) != stored.id:
+        raise _of_another_place()
+    return record
+
+
+def chained(head: Head, hash_: str, body: bytes) -> Record:
+    """Return the record that *body* writes; raise Tampering unless it is the next after *head*."""
+    record = _unchanged(hash_, body)
+    if record.previous != head.hash:
+        raise Tampering(Problem("it does not follow the record before it"))
+    if record.sequence != head.sequence + 1:
+        raise _of_another_place()
+    return record
+
+
+def recorded(stored: Stored, place: str) -> Record:
+    """Return the record that *stored* of the journal at *place* holds, taken by itself.
+
+    Raise Tampering where it was changed; whether it follows the one before is not looked at.
+    """
+    try:
+        record = _unchanged(stored.hash, stored.body)
+        if (record.sequence, _id_of(record)) != (stored.sequence, stored.id):
+            raise _of_another_place()
+    except JournalError as error:
+        raise misplaced(error, place, stored.sequence) from error
+    return record
+
+
+def rules_named(stored: Stored | None, place: str) -> str:
+    """Return the hash of the rule file that *stored*, an adoption or a snapshot, names."""
+    record = None if stored is None else recorded(stored, place)
+    naming = None if record is None else record.adoption or record.snapshot
+    if naming is None:
+        raise Tampering(Problem("the record that adopts its rule file is missing", MORE, place))
+    return naming.rules
+
+
+def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
+    """Return *error* with the record that it is about and what to do."""
+    return type(error)(
+        [Problem(f"record {sequence}: {one.what}", MORE, place) for one in error.problems]
+    )
+
+
+def _unchanged(hash_: str, body: bytes) -> Record:
+    if digest(body) != hash_:
+        raise Tampering(Problem("its content was changed: it has another hash"))
+    record = read_record(body)
+    parts = (record.event, record.adoption, record.snapshot)
+    if parts.count(None) != len(parts) - 1 or (record.event is None) != (record.answer is None):
+        raise Tampering(Problem("it is no event with its answer, adoption or snapshot"))
+    return record
+
+
+def _id_of(record: Record) -> object:
+    return None if record.event is None else record.event.get("id")
+
+
+def _of_another_place() -> Tampering:
+    return Tampering(Problem("it stands in the place of another record"))
+
+
+def _after(position: Position, record: Record, editions: Editions | None) -> Position:
+    if editions is None or record.event is None or record.answer is None:
+        raise Tampering(Problem("no rule file was adopted before it"))
+    event = event_of(record.event)
+    edition = editions.of(event)
+    found = retold(event, record.decision(), position, edition)
+    if standing(found, edition) != record.answer.position:
+        raise Tampering(Problem("its position is not what the events so far come to"))
+    return found
+
+
+def _snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
+    """Return *program* as of its last snapshot, `None` where it is not the one recorded.
+
+    A snapshot that was lost or changed costs time alone: the records are read from the first.
+    """
+    kept = journal.snapshot(program)
+    if kept is None:
+        return None
+    sequence, body = kept
+    stored = next(journal.records(program, sequence - 1), None)
+    if stored is None or stored.sequence != sequence:
+        return None
+    try:
+        named = recorded(stored, journal.url).snapshot
+        if named is None or named.position != digest(body):
+            return None
+        editions = texts.editions(named.rules)
+        return Book(Head(sequence, stored.hash), read_position(body), editions, named.rules)
+    except JournalError:
+        return None

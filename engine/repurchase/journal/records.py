@@ -1,0 +1,174 @@
+"""The nouns of a journal: records, each chained to the one before by SHA-256, and their bytes.
+
+A record's body is JSON with its keys in one order. Its hash is that of the body, and the body
+names the hash of the record before: whoever changes one changes all that follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from repurchase.decision import Decision, Finding, Outcome, Standing
+from repurchase.errors import Problem, Tampering
+from repurchase.events import Event
+from repurchase.quantities import Exact, simplest, written
+
+BEGINNING: Final = "0" * 64
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
+_NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
+_DATES: Final = frozenset(("time", "date", "expires"))
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """The rule file that a program goes by from here on: the hash of its text, who, and why."""
+
+    authorization: str
+    rules: str
+    by: str | None = None
+    reason: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Where a program stands: the hashes of its position and of the text of its rule file."""
+
+    position: str
+    rules: str
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """The verdict on one event: what a decision says but for what its event says itself."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    position: Standing
+    edition: str
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One step of a program: an event with its answer, an adoption, or a snapshot.
+
+    The position of a *snapshot* is kept beside the records, so that opening need not read them
+    all. *sequence* counts from 1, *previous* is the hash of the
+    record before, *at* is when it was recorded and *version* by which package.
+    """
+
+    sequence: int
+    previous: str
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    version: str
+    event: dict[str, Any] | None = None
+    answer: Answer | None = None
+    adoption: Adoption | None = None
+    snapshot: Snapshot | None = None
+
+    def decision(self) -> Decision:
+        """Return the decision that was recorded."""
+        assert self.event is not None, "an adoption decides nothing"
+        assert self.answer is not None, "each event was answered"
+        answer = self.answer
+        return Decision(
+            id=self.event["id"],
+            kind=self.event["kind"],
+            outcome=answer.outcome,
+            findings=answer.findings,
+            position=answer.position,
+            rules=answer.edition,
+        )
+
+
+class Sealed(msgspec.Struct, frozen=True, gc=False):
+    """A record as it is stored: its body, and the hash of that."""
+
+    record: Record
+    body: bytes
+    hash: str
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Record)
+
+
+def sealed(record: Record) -> Sealed:
+    """Return *record* with its bytes and their hash."""
+    body = record_bytes(record)
+    return Sealed(record, body, digest(body))
+
+
+def record_bytes(record: Record) -> bytes:
+    """Return *record* as it is stored; the same record gives the same bytes."""
+    return _ENCODER.encode(record)
+
+
+def digest(body: bytes) -> str:
+    """Return the SHA-256 of *body* in hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def read_record(body: bytes) -> Record:
+    """Return the record that *body* writes; raise Tampering where it is none."""
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Tampering(Problem(f"the record cannot be read: {error}")) from error
+
+
+def number(text: str) -> Exact:
+    """Return the number that `written` wrote as *text*; raise ValueError for any other text."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"`{text}` is not a number")
+    return simplest(Fraction(text))
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """Return *event* as the JSON object that a sender would write, its numbers as exact texts."""
+    found: dict[str, Any] = {}
+    for name, value in zip(Event.__struct_fields__, msgspec.structs.astuple(event), strict=True):
+        if value is None:
+            continue
+        if name in _NUMBERS:
+            found[name] = str(value) if type(value) is int else written(value)
+        elif name in _DATES:
+            found[name] = value.isoformat()
+        else:
+            found[name] = value
+    outside = found.pop("outside")
+    for fact, told in sorted(outside.items()):
+        found[fact] = told if isinstance(told, bool) else written(told)
+    return found
+
+
+def event_of(written_event: dict[str, Any]) -> Event:
+    """Return the event of a recorded object; raise Tampering where it is none."""
+    try:
+        return _event(written_event)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Tampering(Problem(f"the recorded event cannot be read: {error}")) from error
+
+
+def _event(written_event: dict[str, Any]) -> Event:
+    read: dict[str, Any] = {}
+    outside: dict[str, Any] = {}
+    for name, value in written_event.items():
+        (outside if "." in name else read)[name] = _value(name, value)
+    return Event(**read, outside=outside) if outside else Event(**read)
+
+
+def _value(name: str, value: object) -> object:
+    native = int if name == "quantity" else bool if "." in name else str
+    if type(value) is native and native is not str:
+        return value
+    if not isinstance(value, str) or native is int:
+        raise TypeError(f"`{name}` is {value!r}")
+    if name in _NUMBERS or "." in name:
+        return number(value)
+    if name == "time" or (name == "expires" and len(value) > len("2008-11-14")):
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if name in ("date", "expires") else value

@@ -1,0 +1,266 @@
+"""A program's journal as people ask for it: where it stands, and the whole story of one event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from repurchase.clocks import day_at
+from repurchase.decision import Decision, Standing
+from repurchase.edition import Edition, Editions
+from repurchase.errors import InputError, JournalError, Problem, UsageError
+from repurchase.events import Event
+from repurchase.journal import (
+    Book,
+    Head,
+    Journal,
+    RuleTexts,
+    event_object,
+    event_of,
+    following,
+    misplaced,
+    recorded,
+    rules_named,
+    stored_book,
+)
+from repurchase.position import Order, Position
+from repurchase.program import Decided, refusal, standing, step
+from repurchase.quantities import Exact, written
+
+_ABOUT = ("id", "order", "fill")
+
+
+class OrderLine(msgspec.Struct, frozen=True):
+    """An order that is open or held, its quantities as exact strings.
+
+    *is_past* is whether its last day is over, *asked* and *held* whether a replace of it waits for
+    the venue or for its release.
+    """
+
+    id: str
+    state: str
+    symbol: str | None
+    venue: str | None
+    quantity: int
+    filled: int
+    open_quantity: int
+    price: str | None
+    reserved_shares: str
+    reserved_amount: str | None
+    last_date: date
+    is_past: bool
+    asked: bool
+    held: bool
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Where a program stands: its records, what it has used, what is open and what is unknown."""
+
+    authorization: str
+    rules: str
+    records: int
+    head: str
+    halted: str | None
+    position: Standing
+    unknown: tuple[str, ...]
+    orders: tuple[OrderLine, ...]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The answer to an event that was only asked about; *repeated* where it is recorded already."""
+
+    decided: Decided
+    repeated: bool = False
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One record of a story: when it was recorded, the event and its answer, or an adoption."""
+
+    sequence: int
+    at: datetime
+    event: dict[str, Any]
+    decision: Decision
+    edition: Edition
+
+
+def overview(book: Book, now: datetime) -> Overview:
+    """Return where the program of *book* stands at *now*; raise JournalError before its first."""
+    edition = edition_at(book, now)
+    position = book.position
+    today = day_at(now, edition.reckoning.zone)
+    return Overview(
+        authorization=edition.authorization.name,
+        rules=book.rules or "",
+        records=book.head.sequence,
+        head=book.head.hash,
+        halted=position.halted,
+        position=standing(position, edition),
+        unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
+        orders=tuple(_lines(position, today)),
+    )
+
+
+def edition_at(book: Book, now: datetime) -> Edition:
+    """Return the edition that the program of *book* goes by at *now*."""
+    if book.editions is None:
+        raise JournalError(Problem("the program has not begun"))
+    return book.editions.on(day_at(now, book.editions.zone))
+
+
+def asked(journal: Journal, program: str, event: Event, rules: str | None = None) -> Asked:
+    """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
+
+    What is recorded already has its answer. Raise InputError for an event of another program, and
+    UsageError where it goes by other *rules* than those with that hash.
+    """
+    if event.authorization not in (None, program):
+        what = f"the event is of authorization `{event.authorization}`"
+        raise InputError(Problem(what, f"the program is that of `{program}`"))
+    book = stored_book(journal, program)
+    if book.editions is None:
+        raise JournalError(Problem("the program has not begun", file=journal.url))
+    if rules not in (None, book.rules):
+        hint = "leave --rules out, or record the change with `repurchase adopt`"
+        raise UsageError(Problem("the program goes by another rule file", hint, journal.url))
+    edition = book.editions.of(event)
+    stored = journal.record(program, event.id)
+    if stored is None:
+        taken = step(event, book.position, edition, every_rule=True, live=True)
+        return Asked(Decided(taken.decision, edition))
+    record = recorded(stored, journal.url)
+    if record.event != event_object(event):
+        return Asked(Decided(refusal(event, book.position, edition), edition))
+    rules_then = rules_named(journal.naming(program, stored.sequence), journal.url)
+    then = RuleTexts(journal.text).editions(rules_then).of(event)
+    return Asked(Decided(record.decision(), then), repeated=True)
+
+
+def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
+    """Yield what the journal tells of the event *name*: of the order or fill it is about too.
+
+    So the story of an order is that of its fills, and of what took them back. Raise JournalError
+    where the records do not form one chain.
+    """
+    texts = RuleTexts(journal.text)
+    met = _led_to(journal, program, name)
+    head, rules = Head(), ""
+    for stored in journal.records(program):
+        try:
+            record = following(head, stored)
+            head = Head(stored.sequence, stored.hash)
+            if record.adoption is not None:
+                rules = record.adoption.rules
+            event = record.event
+            if event is None or met.isdisjoint(_about(event)):
+                continue
+            edition = texts.editions(rules).of(event_of(event))
+        except JournalError as error:
+            raise misplaced(error, journal.url, stored.sequence) from error
+        met.add(event["id"])
+        yield Told(record.sequence, record.at, event, record.decision(), edition)
+
+
+def _led_to(journal: Journal, program: str, name: str) -> set[str]:
+    """Return the ids of the event *name*, of what it is about, of what that is about, and so on."""
+    met: set[str] = set()
+    asked_for = {name}
+    while asked_for - met:
+        one = (asked_for - met).pop()
+        met.add(one)
+        stored = journal.record(program, one)
+        if stored is not None:
+            asked_for |= _about(recorded(stored, journal.url).event or {})
+    return met
+
+
+def _about(event: dict[str, Any]) -> set[str]:
+    return {name for field in _ABOUT if isinstance(name := event.get(field), str)}
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """One thing that a rule file says otherwise than the one before; `None` where it is not."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+class Adopted(msgspec.Struct, frozen=True):
+    """What a program goes by now: what changed, and whether what it has used fits the caps."""
+
+    authorization: str
+    rules: str
+    changed: tuple[Changed, ...]
+    position: Standing
+    fits: bool
+
+
+def adoption(before: Book, after: Book, now: datetime) -> Adopted:
+    """Return what changed for the program from *before* to *after* it adopted a rule file."""
+    new = edition_at(after, now)
+    left = standing(after.position, new)
+    return Adopted(
+        authorization=new.authorization.name,
+        rules=after.rules or "",
+        changed=tuple(_changed(_said(before.editions), _said(after.editions))),
+        position=left,
+        fits=not any(
+            amount is not None and amount.startswith("-")
+            for amount in (left.remaining_shares, left.remaining_amount)
+        ),
+    )
+
+
+def _said(editions: Editions | None) -> dict[str, str]:
+    """Return what a rule file says of each term, rule and instrument, whenever it holds."""
+    said: dict[str, dict[str, None]] = {}
+    for edition in editions.all() if editions is not None else ():
+        for name, value in msgspec.json.decode(edition.content).items():
+            entries = value if isinstance(value, dict) else {"": value}
+            for key, one in entries.items():
+                said.setdefault(f"{name}.{key}".rstrip("."), {})[_json(one)] = None
+    return {name: " or ".join(values) for name, values in said.items()}
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _changed(old: dict[str, str], new: dict[str, str]) -> Iterator[Changed]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield Changed(name, old.get(name), new.get(name))
+
+
+def _lines(position: Position, today: date) -> Iterator[OrderLine]:
+    for name, order in sorted(position.orders.items()):
+        if order.state in ("open", "held"):
+            yield _line(name, order, today)
+
+
+def _line(name: str, order: Order, today: date) -> OrderLine:
+    event = order.terms.event
+    last = max(terms.last_date for terms in order.in_play())
+    return OrderLine(
+        id=name,
+        state=order.state,
+        symbol=event.symbol,
+        venue=event.venue,
+        quantity=order.terms.quantity,
+        filled=order.filled,
+        open_quantity=order.open_quantity,
+        price=_text(order.terms.price),
+        reserved_shares=written(order.reserved_shares),
+        reserved_amount=_text(order.reserved_amount),
+        last_date=last,
+        is_past=last < today,
+        asked=order.asked is not None,
+        held=order.held is not None,
+    )
+
+
+def _text(value: Exact | None) -> str | None:
+    return None if value is None else written(value)

@@ -1,0 +1,35 @@
+"""What a program has used: events reckoned as trades, and the fold of events to a position."""
+
+from repurchase.position.fold import after, arrived, brought_forward, day, refused, settled
+from repurchase.position.orders import Order, OrderState, Terms
+from repurchase.position.state import (
+    FILLS_REMEMBERED,
+    Counted,
+    Day,
+    DayKey,
+    Fills,
+    Position,
+)
+from repurchase.position.trades import Fault, Trade, raises, trade
+
+__all__ = [
+    "FILLS_REMEMBERED",
+    "Counted",
+    "Day",
+    "DayKey",
+    "Fault",
+    "Fills",
+    "Order",
+    "OrderState",
+    "Position",
+    "Terms",
+    "Trade",
+    "after",
+    "arrived",
+    "brought_forward",
+    "day",
+    "raises",
+    "refused",
+    "settled",
+    "trade",
+]

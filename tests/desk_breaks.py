@@ -1,0 +1,209 @@
+"""A journal and a desk broken on purpose, each in one place, to see that the tests notice.
+
+Each break is given what sets an attribute: `setattr` in a process of its own, or pytest's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from repurchase import desk, position, program
+from repurchase.desk import Desk
+from repurchase.journal import Book, Journal, book, read_position, store
+from repurchase.journal.records import event_object, read_record
+
+Set = Callable[[Any, str, Any], None]
+
+
+def never_commits(put: Set) -> None:
+    """Answers leave, and what was to be recorded is rolled back."""
+
+    @contextmanager
+    def writing(self: Journal, name: str) -> Iterator[store.Writer]:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(self._place.begin)
+            yield store.Writer(connection, name, self.reached, self.url)
+            connection.exec_driver_sql("ROLLBACK")
+
+    put(Journal, "writing", writing)
+
+
+def answers_before_commit(put: Set) -> None:
+    """What stops the commit does not stop the answers."""
+    real = Journal.writing
+
+    @contextmanager
+    def writing(self: Journal, name: str) -> Iterator[store.Writer]:
+        outer = real(self, name)
+        try:
+            yield outer.__enter__()
+        except BaseException:
+            outer.__exit__(*sys.exc_info())
+            raise
+        try:
+            outer.__exit__(None, None, None)
+        except BaseException as error:
+            if type(error).__name__ != "Killed":
+                raise
+
+    put(Journal, "writing", writing)
+
+
+def no_lock(put: Set) -> None:
+    """Nobody waits for anybody between reading the head and writing."""
+
+    @contextmanager
+    def locked(_: object) -> Iterator[None]:
+        yield
+
+    put(store._SqlitePlace, "locked", locked)
+    put(store._SqlitePlace, "begin", "BEGIN")
+    unlocked = store._LOCK_HEAD.with_for_update(read=True)
+    unlocked._for_update_arg = None
+    put(store, "_LOCK_HEAD", unlocked)
+
+
+def ids_not_looked_up(put: Set) -> None:
+    """Each event is taken for a new one."""
+    put(store.Writer, "with_ids", lambda *_: {})
+
+
+def position_kept_after_failure(put: Set) -> None:
+    """The position in memory moves on before what it rests on is committed."""
+
+    def answer(self: Desk, events: Sequence[Any]) -> list[Any]:
+        with self._journal.writing(self._program) as writer:
+            group = desk._Group(self._caught_up(writer), self._now(), writer, self._texts)
+            self._begin(group)
+            known = writer.with_ids([event.id for event in events])
+            answers = [group.answer(event, known) for event in events]
+            self._book = group.book
+            group.write(self._kept, self._snapshots)
+        self._kept |= group.editions.keys()
+        self._journal.reached("answered")
+        return answers
+
+    put(Desk, "answer", answer)
+
+
+def others_not_read(put: Set) -> None:
+    """What other processes recorded is not folded before deciding; only the head is taken."""
+    real = book.caught_up
+
+    def caught_up(before: Book, *rest: Any) -> Book:
+        after = real(before, *rest)
+        return replace(after, position=before.position) if before.head.sequence else after
+
+    put(desk, "caught_up", caught_up)
+
+
+def snapshot_trusted(put: Set) -> None:
+    """A stored position is taken as it is."""
+
+    def trusted(journal: Journal, name: str, texts: book.RuleTexts) -> Book | None:
+        kept = journal.snapshot(name)
+        stored = kept and next(journal.records(name, kept[0] - 1), None)
+        named = stored and read_record(stored.body).snapshot
+        if not kept or not stored or not named:
+            return None
+        head = store.Head(stored.sequence, stored.hash)
+        return Book(head, read_position(kept[1]), texts.editions(named.rules), named.rules)
+
+    put(book, "_snapshot_book", trusted)
+
+
+def chain_not_checked(put: Set) -> None:
+    """A record is taken for what it says, wherever it comes from."""
+    put(book, "following", lambda _, stored: read_record(stored.body))
+
+
+def refusal_changes(put: Set) -> None:
+    """Another event under a used id is judged, under a name of its own."""
+    real = desk._Group._again
+
+    def again(self: Any, event: Any, before: Any) -> Any:
+        if before.event == event_object(event):
+            return real(self, event, before)
+        return self.answer(replace(event, id=f"{event.id}'"), {})
+
+    put(desk._Group, "_again", again)
+
+
+def retry_judged_anew(put: Set) -> None:
+    """The same event again gets the position of now instead of its own answer."""
+    real = desk._Group._again
+
+    def again(self: Any, event: Any, before: Any) -> Any:
+        found = real(self, event, before)
+        now = program.standing(self.book.position, found.edition)
+        return replace(found, decision=replace(found.decision, position=now))
+
+    put(desk._Group, "_again", again)
+
+
+def order_reserves_nothing(put: Set) -> None:
+    """An approved order is remembered, and nothing is reserved for it."""
+    real = position.after
+
+    def after(before: Any, trade: Any) -> Any:
+        found = real(before, trade)
+        if trade.event.kind != "order":
+            return found
+        kept = before.reserved_shares, before.reserved_amount
+        return replace(found, reserved_shares=kept[0], reserved_amount=kept[1])
+
+    put(program, "after", after)
+
+
+def breach_does_not_halt(put: Set) -> None:
+    """A fill that no order covers is denied, and orders go on."""
+    put(program, "_halting", lambda before, *_: before)
+
+
+def halted_orders_pass(put: Set) -> None:
+    """While the program is halted, orders are judged as ever."""
+    real = program._own_findings
+
+    def found(event: Any, proposed: Any, before: Any, edition: Any, *, live: bool) -> Any:
+        return real(event, proposed, replace(before, halted=None), edition, live=live)
+
+    put(program, "_own_findings", found)
+
+
+def cancel_keeps_its_money(put: Set) -> None:
+    """A cancel frees the shares of its order, and not the money."""
+    real = position.settled
+
+    def settled(before: Any, event: Any, clock: Any) -> Any:
+        found = real(before, event, clock)
+        if event.kind != "cancel" or isinstance(found, str):
+            return found
+        return replace(found, reserved_amount=before.reserved_amount)
+
+    put(program, "settled", settled)
+
+
+BREAKS: Final[dict[str, Callable[[Set], None]]] = {
+    one.__name__: one
+    for one in (
+        never_commits,
+        answers_before_commit,
+        no_lock,
+        ids_not_looked_up,
+        position_kept_after_failure,
+        others_not_read,
+        snapshot_trusted,
+        chain_not_checked,
+        refusal_changes,
+        retry_judged_anew,
+        order_reserves_nothing,
+        breach_does_not_halt,
+        halted_orders_pass,
+        cancel_keeps_its_money,
+    )
+}

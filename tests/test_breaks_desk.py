@@ -1,0 +1,95 @@
+"""Tests of the tests: the machines and the tests of the desk find what is broken on purpose."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+import test_desk
+import test_journal
+from desk_breaks import BREAKS
+from repurchase import desk as desk_module
+from repurchase.edition import load_text
+from repurchase.errors import JournalError, RepurchaseError
+from repurchase.journal import book as book_module
+from stores import Store
+from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program
+
+# Enough to find each many times over; the first failure ends it, and nothing is shrunk.
+QUICK: Final = settings(
+    max_examples=400,
+    stateful_step_count=25,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+FOUND_BY: Final = {
+    "never_commits": Program,
+    "answers_before_commit": Interrupted,
+    "ids_not_looked_up": Program,
+    "position_kept_after_failure": Interrupted,
+    "others_not_read": Program,
+    "refusal_changes": Program,
+    "retry_judged_anew": Program,
+    "order_reserves_nothing": Program,
+    "breach_does_not_halt": Program,
+    "cancel_keeps_its_money": Program,
+}
+
+
+@pytest.mark.parametrize("name", FOUND_BY)
+def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that breaks one promise fails the state machine."""
+    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+    monkeypatch.setattr(book_module, "load_text", cache(load_text))
+    BREAKS[name](monkeypatch.setattr)
+    # Not any exception: a break that no longer fits the desk would be one too.
+    with pytest.raises((AssertionError, RepurchaseError, pytest.fail.Exception)):
+        run_state_machine_as_test(FOUND_BY[name], settings=QUICK)
+
+
+def test_trusted_snapshot_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot that is taken as it is fails the test that changes one."""
+    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", 5)
+    BREAKS["snapshot_trusted"](monkeypatch.setattr)
+    store = Store("sqlite", str(tmp_path / "journal.db"))
+    with pytest.raises((AssertionError, JournalError)):
+        test_journal.test_snapshot_that_was_lost_or_changed_costs_only_time(
+            store, 5, "UPDATE snapshots SET body = :changed"
+        )
+
+
+def test_unchecked_chain_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that are believed as they are fail the test that changes one."""
+    BREAKS["chain_not_checked"](monkeypatch.setattr)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test_journal.test_opening_refuses_a_broken_chain(
+            Store("sqlite", str(tmp_path / "journal.db")), "link"
+        )
+
+
+def test_orders_of_a_halted_program_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A halt that stops no order fails the test that asks for one."""
+    BREAKS["halted_orders_pass"](monkeypatch.setattr)
+    with pytest.raises(AssertionError):
+        test_desk.test_events_are_answered_as_they_should_be(
+            Store("sqlite", str(tmp_path / "journal.db"))
+        )
+
+
+def test_lost_ids_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that looks up no ids fails the test that sends events again."""
+    BREAKS["ids_not_looked_up"](monkeypatch.setattr)
+    with pytest.raises(Exception, match="UNIQUE constraint failed"):
+        test_desk.test_same_event_again_has_the_same_answer(
+            Store("sqlite", str(tmp_path / "journal.db")), reopened=False, adopted=False
+        )

@@ -1,0 +1,265 @@
+"""The commands of a desk, by the installed command, on real journals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from repurchase.shipped import rule_path
+from test_cli import COMMAND, run
+
+EVENTS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "kind": "order",
+        "id": "o-1",
+        "time": "2008-11-14T09:30:00+09:00",
+        "symbol": "3774",
+        "side": "buy",
+        "quantity": 60,
+        "price": 100000,
+        "by": "Sato",
+    },
+    {
+        "kind": "fill",
+        "id": "f-1",
+        "time": "2008-11-14T09:31:00+09:00",
+        "order": "o-1",
+        "quantity": 20,
+        "price": 99000,
+    },
+    {
+        "kind": "replace",
+        "id": "r-1",
+        "time": "2008-11-14T09:32:00+09:00",
+        "order": "o-1",
+        "quantity": 5000,
+    },
+)
+LATER: Final = {**EVENTS[0], "id": "o-2", "time": "2008-11-14T09:40:00+09:00", "quantity": 10}
+
+
+def lines(*events: dict[str, Any]) -> str:
+    """Return *events* as JSON lines."""
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Return a journal with three events, the last of them denied."""
+    path = tmp_path / "desk.db"
+    ended = run(
+        "submit", "-", "--journal", path, "--rules", "iij-2008", stdin=lines(*EVENTS), cwd=tmp_path
+    )
+    assert ended.code == 1
+    return path
+
+
+def answers(out: str) -> list[tuple[str, str]]:
+    """Return the id and the outcome of each decision in *out*."""
+    decisions = (json.loads(line) for line in out.splitlines())
+    return [(one["id"], one["outcome"]) for one in decisions]
+
+
+def test_submit_answers_each_event_in_turn(tmp_path: Path) -> None:
+    """Each event has its line, denials with the rule and the words of the source."""
+    path = tmp_path / "desk.db"
+    said = ("submit", "-", "--journal", path, "--rules", "iij-2008", "--json")
+    ended = run(*said, stdin=lines(*EVENTS))
+    expected = [("o-1", "approved"), ("f-1", "approved"), ("r-1", "denied")]
+    assert (ended.code, answers(ended.out), ended.err) == (1, expected, "")
+    shown = run("submit", "-", "--journal", path, stdin=lines(*EVENTS))
+    assert "DENIED replace r-1" in shown.out
+    assert "“Up to 4,000 shares”" in shown.out
+
+
+def test_event_sent_again_has_the_same_answer_and_no_second_record(journal: Path) -> None:
+    """What was answered is answered alike, byte for byte, and changes nothing."""
+    before = run("position", "--journal", journal, "--json").json["records"]
+    first = run("submit", "-", "--journal", journal, "--json", stdin=lines(*EVENTS))
+    second = run("submit", "-", "--journal", journal, "--json", stdin=lines(*EVENTS))
+    assert (first.out, first.code) == (second.out, 1)
+    assert run("position", "--journal", journal, "--json").json["records"] == before
+
+
+def test_id_with_other_content_is_refused(journal: Path) -> None:
+    """An id stands for one event only, and the exit code tells of the other."""
+    other = {**EVENTS[0], "quantity": 1}
+    ended = run("submit", "-", "--journal", journal, "--json", stdin=lines(other))
+    assert (ended.code, answers(ended.out)) == (1, [("o-1", "refused")])
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("{", "the line ends in the middle of its JSON object"),
+        (json.dumps({**LATER, "price": "1e5"}), "write it in full, without an exponent"),
+        (json.dumps({**LATER, "prise": 1}), "did you mean `price`?"),
+        ("kind,id\n", "is not a JSON object"),
+    ],
+)
+def test_bad_event_stops_the_rest(tmp_path: Path, bad: str, said: str) -> None:
+    """What comes after a line that cannot be read may rest on it: nothing more is recorded."""
+    path = tmp_path / "desk.db"
+    text = lines(*EVENTS[:2]) + bad + "\n" + lines(LATER)
+    ended = run("submit", "-", "--journal", path, "--rules", "iij-2008", "--json", stdin=text)
+    assert (ended.code, said in ended.out + ended.err) == (2, True)
+    assert "2 events were answered and are recorded" in ended.err
+    records = run("position", "--journal", path, "--json").json["records"]
+    assert records == 1 + len(EVENTS[:2])
+
+
+def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
+    """A live event without an id could not be sent again."""
+    path = tmp_path / "desk.db"
+    nameless = {name: value for name, value in EVENTS[0].items() if name != "id"}
+    text = lines(nameless)
+    ended = run("submit", "-", "--journal", path, "--rules", "iij-2008", stdin=text)
+    assert (ended.code, "the event has no `id`" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("submit", "-", "--journal", "no.db"), "there is no such journal"),
+        (("position", "--journal", "no.db"), "there is no such journal"),
+        (("verify", "--journal", "."), "."),
+        (("headroom", "price", "--journal", "no.db"), "is no field to ask with"),
+        (("show", "o-1"), "--journal"),
+        (("check", "--event", "-"), "no rule file is named"),
+        (("check", "--event", "-", "--journal", "no.db", "--log", "l.csv"), "--log"),
+        (("position", "--journal", "mysql://sato:secret@host/name"), "mysql://sato:***@host/name"),
+        (("position", "--journal", "postgresql://sato:secret@127.0.0.1:1/no"), "sato:***@"),
+    ],
+)
+def test_wrong_call_is_told_and_decides_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    """A call that cannot be carried out ends with 2, a reason and no password."""
+    ended = run(*arguments, cwd=tmp_path, stdin=lines(LATER))
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert "secret" not in ended.err
+
+
+def test_journal_may_come_from_the_environment(journal: Path) -> None:
+    """The journal's name need not be said each time."""
+    ended = run("position", "--json", REPURCHASE_JOURNAL=str(journal))
+    assert ended.json["authorization"] == "iij-2008"
+
+
+def test_position_lists_what_is_open(journal: Path) -> None:
+    """An order past its last day is listed as such, and still reserves."""
+    found = run("position", "--journal", journal, "--json").json
+    assert found["position"]["reserved_shares"] == "40"
+    (order,) = found["orders"]
+    assert (order["id"], order["open_quantity"], order["is_past"]) == ("o-1", 40, True)
+    shown = run("position", "--journal", journal).out
+    assert "past its last day: submit its expire" in shown
+
+
+def test_headroom_is_what_passes_next(journal: Path) -> None:
+    """The quantity that headroom names is approved when it is submitted, and no more than it."""
+    said = ("symbol=3774", "price=100000", "time=2008-11-14T10:00:00+09:00")
+    found = run("headroom", *said, "--journal", journal, "--json").json
+    quantity = int(found["quantity"])
+    assert quantity == 3_940
+    assert [one["rule"] for one in found["stopped"]["findings"]] == [
+        "amount-cap",
+        "share-cap",
+    ]
+    order = {**LATER, "time": "2008-11-14T10:00:00+09:00"}
+    one_more = {**order, "id": "o-3", "quantity": quantity + 1}
+    exactly = {**order, "quantity": quantity}
+    ended = run("submit", "-", "--journal", journal, "--json", stdin=lines(one_more, exactly))
+    assert answers(ended.out) == [("o-3", "denied"), ("o-2", "approved")]
+    none = run("headroom", *said, "--journal", journal)
+    assert (none.code, none.out.splitlines()[0]) == (1, "0 units of 3774")
+
+
+def test_check_asks_without_recording(journal: Path) -> None:
+    """A check against a journal answers as a submission would, and leaves no record."""
+    asked = ("check", "--event", "-", "--journal", journal, "--json")
+    ended = run(*asked, stdin=json.dumps(LATER))
+    assert (ended.code, ended.json["outcome"]) == (0, "approved")
+    assert run("position", "--journal", journal, "--json").json["records"] == 1 + len(EVENTS)
+    again = run(*asked, stdin=json.dumps(EVENTS[2]))
+    assert (again.code, again.json["outcome"]) == (1, "denied")
+    assert "is recorded already" in again.err
+    other = run(*asked, stdin=json.dumps({**EVENTS[0], "quantity": 1}))
+    assert (other.code, other.json["outcome"]) == (1, "refused")
+
+
+def test_show_tells_all_that_is_about_an_event(journal: Path) -> None:
+    """The story of an order holds its fills and what was asked of it, with the reasons."""
+    found = run("show", "o-1", "--journal", journal, "--json").json
+    assert [one["event"]["id"] for one in found] == ["o-1", "f-1", "r-1"]
+    shown = run("show", "o-1", "--journal", journal).out
+    assert "5,000 shares is more than 4,000 shares" in shown
+    unknown = run("show", "o-9", "--journal", journal)
+    assert (unknown.code, "no event `o-9` is recorded" in unknown.err) == (2, True)
+
+
+def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_path: Path) -> None:
+    """A changed rule file decides nothing before it is on the record, by whom and why."""
+    shipped = run("explain", "iij-2008")
+    assert shipped.code == 0
+    changed = tmp_path / "changed.yaml"
+    text = _shipped_text().replace('value: "4,000 shares"', 'value: "3,000 shares"')
+    changed.write_text(text.replace("Up to 4,000 shares", "Up to 3,000 shares"), encoding="utf-8")
+    said = ("submit", "-", "--journal", journal, "--rules", changed)
+    refused = run(*said, stdin=lines(LATER))
+    assert (refused.code, "goes by another rule file" in refused.err) == (2, True)
+    adopted = run(
+        "adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "halved", "--json"
+    )
+    assert adopted.code == 0, adopted
+    assert "terms.terms.max_shares" in [one["name"] for one in adopted.json["changed"]]
+    assert adopted.json["position"]["remaining_shares"] == "2940"
+    assert run(*said, stdin=lines(LATER)).code == 0
+    assert run("verify", "--journal", journal).code == 0
+    again = run("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "again")
+    assert (again.code, "it is the rule file in force" in again.err) == (2, True)
+
+
+def _shipped_text() -> str:
+    text = rule_path("iij-2008").read_text("utf-8")
+    # The stated percentage no longer fits other shares.
+    start = text.index("checks:")
+    return text[:start] + text[text.index("rules:", start) :]
+
+
+def test_interrupt_of_a_submission_waiting_for_events(journal: Path) -> None:
+    """Ctrl-C ends a submission that waits, says what is recorded, and loses nothing."""
+    process = subprocess.Popen(
+        [COMMAND, "submit", "-", "--journal", str(journal), "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(lines(LATER))
+    process.stdin.flush()
+    # The answer comes without waiting for the end of the input.
+    assert answers(process.stdout.readline()) == [("o-2", "approved")]
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, "1 event was answered and is recorded" in err) == (130, True)
+    assert run("position", "--journal", journal, "--json").json["records"] == 2 + len(EVENTS)
+
+
+def test_submit_into_a_folder_without_permission_is_told(tmp_path: Path) -> None:
+    """A journal that cannot be made is told with the reason, and nothing is answered."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0o500)
+    said = ("submit", "-", "--journal", folder / "desk.db", "--rules", "iij-2008")
+    ended = run(*said, stdin=lines(LATER))
+    assert (ended.code, ended.out, "permission denied" in ended.err) == (2, "", True)
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,428 @@
+"""The desk: one answer to one event, whoever asks again, and one rule file at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from desk_events import (
+    AMENDED,
+    FIRST,
+    PROGRAM,
+    RULES,
+    Draft,
+    about,
+    clock,
+    drafts,
+    order,
+    other_rules,
+    rules,
+)
+from repurchase.decision import Decision
+from repurchase.desk import Desk, RuleText, rule_text
+from repurchase.errors import InputError, JournalError, Tampering, UsageError
+from repurchase.journal import Journal, Stored, position_bytes, read_record, stored_book
+from repurchase.overview import asked, story
+from repurchase.position import Position
+from repurchase.program import retold, step
+from stores import Store
+
+FOREIGN: Final = "repurchase: 1\nauthorization: other\n" + RULES.partition("2008\n")[2]
+
+
+def a_desk(journal: Journal, rules_given: RuleText | None = None) -> Desk:
+    """Return a desk of the tests' program, which begins with `rules` unless others are given."""
+    return Desk(journal, PROGRAM, clock(), rules_given or rules(), "ann")
+
+
+def written(decision: Decision) -> bytes:
+    """Return *decision* as it would be sent."""
+    return msgspec.json.encode(decision)
+
+
+def stored(journal: Journal) -> list[Stored]:
+    """Return all records of the tests' program."""
+    return list(journal.records(PROGRAM))
+
+
+# What may be answered: approved, held, denied by a rule and by the program itself, recorded.
+EVENTS: Final = (
+    order("approved"),
+    order("held", method="block"),
+    order("too much", quantity=41),
+    order("too early", date=FIRST.replace(day=13)),
+    about("cancel", "cancelled", order="approved"),
+    about("cancel", "cancelled again", order="approved"),
+    about("fill", "overrun", order=None, symbol="9999", side="buy", quantity=1, price=10, fees=0),
+    order("while halted"),
+)
+
+
+# -- once, and again ------------------------------------------------------------------------------
+
+
+def test_events_are_answered_as_they_should_be(store: Store) -> None:
+    """The events of these tests come to every outcome that an event can have."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        found = [desk.submit(event).decision.outcome for event in EVENTS]
+    expected = "approved held denied denied recorded denied denied denied"
+    assert found == expected.split()
+
+
+@pytest.mark.parametrize("reopened", [False, True], ids=["same desk", "reopened"])
+@pytest.mark.parametrize("adopted", [False, True], ids=["same rules", "other rules"])
+def test_same_event_again_has_the_same_answer(store: Store, reopened: bool, adopted: bool) -> None:
+    """The stored decision comes back byte for byte, denials too, and nothing is recorded."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        first = [desk.submit(event) for event in EVENTS]
+        if adopted:
+            desk.adopt(other_rules(), "cid", "the board amended it")
+        before = stored(journal)
+        if reopened:
+            desk = Desk(journal, PROGRAM, clock())
+        again = [desk.submit(event) for event in EVENTS]
+        grouped = desk.answer([*reversed(EVENTS), EVENTS[0]])
+        after = stored(journal)
+    expected = [written(one.decision) for one in first]
+    assert [written(one.decision) for one in again] == expected
+    assert [written(one.decision) for one in grouped] == [*reversed(expected), expected[0]]
+    assert after == before
+    # The words too are those of then.
+    assert [one.edition.hash for one in again] == [one.edition.hash for one in first]
+
+
+@pytest.mark.parametrize("change", [{"quantity": 2}, {"by": "bob"}, {"kind": "fill"}], ids=str)
+def test_same_id_with_other_content_is_refused(store: Store, change: dict[str, object]) -> None:
+    """An id stands for one event: another under it is refused and changes nothing."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(EVENTS[0])
+        before = stored(journal), desk.refresh()
+        decision = desk.submit(replace(EVENTS[0], **change)).decision
+        assert decision.outcome == "refused"
+        assert [finding.rule for finding in decision.findings] == ["engine.used-id"]
+        assert decision.position.reserved_shares == "1"
+        assert (stored(journal), desk.refresh()) == before
+        assert desk.submit(EVENTS[0]).decision.outcome == "approved"
+
+
+def test_same_id_within_a_group_is_answered_once(store: Store) -> None:
+    """Of one group too, the same event has one record, and other content is refused."""
+    first, other = order("o1"), order("o1", quantity=2)
+    with store.journal() as journal:
+        answers = a_desk(journal).answer([first, other, first])
+        found = [one.decision.outcome for one in answers]
+        assert found == ["approved", "refused", "approved"]
+        assert answers[0].decision == answers[2].decision
+        assert [one.id for one in stored(journal)] == [None, "o1"]
+
+
+def test_edition_of_a_refused_event_alone_is_kept_once_it_judges(store: Store) -> None:
+    """Every edition that judged is in the journal, also where a refusal met it first."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        assert desk.submit(order("o1", date=AMENDED)).decision.outcome == "refused"
+        edition = desk.submit(order("o2", date=AMENDED)).edition
+        assert journal.edition(edition.hash) == edition.content
+
+
+def test_denial_stays_one_when_there_is_room_again(store: Store) -> None:
+    """What was denied is not approved later under the same id: whoever wants it asks anew."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("first", quantity=40))
+        denied = desk.submit(order("second")).decision
+        desk.submit(about("cancel", "c1", order="first"))
+        assert desk.submit(order("second")).decision == denied
+        assert denied.outcome == "denied"
+        assert desk.submit(order("third")).decision.outcome == "approved"
+
+
+# -- rule files -----------------------------------------------------------------------------------
+
+
+def test_first_submission_adopts_the_rule_file(store: Store) -> None:
+    """A program goes by the rule file of its first event, and its chain begins with that."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        assert journal.programs() == ()
+        assert stored(journal) == []
+        desk.submit(order("o1"))
+        adoption = read_record(stored(journal)[0].body).adoption
+        assert adoption is not None
+        assert (adoption.by, adoption.reason) == ("ann", None)
+        assert adoption.rules == rules().hash == hashlib.sha256(rules().body).hexdigest()
+        assert stored_book(journal, PROGRAM).rules == rules().hash
+
+
+def test_program_without_rules_does_not_begin(store: Store) -> None:
+    """Without a rule file nothing can be answered, and nothing is recorded."""
+    with store.journal() as journal:
+        with pytest.raises(UsageError, match="has not begun; name its rule file with --rules"):
+            Desk(journal, PROGRAM, clock()).submit(order("o1"))
+        with pytest.raises(UsageError, match="has not begun; its first submission adopts"):
+            Desk(journal, PROGRAM, clock()).adopt(rules(), "ann", "it is so")
+        assert (journal.programs(), stored(journal)) == ((), [])
+
+
+def test_other_rule_file_is_refused_until_adopted(store: Store) -> None:
+    """A rule file that was edited decides nothing before someone answers for the change."""
+    with store.journal() as journal:
+        a_desk(journal).submit(order("o1"))
+        before = stored(journal)
+        edited = a_desk(journal, other_rules())
+        for event in (order("o1"), order("o2")):
+            with pytest.raises(UsageError, match="goes by another rule file; record the change"):
+                edited.submit(event)
+        assert stored(journal) == before
+        edited.adopt(other_rules(), "cid", "the board amended it")
+        assert edited.submit(order("o2")).decision.outcome == "approved"
+        with pytest.raises(UsageError, match="goes by another rule file"):
+            a_desk(journal).submit(order("o3"))
+
+
+def test_adoption_is_a_record_of_the_chain(store: Store) -> None:
+    """Who adopted what and why stands between what the old and what the new rules judged."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        before = desk.submit(order("o1")).decision.rules
+        desk.adopt(other_rules(), "cid", "the board amended it")
+        after = desk.submit(order("o2")).decision.rules
+        book = stored_book(journal, PROGRAM)
+        found = [read_record(one.body) for one in stored(journal)]
+        assert book.head == desk.refresh().head
+    assert before != after
+    assert [one.event and one.event["id"] for one in found] == [None, "o1", None, "o2"]
+    third = found[2].adoption
+    assert third is not None
+    assert (third.rules, third.by, third.reason) == (
+        other_rules().hash,
+        "cid",
+        "the board amended it",
+    )
+    assert book.rules == other_rules().hash
+
+
+def test_adoption_that_changes_nothing_is_an_error(store: Store) -> None:
+    """The rule file in force, or of another authorization, cannot be adopted."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        before = stored(journal)
+        with pytest.raises(UsageError, match="it is the rule file in force"):
+            desk.adopt(rules(), "cid", "again")
+        foreign = rule_text(FOREIGN.encode(), "other.yaml")
+        with pytest.raises(UsageError, match=f"`other`, and the program is `{PROGRAM}`"):
+            desk.adopt(foreign, "cid", "by mistake")
+        with pytest.raises(UsageError, match=f"`other`, and the program is `{PROGRAM}`"):
+            a_desk(journal, foreign)
+        assert stored(journal) == before
+
+
+def test_adoption_that_failed_leaves_the_desk_as_it_was(store: Store) -> None:
+    """A desk opened with one rule file still refuses to go by another that someone adopted."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        a_desk(journal, other_rules()).adopt(other_rules(), "cid", "the board amended it")
+        with pytest.raises(UsageError, match="it is the rule file in force"):
+            desk.adopt(other_rules(), "cid", "again")
+        with pytest.raises(UsageError, match="goes by another rule file"):
+            desk.submit(order("o2"))
+
+
+def test_event_of_another_authorization_is_an_input_error(store: Store) -> None:
+    """An event that names another program is answered by nobody; one that names this one is."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        for submit in (desk.submit, lambda event: desk.answer([order("o1"), event])):
+            with pytest.raises(InputError, match="`o2` is of authorization `other`"):
+                submit(order("o2", authorization="other"))
+        assert stored(journal) == []
+        assert desk.submit(order("o3", authorization=PROGRAM)).decision.outcome == "approved"
+
+
+# -- the position ---------------------------------------------------------------------------------
+
+
+@given(st.lists(drafts(), min_size=5, max_size=30))
+def test_fold_without_judging_comes_to_the_same(chosen: list[Draft]) -> None:
+    """What is retold from the decisions is, event by event, the position that they left."""
+    position = Position()
+    for number, draft in enumerate(chosen):
+        event = draft.event(f"e{number}", position)
+        edition = rules().editions.of(event)
+        taken = step(event, position, edition, live=True)
+        assert retold(event, taken.decision, position, edition) == taken.position
+        position = taken.position
+
+
+def test_stored_program_is_that_of_the_desk(store: Store) -> None:
+    """Whoever opens the journal finds the position that the desk carries along."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        for event in EVENTS:
+            desk.submit(event)
+            live, read = desk.refresh(), stored_book(journal, PROGRAM)
+            assert (read.head, read.rules) == (live.head, live.rules)
+            assert position_bytes(read.position) == position_bytes(live.position)
+
+
+def test_desks_see_what_others_record(store: Store) -> None:
+    """Two desks of one program share one cap, also in two journals opened at once."""
+    with store.journal() as journal, Journal(store.url) as another:
+        desks = a_desk(journal), a_desk(another)
+        found = [
+            desks[number % 2].submit(order(f"o{number}", quantity=9)).decision
+            for number in range(6)
+        ]
+        expected = ["9", "18", "27", "36", "36", "36"]
+        assert [one.position.reserved_shares for one in found] == expected
+        assert [one.outcome for one in found] == ["approved"] * 4 + ["denied"] * 2
+        books = [desk.refresh() for desk in desks]
+        assert (books[0].head, books[0].position) == (books[1].head, books[1].position)
+
+
+def test_refresh_writes_nothing(store: Store) -> None:
+    """Looking at a program leaves no trace, whether it has begun or not."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.refresh()
+        assert journal.programs() == ()
+        a_desk(journal).submit(order("o1"))
+        before = stored(journal)
+        assert desk.refresh().position.reserved_shares == 1
+        assert stored(journal) == before
+
+
+def test_record_holds_what_was_asked_and_answered(store: Store) -> None:
+    """The record is the event as it was sent and the verdict, in one JSON object a line."""
+    event = order("o1", authorization=PROGRAM, outside={"market.last_price": 99})
+    with store.journal() as journal:
+        decision = a_desk(journal).submit(event).decision
+        record = json.loads(stored(journal)[1].body)
+    assert record["event"]["market.last_price"] == "99"
+    assert record["event"]["quantity"] == 1
+    assert record["answer"]["outcome"] == decision.outcome
+    assert record["answer"]["edition"] == decision.rules
+    assert record["at"].startswith("2026-01-05T09:00:0")
+
+
+def test_more_records_than_the_head_says_are_refused(store: Store) -> None:
+    """A record that was slipped in behind the last is not built upon."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+    store.change("UPDATE programs SET sequence = 1, head = (SELECT hash FROM records LIMIT 1)")
+    with store.journal() as journal, pytest.raises(JournalError, match="end at 2, not at 1"):
+        a_desk(journal).submit(order("o2"))
+
+
+def edited(store: Store, name: str, old: bytes, new: bytes) -> None:
+    """Write *new* for *old* in the record of the event *name*, and nothing else."""
+    ((body,),) = store.rows("SELECT body FROM records WHERE id = :id", id=name)
+    assert old in body
+    changed = body.replace(old, new)
+    store.change("UPDATE records SET body = :body WHERE id = :id", body=changed, id=name)
+
+
+def test_answer_that_was_edited_is_not_given_again(store: Store) -> None:
+    """A denial that someone made an approval is no answer to whoever asks again, in any way."""
+    denied = order("o2", quantity=41)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        assert [desk.submit(one).decision.outcome for one in (order("o1"), denied)] == [
+            "approved",
+            "denied",
+        ]
+        edited(store, "o2", b'"denied"', b'"approved"')
+        for again in (
+            lambda: desk.submit(denied),
+            lambda: asked(journal, PROGRAM, denied),
+            lambda: list(story(journal, PROGRAM, "o2")),
+        ):
+            with pytest.raises(Tampering, match="record 3: its content was changed") as caught:
+                again()
+            assert caught.value.problems[0].file == journal.url
+
+
+def test_answer_of_another_event_is_not_given(store: Store) -> None:
+    """A record under the id of another event answers for none."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        desk.submit(order("o2", quantity=41))
+        store.change("UPDATE records SET id = 'kept' WHERE id = 'o2'")
+        store.change("UPDATE records SET id = 'o2' WHERE id = 'o1'")
+        with pytest.raises(Tampering, match="record 2: it stands in the place of another"):
+            desk.submit(order("o2", quantity=41))
+
+
+@pytest.mark.parametrize("every", [3, 1000], ids=["snapshots", "no snapshot"])
+def test_words_of_an_answer_are_those_of_its_rule_file(
+    store: Store, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever record named the rule file last, an answer is told in the words of then."""
+    monkeypatch.setattr("repurchase.desk.SNAPSHOT_EVERY", every)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        first = [desk.submit(order(f"o{number}")) for number in range(4)]
+        desk.adopt(other_rules(), "cid", "the board amended it")
+        second = [desk.submit(order(f"p{number}")) for number in range(4)]
+        for answer in (*first, *second):
+            event = order(answer.decision.id)
+            assert desk.submit(event).edition.hash == answer.edition.hash
+            assert asked(journal, PROGRAM, event).decided.edition.hash == answer.edition.hash
+
+
+def test_repeated_answer_without_its_adoption_is_refused(store: Store) -> None:
+    """Where the record that names the rule file is gone, nothing is worded on a guess."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        store.change("DELETE FROM records WHERE id IS NULL")
+        with pytest.raises(Tampering, match="the record that adopts its rule file is missing"):
+            desk.submit(order("o1"))
+
+
+def test_story_is_that_of_the_order_whichever_of_its_events_is_named(store: Store) -> None:
+    """An order, its fills and what took them back are one story; another order is another."""
+    events = (
+        order("o1", quantity=5),
+        order("o2"),
+        about("fill", "f1", order="o1", quantity=2, price=10, fees=0),
+        about("fill", "f2", order="o2", quantity=1, price=10, fees=0),
+        about("correct", "c1", fill="f1", quantity=1),
+        about("bust", "b1", fill="c1"),
+        about("cancel", "x1", order="o1"),
+    )
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        for event in events:
+            desk.submit(event)
+        for name in ("o1", "f1", "c1", "b1", "x1"):
+            found = [one.event["id"] for one in story(journal, PROGRAM, name)]
+            assert found == ["o1", "f1", "c1", "b1", "x1"]
+        assert [one.event["id"] for one in story(journal, PROGRAM, "f2")] == ["o2", "f2"]
+        assert list(story(journal, PROGRAM, "nobody")) == []
+
+
+def test_story_of_a_broken_chain_is_refused(store: Store) -> None:
+    """What stands in the records is told only where they are the records that were written."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        for name in ("o1", "o2", "o3"):
+            desk.submit(order(name))
+        store.change("DELETE FROM records WHERE id = 'o2'")
+        with pytest.raises(Tampering, match="record 4: record 3 is missing"):
+            list(story(journal, PROGRAM, "o3"))

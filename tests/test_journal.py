@@ -1,0 +1,581 @@
+"""What a journal keeps and what it refuses to believe, on both kinds of store."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from rpds import HashTrieMap
+
+from desk_events import PROGRAM, Draft, about, clock, drafts, order, roomy_rules, rules
+from repurchase import __version__, desk
+from repurchase.desk import Desk
+from repurchase.errors import JournalError, RepurchaseError, UsageError
+from repurchase.journal import (
+    BEGINNING,
+    Head,
+    Journal,
+    Record,
+    book,
+    event_object,
+    event_of,
+    position_bytes,
+    read_position,
+    read_record,
+    sealed,
+    stored_book,
+)
+from repurchase.position import Fills, Position
+from repurchase.program import step
+from stores import Store
+
+# A snapshot after so many records, where a test is about snapshots.
+EVERY: Final = 5
+
+
+def submitted(store: Store, count: int = 8) -> Position:
+    """Record *count* orders of one share each, and return the position that they come to."""
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), rules(), "ann")
+        for number in range(count):
+            one.submit(order(f"o{number}"))
+        return one.refresh().position
+
+
+def opened(store: Store) -> Position:
+    """Return the position of the program, read anew."""
+    with Journal(store.url) as journal:
+        return stored_book(journal, PROGRAM).position
+
+
+@pytest.fixture
+def snapshots(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Write a snapshot every few records."""
+    monkeypatch.setattr(desk, "SNAPSHOT_EVERY", EVERY)
+    return EVERY
+
+
+# -- the chain --------------------------------------------------------------------------------
+
+
+def test_records_chain_from_the_adoption_on(store: Store) -> None:
+    """Each record is stored with its SHA-256 and names that of the one before it."""
+    submitted(store, 3)
+    with Journal(store.url) as journal:
+        found = list(journal.records(PROGRAM))
+        head = journal.head(PROGRAM)
+    records = [read_record(one.body) for one in found]
+    hashes = [hashlib.sha256(one.body).hexdigest() for one in found]
+    assert [one.hash for one in found] == hashes
+    assert [one.previous for one in records] == [BEGINNING, *hashes[:-1]]
+    assert [one.sequence for one in records] == [1, 2, 3, 4]
+    assert [one.id for one in found] == [None, "o0", "o1", "o2"]
+    assert {one.version for one in records} == {__version__}
+    assert head == Head(4, hashes[-1])
+    first = records[0].adoption
+    assert first is not None
+    assert (first.authorization, first.by) == (PROGRAM, "ann")
+    assert first.rules == hashlib.sha256(rules().body).hexdigest()
+
+
+def test_journal_keeps_texts_and_editions_by_their_hash(store: Store) -> None:
+    """Whoever reads a record finds the rule file adopted, and the edition that judged, in full."""
+    submitted(store, 1)
+    with Journal(store.url) as journal:
+        adoption, asked = (read_record(one.body) for one in journal.records(PROGRAM))
+        assert adoption.adoption is not None
+        assert asked.answer is not None
+        assert journal.text(adoption.adoption.rules) == rules().body
+        content = journal.edition(asked.answer.edition)
+        assert content is not None
+        assert hashlib.sha256(content.encode()).hexdigest() == asked.answer.edition
+        assert (journal.text("0"), journal.edition("0")) == (None, None)
+
+
+def test_records_are_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program longer than a page is read in full, by whoever reads and by whoever writes."""
+    monkeypatch.setattr("repurchase.journal.store._SELECT_PAGE", _pages_of_three())
+    monkeypatch.setattr("repurchase.journal.store.PAGE", 3)
+    position = submitted(store, 11)
+    with Journal(store.url) as journal:
+        assert [one.sequence for one in journal.records(PROGRAM)] == list(range(1, 13))
+        with journal.writing(PROGRAM) as writer:
+            assert [one.sequence for one in writer.records(4)] == list(range(5, 13))
+    assert opened(store) == position
+
+
+def _pages_of_three() -> object:
+    from repurchase.journal import store  # noqa: PLC0415
+
+    return store._SELECT_PAGE.limit(None).limit(3)
+
+
+def test_programs_of_one_journal_do_not_meet(store: Store) -> None:
+    """A journal holds several programs, each with a chain of its own."""
+    submitted(store, 2)
+    with store.journal() as journal, pytest.raises(UsageError, match="has not begun"):
+        Desk(journal, "another", clock()).submit(order("o1"))
+    with Journal(store.url) as journal:
+        assert journal.programs() == (PROGRAM,)
+        assert stored_book(journal, "another").head == Head()
+
+
+@given(st.lists(drafts(), max_size=12))
+def test_event_is_recorded_as_it_was(chosen: list[Draft]) -> None:
+    """What is read back from a record is the event that was sent, to the last digit."""
+    for number, draft in enumerate(chosen):
+        event = replace(
+            draft.event(f"e{number}", Position()),
+            outside={"market.last_price": draft.price, "issuer.closed_period": draft.timed},
+        )
+        plain = msgspec.json.decode(msgspec.json.encode(event_object(event)))
+        assert event_of(plain) == event
+        assert event_object(event_of(plain)) == plain
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"price": "ten"},
+        {"price": "1/0"},
+        {"price": 10},
+        {"date": "2008-13-01"},
+        {"quantities": "1"},
+        {"quantity": "1"},
+        {"by": 1},
+        {"issuer.closed_period": 1},
+        {"market.last_price": "1e3"},
+        {"kind": None, "id": None},
+    ],
+    ids=str,
+)
+def test_recorded_event_that_is_none_is_refused(changed: dict[str, Any]) -> None:
+    """A record that holds no event is an error, whatever it holds."""
+    plain = {**event_object(order("o1")), **changed}
+    with pytest.raises(JournalError, match="the recorded event cannot be read"):
+        event_of({name: value for name, value in plain.items() if value is not None})
+
+
+# -- positions and their snapshots --------------------------------------------------------------
+
+
+def reached(chosen: list[Draft]) -> Position:
+    """Return the position that the events drafted lead to."""
+    position = Position()
+    for number, draft in enumerate(chosen):
+        event = draft.event(f"e{number}", position)
+        position = step(event, position, rules().editions.of(event), live=True).position
+    return position
+
+
+@given(st.lists(drafts(), max_size=30))
+def test_position_is_read_back_exactly(chosen: list[Draft]) -> None:
+    """Whatever happened, the position is the same once it was written and read."""
+    position = reached(chosen)
+    body = position_bytes(position)
+    again = read_position(body)
+    assert again == position
+    assert position_bytes(again) == body
+
+
+@given(st.lists(drafts(), min_size=2, max_size=20))
+def test_position_read_back_decides_as_the_one_written(chosen: list[Draft]) -> None:
+    """A desk that was opened anew gives the answers of one that never closed."""
+    position = Position()
+    for number, draft in enumerate(chosen):
+        event = draft.event(f"e{number}", position)
+        edition = rules().editions.of(event)
+        taken = step(event, position, edition, live=True)
+        again = step(event, read_position(position_bytes(position)), edition, live=True)
+        assert again == taken
+        position = taken.position
+
+
+@given(st.lists(drafts(), min_size=5, max_size=20), st.randoms(use_true_random=False))
+def test_same_position_gives_the_same_bytes(chosen: list[Draft], random: Any) -> None:
+    """How a position came about does not show: not in the order of what it holds either."""
+    position = reached(chosen)
+
+    def shuffled(found: HashTrieMap[Any, Any]) -> HashTrieMap[Any, Any]:
+        items = list(found.items())
+        random.shuffle(items)
+        other = HashTrieMap(items)
+        return other.insert("gone", None).remove("gone") if items else other
+
+    same = replace(
+        position,
+        orders=shuffled(position.orders),
+        fills=Fills(shuffled(position.fills.newer), shuffled(position.fills.older)),
+        days=shuffled(position.days),
+    )
+    assert same == position
+    assert position_bytes(same) == position_bytes(position)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, -2])
+def test_bytes_that_hold_no_position_are_refused(cut: int) -> None:
+    """A position that was cut off anywhere is an error and not another position."""
+    body = position_bytes(reached([]))
+    with pytest.raises(JournalError, match="the stored position cannot be read"):
+        read_position(body[:cut])
+
+
+def test_snapshot_spares_reading_what_came_before(
+    store: Store, snapshots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening reads the records after the last snapshot, and comes to the same position."""
+    position = submitted(store)
+    folded: list[int] = []
+    known = book.following
+
+    def counted(head: Head, stored: Any) -> Record:
+        folded.append(stored.sequence)
+        return known(head, stored)
+
+    monkeypatch.setattr(book, "following", counted)
+    assert opened(store) == position
+    ((sequence,),) = store.rows("SELECT sequence FROM snapshots")
+    assert sequence > snapshots
+    assert folded == list(range(sequence + 1, 8 + 2 + 2))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM snapshots",
+        "UPDATE snapshots SET sequence = sequence - 1",
+        "UPDATE snapshots SET sequence = 9999",
+        "UPDATE snapshots SET body = :cut",
+        "UPDATE snapshots SET body = :changed",
+        "UPDATE snapshots SET body = :empty",
+    ],
+)
+def test_snapshot_that_was_lost_or_changed_costs_only_time(
+    store: Store, snapshots: int, damage: str
+) -> None:
+    """A snapshot other than the one recorded is not believed: the records say what happened."""
+    position = submitted(store, snapshots * 2)
+    ((body,),) = store.rows("SELECT body FROM snapshots")
+    values = {
+        "cut": body[: len(body) // 2],
+        "changed": position_bytes(Position()),
+        "empty": b"",
+    }
+    used = {name: value for name, value in values.items() if f":{name}" in damage}
+    store.change(damage, **used)
+    assert opened(store) == position
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock())
+        assert one.submit(order("next")).decision.position.reserved_shares == str(2 * snapshots + 1)
+
+
+def test_snapshot_forged_together_with_its_record_is_refused(store: Store, snapshots: int) -> None:
+    """Who changes a snapshot must change the record that names it, and that shows."""
+    submitted(store, snapshots * 2)
+    forged = position_bytes(Position(started=True))
+    ((sequence,),) = store.rows("SELECT sequence FROM snapshots")
+    ((body,),) = store.rows("SELECT body FROM records WHERE sequence = :at", at=sequence)
+    told = read_record(body)
+    assert told.snapshot is not None
+    record = replace(
+        told, snapshot=replace(told.snapshot, position=hashlib.sha256(forged).hexdigest())
+    )
+    store.change("UPDATE snapshots SET body = :body", body=forged)
+    store.change(
+        "UPDATE records SET body = :body WHERE sequence = :at",
+        body=sealed(record).body,
+        at=sequence,
+    )
+    with pytest.raises(JournalError, match=f"record {sequence}: its content was changed"):
+        opened(store)
+
+
+def test_program_opens_by_the_rules_that_its_snapshot_names(store: Store, snapshots: int) -> None:
+    """Whoever hides an adoption before a snapshot does not bring the older rules back."""
+    with store.journal() as journal:
+        desk = Desk(journal, PROGRAM, clock(), rules())
+        desk.submit(order("first"))
+        desk.adopt(roomy_rules(), "ann", "more room")
+        for number in range(snapshots):
+            desk.submit(order(f"o{number}"))
+    store.change("DELETE FROM records WHERE id IS NULL AND sequence = 3")
+    with store.journal() as journal:
+        assert stored_book(journal, PROGRAM).rules == roomy_rules().hash
+
+
+# -- what is not believed -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tampering:
+    """A change of the stored records, and what opening says of it."""
+
+    change: Callable[[Store], None]
+    said: str
+
+
+def _flip(store: Store) -> None:
+    ((body,),) = store.rows("SELECT body FROM records WHERE sequence = 4")
+    changed = body.replace(b'"quantity":1', b'"quantity":2')
+    store.change("UPDATE records SET body = :body WHERE sequence = 4", body=changed)
+
+
+def _delete(store: Store) -> None:
+    store.change("DELETE FROM records WHERE sequence = 4")
+
+
+def _truncate(store: Store) -> None:
+    store.change("DELETE FROM records WHERE sequence > 7")
+
+
+def _swap(store: Store) -> None:
+    for old, new in ((4, 99), (5, 4), (99, 5)):
+        store.change("UPDATE records SET sequence = :new WHERE sequence = :old", old=old, new=new)
+
+
+def _rename(store: Store) -> None:
+    store.change("UPDATE records SET id = 'other' WHERE sequence = 4")
+
+
+def _reseal(change: Callable[[Record], Record]) -> Callable[[Store], None]:
+    """Return a tampering that changes record 4 and gives it a hash that fits."""
+
+    def changed(store: Store) -> None:
+        ((body,),) = store.rows("SELECT body FROM records WHERE sequence = 4")
+        found = sealed(change(read_record(body)))
+        statement = "UPDATE records SET body = :body, hash = :hash WHERE sequence = 4"
+        store.change(statement, body=found.body, hash=found.hash)
+
+    return changed
+
+
+def _no_text(store: Store) -> None:
+    store.change("DELETE FROM texts")
+
+
+def _other_text(store: Store) -> None:
+    store.change("UPDATE texts SET body = :body", body=rules().body + b"# changed\n")
+
+
+def _with_use(record: Record) -> Record:
+    assert record.answer is not None
+    position = replace(record.answer.position, reserved_shares="1")
+    return replace(record, answer=replace(record.answer, position=position))
+
+
+TAMPERINGS: Final = {
+    "a byte": Tampering(_flip, "record 4: its content was changed"),
+    "deleted": Tampering(_delete, "record 5: record 4 is missing"),
+    "truncated": Tampering(_truncate, "its records end at 7, not at 9"),
+    "swapped": Tampering(_swap, "record 4: it does not follow"),
+    "id": Tampering(_rename, "record 4: it stands in the place of another record"),
+    "position": Tampering(_reseal(_with_use), "record 4: its position is not"),
+    "link": Tampering(_reseal(lambda one: replace(one, previous=BEGINNING)), "does not follow"),
+    "no answer": Tampering(_reseal(lambda one: replace(one, answer=None)), "record 4: it is no"),
+    "no text": Tampering(_no_text, "record 1: the rule file .* is missing"),
+    "other text": Tampering(_other_text, "record 1: the rule file .* was changed"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_opening_refuses_a_broken_chain(store: Store, name: str) -> None:
+    """Nothing is built upon records that do not fit together; the first such record is named."""
+    submitted(store)
+    TAMPERINGS[name].change(store)
+    with pytest.raises(JournalError, match=TAMPERINGS[name].said) as caught:
+        opened(store)
+    assert "repurchase verify" in str(caught.value)
+    with store.journal() as journal, pytest.raises(JournalError):
+        Desk(journal, PROGRAM, clock())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM programs",
+        "UPDATE programs SET sequence = sequence - 1",
+        "UPDATE programs SET head = 'other'",
+    ],
+)
+def test_nothing_is_answered_when_the_head_is_not_the_last_record(
+    store: Store, change: str
+) -> None:
+    """An open desk too refuses to go on from a chain that no longer ends where it says."""
+    submitted(store)
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock())
+        store.change(change)
+        with pytest.raises(JournalError, match="its records end at 9"):
+            one.submit(order("next"))
+    assert len(store.rows("SELECT 1 FROM records")) == 9
+
+
+# -- what is no journal ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_journal_of_another_format_is_refused(store: Store, create: bool) -> None:
+    """A store that another version wrote is neither read on a guess nor written to."""
+    submitted(store, 1)
+    store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
+    said = "it is a journal of format 9, and this package writes 1; export it"
+    with pytest.raises(UsageError, match=said):
+        Journal(store.url, create=create)
+
+
+def test_missing_file_is_no_journal_and_is_not_made(sqlite: Store) -> None:
+    """Who only reads makes no file."""
+    with pytest.raises(UsageError, match="there is no such journal"):
+        Journal(sqlite.url)
+    assert list(Path(sqlite.url).parent.iterdir()) == []
+
+
+def test_empty_database_is_no_journal(postgres: Store) -> None:
+    """Who only reads makes no tables."""
+    with pytest.raises(UsageError, match="it is no journal; `submit` makes a new one"):
+        Journal(postgres.url)
+    postgres.journal().close()
+    Journal(postgres.url).close()
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_directory_is_no_journal(tmp_path: Path, create: bool) -> None:
+    """A directory is named as what it is, and nothing is put beside it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="it is a directory; name a file in it"):
+        Journal(str(folder), create=create)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    """A file that is no database is an error and stays as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("buy milk\n" * 100)
+    for create in (False, True):
+        with pytest.raises(JournalError, match="cannot be opened: file is not a database"):
+            Journal(str(path), create=create)
+    assert path.read_text() == "buy milk\n" * 100
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_database_of_something_else_is_refused(tmp_path: Path, create: bool) -> None:
+    """A database of another program is an error, and no table is added to it."""
+    path = tmp_path / "browser.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="it is no journal"):
+        Journal(str(path), create=create)
+    assert path.read_bytes() == before
+
+
+def test_postgresql_of_others_is_shared_but_their_tables_are_not(postgres: Store) -> None:
+    """A journal may stand beside other tables, unless one has the name of one of its own."""
+    with postgres.connected() as connection:
+        connection.exec_driver_sql("CREATE TABLE records (title TEXT)")
+    with pytest.raises(UsageError, match="it is no journal"):
+        postgres.journal()
+    with postgres.connected() as connection:
+        connection.exec_driver_sql("ALTER TABLE records RENAME TO albums")
+    submitted(postgres, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://ann:hush@host/name", "mysql://ann:***@host/name: it is no journal"),
+        (
+            "postgresql://ann:hush@host:port/name",
+            "postgresql://ann:***@host:port/name: it is no journal",
+        ),
+        ("sqlite://", "sqlite://: it is no journal"),
+        ("://ann:hush@host", "://ann:***@host: it is no journal"),
+        ("postgresql://ann:hush@127.0.0.1:1/name", "ann:***@127.0.0.1:1/name: the journal cannot"),
+        (
+            "postgresql://ann@127.0.0.1:1/name?password=hush",
+            "//ann@127.0.0.1:1/name: the journal cannot",
+        ),
+    ],
+)
+def test_bad_url_is_a_sentence_without_the_password(url: str, said: str) -> None:
+    """What cannot be opened is told with its place, and never with a password."""
+    with pytest.raises(RepurchaseError) as caught:
+        Journal(url, create=True)
+    assert said in str(caught.value)
+    assert re.search("hush", f"{caught.value!r} {caught.value.problems}") is None
+
+
+def test_postgresql_that_refuses_is_a_sentence(postgres: Store) -> None:
+    """A server that lets nobody in under that name, or has no such database, is an error."""
+    strangers = {
+        "role .stranger. does not exist": ("postgres:@", "stranger:hush@"),
+        "database .nowhere. does not exist": ("/test_", "/nowhere?was=test_"),
+    }
+    for said, (old, new) in strangers.items():
+        url = postgres.url.replace(old, new) if "nowhere" not in said else _elsewhere(postgres.url)
+        with pytest.raises(JournalError, match=f"cannot be opened: .*{said}") as caught:
+            Journal(url)
+        assert "hush" not in str(caught.value)
+
+
+def _elsewhere(url: str) -> str:
+    return re.sub("/test_[0-9]+", "/nowhere", url)
+
+
+def test_options_of_the_url_are_kept(postgres: Store) -> None:
+    """Where the URL names a schema, the journal is made there, and commits still reach the disk."""
+    with postgres.connected() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA desk")
+    joint = "&" if "?" in postgres.url else "?"
+    moved = Store("postgres", f"{postgres.url}{joint}options=-csearch_path%3Ddesk")
+    submitted(moved, 1)
+    found = postgres.rows(
+        "SELECT table_schema FROM information_schema.tables WHERE table_name = 'records'"
+    )
+    assert found == [("desk",)]
+    with Journal(moved.url) as journal, journal.writing(PROGRAM) as writer:
+        connection = writer._connection
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_memory_is_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that SQLite would take for no file at all is a file: what is answered is kept."""
+    monkeypatch.chdir(tmp_path)
+    submitted(Store("sqlite", ":memory:"), 1)
+    assert Path(":memory:").stat().st_size > 0
+    assert opened(Store("sqlite", ":memory:")).reserved_shares == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("synchronous", 2), ("journal_mode", "wal")],
+)
+def test_sqlite_commits_reach_the_disk(sqlite: Store, name: str, kind: object) -> None:
+    """Each connection waits for the disk; the write-ahead log lets readers be."""
+    submitted(sqlite, 1)
+    with Journal(sqlite.url) as journal, journal.writing(PROGRAM) as writer:
+        assert writer._connection.exec_driver_sql(f"PRAGMA {name}").scalar() == kind
+
+
+def test_held_events_are_read_back(sqlite: Store) -> None:
+    """What waits for its release is in the position that is stored."""
+    with sqlite.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), rules())
+        one.submit(order("o1"))
+        one.submit(order("o2", method="block"))
+        one.submit(about("replace", "r1", order="o1", quantity=2, reason=None))
+        position = one.refresh().position
+    assert read_position(position_bytes(position)) == position
+    assert opened(sqlite) == position
