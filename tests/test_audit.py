@@ -406,6 +406,36 @@ def test_value_of_another_type_is_found_and_placed(copied: Callable[[], str], ch
         Desk(journal, NAME, ticking()).submit(told(90, "order", "o-9", **bought(1)))
 
 
+def test_damaged_index_is_found(copied: Callable[[], str]) -> None:
+    """An index that has another id would let an event be answered twice."""
+    path = Path(copied())
+    body = path.read_bytes()
+    # Both columns of a row stand side by side in the index alone.
+    at = body.index(f"{NAME}c-2".encode())
+    path.write_bytes(body[:at] + b"x" + body[at + 1 :])
+    assert found(str(path)).startswith("the file is damaged: ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM texts; END",
+            "its trigger `t` is not the one that this package makes",
+        ),
+        ("CREATE TABLE more (x)", "its table `more` is not the one that this package makes"),
+        ("CREATE INDEX i ON records (hash)", "its index `i` is not"),
+    ],
+)
+def test_table_that_is_not_ours_is_found(
+    copied: Callable[[], str], statement: str, what: str
+) -> None:
+    """Whoever lets the database do something of its own is found."""
+    url = copied()
+    changed(url, statement)
+    assert found(url).startswith(what)
+
+
 def test_list_of_programs_with_another_type_is_told(copied: Callable[[], str]) -> None:
     """A program that is called by no text is told by whoever asks which there are."""
     url = copied()

@@ -92,6 +92,14 @@ def test_journal_without_its_program_is_exit_code_1(kept: Path) -> None:
     assert "which is no program of this journal" in found.err
 
 
+def test_program_that_is_gone_is_exit_code_1_against_its_checkpoint(kept: Path) -> None:
+    """A checkpoint says that there was a program, also where no other trace is left."""
+    changed(str(kept / "journal.db"), "DELETE FROM programs", "DELETE FROM records")
+    found = run("verify", "--journal", "journal.db", *AGAINST, cwd=kept)
+    assert (found.code, found.out) == (1, "")
+    assert "record 1: it is missing: the checkpoint of" in found.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -426,3 +427,36 @@ def test_story_of_a_broken_chain_is_refused(store: Store) -> None:
         store.change("DELETE FROM records WHERE id = 'o2'")
         with pytest.raises(Tampering, match="record 4: record 3 is missing"):
             list(story(journal, PROGRAM, "o3"))
+
+
+def test_event_of_the_future_is_refused(store: Store) -> None:
+    """One wrong date would make all that is asked for after it too early; it leaves no record."""
+    ahead = clock()() + timedelta(days=1, hours=1)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        for wrong in (
+            order("o1", date=None, time=ahead),
+            order("o1", date=ahead.date() + timedelta(1)),
+        ):
+            with pytest.raises(InputError, match="what has not happened"):
+                desk.submit(wrong)
+        assert journal.head(PROGRAM).sequence == 0
+        assert desk.submit(order("o1")).decision.outcome == "approved"
+
+
+@pytest.mark.parametrize("edit", [("JPY", "USD"), ("amount_basis: with_fees", "")])
+def test_rules_in_another_money_are_not_adopted_once_something_was_used(
+    store: Store, edit: tuple[str, str]
+) -> None:
+    """What was used in yen is no use in dollars, nor with fees what was without."""
+    assert edit[0] in RULES
+    other = rule_text(RULES.replace(*edit).encode(), "other.yaml")
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1", quantity=1_000))
+        _, after = desk.adopt(other, "ann", "nothing was used yet")
+        assert after.rules == other.hash
+        desk.adopt(rules(), "ann", "back again")
+        desk.submit(order("o2"))
+        with pytest.raises(UsageError, match="another `currency` or `amount_basis`"):
+            desk.adopt(other, "ann", "too late")

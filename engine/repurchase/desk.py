@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -39,14 +39,18 @@ from repurchase.journal import (
     sealed,
     stored_book,
 )
+from repurchase.logs.fields import READERS, Wrong
+from repurchase.position import Position
 from repurchase.program import Decided, refusal, step
 
 # So many events share a transaction at most: who comes after them need not wait for all.
 GROUP_MAX: Final = 256
 # Opening a program reads no more records than these, unless its snapshot is the longer to read.
-SNAPSHOT_EVERY: Final = 10_000
+SNAPSHOT_EVERY: Final = 20_000
 # A snapshot writes everything that a position remembers: so many of it for each record at most.
 REMEMBERED_PER_RECORD_MAX: Final = 4
+# The day is up to so much later elsewhere; what is dated yet later has not happened.
+AHEAD_MAX: Final = timedelta(days=1)
 
 Clock = Callable[[], datetime]
 
@@ -88,6 +92,8 @@ class Desk:
         """
         if rules is not None:
             _check_authorization(rules, program)
+        if by is not None:
+            _check_said("by", by)
         self._journal = journal
         self._program = program
         self._now = now
@@ -123,7 +129,9 @@ class Desk:
         for event in events:
             self._check(event)
         with self._journal.writing(self._program) as writer:
-            group = _Group(self._caught_up(writer), self._now(), writer, self._texts)
+            now = self._now()
+            _check_dates(events, now)
+            group = _Group(self._caught_up(writer), now, writer, self._texts)
             self._begin(group)
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]
@@ -134,12 +142,15 @@ class Desk:
         self._journal.reached("answered")
         return answers
 
-    def adopt(self, rules: RuleText, by: str, reason: str) -> Book:
-        """Record that the program goes by *rules* from now on, and return it.
+    def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
+        """Record that the program goes by *rules* from now on; return it before and after.
 
-        Raise UsageError where they are in force already or of another authorization.
+        Raise UsageError where they are in force already, are of another authorization or count in
+        another currency than what was used, and where nobody says who adopts them and why.
         """
         _check_authorization(rules, self._program)
+        _check_said("by", by)
+        _check_said("reason", reason)
         with self._journal.writing(self._program) as writer:
             group = _Group(self._caught_up(writer), self._now(), writer, self._texts)
             if group.book.rules is None:
@@ -147,12 +158,14 @@ class Desk:
                 raise UsageError(Problem("the program has not begun", hint, self._journal.url))
             if group.book.rules == rules.hash:
                 raise UsageError(Problem("it is the rule file in force", file=rules.name))
+            before = group.book
+            _check_money(rules, before)
             group.adopt(rules, by, reason)
             group.write(self._kept, self._snapshots)
         self._book = group.book
         if self._rules is not None:
             self._rules = rules
-        return self._book
+        return before, self._book
 
     def refresh(self) -> Book:
         """Return the program with what others have recorded since; nothing is written."""
@@ -324,6 +337,38 @@ class _Group:
         self._records.append(one)
         self.book = replace(self.book, head=Head(sequence, one.hash))
         return record
+
+
+def _check_said(name: str, text: str) -> None:
+    """Raise UsageError where *text* could not stand for *name* in an event either."""
+    try:
+        READERS[name](text)
+    except Wrong as wrong:
+        raise UsageError(Problem(f"`{name}` {wrong.what}", wrong.hint)) from wrong
+
+
+def _check_dates(events: Sequence[Event], now: datetime) -> None:
+    """Raise InputError for an event of the future: one wrong date would deny all that follows."""
+    latest = now + AHEAD_MAX
+    for event in events:
+        day = event.date
+        if (event.time is not None and event.time > latest) or (
+            day is not None and day > latest.astimezone(UTC).date()
+        ):
+            dated = event.time or day
+            what = f"the event `{event.id}` is of {dated}, and now it is {now:%Y-%m-%d %H:%M%z}"
+            raise InputError(Problem(what, "what has not happened cannot be submitted"))
+
+
+def _check_money(rules: RuleText, book: Book) -> None:
+    """Raise UsageError where what *book* has used would be read in another money by *rules*."""
+    if book.editions is None or book.position.used == Position().used:
+        return
+    old, new = book.editions.authorization, rules.editions.authorization
+    if (old.currency, old.with_fees) != (new.currency, new.with_fees):
+        what = "it counts in another `currency` or `amount_basis` than what was used"
+        hint = "begin another program, and bring forward what was used in the new terms"
+        raise UsageError(Problem(what, hint, rules.name))
 
 
 def _check_authorization(rules: RuleText, program: str) -> None:

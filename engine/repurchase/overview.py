@@ -29,6 +29,7 @@ from repurchase.journal import (
 from repurchase.position import Order, Position
 from repurchase.program import Decided, refusal, standing, step
 from repurchase.quantities import Exact, written
+from repurchase.terms import Span
 
 _ABOUT = ("id", "order", "fill")
 
@@ -207,9 +208,13 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
         rules=after.rules or "",
         changed=tuple(_changed(_said(before.editions), _said(after.editions))),
         position=left,
+        # What is not known may be past its cap.
         fits=not any(
-            amount is not None and amount.startswith("-")
-            for amount in (left.remaining_shares, left.remaining_amount)
+            cap is not None and (rest is None or rest.startswith("-"))
+            for cap, rest in (
+                (new.max_shares, left.remaining_shares),
+                (new.max_amount, left.remaining_amount),
+            )
         ),
     )
 
@@ -221,8 +226,25 @@ def _said(editions: Editions | None) -> dict[str, str]:
         for name, value in msgspec.json.decode(edition.content).items():
             entries = value if isinstance(value, dict) else {"": value}
             for key, one in entries.items():
-                said.setdefault(f"{name}.{key}".rstrip("."), {})[_json(one)] = None
+                # A term is called by its whole name already.
+                called = key if key.startswith(f"{name}.") else f"{name}.{key}".rstrip(".")
+                said.setdefault(called, {})[_json(one)] = None
+    for name, spans in _spans(editions) if editions is not None else ():
+        told = [span for span in spans if span != Span()]
+        if told:
+            said[f"{name} (when)"] = {_json(span): None for span in told}
     return {name: " or ".join(values) for name, values in said.items()}
+
+
+def _spans(editions: Editions) -> Iterator[tuple[str, list[Span]]]:
+    """Yield the days on which each version of a term, a ratio and a rule holds."""
+    authorization = editions.authorization
+    for term in authorization.terms:
+        yield f"terms.{term.name}", [version.span for version in term.versions]
+    for one in authorization.instruments:
+        yield f"instruments.{one.name}", [version.span for version in one.shares_each]
+    for rule in authorization.rules:
+        yield f"rules.{rule.id}", [rule.span]
 
 
 def _json(value: object) -> str:

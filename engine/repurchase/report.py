@@ -599,7 +599,8 @@ def adoption_view(found: Adopted, edition: Edition) -> RenderableType:
     )
     said = f"left under it: {', '.join(part for part in left if part) or 'no cap'}"
     if not found.fits:
-        said += "; use is past a cap, and nothing is approved until that changes"
+        past = "use is past a cap or not known"
+        said += f"; {past}, and nothing is approved until that changes"
     heading = Text.assemble((plain(found.authorization), "bold"), f" goes by {found.rules[:12]}...")
     return Group(heading, table, Text(said, style="" if found.fits else "bold red"))
 

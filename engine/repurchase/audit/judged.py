@@ -94,6 +94,9 @@ def audited(
     last = extent.head.sequence
     if last < 1:
         check_strays(journal)
+        if checkpoint is not None and checkpoint.program == program:
+            what = f"it is missing: {_named(checkpoint)} names record {checkpoint.records}"
+            raise _found(1, what, journal)
         raise UsageError(Problem(f"it holds no program `{short(program)}`", file=journal.url))
     audit = Audit(program, journal.text, journal.edition, checkpoint)
     try:
@@ -309,6 +312,7 @@ def _check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
         raise _found(again, "its event has the id of an earlier one", journal)
     _check_snapshot(audit.snapshot, extent.snapshot, journal)
     audit.check_length()
+    journal.check_tables()
 
 
 def _check_snapshot(

@@ -24,19 +24,17 @@ def command(rules: str, journal: str, by: str, reason: str, as_json: bool) -> in
     What was decided before stays as it was, under the rules of then. Exit 1 where the program has
     used more than the new caps allow: it is adopted, and nothing is approved until that changes.
     """
+    from repurchase.cli.journal import chosen
     from repurchase.desk import Desk
-    from repurchase.journal import stored_book
     from repurchase.overview import adoption, edition_at
     from repurchase.report import adoption_view, json_text
     from repurchase.rulefile import gaps
 
     text = read_rules(rules)
     warn(gaps(text.editions.authorization))
-    program = text.editions.authorization.name
     with opened(journal) as kept:
-        desk = Desk(kept, program, now)
-        before = stored_book(kept, program)
-        after = desk.adopt(text, by.strip(), reason.strip())
+        program = chosen(kept, text.editions.authorization.name)
+        before, after = Desk(kept, program, now).adopt(text, by.strip(), reason.strip())
     found = adoption(before, after, now())
     if as_json:
         click.echo(json_text(found))

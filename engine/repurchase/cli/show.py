@@ -127,6 +127,8 @@ def draw(view: RenderableType) -> None:
     with console.capture() as drawn:
         console.print(view)
     sys.stdout.write(drawn.get())
+    # Whoever reads a pipe waits for this answer, not for a full buffer.
+    sys.stdout.flush()
 
 
 def rule_file(name: str) -> Path:
@@ -196,7 +198,11 @@ def called(name: str) -> str:
 
 
 def standard_input() -> BinaryIO:
-    """Return standard input, as bytes; raise UsageError where there is none."""
+    """Return standard input, as bytes; raise UsageError where there is none.
+
+    It has a buffer of its own: a thread that waits for input would keep that of `sys.stdin`, for
+    which Python waits when it ends.
+    """
     if sys.stdin is None:
         raise UsageError(Problem("there is no standard input", "name a file instead of -"))
-    return sys.stdin.buffer
+    return open(0, "rb", closefd=False)

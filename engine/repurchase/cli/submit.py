@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
 from repurchase.cli.journal import journal_option, now, opened, program_option
-from repurchase.cli.show import draw, json_option, rule_file, say, standard_input
+from repurchase.cli.show import called, draw, json_option, rule_file, say, standard_input, warn
 from repurchase.errors import (
     EngineFault,
     InputError,
@@ -59,14 +60,23 @@ def command(
     """
     from repurchase.desk import Desk
     from repurchase.logs import open_log
+    from repurchase.rulefile import gaps
 
     text = read_rules(rules) if rules is not None else None
-    with opened(journal, create=text is not None) as kept:
-        desk = Desk(kept, _program(kept, text, authorization), now, text, by)
+    if text is not None:
+        warn(gaps(text.editions.authorization))
+    with ExitStack() as closing:
         source = standard_input() if events == "-" else events
-        name = "<standard input>" if events == "-" else events
-        with open_log(source, name, form="jsonl") as log:
-            return _Counter(as_json=as_json).run(desk, log)
+        log = open_log(source, called(events), form="jsonl")
+        if events != "-":
+            # Standard input stays open: closing it would wait for whoever still writes to it.
+            closing.enter_context(log)
+        kept = closing.enter_context(opened(journal, create=text is not None))
+        program = _program(kept, text, authorization)
+        desk = Desk(kept, program, now, text, by)
+        if text is not None and program not in kept.programs():
+            say(f"the program `{program}` begins, and goes by {text.name}")
+        return _Counter(as_json=as_json).run(desk, log)
 
 
 def read_rules(name: str) -> RuleText:
@@ -90,6 +100,12 @@ def _program(kept: Journal, text: RuleText | None, authorization: str | None) ->
     name = text.editions.authorization.name
     if authorization not in (None, name):
         raise UsageError(Problem(f"it is of authorization `{name}`", file=text.name))
+    held = kept.programs()
+    if authorization is None and held and name not in held:
+        # A name that was edited would begin anew, with nothing used.
+        what = f"it is of authorization `{name}`, and the journal holds `{held[0]}`"
+        hint = f"begin another program in it with --authorization {name}"
+        raise UsageError(Problem(what, hint, text.name))
     return name
 
 

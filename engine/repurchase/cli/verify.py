@@ -63,7 +63,10 @@ def command(
     checkpoint = _checkpoint(checkpoint_file, public_key)
     with opened(journal) as kept:
         check_strays(kept)
-        verified = verify(kept, chosen(kept, authorization), checkpoint, counted)
+        # Also one that is gone from the journal: the checkpoint says that it was there.
+        named = authorization or (checkpoint and checkpoint.program)
+        program = named or chosen(kept, None)
+        verified = verify(kept, program, checkpoint, counted)
     if as_json:
         click.echo(json_text(verified))
     else:

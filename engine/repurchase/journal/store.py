@@ -243,6 +243,17 @@ class Journal:
                 raise JournalError(Problem(what, "put it back and open it again", self.url))
             self.reached("committed")
 
+    def check_tables(self) -> None:
+        """Raise Tampering where its tables and their indexes are not as they were made.
+
+        SQLite finds what it is asked by its indexes, which anyone can change; of PostgreSQL, which
+        keeps its files to itself, nothing is asked.
+        """
+        with self._reading() as connection:
+            wrong = self._place.amiss(connection)
+        if wrong is not None:
+            raise Tampering(Problem(wrong, "restore it from a copy", self.url))
+
     def close(self) -> None:
         """Close the journal."""
         self._engine.dispose()
@@ -394,6 +405,19 @@ class _SqlitePlace:
         """Return the database and what SQLite and we put beside it."""
         return tuple(Path(f"{self.path}{end}") for end in ("", "-wal", "-shm", ".lock"))
 
+    def amiss(self, connection: sa.Connection) -> str | None:
+        """Return what is wrong with the file, or with the tables that it says it has."""
+        said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        if said != "ok":
+            return f"the file is damaged: {said}"
+        with sa.create_engine("sqlite://").connect() as plain:
+            _TABLES.create_all(plain)
+            differing = _schema(plain) ^ _schema(connection)
+        if differing:
+            kind, name, _ = min(differing)
+            return f"its {kind} `{short(str(name))}` is not the one that this package makes"
+        return None
+
     def is_free(self, tables: frozenset[str]) -> bool:
         """Return whether a journal can be made where there are *tables*: a file is for one."""
         return not tables
@@ -432,6 +456,9 @@ class _PostgresPlace:
         """Return none: its files are the server's."""
         return ()
 
+    def amiss(self, connection: sa.Connection) -> None:
+        """Return nothing: see `Journal.check_tables`."""
+
     def is_free(self, tables: frozenset[str]) -> bool:
         """Return whether a journal can be made where there are *tables*, of others too."""
         return tables.isdisjoint(_TABLES.tables)
@@ -448,7 +475,7 @@ class _PostgresPlace:
 def shown_url(url: str) -> str:
     """Return *url* as it may be printed: without a password, wherever it stands."""
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme.startswith("sqlite"):
+    if not separator or (scheme.startswith("sqlite") and rest.startswith("/")):
         return url
     # Also where it is no URL that anyone could open: it is printed then above all.
     user, at, place = rest.rpartition("@")
@@ -474,7 +501,7 @@ def _place(url: str) -> _SqlitePlace | _PostgresPlace:
     parsed = _parsed(url)
     if parsed is None:
         raise _no_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.host:
         return _SqlitePlace(Path(parsed.database))
     if "@" in (parsed.host or "") or "?" in url.rpartition("@")[0]:
         # The rest of a password would be looked up as a host, and named when it is not found.
@@ -590,6 +617,11 @@ def _tables(connection: sa.Connection) -> frozenset[str]:
 
 def _format(connection: sa.Connection) -> str | None:
     return connection.scalar(sa.select(META.c.value).where(META.c.name == "format"))
+
+
+def _schema(connection: sa.Connection) -> set[tuple[str, str, str]]:
+    rows = connection.exec_driver_sql("SELECT type, name, coalesce(sql, '') FROM sqlite_master")
+    return {(str(kind), str(name), str(sql)) for kind, name, sql in rows}
 
 
 @contextmanager

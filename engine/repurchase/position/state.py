@@ -103,6 +103,19 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     started: bool = False
     halted: str | None = None
 
+    @property
+    def used(self) -> tuple[object, ...]:
+        """Return all that rests on figures: the four sums and what they lack."""
+        return (
+            self.executed_shares,
+            self.executed_amount,
+            self.reserved_shares,
+            self.reserved_amount,
+            self.unbounded,
+            self.unknown_shares,
+            self.unknown_amount,
+        )
+
     def known_executed_shares(self) -> Exact | None:
         """Return the executed shares, `None` while a fill's are unknown."""
         return None if self.unknown_shares else self.executed_shares
