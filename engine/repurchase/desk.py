@@ -45,8 +45,9 @@ from repurchase.program import Decided, refusal, step
 
 # So many events share a transaction at most: who comes after them need not wait for all.
 GROUP_MAX: Final = 256
-# Opening a program reads no more records than these, unless its snapshot is the longer to read.
-SNAPSHOT_EVERY: Final = 20_000
+# Opening a program reads no more records than these, unless its snapshot is the longer to read: the
+# fills that one remembers take as long to read as so many records.
+SNAPSHOT_EVERY: Final = 50_000
 # A snapshot writes everything that a position remembers: so many of it for each record at most.
 REMEMBERED_PER_RECORD_MAX: Final = 4
 # The day is up to so much later elsewhere; what is dated yet later has not happened.

@@ -18,7 +18,7 @@ from repurchase.desk import GROUP_MAX, Desk, rule_text
 from repurchase.journal import Journal
 from repurchase.logs import open_log
 
-EVENTS: Final = int(os.environ.get("EVENTS", "100000"))
+EVENTS: Final = int(os.environ.get("EVENTS", "120000"))
 ROUNDS: Final = 3
 
 
