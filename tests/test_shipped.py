@@ -8,6 +8,7 @@ import pytest
 
 from repurchase import cases, shipped
 from repurchase.edition import load
+from repurchase.errors import RuleFileError
 from repurchase.rulefile import cases_path, check_source, gaps
 
 # It stays with its owner: beside the checkout of those who have it.
@@ -50,6 +51,17 @@ def test_case_that_is_wrong_is_told(tmp_path: Path) -> None:
         ("the last share fits", "expected denied, got approved"),
         ("the day after is outside", "expected share-cap not to pass, got window"),
     ]
+
+
+def test_case_with_an_id_twice_is_told(tmp_path: Path) -> None:
+    """What a log or a desk would refuse proves nothing of a rule file."""
+    path = tmp_path / "twice.cases.yaml"
+    order = '{kind: order, id: o-1, date: 2008-12-01, symbol: "3774", side: buy, quantity: 1}'
+    path.write_text(
+        f"cases:\n- name: twice\n  given: [{order}]\n  event: {order}\n  expect: denied\n"
+    )
+    with pytest.raises(RuleFileError, match="the id `o-1` is used twice; give each its own"):
+        cases.run(shipped.rule_path("iij-2008"), path)
 
 
 def test_quotes_stand_in_the_announcement() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -61,16 +61,28 @@ def result(case: Case, editions: Editions) -> CaseResult:
             executed_amount=case.given_amount or 0,
             started=True,
         )
-    for number, values in enumerate(case.given_events, 1):
-        before = _event(values, f"given-{number}")
-        position = step(before, position, editions.of(before)).position
+    given = [
+        _event(values, f"given-{number}") for number, values in enumerate(case.given_events, 1)
+    ]
     asked = _event(case.event, "event")
+    _check_ids([*given, asked])
+    for before in given:
+        position = step(before, position, editions.of(before)).position
     decision = step(asked, position, editions.of(asked)).decision
     return CaseResult(case, decision, _wrong(case, decision))
 
 
 def _event(values: Mapping[str, str], name: str) -> Event:
     return event({"id": name, **values})
+
+
+def _check_ids(events: Sequence[Event]) -> None:
+    """Raise InputError where two events have one id: a log or a desk would refuse the second."""
+    used: set[str] = set()
+    for one in events:
+        if one.id in used:
+            raise InputError(Problem(f"the id `{one.id}` is used twice", "give each its own"))
+        used.add(one.id)
 
 
 def _wrong(case: Case, decision: Decision) -> str | None:

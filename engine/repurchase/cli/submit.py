@@ -183,6 +183,9 @@ def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
         end = None
     except RepurchaseError as error:
         end = error
+    except ValueError:
+        # It was closed while this read on: whoever stopped is not waiting for the rest.
+        pass
     finally:
         rows.put(end)
 
