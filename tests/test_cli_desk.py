@@ -131,6 +131,8 @@ def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
         (("position", "--journal", "no.db"), "there is no such journal"),
         (("verify", "--journal", "."), "."),
         (("headroom", "price", "--journal", "no.db"), "is no field to ask with"),
+        (("headroom", "authorization=x", "--journal", "no.db"), "is no field to ask with"),
+        (("headroom", "price=1", "price=2", "--journal", "no.db"), "`price` is given twice"),
         (("show", "o-1"), "--journal"),
         (("check", "--event", "-"), "no rule file is named"),
         (("check", "--event", "-", "--journal", "no.db", "--log", "l.csv"), "--log"),

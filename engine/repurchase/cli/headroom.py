@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from repurchase.cli.journal import chosen, journal_option, now, opened, program_option
@@ -44,12 +46,18 @@ def command(fields: tuple[str, ...], journal: str, authorization: str | None, as
     return 0 if found.quantity else 1
 
 
+# Which program it is of, the option says.
+_NOT_ASKED: Final = ("kind", "id", "quantity", "authorization")
+
+
 def _values(fields: tuple[str, ...]) -> dict[str, str]:
-    values = {"kind": "order", "id": "headroom", "side": "buy", "quantity": "1"}
+    values: dict[str, str] = {}
     for field in fields:
         name, sign, value = field.partition("=")
-        if not sign or not name or name in ("kind", "id", "quantity"):
+        if not sign or not name or name in _NOT_ASKED:
             hint = "write a field of an order, such as price=100000"
             raise UsageError(Problem(f"`{field}` is no field to ask with", hint))
+        if name in values:
+            raise UsageError(Problem(f"`{name}` is given twice", "give it once"))
         values[name] = value
-    return values
+    return {"kind": "order", "id": "headroom", "side": "buy", "quantity": "1"} | values
