@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from datetime import timedelta
 from typing import Final
 
@@ -28,7 +30,8 @@ from desk_events import (
 )
 from repurchase.decision import Decision
 from repurchase.desk import Desk, RuleText, rule_text
-from repurchase.errors import InputError, JournalError, Tampering, UsageError
+from repurchase.errors import InputError, JournalError, RepurchaseError, Tampering, UsageError
+from repurchase.events import Event
 from repurchase.journal import Journal, Stored, position_bytes, read_record, stored_book
 from repurchase.overview import asked, story
 from repurchase.position import Position
@@ -460,3 +463,42 @@ def test_rules_in_another_money_are_not_adopted_once_something_was_used(
         desk.submit(order("o2"))
         with pytest.raises(UsageError, match="another `currency` or `amount_basis`"):
             desk.adopt(other, "ann", "too late")
+
+
+def test_event_that_cannot_be_answered_keeps_no_other_from_its_answer(store: Store) -> None:
+    """Events that waited together share a transaction, and not what is wrong with one of them."""
+    ahead = order("o3", date=None, time=clock()() + timedelta(days=2))
+    sent = [order("o1"), order("o2", quantity=2), ahead, order("o4")]
+    outcomes: dict[str, str] = {}
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(sent[1])
+        edited(store, "o2", b'"approved"', b'"refused"')
+
+        def submit(event: Event) -> None:
+            try:
+                outcomes[event.id] = desk.submit(event).decision.outcome
+            except RepurchaseError as error:
+                outcomes[event.id] = type(error).__name__
+
+        threads = [threading.Thread(target=submit, args=(event,)) for event in sent]
+
+        def others_wait(_: str) -> None:
+            journal.reached = lambda _: None
+            for thread in threads[1:]:
+                thread.start()
+            while len(desk._waiting) < len(sent) - 1:
+                time.sleep(0.001)
+
+        journal.reached = others_wait
+        threads[0].start()
+        for thread in threads:
+            while thread.ident is None:
+                time.sleep(0.001)
+            thread.join()
+    assert outcomes == {
+        "o1": "approved",
+        "o2": "Tampering",
+        "o3": "InputError",
+        "o4": "approved",
+    }

@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from repurchase import __version__
 from repurchase.edition import Edition, Editions, load_text
-from repurchase.errors import InputError, JournalError, Problem, RepurchaseError, UsageError
+from repurchase.errors import (
+    InputError,
+    JournalError,
+    Problem,
+    RepurchaseError,
+    Tampering,
+    UsageError,
+)
 from repurchase.events import Event
 from repurchase.journal import (
     Adoption,
@@ -194,9 +201,7 @@ class Desk:
                 group = self._waiting[:GROUP_MAX]
                 self._busy = True
                 self._waiting = self._waiting[GROUP_MAX:]
-            answers = self.answer([one.event for one in group])
-            for one, answer in zip(group, answers, strict=True):
-                one.answer = answer
+            self._answer_all(group)
             failed = None
         except RepurchaseError as error:
             failed = error
@@ -204,12 +209,29 @@ class Desk:
             if group:
                 self._end(group, failed)
 
+    def _answer_all(self, group: Sequence[_Waiting]) -> None:
+        """Answer all of *group* together, or each alone where one of them cannot be."""
+        try:
+            answers = self.answer([one.event for one in group])
+        except (Tampering, InputError):
+            if len(group) == 1:
+                raise
+            # What is wrong with the record or the date of one keeps no other from its answer.
+            for one in group:
+                try:
+                    self._answer_all([one])
+                except (Tampering, InputError) as error:
+                    one.error = error
+            return
+        for one, answer in zip(group, answers, strict=True):
+            one.answer = answer
+
     def _end(self, group: list[_Waiting], failed: RepurchaseError | None) -> None:
         """Let those of *group* go, with their answers or with what *failed*."""
         with self._turn:
             self._busy = False
             for one in group:
-                one.error = failed
+                one.error = one.error or failed
                 one.is_done = True
             self._turn.notify_all()
 
