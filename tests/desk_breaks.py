@@ -6,6 +6,7 @@ Each break is given what sets an attribute: `setattr` in a process of its own, o
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from repurchase import desk, position, program
 from repurchase.desk import Desk
 from repurchase.journal import Book, Journal, book, read_position, store
-from repurchase.journal.records import event_object, read_record
+from repurchase.journal.records import Sealed, event_object, read_record
 
 Set = Callable[[Any, str, Any], None]
 
@@ -61,6 +62,14 @@ def no_lock(put: Set) -> None:
     def locked(_: object) -> Iterator[None]:
         yield
 
+    append = store.Writer.append
+
+    def late(self: store.Writer, records: Sequence[Sealed]) -> None:
+        # Long enough for another to come in between, on a busy machine too.
+        time.sleep(0.005)
+        append(self, records)
+
+    put(store.Writer, "append", late)
     put(store._SqlitePlace, "locked", locked)
     put(store._SqlitePlace, "begin", "BEGIN")
     unlocked = store._LOCK_HEAD.with_for_update(read=True)

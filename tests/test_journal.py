@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import sqlite3
@@ -579,3 +580,18 @@ def test_held_events_are_read_back(sqlite: Store) -> None:
         position = one.refresh().position
     assert read_position(position_bytes(position)) == position
     assert opened(sqlite) == position
+
+
+def test_journal_that_another_process_holds_is_told(sqlite: Store) -> None:
+    """Who cannot have the lock is told after a while, and has it once it is free."""
+    submitted(sqlite, 1)
+    with Journal(sqlite.url, busy_max_ms=20) as journal:
+        one = Desk(journal, PROGRAM, clock())
+        with Path(f"{sqlite.url}.lock").open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            for name in ("next", "next but one"):
+                with pytest.raises(JournalError, match="is held by another process; try again"):
+                    one.submit(order(name))
+        # Those that were given up no longer stand in the way.
+        assert one.submit(order("next")).decision.outcome == "approved"
+    assert len(sqlite.rows("SELECT 1 FROM records")) == 3

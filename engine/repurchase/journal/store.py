@@ -25,7 +25,7 @@ from repurchase.journal.records import BEGINNING, Sealed
 
 FORMAT: Final = "1"
 PAGE: Final = 1_000
-# How long another program may hold the database before a write gives up, in milliseconds.
+# How long another process may hold the journal before a write gives up, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
 # Any number that no other software on the same server is likely to lock.
 _SETUP_LOCK: Final = 0x7265_7075
@@ -124,7 +124,7 @@ class Journal:
         """
         self.url = shown_url(url)
         self.reached: Reached = reached or _nothing
-        self._place = _place(url)
+        self._place = _place(url, busy_max_ms)
         self._engine = _engine(self._place, busy_max_ms, create=create)
         # One connection is enough for writing: programs commit one after the other anyway.
         self._writing = threading.Lock()
@@ -398,8 +398,9 @@ class _SqlitePlace:
     # Readers never stop a writer. The file remembers it.
     setup = ("PRAGMA journal_mode=WAL", begin)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_max_ms: int) -> None:
         self.path = path
+        self._busy_max_ms = busy_max_ms
 
     def files(self) -> tuple[Path, ...]:
         """Return the database and what SQLite and we put beside it."""
@@ -432,13 +433,31 @@ class _SqlitePlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Wait for the lock file and hold it: who came first goes first."""
+        """Wait for the lock file and hold it; raise JournalError where another keeps it."""
         lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._hold(lock)
             yield
         finally:
             os.close(lock)
+
+    def _hold(self, lock: int) -> None:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        # The system wakes who waits, without a limit; who only tries now and then would starve.
+        # What a thread that was given up gets in the end goes with the file that is closed.
+        held = threading.Event()
+        threading.Thread(target=_wait_for, args=(lock, held), daemon=True).start()
+        if not held.wait(self._busy_max_ms / 1000):
+            hint = "try again, or see which one it is"
+            problem = Problem("the journal is held by another process", hint, str(self.path))
+            raise JournalError(problem)
+
+
+def _wait_for(lock: int, held: threading.Event) -> None:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    held.set()
 
 
 class _PostgresPlace:
@@ -495,14 +514,14 @@ def _parsed(url: str) -> sa.URL | None:
         return None
 
 
-def _place(url: str) -> _SqlitePlace | _PostgresPlace:
+def _place(url: str, busy_max_ms: int) -> _SqlitePlace | _PostgresPlace:
     if "://" not in url:
-        return _SqlitePlace(Path(url))
+        return _SqlitePlace(Path(url), busy_max_ms)
     parsed = _parsed(url)
     if parsed is None:
         raise _no_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.host:
-        return _SqlitePlace(Path(parsed.database))
+        return _SqlitePlace(Path(parsed.database), busy_max_ms)
     if "@" in (parsed.host or "") or "?" in url.rpartition("@")[0]:
         # The rest of a password would be looked up as a host, and named when it is not found.
         problem = Problem("its password holds an `@`", "write that as %40", shown_url(url))
