@@ -367,3 +367,53 @@ def test_nobody_adopts_for_no_reason(journal: Path, tmp_path: Path, blank: str) 
     assert run(*call, "--by", blank, "--reason", "x").code == 2
     assert run(*call, "--by", "Mori", "--reason", blank).code == 2
     assert run("verify", "--journal", journal).code == 0
+
+
+def test_error_ends_a_submission_from_a_pipe_that_stays_open(journal: Path, tmp_path: Path) -> None:
+    """A named pipe too is not waited for once nothing more is taken from it."""
+    pipe = tmp_path / "events"
+    os.mkfifo(pipe)
+    started = subprocess.Popen(
+        [COMMAND, "submit", str(pipe), "--journal", str(journal)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pipe.open("w") as sender:
+        sender.write(lines(LATER) + "{\n")
+        sender.flush()
+        assert started.wait() == 2
+    out, err = started.communicate()
+    assert ("approved order o-2" in out, "1 event was answered" in err) == (True, True)
+
+
+def test_error_early_in_a_long_file_is_all_that_is_told(journal: Path, tmp_path: Path) -> None:
+    """What still reads the rest when the first line stopped everything has nothing to say."""
+    (tmp_path / "long.jsonl").write_text("{\n" + lines({**LATER, "reason": "x" * 190}) * 1_000)
+    ended = run("submit", tmp_path / "long.jsonl", "--journal", journal, fresh=True)
+    assert (ended.code, len(ended.lines)) == (2, 2)
+
+
+def test_submission_without_a_journal_is_told_before_its_events(tmp_path: Path) -> None:
+    """Whoever named a journal that is not there learns so, before the first event comes."""
+    started = subprocess.Popen(
+        [COMMAND, "submit", "-", "--journal", str(tmp_path / "no.db")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.wait() == 2
+    assert "begin one with `repurchase submit --rules FILE`" in started.communicate()[1]
+
+
+@pytest.mark.parametrize("content", [None, "buy milk", "PK\3\4"], ids=["none", "text", "zip"])
+def test_file_without_events_leaves_no_journal(tmp_path: Path, content: str | None) -> None:
+    """What cannot be submitted at all leaves nothing behind."""
+    if content is not None:
+        (tmp_path / "events").write_text(content)
+    before = sorted(tmp_path.iterdir())
+    call = ("submit", "events", "--journal", "new.db", "--rules", "iij-2008")
+    assert run(*call, cwd=tmp_path).code == 2
+    # A line that is no event is met after the journal was made.
+    made = [tmp_path / "new.db", tmp_path / "new.db.lock"] if content == "buy milk" else []
+    assert sorted(tmp_path.iterdir()) == sorted([*before, *made])

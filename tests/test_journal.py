@@ -443,7 +443,7 @@ def test_missing_file_is_no_journal_and_is_not_made(sqlite: Store) -> None:
 
 def test_empty_database_is_no_journal(postgres: Store) -> None:
     """Who only reads makes no tables."""
-    with pytest.raises(UsageError, match="it is no journal; `submit` makes a new one"):
+    with pytest.raises(UsageError, match="it is no journal; `submit --rules FILE` makes"):
         Journal(postgres.url)
     postgres.journal().close()
     Journal(postgres.url).close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -59,24 +58,27 @@ def command(
     that cannot be read stops the rest: what it says is not known, and later events may rest on it.
     """
     from repurchase.desk import Desk
-    from repurchase.logs import open_log
     from repurchase.rulefile import gaps
 
     text = read_rules(rules) if rules is not None else None
     if text is not None:
         warn(gaps(text.editions.authorization))
-    with ExitStack() as closing:
-        source = standard_input() if events == "-" else events
-        log = open_log(source, called(events), form="jsonl")
-        if events != "-":
-            # Standard input stays open: closing it would wait for whoever still writes to it.
-            closing.enter_context(log)
-        kept = closing.enter_context(opened(journal, create=text is not None))
+    # A file that is not there leaves no empty journal. What is piped may come late: that there is
+    # no such journal is told before.
+    log = None if events == "-" else _log(events)
+    with opened(journal, create=text is not None) as kept:
         program = _program(kept, text, authorization)
         desk = Desk(kept, program, now, text, by)
         if text is not None and program not in kept.programs():
             say(f"the program `{program}` begins, and goes by {text.name}")
-        return _Counter(as_json=as_json).run(desk, log)
+        return _Counter(as_json=as_json).run(desk, log or _log(events))
+
+
+def _log(events: str) -> Log:
+    from repurchase.logs import open_log
+
+    source = standard_input() if events == "-" else events
+    return open_log(source, called(events), form="jsonl")
 
 
 def read_rules(name: str) -> RuleText:
@@ -178,14 +180,13 @@ def _groups(log: Log) -> Iterator[list[Event]]:
 def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
     end: RepurchaseError | None = EngineFault("the events can no longer be read")
     try:
-        for row in log.rows():
-            rows.put(row)
+        # Closed here alone: anyone else would wait for a reader that waits for its sender.
+        with log:
+            for row in log.rows():
+                rows.put(row)
         end = None
     except RepurchaseError as error:
         end = error
-    except ValueError:
-        # It was closed while this read on: whoever stopped is not waiting for the rest.
-        pass
     finally:
         rows.put(end)
 

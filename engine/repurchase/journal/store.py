@@ -296,8 +296,8 @@ class Journal:
             if create and self._place.is_free(_tables(connection)):
                 self._make(connection)
             if META.name not in _tables(connection):
-                problem = Problem("it is no journal", "`submit` makes a new one", self.url)
-                raise UsageError(problem)
+                hint = "`submit --rules FILE` makes a new one"
+                raise UsageError(Problem("it is no journal", hint, self.url))
             found = _format(connection)
         if found != FORMAT:
             what = f"it is a journal of format {found}, and this package writes {FORMAT}"
@@ -543,7 +543,7 @@ def _engine(place: _SqlitePlace | _PostgresPlace, busy_max_ms: int, *, create: b
     if path.is_dir():
         raise UsageError(Problem("it is a directory", "name a file in it", str(path)))
     if not create and not path.exists():
-        hint = "name the file, or make one with `repurchase submit`"
+        hint = "name the file, or begin one with `repurchase submit --rules FILE`"
         raise UsageError(Problem("there is no such journal", hint, str(path)))
     engine = sa.create_engine(
         # In full: `:memory:` too is a file here.
