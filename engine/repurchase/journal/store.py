@@ -411,9 +411,11 @@ class _SqlitePlace:
         said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if said != "ok":
             return f"the file is damaged: {said}"
-        with sa.create_engine("sqlite://").connect() as plain:
+        made = sa.create_engine("sqlite://")
+        with made.connect() as plain:
             _TABLES.create_all(plain)
             differing = _schema(plain) ^ _schema(connection)
+        made.dispose()
         if differing:
             kind, name, _ = min(differing)
             return f"its {kind} `{short(str(name))}` is not the one that this package makes"
