@@ -92,7 +92,7 @@ def position_kept_after_failure(put: Set) -> None:
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             self._book = group.book
-            group.write(self._kept, self._snapshots)
+            group.write(self._kept)
         self._kept |= group.editions.keys()
         self._journal.reached("answered")
         return answers

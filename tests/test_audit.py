@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from repurchase import clocks, desk, edition
-from repurchase.audit import Checkpoint, Verified, check_strays, verify
+from repurchase.audit import Checkpoint, Verified, check_strays, verify, whole
 from repurchase.audit import judged as verifying
 from repurchase.audit.judged import Audit
 from repurchase.audit.signatures import signed
@@ -34,7 +34,6 @@ from repurchase.events import Event
 from repurchase.journal import (
     Head,
     Journal,
-    PositionWriter,
     Record,
     digest,
     event_of,
@@ -785,20 +784,12 @@ def test_program_that_is_not_there_is_no_tampering(original: Path) -> None:
         verify(journal, "acme-2027")
 
 
-def test_snapshots_in_turn_are_those_written_alone() -> None:
-    """What is carried over from one snapshot to the next leaves the same bytes."""
-    writer, position = PositionWriter(), Position()
-    for event in EVENTS:
-        position = step(event, position, rules().editions.of(event), live=True).position
-        assert writer.written(position) == position_bytes(position)
-
-
 Patch = pytest.MonkeyPatch
 
 
 def no_hash(patch: Patch) -> None:
     """Bodies are not compared with their hashes, nor with the place where they stand."""
-    patch.setattr(verifying, "following", lambda _, stored: read_record(stored.body))
+    patch.setattr(whole, "following", lambda _, stored: read_record(stored.body))
 
 
 def no_judging(patch: Patch) -> None:
@@ -818,12 +809,12 @@ def no_judging(patch: Patch) -> None:
 def no_snapshots(patch: Patch) -> None:
     """A snapshot's record is not compared with the position."""
     patch.setattr(Audit, "_compare_snapshot", lambda *_: None)
-    patch.setattr(verifying, "_check_snapshot", lambda *_: None)
+    patch.setattr(whole, "_check_snapshot", lambda *_: None)
 
 
 def no_end(patch: Patch) -> None:
     """The head and what stands around the records are not looked at."""
-    patch.setattr(verifying, "_check_end", lambda *_: None)
+    patch.setattr(whole, "_check_end", lambda *_: None)
 
 
 def no_strays(patch: Patch) -> None:

@@ -31,7 +31,6 @@ from repurchase.journal import (
     Book,
     Head,
     Journal,
-    PositionWriter,
     Record,
     RuleTexts,
     Sealed,
@@ -41,6 +40,7 @@ from repurchase.journal import (
     caught_up,
     digest,
     event_object,
+    position_bytes,
     recorded,
     rules_named,
     sealed,
@@ -110,7 +110,6 @@ class Desk:
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
         self._kept: frozenset[str] = frozenset()
-        self._snapshots = PositionWriter()
         self._turn = threading.Condition()
         self._waiting: list[_Waiting] = []
         self._busy = False
@@ -143,7 +142,7 @@ class Desk:
             self._begin(group)
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]
-            group.write(self._kept, self._snapshots)
+            group.write(self._kept)
         # Only now: a transaction that failed leaves no trace here either.
         self._book = group.book
         self._kept |= group.editions.keys()
@@ -169,7 +168,7 @@ class Desk:
             before = group.book
             _check_money(rules, before)
             group.adopt(rules, by, reason)
-            group.write(self._kept, self._snapshots)
+            group.write(self._kept)
         self._book = group.book
         if self._rules is not None:
             self._rules = rules
@@ -301,12 +300,12 @@ class _Group:
         self.book = replace(self.book, position=taken.position)
         return Decided(decision, edition)
 
-    def write(self, kept: frozenset[str], snapshots: PositionWriter) -> None:
+    def write(self, kept: frozenset[str]) -> None:
         """Write all records, the editions that are not *kept* yet, and a snapshot where due."""
         if not self._records:
             return
         if self._is_snapshot_due():
-            body = snapshots.written(self.book.position)
+            body = position_bytes(self.book.position)
             assert self.book.rules is not None, "a rule file is adopted before the first event"
             record = self._seal(snapshot=Snapshot(digest(body), self.book.rules))
             self._writer.keep_snapshot(record.sequence, body)

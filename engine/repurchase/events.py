@@ -34,7 +34,7 @@ METHODS: Final = ("auction", "off_auction", "block", "tender")
 _NOTHING: Final[Mapping[str, Exact | bool]] = {}
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Something that happened or is asked for. What no source gave is `None`, never zero.
 
     Either *time* or *date* is given; with a *date* only the day is known. *price* and *amount* are

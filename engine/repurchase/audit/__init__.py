@@ -4,8 +4,9 @@ Signatures are in `repurchase.audit.signatures` alone, which needs the package `
 """
 
 from repurchase.audit.checkpoint import Checkpoint
-from repurchase.audit.judged import Verified, check_strays, verify
+from repurchase.audit.judged import Verified
 from repurchase.audit.transfer import ExportFile, export, imported
+from repurchase.audit.whole import check_strays, verify
 
 __all__ = [
     "Checkpoint",

@@ -1,52 +1,35 @@
-"""Every record of a program judged again: whether it says what its rule file says of its event.
-
-A chain alone proves that it agrees with itself. What a forger made anew from the first record to
-the last agrees too: checkpoints that are kept elsewhere find that.
-"""
+"""Records of a program judged again, one after the other: whether each says what its rules say."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from repurchase import __version__
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.decision import Decision
-from repurchase.edition import Edition, Editions, canonical
+from repurchase.edition import Edition, canonical
 from repurchase.errors import JournalError, Problem, Tampering, UsageError, short
 from repurchase.events import Event
 from repurchase.journal import (
     Adoption,
     Answer,
-    Extent,
+    Book,
     Head,
-    Journal,
-    PositionWriter,
     Record,
     RuleTexts,
     Snapshot,
-    Stored,
     digest,
-    following,
+    position_bytes,
     record_bytes,
 )
 from repurchase.logs.fields import READERS, Wrong, built
-from repurchase.position import Position
 from repurchase.program import step
-
-T = TypeVar("T")
-
-
-class Watch(Protocol):
-    """Hands on items one by one, and may show how far they have come."""
-
-    def __call__(self, items: Iterator[T], total: int, /) -> Iterable[T]:
-        """Hand on *items*, of which there are to be *total*."""
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -64,62 +47,6 @@ class Verified(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint | None = None
 
 
-def unwatched(items: Iterator[T], _: int, /) -> Iterator[T]:
-    """Hand *items* on."""
-    return items
-
-
-def verify(
-    journal: Journal,
-    program: str,
-    checkpoint: Checkpoint | None = None,
-    watch: Watch = unwatched,
-) -> Verified:
-    """Return what *program* of *journal* comes to, once each of its records was judged again.
-
-    With a *checkpoint*, the chain must contain it. Raise Tampering with the first record that is
-    wrong, JournalError where it cannot be judged.
-    """
-    return audited(journal, program, checkpoint, watch).verified()
-
-
-def audited(
-    journal: Journal,
-    program: str,
-    checkpoint: Checkpoint | None = None,
-    watch: Watch = unwatched,
-) -> Audit:
-    """Return the audit of all records of *program* in *journal*; raise as `verify` does."""
-    extent = journal.extent(program)
-    last = extent.head.sequence
-    if last < 1:
-        check_strays(journal)
-        if checkpoint is not None and checkpoint.program == program:
-            what = f"it is missing: {_named(checkpoint)} names record {checkpoint.records}"
-            raise _found(1, what, journal)
-        raise UsageError(Problem(f"it holds no program `{short(program)}`", file=journal.url))
-    audit = Audit(program, journal.text, journal.edition, checkpoint)
-    try:
-        for stored in watch(_up_to(journal.records(program), last), last):
-            if stored.sequence != audit.head.sequence + 1:
-                raise Tampering(Problem("it is missing"))
-            audit.take(following(audit.head, stored), stored.hash, stored.body)
-        _check_end(audit, extent, journal)
-    except JournalError as error:
-        raise placed(error, audit.head.sequence + 1, journal.url) from error
-    check_strays(journal)
-    return audit
-
-
-def check_strays(journal: Journal) -> None:
-    """Raise Tampering where *journal* has records of a program that it does not list."""
-    stray = journal.stray()
-    if stray is not None:
-        program, sequence = stray
-        what = f"it is of `{short(program)}`, which is no program of this journal"
-        raise _found(sequence, what, journal)
-
-
 def placed(error: JournalError, sequence: int, file: str, line: int | None = None) -> JournalError:
     """Return *error* with the record that it is about and its place, where it has none."""
     return type(error)(
@@ -128,11 +55,25 @@ def placed(error: JournalError, sequence: int, file: str, line: int | None = Non
     )
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What was found of some records that follow each other; see `Audit` for the names."""
+
+    head: Head
+    rules: dict[str, None]
+    editions: dict[str, None]
+    snapshot: tuple[int, bytes] | None
+    first: datetime | None
+    last: datetime | None
+    set_back: int
+    remarks: dict[str, None]
+
+
 class Audit:
     """The records of a program, each taken after the one before and judged again.
 
-    *rules* and *editions* are the hashes of those that the records name, in that order; *snapshot*
-    is the last position that a record names, with the record's number.
+    *program* is its name, and *head* how far it has come. *rules* and *editions* are the hashes of
+    those that the records name, in that order; *snapshot* is the last position that a record
+    names, with the record's number.
     """
 
     def __init__(
@@ -141,23 +82,23 @@ class Audit:
         text: Callable[[str], bytes | None],
         edition: Callable[[str], str | None],
         checkpoint: Checkpoint | None = None,
+        start: Book = Book(),  # noqa: B008 - a value, never changed
     ) -> None:
-        """Begin before the first record; *text* and *edition* give what is kept beside them."""
+        """Begin after *start*; *text* and *edition* give what is kept beside the records."""
         if checkpoint is not None and checkpoint.program != program:
             what = f"the checkpoint is of the program `{short(checkpoint.program)}`"
             raise UsageError(Problem(what, f"this one is `{short(program)}`"))
-        self.head = Head()
+        self.head = start.head
         self.rules: dict[str, None] = {}
         self.editions: dict[str, None] = {}
         self.snapshot: tuple[int, bytes] | None = None
-        self._program = program
+        self.program = program
         self._texts = RuleTexts(text)
         self._kept = edition
         self._checkpoint = checkpoint
-        self._position = Position()
-        self._writer = PositionWriter()
-        self._adopted: Editions | None = None
-        self._adopted_rules: str | None = None
+        self._position = start.position
+        self._adopted = start.editions
+        self._adopted_rules = start.rules
         self._agreed: set[tuple[str, str]] = set()
         self._first: datetime | None = None
         self._last: datetime | None = None
@@ -192,12 +133,44 @@ class Audit:
         self._note_time(record.at)
         self.head = Head(record.sequence, hash_)
 
+    def book(self) -> Book:
+        """Return the program as far as its records were taken."""
+        return Book(self.head, self._position, self._adopted, self._adopted_rules)
+
+    def part(self) -> Part:
+        """Return what was found of the records that were taken."""
+        return Part(
+            self.head,
+            self.rules,
+            self.editions,
+            self.snapshot,
+            self._first,
+            self._last,
+            self._set_back,
+            self._remarks,
+        )
+
+    def join(self, part: Part) -> None:
+        """Take *part*, judged from where this one ends, as if its records had been taken here."""
+        self.head = part.head
+        self.rules |= part.rules
+        self.editions |= part.editions
+        self.snapshot = part.snapshot or self.snapshot
+        if part.first is not None and part.last is not None:
+            self._note_time(part.first)
+            self._last = part.last
+        self._set_back += part.set_back
+        self._remarks |= part.remarks
+
+    def position_hash(self) -> str:
+        """Return the hash of the position so far, as a snapshot's record would name it."""
+        return digest(position_bytes(self._position))
+
     def check_length(self) -> None:
         """Raise Tampering where the checkpoint is of more records than there are."""
         checkpoint = self._checkpoint
         if checkpoint is not None and checkpoint.records > self.head.sequence:
-            what = f"it is missing: {_named(checkpoint)} names record {checkpoint.records}"
-            raise Tampering(Problem(what))
+            raise Tampering(Problem(named_missing(checkpoint)))
 
     def verified(self) -> Verified:
         """Return what the records come to; there is at least one."""
@@ -208,7 +181,7 @@ class Audit:
             records = "1 record was" if self._set_back == 1 else f"{self._set_back:,} records were"
             remarks.append(f"{records} made before the one before, by the clock of then")
         return Verified(
-            program=self._program,
+            program=self.program,
             records=self.head.sequence,
             head=self.head.hash,
             first=self._first,
@@ -222,7 +195,7 @@ class Audit:
         if self._adopted is None or answer is None:
             raise Tampering(Problem("no rule file was adopted before it"))
         event = _event(told)
-        if event.authorization is not None and event.authorization != self._program:
+        if event.authorization is not None and event.authorization != self.program:
             what = f"its event is of the authorization `{short(event.authorization)}`"
             raise Tampering(Problem(what))
         edition = self._adopted.of(event)
@@ -260,7 +233,7 @@ class Audit:
     def _adopt(self, adoption: Adoption) -> None:
         editions = self._texts.editions(adoption.rules)
         name = editions.authorization.name
-        if not name == adoption.authorization == self._program:
+        if not name == adoption.authorization == self.program:
             what = f"it adopts the rule file of `{short(name)}`, another program"
             raise Tampering(Problem(what))
         if self._adopted is not None and not (adoption.by and adoption.reason):
@@ -269,7 +242,7 @@ class Audit:
         self.rules[adoption.rules] = None
 
     def _compare_snapshot(self, sequence: int, snapshot: Snapshot) -> None:
-        body = self._writer.written(self._position)
+        body = position_bytes(self._position)
         if digest(body) != snapshot.position:
             what = "its snapshot is of another position than the events so far come to"
             raise Tampering(Problem(what))
@@ -284,51 +257,6 @@ class Audit:
         elif at < self._last:
             self._set_back += 1
         self._last = at
-
-
-def _up_to(records: Iterator[Stored], last: int) -> Iterator[Stored]:
-    """Yield *records* up to the number *last*: what is added meanwhile comes after it."""
-    for stored in records:
-        if stored.sequence <= last:
-            yield stored
-        if stored.sequence >= last:
-            return
-
-
-def _check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
-    """Raise Tampering where *audit* came to another end than the tables around the records say."""
-    head = extent.head
-    if audit.head.sequence < head.sequence:
-        raise Tampering(Problem(f"it is missing: the program has {head.sequence}"))
-    if audit.head != head:
-        raise _found(head.sequence, "the head of the program is another", journal)
-    if extent.first is not None and extent.first < 1:
-        raise _found(extent.first, "it stands before the first", journal)
-    if extent.last is not None and extent.last > head.sequence:
-        what = f"it stands after the head of the program, which is record {head.sequence}"
-        raise _found(extent.last, what, journal)
-    again = journal.repeated(audit.verified().program)
-    if again is not None:
-        raise _found(again, "its event has the id of an earlier one", journal)
-    _check_snapshot(audit.snapshot, extent.snapshot, journal)
-    audit.check_length()
-    journal.check_tables()
-
-
-def _check_snapshot(
-    named: tuple[int, bytes] | None, kept: tuple[int, bytes] | None, journal: Journal
-) -> None:
-    if named == kept:
-        return
-    if named is None:
-        assert kept is not None, "two that are absent are equal"
-        raise _found(kept[0], "a snapshot is kept for it, and it names none", journal)
-    what = "the snapshot kept for it " + ("is missing" if kept is None else "was changed")
-    raise _found(named[0], what, journal)
-
-
-def _found(sequence: int, what: str, journal: Journal) -> JournalError:
-    return placed(Tampering(Problem(what)), sequence, journal.url)
 
 
 @lru_cache(1 << 16, typed=True)
@@ -375,6 +303,11 @@ def _by_another(error: Tampering, version: str) -> Tampering:
         return error
     hint = f"version {short(version)} of this package recorded it, and this is {__version__}"
     return Tampering(Problem(one.what, one.hint or hint, one.file) for one in error.problems)
+
+
+def named_missing(checkpoint: Checkpoint) -> str:
+    """Return that the record which *checkpoint* is of is not there."""
+    return f"it is missing: {_named(checkpoint)} names record {checkpoint.records}"
 
 
 def _named(checkpoint: Checkpoint) -> str:

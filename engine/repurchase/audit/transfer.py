@@ -12,7 +12,8 @@ from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 
-from repurchase.audit.judged import Audit, Verified, Watch, audited, placed, unwatched, verify
+from repurchase.audit.judged import Audit, Verified, placed
+from repurchase.audit.whole import Watch, audited, unwatched, verify
 from repurchase.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.journal import Head, Journal, Sealed, Writer, chained, following
 
@@ -196,7 +197,7 @@ def _lines(journal: Journal, program: str, audit: Audit) -> Iterator[str]:
     for hash_ in audit.editions:
         yield _line(_Edition(hash_, journal.edition(hash_) or ""))
     head = Head()
-    for stored in islice(journal.records(program), whole.sequence):
+    for stored in journal.records(program, until=whole.sequence):
         try:
             following(head, stored)
         except JournalError as error:

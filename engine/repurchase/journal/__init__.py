@@ -25,7 +25,7 @@ from repurchase.journal.records import (
     record_bytes,
     sealed,
 )
-from repurchase.journal.snapshot import PositionWriter, position_bytes, read_position
+from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Extent, Head, Journal, Stored, Writer, shown_url
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "Extent",
     "Head",
     "Journal",
-    "PositionWriter",
     "Record",
     "RuleTexts",
     "Sealed",

@@ -21,7 +21,8 @@ from repurchase.quantities import Exact, simplest, written
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
-_NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
+# The fields of an event that hold numbers, but for the whole number of its quantity.
+NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
 _DATES: Final = frozenset(("time", "date", "expires"))
 
 
@@ -133,7 +134,7 @@ def event_object(event: Event) -> dict[str, Any]:
     for name, value in zip(Event.__struct_fields__, msgspec.structs.astuple(event), strict=True):
         if value is None:
             continue
-        if name in _NUMBERS:
+        if name in NUMBERS:
             found[name] = str(value) if type(value) is int else written(value)
         elif name in _DATES:
             found[name] = value.isoformat()
@@ -167,7 +168,7 @@ def _value(name: str, value: object) -> object:
         return value
     if not isinstance(value, str) or native is int:
         raise TypeError(f"`{name}` is {value!r}")
-    if name in _NUMBERS or "." in name:
+    if name in NUMBERS or "." in name:
         return number(value)
     if name == "time" or (name == "expires" and len(value) > len("2008-11-14")):
         return datetime.fromisoformat(value)

@@ -1,6 +1,7 @@
 """A position as bytes and back, exactly: kept beside the records for speed alone.
 
-The same position gives the same bytes, so that a record can name their hash.
+The same position gives the same bytes, so that a record can name their hash. What makes up most
+of it, the events, is written as it is; what a whole number of JSON may be too small for is a text.
 """
 
 from __future__ import annotations
@@ -14,18 +15,17 @@ from rpds import HashTrieMap, Queue
 
 from repurchase.clocks import zone
 from repurchase.errors import JournalError, Problem
-from repurchase.journal.records import digest, event_object, event_of, number
+from repurchase.events import Event
+from repurchase.journal.records import NUMBERS, event_of, number
 from repurchase.position import Counted, Day, Fills, Order, OrderState, Position, Terms
 from repurchase.position.orders import standing
 from repurchase.quantities import Exact, written
 from repurchase.terms import Listing
 
-T = TypeVar("T", Order, Counted)
-# Two listings of one program that share so much of their hashes do not occur.
-_LISTING_NAME_LENGTH: Final = 16
+T = TypeVar("T")
 
 
-class _Listing(msgspec.Struct, frozen=True):
+class _Listing(msgspec.Struct, frozen=True, array_like=True):
     instrument: str
     symbol: str
     venue: str
@@ -36,8 +36,9 @@ class _Listing(msgspec.Struct, frozen=True):
 
 
 class _Terms(msgspec.Struct, frozen=True, array_like=True):
-    event: dict[str, Any]
-    listing: str | None
+    # An event when it is written, and what it says when it is read.
+    event: Any
+    listing: int | None
     quantity: int
     shares_each: str
     price: str | None
@@ -54,12 +55,12 @@ class _Order(msgspec.Struct, frozen=True, array_like=True):
     filled: int
     fees_used: str
     asked: _Terms | None
-    held: dict[str, Any] | None
+    held: Any
 
 
-class _Counted(msgspec.Struct, frozen=True, array_like=True):
-    event: dict[str, Any]
-    listing: str | None
+class _Counted(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    event: Any
+    listing: int | None
     shares: str | None
     amount: str | None
     date: datetime.date
@@ -78,7 +79,7 @@ class _Day(msgspec.Struct, frozen=True, array_like=True):
     blocks: int | None
 
 
-class _Sums(msgspec.Struct, frozen=True):
+class _Position(msgspec.Struct, frozen=True):
     executed_shares: str
     executed_amount: str
     reserved_shares: str
@@ -89,81 +90,40 @@ class _Sums(msgspec.Struct, frozen=True):
     today: datetime.date
     started: bool
     halted: str | None
-    listings: dict[str, _Listing]
-    days: list[_Day]
-
-
-class _Position(_Sums, frozen=True):
     orders: dict[str, _Order]
     newer: dict[str, _Counted]
     older: dict[str, _Counted]
+    days: list[_Day]
+    # Last, in the order in which the others name them first.
+    listings: list[_Listing]
 
 
-class _Written(_Sums, frozen=True):
-    """A position of which the larger parts are bytes already."""
-
-    orders: msgspec.Raw
-    newer: msgspec.Raw
-    older: msgspec.Raw
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=written)
+_DECODER: Final = msgspec.json.Decoder(_Position)
 
 
 def position_bytes(position: Position) -> bytes:
     """Return *position* as bytes; the same position gives the same bytes."""
-    return PositionWriter().written(position)
+    return _ENCODER.encode(_Writer().plain(position))
 
 
 def read_position(body: bytes) -> Position:
     """Return the position that *body* holds; raise JournalError where it holds none."""
     try:
-        return _Reader(msgspec.json.decode(body, type=_Position)).position()
+        return _Reader(_DECODER.decode(body)).position()
     except (msgspec.DecodeError, ValueError, LookupError) as error:
         raise JournalError(Problem(f"the stored position cannot be read: {error}")) from error
 
 
-class _Piece(msgspec.Struct, frozen=True, gc=False):
-    """An order or a fill as it was written, with the listings that it names."""
-
-    of: Order | Counted
-    listings: tuple[str, ...]
-    body: msgspec.Raw
-
-
-class _Part(msgspec.Struct, frozen=True):
-    """Orders or fills as they were written together."""
-
-    of: Mapping[str, Order | Counted]
-    pieces: dict[str, _Piece]
-    listings: frozenset[str]
-    body: msgspec.Raw
-
-
-_NOTHING: Final = _Part({}, {}, frozenset(), msgspec.Raw(b"{}"))
-
-
-class PositionWriter:
-    """Positions of one program to bytes, in turn: what stayed as it was is not written anew.
-
-    A program remembers some hundred thousand fills, of which few are new from one snapshot to
-    the next. A listing is called by its hash, so that no piece depends on another.
-    """
+class _Writer:
+    """A position to plain values."""
 
     def __init__(self) -> None:
-        self._orders = _NOTHING
-        self._newer = _NOTHING
-        self._older = _NOTHING
-        self._called: dict[Listing, str] = {}
-        self._listings: dict[str, _Listing] = {}
+        self._places: dict[Listing, int] = {}
 
-    def written(self, position: Position) -> bytes:
-        """Return the bytes of *position*: those of `position_bytes`, in less time."""
+    def plain(self, position: Position) -> _Position:
         fills = position.fills
-        self._orders = self._part(position.orders, self._orders)
-        if self._older.of is not fills.older:
-            # What is older now was the newer part before.
-            self._older = self._part(fills.older, self._newer)
-        self._newer = self._part(fills.newer, self._newer)
-        parts = (self._orders, self._newer, self._older)
-        plain = _Written(
+        return _Position(
             executed_shares=written(position.executed_shares),
             executed_amount=written(position.executed_amount),
             reserved_shares=written(position.reserved_shares),
@@ -174,54 +134,53 @@ class PositionWriter:
             today=position.today,
             started=position.started,
             halted=position.halted,
-            listings={
-                name: self._listings[name]
-                for name in sorted({name for part in parts for name in part.listings})
-            },
+            orders={name: self._order(one) for name, one in _sorted(position.orders)},
+            newer={name: self._counted(one) for name, one in _sorted(fills.newer)},
+            older={name: self._counted(one) for name, one in _sorted(fills.older)},
             days=[_plain_day(key, day) for key, day in sorted(position.days.items(), key=_first)],
-            orders=self._orders.body,
-            newer=self._newer.body,
-            older=self._older.body,
+            listings=[_plain_listing(one) for one in self._places],
         )
-        return msgspec.json.encode(plain)
 
-    def _part(self, things: HashTrieMap[str, T], before: _Part) -> _Part:
-        known = before.pieces
-        pieces: dict[str, _Piece] = {}
-        for name, thing in things.items():
-            piece = known.get(name)
-            if piece is None or piece.of is not thing:
-                piece = self._piece(thing)
-            pieces[name] = piece
-        body = msgspec.json.encode({name: pieces[name].body for name in sorted(pieces)})
-        listings = frozenset(
-            name for of_one in {piece.listings for piece in pieces.values()} for name in of_one
+    def _order(self, order: Order) -> _Order:
+        return _Order(
+            self._terms(order.terms),
+            order.state,
+            order.filled,
+            written(order.fees_used),
+            None if order.asked is None else self._terms(order.asked),
+            order.held,
         )
-        return _Part(things, pieces, listings, msgspec.Raw(body))
 
-    def _piece(self, thing: Order | Counted) -> _Piece:
-        plain: _Order | _Counted
-        if isinstance(thing, Counted):
-            plain = _plain_counted(thing, self._name(thing.listing))
-            named = [plain.listing]
-        else:
-            in_play = (thing.terms,) if thing.asked is None else (thing.terms, thing.asked)
-            terms = [_plain_terms(one, self._name(one.listing)) for one in in_play]
-            plain = _plain_order(thing, terms)
-            named = [one.listing for one in terms]
-        listings = tuple(name for name in named if name is not None)
-        return _Piece(thing, listings, msgspec.Raw(msgspec.json.encode(plain)))
+    def _terms(self, terms: Terms) -> _Terms:
+        return _Terms(
+            terms.event,
+            self._place(terms.listing),
+            terms.quantity,
+            written(terms.shares_each),
+            _text(terms.price),
+            _text(terms.fx),
+            _text(terms.amount_each),
+            _text(terms.fees),
+            terms.last_date,
+            terms.venue_last_date,
+        )
 
-    def _name(self, listing: Listing | None) -> str | None:
+    def _counted(self, fill: Counted) -> _Counted:
+        return _Counted(
+            fill.event,
+            self._place(fill.listing),
+            _text(fill.shares),
+            _text(fill.amount),
+            fill.date,
+            fill.venue_date,
+            fill.venue_time,
+            fill.settled,
+        )
+
+    def _place(self, listing: Listing | None) -> int | None:
         if listing is None:
             return None
-        name = self._called.get(listing)
-        if name is None:
-            plain = _plain_listing(listing)
-            name = digest(msgspec.json.encode(plain))[:_LISTING_NAME_LENGTH]
-            self._called[listing] = name
-            self._listings[name] = plain
-        return name
+        return self._places.setdefault(listing, len(self._places))
 
 
 class _Reader:
@@ -229,7 +188,7 @@ class _Reader:
 
     def __init__(self, plain: _Position) -> None:
         self._plain = plain
-        self._listings = {name: _listing(one) for name, one in plain.listings.items()}
+        self._listings = [_listing(one) for one in plain.listings]
 
     def position(self) -> Position:
         plain = self._plain
@@ -259,13 +218,13 @@ class _Reader:
                 plain.filled,
                 number(plain.fees_used),
                 None if plain.asked is None else self._terms(plain.asked),
-                None if plain.held is None else event_of(plain.held),
+                None if plain.held is None else _event(plain.held),
             )
         )
 
     def _terms(self, plain: _Terms) -> Terms:
         return Terms(
-            event_of(plain.event),
+            _event(plain.event),
             self._listing(plain.listing),
             plain.quantity,
             number(plain.shares_each),
@@ -282,7 +241,7 @@ class _Reader:
 
     def _counted(self, plain: _Counted) -> Counted:
         return Counted(
-            event_of(plain.event),
+            _event(plain.event),
             self._listing(plain.listing),
             _exact(plain.shares),
             _exact(plain.amount),
@@ -292,47 +251,22 @@ class _Reader:
             plain.settled,
         )
 
-    def _listing(self, name: str | None) -> Listing | None:
-        return None if name is None else self._listings[name]
+    def _listing(self, place: int | None) -> Listing | None:
+        return None if place is None else self._listings[place]
 
 
-def _plain_order(order: Order, terms: list[_Terms]) -> _Order:
-    return _Order(
-        terms[0],
-        order.state,
-        order.filled,
-        written(order.fees_used),
-        terms[1] if len(terms) > 1 else None,
-        None if order.held is None else event_object(order.held),
-    )
+def _event(told: dict[str, Any]) -> Event:
+    """Return the event that was written as it is: its numbers, where they are whole, as such."""
+    outside = told.pop("outside", {})
+    for name in NUMBERS & told.keys():
+        told[name] = str(told[name])
+    for name, value in outside.items():
+        told[name] = value if isinstance(value, bool) else str(value)
+    return event_of(told)
 
 
-def _plain_counted(fill: Counted, listing: str | None) -> _Counted:
-    return _Counted(
-        event_object(fill.event),
-        listing,
-        _text(fill.shares),
-        _text(fill.amount),
-        fill.date,
-        fill.venue_date,
-        fill.venue_time,
-        fill.settled,
-    )
-
-
-def _plain_terms(terms: Terms, listing: str | None) -> _Terms:
-    return _Terms(
-        event_object(terms.event),
-        listing,
-        terms.quantity,
-        written(terms.shares_each),
-        _text(terms.price),
-        _text(terms.fx),
-        _text(terms.amount_each),
-        _text(terms.fees),
-        terms.last_date,
-        terms.venue_last_date,
-    )
+def _sorted(things: Mapping[str, T]) -> list[tuple[str, T]]:
+    return sorted(things.items(), key=_first)
 
 
 def _first(pair: tuple[Any, Any]) -> Any:

@@ -108,7 +108,10 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """An open journal. Its methods may be called from several threads."""
+    """An open journal. Its methods may be called from several threads.
+
+    *url* is where it is, as it may be printed; *address* is that with its password.
+    """
 
     def __init__(
         self,
@@ -123,6 +126,7 @@ class Journal:
         Raise UsageError for a URL that names none, JournalError where it cannot be opened.
         """
         self.url = shown_url(url)
+        self.address = url
         self.reached: Reached = reached or _nothing
         self._place = _place(url, busy_max_ms)
         self._engine = _engine(self._place, busy_max_ms, create=create)
@@ -172,13 +176,20 @@ class Journal:
             found: int | None = connection.scalar(_SELECT_REPEATED, {"program": program})
         return found
 
-    def records(self, program: str, after: int = 0) -> Iterator[Stored]:
-        """Yield the records of *program* after the *after*th, in their order."""
+    def records(self, program: str, after: int = 0, until: int | None = None) -> Iterator[Stored]:
+        """Yield the records of *program* after the *after*th, in their order.
+
+        With *until* none after that one: what is added meanwhile comes after it.
+        """
         while True:
             with self._reading() as connection:
                 page = _page(connection, program, after)
-            # One by one, so that of several that are wrong the first is told.
-            yield from (_stored(row, self.url) for row in page)
+            for row in page:
+                # One by one, so that of several that are wrong the first is told.
+                stored = _stored(row, self.url)
+                if until is not None and stored.sequence > until:
+                    return
+                yield stored
             if len(page) < PAGE:
                 return
             after = page[-1].sequence

@@ -1,0 +1,128 @@
+"""The later part of a long program, judged in a process of its own beside the earlier one.
+
+That process folds what comes before its part without judging it. So its word is taken only where
+it began, to the byte, with the position that the earlier part came to when it was judged. Where
+it did not, or met anything wrong, the part is judged here as if there had been no such process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import repeat
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Final, Self
+
+from repurchase.audit.checkpoint import Checkpoint
+from repurchase.audit.judged import Audit, Part
+from repurchase.journal import Book, Head, Journal, RuleTexts, caught_up, following
+
+# A shorter program is judged before another process would have begun.
+RECORDS_MIN: Final = 20_000
+# To fold a record takes a little less than half as long as to judge it: so both end together.
+EARLIER_PERCENT: Final = 65
+TOLD_EVERY: Final = 1_000
+
+_PROGRAM: Final = "import sys; from repurchase.audit.tail import judge; judge(int(sys.argv[1]))"
+# The chain, the rule file and the hash of the position at the end of the earlier part.
+_Start = tuple[Head, str | None, str]
+
+
+class Tail:
+    """The process that judges the later part, where there is one; it ends with the `with`."""
+
+    def __init__(
+        self, journal: Journal, program: str, last: int, checkpoint: Checkpoint | None
+    ) -> None:
+        """Begin to judge *program* of *journal* up to its record *last*, if that is worth it."""
+        self._after = last * EARLIER_PERCENT // 100
+        self._start: _Start | None = None
+        self._part: Part | None = None
+        self._told: Connection | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        if last < RECORDS_MIN or os.cpu_count() == 1:
+            return
+        mine, its = Pipe()
+        # Of a group of its own: Ctrl-C is for this process, which ends that one. What stands in
+        # the folder of the caller is no module of ours.
+        command = (sys.executable, "-P", "-c", _PROGRAM, str(its.fileno()))
+        self._process = subprocess.Popen(  # noqa: S603 - what is called is this package
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(its.fileno(),),
+            process_group=0,
+        )
+        its.close()
+        self._told = mine
+        # Not among its arguments, which others on this machine can read: there may be a password.
+        with suppress(OSError):
+            mine.send((journal.address, program, self._after, last, checkpoint))
+
+    def told(self, audit: Audit) -> Iterator[None]:
+        """Yield once for each record judged there since, and let *audit* join the part when due."""
+        at = audit.head.sequence
+        is_due = at == self._after
+        if self._told is None or not (is_due or at % TOLD_EVERY == 0):
+            return
+        # It ends without its part where anything is wrong there.
+        with suppress(EOFError, OSError):
+            while self._part is None and (is_due or self._told.poll()):
+                message = self._told.recv()
+                if isinstance(message, Part):
+                    self._part = message
+                elif isinstance(message, int):
+                    yield from repeat(None, message)
+                else:
+                    self._start = message
+        if is_due:
+            if self._part is not None and self._start == _start(audit):
+                audit.join(self._part)
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._told is not None and self._process is not None:
+            self._told.close()
+            self._told = None
+            self._process.kill()
+            self._process.wait()
+
+
+def judge(descriptor: int) -> None:
+    """Judge what is asked for at *descriptor*, telling there how far it is and what it found."""
+    # Whatever is wrong is met again, and told, by who waits for this; or that one is gone.
+    with suppress(Exception), Connection(descriptor) as telling:
+        address, program, after, last, checkpoint = telling.recv()
+        with Journal(address) as journal:
+            earlier = journal.records(program, until=after)
+            book = caught_up(Book(), earlier, RuleTexts(journal.text), journal.url)
+            audit = Audit(program, journal.text, journal.edition, checkpoint, book)
+            telling.send(_start(audit))
+            for stored in journal.records(program, after, until=last):
+                audit.take(following(audit.head, stored), stored.hash, stored.body)
+                if stored.sequence % TOLD_EVERY == 0:
+                    telling.send(TOLD_EVERY)
+            if audit.head.sequence == last:
+                telling.send(audit.part())
+
+
+def _start(audit: Audit) -> _Start:
+    book = audit.book()
+    return book.head, book.rules, audit.position_hash()
