@@ -24,6 +24,7 @@ import msgspec
 
 from desk_breaks import BREAKS
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
+from repurchase.audit import verify
 from repurchase.desk import Desk
 from repurchase.errors import RepurchaseError
 from repurchase.events import Event
@@ -262,6 +263,11 @@ def unprivileged(url: str) -> dict[str, Any]:
     return _told(lambda: _as_nobody(url))
 
 
+def reading(url: str) -> dict[str, Any]:
+    """Judge a journal again in a child that is nobody in particular; return what came of it."""
+    return _told(lambda: _read_as_nobody(url))
+
+
 def _fill_up(url: str, bytes_max: int) -> dict[str, Any]:
     approved: list[str] = []
     with Journal(url, create=True) as journal:
@@ -276,14 +282,31 @@ def _fill_up(url: str, bytes_max: int) -> dict[str, Any]:
     return {"approved": approved, "error": None}
 
 
-def _as_nobody(url: str) -> dict[str, Any]:
-    # Nobody may not read what would be imported only then.
-    with tempfile.TemporaryDirectory() as folder, Journal(f"{folder}/warm", create=True) as other:
-        Desk(other, PROGRAM, clock(), rules()).submit(order("o1"))
+def _become_nobody() -> None:
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
+
+
+def _read_as_nobody(url: str) -> dict[str, Any]:
+    # Nobody may not read what would be imported only then.
+    with tempfile.TemporaryDirectory() as folder, Journal(f"{folder}/warm", create=True) as other:
+        Desk(other, PROGRAM, clock(), rules()).submit(order("o1"))
+        verify(other, PROGRAM)
+    _become_nobody()
+    try:
+        with Journal(url) as journal:
+            return {"records": verify(journal, PROGRAM).records, "error": None}
+    except RepurchaseError as error:
+        return {"records": None, "error": str(error)}
+
+
+def _as_nobody(url: str) -> dict[str, Any]:
+    # Nobody may not read what would be imported only then.
+    with tempfile.TemporaryDirectory() as folder, Journal(f"{folder}/warm", create=True) as other:
+        Desk(other, PROGRAM, clock(), rules()).submit(order("o1"))
+    _become_nobody()
     try:
         with Journal(url, create=True) as journal:
             outcome = Desk(journal, PROGRAM, clock(), rules()).submit(order("o2")).decision.outcome
@@ -340,6 +363,7 @@ _COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "together": together,
     "full": full,
     "unprivileged": unprivileged,
+    "reading": reading,
 }
 
 if __name__ == "__main__":

@@ -221,6 +221,7 @@ class Ledger:
     brought_amount: Fraction = Fraction(0)
     started: bool = False
     today: date = date.min
+    latest: date = date.min
     halted: bool = False
     orders: dict[str, Entry] = field(default_factory=dict)
     fills: dict[str, Bought] = field(default_factory=dict)
@@ -309,7 +310,7 @@ class Ledger:
         return self._release_fault(entry, event) if event.kind == "release" else self._more(event)
 
     def _is_backdated(self, event: Event) -> bool:
-        return self.started and day_on(event, "Asia/Tokyo") < self.today
+        return day_on(event, "Asia/Tokyo") < self.latest
 
     def _release_fault(self, entry: Entry, event: Event) -> str | None:
         held = entry.event if entry.held else entry.held_more
@@ -401,7 +402,7 @@ class Ledger:
 
     def order(self, event: Event, outcome: str) -> None:
         """Remember the order *event*, which reserves only where its *outcome* is `approved`."""
-        self.begin(day_on(event, "Asia/Tokyo"))
+        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome == "approved")
         state = "open" if outcome == "approved" else outcome
         self.orders[event.id] = Entry(self._ask(event), state)
 
@@ -409,7 +410,7 @@ class Ledger:
         """Remember a replace or a release; a held replace is what it asked for as a whole."""
         entry, ask = self.find(event), self.proposed(event)
         assert entry is not None
-        self.begin(day_on(event, "Asia/Tokyo"))
+        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome in ("approved", "recorded"))
         if outcome == "held":
             entry = replace(entry, held_more=ask.event)
         elif outcome == "approved" and entry.held:
@@ -432,9 +433,10 @@ class Ledger:
     def fill(self, event: Event) -> Reading:
         """Count the fill *event* in full, take its part from its order, and say what it was."""
         day = day_on(event, "Asia/Tokyo")
-        self.begin(day)
+        self.begin(day, counts=False)
         entry = self.orders.get(event.order) if event.order is not None else None
         full = event if entry is None else _completed(event, entry)
+        self.begin(day, counts=full.side != "sell")
         listed = self.book.find(full, day)
         reading = Reading(False, *self._used(full, listed))
         if full.side == "sell":
@@ -455,11 +457,11 @@ class Ledger:
         """
         old = self.fills.get(event.fill or "")
         if old is None or old.settled:
-            self.begin(day_on(event, "Asia/Tokyo"))
+            self.begin(day_on(event, "Asia/Tokyo"), counts=event.side != "sell")
             full, listed, old = event, self.book.find(event, day_on(event, "Asia/Tokyo")), None
         else:
             full = _corrected(event, old.event)
-            self.begin(day_on(full, "Asia/Tokyo"))
+            self.begin(day_on(full, "Asia/Tokyo"), counts=full.side != "sell")
             listed = self._listed_then(event, full, old)
         if full.side == "sell":
             return Reading(False, Fraction(0), Fraction(0))
@@ -481,8 +483,13 @@ class Ledger:
         # No fill tells the ratio of that day where it changes.
         return now if now is None or len(now.instrument.ratios) == 1 else None
 
-    def begin(self, day: date) -> None:
-        """Begin *day* if it is a new one: what is closed and past its last day is forgotten."""
+    def begin(self, day: date, *, counts: bool = True) -> None:
+        """Begin *day* if it is a new one: what is closed and past its last day is forgotten.
+
+        What was refused does not keep others from asking for an earlier day: it *counts* not.
+        """
+        if counts:
+            self.latest = max(self.latest, day)
         # So it can lend its fields to no fill of the day, be it the first or a later one.
         if day > self.today or not self.started:
             self.orders = {

@@ -255,6 +255,13 @@ CHANGES: Final = {
         "record 20: it is missing: the program has 20",
         "DELETE FROM records WHERE sequence = 20",
     ),
+    "the head set far back": (
+        "record 12: it stands after the head of the program, which is record 11",
+        (
+            "UPDATE programs SET (sequence, head) ="
+            " (SELECT sequence, hash FROM records WHERE sequence = 11)"
+        ),
+    ),
     "one more": (
         "record 21: it stands after the head of the program, which is record 20",
         (

@@ -25,7 +25,8 @@ def kept(tmp_path: Path) -> Path:
         *("--output", "checkpoint.json"),
         cwd=tmp_path,
     )
-    assert (made.code, made.out, made.err) == (0, "", "")
+    assert (made.code, made.out) == (0, "")
+    assert made.err.startswith(f"checkpoint.json: {NAME}, 20 records, head ")
     return tmp_path
 
 

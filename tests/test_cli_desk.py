@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from repurchase.shipped import rule_path
+from test_audit import changed
 from test_cli import COMMAND, run
 
 EVENTS: Final[tuple[dict[str, Any], ...]] = (
@@ -110,7 +111,7 @@ def test_bad_event_stops_the_rest(tmp_path: Path, bad: str, said: str) -> None:
     text = lines(*EVENTS[:2]) + bad + "\n" + lines(LATER)
     ended = run("submit", "-", "--journal", path, "--rules", "iij-2008", "--json", stdin=text)
     assert (ended.code, said in ended.out + ended.err) == (2, True)
-    assert "2 events were answered and are recorded" in ended.err
+    assert "2 events were answered, and recorded" in ended.err
     records = run("position", "--journal", path, "--json").json["records"]
     assert records == 1 + len(EVENTS[:2])
 
@@ -134,6 +135,8 @@ def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
         (("headroom", "authorization=x", "--journal", "no.db"), "is no field to ask with"),
         (("headroom", "price=1", "price=2", "--journal", "no.db"), "`price` is given twice"),
         (("show", "o-1"), "--journal"),
+        (("position", "--journal", "a.db", "--journal", "b.db"), "given 2 times"),
+        (("position", "--journal", ""), "no journal is named"),
         (("check", "--event", "-"), "no rule file is named"),
         (("check", "--event", "-", "--journal", "no.db", "--log", "l.csv"), "--log"),
         (("position", "--journal", "mysql://sato:secret@host/name"), "mysql://sato:***@host/name"),
@@ -154,6 +157,126 @@ def test_journal_may_come_from_the_environment(journal: Path) -> None:
     """The journal's name need not be said each time."""
     ended = run("position", "--json", REPURCHASE_JOURNAL=str(journal))
     assert ended.json["authorization"] == "iij-2008"
+
+
+def test_journal_of_the_environment_may_have_spaces_in_its_name(tmp_path: Path) -> None:
+    """A variable holds one name, whole."""
+    path = tmp_path / "a desk.db"
+    submitted = ("submit", "-", "--rules", "iij-2008", "--json")
+    ended = run(*submitted, stdin=lines(EVENTS[0]), REPURCHASE_JOURNAL=str(path))
+    assert (ended.code, path.exists()) == (0, True)
+
+
+def test_program_is_said_to_begin_once_it_has(tmp_path: Path) -> None:
+    """Nothing begins with an event that is not recorded, and everything begins once."""
+    path, begins = tmp_path / "desk.db", "the program `iij-2008` begins"
+    said = ("submit", "-", "--journal", path, "--rules", "iij-2008")
+    future = {**EVENTS[0], "time": "2199-01-01T09:00:00+09:00"}
+    ended = run(*said, stdin=lines(future))
+    assert (ended.code, begins in ended.err) == (2, False)
+    assert "what has not happened cannot be submitted" in ended.err
+    assert begins in run(*said, stdin=lines(EVENTS[0])).err
+    assert begins not in run(*said, stdin=lines(EVENTS[1])).err
+
+
+def test_adopter_is_told_when_there_is_nothing_to_adopt(journal: Path) -> None:
+    """Whoever is named where nobody is needed hears of it."""
+    ended = run("submit", "-", "--journal", journal, "--by", "Sato", stdin=lines(EVENTS[0]))
+    assert "--by is who adopts the rule file, which is done" in ended.err
+    blank = run("submit", "-", "--journal", "new.db", "--by", " ", "--rules", "iij-2008", stdin="")
+    assert (blank.code, "`by` is empty" in blank.err) == (2, True)
+
+
+def test_answer_that_was_given_before_says_so(journal: Path) -> None:
+    """A person sees that nothing new was recorded."""
+    ended = run("submit", "-", "--journal", journal, stdin=lines(EVENTS[0], LATER))
+    first, *_, last = [line for line in ended.out.splitlines() if line.startswith("approved")]
+    assert first.rstrip() == "approved order o-1  answered before"
+    assert last.rstrip() == "approved order o-2"
+
+
+def test_answer_tells_that_the_program_is_halted(journal: Path) -> None:
+    """The fill that halts says so, and so does every answer until it is resumed."""
+    fill = {**LATER, "kind": "fill", "id": "f-9", "quantity": 1}
+    resume = {"kind": "resume", "id": "go", "time": "2008-11-14T10:00:00+09:00"}
+    resume |= {"by": "Abe", "reason": "looked into"}
+    events = lines(fill, {**LATER, "id": "o-3"}, resume)
+    told = run("submit", "-", "--journal", journal, "--json", stdin=events)
+    positions = [json.loads(line)["position"] for line in told.out.splitlines()]
+    assert [one.get("halted", "nothing") for one in positions] == ["f-9", "f-9", "nothing"]
+    assert "halted" not in positions[-1]
+    shown = run("submit", "-", "--journal", journal, stdin=events)
+    assert shown.out.count("halted by f-9: nothing is approved until it is resumed") == 2
+
+
+def test_request_of_an_earlier_day_is_told_which_day_it_is(journal: Path) -> None:
+    """A denial for its date names the program's day, which the position has too."""
+    early = {**LATER, "time": "2008-11-13T09:40:00+09:00"}
+    shown = run("submit", "-", "--journal", journal, stdin=lines(early))
+    assert "2008-11-13 is before 2008-11-14" in shown.out
+    assert run("position", "--journal", journal, "--json").json["latest"] == "2008-11-14"
+    assert "the latest day is 2008-11-14" in run("position", "--journal", journal).out
+
+
+def test_event_of_the_future_is_not_even_asked_about(journal: Path) -> None:
+    """A check is held to the same dates as a submission."""
+    future = {**LATER, "time": "2199-01-01T09:00:00+09:00"}
+    ended = run("check", "--event", "-", "--journal", journal, stdin=json.dumps(future))
+    assert (ended.code, "what has not happened" in ended.err) == (2, True)
+
+
+def test_order_that_nobody_can_release_says_so(tmp_path: Path) -> None:
+    """What is held without a name waits in vain, and its answer says what to do."""
+    rules = tmp_path / "rules.yaml"
+    path = rule_path("iij-2008")
+    assert path is not None
+    seen = "rules:\n  - {id: seen, effect: review, require: 'trade.shares <= 5 shares'}"
+    rules.write_text(path.read_text().replace("rules:", seen, 1))
+    nameless = {name: value for name, value in LATER.items() if name != "by"}
+    said = ("submit", "-", "--journal", tmp_path / "desk.db", "--rules", rules, "--json")
+    ended = run(*said, stdin=lines(LATER, {**nameless, "id": "o-3"}))
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    assert [one["outcome"] for one in found] == ["held", "held"]
+    named, unnamed = ([one["rule"] for one in each["findings"]] for each in found)
+    assert (named, unnamed) == (["seen"], ["engine.nobody", "seen"])
+
+
+def test_position_shows_both_quantities_of_a_pending_replace(journal: Path) -> None:
+    """More may be open than the order has: the replace is shown beside it."""
+    more = {**EVENTS[2], "id": "r-2", "quantity": 90}
+    assert run("submit", "-", "--journal", journal, stdin=lines(more)).code == 0
+    assert "70 of 60 or 90" in run("position", "--journal", journal).out
+    (order,) = run("position", "--journal", journal, "--json").json["orders"]
+    assert (order["open_quantity"], order["quantity"], order["asked"]) == (70, 60, 90)
+
+
+def test_adoptions_are_shown_with_who_and_why(journal: Path, tmp_path: Path) -> None:
+    """An auditor sees which rule file was in force when, and who put it there."""
+    path = rule_path("iij-2008")
+    assert path is not None
+    rules = tmp_path / "other.yaml"
+    rules.write_text(path.read_text() + "# amended\n")
+    assert run("adopt", rules, "--journal", journal, "--by", "Abe", "--reason", "so").code == 0
+    first, second = run("show", "--adoptions", "--journal", journal, "--json").json
+    assert (first["record"], first["by"], first["reason"]) == (1, None, None)
+    assert (second["by"], second["reason"]) == ("Abe", "so")
+    assert second["rules"] == run("position", "--journal", journal, "--json").json["rules"]
+    shown = run("show", "--adoptions", "--journal", journal).out
+    assert "nobody named" in shown
+    assert run("show", "--journal", journal).code == 2
+    assert run("show", "o-1", "--adoptions", "--journal", journal).code == 2
+
+
+def test_position_beyond_the_head_is_refused(journal: Path) -> None:
+    """Records that the program does not know of are told, not read over."""
+    changed(
+        str(journal),
+        "UPDATE programs SET (sequence, head) ="
+        " (SELECT sequence, hash FROM records WHERE sequence = 2)",
+    )
+    for command in (("position",), ("submit", "-", "--by", "Sato")):
+        ended = run(*command, "--journal", journal, stdin=lines(LATER))
+        assert (ended.code, "record 3: it stands after the head" in ended.err) == (2, True)
 
 
 def test_position_lists_what_is_open(journal: Path) -> None:
@@ -254,7 +377,7 @@ def test_interrupt_of_a_submission_waiting_for_events(journal: Path) -> None:
     assert answers(process.stdout.readline()) == [("o-2", "approved")]
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
-    assert (process.returncode, "1 event was answered and is recorded" in err) == (130, True)
+    assert (process.returncode, "1 event was answered, and recorded" in err) == (130, True)
     assert run("position", "--journal", journal, "--json").json["records"] == 2 + len(EVENTS)
 
 

@@ -98,6 +98,48 @@ def test_file_that_may_not_be_written_is_a_sentence(folder: Path, change: str) -
     assert whole(store) == ["o1"]
 
 
+def test_journal_in_a_folder_that_is_only_read_is_verified(folder: Path) -> None:
+    """An audit's usual case: nothing can be put beside the journal, and nothing needs to be."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    begun(store)
+    _shut(folder)
+    names = sorted(path.name for path in folder.iterdir())
+    assert children("reading", store.url) == {"records": 2, "error": None}
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
+def test_journal_that_another_has_open_is_read_as_it_is(folder: Path) -> None:
+    """What the desk has written and not yet put into the file is read where the desk has it."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        desk.submit(order("o2"))
+        _shut(folder)
+        assert children("reading", store.url) == {"records": 3, "error": None}
+
+
+def test_journal_without_its_last_records_is_not_read(folder: Path) -> None:
+    """A copy whose last records lie beside it is not taken for the whole."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    with store.journal() as journal:
+        a_desk(journal).submit(order("o1"))
+        copy = folder / "copy"
+        copy.mkdir()
+        for end in ("", "-wal"):
+            shutil.copy(f"{store.url}{end}", copy)
+    _shut(copy)
+    said = "its last records are still in journal.db-wal, which cannot be read here; copy both"
+    assert said in children("reading", str(copy / "journal.db"))["error"]
+
+
+def _shut(folder: Path) -> None:
+    """Let everyone read what is in *folder*, and nobody but its owner write there."""
+    for path in folder.iterdir():
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o555)
+
+
 def test_lock_file_that_cannot_be_made_is_a_sentence(sqlite: Store) -> None:
     """Something else in the place of the lock file: a sentence, and nothing is recorded."""
     begun(sqlite)

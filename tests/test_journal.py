@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -459,14 +460,31 @@ def test_directory_is_no_journal(tmp_path: Path, create: bool) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    """A file that is no database is an error and stays as it was."""
+@pytest.mark.parametrize("create", [False, True])
+def test_file_of_something_else_is_refused(tmp_path: Path, create: bool) -> None:
+    """A file that is no database stays as it was, and nothing is put beside it."""
     path = tmp_path / "notes.txt"
     path.write_text("buy milk\n" * 100)
-    for create in (False, True):
-        with pytest.raises(JournalError, match="cannot be opened: file is not a database"):
-            Journal(str(path), create=create)
+    with pytest.raises(UsageError, match="it is no journal"):
+        Journal(str(path), create=create)
     assert path.read_text() == "buy milk\n" * 100
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_what_is_no_file_is_no_journal(tmp_path: Path, create: bool) -> None:
+    """A pipe or a device is not written to, and nothing is put beside it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="it is no journal"):
+        Journal(str(pipe), create=create)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_journal_without_a_name_is_refused() -> None:
+    """No text is no name of a file."""
+    with pytest.raises(UsageError, match="no journal is named"):
+        Journal("")
 
 
 @pytest.mark.parametrize("create", [False, True])
@@ -480,6 +498,7 @@ def test_database_of_something_else_is_refused(tmp_path: Path, create: bool) -> 
     with pytest.raises(UsageError, match="it is no journal"):
         Journal(str(path), create=create)
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_postgresql_of_others_is_shared_but_their_tables_are_not(postgres: Store) -> None:

@@ -1025,9 +1025,9 @@ class Program(RuleBasedStateMachine):
     def _event(self, kind: str, **fields: object) -> Event:
         self.number += 1
         day = (self.moment + timedelta(hours=9)).date()
-        if kind in ("order", "replace", "release") and day < self.ledger.today and self.number % 8:
+        if kind in ("order", "replace", "release") and day < self.ledger.latest and self.number % 8:
             # Asked for now, whenever what came before it happened.
-            self.moment = datetime.combine(self.ledger.today, NOON, UTC)
+            self.moment = datetime.combine(self.ledger.latest, NOON, UTC)
         when: dict[str, object] = {"time": self.moment}
         if self.day_only:
             when = {"date": (self.moment + timedelta(hours=9)).date()}
@@ -1305,6 +1305,9 @@ class Program(RuleBasedStateMachine):
         judged = kind in ("order", "release", "fill", "correct") or answer.raising
         expected = answer.fault is None and not judged
         assert (answer.decision.outcome == "recorded") is expected, "recorded: or not"
+        held = answer.live and answer.decision.outcome == "held"
+        nobody = held and answer.event.by is None
+        assert ("engine.nobody" in answer.own_findings) is nobody, "recorded: who can release it"
 
     def check_released(self, answer: Answer) -> None:
         """Another named person alone releases; then what is to be reviewed is waived, no more."""
@@ -1341,6 +1344,7 @@ class Program(RuleBasedStateMachine):
     def check_breach(self, answer: Answer) -> None:
         """At the desk a breach halts; a halt lasts until it is resumed, and nothing else halts."""
         assert (answer.engine_after.halted is not None) is self.ledger.halted, "breach: or none"
+        assert answer.decision.position.halted == answer.engine_after.halted, "breach: not told"
 
     def check_closed(self, answer: Answer) -> None:
         """Once no order is open nothing is reserved, and executed is the sum of what counts."""

@@ -363,6 +363,22 @@ HISTORIES: Final[dict[str, tuple[list[Event], str]]] = {
         [order(expires=LATER), event("resume", time=LATER), replace(4)],
         "denied backdated, reserved 10 1000, executed 0 0",
     ),
+    "an order of an earlier day than one that was denied": (
+        [order(id="p", time=LATER, quantity=9_999), order()],
+        "approved, reserved 10 1000, executed 0 0",
+    ),
+    "an order of an earlier day than one that is held": (
+        [order(id="p", time=LATER, price=250), order()],
+        "approved, reserved 10 1000, executed 0 0",
+    ),
+    "an order of an earlier day than a sale": (
+        [fill(4, order=None, id="p", time=LATER, **{**WHOLE, "side": "sell"}), order()],
+        "approved, reserved 10 1000, executed 0 0",
+    ),
+    "an order of an earlier day than an answer to no order": (
+        [event("cancel", order="none", time=LATER), order()],
+        "approved, reserved 10 1000, executed 0 0",
+    ),
     "a release of an earlier day": (
         [order(price=250), event("resume", time=LATER), release()],
         "denied backdated, reserved 0 0, executed 0 0",

@@ -35,8 +35,11 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     missing: tuple[str, ...] = ()
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """What a program has used and has left, as exact strings; `None` where it is not known."""
+class Standing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a program has used and has left, as exact strings; `None` where it is not known.
+
+    *halted* is the id of what halted it, and is left out of JSON where nothing did.
+    """
 
     executed_shares: str | None
     reserved_shares: str | None
@@ -44,6 +47,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     reserved_amount: str | None
     remaining_shares: str | None
     remaining_amount: str | None
+    halted: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

@@ -94,17 +94,19 @@ class Desk:
     ) -> None:
         """Open *program* in *journal*; with *rules*, only if it goes by them.
 
-        A program that has not begun adopts them, *by* someone, with its first event. Raise
+        A program that has not begun adopts them, *by* someone, with its first event, and
+        *has_begun_it* is true once that is recorded. Raise
         UsageError for the rules of another authorization, JournalError where the records do not
         fit together.
         """
         if rules is not None:
             _check_authorization(rules, program)
         if by is not None:
-            _check_said("by", by)
+            check_said("by", by)
         self._journal = journal
         self._program = program
         self._now = now
+        self.has_begun_it = False
         self._rules = rules
         self._by = by
         self._texts = RuleTexts(journal.text)
@@ -137,15 +139,16 @@ class Desk:
             self._check(event)
         with self._journal.writing(self._program) as writer:
             now = self._now()
-            _check_dates(events, now)
+            check_dates(events, now)
             group = _Group(self._caught_up(writer), now, writer, self._texts)
-            self._begin(group)
+            begins = self._begin(group)
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             group.write(self._kept)
         # Only now: a transaction that failed leaves no trace here either.
         self._book = group.book
         self._kept |= group.editions.keys()
+        self.has_begun_it |= begins
         self._journal.reached("answered")
         return answers
 
@@ -156,8 +159,8 @@ class Desk:
         another currency than what was used, and where nobody says who adopts them and why.
         """
         _check_authorization(rules, self._program)
-        _check_said("by", by)
-        _check_said("reason", reason)
+        check_said("by", by)
+        check_said("reason", reason)
         with self._journal.writing(self._program) as writer:
             group = _Group(self._caught_up(writer), self._now(), writer, self._texts)
             if group.book.rules is None:
@@ -242,18 +245,23 @@ class Desk:
             raise JournalError(Problem(what, "`repurchase verify` says more", place))
         return book
 
-    def _begin(self, group: _Group) -> None:
-        """Adopt the rules given where the program has not begun; refuse others than its own."""
+    def _begin(self, group: _Group) -> bool:
+        """Adopt the rules given where the program has not begun, and return whether it has not.
+
+        Raise UsageError for others than its own.
+        """
         given, adopted = self._rules, group.book.rules
         if given is None and adopted is None:
             hint = "name its rule file with --rules"
             raise UsageError(Problem("the program has not begun", hint, self._journal.url))
         if given is not None and adopted is None:
             group.adopt(given, self._by, None)
-        elif given is not None and adopted != given.hash:
+            return True
+        if given is not None and adopted != given.hash:
             what = "the program goes by another rule file"
             hint = "record the change with `repurchase adopt`, or leave --rules out"
             raise UsageError(Problem(what, hint, given.name))
+        return False
 
 
 class _Waiting:
@@ -327,7 +335,7 @@ class _Group:
     def _again(self, event: Event, before: Record) -> Decided:
         """Return the answer to an event whose id has a record: the same only for the same event."""
         if before.event == event_object(event):
-            return Decided(before.decision(), self._edition_then(event, before))
+            return Decided(before.decision(), self._edition_then(event, before), repeated=True)
         edition = self._edition(event)
         return Decided(refusal(event, self.book.position, edition), edition)
 
@@ -361,16 +369,16 @@ class _Group:
         return record
 
 
-def _check_said(name: str, text: str) -> None:
-    """Raise UsageError where *text* could not stand for *name* in an event either."""
+def check_said(name: str, text: str) -> None:
+    """Raise UsageError where *text* could not stand for the field *name* of an event either."""
     try:
         READERS[name](text)
     except Wrong as wrong:
         raise UsageError(Problem(f"`{name}` {wrong.what}", wrong.hint)) from wrong
 
 
-def _check_dates(events: Sequence[Event], now: datetime) -> None:
-    """Raise InputError for an event of the future: one wrong date would deny all that follows."""
+def check_dates(events: Sequence[Event], now: datetime) -> None:
+    """Raise InputError for one of *events* that is of the future: it cannot have happened."""
     latest = now + AHEAD_MAX
     for event in events:
         day = event.date

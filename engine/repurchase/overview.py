@@ -37,8 +37,8 @@ _ABOUT = ("id", "order", "fill")
 class OrderLine(msgspec.Struct, frozen=True):
     """An order that is open or held, its quantities as exact strings.
 
-    *is_past* is whether its last day is over, *asked* and *held* whether a replace of it waits for
-    the venue or for its release.
+    *is_past* is whether its last day is over, *asked* the quantity of a replace that waits for the
+    venue, *held* whether one waits for its release.
     """
 
     id: str
@@ -53,7 +53,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     reserved_amount: str | None
     last_date: date
     is_past: bool
-    asked: bool
+    asked: int | None
     held: bool
 
 
@@ -64,17 +64,10 @@ class Overview(msgspec.Struct, frozen=True):
     rules: str
     records: int
     head: str
-    halted: str | None
+    latest: date | None
     position: Standing
     unknown: tuple[str, ...]
     orders: tuple[OrderLine, ...]
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """The answer to an event that was only asked about; *repeated* where it is recorded already."""
-
-    decided: Decided
-    repeated: bool = False
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -97,7 +90,7 @@ def overview(book: Book, now: datetime) -> Overview:
         rules=book.rules or "",
         records=book.head.sequence,
         head=book.head.hash,
-        halted=position.halted,
+        latest=None if position.latest == date.min else position.latest,
         position=standing(position, edition),
         unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
         orders=tuple(_lines(position, today)),
@@ -111,7 +104,7 @@ def edition_at(book: Book, now: datetime) -> Edition:
     return book.editions.on(day_at(now, book.editions.zone))
 
 
-def asked(journal: Journal, program: str, event: Event, rules: str | None = None) -> Asked:
+def asked(journal: Journal, program: str, event: Event, rules: str | None = None) -> Decided:
     """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
 
     What is recorded already has its answer. Raise InputError for an event of another program, and
@@ -130,13 +123,13 @@ def asked(journal: Journal, program: str, event: Event, rules: str | None = None
     stored = journal.record(program, event.id)
     if stored is None:
         taken = step(event, book.position, edition, every_rule=True, live=True)
-        return Asked(Decided(taken.decision, edition))
+        return Decided(taken.decision, edition)
     record = recorded(stored, journal.url)
     if record.event != event_object(event):
-        return Asked(Decided(refusal(event, book.position, edition), edition))
+        return Decided(refusal(event, book.position, edition), edition)
     rules_then = rules_named(journal.naming(program, stored.sequence), journal.url)
     then = RuleTexts(journal.text).editions(rules_then).of(event)
-    return Asked(Decided(record.decision(), then), repeated=True)
+    return Decided(record.decision(), then, repeated=True)
 
 
 def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
@@ -162,6 +155,26 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
         yield Told(record.sequence, record.at, event, record.decision(), edition)
+
+
+class AdoptedThen(msgspec.Struct, frozen=True):
+    """That a program went by the rule file with the hash *rules* from this *record* on."""
+
+    record: int
+    at: datetime
+    rules: str
+    by: str | None
+    reason: str | None
+
+
+def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
+    """Return the adoptions of *program*, in their order; raise Tampering for a changed record."""
+    records = (recorded(stored, journal.url) for stored in journal.of_no_event(program))
+    return [
+        AdoptedThen(one.sequence, one.at, one.adoption.rules, one.adoption.by, one.adoption.reason)
+        for one in records
+        if one.adoption is not None
+    ]
 
 
 def _led_to(journal: Journal, program: str, name: str) -> set[str]:
@@ -279,7 +292,7 @@ def _line(name: str, order: Order, today: date) -> OrderLine:
         reserved_amount=_text(order.reserved_amount),
         last_date=last,
         is_past=last < today,
-        asked=order.asked is not None,
+        asked=None if order.asked is None else order.asked.quantity,
         held=order.held is not None,
     )
 

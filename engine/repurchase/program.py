@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -13,10 +14,12 @@ from repurchase.events import JUDGED, Event
 from repurchase.facts import TABLE, Situation
 from repurchase.judge import Scope, judge, outcome
 from repurchase.position import (
+    Fault,
     Position,
     Trade,
     after,
     brought_forward,
+    day_of,
     raises,
     refused,
     settled,
@@ -24,12 +27,19 @@ from repurchase.position import (
 )
 from repurchase.quantities import Exact, written
 
+# Who releases is not who ordered: where that is not said, nobody can.
+_NOBODY: Final = Finding("engine.nobody", "indeterminate", "review")
+
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
-    """A decision and the edition that made it, which has the words for it."""
+    """A decision and the edition that made it, which has the words for it.
+
+    *repeated* is whether it is the one that the same event was given before.
+    """
 
     decision: Decision
     edition: Edition
+    repeated: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -72,9 +82,10 @@ def step(
     own = _own_findings(event, proposed, position, edition, live=live)
     findings = _told((*own, *found), proposed)
     result = _outcome(event, findings)
-    if proposed.is_fill:
-        following = _halting(following, event, findings) if live else following
-    elif result != "approved":
+    if live:
+        following = _halting(following, event, findings) if proposed.is_fill else following
+        findings = _with_nobody(findings, result, proposed)
+    if not proposed.is_fill and result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
     return Step(_decision(event, result, findings, following, edition), following)
 
@@ -115,6 +126,7 @@ def standing(position: Position, edition: Edition) -> Standing:
         _text(position.known_reserved_amount()),
         _text(_left(edition.max_shares, position.used_shares())),
         _text(_left(edition.max_amount, position.used_amount())),
+        position.halted,
     )
 
 
@@ -150,7 +162,7 @@ def _own_findings(
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
-        yield _denial(f"engine.{proposed.fault}")
+        yield _amiss(proposed.fault, event, position, edition)
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
@@ -170,6 +182,15 @@ def _flaws(proposed: Trade) -> Iterator[Finding]:
         yield _denial("engine.sale")
     elif proposed.is_fill and proposed.amount is None:
         yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
+
+
+def _with_nobody(
+    findings: tuple[Finding, ...], result: Outcome, proposed: Trade
+) -> tuple[Finding, ...]:
+    """Return *findings*, and of what waits for its release in vain that it does."""
+    if result != "held" or proposed.event.by is not None:
+        return findings
+    return _told((*findings, _NOBODY), proposed)
 
 
 def _judged(proposed: Trade, edition: Edition) -> bool:
@@ -207,6 +228,15 @@ def _lacking(proposed: Trade) -> tuple[str, ...]:
     )
 
 
+def _amiss(fault: Fault, event: Event, position: Position, edition: Edition) -> Finding:
+    """Return the finding of *fault*, with the days where it is about days."""
+    finding = _denial(f"engine.{fault}")
+    if fault != "backdated":
+        return finding
+    day = day_of(event, edition.reckoning.zone)
+    return replace(finding, observed=str(day), limit=str(position.latest), dimension="date")
+
+
 def _denial(name: str) -> Finding:
     return Finding(name, "fail", "deny")
 
@@ -224,12 +254,11 @@ def _recorded(event: Event, following: Position, edition: Edition) -> Step:
     return Step(_decision(event, "recorded", (), following, edition), following)
 
 
-def _faulty(event: Event, fault: str, position: Position, edition: Edition) -> Step:
+def _faulty(event: Event, fault: Fault, position: Position, edition: Edition) -> Step:
     """Return the step of an event that is not allowed at *position*: it changes nothing."""
     following = _begun(position)
-    return Step(
-        _decision(event, "denied", (_denial(f"engine.{fault}"),), following, edition), following
-    )
+    found = (_amiss(fault, event, position, edition),)
+    return Step(_decision(event, "denied", found, following, edition), following)
 
 
 def _begun(position: Position) -> Position:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.decision import Decision
 from repurchase.edition import Edition, Editions
@@ -143,13 +144,6 @@ class Reading(msgspec.Struct, frozen=True):
     skip_other_symbols: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """The decision on one event that was asked about; *repeated* if the log had it already."""
-
-    decided: Decided
-    repeated: bool = False
-
-
 def replay(log: Log, program: Program, reading: Reading) -> Iterator[Decided]:
     """Yield the decision of *program* on each row of *log*, in their order.
 
@@ -186,7 +180,7 @@ class Reader:
         if log is not None:
             yield from self._judged(log)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Decided:
         """Return the decision on the event that is asked about, now that the log is judged.
 
         What the log holds already has the decision that it had; its id with other content is
@@ -197,9 +191,9 @@ class Reader:
         if self._held is not None:
             before, decided = self._held
             if before == event:
-                return Answer(decided, repeated=True)
+                return replace(decided, repeated=True)
             edition = self._program.editions.of(event)
-            return Answer(Decided(refusal(event, self._program.position, edition), edition))
+            return Decided(refusal(event, self._program.position, edition), edition)
         amiss = self._amiss(event)
         if amiss is not None:
             raise InputError(Problem(*amiss))
@@ -207,7 +201,7 @@ class Reader:
         if backwards is not None:
             hint = "give the log as it stood at the time of the event"
             raise InputError(Problem(f"the event's {backwards}", hint, self._name))
-        return Answer(self._program.decide(event))
+        return self._program.decide(event)
 
     def _judged(self, log: Log) -> Iterator[Decided]:
         rows = sorted_rows(log, self._program.editions.zone) if self._reading.sort else log.rows()

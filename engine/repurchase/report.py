@@ -29,7 +29,7 @@ from repurchase.events import Event
 from repurchase.expression import on_one_line
 from repurchase.facts import TABLE, Fact
 from repurchase.headroom import Headroom
-from repurchase.overview import Adopted, OrderLine, Overview, Told
+from repurchase.overview import Adopted, AdoptedThen, OrderLine, Overview, Told
 from repurchase.program import Decided
 from repurchase.quantities import percent, shown, value_written
 from repurchase.replay import Program, RuleCount, Summary
@@ -214,7 +214,12 @@ def decision_view(decided: Decided) -> RenderableType:
     decision = worded(decided.decision, decided.edition)
     word, style = _MARKS[decision.outcome]
     parts: list[RenderableType] = [
-        Text.assemble((word, style), " ", plain(f"{decision.kind} {decision.id}"))
+        Text.assemble(
+            (word, style),
+            " ",
+            plain(f"{decision.kind} {decision.id}"),
+            ("  answered before" if decided.repeated else "", "dim"),
+        )
     ]
     if decision.findings:
         parts.append(_findings(decision))
@@ -244,7 +249,14 @@ def _left(decision: WordedDecision, edition: Edition) -> Text:
         shares = unit(position.remaining_shares, "shares", down)
     if edition.max_amount is not None:
         amount = unit(position.remaining_amount, currency, down)
-    return Text(f"left after it: {shares}, {amount}")
+    left = Text(f"left after it: {shares}, {amount}")
+    if position.halted is None:
+        return left
+    return Text("\n").join([left, _halted(position.halted)])
+
+
+def _halted(by: str) -> Text:
+    return Text(f"halted by {plain(by)}: nothing is approved until it is resumed", style="bold red")
 
 
 def _counts(summary: Summary) -> Text:
@@ -476,8 +488,10 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
         Text.assemble((plain(found.authorization), "bold"), f", {found.records:,} records"),
         _standing(found, edition),
     ]
-    if found.halted is not None:
-        parts.append(Text(f"halted by {plain(found.halted)} until it is resumed", style="bold red"))
+    if found.latest is not None:
+        parts.append(Text(f"the latest day is {found.latest}: a request is of that day or later"))
+    if found.position.halted is not None:
+        parts.append(_halted(found.position.halted))
     if found.unknown:
         named = ", ".join(plain(name) for name in found.unknown)
         parts.append(Text(f"shares or money of these fills are unknown: {named}", style="red"))
@@ -500,25 +514,40 @@ def _standing(found: Overview, edition: Edition) -> Table:
     return table
 
 
-def _orders(orders: Iterable[OrderLine]) -> Table:
-    table = _plain_table("order", "instrument", "open", "at most", "shares", "last day", "")
-    for one in orders:
-        table.add_row(
-            Text(plain(one.id)),
-            Text(plain(" ".join(part for part in (one.symbol, one.venue) if part))),
-            f"{one.open_quantity:,} of {one.quantity:,}",
+def _orders(orders: Iterable[OrderLine]) -> Text:
+    headings = ("order", "instrument", "open", "at most", "shares", "last day", "")
+    rows = [
+        (
+            plain(one.id),
+            plain(" ".join(part for part in (one.symbol, one.venue) if part)),
+            _open(one),
             "" if one.price is None else shown(Fraction(one.price)),
             shown(Fraction(one.reserved_shares)),
             str(one.last_date),
-            Text(", ".join(_remarks_on(one)), style="yellow"),
+            ", ".join(_remarks_on(one)),
         )
-    return table
+        for one in orders
+    ]
+    # There may be thousands, and a table of rich takes a millisecond for each.
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        for row in (headings, *rows)
+    )
+    return Text("\n".join(line.rstrip() for line in lines))
+
+
+def _open(order: OrderLine) -> str:
+    of = f"{order.open_quantity:,} of {order.quantity:,}"
+    return of if order.asked is None else f"{of} or {order.asked:,}"
 
 
 def _remarks_on(order: OrderLine) -> Iterator[str]:
     if order.state == "held":
         yield "held until it is released"
-    if order.asked:
+    if order.asked is not None:
         yield "a replace waits for the venue"
     if order.held:
         yield "a replace waits for its release"
@@ -537,7 +566,7 @@ def headroom_view(found: Headroom, order: Event) -> RenderableType:
         )
     if found.stopped is not None:
         parts += [
-            Text("one more:"),
+            Text("one more:" if found.quantity else "not even one:"),
             _findings(worded(found.stopped.decision, found.stopped.edition)),
         ]
     return Group(*parts)
@@ -585,6 +614,16 @@ def story_json(told: Iterable[Told]) -> str:
             for one in told
         ]
     )
+
+
+def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
+    """Return the rule files that a program went by, for a terminal."""
+    table = _plain_table("record", "when", "by", "why", "rule file (SHA-256)")
+    for one in found:
+        by, why = one.by or "nobody named", one.reason or ""
+        texts = (str(one.record), _moment(one.at), plain(by), plain(why), one.rules)
+        table.add_row(*map(Text, texts))
+    return table
 
 
 def adoption_view(found: Adopted, edition: Edition) -> RenderableType:

@@ -29,13 +29,14 @@ from repurchase.rulefile import Rule
 from repurchase.terms import Quote
 
 ENGINE: Final = {
-    "engine.backdated": "it is dated before the program's latest day: ask with the time of now",
+    "engine.backdated": "a request is made now, on the program's latest day or later",
     "engine.below-filled": "a replace cannot ask for less than has filled; the order stands",
     "engine.fault": "the rule engine gave no usable answer, so the event is denied",
     "engine.fill-settled": "the fill that it names was busted or corrected before",
     "engine.halted": "the program is halted: nothing is approved until it is resumed",
     "engine.no-replace": "no replace of the order waits for the venue's answer",
     "engine.no-rule": "no rule judges it, and silence is no approval",
+    "engine.nobody": "who ordered is not named, so nobody can release it: ask anew with `by`",
     "engine.not-first": "what is brought forward can only be a program's first event",
     "engine.not-held": "nothing of the order it names is held, so there is nothing to release",
     "engine.order-closed": "the order it names is not open; a fill of it counts in full",
@@ -135,6 +136,9 @@ def sentence(finding: Finding) -> str:
     """Return what *finding* says, in one plain sentence without a period."""
     if finding.rule in ENGINE:
         said = ENGINE[finding.rule]
+        if finding.limit is not None:
+            observed, limit = _shown_sides(finding)
+            return plain(f"{said}: {observed} {_relation(finding)} {limit}")
         return plain(f"{said}: {finding.observed}") if finding.observed else said
     if finding.result == "indeterminate":
         return f"cannot be decided without {_named(finding.missing)}"

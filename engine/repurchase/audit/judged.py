@@ -286,6 +286,8 @@ def _difference(recorded: Answer, found: Decision) -> str:
     for name in found.position.__struct_fields__:
         now, then = getattr(found.position, name), getattr(recorded.position, name)
         if now != then:
+            if name == "halted":
+                return f"the program is {_halted(now)}, and it says {_halted(then)}"
             named = name.replace("_", " ")
             return f"its {named} come to {_shown(now)}, and it says {_shown(then)}"
     rules = {one.rule for one in {*found.findings} ^ {*recorded.findings}}
@@ -296,6 +298,10 @@ def _difference(recorded: Answer, found: Decision) -> str:
 
 def _shown(figure: str | None) -> str:
     return "unknown" if figure is None else short(figure)
+
+
+def _halted(by: str | None) -> str:
+    return "not halted" if by is None else f"halted by {short(by)}"
 
 
 def _by_another(error: Tampering, version: str) -> Tampering:

@@ -98,6 +98,8 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
         raise UsageError(Problem(what, "give one that is not", str(path))) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         hint = "make one with `repurchase checkpoint --new-key FILE`"
+        if b"PUBLIC KEY" in body:
+            hint = "the private one signs: its file has no .pub at the end"
         raise UsageError(Problem("it is no private key", hint, str(path))) from error
     if not isinstance(found, Ed25519PrivateKey):
         raise UsageError(Problem("it is a key of another kind than Ed25519", file=str(path)))

@@ -100,9 +100,9 @@ def _check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
         raise _found(head.sequence, "the head of the program is another", journal)
     if extent.first is not None and extent.first < 1:
         raise _found(extent.first, "it stands before the first", journal)
-    if extent.last is not None and extent.last > head.sequence:
+    if extent.beyond is not None:
         what = f"it stands after the head of the program, which is record {head.sequence}"
-        raise _found(extent.last, what, journal)
+        raise _found(extent.beyond, what, journal)
     again = journal.repeated(audit.verified().program)
     if again is not None:
         raise _found(again, "its event has the id of an earlier one", journal)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.journal import chosen, program_option
+from repurchase.cli.journal import chosen, now, program_option
 from repurchase.cli.journal import opened as opened_journal
 from repurchase.cli.log import log_options, opened, reading
 from repurchase.cli.show import (
@@ -53,7 +53,13 @@ if TYPE_CHECKING:
     metavar="LOG",
     help="What came before it: a trade log, judged first.",
 )
-@click.option("--journal", metavar="FILE|URL", help="What came before it: a program's journal.")
+@click.option(
+    "--journal",
+    multiple=True,
+    callback=once,
+    metavar="FILE|URL",
+    help="What came before it: a program's journal.",
+)
 @program_option
 @log_options
 @known_at_option
@@ -113,19 +119,21 @@ def command(
     answer = reader.answer()
     if answer.repeated:
         say(f"the log holds `{asked.id}` already: this is the decision that it had")
-    return _shown(answer.decided, as_json=as_json)
+    return _shown(answer, as_json=as_json)
 
 
 def _asked_of(
     journal: str, authorization: str | None, event: Event, rules: str | None, *, as_json: bool
 ) -> int:
+    from repurchase.desk import check_dates
     from repurchase.overview import asked
 
+    check_dates([event], now())
     with opened_journal(journal) as kept:
         answer = asked(kept, chosen(kept, authorization), event, rules)
     if answer.repeated:
         say(f"`{event.id}` is recorded already: this is the answer that it had")
-    return _shown(answer.decided, as_json=as_json)
+    return _shown(answer, as_json=as_json)
 
 
 def _shown(decided: Decided, *, as_json: bool) -> int:

@@ -86,4 +86,5 @@ def command(journal: str, authorization: str | None, key: Path, output: Path | N
         return 0
     with WholeFile(written, "the checkpoint") as file:
         file.add(text)
+    say(f"{written}: {verified.program}, {verified.records:,} records, head {verified.head}")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from repurchase.cli.show import fail
+from repurchase.cli.show import fail, once
 from repurchase.errors import Problem, Tampering, UsageError, plain
 
 if TYPE_CHECKING:
@@ -19,9 +19,21 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 EXIT_TAMPERED = 1
 
+
+class _Whole(click.types.StringParamType):
+    """A text that is one value, also in a variable of the environment: a path may hold spaces."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Return *rv* as the only value."""
+        return [rv]
+
+
 journal_option = click.option(
     "--journal",
     required=True,
+    multiple=True,
+    callback=once,
+    type=_Whole(),
     envvar="REPURCHASE_JOURNAL",
     show_envvar=True,
     metavar="FILE|URL",
@@ -29,6 +41,8 @@ journal_option = click.option(
 )
 program_option = click.option(
     "--authorization",
+    multiple=True,
+    callback=once,
     metavar="NAME",
     help="Which program of the journal, where it holds several.",
 )

@@ -57,9 +57,12 @@ def command(
     same answer and no second record, so what was not answered can always be sent again. A line
     that cannot be read stops the rest: what it says is not known, and later events may rest on it.
     """
-    from repurchase.desk import Desk
+    from repurchase.desk import Desk, check_said
     from repurchase.rulefile import gaps
 
+    # Before the journal: what is refused leaves no empty one.
+    if by is not None:
+        check_said("by", by)
     text = read_rules(rules) if rules is not None else None
     if text is not None:
         warn(gaps(text.editions.authorization))
@@ -69,9 +72,9 @@ def command(
     with opened(journal, create=text is not None) as kept:
         program = _program(kept, text, authorization)
         desk = Desk(kept, program, now, text, by)
-        if text is not None and program not in kept.programs():
-            say(f"the program `{program}` begins, and goes by {text.name}")
-        return _Counter(as_json=as_json).run(desk, log or _log(events))
+        if by is not None and program in kept.programs():
+            say("--by is who adopts the rule file, which is done; who orders stands in each event")
+        return _Counter(as_json=as_json).run(desk, log or _log(events), text)
 
 
 def _log(events: str) -> Log:
@@ -119,21 +122,26 @@ class _Counter:
         self._count = 0
         self._stopped = False
 
-    def run(self, desk: Desk, log: Log) -> int:
+    def run(self, desk: Desk, log: Log, text: RuleText | None) -> int:
         """Submit the events of *log*, what waits together in one transaction; return the code."""
         try:
             for group in _groups(log):
-                for decided in desk.answer(group):
+                answers = desk.answer(group)
+                if desk.has_begun_it and text is not None and not self._count:
+                    name = text.editions.authorization.name
+                    say(f"the program `{name}` begins, and goes by {text.name}")
+                for decided in answers:
                     self._show(decided)
         except (RepurchaseError, KeyboardInterrupt):
-            say(f"{self._answered()} recorded; send the others again")
+            say(self._answered())
             raise
         return 1 if self._stopped else 0
 
     def _answered(self) -> str:
-        if self._count == 1:
-            return "1 event was answered and is"
-        return f"{self._count:,} events were answered and are"
+        if not self._count:
+            return "no event was answered"
+        events = "1 event was" if self._count == 1 else f"{self._count:,} events were"
+        return f"{events} answered, and recorded; send the others again"
 
     def _show(self, decided: Decided) -> None:
         from repurchase.report import decided_json, decision_view

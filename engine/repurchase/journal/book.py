@@ -64,10 +64,16 @@ def stored_book(journal: Journal, program: str) -> Book:
     head = journal.head(program)
     book = _snapshot_book(journal, program, texts) or Book()
     book = caught_up(book, journal.records(program, book.head.sequence), texts, journal.url)
-    if book.head.sequence < head.sequence:
+    if book.head.sequence > head.sequence:
+        # Whoever added to it meanwhile has moved the head too.
+        last = journal.head(program).sequence
+        if last < book.head.sequence:
+            what = f"record {last + 1}: it stands after the head of the program"
+            raise Tampering(Problem(what, MORE, journal.url))
+    elif book.head.sequence < head.sequence:
         what = f"its records end at {book.head.sequence}, not at {head.sequence}"
         raise JournalError(Problem(what, MORE, journal.url))
-    if book.head.sequence == head.sequence and book.head != head:
+    elif book.head != head:
         what = f"record {head.sequence}: the head of the program is another"
         raise JournalError(Problem(what, MORE, journal.url))
     return book

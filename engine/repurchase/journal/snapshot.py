@@ -88,6 +88,7 @@ class _Position(msgspec.Struct, frozen=True):
     unknown_amount: tuple[str, ...]
     unbounded: int
     today: datetime.date
+    latest: datetime.date
     started: bool
     halted: str | None
     orders: dict[str, _Order]
@@ -132,6 +133,7 @@ class _Writer:
             unknown_amount=tuple(position.unknown_amount),
             unbounded=position.unbounded,
             today=position.today,
+            latest=position.latest,
             started=position.started,
             halted=position.halted,
             orders={name: self._order(one) for name, one in _sorted(position.orders)},
@@ -206,6 +208,7 @@ class _Reader:
                 {(one.instrument, one.venue, one.date): _day(one) for one in plain.days}
             ),
             today=plain.today,
+            latest=plain.latest,
             started=plain.started,
             halted=plain.halted,
         )

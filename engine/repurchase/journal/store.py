@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import NoneType, TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sa
@@ -27,6 +28,9 @@ FORMAT: Final = "1"
 PAGE: Final = 1_000
 # How long another process may hold the journal before a write gives up, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
+# How a SQLite file begins.
+_SQLITE: Final = b"SQLite format 3\0"
+_BY_URI: Final = {"uri": "true"}
 # Any number that no other software on the same server is likely to lock.
 _SETUP_LOCK: Final = 0x7265_7075
 
@@ -96,14 +100,15 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """A program as its tables have it at one moment: its head, the first and last record numbers.
+    """A program as its tables have it at one moment: its head, and the number of its first record.
 
-    *snapshot* is the stored position with the number of its record.
+    *beyond* is the first that stands after the head, *snapshot* the stored position with the number
+    of its record.
     """
 
     head: Head
     first: int | None
-    last: int | None
+    beyond: int | None
     snapshot: tuple[int, bytes] | None
 
 
@@ -162,7 +167,7 @@ class Journal:
             row = connection.execute(_SELECT_EXTENT, {"program": program}).one()
         head = Head() if row.head is None else _head(row, program, self.url)
         kept = None if row.body is None else (row.kept, row.body)
-        return Extent(head, row.first, row.last, kept)
+        return Extent(head, row.first, row.beyond, kept)
 
     def stray(self) -> tuple[str, int] | None:
         """Return a program that has records but has not begun, and the first of those."""
@@ -205,6 +210,12 @@ class Journal:
         """Return the last record of *program* up to *sequence* that names its rule file."""
         with self._reading() as connection:
             return _naming(connection, program, sequence, self.url)
+
+    def of_no_event(self, program: str) -> Iterator[Stored]:
+        """Yield the records of *program* that are of no event, in their order."""
+        with self._reading() as connection:
+            rows = connection.execute(_SELECT_OF_NO_EVENT, {"program": program}).all()
+        yield from (_stored(row, self.url) for row in rows)
 
     def text(self, hash_: str) -> bytes | None:
         """Return the source text with the SHA-256 *hash_*, `None` where it is not kept."""
@@ -303,16 +314,21 @@ class Journal:
             yield connection
 
     def _set_up(self, *, create: bool) -> None:
-        with self._place.locked() if create else _unlocked(), self._engine.connect() as connection:
-            if create and self._place.is_free(_tables(connection)):
+        # What cannot be a journal is told before anything is put beside it.
+        if create and (not self._place.is_there() or self._is_free()):
+            with self._place.locked(), self._engine.connect() as connection:
                 self._make(connection)
+        with self._engine.connect() as connection:
             if META.name not in _tables(connection):
-                hint = "`submit --rules FILE` makes a new one"
-                raise UsageError(Problem("it is no journal", hint, self.url))
+                raise _no_journal(self.url)
             found = _format(connection)
         if found != FORMAT:
             what = f"it is a journal of format {found}, and this package writes {FORMAT}"
             raise UsageError(Problem(what, "export it with the package that wrote it", self.url))
+
+    def _is_free(self) -> bool:
+        with self._engine.connect() as connection:
+            return self._place.is_free(_tables(connection))
 
     def _make(self, connection: sa.Connection) -> None:
         for statement in self._place.setup:
@@ -417,6 +433,43 @@ class _SqlitePlace:
         """Return the database and what SQLite and we put beside it."""
         return tuple(Path(f"{self.path}{end}") for end in ("", "-wal", "-shm", ".lock"))
 
+    def check(self, *, create: bool) -> None:
+        """Raise UsageError where there is no journal, before anything is put beside it."""
+        path = self.path
+        if path.is_dir():
+            raise UsageError(Problem("it is a directory", "name a file in it", str(path)))
+        if not path.exists():
+            if create:
+                return
+            hint = "name the file, or begin one with `repurchase submit --rules FILE`"
+            raise UsageError(Problem("there is no such journal", hint, str(path)))
+        if not path.is_file() or not self._may_be_one():
+            raise _no_journal(str(path))
+
+    def _may_be_one(self) -> bool:
+        with suppress(OSError), self.path.open("rb") as file:
+            return file.read(len(_SQLITE)) in (b"", _SQLITE)
+        # What the system does not let us read is told when it is opened.
+        return True
+
+    def url(self) -> sa.URL:
+        """Return how it is opened: in a folder that nothing can be written to, for reading."""
+        # In full: `:memory:` too is a file here.
+        path = self.path.absolute()
+        folder = path.resolve().parent
+        if not folder.is_dir() or os.access(folder, os.W_OK, effective_ids=True):
+            return sa.URL.create("sqlite", database=str(path))
+        # Nothing can be put beside it there, so what others put must be there, or not be needed.
+        wal, shared = (Path(f"{path}{end}") for end in ("-wal", "-shm"))
+        if shared.exists():
+            way = {"mode": "ro"}
+        elif wal.exists() and wal.stat().st_size:
+            what = f"its last records are still in {wal.name}, which cannot be read here"
+            raise UsageError(Problem(what, "copy both to where files can be written", str(path)))
+        else:
+            way = {"immutable": "1"}
+        return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=way | _BY_URI)
+
     def amiss(self, connection: sa.Connection) -> str | None:
         """Return what is wrong with the file, or with the tables that it says it has."""
         said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
@@ -431,6 +484,10 @@ class _SqlitePlace:
             kind, name, _ = min(differing)
             return f"its {kind} `{short(str(name))}` is not the one that this package makes"
         return None
+
+    def is_there(self) -> bool:
+        """Return whether there is a file that could hold tables."""
+        return self.path.exists()
 
     def is_free(self, tables: frozenset[str]) -> bool:
         """Return whether a journal can be made where there are *tables*: a file is for one."""
@@ -491,6 +548,10 @@ class _PostgresPlace:
     def amiss(self, connection: sa.Connection) -> None:
         """Return nothing: see `Journal.check_tables`."""
 
+    def is_there(self) -> bool:
+        """Return that there is a database: the server has it, or says that it has not."""
+        return True
+
     def is_free(self, tables: frozenset[str]) -> bool:
         """Return whether a journal can be made where there are *tables*, of others too."""
         return tables.isdisjoint(_TABLES.tables)
@@ -528,6 +589,8 @@ def _parsed(url: str) -> sa.URL | None:
 
 
 def _place(url: str, busy_max_ms: int) -> _SqlitePlace | _PostgresPlace:
+    if not url:
+        raise UsageError(Problem("no journal is named", "name a file"))
     if "://" not in url:
         return _SqlitePlace(Path(url), busy_max_ms)
     parsed = _parsed(url)
@@ -544,6 +607,10 @@ def _place(url: str, busy_max_ms: int) -> _SqlitePlace | _PostgresPlace:
     raise _no_url(url)
 
 
+def _no_journal(url: str) -> UsageError:
+    return UsageError(Problem("it is no journal", "`submit --rules FILE` makes a new one", url))
+
+
 def _no_url(url: str) -> UsageError:
     hint = "name a file, or a database as postgresql://user@host/name"
     return UsageError(Problem("it is no journal that can be opened", hint, shown_url(url)))
@@ -552,15 +619,9 @@ def _no_url(url: str) -> UsageError:
 def _engine(place: _SqlitePlace | _PostgresPlace, busy_max_ms: int, *, create: bool) -> sa.Engine:
     if isinstance(place, _PostgresPlace):
         return _postgres(place, busy_max_ms)
-    path = place.path
-    if path.is_dir():
-        raise UsageError(Problem("it is a directory", "name a file in it", str(path)))
-    if not create and not path.exists():
-        hint = "name the file, or begin one with `repurchase submit --rules FILE`"
-        raise UsageError(Problem("there is no such journal", hint, str(path)))
+    place.check(create=create)
     engine = sa.create_engine(
-        # In full: `:memory:` too is a file here.
-        sa.URL.create("sqlite", database=str(path.absolute())),
+        place.url(),
         isolation_level="AUTOCOMMIT",
         connect_args={"check_same_thread": False, "timeout": busy_max_ms / 1000},
     )
@@ -656,11 +717,6 @@ def _schema(connection: sa.Connection) -> set[tuple[str, str, str]]:
     return {(str(kind), str(name), str(sql)) for kind, name, sql in rows}
 
 
-@contextmanager
-def _unlocked() -> Iterator[None]:
-    yield
-
-
 def _any_text(text: bytes) -> str:
     return text.decode("utf-8", "surrogateescape")
 
@@ -706,8 +762,15 @@ _SELECT_BEGUN: Final = (
 _SELECT_FIRST: Final = sa.select(_whole(sa.func.min(RECORDS.c.sequence))).where(
     RECORDS.c.program == sa.bindparam("program")
 )
-_SELECT_LAST: Final = sa.select(_whole(sa.func.max(RECORDS.c.sequence))).where(
-    RECORDS.c.program == sa.bindparam("program")
+_SELECT_BEYOND: Final = (
+    sa.select(_whole(sa.func.min(RECORDS.c.sequence)))
+    .where(RECORDS.c.program == sa.bindparam("program"))
+    .where(
+        RECORDS.c.sequence
+        > sa.select(PROGRAMS.c.sequence)
+        .where(PROGRAMS.c.name == sa.bindparam("program"))
+        .scalar_subquery()
+    )
 )
 _SELECT_STRAY: Final = (
     sa.select(RECORDS.c.program, _whole(sa.func.min(RECORDS.c.sequence)).label("first"))
@@ -727,7 +790,7 @@ _SELECT_EXTENT: Final = sa.select(
     .scalar_subquery()
     .label("head"),
     _SELECT_FIRST.scalar_subquery().label("first"),
-    _SELECT_LAST.scalar_subquery().label("last"),
+    _SELECT_BEYOND.scalar_subquery().label("beyond"),
     sa.select(SNAPSHOTS.c.sequence)
     .where(SNAPSHOTS.c.program == sa.bindparam("program"))
     .scalar_subquery()
@@ -753,12 +816,16 @@ _SELECT_PAGE: Final = (
     .order_by(RECORDS.c.sequence)
     .limit(PAGE)
 )
-# Adoptions and snapshots, which have no id of an event, both name it.
-_SELECT_NAMING: Final = (
+# Adoptions and snapshots.
+_OF_NO_EVENT: Final = (
     sa.select(*_COLUMNS)
     .where(RECORDS.c.program == sa.bindparam("program"))
     .where(RECORDS.c.id.is_(None))
-    .where(RECORDS.c.sequence <= sa.bindparam("sequence"))
+)
+_SELECT_OF_NO_EVENT: Final = _OF_NO_EVENT.order_by(RECORDS.c.sequence)
+# Both name the rule file.
+_SELECT_NAMING: Final = (
+    _OF_NO_EVENT.where(RECORDS.c.sequence <= sa.bindparam("sequence"))
     .order_by(RECORDS.c.sequence.desc())
     .limit(1)
 )

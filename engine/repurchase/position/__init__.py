@@ -10,7 +10,7 @@ from repurchase.position.state import (
     Fills,
     Position,
 )
-from repurchase.position.trades import Fault, Trade, raises, trade
+from repurchase.position.trades import Fault, Trade, day_of, raises, trade
 
 __all__ = [
     "FILLS_REMEMBERED",
@@ -28,6 +28,7 @@ __all__ = [
     "arrived",
     "brought_forward",
     "day",
+    "day_of",
     "raises",
     "refused",
     "settled",

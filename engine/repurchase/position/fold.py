@@ -36,8 +36,11 @@ def brought_forward(position: Position, event: Event) -> Position:
 def after(position: Position, trade: Trade) -> Position:
     """Return *position* after *trade*, were it accepted; a fill is always accepted: it happened."""
     position = arrived(position, trade.date)
+    if trade.is_fill and not trade.counts:
+        return position
+    position = _at(position, trade.date)
     if trade.is_fill:
-        return _after_fill(position, trade) if trade.counts else position
+        return _after_fill(position, trade)
     assert trade.order is not None, "what is no fill is about an order"
     return _with_order(
         position,
@@ -66,7 +69,8 @@ def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]
 
 def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
     """Return *position* after *event*, of a kind that no rule judges, or why it cannot be."""
-    position = arrived(position, day_of(event, clock))
+    day = day_of(event, clock)
+    position = _at(arrived(position, day), day)
     match event.kind:
         case "halt":
             return replace(position, halted=event.id)
@@ -90,6 +94,11 @@ def arrived(position: Position, day: datetime.date) -> Position:
     for name in past:
         orders = orders.remove(name)
     return replace(position, orders=orders, today=max(position.today, day), started=True)
+
+
+def _at(position: Position, day: datetime.date) -> Position:
+    """Return *position* once something of *day* was approved or happened."""
+    return replace(position, latest=day) if day > position.latest else position
 
 
 def _answered(order: Order, kind: str) -> Order | Fault:

@@ -85,8 +85,9 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     The four sums hold what is known. *unknown_shares* and *unknown_amount* name the fills that
     they lack, and *unbounded* counts the open orders whose money cannot be computed; while there
-    are any, the figure they feed is unknown and reads as `None`. *halted* is the id of the event
-    that halted the program, until it is resumed.
+    are any, the figure they feed is unknown and reads as `None`. *today* is the latest day that an
+    event named; *latest* that of one which was approved or happened. *halted* is the id of the
+    event that halted the program, until it is resumed.
     """
 
     executed_shares: Exact = 0
@@ -100,6 +101,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     fills: Fills = Fills()
     days: HashTrieMap[DayKey, Day] = HashTrieMap()
     today: datetime.date = datetime.date.min
+    latest: datetime.date = datetime.date.min
     started: bool = False
     halted: str | None = None
 

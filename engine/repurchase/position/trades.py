@@ -163,7 +163,7 @@ def _is_backdated(event: Event, reckoning: Reckoning, position: Position) -> boo
 
     It would choose the terms and rules that it is judged by. What happened may be told late.
     """
-    return position.started and day_of(event, reckoning.zone) < position.today
+    return day_of(event, reckoning.zone) < position.latest
 
 
 def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | None) -> bool:
