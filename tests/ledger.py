@@ -402,7 +402,7 @@ class Ledger:
 
     def order(self, event: Event, outcome: str) -> None:
         """Remember the order *event*, which reserves only where its *outcome* is `approved`."""
-        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome == "approved")
+        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome != "denied")
         state = "open" if outcome == "approved" else outcome
         self.orders[event.id] = Entry(self._ask(event), state)
 
@@ -410,7 +410,7 @@ class Ledger:
         """Remember a replace or a release; a held replace is what it asked for as a whole."""
         entry, ask = self.find(event), self.proposed(event)
         assert entry is not None
-        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome in ("approved", "recorded"))
+        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome != "denied")
         if outcome == "held":
             entry = replace(entry, held_more=ask.event)
         elif outcome == "approved" and entry.held:

@@ -18,10 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import click
 import pytest
 
 import repurchase
+from repurchase.cli import commands
 from repurchase.cli.show import judged_by
+from repurchase.errors import UsageError
 from repurchase.shipped import rule_names, sample_path
 
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
@@ -277,6 +280,30 @@ def test_help_of_each_command_shows_how_it_is_called(command: str) -> None:
 def test_help_is_had_either_way(option: str) -> None:
     """The short form says the same."""
     assert run(option) == run("--help")
+
+
+SEVERAL: Final = {"columns", "constants", "ignore"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param(option, id=f"{name} {option.opts[0]}")
+        for name, command in sorted(commands.commands.items())
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_flag and option.expose_value
+    ],
+)
+def test_option_that_takes_one_value_is_refused_twice(option: click.Option) -> None:
+    """Of two values nobody knows which is meant; a few options are for several."""
+    assert option.multiple
+    context = click.Context(click.Command("any"))
+    if option.name in SEVERAL:
+        assert option.process_value(context, ["a=b", "c=d"]) == ("a=b", "c=d")
+        return
+    assert option.callback is not None
+    with pytest.raises(UsageError, match="is given 2 times; give it once"):
+        option.callback(context, option, ("a", "b"))
 
 
 def test_no_command_shows_the_help() -> None:

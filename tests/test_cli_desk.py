@@ -183,8 +183,9 @@ def test_adopter_is_told_when_there_is_nothing_to_adopt(journal: Path) -> None:
     """Whoever is named where nobody is needed hears of it."""
     ended = run("submit", "-", "--journal", journal, "--by", "Sato", stdin=lines(EVENTS[0]))
     assert "--by is who adopts the rule file, which is done" in ended.err
-    blank = run("submit", "-", "--journal", "new.db", "--by", " ", "--rules", "iij-2008", stdin="")
-    assert (blank.code, "`by` is empty" in blank.err) == (2, True)
+    new = journal.with_name("new.db")
+    blank = run("submit", "-", "--journal", new, "--by", " ", "--rules", "iij-2008", stdin="")
+    assert (blank.code, "`by` is empty" in blank.err, new.exists()) == (2, True, False)
 
 
 def test_answer_that_was_given_before_says_so(journal: Path) -> None:

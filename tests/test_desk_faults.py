@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from desk_events import PROGRAM, clock, order, rules
+from repurchase.audit import verify
 from repurchase.decision import Decision
 from repurchase.desk import Desk
 from repurchase.errors import JournalError, RepurchaseError
@@ -119,6 +120,40 @@ def test_journal_that_another_has_open_is_read_as_it_is(folder: Path) -> None:
         assert children("reading", store.url) == {"records": 3, "error": None}
 
 
+def test_journal_behind_a_link_is_read_whole(folder: Path) -> None:
+    """What lies beside the file counts, not what lies beside a link to it."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    shut = folder / "shut"
+    shut.mkdir()
+    (shut / "link.db").symlink_to(store.url)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        desk.submit(order("o2"))
+        _shut(shut)
+        _shut(folder)
+        assert children("reading", str(shut / "link.db")) == {"records": 3, "error": None}
+
+
+def test_journal_that_is_written_while_it_is_read_is_told(folder: Path) -> None:
+    """Who cannot see what is written beside the file does not take the old for the whole."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    begun(store)
+    _shut(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.access", lambda *_, **__: False)
+        reader = Journal(store.url)
+    assert reader.head(PROGRAM).sequence == 2
+    folder.chmod(0o755)
+    with store.journal() as journal:
+        a_desk(journal).submit(order("o2"))
+        with pytest.raises(JournalError, match="it was written to while it was read; try again"):
+            reader.head(PROGRAM)
+    with pytest.raises(JournalError, match="it was written to while it was read; try again"):
+        verify(reader, PROGRAM)
+    reader.close()
+
+
 def test_journal_without_its_last_records_is_not_read(folder: Path) -> None:
     """A copy whose last records lie beside it is not taken for the whole."""
     store = Store("sqlite", str(folder / "journal.db"))
@@ -129,7 +164,7 @@ def test_journal_without_its_last_records_is_not_read(folder: Path) -> None:
         for end in ("", "-wal"):
             shutil.copy(f"{store.url}{end}", copy)
     _shut(copy)
-    said = "its last records are still in journal.db-wal, which cannot be read here; copy both"
+    said = "its last records are still in journal.db-wal; it cannot be read here: copy both"
     assert said in children("reading", str(copy / "journal.db"))["error"]
 
 
@@ -138,6 +173,19 @@ def _shut(folder: Path) -> None:
     for path in folder.iterdir():
         path.chmod(0o755 if path.is_dir() else 0o644)
     folder.chmod(0o555)
+
+
+def test_second_opening_lets_go_of_no_lock(sqlite: Store) -> None:
+    """What a desk records stays, whoever opens the journal beside it, here or in a process."""
+    with sqlite.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1"))
+        Journal(sqlite.url).close()
+        assert children("reading", sqlite.url, "myself") == {"records": 2, "error": None}
+        desk.submit(order("o2"))
+        assert children("reading", sqlite.url, "myself") == {"records": 3, "error": None}
+    with Journal(sqlite.url) as journal:
+        assert journal.head(PROGRAM).sequence == 3
 
 
 def test_lock_file_that_cannot_be_made_is_a_sentence(sqlite: Store) -> None:

@@ -430,7 +430,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "it is a journal of format 9, and this package writes 1; export it"
+    said = "it is a journal of format 9, and this package writes 2; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 
@@ -465,7 +465,7 @@ def test_file_of_something_else_is_refused(tmp_path: Path, create: bool) -> None
     """A file that is no database stays as it was, and nothing is put beside it."""
     path = tmp_path / "notes.txt"
     path.write_text("buy milk\n" * 100)
-    with pytest.raises(UsageError, match="it is no journal"):
+    with pytest.raises(JournalError, match="cannot be opened: file is not a database"):
         Journal(str(path), create=create)
     assert path.read_text() == "buy milk\n" * 100
     assert list(tmp_path.iterdir()) == [path]
@@ -479,6 +479,41 @@ def test_what_is_no_file_is_no_journal(tmp_path: Path, create: bool) -> None:
     with pytest.raises(UsageError, match="it is no journal"):
         Journal(str(pipe), create=create)
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_journal_is_that_of_its_link(tmp_path: Path, sqlite: Store) -> None:
+    """A link leads to the journal, and what is put beside it is put beside the file."""
+    submitted(sqlite, 1)
+    folder = tmp_path / "links"
+    folder.mkdir()
+    link = folder / "link.db"
+    link.symlink_to(sqlite.url)
+    with Journal(str(link), create=True) as journal:
+        Desk(journal, PROGRAM, clock()).submit(order("again"))
+    assert list(folder.iterdir()) == [link]
+
+
+def test_order_of_outside_facts_changes_no_byte() -> None:
+    """A sender may name its facts in any order: the position is the same, to the byte."""
+    facts = {"market.previous_close": 100, "market.last_price": 101, "issuer.closed_period": False}
+    bodies = set()
+    for names in (sorted(facts), sorted(facts, reverse=True)):
+        event = replace(order("o1"), outside={name: facts[name] for name in names})
+        edition = rules().editions.of(event)
+        position = step(event, Position(), edition, live=True).position
+        bodies.add(position_bytes(position))
+        assert read_position(position_bytes(position)) == position
+    assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("event", [[], 3, {"outside": 3}, {"price": {}}])
+def test_position_with_an_event_that_is_none_is_refused(event: object) -> None:
+    """What a forger puts in the place of an event is no position, and no traceback."""
+    plain = msgspec.json.decode(position_bytes(Position()))
+    terms = [event, None, 1, "1", None, None, None, None, "2026-01-05", None]
+    plain["orders"] = {"o1": [terms, "open", 0, "0", None, None]}
+    with pytest.raises(JournalError, match="cannot be read"):
+        read_position(msgspec.json.encode(plain))
 
 
 def test_journal_without_a_name_is_refused() -> None:

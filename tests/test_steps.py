@@ -369,7 +369,11 @@ HISTORIES: Final[dict[str, tuple[list[Event], str]]] = {
     ),
     "an order of an earlier day than one that is held": (
         [order(id="p", time=LATER, price=250), order()],
-        "approved, reserved 10 1000, executed 0 0",
+        "denied backdated, reserved 0 0, executed 0 0",
+    ),
+    "a release of an earlier day than what it releases": (
+        [order(time=LATER, price=250), release()],
+        "denied backdated, reserved 0 0, executed 0 0",
     ),
     "an order of an earlier day than a sale": (
         [fill(4, order=None, id="p", time=LATER, **{**WHOLE, "side": "sell"}), order()],

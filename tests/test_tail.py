@@ -44,7 +44,7 @@ EARLIER = RECORDS * tail.EARLIER_PERCENT // 100
 def joined(monkeypatch: Patch) -> list[Part]:
     """Let another process judge the later part of a short program too; give what it found."""
     monkeypatch.setattr(tail, "RECORDS_MIN", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     parts: list[Part] = []
     join = Audit.join
 
@@ -147,6 +147,47 @@ def test_part_that_began_elsewhere_is_judged_here(
     assert not joined
 
 
+def test_part_of_another_file_is_judged_here(
+    copied: Callable[[], str], joined: list[Part], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """A clean copy in the place of the journal that is open does not speak for it."""
+    url, clean = copied(), copied()
+    changed(url, *CHANGES["a record deleted"][1:])
+    with closing(Journal(url)) as journal:
+        assert journal.head(NAME).sequence == RECORDS
+        Path(url).rename(tmp_path / "aside.db")
+        Path(clean).rename(url)
+        with pytest.raises(Tampering, match="it is missing"):
+            verify(journal, NAME)
+    monkeypatch.chdir(tmp_path)
+    Path("j.db").symlink_to(copied())
+    with closing(Journal("j.db")) as journal:
+        monkeypatch.chdir("/")
+        assert verify(journal, NAME).records == RECORDS
+    assert len(joined) == 1
+
+
+@pytest.mark.parametrize("executable", ["", None, "/nonexistent/python"])
+def test_without_another_process_all_is_judged_here(
+    copied: Callable[[], str], joined: list[Part], monkeypatch: Patch, executable: str | None
+) -> None:
+    """Where none can be started, nothing is lost but time."""
+    monkeypatch.setattr("sys.executable", executable)
+    url = copied()
+    assert verified(url) == alone(url, monkeypatch)
+    assert not joined
+
+
+def test_part_by_another_copy_of_the_package_is_judged_here(
+    copied: Callable[[], str], joined: list[Part], monkeypatch: Patch
+) -> None:
+    """Another copy may judge by other code."""
+    monkeypatch.setattr(tail, "_HERE", "/elsewhere/tail.py")
+    url = copied()
+    assert verified(url) == alone(url, monkeypatch)
+    assert not joined
+
+
 @pytest.mark.parametrize("program", ["raise SystemExit", "import os; os.kill(os.getpid(), 9)"])
 def test_process_that_is_lost_is_not_missed(
     copied: Callable[[], str], joined: list[Part], monkeypatch: Patch, program: str
@@ -183,10 +224,13 @@ def test_nothing_is_left_running_when_the_work_is_stopped(original: Path) -> Non
     assert process.poll() is not None
 
 
-def test_each_record_is_counted_once(copied: Callable[[], str], monkeypatch: Patch) -> None:
-    """Progress counts the records of both parts."""
-    every = "from repurchase.audit import tail; tail.TOLD_EVERY = 1; "
-    monkeypatch.setattr(tail, "TOLD_EVERY", 1)
+@pytest.mark.parametrize("each", [1, 3, 1000])
+def test_each_record_is_counted_once(
+    copied: Callable[[], str], monkeypatch: Patch, each: int
+) -> None:
+    """Progress counts the records of both parts, however often it is told of."""
+    every = f"from repurchase.audit import tail; tail.TOLD_EVERY = {each}; "
+    monkeypatch.setattr(tail, "TOLD_EVERY", each)
     monkeypatch.setattr(tail, "_PROGRAM", every + tail._PROGRAM)
     counts = []
 

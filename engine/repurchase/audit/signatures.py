@@ -55,6 +55,8 @@ def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     try:
         found = msgspec.json.decode(_content(path), type=Checkpoint)
         signature = base64.b64decode(found.signature, validate=True)
+        if base64.b64encode(signature).decode("ascii") != found.signature:
+            raise ValueError("a signature is spelled in another way than ours")
     except (msgspec.DecodeError, ValueError) as error:
         raise InputError(Problem("it is no checkpoint of this package", file=str(path))) from error
     try:

@@ -20,7 +20,7 @@ from typing import Final, Self
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Part
-from repurchase.journal import Book, Head, Journal, RuleTexts, caught_up, following
+from repurchase.journal import Book, Head, Journal, RuleTexts, Stored, caught_up, following
 
 # A shorter program is judged before another process would have begun.
 RECORDS_MIN: Final = 20_000
@@ -28,9 +28,12 @@ RECORDS_MIN: Final = 20_000
 EARLIER_PERCENT: Final = 65
 TOLD_EVERY: Final = 1_000
 
+_HERE: Final = __file__
 _PROGRAM: Final = "import sys; from repurchase.audit.tail import judge; judge(int(sys.argv[1]))"
 # The chain, the rule file and the hash of the position at the end of the earlier part.
 _Start = tuple[Head, str | None, str]
+# Which copy of the package is to judge, and which journal: its address, and the file there.
+_Where = tuple[str, str, tuple[int, int] | None]
 
 
 class Tail:
@@ -45,25 +48,30 @@ class Tail:
         self._part: Part | None = None
         self._told: Connection | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        if last < RECORDS_MIN or os.cpu_count() == 1:
+        if last >= RECORDS_MIN and len(os.sched_getaffinity(0)) > 1:
+            # Where there can be no other process, all is judged here.
+            with suppress(OSError):
+                self._begin((_HERE, journal.address, journal.file()), program, last, checkpoint)
+
+    def _begin(self, where: _Where, program: str, last: int, checkpoint: Checkpoint | None) -> None:
+        if not sys.executable:
             return
         mine, its = Pipe()
         # Of a group of its own: Ctrl-C is for this process, which ends that one. What stands in
         # the folder of the caller is no module of ours.
         command = (sys.executable, "-P", "-c", _PROGRAM, str(its.fileno()))
-        self._process = subprocess.Popen(  # noqa: S603 - what is called is this package
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(its.fileno(),),
-            process_group=0,
-        )
-        its.close()
+        with its:
+            self._process = subprocess.Popen(  # noqa: S603 - what is called is this package
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(its.fileno(),),
+                process_group=0,
+            )
         self._told = mine
         # Not among its arguments, which others on this machine can read: there may be a password.
-        with suppress(OSError):
-            mine.send((journal.address, program, self._after, last, checkpoint))
+        mine.send((where, program, self._after, last, checkpoint))
 
     def told(self, audit: Audit) -> Iterator[None]:
         """Yield once for each record judged there since, and let *audit* join the part when due."""
@@ -109,18 +117,32 @@ def judge(descriptor: int) -> None:
     """Judge what is asked for at *descriptor*, telling there how far it is and what it found."""
     # Whatever is wrong is met again, and told, by who waits for this; or that one is gone.
     with suppress(Exception), Connection(descriptor) as telling:
-        address, program, after, last, checkpoint = telling.recv()
+        (package, address, file), program, after, last, checkpoint = telling.recv()
         with Journal(address) as journal:
-            earlier = journal.records(program, until=after)
+            earlier = _wanted(journal.records(program, until=after), telling)
             book = caught_up(Book(), earlier, RuleTexts(journal.text), journal.url)
             audit = Audit(program, journal.text, journal.edition, checkpoint, book)
             telling.send(_start(audit))
-            for stored in journal.records(program, after, until=last):
+            told = after
+            for stored in _wanted(journal.records(program, after, until=last), telling):
                 audit.take(following(audit.head, stored), stored.hash, stored.body)
                 if stored.sequence % TOLD_EVERY == 0:
-                    telling.send(TOLD_EVERY)
-            if audit.head.sequence == last:
+                    telling.send(stored.sequence - told)
+                    told = stored.sequence
+            telling.send(audit.head.sequence - told)
+            # Another copy of the package may judge otherwise, and another file hold other records.
+            is_same = (package, file) == (_HERE, journal.file())
+            if audit.head.sequence == last and is_same:
                 telling.send(audit.part())
+
+
+def _wanted(records: Iterator[Stored], telling: Connection) -> Iterator[Stored]:
+    """Yield *records* as long as there is someone to tell."""
+    for stored in records:
+        # Nothing is sent this way after the first message: what can be read is the end.
+        if stored.sequence % TOLD_EVERY == 0 and telling.poll():
+            return
+        yield stored
 
 
 def _start(audit: Audit) -> _Start:

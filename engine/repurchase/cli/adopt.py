@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from repurchase.cli.journal import journal_option, now, opened
-from repurchase.cli.show import draw, json_option, warn
+from repurchase.cli.show import draw, json_option, single, warn
 from repurchase.cli.submit import read_rules
 
 
 @click.command("adopt")
 @click.argument("rules", metavar="FILE")
 @journal_option
-@click.option("--by", required=True, metavar="NAME", help="Who adopts it.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@single("--by", required=True, metavar="NAME", help="Who adopts it.")
+@single("--reason", required=True, metavar="TEXT", help="Why.")
 @json_option
 def command(rules: str, journal: str, by: str, reason: str, as_json: bool) -> int:
     """Record that a program goes by another rule FILE from now on, and show what that changes.

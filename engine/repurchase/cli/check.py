@@ -18,8 +18,8 @@ from repurchase.cli.show import (
     json_option,
     judged_by,
     known_at_option,
-    once,
     say,
+    single,
     standard_input,
 )
 from repurchase.cli.submit import read_rules
@@ -31,32 +31,24 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.option(
+@single(
     "--rules",
-    multiple=True,
-    callback=once,
     metavar="FILE",
     help="The rule file, or the name of a shipped one. With --journal: the one adopted.",
 )
-@click.option(
+@single(
     "--event",
     required=True,
-    multiple=True,
-    callback=once,
     metavar="FILE|-",
     help="The event, a JSON object.",
 )
-@click.option(
+@single(
     "--log",
-    multiple=True,
-    callback=once,
     metavar="LOG",
     help="What came before it: a trade log, judged first.",
 )
-@click.option(
+@single(
     "--journal",
-    multiple=True,
-    callback=once,
     metavar="FILE|URL",
     help="What came before it: a program's journal.",
 )

@@ -15,7 +15,7 @@ from repurchase.cli.journal import (
     program_option,
     tells_tampering,
 )
-from repurchase.cli.show import say
+from repurchase.cli.show import say, single
 
 
 def _make_key(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -32,7 +32,7 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
 @click.command("checkpoint")
 @journal_option
 @program_option
-@click.option(
+@single(
     "--key",
     required=True,
     type=click.Path(path_type=Path),
@@ -48,7 +48,7 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
     callback=_make_key,
     help="Make a key pair, FILE and FILE.pub, and nothing else.",
 )
-@click.option(
+@single(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",

@@ -14,13 +14,13 @@ from repurchase.cli.journal import (
     program_option,
     tells_tampering,
 )
-from repurchase.cli.show import say
+from repurchase.cli.show import say, single
 
 
 @click.command("export")
 @journal_option
 @program_option
-@click.option(
+@single(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from repurchase.cli.show import fail, once
+from repurchase.cli.show import fail, single
 from repurchase.errors import Problem, Tampering, UsageError, plain
 
 if TYPE_CHECKING:
@@ -28,21 +28,17 @@ class _Whole(click.types.StringParamType):
         return [rv]
 
 
-journal_option = click.option(
+journal_option = single(
     "--journal",
     required=True,
-    multiple=True,
-    callback=once,
     type=_Whole(),
     envvar="REPURCHASE_JOURNAL",
     show_envvar=True,
     metavar="FILE|URL",
     help="The journal: a file, or postgresql://user@host/name.",
 )
-program_option = click.option(
+program_option = single(
     "--authorization",
-    multiple=True,
-    callback=once,
     metavar="NAME",
     help="Which program of the journal, where it holds several.",
 )

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import failed, json_option, once, rule_file, say
+from repurchase.cli.show import failed, json_option, rule_file, say, single
 from repurchase.errors import Problem, RuleFileError, UsageError, reason
 
 
 @click.command("lint")
 @click.argument("files", nargs=-1, metavar="FILE..")
-@click.option(
+@single(
     "--source",
     type=click.Path(path_type=Path),
-    multiple=True,
-    callback=once,
     metavar="FILE",
     help="The document quoted: check its hash, and that every quote stands in it.",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.show import called, once, standard_input
+from repurchase.cli.show import called, single, standard_input
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
             help="A field that is the same in every row, e.g. side=buy.",
         ),
         click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out."),
-        click.option(
+        single(
             "--brought-forward",
-            multiple=True,
-            callback=once,
             metavar="SHARES,AMOUNT",
             help="What was executed before the log begins, e.g. 1671100,1809601097.",
         ),

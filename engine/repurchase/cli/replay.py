@@ -15,9 +15,9 @@ from repurchase.cli.show import (
     json_option,
     judged_by,
     known_at_option,
-    once,
     rule_file,
     rules_option,
+    single,
 )
 from repurchase.errors import Problem, UsageError
 
@@ -26,18 +26,16 @@ from repurchase.errors import Problem, UsageError
 @click.argument("log", metavar="LOG")
 @rules_option
 @log_options
-@click.option(
+@single(
     "--decisions",
     type=click.Path(path_type=Path),
-    multiple=True,
-    callback=once,
     metavar="OUT.jsonl",
     help="Write every decision to this file, a line each.",
 )
-@click.option(
+@single(
     "--findings",
     type=click.Choice(["stopping", "all"]),
-    default="stopping",
+    default=("stopping",),
     show_default=True,
     help="Which rules a decision lists: those that do not pass, or all.",
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from repurchase.edition import Editions
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
 def once(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
     """Return the one of *values* that *option* was given; of two, nobody knows which is meant."""
     if len(values) > 1:
@@ -29,14 +32,17 @@ def once(_context: click.Context, option: click.Parameter, values: tuple[Any, ..
     return values[0] if values else None
 
 
+def single(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Return an option that takes one value, and is refused where two are given."""
+    return click.option(*names, multiple=True, callback=once, **settings)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write the answer as JSON, errors included."
 )
-rules_option = click.option(
+rules_option = single(
     "--rules",
     required=True,
-    multiple=True,
-    callback=once,
     metavar="FILE",
     help="The rule file of the authorization, or the name of a shipped one.",
 )
@@ -44,11 +50,9 @@ rules_option = click.option(
 
 def known_at_option(command: Any) -> Any:
     """Add `--known-at` to *command*."""
-    return click.option(
+    return single(
         "--known-at",
         type=KnownAt(),
-        multiple=True,
-        callback=once,
         metavar="DATE|now",
         help="Judge by what was known then. Default: what was known on the trade date.",
     )(command)

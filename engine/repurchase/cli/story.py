@@ -29,7 +29,7 @@ def command(
     from repurchase.report import adoptions_view, json_text, story_json, story_view
 
     if (name is None) is not adoptions:
-        raise UsageError(Problem("either an event or --adoptions is to be shown", "name its id"))
+        raise UsageError(Problem("an event or --adoptions is to be shown", "name one of them"))
     with opened(journal) as kept:
         program = chosen(kept, authorization)
         if name is None:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.journal import journal_option, now, opened, program_option
-from repurchase.cli.show import called, draw, json_option, rule_file, say, standard_input, warn
+from repurchase.cli.show import (
+    called,
+    draw,
+    json_option,
+    rule_file,
+    say,
+    single,
+    standard_input,
+    warn,
+)
 from repurchase.errors import (
     EngineFault,
     InputError,
@@ -31,12 +40,12 @@ if TYPE_CHECKING:
 @click.command("submit")
 @click.argument("events", metavar="FILE|-")
 @journal_option
-@click.option(
+@single(
     "--rules",
     metavar="FILE",
     help="The rule file. The first submission adopts it; later it must be the one adopted.",
 )
-@click.option("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@single("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
 @program_option
 @json_option
 def command(

@@ -14,7 +14,7 @@ from repurchase.cli.journal import (
     program_option,
     tells_tampering,
 )
-from repurchase.cli.show import draw, json_option
+from repurchase.cli.show import draw, json_option, single
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 @click.command("verify")
 @journal_option
 @program_option
-@click.option(
+@single(
     "--checkpoint",
     "checkpoint_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A checkpoint that was kept elsewhere: the chain must contain it.",
 )
-@click.option(
+@single(
     "--public-key",
     type=click.Path(path_type=Path),
     metavar="FILE",

@@ -99,7 +99,7 @@ class _Position(msgspec.Struct, frozen=True):
     listings: list[_Listing]
 
 
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=written)
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=written, order="deterministic")
 _DECODER: Final = msgspec.json.Decoder(_Position)
 
 
@@ -112,7 +112,7 @@ def read_position(body: bytes) -> Position:
     """Return the position that *body* holds; raise JournalError where it holds none."""
     try:
         return _Reader(_DECODER.decode(body)).position()
-    except (msgspec.DecodeError, ValueError, LookupError) as error:
+    except (msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise JournalError(Problem(f"the stored position cannot be read: {error}")) from error
 
 

@@ -24,12 +24,10 @@ import sqlalchemy as sa
 from repurchase.errors import JournalError, Problem, Tampering, UsageError, reason, short
 from repurchase.journal.records import BEGINNING, Sealed
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 PAGE: Final = 1_000
 # How long another process may hold the journal before a write gives up, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
-# How a SQLite file begins.
-_SQLITE: Final = b"SQLite format 3\0"
 _BY_URI: Final = {"uri": "true"}
 # Any number that no other software on the same server is likely to lock.
 _SETUP_LOCK: Final = 0x7265_7075
@@ -115,7 +113,7 @@ class Extent(msgspec.Struct, frozen=True):
 class Journal:
     """An open journal. Its methods may be called from several threads.
 
-    *url* is where it is, as it may be printed; *address* is that with its password.
+    *url* is where it is, as it may be printed.
     """
 
     def __init__(
@@ -131,7 +129,6 @@ class Journal:
         Raise UsageError for a URL that names none, JournalError where it cannot be opened.
         """
         self.url = shown_url(url)
-        self.address = url
         self.reached: Reached = reached or _nothing
         self._place = _place(url, busy_max_ms)
         self._engine = _engine(self._place, busy_max_ms, create=create)
@@ -144,6 +141,15 @@ class Journal:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def address(self) -> str:
+        """Return where it is, for another process to open it; it may hold a password."""
+        return self._place.address
+
+    def file(self) -> tuple[int, int] | None:
+        """Return which file is at its address, `None` where a server keeps it."""
+        return self._place.file()
 
     def files(self) -> tuple[Path, ...]:
         """Return the files that it is made of: none where a server keeps it."""
@@ -311,7 +317,12 @@ class Journal:
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with self.failing("cannot be read"), self._engine.connect() as connection:
-            yield connection
+            try:
+                yield connection
+            except sa.exc.SQLAlchemyError:
+                self._place.check_still()
+                raise
+            self._place.check_still()
 
     def _set_up(self, *, create: bool) -> None:
         # What cannot be a journal is told before anything is put beside it.
@@ -427,11 +438,20 @@ class _SqlitePlace:
 
     def __init__(self, path: Path, busy_max_ms: int) -> None:
         self.path = path
+        # In full, `:memory:` too: what lies beside it lies beside the file, not beside a link.
+        self._real = path.resolve()
+        self._named = path.absolute()
         self._busy_max_ms = busy_max_ms
+        self._as_it_was: tuple[int, ...] | None = None
+
+    @property
+    def address(self) -> str:
+        """Return what names it wherever the process stands."""
+        return str(self._real)
 
     def files(self) -> tuple[Path, ...]:
         """Return the database and what SQLite and we put beside it."""
-        return tuple(Path(f"{self.path}{end}") for end in ("", "-wal", "-shm", ".lock"))
+        return (self.path, *(self._beside(end) for end in ("", "-wal", "-shm", ".lock")))
 
     def check(self, *, create: bool) -> None:
         """Raise UsageError where there is no journal, before anything is put beside it."""
@@ -443,32 +463,43 @@ class _SqlitePlace:
                 return
             hint = "name the file, or begin one with `repurchase submit --rules FILE`"
             raise UsageError(Problem("there is no such journal", hint, str(path)))
-        if not path.is_file() or not self._may_be_one():
+        # Nobody may open it but SQLite: whoever closes a file lets go of all locks on it that the
+        # process has, those of SQLite too, and another process would take it for its own.
+        if not path.is_file():
             raise _no_journal(str(path))
-
-    def _may_be_one(self) -> bool:
-        with suppress(OSError), self.path.open("rb") as file:
-            return file.read(len(_SQLITE)) in (b"", _SQLITE)
-        # What the system does not let us read is told when it is opened.
-        return True
 
     def url(self) -> sa.URL:
         """Return how it is opened: in a folder that nothing can be written to, for reading."""
-        # In full: `:memory:` too is a file here.
-        path = self.path.absolute()
-        folder = path.resolve().parent
-        if not folder.is_dir() or os.access(folder, os.W_OK, effective_ids=True):
-            return sa.URL.create("sqlite", database=str(path))
+        folder = self._real.parent
+        if not self._real.exists() or os.access(folder, os.W_OK, effective_ids=True):
+            return sa.URL.create("sqlite", database=str(self._real))
         # Nothing can be put beside it there, so what others put must be there, or not be needed.
-        wal, shared = (Path(f"{path}{end}") for end in ("-wal", "-shm"))
-        if shared.exists():
+        if self._beside("-shm").exists():
             way = {"mode": "ro"}
-        elif wal.exists() and wal.stat().st_size:
-            what = f"its last records are still in {wal.name}, which cannot be read here"
-            raise UsageError(Problem(what, "copy both to where files can be written", str(path)))
+        elif self._unwritten():
+            what = f"its last records are still in {self._beside('-wal').name}"
+            hint = "it cannot be read here: copy both to where files can be written"
+            raise UsageError(Problem(what, hint, str(self.path)))
         else:
             way = {"immutable": "1"}
-        return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=way | _BY_URI)
+            self._as_it_was = _state(self._real)
+        name = f"file:{quote(os.fsencode(self._real))}"
+        return sa.URL.create("sqlite", database=name, query=way | _BY_URI)
+
+    def check_still(self) -> None:
+        """Raise JournalError where what is read as if nobody wrote to it was written to."""
+        if self._as_it_was is not None and (
+            _state(self._real) != self._as_it_was or self._unwritten()
+        ):
+            problem = Problem("it was written to while it was read", "try again", str(self.path))
+            raise JournalError(problem)
+
+    def _beside(self, end: str) -> Path:
+        return Path(f"{self._real}{end}")
+
+    def _unwritten(self) -> bool:
+        wal = self._beside("-wal")
+        return wal.exists() and wal.stat().st_size > 0
 
     def amiss(self, connection: sa.Connection) -> str | None:
         """Return what is wrong with the file, or with the tables that it says it has."""
@@ -496,7 +527,7 @@ class _SqlitePlace:
     def file(self) -> tuple[int, int] | None:
         """Return which file it is, `None` where there is none."""
         try:
-            found = self.path.stat()
+            found = self._named.stat()
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
@@ -504,7 +535,7 @@ class _SqlitePlace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Wait for the lock file and hold it; raise JournalError where another keeps it."""
-        lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = os.open(self._beside(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._hold(lock)
             yield
@@ -525,6 +556,11 @@ class _SqlitePlace:
             raise JournalError(problem)
 
 
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _wait_for(lock: int, held: threading.Event) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)
     held.set()
@@ -540,6 +576,10 @@ class _PostgresPlace:
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
+        self.address = url.render_as_string(hide_password=False)
+
+    def check_still(self) -> None:
+        """Check nothing: the server shows each reader one state of it."""
 
     def files(self) -> tuple[Path, ...]:
         """Return none: its files are the server's."""

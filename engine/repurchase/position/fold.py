@@ -58,6 +58,8 @@ def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]
     What was refused is remembered, nothing more.
     """
     position = arrived(position, trade.date)
+    if outcome == "held":
+        position = _at(position, trade.date)
     if trade.before is not None:
         return position if outcome == "denied" else _with_held(position, trade)
     assert trade.order is not None, "what is no fill is about an order"
@@ -97,7 +99,7 @@ def arrived(position: Position, day: datetime.date) -> Position:
 
 
 def _at(position: Position, day: datetime.date) -> Position:
-    """Return *position* once something of *day* was approved or happened."""
+    """Return *position* once something of *day* was approved or held, or happened."""
     return replace(position, latest=day) if day > position.latest else position
 
 

@@ -86,7 +86,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     The four sums hold what is known. *unknown_shares* and *unknown_amount* name the fills that
     they lack, and *unbounded* counts the open orders whose money cannot be computed; while there
     are any, the figure they feed is unknown and reads as `None`. *today* is the latest day that an
-    event named; *latest* that of one which was approved or happened. *halted* is the id of the
+    event named; *latest* that of one which was not denied. *halted* is the id of the
     event that halted the program, until it is resumed.
     """
 

@@ -161,7 +161,8 @@ def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
 def _is_backdated(event: Event, reckoning: Reckoning, position: Position) -> bool:
     """Return whether a request names a day before the program's latest.
 
-    It would choose the terms and rules that it is judged by. What happened may be told late.
+    It would choose the terms and rules that it is judged by. What happened may be told late, and
+    what was denied may be asked again for an earlier day: it came to nothing.
     """
     return day_of(event, reckoning.zone) < position.latest
 
