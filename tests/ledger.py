@@ -297,7 +297,7 @@ class Ledger:
             case "bust":
                 return self._fill_fault(event)
             case "order":
-                return "backdated" if self._is_backdated(event) else None
+                return self._order_fault(event)
             case "fill" | "correct" | "halt" | "resume":
                 return None
         entry = self.find(event)
@@ -309,6 +309,11 @@ class Ledger:
             return "backdated"
         return self._release_fault(entry, event) if event.kind == "release" else self._more(event)
 
+    def _order_fault(self, event: Event) -> str | None:
+        if self._is_backdated(event):
+            return "backdated"
+        return "order-ended" if self._has_ended(event, event) else None
+
     def _is_backdated(self, event: Event) -> bool:
         return day_on(event, "Asia/Tokyo") < self.latest
 
@@ -316,12 +321,20 @@ class Ledger:
         held = entry.event if entry.held else entry.held_more
         if held is None:
             return "not-held"
-        expires = held.expires
-        if isinstance(expires, datetime):
-            expires = _day_at(expires, "Asia/Tokyo")
-        if expires is not None and expires < day_on(event, "Asia/Tokyo"):
+        if self._has_ended(held, event):
             return "order-ended"
         return None if entry.held else _replace_fault(entry, held)
+
+    def _has_ended(self, asked: Event, event: Event) -> bool:
+        """Return whether *event* comes after the end of what was *asked*."""
+        expires = asked.expires
+        if isinstance(expires, datetime) and event.time is not None:
+            return event.time > expires
+        if isinstance(expires, datetime):
+            return _day_at(expires, "Asia/Tokyo") < day_on(event, "Asia/Tokyo")
+        listed = self.book.find(asked, day_on(event, "Asia/Tokyo"))
+        clock = "Asia/Tokyo" if listed is None else listed.venue
+        return day_on(event, clock) > (expires or day_on(asked, clock))
 
     def _more(self, event: Event) -> str | None:
         """Return why the replace *event* cannot be asked for; two cannot wait for one release."""

@@ -191,32 +191,33 @@ def unknown_order_covers(patch: Patch) -> None:
 
 def every_fill_is_within(patch: Patch) -> None:
     """Whatever a fill of an open order costs, its order covers it."""
-    for part in ("_is_in_time", "_is_in_price", "_is_reserved"):
-        patch.setattr(trades, part, lambda *_: True)
+    for part in ("_too_many", "_too_late", "_too_dear", "_not_reserved"):
+        patch.setattr(trades, part, lambda *_: None)
 
 
 def no_fill_is_within(patch: Patch) -> None:
     """No order covers its fills."""
-    patch.setattr(trades, "_is_reserved", lambda *_: False)
+    excess = trades.Excess("1", "0", "shares")
+    patch.setattr(trades, "_not_reserved", lambda *_: excess)
 
 
 def late_fill_is_within(patch: Patch) -> None:
     """An order covers its fills also after its last day."""
-    patch.setattr(trades, "_is_in_time", lambda *_: True)
+    patch.setattr(trades, "_too_late", lambda *_: None)
 
 
 def late_fill_is_within_on_its_own_clock(patch: Patch) -> None:
     """An order covers its fills until its last day is past at its venue."""
-    whole = trades._is_in_time
+    whole = trades._too_late
     patch.setattr(
-        trades, "_is_in_time", lambda order, _, venue_day: whole(order, date.min, venue_day)
+        trades, "_too_late", lambda order, _, venue_day: whole(order, date.min, venue_day)
     )
 
 
 def late_fill_is_within_at_its_venue(patch: Patch) -> None:
     """An order covers its fills until its last day is past on the authorization's clock."""
-    whole = trades._is_in_time
-    patch.setattr(trades, "_is_in_time", lambda order, day, _: whole(order, day, date.min))
+    whole = trades._too_late
+    patch.setattr(trades, "_too_late", lambda order, day, _: whole(order, day, date.min))
 
 
 def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
@@ -435,10 +436,10 @@ def rejected_order_is_never_filled(patch: Patch) -> None:
 
 def asked_terms_cover_nothing(patch: Patch) -> None:
     """A fill in flight is covered by the old price alone."""
-    whole = trades._is_in_price
+    whole = trades._too_dear
     patch.setattr(
         trades,
-        "_is_in_price",
+        "_too_dear",
         lambda order, *given: whole(replace(order, asked=None), *given),
     )
 

@@ -212,6 +212,23 @@ def test_several_programs_are_told_apart_by_name(kept: Path) -> None:
     assert (other.code, other.lines) == (1, ["two.db: record 1: it is missing: the program has 1"])
 
 
+@pytest.mark.parametrize("key", ["audit.key", "audit.key.pub"])
+def test_key_is_never_written_over(kept: Path, key: str) -> None:
+    """An export or a checkpoint in the place of a key would lose it."""
+    before = (kept / key).read_bytes()
+    for command in (("export",), ("checkpoint", "--key", "audit.key")):
+        ended = run(*command, "--journal", "journal.db", "--output", key, cwd=kept)
+        assert ended.code == 2
+    assert (kept / key).read_bytes() == before
+
+
+def test_public_key_does_not_sign(kept: Path) -> None:
+    """Whoever names the public key is told which one is meant."""
+    (kept / "audit.key.pub").chmod(0o600)
+    said = ("checkpoint", "--journal", "journal.db", "--key", "audit.key.pub")
+    assert "the private one signs" in run(*said, cwd=kept).err
+
+
 def test_checkpoint_is_one_json_object(kept: Path) -> None:
     """A checkpoint is printed on one line, and says what it is."""
     found = run("checkpoint", "--journal", "journal.db", "--key", "audit.key", cwd=kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -248,7 +249,7 @@ def test_position_shows_both_quantities_of_a_pending_replace(journal: Path) -> N
     assert run("submit", "-", "--journal", journal, stdin=lines(more)).code == 0
     assert "70 of 60 or 90" in run("position", "--journal", journal).out
     (order,) = run("position", "--journal", journal, "--json").json["orders"]
-    assert (order["open_quantity"], order["quantity"], order["asked"]) == (70, 60, 90)
+    assert (order["open_quantity"], order["quantity"], order["replace_quantity"]) == (70, 60, 90)
 
 
 def test_adoptions_are_shown_with_who_and_why(journal: Path, tmp_path: Path) -> None:
@@ -278,6 +279,55 @@ def test_position_beyond_the_head_is_refused(journal: Path) -> None:
     for command in (("position",), ("submit", "-", "--by", "Sato")):
         ended = run(*command, "--journal", journal, stdin=lines(LATER))
         assert (ended.code, "record 3: it stands after the head" in ended.err) == (2, True)
+
+
+def test_check_takes_the_journal_of_the_environment(journal: Path) -> None:
+    """Asked without a rule file and a log, it is the program of the journal that is meant."""
+    asked = json.dumps({**LATER, "id": "new"})
+    ended = run("check", "--event", "-", "--json", stdin=asked, REPURCHASE_JOURNAL=str(journal))
+    assert ended.json["position"]["executed_shares"] == "20"
+    said = ("check", "--event", "-", "--rules", "iij-2008", "--json")
+    ended = run(*said, stdin=asked, REPURCHASE_JOURNAL=str(journal))
+    assert ended.json["position"]["executed_shares"] == "0"
+
+
+def test_submission_of_nothing_says_so(journal: Path) -> None:
+    """Blank lines are no events, and nothing is no success."""
+    ended = run("submit", "-", "--journal", journal, stdin="\n\n")
+    assert (ended.code, "no event was given" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [
+        ({"quantity": 41}, "41 units is more than 40 units"),
+        ({"price": 100001}, "JPY 100,001 is more than JPY 100,000"),
+        ({"time": "2008-11-15T09:31:00+09:00"}, "2008-11-15 is after 2008-11-14"),
+    ],
+)
+def test_overrun_says_in_what_it_is_one(journal: Path, fill: dict[str, object], said: str) -> None:
+    """A fill that goes beyond its order says what it has and what was reserved."""
+    event = {**EVENTS[1], "id": "f-2", "quantity": 1, **fill}
+    shown = run("submit", "-", "--journal", journal, stdin=lines(event))
+    assert (
+        f"the fill goes beyond what its order reserved; it is counted in full: {said}"
+        in " ".join(shown.out.split())
+    )
+
+
+def test_copy_of_the_file_alone_does_not_begin_anew(tmp_path: Path) -> None:
+    """Without what lies beside it a copy lacks records, and not the program."""
+    path, copy = tmp_path / "desk.db", tmp_path / "copy.db"
+    with typing(path) as desk:
+        assert desk.stdin is not None
+        assert desk.stdout is not None
+        desk.stdin.write(lines(EVENTS[0]))
+        desk.stdin.flush()
+        desk.stdout.readline()
+        shutil.copy(path, copy)
+        desk.communicate()
+    said = ("submit", "-", "--journal", copy, "--rules", "iij-2008")
+    assert "begins" not in run(*said, stdin=lines(LATER)).err
 
 
 def test_position_lists_what_is_open(journal: Path) -> None:

@@ -80,18 +80,16 @@ def test_full_disk_is_a_sentence(sqlite: Store, bytes_max: int) -> None:
     assert whole(sqlite) == found["approved"]
 
 
-@pytest.mark.parametrize("change", ["file", "folder", "lock"])
+@pytest.mark.parametrize("change", ["file", "folder"])
 def test_file_that_may_not_be_written_is_a_sentence(folder: Path, change: str) -> None:
-    """A journal, a folder or a lock file of somebody else: a sentence, and nothing is recorded."""
+    """A journal or a folder of somebody else: a sentence, and nothing is recorded."""
     store = Store("sqlite", str(folder / "journal.db"))
     begun(store)
     for path in folder.iterdir():
         path.chmod(0o666)
-    if change == "folder":
-        folder.chmod(0o555)
-    else:
-        folder.chmod(0o777)
-        (folder / ("journal.db" if change == "file" else "journal.db.lock")).chmod(0o444)
+    folder.chmod(0o555 if change == "folder" else 0o777)
+    if change == "file":
+        (folder / "journal.db").chmod(0o444)
     found = children("unprivileged", store.url)
     folder.chmod(0o755)
     assert found["outcome"] is None
@@ -186,6 +184,28 @@ def test_second_opening_lets_go_of_no_lock(sqlite: Store) -> None:
         assert children("reading", sqlite.url, "myself") == {"records": 3, "error": None}
     with Journal(sqlite.url) as journal:
         assert journal.head(PROGRAM).sequence == 3
+
+
+def test_reader_leaves_nothing_that_its_writer_cannot_use(folder: Path) -> None:
+    """Whoever may read the file and write to its folder puts nothing beside it."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    begun(store)
+    folder.chmod(0o777)
+    (folder / "journal.db").chmod(0o644)
+    before = sorted(folder.iterdir())
+    assert children("reading", store.url) == {"records": 2, "error": None}
+    assert sorted(folder.iterdir()) == before
+    assert whole(store) == ["o1"]
+
+
+def test_lock_file_of_another_is_enough(folder: Path) -> None:
+    """A file that one user may not write is a lock for all the same."""
+    store = Store("sqlite", str(folder / "journal.db"))
+    begun(store)
+    folder.chmod(0o777)
+    (folder / "journal.db").chmod(0o666)
+    (folder / "journal.db.lock").chmod(0o644)
+    assert children("unprivileged", store.url)["outcome"] == "approved"
 
 
 def test_lock_file_that_cannot_be_made_is_a_sentence(sqlite: Store) -> None:

@@ -525,9 +525,29 @@ HISTORIES: Final[dict[str, tuple[list[Event], str]]] = {
         [order(600, 100), order(15, 100, id="p"), fill(500, 100, order="p"), release()],
         "denied amount-cap share-cap to-be-seen, reserved 0 0, executed 500 50000",
     ),
-    "a release after the last day": (
-        [order(price=250), release(time=datetime(2009, 1, 31, 3, tzinfo=UTC))],
-        "denied to-be-seen window, reserved 0 0, executed 0 0",
+    "a release of a day order on the next day": (
+        [order(price=250), release(time=LATER)],
+        "denied order-ended, reserved 0 0, executed 0 0",
+    ),
+    "a release after the moment at which it was to end": (
+        [order(price=250, expires=NOON), release(time=NOON + timedelta(minutes=1))],
+        "denied order-ended, reserved 0 0, executed 0 0",
+    ),
+    "a release at the moment at which it was to end": (
+        [order(price=250, expires=NOON), release(time=NOON)],
+        "approved to-be-seen, reserved 10 2500, executed 0 0",
+    ),
+    "an order that was to end the day before": (
+        [order(expires=NOON.date() - DAY)],
+        "denied order-ended, reserved 0 0, executed 0 0",
+    ),
+    "an order that was to end a minute before": (
+        [order(expires=NOON - timedelta(minutes=1))],
+        "denied order-ended, reserved 0 0, executed 0 0",
+    ),
+    "an order that ends at once": (
+        [order(expires=NOON)],
+        "approved, reserved 10 1000, executed 0 0",
     ),
     "a release of a replace below what has filled since": (
         [order(), replace(9, 300), fill(10), release()],

@@ -30,7 +30,7 @@ def main() -> int:
         ctrl_c.asked = True
         ctrl_c.let_go()
         if sys.stderr is not None:
-            _write(sys.stderr.fileno(), b"stopped; nothing is concluded\n")
+            _write(sys.stderr.fileno(), b"stopped\n")
     return EXIT_STOPPED if ctrl_c.asked else code
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -149,6 +150,11 @@ class Desk:
         self._book = group.book
         self._kept |= group.editions.keys()
         self.has_begun_it |= begins
+        if begins:
+            # So that a copy of the file alone knows the program, and does not let it begin anew.
+            # It is committed: whether this can be done takes nothing from the answers.
+            with suppress(JournalError):
+                self._journal.settle()
         self._journal.reached("answered")
         return answers
 

@@ -37,8 +37,8 @@ _ABOUT = ("id", "order", "fill")
 class OrderLine(msgspec.Struct, frozen=True):
     """An order that is open or held, its quantities as exact strings.
 
-    *is_past* is whether its last day is over, *asked* the quantity of a replace that waits for the
-    venue, *held* whether one waits for its release.
+    *is_past* is whether its last day is over, *replace_quantity* that of a replace which waits for
+    the venue, *replace_is_held* whether one waits for its release.
     """
 
     id: str
@@ -53,8 +53,8 @@ class OrderLine(msgspec.Struct, frozen=True):
     reserved_amount: str | None
     last_date: date
     is_past: bool
-    asked: int | None
-    held: bool
+    replace_quantity: int | None
+    replace_is_held: bool
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -292,8 +292,8 @@ def _line(name: str, order: Order, today: date) -> OrderLine:
         reserved_amount=_text(order.reserved_amount),
         last_date=last,
         is_past=last < today,
-        asked=None if order.asked is None else order.asked.quantity,
-        held=order.held is not None,
+        replace_quantity=None if order.asked is None else order.asked.quantity,
+        replace_is_held=order.held is not None,
     )
 
 

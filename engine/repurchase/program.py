@@ -162,7 +162,7 @@ def _own_findings(
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
-        yield _amiss(proposed.fault, event, position, edition)
+        yield _with_excess(_amiss(proposed.fault, event, position, edition), proposed)
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
@@ -235,6 +235,18 @@ def _amiss(fault: Fault, event: Event, position: Position, edition: Edition) -> 
         return finding
     day = day_of(event, edition.reckoning.zone)
     return replace(finding, observed=str(day), limit=str(position.latest), dimension="date")
+
+
+def _with_excess(finding: Finding, proposed: Trade) -> Finding:
+    excess = proposed.excess
+    if excess is None:
+        return finding
+    return replace(
+        finding,
+        observed=excess.observed,
+        limit=excess.limit,
+        dimension=excess.dimension,
+    )
 
 
 def _denial(name: str) -> Finding:

@@ -541,15 +541,15 @@ def _orders(orders: Iterable[OrderLine]) -> Text:
 
 def _open(order: OrderLine) -> str:
     of = f"{order.open_quantity:,} of {order.quantity:,}"
-    return of if order.asked is None else f"{of} or {order.asked:,}"
+    return of if order.replace_quantity is None else f"{of} or {order.replace_quantity:,}"
 
 
 def _remarks_on(order: OrderLine) -> Iterator[str]:
     if order.state == "held":
         yield "held until it is released"
-    if order.asked is not None:
+    if order.replace_quantity is not None:
         yield "a replace waits for the venue"
-    if order.held:
+    if order.replace_is_held:
         yield "a replace waits for its release"
     if order.is_past:
         yield "past its last day: submit its expire"

@@ -128,8 +128,8 @@ class Audit:
             and checkpoint.records == record.sequence
             and checkpoint.head != hash_
         ):
-            what = f"it is not the one that {_named(checkpoint)} names: the chain was made anew"
-            raise Tampering(Problem(what))
+            what = f"it is not the one that {_named(checkpoint)} names"
+            raise Tampering(Problem(f"{what}: the chain was made anew, or is another"))
         self._note_time(record.at)
         self.head = Head(record.sequence, hash_)
 
@@ -313,7 +313,8 @@ def _by_another(error: Tampering, version: str) -> Tampering:
 
 def named_missing(checkpoint: Checkpoint) -> str:
     """Return that the record which *checkpoint* is of is not there."""
-    return f"it is missing: {_named(checkpoint)} names record {checkpoint.records}"
+    named = f"{_named(checkpoint)} of `{short(checkpoint.program)}`"
+    return f"it is missing: {named} names record {checkpoint.records}"
 
 
 def _named(checkpoint: Checkpoint) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @single(
     "--journal",
     metavar="FILE|URL",
-    help="What came before it: a program's journal.",
+    help="What came before it: a program's journal. Without --rules and --log, REPURCHASE_JOURNAL.",
 )
 @program_option
 @log_options
@@ -91,6 +92,7 @@ def command(
     if event == log == "-":
         hint = "standard input is one of them: name a file for the other"
         raise UsageError(Problem("the event and the log are both `-`", hint))
+    journal = journal or _usual_journal(rules, log)
     if journal is not None:
         _refuse_beside_a_journal(log, brought_forward, known_at)
         text = read_rules(rules).hash if rules is not None else None
@@ -112,6 +114,11 @@ def command(
     if answer.repeated:
         say(f"the log holds `{asked.id}` already: this is the decision that it had")
     return _shown(answer, as_json=as_json)
+
+
+def _usual_journal(rules: str | None, log: str | None) -> str | None:
+    """Return the journal of the environment, where nothing else says what came before."""
+    return os.environ.get("REPURCHASE_JOURNAL") if rules is None and log is None else None
 
 
 def _asked_of(

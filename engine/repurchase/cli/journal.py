@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 EXIT_TAMPERED = 1
+# `-----BEGIN ENCRYPTED PRIVATE KEY-----` is the longest first line of one.
+_KEY_BEGINS_WITHIN = 64
 
 
 class _Whole(click.types.StringParamType):
@@ -94,7 +96,17 @@ def kept_apart(output: Path | None, journal: Journal, *others: Path | None) -> P
     for kept in (*journal.files(), *others):
         if kept is not None and any(_same(kept, written) for written in (output, partial)):
             raise UsageError(Problem("it would be written over", file=str(kept)))
+    if any(_is_key(written) for written in (output, partial)):
+        what = "it is a key, which is never overwritten"
+        raise UsageError(Problem(what, "name another file", str(output)))
     return output
+
+
+def _is_key(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"KEY-----" in file.read(_KEY_BEGINS_WITHIN)
 
 
 def _same(kept: Path, written: Path) -> bool:

@@ -144,6 +144,8 @@ class _Counter:
         except (RepurchaseError, KeyboardInterrupt):
             say(self._answered())
             raise
+        if not self._count:
+            raise InputError(Problem("no event was given", "write each on its own line", log.name))
         return 1 if self._stopped else 0
 
     def _answered(self) -> str:

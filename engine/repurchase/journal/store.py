@@ -271,6 +271,11 @@ class Journal:
                 raise JournalError(Problem(what, "put it back and open it again", self.url))
             self.reached("committed")
 
+    def settle(self) -> None:
+        """Put what was committed into the file itself, where it lies beside it so far."""
+        with self._reading() as connection:
+            self._place.settle(connection)
+
     def check_tables(self) -> None:
         """Raise Tampering where its tables and their indexes are not as they were made.
 
@@ -349,6 +354,8 @@ class Journal:
             _TABLES.create_all(connection)
             connection.execute(META.insert().values(name="format", value=FORMAT))
         connection.exec_driver_sql("COMMIT")
+        for statement in self._place.afterwards:
+            connection.exec_driver_sql(statement)
 
 
 class Writer:
@@ -433,8 +440,10 @@ class _SqlitePlace:
     """A SQLite file and the lock file beside it."""
 
     begin = "BEGIN IMMEDIATE"
-    # Readers never stop a writer. The file remembers it.
-    setup = ("PRAGMA journal_mode=WAL", begin)
+    # Readers never stop a writer. The file remembers it, and has its tables by then, so that it is
+    # a journal also without what lies beside it.
+    afterwards = ("PRAGMA journal_mode=WAL",)
+    setup = (begin,)
 
     def __init__(self, path: Path, busy_max_ms: int) -> None:
         self.path = path
@@ -469,11 +478,14 @@ class _SqlitePlace:
             raise _no_journal(str(path))
 
     def url(self) -> sa.URL:
-        """Return how it is opened: in a folder that nothing can be written to, for reading."""
-        folder = self._real.parent
-        if not self._real.exists() or os.access(folder, os.W_OK, effective_ids=True):
+        """Return how it is opened: what cannot be written is read, and nothing put beside it."""
+        needed = (self._real, self._real.parent)
+        if not self._real.exists() or all(
+            os.access(path, os.W_OK, effective_ids=True) for path in needed
+        ):
             return sa.URL.create("sqlite", database=str(self._real))
-        # Nothing can be put beside it there, so what others put must be there, or not be needed.
+        # What a reader put beside it, its writer could not use. So what a writer put there must be
+        # there, or not be needed.
         if self._beside("-shm").exists():
             way = {"mode": "ro"}
         elif self._unwritten():
@@ -516,6 +528,10 @@ class _SqlitePlace:
             return f"its {kind} `{short(str(name))}` is not the one that this package makes"
         return None
 
+    def settle(self, connection: sa.Connection) -> None:
+        """Put the log into the database, as far as nobody reads what was before."""
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     def is_there(self) -> bool:
         """Return whether there is a file that could hold tables."""
         return self.path.exists()
@@ -535,7 +551,8 @@ class _SqlitePlace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Wait for the lock file and hold it; raise JournalError where another keeps it."""
-        lock = os.open(self._beside(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # Enough for a lock, also where another user made the file.
+        lock = os.open(self._beside(".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._hold(lock)
             yield
@@ -573,6 +590,7 @@ class _PostgresPlace:
     begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
     # Two that create the same tables at once would each fail on the other's.
     setup = (begin, f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
+    afterwards = ()
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
@@ -587,6 +605,9 @@ class _PostgresPlace:
 
     def amiss(self, connection: sa.Connection) -> None:
         """Return nothing: see `Journal.check_tables`."""
+
+    def settle(self, connection: sa.Connection) -> None:
+        """Do nothing: see `Journal.settle`."""
 
     def is_there(self) -> bool:
         """Return that there is a database: the server has it, or says that it has not."""

@@ -15,7 +15,7 @@ from repurchase.clocks import day_at
 from repurchase.events import Event
 from repurchase.position.orders import Order, Terms, after_fill, opened, standing
 from repurchase.position.state import Counted, Position
-from repurchase.quantities import Exact
+from repurchase.quantities import Exact, written
 from repurchase.terms import Listing, Reckoning
 
 # Why an event is not what it claims to be; `wording` has a sentence for each.
@@ -38,6 +38,14 @@ _INSTANT: Final = datetime.timedelta(microseconds=1)
 _DAY: Final = datetime.timedelta(days=1)
 
 
+class Excess(msgspec.Struct, frozen=True, gc=False):
+    """What a fill goes beyond: what it has, what its order reserved for it, and in what unit."""
+
+    observed: str
+    limit: str
+    dimension: str
+
+
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What rules judge, reckoned: every field that can be computed is, exactly.
 
@@ -46,7 +54,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     that cannot be computed is `None`. *event* is the event with what it takes from its order or
     fill. *order* is the order as it will stand, were this accepted, *before* as it stands; of a
     fill, where its order is open. *corrects* is the fill that a correct replaces. *fault* says
-    why the order or the fill that it names does not cover it.
+    why the order or the fill that it names does not cover it, and *excess* by how much.
     """
 
     event: Event
@@ -63,6 +71,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     venue_last_date: datetime.date | None
     venue_time: datetime.time | None
     fault: Fault | None = None
+    excess: Excess | None = None
     order: Order | None = None
     before: Order | None = None
     corrects: Counted | None = None
@@ -116,9 +125,7 @@ def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fau
         case "correct":
             return _correct(event, reckoning, position)
         case "order":
-            proposed = _order(event, reckoning)
-            is_late = _is_backdated(event, reckoning, position)
-            return replace(proposed, fault="backdated") if is_late else proposed
+            return _asked(event, reckoning, position)
     order = _named(event, reckoning, position)
     if order is None:
         return "unknown-order"
@@ -131,6 +138,15 @@ def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fau
         # Whoever releases the first would release this one.
         return "replace-pending"
     return asked
+
+
+def _asked(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+    """Return the order *event* as it is asked for now."""
+    proposed = _order(event, reckoning)
+    if _is_backdated(event, reckoning, position):
+        return replace(proposed, fault="backdated")
+    has_ended = _has_ended(event, event, reckoning)
+    return replace(proposed, fault="order-ended") if has_ended else proposed
 
 
 def raises(proposed: Trade) -> bool:
@@ -226,7 +242,7 @@ def _release(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
         return "not-held"
     asked = _moved(held, event)
     whole = order.state == "held"
-    if _has_ended(held.expires, event, reckoning):
+    if _has_ended(held, event, reckoning):
         return "order-ended"
     found = _order(asked, reckoning) if whole else _replace(asked, order, reckoning)
     if isinstance(found, Trade) and _is_same_person(held.by, event.by):
@@ -234,14 +250,14 @@ def _release(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
     return found
 
 
-def _has_ended(
-    expires: datetime.datetime | datetime.date | None, event: Event, reckoning: Reckoning
-) -> bool:
-    """Return whether *event* is after the end that a held order was given, day by day."""
-    if expires is None:
-        return False
-    end = day_at(expires, reckoning.zone) if isinstance(expires, datetime.datetime) else expires
-    return end < day_of(event, reckoning.zone)
+def _has_ended(asked: Event, event: Event, reckoning: Reckoning) -> bool:
+    """Return whether *event* is after the end of the order *asked*: its venue's day, if none."""
+    end, listing = asked.expires, _listing(asked, reckoning)
+    day, venue_day, _ = _when(event, reckoning.zone, listing)
+    if isinstance(end, datetime.datetime):
+        return end < event.time if event.time is not None else day_at(end, reckoning.zone) < day
+    own_day, own_venue_day, _ = _when(asked, reckoning.zone, listing)
+    return (end or own_venue_day or own_day) < (venue_day or day)
 
 
 def _moved(held: Event, release: Event) -> Event:
@@ -305,8 +321,10 @@ def _fill(event: Event, reckoning: Reckoning, position: Position) -> Trade:
     listing = _listing(full, reckoning)
     if order.is_open:
         return _filled(full, reckoning, listing, order, "overrun")
-    fault = "overrun" if order.state == "filled" else "order-closed"
-    return _filled(full, reckoning, listing, None, fault)
+    if order.state != "filled":
+        return _filled(full, reckoning, listing, None, "order-closed")
+    found = _filled(full, reckoning, listing, None, "overrun")
+    return replace(found, excess=Excess(str(full.quantity), "0", "units"))
 
 
 def _correct(event: Event, reckoning: Reckoning, position: Position) -> Trade:
@@ -379,16 +397,17 @@ def _filled(
     shares = None if listing is None else _product(listing.shares_each, event.quantity)
     amount = _with_fees(_product(contract, fx), event.fees, reckoning)
     day, venue_day, venue_time = _when(event, reckoning.zone, listing)
-    rest = None
-    if order is not None and _is_of(event, listing, order):
+    rest, excess = None, None
+    if order is not None and listing is not None and _is_of(event, listing, order):
         quantity = min(event.quantity or 0, order.open_quantity)
         rest = after_fill(order, quantity, event.fees if reckoning.with_fees else 0)
-        if (
-            _is_in_time(order, day, venue_day)
-            and _is_in_price(order, event.quantity or 0, contract)
-            and _is_reserved(order, rest, event, shares, amount)
-        ):
-            fault = None
+        excess = (
+            _too_many(order, event)
+            or _too_late(order, day, venue_day)
+            or _too_dear(order, event, contract, listing)
+            or _not_reserved(order, rest, shares, amount, reckoning)
+        )
+        fault = None if excess is None else fault
     return Trade(
         event=event,
         is_fill=True,
@@ -404,47 +423,63 @@ def _filled(
         venue_last_date=venue_day,
         venue_time=venue_time,
         fault=fault,
+        excess=excess,
         order=rest,
         before=order if rest is not None else None,
     )
 
 
-def _is_of(fill: Event, listing: Listing | None, order: Order) -> bool:
+def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
     """Return whether it can be a fill of *order*; if not, what the order names stays reserved."""
     own = order.terms.listing
     return (
-        listing is not None
-        and own is not None
+        own is not None
         and (listing.instrument, listing.venue) == (own.instrument, own.venue)
         and fill.side == order.terms.event.side
     )
 
 
-def _is_in_time(order: Order, day: datetime.date, venue_day: datetime.date | None) -> bool:
-    return venue_day is not None and order.lasts(day, venue_day)
+def _too_many(order: Order, fill: Event) -> Excess | None:
+    quantity = fill.quantity or 0
+    if quantity <= order.open_quantity:
+        return None
+    return Excess(str(quantity), str(order.open_quantity), "units")
 
 
-def _is_in_price(order: Order, quantity: int, contract: Exact | None) -> bool:
-    price = order.price
-    return price is None or contract is None or contract <= price * quantity
+def _too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
+    if venue_day is not None and order.lasts(day, venue_day):
+        return None
+    last = max(terms.last_date for terms in order.in_play())
+    if day > last or venue_day is None:
+        return Excess(str(day), str(last), "date")
+    # It is the same day here, and a later one at the venue.
+    there = max(terms.venue_last_date or last for terms in order.in_play())
+    return Excess(str(venue_day), str(there), "date")
 
 
-def _is_reserved(
-    order: Order, rest: Order, fill: Event, shares: Exact | None, amount: Exact | None
-) -> bool:
-    """Return whether the fill uses no more than *order* reserved beyond its *rest*.
+def _too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
+    bound = _product(order.price, fill.quantity)
+    if bound is None or contract is None or contract <= bound:
+        return None
+    return Excess(written(contract), written(bound), listing.currency)
+
+
+def _not_reserved(
+    order: Order, rest: Order, shares: Exact | None, amount: Exact | None, reckoning: Reckoning
+) -> Excess | None:
+    """Return in what a fill uses more than *order* reserved beyond its *rest*.
 
     Money that is not known passes no bound: the fill is denied for that, and is no overrun.
     """
-    if (fill.quantity or 0) > order.open_quantity or shares is None:
-        return False
-    if shares > order.reserved_shares - rest.reserved_shares:
-        return False
+    reserved = order.reserved_shares - rest.reserved_shares
+    if shares is not None and shares > reserved:
+        return Excess(written(shares), written(reserved), "shares")
     money, left, fees_left = order.reserved_money, rest.reserved_money, order.fees_left
     if amount is None or money is None or left is None or fees_left is None:
-        return True
+        return None
     # What closing the order sets free of its fees is not there to be spent on the price.
-    return amount <= money - left + min(fees_left, rest.fees_used - order.fees_used)
+    bound = money - left + min(fees_left, rest.fees_used - order.fees_used)
+    return None if amount <= bound else Excess(written(amount), written(bound), reckoning.currency)
 
 
 def _named(event: Event, reckoning: Reckoning, position: Position) -> Order | None:
