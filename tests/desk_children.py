@@ -29,6 +29,7 @@ from repurchase.desk import Desk
 from repurchase.errors import RepurchaseError
 from repurchase.events import Event
 from repurchase.journal import Journal, read_record, stored_book
+from repurchase.position import Position
 
 # So many threads of a child submit at once.
 THREADS: Final = 3
@@ -67,7 +68,7 @@ def killed(place: str, kills: str, seed: str) -> dict[str, int]:
 
 def warm() -> None:
     """Compile the rules, so that no child has to."""
-    rules().editions.of(order("warm"))
+    rules().editions.of(order("warm"), Position())
 
 
 def kill_one(
@@ -190,7 +191,7 @@ def together(url: str, processes: str, threads: str) -> list[dict[str, Any]]:
     All open the journal at once, which none has made yet, and begin to submit at once. Return for
     each how often it was approved, when each answer came, and when it was done.
     """
-    roomy_rules().editions.of(order("warm"))
+    roomy_rules().editions.of(order("warm"), Position())
     starts = [os.pipe(), os.pipe()]
     pipes = []
     for number in range(int(processes)):

@@ -35,6 +35,7 @@ from repurchase.journal import (
     Head,
     Journal,
     Record,
+    Rules,
     digest,
     event_of,
     position_bytes,
@@ -563,7 +564,7 @@ def snapshot_at(number: int) -> bytes:
     position = Position()
     told = number - 1 - sum(one < number for one in (*ADOPTIONS, *SNAPSHOTS))
     for event in EVENTS[:told]:
-        position = step(event, position, rules().editions.of(event), live=True).position
+        position = step(event, position, rules().editions.of(event, position), live=True).position
     return position_bytes(position)
 
 
@@ -623,7 +624,8 @@ def snapshot_of_another(one: Record) -> Record | None:
 def snapshot_by_another(one: Record) -> Record | None:
     if one.snapshot is None:
         return None
-    return replace(one, snapshot=replace(one.snapshot, rules=digest(b"{}")))
+    other = replace(one.snapshot.rules, file=digest(b"{}"))
+    return replace(one, snapshot=replace(one.snapshot, rules=other))
 
 
 def adoption_of_another(one: Record) -> Record | None:
@@ -779,7 +781,8 @@ def test_rule_file_that_cannot_be_read_decides_nothing(copied: Callable[[], str]
     records = bodies(url)
     adoption = records[0].adoption
     assert adoption is not None
-    forged(url, [replace(records[0], adoption=replace(adoption, rules=digest(body))), *records[1:]])
+    unread = replace(adoption, rules=Rules(digest(body)))
+    forged(url, [replace(records[0], adoption=unread), *records[1:]])
     with pytest.raises(JournalError) as caught:
         verified(url)
     assert not isinstance(caught.value, Tampering)
@@ -806,7 +809,7 @@ def no_judging(patch: Patch) -> None:
         assert self._adopted is not None
         assert record.answer is not None
         event = event_of(told)
-        kept = self._adopted.of(event)
+        kept = self._adopted.of(event, self._position)
         self.editions[kept.hash] = None
         self._position = retold(event, record.decision(), self._position, kept)
 

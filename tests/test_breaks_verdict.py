@@ -268,9 +268,9 @@ def forget_rules_that_end(patch: pytest.MonkeyPatch) -> None:
     """A rule holds for ever, whatever its dates say."""
     compiled = edition.compile_edition
 
-    def timeless(authorization: Any, day: Any, known_at: Any) -> edition.Edition:
+    def timeless(authorization: Any, day: Any, venue_day: Any, known_at: Any) -> edition.Edition:
         rules = tuple(replace(rule, span=Span()) for rule in authorization.rules)
-        return compiled(replace(authorization, rules=rules), day, known_at)
+        return compiled(replace(authorization, rules=rules), day, venue_day, known_at)
 
     patch.setattr(edition, "compile_edition", timeless)
 

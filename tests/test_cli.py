@@ -360,7 +360,10 @@ def test_completion_answers_with_the_commands() -> None:
         (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\n"),
         (["lint"], "no rule file is named; write repurchase lint FILE.yaml"),
         (["test"], "there are no cases here; name a rule file or a cases file"),
-        (["explain", "trade.shars"], "is no fact and no rule file; did you mean `trade.shares`?"),
+        (
+            ["explain", "trade.shars"],
+            "is no fact, no pack and no rule file; did you mean `trade.shares`?",
+        ),
     ],
 )
 def test_wrong_call_is_told_and_decides_nothing(
@@ -631,7 +634,7 @@ def test_rule_file_that_is_none_is_told_with_those_that_are(
     assert run("test", name, cwd=here) == told
     assert run("replay", "log.csv", "--rules", name, cwd=here) == told
     explained = run("explain", name, cwd=here)
-    assert (explained.code, "is no fact and no rule file" in explained.err) == (2, True)
+    assert (explained.code, "is no fact, no pack and no rule file" in explained.err) == (2, True)
     assert hint in explained.err or name == "none"
 
 

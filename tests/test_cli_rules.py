@@ -331,7 +331,7 @@ def test_rule_file_without_permission_is_refused(tmp_path: Path) -> None:
         ("lint", "the file cannot be opened: file name too long"),
         ("test", "the file cannot be opened: file name too long"),
         ("init", "it cannot be written: file name too long"),
-        ("explain", "is no fact and no rule file"),
+        ("explain", "is no fact, no pack and no rule file"),
     ],
 )
 def test_file_name_that_is_too_long_is_refused(tmp_path: Path, command: str, said: str) -> None:

@@ -165,8 +165,8 @@ def test_first_submission_adopts_the_rule_file(store: Store) -> None:
         adoption = read_record(stored(journal)[0].body).adoption
         assert adoption is not None
         assert (adoption.by, adoption.reason) == ("ann", None)
-        assert adoption.rules == rules().hash == hashlib.sha256(rules().body).hexdigest()
-        assert stored_book(journal, PROGRAM).rules == rules().hash
+        assert adoption.rules.file == hashlib.sha256(rules().body).hexdigest()
+        assert stored_book(journal, PROGRAM).rules == rules().rules
 
 
 def test_program_without_rules_does_not_begin(store: Store) -> None:
@@ -210,11 +210,11 @@ def test_adoption_is_a_record_of_the_chain(store: Store) -> None:
     third = found[2].adoption
     assert third is not None
     assert (third.rules, third.by, third.reason) == (
-        other_rules().hash,
+        other_rules().rules,
         "cid",
         "the board amended it",
     )
-    assert book.rules == other_rules().hash
+    assert book.rules == other_rules().rules
 
 
 def test_adoption_that_changes_nothing_is_an_error(store: Store) -> None:
@@ -265,7 +265,7 @@ def test_fold_without_judging_comes_to_the_same(chosen: list[Draft]) -> None:
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        edition = rules().editions.of(event)
+        edition = rules().editions.of(event, position)
         taken = step(event, position, edition, live=True)
         assert retold(event, taken.decision, position, edition) == taken.position
         position = taken.position
@@ -461,7 +461,7 @@ def test_rules_in_another_money_are_not_adopted_once_something_was_used(
         desk = a_desk(journal)
         desk.submit(order("o1", quantity=1_000))
         _, after = desk.adopt(other, "ann", "nothing was used yet")
-        assert after.rules == other.hash
+        assert after.rules == other.rules
         desk.adopt(rules(), "ann", "back again")
         desk.submit(order("o2"))
         with pytest.raises(UsageError, match="another `currency` or `amount_basis`"):

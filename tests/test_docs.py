@@ -18,7 +18,7 @@ from repurchase.errors import Problem
 from repurchase.facts import TABLE, Fact
 from repurchase.position import Fault
 from repurchase.replay import RuleCount, Summary
-from repurchase.rulefile.schema import json_schema
+from repurchase.rulefile.schema import OptionFields, PackFields, PackRuleFields, json_schema
 from repurchase.wording import ENGINE, Worded, WordedDecision
 
 ROOT = Path(__file__).parents[1]
@@ -126,4 +126,11 @@ def test_manual_names_every_key_of_a_rule() -> None:
     """Each key that a rule file and a rule may have is in the manual."""
     schema = json_schema()
     keys = {key for part in schema["$defs"].values() for key in part.get("properties", ())}
-    assert {key for key in (*schema["properties"], *keys) if f"`{key}" not in MANUAL} <= {"include"}
+    assert {key for key in (*schema["properties"], *keys) if f"`{key}" not in MANUAL} == set()
+
+
+def test_manual_names_every_key_of_a_pack() -> None:
+    """Each key that a pack may have is in the manual."""
+    fields = (PackFields, PackRuleFields, OptionFields)
+    keys = {key.alias or name for one in fields for name, key in one.model_fields.items()}
+    assert {key for key in keys if f"`{key}" not in MANUAL} == set()

@@ -90,7 +90,7 @@ def order(**changes: str | None) -> str:
 
 def decided(text: str, editions: Editions, position: Position | None = None) -> Decision:
     asked = event_from_json(text)
-    return step(asked, position or Position(), editions.of(asked)).decision
+    return step(asked, position or Position(), editions.of(asked, position or Position())).decision
 
 
 def stopped(decision: Decision) -> dict[str, str]:
@@ -266,7 +266,7 @@ def test_sums_past_64_bits_stay_exact() -> None:
             kind='"fill"', id=f'"f-{number}"', quantity="999999999999999999", price=str(10**17)
         )
         event = event_from_json(text)
-        taken = step(event, position, editions.of(event))
+        taken = step(event, position, editions.of(event, position))
         position = taken.position
         assert taken.decision.outcome == "denied"
     assert (position.executed_shares, position.executed_amount) == (

@@ -87,7 +87,7 @@ def test_records_chain_from_the_adoption_on(store: Store) -> None:
     first = records[0].adoption
     assert first is not None
     assert (first.authorization, first.by) == (PROGRAM, "ann")
-    assert first.rules == hashlib.sha256(rules().body).hexdigest()
+    assert first.rules.file == hashlib.sha256(rules().body).hexdigest()
 
 
 def test_journal_keeps_texts_and_editions_by_their_hash(store: Store) -> None:
@@ -97,7 +97,7 @@ def test_journal_keeps_texts_and_editions_by_their_hash(store: Store) -> None:
         adoption, asked = (read_record(one.body) for one in journal.records(PROGRAM))
         assert adoption.adoption is not None
         assert asked.answer is not None
-        assert journal.text(adoption.adoption.rules) == rules().body
+        assert journal.text(adoption.adoption.rules.file) == rules().body
         content = journal.edition(asked.answer.edition)
         assert content is not None
         assert hashlib.sha256(content.encode()).hexdigest() == asked.answer.edition
@@ -176,7 +176,7 @@ def reached(chosen: list[Draft]) -> Position:
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        position = step(event, position, rules().editions.of(event), live=True).position
+        position = step(event, position, rules().editions.of(event, position), live=True).position
     return position
 
 
@@ -196,7 +196,7 @@ def test_position_read_back_decides_as_the_one_written(chosen: list[Draft]) -> N
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        edition = rules().editions.of(event)
+        edition = rules().editions.of(event, position)
         taken = step(event, position, edition, live=True)
         again = step(event, read_position(position_bytes(position)), edition, live=True)
         assert again == taken
@@ -312,7 +312,7 @@ def test_program_opens_by_the_rules_that_its_snapshot_names(store: Store, snapsh
             desk.submit(order(f"o{number}"))
     store.change("DELETE FROM records WHERE id IS NULL AND sequence = 3")
     with store.journal() as journal:
-        assert stored_book(journal, PROGRAM).rules == roomy_rules().hash
+        assert stored_book(journal, PROGRAM).rules == roomy_rules().rules
 
 
 # -- what is not believed -------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "it is a journal of format 9, and this package writes 2; export it"
+    said = "it is a journal of format 9, and this package writes 3; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 
@@ -499,7 +499,7 @@ def test_order_of_outside_facts_changes_no_byte() -> None:
     bodies = set()
     for names in (sorted(facts), sorted(facts, reverse=True)):
         event = replace(order("o1"), outside={name: facts[name] for name in names})
-        edition = rules().editions.of(event)
+        edition = rules().editions.of(event, Position())
         position = step(event, Position(), edition, live=True).position
         bodies.add(position_bytes(position))
         assert read_position(position_bytes(position)) == position

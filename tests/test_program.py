@@ -57,7 +57,9 @@ ORDER: Final[dict[str, str | None]] = {
 def decided(rules: str, **changes: str | None) -> Decision:
     """Return the decision of *rules* on an order with *changes*; `None` leaves a field out."""
     asked = event(ORDER | changes)
-    return step(asked, Position(), load_text(rules.encode(), "own.yaml").of(asked)).decision
+    return step(
+        asked, Position(), load_text(rules.encode(), "own.yaml").of(asked, Position())
+    ).decision
 
 
 def found(decision: Decision) -> dict[str, tuple[str, ...]]:

@@ -1112,7 +1112,7 @@ class Program(RuleBasedStateMachine):
         fault, halted = self.ledger.fault(event), self.ledger.halted
         raising = event.kind == "replace" and fault is None and self.ledger.raises(event)
         orderer = self.ledger.orderer(event)
-        now = editions(self.book, self.review).of(event)
+        now = editions(self.book, self.review).of(event, self.position)
         taken = step(event, self.position, now, live=self.live)
         self.position = taken.position
         outcome = taken.decision.outcome

@@ -109,7 +109,7 @@ def sent(
     """Return the decision of the last of *events*, and the positions before it and after it."""
     decision, before, position = None, Position(), Position()
     for one in events:
-        taken = step(one, position, editions.of(one), live=live)
+        taken = step(one, position, editions.of(one, position), live=live)
         before, position, decision = position, taken.position, taken.decision
     return decision, before, position
 

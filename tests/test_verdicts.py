@@ -170,7 +170,7 @@ def check_history(history: History) -> None:
     diary, position = Diary(with_fees=history.file.basis == "with_fees"), Position()
     for row in history.rows:
         happened = logs.event(row)
-        now = editions.of(happened)
+        now = editions.of(happened, position)
         taken = step(happened, position, now, every_rule=True)
         position = taken.position
         decision = taken.decision

@@ -46,7 +46,7 @@ def found(require: str, **changes: str) -> Finding:
     rules = f"  - id: r\n    require: {json.dumps(require, ensure_ascii=False)}\n"
     editions = load_text((HEAD + rules).encode(), "words.yaml")
     asked = event(ORDER | changes)
-    decision = step(asked, Position(), editions.of(asked), every_rule=True).decision
+    decision = step(asked, Position(), editions.of(asked, Position()), every_rule=True).decision
     return next(finding for finding in decision.findings if finding.rule == "r")
 
 

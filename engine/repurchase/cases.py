@@ -67,8 +67,8 @@ def result(case: Case, editions: Editions) -> CaseResult:
     asked = _event(case.event, "event")
     _check_ids([*given, asked])
     for before in given:
-        position = step(before, position, editions.of(before)).position
-    decision = step(asked, position, editions.of(asked)).decision
+        position = step(before, position, editions.of(before, position)).position
+    decision = step(asked, position, editions.of(asked, position)).decision
     return CaseResult(case, decision, _wrong(case, decision))
 
 

@@ -7,7 +7,7 @@ up from the records of other processes before anything is decided.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -33,6 +33,7 @@ from repurchase.journal import (
     Head,
     Journal,
     Record,
+    Rules,
     RuleTexts,
     Sealed,
     Snapshot,
@@ -65,21 +66,28 @@ Clock = Callable[[], datetime]
 
 
 class RuleText(msgspec.Struct, frozen=True):
-    """A rule file as a program adopts it: its text, what it is called, and what it says."""
+    """A rule file as a program adopts it: its text, what it is called, and what it says.
+
+    *rules* are the hashes by which it is adopted, of the text and of the packs that it includes.
+    """
 
     body: bytes
     name: str
     editions: Editions
+    rules: Rules
 
-    @property
-    def hash(self) -> str:
-        """Return the SHA-256 of the text, by which it is adopted."""
-        return digest(self.body)
+    def texts(self) -> Iterator[bytes]:
+        """Yield its text, and those of the packs."""
+        yield self.body
+        yield from self.editions.authorization.pack_texts().values()
 
 
 def rule_text(body: bytes, name: str) -> RuleText:
     """Return the rule file *body*, called *name* in messages; raise RuleFileError for a bad one."""
-    return RuleText(body, name, load_text(body, name))
+    editions = load_text(body, name)
+    packs = editions.authorization.pack_texts()
+    rules = Rules(digest(body), {pack: digest(packs[pack]) for pack in sorted(packs)})
+    return RuleText(body, name, editions, rules)
 
 
 class Desk:
@@ -172,7 +180,7 @@ class Desk:
             if group.book.rules is None:
                 hint = "its first submission adopts its rule file"
                 raise UsageError(Problem("the program has not begun", hint, self._journal.url))
-            if group.book.rules == rules.hash:
+            if group.book.rules == rules.rules:
                 raise UsageError(Problem("it is the rule file in force", file=rules.name))
             before = group.book
             _check_money(rules, before)
@@ -263,7 +271,7 @@ class Desk:
         if given is not None and adopted is None:
             group.adopt(given, self._by, None)
             return True
-        if given is not None and adopted != given.hash:
+        if given is not None and adopted != given.rules:
             what = "the program goes by another rule file"
             hint = "record the change with `repurchase adopt`, or leave --rules out"
             raise UsageError(Problem(what, hint, given.name))
@@ -294,9 +302,11 @@ class _Group:
 
     def adopt(self, rules: RuleText, by: str | None, reason: str | None) -> None:
         """Add the record that the program goes by *rules*, and keep their text."""
-        self._writer.keep_text(rules.hash, rules.body)
-        self._seal(adoption=Adoption(rules.editions.authorization.name, rules.hash, by, reason))
-        self.book = replace(self.book, editions=rules.editions, rules=rules.hash)
+        for text in rules.texts():
+            self._writer.keep_text(digest(text), text)
+        name, adopted = rules.editions.authorization.name, rules.rules
+        self._seal(adoption=Adoption(name, adopted, by, reason))
+        self.book = replace(self.book, editions=rules.editions, rules=adopted)
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the answer to *event*: as it was given before, or anew and with its record."""
@@ -347,7 +357,7 @@ class _Group:
 
     def _edition(self, event: Event) -> Edition:
         assert self.book.editions is not None, "a rule file is adopted before the first event"
-        return self.book.editions.of(event)
+        return self.book.editions.of(event, self.book.position)
 
     def _edition_then(self, event: Event, record: Record) -> Edition:
         if event.id in self._new:
@@ -355,7 +365,7 @@ class _Group:
             return self._edition(event)
         place = self._writer.place
         rules = rules_named(self._writer.naming(record.sequence), place)
-        return self._texts.editions(rules).of(event)
+        return self._texts.editions(rules).named(record.decision().rules, event)
 
     def _seal(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -31,9 +32,18 @@ from repurchase.condition import (
 from repurchase.errors import Problem, RuleFileError
 from repurchase.events import Event
 from repurchase.expression import Expression, on_one_line
+from repurchase.position import Position
 from repurchase.quantities import Exact, written
-from repurchase.rulefile import FORMAT, Authorization, Check, Rule, read, read_text
-from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, in_force
+from repurchase.rulefile import (
+    FORMAT,
+    Authorization,
+    Check,
+    PackText,
+    Rule,
+    read,
+    read_text,
+)
+from repurchase.terms import Figure, Instrument, Listing, Reckoning, Span, Version, in_force
 
 UNKNOWN_WORD: Final = 0
 EDITIONS_MAX: Final = 1_000
@@ -56,14 +66,15 @@ class RuleInForce(msgspec.Struct, frozen=True):
 class Edition(msgspec.Struct, frozen=True):
     """Terms and rules in force on one date as known at one moment, compiled.
 
-    *terms* maps `terms.x` to its figure, `None` where it is not in force; *max_shares* and
-    *max_amount* are the caps, `None` without them; *facts* are the names that its rules read.
+    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` where there is none;
+    *max_shares* and *max_amount* are the caps, `None` without them; *facts* are the names that its
+    rules read.
     """
 
     hash: str
     authorization: Authorization
     reckoning: Reckoning
-    terms: Mapping[str, Figure | None]
+    terms: Mapping[str, Version | None]
     constants: Constants
     rules: tuple[RuleInForce, ...]
     facts: tuple[str, ...]
@@ -75,16 +86,20 @@ class Edition(msgspec.Struct, frozen=True):
 class Editions:
     """The editions of one authorization, each compiled when it is first asked for.
 
-    *known_at* fixes what was known; without it, it is what was known on the date itself.
+    What the board granted is that of the day on the authorization's clock, what a pack says that
+    of the day at the venue. *known_at* fixes what was known; without it, it is what was known on
+    the day itself, on the authorization's clock.
     """
 
     def __init__(self, authorization: Authorization, known_at: date | None = None) -> None:
         self.authorization = authorization
         self.known_at = known_at
         self.zone = zone(authorization.timezone)
-        self._by_day: dict[date, Edition] = {}
+        self._by_day: dict[tuple[date, date], Edition] = {}
         self._by_key: dict[tuple[object, ...], Edition] = {}
         self._spans = tuple(_spans(authorization))
+        self._pack_spans = tuple(_pack_spans(authorization))
+        self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
 
     def first_day(self) -> date:
         """Return the earliest first day that any version of it has, for an event without a day."""
@@ -105,39 +120,71 @@ class Editions:
             return day_at(event.time, self.zone)
         return event.date or self.first_day()
 
-    def of(self, event: Event) -> Edition:
-        """Return the edition by which *event* is judged."""
-        return self.on(self.day_of(event))
+    def of(self, event: Event, position: Position) -> Edition:
+        """Return the edition by which *event* is judged at *position*."""
+        day = self.day_of(event)
+        return self.on(day, self._venue_day(event, position) if self._venue_zones else None)
 
-    def on(self, day: date) -> Edition:
-        """Return the edition for *day*; raise RuleFileError where none can be made."""
-        found = self._by_day.get(day)
+    def on(self, day: date, venue_day: date | None = None) -> Edition:
+        """Return the edition for *day*, which is *venue_day* at the venue if that is another.
+
+        Raise RuleFileError where none can be made.
+        """
+        days = (day, venue_day or day)
+        found = self._by_day.get(days)
         if found is None:
-            known_at = self.known_at or day
-            # Days on which the same things hold have one edition.
-            key = tuple(span.holds(day, known_at) for span in self._spans)
-            found = self._by_key.get(key)
-            if found is None:
-                found = self._by_key[key] = compile_edition(self.authorization, day, known_at)
-            self._by_day[day] = found
+            found = self._by_day[days] = self._compiled(*days, self.known_at or day)
         return found
+
+    def named(self, hash_: str, event: Event) -> Edition:
+        """Return the edition with *hash_* by which *event* was judged: it has the words for it.
+
+        Where there is none, as with other time zones than then, it is that of its day.
+        """
+        day = self.day_of(event)
+        on_its_day = self.on(day)
+        if not self._venue_zones or on_its_day.hash == hash_:
+            return on_its_day
+        around = (self.on(day, venue_day) for venue_day in (_before(day), _next(day)))
+        return next((one for one in around if one.hash == hash_), on_its_day)
 
     def all(self) -> Iterator[Edition]:
         """Yield every edition that any date and moment of knowledge can have, each once."""
-        seen: set[str] = set()
-        days = _turns(
-            day for span in self._spans for day in (span.first, span.last and _next(span.last))
-        )
-        moments = _turns(span.known for span in self._spans)
+        spans = (*self._spans, *self._pack_spans)
+        days = _turns(day for span in spans for day in (span.first, span.last and _next(span.last)))
+        moments = _turns(span.known for span in spans)
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
+        seen: set[str] = set()
         for day in days:
-            for known_at in moments:
-                edition = compile_edition(self.authorization, day, known_at)
-                if edition.hash not in seen:
-                    seen.add(edition.hash)
-                    yield edition
+            for here, there in ((day, day), (day, _before(day)), (_before(day), day)):
+                for known_at in moments:
+                    edition = self._compiled(here, there, known_at)
+                    if edition.hash not in seen:
+                        seen.add(edition.hash)
+                        yield edition
+
+    def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
+        # Days on which the same things hold have one edition.
+        key = (
+            *(span.holds(day, known_at) for span in self._spans),
+            *(span.holds(venue_day, known_at) for span in self._pack_spans),
+        )
+        found = self._by_key.get(key)
+        if found is None:
+            found = compile_edition(self.authorization, day, venue_day, known_at)
+            self._by_key[key] = found
+        return found
+
+    def _venue_day(self, event: Event, position: Position) -> date | None:
+        """Return the day of *event* on the clock of its venue; `None` where that is not known."""
+        own = position.orders.get(event.order or "")
+        fill = position.fills.get(event.fill or "")
+        about = own.terms.event if own is not None else fill.event if fill is not None else event
+        symbol, venue = event.symbol or about.symbol, event.venue or about.venue
+        clock = self._venue_zones.get((symbol, venue))
+        return None if clock is None or event.time is None else day_at(event.time, clock)
 
 
 def load(path: Path | str, known_at: date | None = None) -> Editions:
@@ -148,9 +195,14 @@ def load(path: Path | str, known_at: date | None = None) -> Editions:
     return Editions(_sound(read(path)), known_at)
 
 
-def load_text(data: bytes, name: str, known_at: date | None = None) -> Editions:
-    """Return the editions of the rule file with the content *data*, called *name* in messages."""
-    return Editions(_sound(read_text(data, name)), known_at)
+def load_text(
+    data: bytes, name: str, known_at: date | None = None, *, packs: PackText | None = None
+) -> Editions:
+    """Return the editions of the rule file with the content *data*, called *name* in messages.
+
+    *packs* gives the text of each that it includes; without it, those shipped and those beside it.
+    """
+    return Editions(_sound(read_text(data, name, packs)), known_at)
 
 
 def _sound(authorization: Authorization) -> Authorization:
@@ -180,17 +232,25 @@ def _unsound(authorization: Authorization) -> Iterator[Problem]:
         yield _unmet(authorization, check, why)
 
 
-def compile_edition(authorization: Authorization, day: date, known_at: date) -> Edition:
-    """Return the edition of *authorization* for *day* as known at *known_at*."""
+def compile_edition(
+    authorization: Authorization, day: date, venue_day: date, known_at: date
+) -> Edition:
+    """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then."""
     terms = {
-        f"terms.{term.name}": version.figure
-        if (version := in_force(term.versions, day, known_at)) is not None
-        else None
-        for term in authorization.terms
+        f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
     }
     in_force_rules = [rule for rule in authorization.rules if rule.span.holds(day, known_at)]
+    for pack in authorization.packs:
+        for limit in pack.limits:
+            terms[f"{pack.name}.limits.{limit.name}"] = in_force(
+                limit.versions, venue_day, known_at
+            )
+        in_force_rules += (rule for rule in pack.rules if rule.span.holds(venue_day, known_at))
+    for name in {name for rule in in_force_rules for name in rule.constants} - terms.keys():
+        # A term that the law reads and the authorization does not have.
+        terms[name] = None
     constants = Constants(
-        {name: figure.value if figure is not None else None for name, figure in terms.items()},
+        {name: one.figure.value if one is not None else None for name, one in terms.items()},
         _word_codes(in_force_rules),
     )
     rules = _compiled(authorization, in_force_rules, constants)
@@ -313,7 +373,7 @@ def _reckoning(
 
 def _content(
     authorization: Authorization,
-    terms: Mapping[str, Figure | None],
+    terms: Mapping[str, Version | None],
     instruments: list[tuple[Instrument, Exact | None]],
     rules: list[Rule],
 ) -> dict[str, Any]:
@@ -342,11 +402,22 @@ def _content(
             for instrument, shares_each in instruments
         },
         "terms": {
-            name: figure and {"value": written(figure.value), "dimension": str(figure.dimension)}
-            for name, figure in terms.items()
+            name: None if version is None else _figure_content(version.figure)
+            for name, version in terms.items()
+        },
+        "packs": {
+            pack.name: {
+                "title": pack.title,
+                "options": {option.name: option.on for option in pack.options},
+            }
+            for pack in authorization.packs
         },
         "rules": {rule.id: _rule_content(rule) for rule in rules},
     }
+
+
+def _figure_content(figure: Figure) -> dict[str, str]:
+    return {"value": written(figure.value), "dimension": str(figure.dimension)}
 
 
 def _rule_content(rule: Rule) -> dict[str, Any]:
@@ -360,6 +431,7 @@ def _rule_content(rule: Rule) -> dict[str, Any]:
         "why": rule.why,
         "quote": rule.quote and rule.quote.text,
         "source": rule.quote and rule.quote.source,
+        "unverified": rule.unverified,
     }
 
 
@@ -371,6 +443,24 @@ def _spans(authorization: Authorization) -> Iterator[Span]:
     yield from (rule.span for rule in authorization.rules)
 
 
+def _pack_spans(authorization: Authorization) -> Iterator[Span]:
+    for pack in authorization.packs:
+        for limit in pack.limits:
+            yield from (version.span for version in limit.versions)
+        yield from (rule.span for rule in pack.rules)
+
+
+def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
+    """Return the clock of each symbol and venue; of a symbol alone where its venues have one."""
+    zones: dict[tuple[str | None, str | None], ZoneInfo] = {}
+    for instrument in authorization.instruments:
+        clocks = {VENUE_ZONES[venue] for venue in instrument.venues}
+        zones |= {(instrument.symbol, one): zone(VENUE_ZONES[one]) for one in instrument.venues}
+        if len(clocks) == 1:
+            zones[instrument.symbol, None] = zone(clocks.pop())
+    return zones
+
+
 def _turns(days: Iterator[date | None]) -> list[date]:
     """Return a day of each stretch in which nothing changes."""
     return sorted({date.min, *(day for day in days if day is not None)})
@@ -378,3 +468,7 @@ def _turns(days: Iterator[date | None]) -> list[date]:
 
 def _next(day: date) -> date:
     return date.fromordinal(day.toordinal() + 1)
+
+
+def _before(day: date) -> date:
+    return day if day == date.min else date.fromordinal(day.toordinal() - 1)

@@ -44,6 +44,8 @@ DEPTH_MAX: Final = 32
 # as it is: the grammar refuses it.
 _QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
+_FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit"}
+
 Operator = Literal["<=", "<", ">=", ">", "==", "!="]
 
 
@@ -66,13 +68,22 @@ class ExpressionError(ValueError):
 class Names(msgspec.Struct, frozen=True):
     """What an expression may name beside facts.
 
-    *constants* maps `terms.x` to its dimension, *instruments* are the words of
-    `trade.share_class`, *currency* is the program's.
+    *constants* maps `terms.x` and, within a *pack*, `limits.x` to its dimension, *instruments*
+    are the words of `trade.share_class`, *currency* is the program's.
     """
 
     constants: Mapping[str, Dimension]
     instruments: tuple[str, ...]
     currency: str
+    pack: str | None = None
+
+    def whole(self, name: str) -> str:
+        """Return what the constant *name* is called among those of all packs."""
+        return f"{self.pack}.{name}" if name.startswith("limits.") else name
+
+    def called(self, rule: str) -> str:
+        """Return what *rule* is called among those of all packs."""
+        return rule if self.pack is None else f"{self.pack}.{rule}"
 
 
 class Constant(msgspec.Struct, frozen=True):
@@ -384,11 +395,12 @@ class _Reader:
             return Name(name, self._own(fact.dimension), is_fact=True)
         dimension = self.names.constants.get(name)
         if dimension is None:
-            what = "term" if name.startswith("terms.") else "fact"
+            what = _FAMILIES.get(name.partition(".")[0], "fact")
             known = (*TABLE, *self.names.constants)
             self._flaw(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
-        self.constants.add(name)
-        return Name(name, dimension, is_fact=False)
+        whole = self.names.whole(name)
+        self.constants.add(whole)
+        return Name(whole, dimension, is_fact=False)
 
     def _own(self, dimension: Dimension) -> Dimension:
         if dimension.currency == "program":

@@ -17,6 +17,7 @@ from repurchase.journal import (
     Book,
     Head,
     Journal,
+    Rules,
     RuleTexts,
     event_object,
     event_of,
@@ -62,6 +63,7 @@ class Overview(msgspec.Struct, frozen=True):
 
     authorization: str
     rules: str
+    packs: dict[str, str]
     records: int
     head: str
     latest: date | None
@@ -87,7 +89,8 @@ def overview(book: Book, now: datetime) -> Overview:
     today = day_at(now, edition.reckoning.zone)
     return Overview(
         authorization=edition.authorization.name,
-        rules=book.rules or "",
+        rules="" if book.rules is None else book.rules.file,
+        packs={} if book.rules is None else book.rules.packs,
         records=book.head.sequence,
         head=book.head.hash,
         latest=None if position.latest == date.min else position.latest,
@@ -104,11 +107,11 @@ def edition_at(book: Book, now: datetime) -> Edition:
     return book.editions.on(day_at(now, book.editions.zone))
 
 
-def asked(journal: Journal, program: str, event: Event, rules: str | None = None) -> Decided:
+def asked(journal: Journal, program: str, event: Event, rules: Rules | None = None) -> Decided:
     """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
 
     What is recorded already has its answer. Raise InputError for an event of another program, and
-    UsageError where it goes by other *rules* than those with that hash.
+    UsageError where it goes by other *rules*.
     """
     if event.authorization not in (None, program):
         what = f"the event is of authorization `{event.authorization}`"
@@ -119,7 +122,7 @@ def asked(journal: Journal, program: str, event: Event, rules: str | None = None
     if rules not in (None, book.rules):
         hint = "leave --rules out, or record the change with `repurchase adopt`"
         raise UsageError(Problem("the program goes by another rule file", hint, journal.url))
-    edition = book.editions.of(event)
+    edition = book.editions.of(event, book.position)
     stored = journal.record(program, event.id)
     if stored is None:
         taken = step(event, book.position, edition, every_rule=True, live=True)
@@ -128,7 +131,7 @@ def asked(journal: Journal, program: str, event: Event, rules: str | None = None
     if record.event != event_object(event):
         return Decided(refusal(event, book.position, edition), edition)
     rules_then = rules_named(journal.naming(program, stored.sequence), journal.url)
-    then = RuleTexts(journal.text).editions(rules_then).of(event)
+    then = RuleTexts(journal.text).editions(rules_then).named(record.decision().rules, event)
     return Decided(record.decision(), then, repeated=True)
 
 
@@ -140,7 +143,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
     """
     texts = RuleTexts(journal.text)
     met = _led_to(journal, program, name)
-    head, rules = Head(), ""
+    head, rules = Head(), Rules("")
     for stored in journal.records(program):
         try:
             record = following(head, stored)
@@ -150,19 +153,24 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
             event = record.event
             if event is None or met.isdisjoint(_about(event)):
                 continue
-            edition = texts.editions(rules).of(event_of(event))
+            decision = record.decision()
+            edition = texts.editions(rules).named(decision.rules, event_of(event))
         except JournalError as error:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
-        yield Told(record.sequence, record.at, event, record.decision(), edition)
+        yield Told(record.sequence, record.at, event, decision, edition)
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):
-    """That a program went by the rule file with the hash *rules* from this *record* on."""
+    """That a program went by the rule file with the hash *rules* from this *record* on.
+
+    *packs* are the hashes of those that the file includes, by name.
+    """
 
     record: int
     at: datetime
     rules: str
+    packs: dict[str, str]
     by: str | None
     reason: str | None
 
@@ -171,9 +179,9 @@ def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
     """Return the adoptions of *program*, in their order; raise Tampering for a changed record."""
     records = (recorded(stored, journal.url) for stored in journal.of_no_event(program))
     return [
-        AdoptedThen(one.sequence, one.at, one.adoption.rules, one.adoption.by, one.adoption.reason)
+        AdoptedThen(one.sequence, one.at, said.rules.file, said.rules.packs, said.by, said.reason)
         for one in records
-        if one.adoption is not None
+        if (said := one.adoption) is not None
     ]
 
 
@@ -207,6 +215,7 @@ class Adopted(msgspec.Struct, frozen=True):
 
     authorization: str
     rules: str
+    packs: dict[str, str]
     changed: tuple[Changed, ...]
     position: Standing
     fits: bool
@@ -218,7 +227,8 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
     left = standing(after.position, new)
     return Adopted(
         authorization=new.authorization.name,
-        rules=after.rules or "",
+        rules="" if after.rules is None else after.rules.file,
+        packs={} if after.rules is None else after.rules.packs,
         changed=tuple(_changed(_said(before.editions), _said(after.editions))),
         position=left,
         # What is not known may be past its cap.
@@ -256,8 +266,12 @@ def _spans(editions: Editions) -> Iterator[tuple[str, list[Span]]]:
         yield f"terms.{term.name}", [version.span for version in term.versions]
     for one in authorization.instruments:
         yield f"instruments.{one.name}", [version.span for version in one.shares_each]
-    for rule in authorization.rules:
+    for rule in authorization.all_rules():
         yield f"rules.{rule.id}", [rule.span]
+    for pack in authorization.packs:
+        for limit in pack.limits:
+            named = f"terms.{pack.name}.limits.{limit.name}"
+            yield named, [version.span for version in limit.versions]
 
 
 def _json(value: object) -> str:

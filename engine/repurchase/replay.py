@@ -78,10 +78,9 @@ class Program:
 
     def decide(self, event: Event) -> Decided:
         """Return the decision on *event*, and go on from the position that it leaves."""
-        day = self.editions.day_of(event)
         if event.kind != "brought_forward" or event.time or event.date:
-            self.last_day = day
-        edition = self.edition = self.editions.on(day)
+            self.last_day = self.editions.day_of(event)
+        edition = self.edition = self.editions.of(event, self.position)
         taken = step(event, self.position, edition, every_rule=self._every_rule)
         self.position = taken.position
         decision = taken.decision
@@ -192,7 +191,7 @@ class Reader:
             before, decided = self._held
             if before == event:
                 return replace(decided, repeated=True)
-            edition = self._program.editions.of(event)
+            edition = self._program.editions.of(event, self._program.position)
             return Decided(refusal(event, self._program.position, edition), edition)
         amiss = self._amiss(event)
         if amiss is not None:

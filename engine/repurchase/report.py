@@ -33,8 +33,8 @@ from repurchase.overview import Adopted, AdoptedThen, OrderLine, Overview, Told
 from repurchase.program import Decided
 from repurchase.quantities import percent, shown, value_written
 from repurchase.replay import Program, RuleCount, Summary
-from repurchase.rulefile import Authorization
-from repurchase.terms import Span
+from repurchase.rulefile import Authorization, Pack, Rule
+from repurchase.terms import Span, Term
 from repurchase.wording import ENGINE, WordedDecision, quote_of, sentence, unit, worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -420,28 +420,77 @@ def authorization_view(authorization: Authorization) -> RenderableType:
         plain(f"  {authorization.issuer or ''}"),
         f"\ndays are counted in {authorization.timezone}, money in {authorization.currency}",
     )
-    tables = (_terms(authorization), _rules(authorization), _facts(authorization))
-    return Group(*(part for view in (heading, *tables) for part in (view, Text())))
+    views = (
+        _figures(authorization.terms, "term"),
+        _rules(authorization.rules),
+        *(pack_view(pack) for pack in authorization.packs),
+        _facts(authorization),
+    )
+    return Group(*(part for view in (heading, *views) for part in (view, Text())))
 
 
-def _terms(authorization: Authorization) -> Table:
-    table = _plain_table("term", "figure", "the source says")
-    for term in authorization.terms:
-        for version in term.versions:
+def pack_view(pack: Pack) -> RenderableType:
+    """Return a pack of law in words: its options, its dated limits, its rules."""
+    heading = Text.assemble((plain(pack.name), "bold"), plain(f"  {pack.title}"))
+    options = [
+        Text(plain(f"option {one.name} is {'on' if one.on else 'off'}: {one.title}"))
+        for one in pack.options
+    ]
+    parts: list[RenderableType] = [heading, *options]
+    if pack.limits:
+        parts += [Text(), _figures(pack.limits, "limit")]
+    parts += [Text(), _rules(pack.rules)]
+    if pack.off:
+        parts += [Text("\nnot in force, by its options:"), _rules(pack.off)]
+    return Group(*parts)
+
+
+def rule_view(rule: Rule, limits: Iterable[Term]) -> RenderableType:
+    """Return one rule in words, with the *limits* that it reads, for a terminal."""
+    said = [
+        ("", rule.title),
+        ("requires ", on_one_line(rule.require.text)),
+        ("where ", None if rule.when is None else on_one_line(rule.when.text)),
+        ("effect: ", f"{rule.effect}, at {rule.at}{_when(rule.span)}"),
+        ("stands in ", rule.cite),
+        ("", rule.why),
+        ("unverified: ", rule.unverified),
+    ]
+    lines = (plain(f"{before}{text}") for before, text in said if text is not None)
+    read = {name.rpartition(".")[2] for name in rule.constants if ".limits." in name}
+    facts = _plain_table("fact that is read", "meaning", "given by")
+    for name in sorted(rule.facts):
+        facts.add_row(Text(name), Text(TABLE[name].meaning), Text(", ".join(TABLE[name].given_by)))
+    figures = [_figures([one for one in limits if one.name in read], "limit"), Text()]
+    return Group(
+        Text.assemble((plain(rule.id), "bold")),
+        *(Text(line) for line in lines),
+        Text(),
+        *(figures if read else ()),
+        facts,
+    )
+
+
+def limit_view(limit: Term, name: str) -> RenderableType:
+    """Return a limit of a pack, called *name*, with its days, for a terminal."""
+    return Group(Text(plain(name), style="bold"), _figures([limit], "limit"))
+
+
+def _figures(figures: Iterable[Term], called: str) -> Table:
+    table = _plain_table(called, "figure", "where it stands")
+    for one in figures:
+        for version in one.versions:
             exact = value_written(version.figure.value, version.figure.dimension)
             figure = unit(exact, str(version.figure.dimension))
-            said = version.quote
-            table.add_row(
-                Text(term.name),
-                Text(figure + _when(version.span)),
-                Text(f"“{plain(said.text)}”" if said is not None else ""),
-            )
+            quote = f"“{version.quote.text}”" if version.quote is not None else None
+            stands = "; ".join(said for said in (quote, version.cite) if said is not None)
+            table.add_row(Text(one.name), Text(figure + _when(version.span)), Text(plain(stands)))
     return table
 
 
-def _rules(authorization: Authorization) -> Table:
+def _rules(rules: Iterable[Rule]) -> Table:
     table = _plain_table("rule", "effect", "requires", "title")
-    for rule in authorization.rules:
+    for rule in rules:
         effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
         requires = on_one_line(rule.require.text)
         if rule.when is not None:
@@ -450,7 +499,7 @@ def _rules(authorization: Authorization) -> Table:
             Text(rule.id),
             Text(effect + _when(rule.span)),
             Text(plain(requires)),
-            Text(plain(rule.title or "")),
+            Text(plain(rule.title or "") + (" (unverified)" if rule.unverified else "")),
         )
     return table
 
@@ -462,7 +511,7 @@ def _when(span: Span) -> str:
 
 def _facts(authorization: Authorization) -> Table:
     table = _plain_table("fact that is read", "meaning", "given by")
-    for name in sorted({name for rule in authorization.rules for name in rule.facts}):
+    for name in sorted({name for rule in authorization.all_rules() for name in rule.facts}):
         fact = TABLE[name]
         table.add_row(Text(name), Text(fact.meaning), Text(", ".join(fact.given_by)))
     return table

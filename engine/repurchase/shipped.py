@@ -1,4 +1,4 @@
-"""What comes with the package: rule files with their cases, and the logs of the demo."""
+"""What comes with the package: rule files with their cases, packs of law, logs of the demo."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ def rule_names() -> tuple[str, ...]:
     """Return the names of the authorizations that are shipped."""
     found = (path.name for path in _folder("rules").glob("*.yaml"))
     return tuple(sorted(name[:-5] for name in found if not name.endswith(".cases.yaml")))
+
+
+def pack_path(name: str) -> Path:
+    """Return the path of the shipped pack *name*, one of `pack_names`."""
+    return _folder("rules") / "packs" / f"{name}.yaml"
+
+
+def pack_names() -> tuple[str, ...]:
+    """Return the names of the packs that are shipped."""
+    return tuple(sorted(path.stem for path in (_folder("rules") / "packs").glob("*.yaml")))
 
 
 def sample_path(name: str) -> Path:

@@ -14,7 +14,7 @@ from repurchase.quantities import DATE, SHARES, Dimension, Exact, money
 # The names that an authorization may give a figure to without a rule that reads it.
 CAPS: Final = ("max_shares", "max_amount")
 WINDOW: Final = ("first_day", "last_day")
-KNOWN_TERMS: Final = (*CAPS, *WINDOW, "shares_outstanding", "treasury_shares")
+KNOWN_TERMS: Final = (*CAPS, *WINDOW, "shares_outstanding", "treasury_shares", "trading_unit")
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -69,6 +69,7 @@ class Version(msgspec.Struct, frozen=True):
     span: Span = Span()
     quote: Quote | None = None
     stated: Figure | None = None
+    cite: str | None = None
 
 
 class Term(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from repurchase.expression import composed
 from repurchase.facts import TABLE
 from repurchase.quantities import shown, value_written, written
 from repurchase.rulefile import Rule
-from repurchase.terms import Quote
+from repurchase.terms import Quote, Version
 
 ENGINE: Final = {
     "engine.backdated": "a request is made now, on the program's latest day or later",
@@ -96,13 +96,12 @@ def worded(decision: Decision, edition: Edition) -> WordedDecision:
 
 def worded_finding(finding: Finding, edition: Edition) -> Worded:
     """Return *finding* with its sentence, and the quote and citation of its rule."""
-    rule = rule_of(finding.rule, edition)
     quote = quote_of(finding, edition)
     return Worded(
         **{name: getattr(finding, name) for name in Finding.__struct_fields__},
         message=sentence(finding),
         quote=quote.text if quote is not None else None,
-        cite=rule.cite if rule is not None else None,
+        cite=cite_of(finding, edition),
     )
 
 
@@ -112,24 +111,35 @@ def rule_of(name: str, edition: Edition) -> Rule | None:
 
 
 def quote_of(finding: Finding, edition: Edition) -> Quote | None:
-    """Return the words that *finding* rests on: its rule's, else those of a term it read.
-
-    Of several terms it is the one that gave the limit.
-    """
+    """Return the words that *finding* rests on: its rule's, else those of a figure it read."""
     rule = rule_of(finding.rule, edition)
     if rule is None or rule.quote is not None:
         return rule.quote if rule is not None else None
-    quoted = [
-        version
-        for term in edition.authorization.terms
-        if f"terms.{term.name}" in rule.require.constants
-        for version in term.versions
-        if version.quote is not None and version.figure == edition.terms[f"terms.{term.name}"]
+    quoted = (one.quote for one in _figures(finding, rule, edition) if one.quote is not None)
+    return next(quoted, None)
+
+
+def cite_of(finding: Finding, edition: Edition) -> str | None:
+    """Return where it stands what *finding* rests on: its rule, and the figures it read."""
+    rule = rule_of(finding.rule, edition)
+    if rule is None:
+        return None
+    cites = (rule.cite, *(one.cite for one in _figures(finding, rule, edition)))
+    return "; ".join(dict.fromkeys(cite for cite in cites if cite is not None)) or None
+
+
+def _figures(finding: Finding, rule: Rule, edition: Edition) -> list[Version]:
+    """Return the figures in force that *rule* requires, that which gave the limit first."""
+    read = [
+        one
+        for name, one in edition.terms.items()
+        if one is not None and name in rule.require.constants
     ]
-    for version in quoted:
-        if value_written(version.figure.value, version.figure.dimension) == finding.limit:
-            return version.quote
-    return quoted[0].quote if quoted else None
+
+    def is_other(one: Version) -> bool:
+        return value_written(one.figure.value, one.figure.dimension) != finding.limit
+
+    return sorted(read, key=is_other)
 
 
 def sentence(finding: Finding) -> str:
@@ -207,9 +217,13 @@ def _relation(finding: Finding) -> str:
     return f"is {words.get(dimension, 'more than' if more else 'less than')}"
 
 
+def _is_constant(name: str) -> bool:
+    return name.startswith("terms.") or ".limits." in name
+
+
 def _named(missing: tuple[str, ...]) -> str:
     facts = [f"`{name}` ({TABLE[name].meaning})" for name in missing if name in TABLE]
-    terms = [f"`{name}`, which is not in force" for name in missing if name.startswith("terms.")]
+    terms = [f"`{name}`, which is not in force" for name in missing if _is_constant(name)]
     fields = [f"`{name}`" for name in missing if "." not in name]
     said = " and ".join((*facts, *terms)) or "a fact that it needs"
     return f"{said}; the event gives no {' and no '.join(fields)}" if fields else said

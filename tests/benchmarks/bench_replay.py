@@ -89,7 +89,7 @@ def _facts(rules: Path, log: Path) -> list[dict[str, Any]]:
     with open_log(log) as trades:
         for row, _ in zip(trades.rows(), range(BARE_FACTS), strict=False):
             assert row.event is not None
-            edition = editions.of(row.event)
+            edition = editions.of(row.event, position)
             proposed = trade(row.event, edition.reckoning, position)
             assert isinstance(proposed, Trade)
             following = after(position, proposed)

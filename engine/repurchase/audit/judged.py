@@ -198,7 +198,7 @@ class Audit:
         if event.authorization is not None and event.authorization != self.program:
             what = f"its event is of the authorization `{short(event.authorization)}`"
             raise Tampering(Problem(what))
-        edition = self._adopted.of(event)
+        edition = self._adopted.of(event, self._position)
         if (answer.edition, edition.hash) not in self._agreed:
             self._agree(answer.edition, edition)
         taken = step(event, self._position, edition, live=True)
@@ -239,7 +239,7 @@ class Audit:
         if self._adopted is not None and not (adoption.by and adoption.reason):
             raise Tampering(Problem("it does not say who changed the rule file, and why"))
         self._adopted, self._adopted_rules = editions, adoption.rules
-        self.rules[adoption.rules] = None
+        self.rules |= dict.fromkeys(adoption.rules.hashes())
 
     def _compare_snapshot(self, sequence: int, snapshot: Snapshot) -> None:
         body = position_bytes(self._position)

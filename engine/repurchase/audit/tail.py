@@ -20,7 +20,7 @@ from typing import Final, Self
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Part
-from repurchase.journal import Book, Head, Journal, RuleTexts, Stored, caught_up, following
+from repurchase.journal import Book, Head, Journal, Rules, RuleTexts, Stored, caught_up, following
 
 # A shorter program is judged before another process would have begun.
 RECORDS_MIN: Final = 20_000
@@ -31,7 +31,7 @@ TOLD_EVERY: Final = 1_000
 _HERE: Final = __file__
 _PROGRAM: Final = "import sys; from repurchase.audit.tail import judge; judge(int(sys.argv[1]))"
 # The chain, the rule file and the hash of the position at the end of the earlier part.
-_Start = tuple[Head, str | None, str]
+_Start = tuple[Head, Rules | None, str]
 # Which copy of the package is to judge, and which journal: its address, and the file there.
 _Where = tuple[str, str, tuple[int, int] | None]
 

@@ -28,6 +28,7 @@ from repurchase.errors import Problem, UsageError, reason
 
 if TYPE_CHECKING:
     from repurchase.events import Event
+    from repurchase.journal import Rules
     from repurchase.program import Decided
 
 
@@ -95,9 +96,9 @@ def command(
     journal = journal or _usual_journal(rules, log)
     if journal is not None:
         _refuse_beside_a_journal(log, brought_forward, known_at)
-        text = read_rules(rules).hash if rules is not None else None
+        given = read_rules(rules).rules if rules is not None else None
         asked = event_from_json(_content(event), called(event))
-        return _asked_of(journal, authorization, asked, text, as_json=as_json)
+        return _asked_of(journal, authorization, asked, given, as_json=as_json)
     if rules is None:
         hint = "name it with --rules, or a journal with --journal"
         raise UsageError(Problem("no rule file is named", hint))
@@ -122,7 +123,7 @@ def _usual_journal(rules: str | None, log: str | None) -> str | None:
 
 
 def _asked_of(
-    journal: str, authorization: str | None, event: Event, rules: str | None, *, as_json: bool
+    journal: str, authorization: str | None, event: Event, rules: Rules | None, *, as_json: bool
 ) -> int:
     from repurchase.desk import check_dates
     from repurchase.overview import asked

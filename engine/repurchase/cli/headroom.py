@@ -38,7 +38,7 @@ def command(fields: tuple[str, ...], journal: str, authorization: str | None, as
     with opened(journal) as kept:
         book = stored_book(kept, chosen(kept, authorization))
     assert book.editions is not None, "a program that is held has begun"
-    found = headroom(order, book.position, book.editions.of(order))
+    found = headroom(order, book.position, book.editions.of(order, book.position))
     if as_json:
         click.echo(headroom_json(found))
     else:

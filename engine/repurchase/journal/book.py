@@ -13,48 +13,55 @@ import msgspec
 
 from repurchase.edition import Editions, load_text
 from repurchase.errors import JournalError, Problem, RuleFileError, Tampering
-from repurchase.journal.records import Record, digest, event_of, read_record
+from repurchase.journal.records import Record, Rules, digest, event_of, read_record
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Stored
 from repurchase.position import Position
 from repurchase.program import retold, standing
+from repurchase.rulefile import kept
 
 MORE: Final = "`repurchase verify` says more"
 
 
 class Book(msgspec.Struct, frozen=True):
-    """A program as far as its records were read: its position, and the rule file adopted."""
+    """A program as far as its records were read: its position, and the rules adopted."""
 
     head: Head = Head()
     position: Position = Position()
     editions: Editions | None = None
-    rules: str | None = None
+    rules: Rules | None = None
 
 
 class RuleTexts:
-    """The rule files that programs adopted, by the hash of their text, each read once."""
+    """The rules that programs adopted, by the hashes of their texts, each read once."""
 
     def __init__(self, text: Callable[[str], bytes | None]) -> None:
         self._text = text
-        self._read: dict[str, Editions] = {}
+        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], Editions] = {}
 
-    def editions(self, rules: str) -> Editions:
-        """Return the editions of the text with the hash *rules*; raise JournalError without it."""
-        found = self._read.get(rules)
+    def editions(self, rules: Rules) -> Editions:
+        """Return the editions of the texts of *rules*; raise JournalError without one of them."""
+        key = (tuple(sorted(rules.packs)), rules.hashes())
+        found = self._read.get(key)
         if found is None:
-            found = self._read[rules] = self._load(rules)
+            found = self._read[key] = self._load(rules)
         return found
 
-    def _load(self, rules: str) -> Editions:
-        body = self._text(rules)
-        if body is None:
-            raise Tampering(Problem(f"the rule file {rules} is missing"))
-        if digest(body) != rules:
-            raise Tampering(Problem(f"the rule file {rules} was changed"))
+    def _load(self, rules: Rules) -> Editions:
+        body = self._body(rules.file, "the rule file")
+        packs = {name: self._body(hash_, "the pack") for name, hash_ in rules.packs.items()}
         try:
-            return load_text(body, f"the rule file {rules[:12]}...")
+            return load_text(body, f"the rule file {rules.file[:12]}...", packs=kept(packs))
         except RuleFileError as error:
             raise JournalError(error.problems) from error
+
+    def _body(self, hash_: str, called: str) -> bytes:
+        body = self._text(hash_)
+        if body is None:
+            raise Tampering(Problem(f"{called} {hash_} is missing"))
+        if digest(body) != hash_:
+            raise Tampering(Problem(f"{called} {hash_} was changed"))
+        return body
 
 
 def stored_book(journal: Journal, program: str) -> Book:
@@ -135,8 +142,8 @@ def recorded(stored: Stored, place: str) -> Record:
     return record
 
 
-def rules_named(stored: Stored | None, place: str) -> str:
-    """Return the hash of the rule file that *stored*, an adoption or a snapshot, names."""
+def rules_named(stored: Stored | None, place: str) -> Rules:
+    """Return the rules that *stored*, an adoption or a snapshot, names."""
     record = None if stored is None else recorded(stored, place)
     naming = None if record is None else record.adoption or record.snapshot
     if naming is None:
@@ -173,7 +180,7 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     if editions is None or record.event is None or record.answer is None:
         raise Tampering(Problem("no rule file was adopted before it"))
     event = event_of(record.event)
-    edition = editions.of(event)
+    edition = editions.of(event, position)
     found = retold(event, record.decision(), position, edition)
     if standing(found, edition) != record.answer.position:
         raise Tampering(Problem("its position is not what the events so far come to"))
@@ -185,10 +192,10 @@ def _snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | N
 
     A snapshot that was lost or changed costs time alone: the records are read from the first.
     """
-    kept = journal.snapshot(program)
-    if kept is None:
+    snapshot = journal.snapshot(program)
+    if snapshot is None:
         return None
-    sequence, body = kept
+    sequence, body = snapshot
     stored = next(journal.records(program, sequence - 1), None)
     if stored is None or stored.sequence != sequence:
         return None

@@ -26,20 +26,31 @@ NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
 _DATES: Final = frozenset(("time", "date", "expires"))
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """What a program goes by: the hashes of its rule file and of the packs it includes, by name."""
+
+    file: str
+    packs: dict[str, str] = {}
+
+    def hashes(self) -> tuple[str, ...]:
+        """Return the hashes of all of these texts."""
+        return (self.file, *(self.packs[name] for name in sorted(self.packs)))
+
+
 class Adoption(msgspec.Struct, frozen=True):
-    """The rule file that a program goes by from here on: the hash of its text, who, and why."""
+    """The rules that a program goes by from here on, who adopted them, and why."""
 
     authorization: str
-    rules: str
+    rules: Rules
     by: str | None = None
     reason: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Where a program stands: the hashes of its position and of the text of its rule file."""
+    """Where a program stands: the hash of its position, and the rules that it goes by."""
 
     position: str
-    rules: str
+    rules: Rules
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

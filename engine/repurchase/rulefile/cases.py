@@ -7,8 +7,8 @@ import pathlib
 from typing import Final
 
 from repurchase.quantities import Exact
-from repurchase.rulefile.build import usable
 from repurchase.rulefile.nouns import Case
+from repurchase.rulefile.parts import usable
 from repurchase.rulefile.reader import Document, Path, read_bytes, read_document
 from repurchase.rulefile.schema import CaseFields, CasesFileFields, GivenFields
 from repurchase.terms import Figure

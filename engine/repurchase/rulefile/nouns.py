@@ -21,7 +21,11 @@ EXPECTED: Final = ("approved", "denied", "held")
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One condition that an event must meet, where *when* holds and at the moments of *at*."""
+    """One condition that an event must meet, where *when* holds and at the moments of *at*.
+
+    One of a pack is called by both names, `jp-order-59.daily-volume`; *unverified* says why it is
+    not certain that it is the law.
+    """
 
     id: str
     require: Expression
@@ -33,6 +37,7 @@ class Rule(msgspec.Struct, frozen=True):
     cite: str | None = None
     why: str | None = None
     quote: Quote | None = None
+    unverified: str | None = None
     line: int = 0
     column: int = 0
 
@@ -40,6 +45,12 @@ class Rule(msgspec.Struct, frozen=True):
     def facts(self) -> frozenset[str]:
         """Return the names of the facts that it reads."""
         return self.require.facts | (self.when.facts if self.when is not None else frozenset())
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """Return the names of the terms and limits that it reads."""
+        when = self.when
+        return self.require.constants | (when.constants if when is not None else frozenset())
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -53,6 +64,34 @@ class Check(msgspec.Struct, frozen=True):
     quote: Quote | None = None
     line: int = 0
     column: int = 0
+
+
+class Option(msgspec.Struct, frozen=True):
+    """What whoever includes a pack may turn on, and whether it is *on*."""
+
+    name: str
+    title: str
+    cite: str | None
+    on: bool
+
+
+class Pack(msgspec.Struct, frozen=True):
+    """Rules and dated limits of one body of law, as an authorization includes it.
+
+    *included* is the name by which it was asked for; *rules* are those that its options leave in
+    force, *off* the others.
+    """
+
+    name: str
+    included: str
+    title: str
+    sources: tuple[Source, ...]
+    limits: tuple[Term, ...]
+    options: tuple[Option, ...]
+    rules: tuple[Rule, ...]
+    off: tuple[Rule, ...]
+    file: str
+    text: str
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -73,8 +112,17 @@ class Authorization(msgspec.Struct, frozen=True):
     terms: tuple[Term, ...] = ()
     checks: tuple[Check, ...] = ()
     rules: tuple[Rule, ...] = ()
+    packs: tuple[Pack, ...] = ()
     file: str = ""
     text: str = ""
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Return its own rules and those of its packs."""
+        return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
+
+    def pack_texts(self) -> dict[str, bytes]:
+        """Return the packs that it includes, by the name by which it asks for each."""
+        return {pack.included: pack.text.encode() for pack in self.packs}
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -111,14 +111,14 @@ class Document(msgspec.Struct):
         """Return the problem *what* at *place* of this file."""
         return Problem(what, hint, self.name, place.line, place.column)
 
-    def refuse(self) -> NoReturn:
+    def refuse(self, others: Iterable[Problem] = ()) -> NoReturn:
         """Raise RuleFileError with the problems found, by place; past a hundred, their number."""
         problems = in_order(self.problems)
         more = len(problems) - PROBLEMS_MAX
         if more > 0:
             what = f"{more:,} more problems are not shown"
             problems = (*problems[:PROBLEMS_MAX], Problem(what, file=self.name))
-        raise RuleFileError(problems)
+        raise RuleFileError((*problems, *others))
 
     def is_broken(self, path: Path) -> bool:
         """Return whether an error is told already of *path* or of what is around it."""

@@ -190,11 +190,6 @@ def _venue(raw: str) -> str:
     return text
 
 
-def _pack(raw: str) -> str:
-    _shaped(_PACK, "name of a pack", "write it as `jp-order-59` or `./own-rules`")(raw)
-    raise Wrong("packs are not supported yet", "leave `include` out")
-
-
 _WORDS_HINT: Final = "use small letters, digits and hyphens, a letter first"
 _NAME_HINT: Final = "use small letters, digits and underscores, a letter first"
 
@@ -242,7 +237,11 @@ Zone = Annotated[str, _scalar(_zone), WithJsonSchema({"type": "string"})]
 Venue = Annotated[
     str, _scalar(_venue), WithJsonSchema({"type": "string", "enum": sorted(VENUE_ZONES)})
 ]
-Pack = Annotated[str, _scalar(_pack), WithJsonSchema({"type": "string", "pattern": f"^{_PACK}$"})]
+Pack = Annotated[
+    str,
+    _scalar(_shaped(_PACK, "name of a pack", "write it as `jp-order-59` or `./own-rules`")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PACK}$"}),
+]
 EffectWord = Annotated[Effect, _scalar(_choice(EFFECTS)), _enumerated(EFFECTS)]
 AtWord = Annotated[At, _scalar(_choice(ATS)), _enumerated(ATS)]
 ExpectedWord = Annotated[Expected, _scalar(_choice(EXPECTED)), _enumerated(EXPECTED)]
@@ -296,6 +295,7 @@ class VersionFields(_Dated):
     value: FigureText = Field(
         description="`4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`."
     )
+    cite: Prose | None = Field(None, description="Where it stands: law, article, section.")
 
 
 def _few(raw: object) -> object:
@@ -381,6 +381,55 @@ class RuleFields(_Dated):
     why: Prose | None = Field(None, description="The reason, in a sentence.")
 
 
+class PackRuleFields(RuleFields):
+    """One condition of a body of law."""
+
+    unverified: Prose | None = Field(
+        None, description="Why it is not certain that this is the law; it denies nothing then."
+    )
+    option: Id | None = Field(None, description="It is in force only with this option.")
+    without: Id | None = Field(None, description="It is in force only without this option.")
+
+
+class OptionFields(_Mapping):
+    """What whoever includes a pack may turn on; it is off by default."""
+
+    title: Line = Field(description="What it changes, for people.")
+    cite: Prose | None = Field(None, description="Where it stands: law, article, section.")
+
+
+class PackFields(_Mapping):
+    """Rules and dated limits of one body of law, which authorizations include."""
+
+    repurchase: Version1 = Field(description="The version of this format: 1.")
+    pack: Id = Field(description="The name of the pack, such as `jp-order-59`.")
+    title: Line = Field(description="The law, for people.")
+    sources: dict[SourceName, SourceFields] = Field(
+        {}, description="The documents that the file quotes, by name."
+    )
+    limits: dict[TermName, Versions] = Field({}, description="The figures of the law, by name.")
+    options: dict[Id, OptionFields] = Field({}, description="What may be turned on, by name.")
+    rules: list[PackRuleFields] = Field(description="The conditions that events must meet.")
+
+    @field_validator("sources", "limits", "options", "rules", mode="before")
+    @classmethod
+    def _bounded(cls, raw: object) -> object:
+        return _few(raw)
+
+
+class IncludeFields(_Mapping):
+    """A pack that is included, and the options of it that are turned on."""
+
+    pack: Pack = Field(description="A shipped pack, or `./name` for the file beside this one.")
+    options: list[Id] = Field([], description="Which of its options are on.")
+
+
+def _included(raw: object) -> object:
+    if not isinstance(raw, list):
+        return raw
+    return [{"pack": one} if isinstance(one, str) else one for one in raw]
+
+
 class RuleFileFields(_Mapping):
     """A board's authorization to buy back own shares, as rules that every trade event must meet."""
 
@@ -406,7 +455,10 @@ class RuleFileFields(_Mapping):
     checks: list[CheckFields] = Field(
         [], description="Conditions over terms alone, decided at load."
     )
-    include: list[Pack] = Field([], description="Packs of rules; not supported yet.")
+    include: Annotated[
+        list[IncludeFields],
+        BeforeValidator(_included, json_schema_input_type=list[Pack | IncludeFields]),
+    ] = Field([], description="Packs of law that apply beside the rules.")
     rules: list[RuleFields] = Field([], description="The conditions that events must meet.")
 
     @field_validator("sources", "instruments", "terms", "checks", "include", "rules", mode="before")
@@ -577,12 +629,16 @@ def _kind(found: object) -> str:
     return "a list" if isinstance(found, list) else "text"
 
 
+# Of each section of a file, what its parts are.
 _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
     "sources": SourceFields,
     "instruments": InstrumentFields,
     "terms": VersionFields,
     "checks": CheckFields,
     "rules": RuleFields,
+    "include": IncludeFields,
+    "limits": VersionFields,
+    "options": OptionFields,
     "cases": CaseFields,
 }
 
@@ -590,10 +646,10 @@ _SECTIONS: Final[Mapping[str | int, type[BaseModel]]] = {
 def _known_keys(path: Path, top: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys that the mapping around the last part of *path* may have."""
     model = top if len(path) == 1 else _SECTIONS[path[0]]
+    if top is PackFields and model is RuleFields:
+        model = PackRuleFields
     if "per_share" in path[2:-1] or "shares_each" in path[2:-1]:
         model = VersionFields
     if "given" in path[2:-1]:
         model = GivenFields
-    keys = (field.alias or name for name, field in model.model_fields.items())
-    # Packs are not supported yet: who follows a hint must not be refused for it.
-    return tuple(key for key in keys if key != "include")
+    return tuple(field.alias or name for name, field in model.model_fields.items())
