@@ -123,7 +123,7 @@ class Editions:
     def of(self, event: Event, position: Position) -> Edition:
         """Return the edition by which *event* is judged at *position*."""
         day = self.day_of(event)
-        return self.on(day, self._venue_day(event, position) if self._venue_zones else None)
+        return self.on(day, self.venue_day(event, position) if self._venue_zones else None)
 
     def on(self, day: date, venue_day: date | None = None) -> Edition:
         """Return the edition for *day*, which is *venue_day* at the venue if that is another.
@@ -177,7 +177,7 @@ class Editions:
             self._by_key[key] = found
         return found
 
-    def _venue_day(self, event: Event, position: Position) -> date | None:
+    def venue_day(self, event: Event, position: Position) -> date | None:
         """Return the day of *event* on the clock of its venue; `None` where that is not known."""
         own = position.orders.get(event.order or "")
         fill = position.fills.get(event.fill or "")

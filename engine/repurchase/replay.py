@@ -29,11 +29,26 @@ class RuleCount(msgspec.Struct, frozen=True):
     indeterminate: int
 
 
+class Tainted(msgspec.Struct, frozen=True):
+    """A day on which all purchases lost what *pack* gives, those before the *first* event too.
+
+    *day* is that of the venue, *rules* are those that failed or could not be decided, in *events*
+    purchases and orders.
+    """
+
+    pack: str
+    day: date
+    rules: tuple[str, ...]
+    first: str
+    events: int
+
+
 class Summary(msgspec.Struct, frozen=True):
     """What a log came to: counts of events, use of the caps, and why events were not approved.
 
     Quantities are exact strings, `None` where unknown or without a cap. *unknown* names the
-    fills whose shares or amount could not be computed; *days* is for flags that taint a day.
+    fills whose shares or amount could not be computed; *days* are those on which a flag of a pack
+    that judges by the day was raised.
     """
 
     authorization: str
@@ -55,7 +70,7 @@ class Summary(msgspec.Struct, frozen=True):
     amount_used_percent: str | None
     first_denied: str | None
     by_rule: dict[str, RuleCount]
-    days: tuple[str, ...]
+    days: tuple[Tainted, ...]
     skipped: int
 
 
@@ -75,18 +90,24 @@ class Program:
         self._undecided: Counter[str] = Counter()
         self._indeterminate = 0
         self._first_denied: str | None = None
+        packs = editions.authorization.packs
+        self._by_day = {pack.name for pack in packs if pack.by_day}
+        self._tainted: dict[tuple[date, str], Tainted] = {}
 
     def decide(self, event: Event) -> Decided:
         """Return the decision on *event*, and go on from the position that it leaves."""
         if event.kind != "brought_forward" or event.time or event.date:
             self.last_day = self.editions.day_of(event)
         edition = self.edition = self.editions.of(event, self.position)
+        before = self.position
         taken = step(event, self.position, edition, every_rule=self._every_rule)
         self.position = taken.position
         decision = taken.decision
         self._outcomes[decision.outcome] += 1
         if decision.findings:
             self._count(decision)
+            if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
+                self._taint(event, decision, before)
         return Decided(decision, edition)
 
     def summary(self) -> Summary:
@@ -117,9 +138,22 @@ class Program:
                 rule: RuleCount(self._failed[rule], self._undecided[rule])
                 for rule in sorted({*self._failed, *self._undecided})
             },
-            days=(),
+            days=tuple(self._tainted[key] for key in sorted(self._tainted)),
             skipped=self.skipped,
         )
+
+    def _taint(self, event: Event, decision: Decision, before: Position) -> None:
+        """Note of each pack that judges by the day what *decision* found, on the venue's day."""
+        found: dict[str, set[str]] = {}
+        for finding in decision.findings:
+            pack = finding.rule.partition(".")[0]
+            if pack in self._by_day and finding.result in ("fail", "indeterminate"):
+                found.setdefault(pack, set()).add(finding.rule)
+        day = self.editions.venue_day(event, before) or self.editions.day_of(event)
+        for pack, rules in found.items():
+            old = self._tainted.get((day, pack)) or Tainted(pack, day, (), event.id, 0)
+            every = tuple(sorted(rules.union(old.rules)))
+            self._tainted[day, pack] = Tainted(pack, day, every, old.first, old.events + 1)
 
     def _count(self, decision: Decision) -> None:
         failed = False

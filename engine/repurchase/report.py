@@ -349,13 +349,21 @@ def _percent(share: Fraction | None) -> str:
     return "" if share is None else f"{percent(share, 1)} %"
 
 
-def _remarks(summary: Summary) -> Iterator[Text]:
+def _remarks(summary: Summary) -> Iterator[RenderableType]:
     if summary.unknown:
         named = ", ".join(plain(name) for name in summary.unknown[:5])
         more = f" and {len(summary.unknown) - 5} more" if len(summary.unknown) > 5 else ""
         yield Text(f"shares or money of these fills are unknown: {named}{more}", style="red")
     if summary.first_denied is not None:
         yield Text(f"the first event denied is {plain(summary.first_denied)}")
+    if summary.days:
+        table = _plain_table("day", "pack", "purchases of that day, by", "first", "events")
+        for one in summary.days:
+            rules = ", ".join(rule.partition(".")[2] for rule in one.rules)
+            texts = (str(one.day), plain(one.pack), plain(rules), plain(one.first))
+            table.add_row(*map(Text, texts), f"{one.events:,}")
+        yield Text("all purchases of these days are outside the law's safe harbour:", "yellow")
+        yield table
 
 
 def verified_view(verified: Verified) -> RenderableType:
@@ -432,6 +440,8 @@ def authorization_view(authorization: Authorization) -> RenderableType:
 def pack_view(pack: Pack) -> RenderableType:
     """Return a pack of law in words: its options, its dated limits, its rules."""
     heading = Text.assemble((plain(pack.name), "bold"), plain(f"  {pack.title}"))
+    if pack.by_day:
+        heading.append("\none purchase that fails taints all of its day")
     options = [
         Text(plain(f"option {one.name} is {'on' if one.on else 'off'}: {one.title}"))
         for one in pack.options

@@ -15,8 +15,10 @@ from repurchase.terms import Instrument, Quote, Source, Span, Term
 
 At = Literal["order", "fill", "both"]
 Expected = Literal["approved", "denied", "held"]
+Judged = Literal["by_trade", "by_day"]
 
 ATS: Final = ("order", "fill", "both")
+JUDGED: Final = ("by_trade", "by_day")
 EXPECTED: Final = ("approved", "denied", "held")
 
 
@@ -79,12 +81,13 @@ class Pack(msgspec.Struct, frozen=True):
     """Rules and dated limits of one body of law, as an authorization includes it.
 
     *included* is the name by which it was asked for; *rules* are those that its options leave in
-    force, *off* the others.
+    force, *off* the others. *by_day* is whether one purchase that fails taints its whole day.
     """
 
     name: str
     included: str
     title: str
+    by_day: bool
     sources: tuple[Source, ...]
     limits: tuple[Term, ...]
     options: tuple[Option, ...]

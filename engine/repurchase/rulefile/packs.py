@@ -101,6 +101,7 @@ class _Builder(Parts):
             name=fields.pack,
             included=included,
             title=fields.title,
+            by_day=fields.judged == "by_day",
             sources=self.sources(),
             limits=limits,
             options=tuple(

@@ -32,7 +32,7 @@ from repurchase.decision import EFFECTS, Effect
 from repurchase.errors import Problem, nearest, short
 from repurchase.quantities import Exact
 from repurchase.rulefile.figures import Wrong, read_date, read_figure, read_percentage
-from repurchase.rulefile.nouns import ATS, EXPECTED, At, Expected
+from repurchase.rulefile.nouns import ATS, EXPECTED, JUDGED, At, Expected, Judged
 from repurchase.rulefile.reader import PROBLEMS_MAX, Document, Path, Plain, surprising, ticked
 from repurchase.terms import KNOWN_TERMS, Figure
 
@@ -245,6 +245,7 @@ Pack = Annotated[
 EffectWord = Annotated[Effect, _scalar(_choice(EFFECTS)), _enumerated(EFFECTS)]
 AtWord = Annotated[At, _scalar(_choice(ATS)), _enumerated(ATS)]
 ExpectedWord = Annotated[Expected, _scalar(_choice(EXPECTED)), _enumerated(EXPECTED)]
+JudgedWord = Annotated[Judged, _scalar(_choice(JUDGED)), _enumerated(JUDGED)]
 BasisWord = Annotated[str, _scalar(_choice(BASES)), _enumerated(BASES)]
 FindingId = Annotated[
     str,
@@ -404,6 +405,9 @@ class PackFields(_Mapping):
     repurchase: Version1 = Field(description="The version of this format: 1.")
     pack: Id = Field(description="The name of the pack, such as `jp-order-59`.")
     title: Line = Field(description="The law, for people.")
+    judged: JudgedWord = Field(
+        "by_trade", description="Whether one purchase that fails taints all of its day."
+    )
     sources: dict[SourceName, SourceFields] = Field(
         {}, description="The documents that the file quotes, by name."
     )

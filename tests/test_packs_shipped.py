@@ -1,0 +1,291 @@
+"""The law that is shipped: each rule on both sides of its limit, and days that lose a harbour.
+
+The facts are those that a pack asks events for; `test_packs` has the first of them, jp-order-59.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from repurchase.decision import Decision
+from repurchase.edition import Editions, load_text
+from repurchase.logs import event
+from repurchase.position import Position
+from repurchase.program import step
+from repurchase.replay import Program, Tainted
+from repurchase.rulefile import shipped_pack
+from repurchase.shipped import pack_names
+from test_cli import run
+
+RULES: Final = """
+repurchase: 1
+authorization: acme
+timezone: {zone}
+currency: {currency}
+instruments:
+  common: {{symbol: ACME, venues: [{venue}]}}
+terms:
+  max_shares: {{value: "4,000 shares"}}
+  max_amount: {{value: "{currency} 4,000,000"}}
+  first_day: {{value: 2024-01-01}}
+  last_day: {{value: {last}}}
+include: [{pack}]
+rules:
+  - {{id: share-cap, require: program.shares_after <= terms.max_shares}}
+"""
+PLACES: Final = {
+    "us-10b-18": ("America/New_York", "USD", "XNAS"),
+    "eu-mar": ("Europe/Berlin", "EUR", "XETR"),
+    "uk": ("Europe/London", "GBP", "XLON"),
+    "jp-companies-act": ("Asia/Tokyo", "JPY", "XTKS"),
+}
+FACTS: Final[dict[str, dict[str, object]]] = {
+    "us-10b-18": {
+        "market.minutes_from_open": 60,
+        "market.minutes_to_close": 60,
+        "market.best_independent_bid": 100,
+        "market.last_independent_price": 99,
+        "market.adv_us_4_weeks": 400,
+    },
+    "eu-mar": {
+        "market.best_independent_bid": 99,
+        "market.last_independent_price": 100,
+        "market.adv_eu_20_days": 400,
+        "issuer.closed_period": "false",
+        "issuer.undisclosed_material_fact": "false",
+    },
+    "uk": {
+        "market.best_independent_bid": 99,
+        "market.last_independent_price": 100,
+        "market.avg_close_5_days": 100,
+        "market.adv_eu_20_days": 400,
+        "issuer.closed_period": "false",
+        "issuer.undisclosed_material_fact": "false",
+    },
+    "jp-companies-act": {},
+}
+
+
+@cache
+def editions(pack: str, options: str = "", last: str = "2024-12-31") -> Editions:
+    """Return the editions of an authorization that includes *pack* with *options*."""
+    zone, currency, venue = PLACES[pack]
+    included = f"{{pack: {pack}, options: [{options}]}}"
+    text = RULES.format(zone=zone, currency=currency, venue=venue, pack=included, last=last)
+    return load_text(text.encode(), "acme.yaml")
+
+
+def fields(pack: str, name: str = "o", /, **changes: object) -> dict[str, str]:
+    """Return the fields of an order that meets all of *pack*, with *changes*."""
+    order: dict[str, object] = {"kind": "order", "id": name, "symbol": "ACME", "side": "buy"}
+    order |= {"time": "2024-06-03T15:00:00Z", "quantity": 100, "price": 100, "broker": "A"}
+    order |= FACTS[pack] | changes
+    return {key: str(value) for key, value in order.items() if value is not None}
+
+
+def decided(pack: str, options: str = "", **changes: object) -> Decision:
+    """Return the answer to an order under *pack*."""
+    asked = event(fields(pack, **changes))
+    judged_by = editions(pack, options)
+    return step(asked, Position(), judged_by.of(asked, Position())).decision
+
+
+def found(decision: Decision) -> dict[str, str]:
+    """Return the result of each rule that does not pass, without the name of its pack."""
+    return {one.rule.partition(".")[2]: one.result for one in decision.findings}
+
+
+SIDES: Final[list[tuple[str, str, dict[str, Any], dict[str, str], str]]] = [
+    ("us-10b-18", "", {}, {}, "approved"),
+    ("us-10b-18", "", {"market.minutes_from_open": 0}, {"opening": "fail"}, "approved"),
+    ("us-10b-18", "", {"market.minutes_from_open": 1}, {}, "approved"),
+    ("us-10b-18", "", {"market.minutes_to_close": 30}, {"closing": "fail"}, "approved"),
+    ("us-10b-18", "", {"market.minutes_to_close": 31}, {}, "approved"),
+    (
+        "us-10b-18",
+        "actively-traded",
+        {"market.minutes_to_close": 10},
+        {"closing-active": "fail"},
+        "approved",
+    ),
+    ("us-10b-18", "actively-traded", {"market.minutes_to_close": 11}, {}, "approved"),
+    ("us-10b-18", "", {"price": "100.01"}, {"price": "fail"}, "approved"),
+    ("us-10b-18", "", {"market.best_independent_bid": 90}, {"price": "fail"}, "approved"),
+    ("us-10b-18", "", {"quantity": 101}, {"volume": "fail"}, "approved"),
+    # A quarter of 403 is 100.75: a whole share more is too much.
+    ("us-10b-18", "", {"market.adv_us_4_weeks": 403}, {}, "approved"),
+    (
+        "us-10b-18",
+        "",
+        {"quantity": 101, "market.adv_us_4_weeks": 403},
+        {"volume": "fail"},
+        "approved",
+    ),
+    # What no source gives is a flag that cannot be decided, and no approval of anything.
+    ("us-10b-18", "", {"market.adv_us_4_weeks": None}, {"volume": "indeterminate"}, "approved"),
+    ("us-10b-18", "", {"broker": None}, {"one-broker": "indeterminate"}, "approved"),
+    ("eu-mar", "", {}, {}, "approved"),
+    ("eu-mar", "", {"price": "100.01"}, {"price": "fail"}, "approved"),
+    ("eu-mar", "", {"quantity": 101}, {"volume": "fail"}, "approved"),
+    ("eu-mar", "", {"issuer.closed_period": "true"}, {"closed-period": "fail"}, "approved"),
+    (
+        "eu-mar",
+        "",
+        {"issuer.undisclosed_material_fact": "true"},
+        {"inside-information": "fail"},
+        "approved",
+    ),
+    ("eu-mar", "month-before", {"market.adv_eu_month_before": 400}, {}, "approved"),
+    (
+        "eu-mar",
+        "month-before",
+        {"market.adv_eu_month_before": 399},
+        {"volume-by-month": "fail"},
+        "approved",
+    ),
+    ("uk", "", {}, {}, "approved"),
+    ("uk", "", {"price": 105}, {"price": "fail"}, "approved"),
+    ("uk", "", {"price": "105.01"}, {"listing-price": "fail", "price": "fail"}, "denied"),
+    # The harbour's price may be above the average, and then it counts.
+    ("uk", "", {"price": 110, "market.last_independent_price": 110}, {}, "approved"),
+    (
+        "uk",
+        "",
+        {"price": 104, "market.last_independent_price": None},
+        {"price": "indeterminate"},
+        "approved",
+    ),
+    (
+        "uk",
+        "",
+        {"price": 106, "market.last_independent_price": None},
+        {"listing-price": "indeterminate", "price": "indeterminate"},
+        "denied",
+    ),
+    ("jp-companies-act", "", {"quantity": 4000}, {}, "approved"),
+    ("jp-companies-act", "", {"price": 40_001}, {"amount": "fail"}, "denied"),
+    ("jp-companies-act", "", {"side": "sell"}, {"acquisition": "fail", "sale": "fail"}, "denied"),
+    ("jp-companies-act", "", {"time": "2023-12-31T14:59:59Z"}, {"period": "fail"}, "denied"),
+    ("jp-companies-act", "", {"time": "2023-12-31T15:00:00Z"}, {}, "approved"),
+    ("jp-companies-act", "", {"time": "2024-12-31T14:59:59Z"}, {}, "approved"),
+]
+
+
+@pytest.mark.parametrize(("pack", "options", "changes", "rules", "outcome"), SIDES)
+def test_each_rule_on_both_sides_of_its_limit(
+    pack: str, options: str, changes: dict[str, object], rules: dict[str, str], outcome: str
+) -> None:
+    """A limit is met exactly, and passed by the smallest step; a flag denies nothing."""
+    answer = decided(pack, options, **changes)
+    assert (found(answer), answer.outcome) == (rules, outcome)
+
+
+def test_period_of_more_than_a_year_is_no_authorization() -> None:
+    """From one day to the same day of the next year; the day after is too late."""
+    judged_by = editions("jp-companies-act", last="2025-06-30")
+    rules = []
+    for day in ("2024-12-31", "2025-01-01"):
+        asked = event(fields("jp-companies-act", time=f"{day}T03:00:00Z"))
+        rules.append(found(step(asked, Position(), judged_by.of(asked, Position())).decision))
+    assert rules == [{}, {"one-year": "fail"}]
+
+
+# -- what law judges by the day -------------------------------------------------------------------
+
+
+def log() -> list[dict[str, str]]:
+    """Return orders and fills of three days, of which the second has one that fails."""
+    rows = []
+    for day in (3, 4, 5):
+        moment = f"2024-06-0{day}T15:0"
+        for number in (1, 2):
+            name = f"o-{day}-{number}"
+            late = {"market.minutes_to_close": 30} if (day, number) == (4, 2) else {}
+            half = {"quantity": 50, **late}
+            rows.append(fields("us-10b-18", name, time=f"{moment}{number}:00Z", **half))
+            fill: dict[str, object] = {"kind": "fill", "order": name, **FACTS["us-10b-18"], **late}
+            fill |= {"id": f"f-{day}-{number}", "time": f"{moment}{number}:30Z"}
+            fill |= {"quantity": 50, "price": 100}
+            rows.append({key: str(value) for key, value in fill.items()})
+    return rows
+
+
+def test_one_purchase_that_fails_taints_its_whole_day() -> None:
+    """The day is listed with the first event that failed, and no decision is another for it."""
+    program = Program(editions("us-10b-18"))
+    answers = [program.decide(event(row)).decision for row in log()]
+    assert {one.outcome for one in answers} == {"approved"}
+    flagged = [one.id for one in answers if found(one)]
+    assert flagged == ["o-4-2", "f-4-2"]
+    day = Tainted("us-10b-18", date(2024, 6, 4), ("us-10b-18.closing",), "o-4-2", 2)
+    assert program.summary().days == (day,)
+
+
+def test_day_that_is_tainted_is_that_of_the_venue() -> None:
+    """Two in the morning in Tokyo is the day before in New York."""
+    text = RULES.format(
+        zone="Asia/Tokyo", currency="USD", venue="XNAS", pack="us-10b-18", last="2024-12-31"
+    )
+    program = Program(load_text(text.encode(), "acme.yaml"))
+    late = {"market.minutes_to_close": 5, "time": "2024-06-04T19:55:00Z"}
+    program.decide(event(fields("us-10b-18", **late)))
+    assert [one.day for one in program.summary().days] == [date(2024, 6, 4)]
+    assert program.last_day == date(2024, 6, 5)
+
+
+def test_denied_order_taints_no_day() -> None:
+    """What was never sent is no purchase."""
+    program = Program(editions("us-10b-18"))
+    late = {"market.minutes_to_close": 5, "quantity": 4001}
+    assert program.decide(event(fields("us-10b-18", **late))).decision.outcome == "denied"
+    assert program.summary().days == ()
+
+
+def test_replay_lists_the_days(tmp_path: Path) -> None:
+    """The summary has a row for the day, for people and for programs."""
+    rules, trades = tmp_path / "acme.yaml", tmp_path / "log.jsonl"
+    zone, currency, venue = PLACES["us-10b-18"]
+    rules.write_text(
+        RULES.format(zone=zone, currency=currency, venue=venue, pack="us-10b-18", last="2024-12-31")
+    )
+    trades.write_text("".join(json.dumps(row) + "\n" for row in log()))
+    told = run("replay", trades, "--rules", rules, "--json").json
+    assert told["days"] == [
+        {
+            "pack": "us-10b-18",
+            "day": "2024-06-04",
+            "rules": ["us-10b-18.closing"],
+            "first": "o-4-2",
+            "events": 2,
+        }
+    ]
+    shown = run("replay", trades, "--rules", rules).out
+    assert "all purchases of these days are outside the law's safe harbour" in shown
+    assert "2024-06-04" in shown
+
+
+def test_manual_lists_the_packs() -> None:
+    """Each pack that is shipped stands in the manual's table, and no other."""
+    manual = (Path(__file__).parents[1] / "rules" / "README.md").read_text("utf-8")
+    listed = [line.split("`")[1] for line in manual.splitlines() if line.startswith("| `")]
+    assert [name for name in listed if name in pack_names()] == list(pack_names())
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_pack_says_where_each_rule_stands(name: str) -> None:
+    """Each rule cites the law, itself or by its limits, or says why it does not."""
+    pack = shipped_pack(name)
+    cited = {
+        f"{name}.limits.{limit.name}"
+        for limit in pack.limits
+        if all(version.cite for version in limit.versions)
+    }
+    for rule in (*pack.rules, *pack.off):
+        assert rule.title
+        assert rule.cite or rule.why or rule.constants & cited, rule.id
