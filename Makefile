@@ -28,12 +28,14 @@ PIP := $(VENV) -m pip -qq
 PROFILE ?= default
 JOBS ?= 2
 ARGS ?=
+# The tables of sessions reach to the end of the next year.
+UNTIL ?= $(shell expr `date +%Y` + 1)
 PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
 
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test coverage fuzz bench soak lint format format-check types layers check wheel lock clean
+.PHONY: help demo test coverage fuzz bench soak sessions lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -56,6 +58,11 @@ bench: .venv/installed ## the measurements of tests/benchmarks
 
 soak: .venv/installed ## rate and memory of a replay of ten million rows (ten minutes, 4 GB of disk)
 	@ROWS=10000000 $(PYTEST) -q -s tests/benchmarks/bench_replay.py $(ARGS)
+
+sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), to be read as a diff
+	@$(VENV) -m venv .venv/sessions
+	@.venv/sessions/bin/pip install --quiet --requirement .ci/sessions.in
+	@.venv/sessions/bin/python .ci/sessions.py $(UNTIL)
 
 lint: .venv/dependencies ## ruff's findings
 	@$(VENV) -m ruff check

@@ -715,7 +715,7 @@ def _seen(patch: Patch, changed: Callable[[Position, Position], Position]) -> No
     patch.setattr(
         program,
         "Situation",
-        lambda trade, before, after: Situation(trade, before, changed(before, after)),
+        lambda trade, before, after, _: Situation(trade, before, changed(before, after)),
     )
 
 

@@ -164,6 +164,8 @@ MARKET: Final = {
         ("2008-11-14", {"method": "off_auction"}, ["auction"]),
         ("2008-11-14", {"method": None}, ["auction"]),
         ("2008-11-14", {"broker": None}, ["one-broker"]),
+        ("2008-11-14", {"expires": "2008-11-14"}, []),
+        ("2008-11-14", {"expires": "2008-11-17"}, ["day-order"]),
         # A fact that no source gives is named, and denied.
         ("2008-11-14", {"market.adv_jp_4_weeks": None}, ["daily-volume-2007"]),
     ],
@@ -305,6 +307,7 @@ def test_what_is_unverified_holds_at_most() -> None:
         (("limits.most,", "limits.least,"), "./own", "unknown limit `limits.least`"),
         (("2 * limits.most", "100 shares"), "./own", None),
         (("pack: own", "pack: Own"), "./own", "`Own` is no name"),
+        (("pack: own", "pack: engine"), "./own", "`engine` is the name of what the program"),
         (("title: A law of these tests", "titel: A"), "./own", "unknown key `titel`"),
         (("options:\n", "limit: 3\noptions:\n"), "./own", "unknown key `limit`"),
         (("without: doubled", "unless: doubled"), "./own", "unknown key `unless`"),
@@ -416,11 +419,11 @@ def test_changed_pack_is_another_rule_file_until_it_is_adopted(folder: Path) -> 
         (folder / "own.yaml").write_text(PACK.replace('"200 shares"', '"300 shares"'))
         edited = adopted(folder)
         desk = Desk(journal, "acme", now, edited)
-        with pytest.raises(UsageError, match="the program goes by another rule file"):
+        with pytest.raises(UsageError, match=r"another text of the pack `\./own`"):
             desk.submit(an_order("o-2"))
         before, after = desk.adopt(edited, "Bob", "the manual was amended")
         named = [one.name for one in adoption(before, after, now()).changed]
-        assert named == ["terms.own.limits.most"]
+        assert named == ["own.limits.most"]
         assert desk.submit(an_order("o-2", quantity=201)).decision.outcome == "denied"
         assert stopped(desk.submit(an_order("o-3", quantity=201)).decision) == [
             "jp-order-59.daily-volume-2007"

@@ -109,7 +109,7 @@ def test_export_is_what_its_readers_are_told(lines: list[bytes]) -> None:
     """The first line says what follows, and every text stands in it as it was hashed."""
     first, *rest = (json.loads(line) for line in lines)
     assert len(lines) == LINES
-    assert (first["format"], first["program"]) == ("repurchase export 1", NAME)
+    assert (first["format"], first["program"]) == ("repurchase export 2", NAME)
     assert (first["records"], first["head"]) == (RECORDS, rest[-1]["hash"])
     kinds = [one["line"] for one in rest]
     assert kinds == ["text"] * 2 + ["edition"] * 2 + ["record"] * RECORDS

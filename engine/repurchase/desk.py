@@ -272,9 +272,8 @@ class Desk:
             group.adopt(given, self._by, None)
             return True
         if given is not None and adopted != given.rules:
-            what = "the program goes by another rule file"
             hint = "record the change with `repurchase adopt`, or leave --rules out"
-            raise UsageError(Problem(what, hint, given.name))
+            raise UsageError(Problem(other_rules(adopted, given.rules), hint, given.name))
         return False
 
 
@@ -391,6 +390,15 @@ def check_said(name: str, text: str) -> None:
         READERS[name](text)
     except Wrong as wrong:
         raise UsageError(Problem(f"`{name}` {wrong.what}", wrong.hint)) from wrong
+
+
+def other_rules(adopted: Rules | None, given: Rules) -> str:
+    """Return in what the rules *given* are not those *adopted*."""
+    if adopted is None or adopted.file != given.file:
+        return "the program goes by another rule file"
+    names = sorted(adopted.packs.keys() | given.packs.keys())
+    other = [f"`{one}`" for one in names if adopted.packs.get(one) != given.packs.get(one)]
+    return f"the program goes by another text of the pack {', '.join(other)}"
 
 
 def check_dates(events: Sequence[Event], now: datetime) -> None:

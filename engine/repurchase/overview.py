@@ -10,6 +10,7 @@ import msgspec
 
 from repurchase.clocks import day_at
 from repurchase.decision import Decision, Standing
+from repurchase.desk import other_rules
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, JournalError, Problem, UsageError
 from repurchase.events import Event
@@ -119,9 +120,9 @@ def asked(journal: Journal, program: str, event: Event, rules: Rules | None = No
     book = stored_book(journal, program)
     if book.editions is None:
         raise JournalError(Problem("the program has not begun", file=journal.url))
-    if rules not in (None, book.rules):
+    if rules is not None and rules != book.rules:
         hint = "leave --rules out, or record the change with `repurchase adopt`"
-        raise UsageError(Problem("the program goes by another rule file", hint, journal.url))
+        raise UsageError(Problem(other_rules(book.rules, rules), hint, journal.url))
     edition = book.editions.of(event, book.position)
     stored = journal.record(program, event.id)
     if stored is None:
@@ -249,8 +250,9 @@ def _said(editions: Editions | None) -> dict[str, str]:
         for name, value in msgspec.json.decode(edition.content).items():
             entries = value if isinstance(value, dict) else {"": value}
             for key, one in entries.items():
-                # A term is called by its whole name already.
-                called = key if key.startswith(f"{name}.") else f"{name}.{key}".rstrip(".")
+                # A term is called by its whole name already, and so is a limit of a pack.
+                is_whole = key.startswith(f"{name}.") or ".limits." in key
+                called = key if is_whole else f"{name}.{key}".rstrip(".")
                 said.setdefault(called, {})[_json(one)] = None
     for name, spans in _spans(editions) if editions is not None else ():
         told = [span for span in spans if span != Span()]
@@ -270,7 +272,7 @@ def _spans(editions: Editions) -> Iterator[tuple[str, list[Span]]]:
         yield f"rules.{rule.id}", [rule.span]
     for pack in authorization.packs:
         for limit in pack.limits:
-            named = f"terms.{pack.name}.limits.{limit.name}"
+            named = f"{pack.name}.limits.{limit.name}"
             yield named, [version.span for version in limit.versions]
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from repurchase.decision import Decision, Finding, Outcome, Standing
 from repurchase.edition import Edition
 from repurchase.events import JUDGED, Event
-from repurchase.facts import TABLE, Situation
+from repurchase.facts import TABLE, Market, Situation
 from repurchase.judge import Scope, judge, outcome
 from repurchase.position import (
     Fault,
@@ -56,12 +56,14 @@ def step(
     *,
     every_rule: bool = False,
     live: bool = False,
+    market: Market | None = None,
 ) -> Step:
     """Return the decision of *edition* on *event* at *position*, and the position after it.
 
     An order that is approved reserves its worst case; one that is not changes no figure. A fill
     counts whatever the verdict: it happened. Where the program is *live*, a fill that is a breach
-    halts it; in a log of the past only the log itself does.
+    halts it; in a log of the past only the log itself does. *market* gives the facts of the market
+    that the event does not carry.
     """
     if event.kind == "brought_forward":
         return _brought_forward(event, position, edition, live=live)
@@ -77,7 +79,10 @@ def step(
     if event.kind == "replace" and not raises(proposed):
         return _recorded(event, following, edition)
     found = judge(
-        edition, _scope(proposed), Situation(proposed, position, following), every_rule=every_rule
+        edition,
+        _scope(proposed),
+        Situation(proposed, position, following, market),
+        every_rule=every_rule,
     )
     own = _own_findings(event, proposed, position, edition, live=live)
     findings = _told((*own, *found), proposed)

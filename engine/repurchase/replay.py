@@ -14,6 +14,7 @@ from repurchase.decision import Decision
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, Problem, UsageError
 from repurchase.events import Event
+from repurchase.facts import Market
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
 from repurchase.program import Decided, refusal, standing, step
@@ -32,13 +33,14 @@ class RuleCount(msgspec.Struct, frozen=True):
 class Tainted(msgspec.Struct, frozen=True):
     """A day on which all purchases lost what *pack* gives, those before the *first* event too.
 
-    *day* is that of the venue, *rules* are those that failed or could not be decided, in *events*
-    purchases and orders.
+    *day* is that of the venue. *failed* are the rules that one purchase or order of that day at
+    least did not meet, *undecided* those of which it is not known; *events* are as many.
     """
 
     pack: str
     day: date
-    rules: tuple[str, ...]
+    failed: tuple[str, ...]
+    undecided: tuple[str, ...]
     first: str
     events: int
 
@@ -77,8 +79,11 @@ class Summary(msgspec.Struct, frozen=True):
 class Program:
     """A program while its events are judged one after the other: the position and the counts."""
 
-    def __init__(self, editions: Editions, *, every_rule: bool = False) -> None:
+    def __init__(
+        self, editions: Editions, *, every_rule: bool = False, market: Market | None = None
+    ) -> None:
         self.editions = editions
+        self._market = market
         self.position = Position()
         self.edition: Edition | None = None
         self.duplicates = 0
@@ -100,7 +105,9 @@ class Program:
             self.last_day = self.editions.day_of(event)
         edition = self.edition = self.editions.of(event, self.position)
         before = self.position
-        taken = step(event, self.position, edition, every_rule=self._every_rule)
+        taken = step(
+            event, self.position, edition, every_rule=self._every_rule, market=self._market
+        )
         self.position = taken.position
         decision = taken.decision
         self._outcomes[decision.outcome] += 1
@@ -144,16 +151,27 @@ class Program:
 
     def _taint(self, event: Event, decision: Decision, before: Position) -> None:
         """Note of each pack that judges by the day what *decision* found, on the venue's day."""
-        found: dict[str, set[str]] = {}
-        for finding in decision.findings:
-            pack = finding.rule.partition(".")[0]
-            if pack in self._by_day and finding.result in ("fail", "indeterminate"):
-                found.setdefault(pack, set()).add(finding.rule)
         day = self.editions.venue_day(event, before) or self.editions.day_of(event)
-        for pack, rules in found.items():
-            old = self._tainted.get((day, pack)) or Tainted(pack, day, (), event.id, 0)
-            every = tuple(sorted(rules.union(old.rules)))
-            self._tainted[day, pack] = Tainted(pack, day, every, old.first, old.events + 1)
+        for pack in self._by_day:
+            failed, undecided = (
+                {
+                    finding.rule
+                    for finding in decision.findings
+                    if finding.rule.startswith(f"{pack}.") and finding.result == result
+                }
+                for result in ("fail", "indeterminate")
+            )
+            if not failed and not undecided:
+                continue
+            old = self._tainted.get((day, pack)) or Tainted(pack, day, (), (), event.id, 0)
+            self._tainted[day, pack] = Tainted(
+                pack,
+                day,
+                tuple(sorted(failed.union(old.failed))),
+                tuple(sorted(undecided.union(old.undecided))),
+                old.first,
+                old.events + 1,
+            )
 
     def _count(self, decision: Decision) -> None:
         failed = False

@@ -357,12 +357,16 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
     if summary.first_denied is not None:
         yield Text(f"the first event denied is {plain(summary.first_denied)}")
     if summary.days:
-        table = _plain_table("day", "pack", "purchases of that day, by", "first", "events")
+        table = _plain_table("day", "pack", "failed", "not decided", "first", "events")
         for one in summary.days:
-            rules = ", ".join(rule.partition(".")[2] for rule in one.rules)
-            texts = (str(one.day), plain(one.pack), plain(rules), plain(one.first))
-            table.add_row(*map(Text, texts), f"{one.events:,}")
-        yield Text("all purchases of these days are outside the law's safe harbour:", "yellow")
+            rules = (
+                ", ".join(rule.partition(".")[2] for rule in found)
+                for found in (one.failed, one.undecided)
+            )
+            texts = (str(one.day), one.pack, *rules, one.first)
+            table.add_row(*(Text(plain(text)) for text in texts), f"{one.events:,}")
+        said = "all purchases of these days are outside a safe harbour, or not shown to be inside:"
+        yield Text(said, "yellow")
         yield table
 
 
@@ -677,11 +681,12 @@ def story_json(told: Iterable[Told]) -> str:
 
 def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
     """Return the rule files that a program went by, for a terminal."""
-    table = _plain_table("record", "when", "by", "why", "rule file (SHA-256)")
+    table = _plain_table("record", "when", "by", "why", "rule file and packs (SHA-256)")
     for one in found:
         by, why = one.by or "nobody named", one.reason or ""
-        texts = (str(one.record), _moment(one.at), plain(by), plain(why), one.rules)
-        table.add_row(*map(Text, texts))
+        packs = (f"{hash_} {plain(name)}" for name, hash_ in sorted(one.packs.items()))
+        texts = (str(one.record), _moment(one.at), plain(by), plain(why))
+        table.add_row(*map(Text, texts), Text("\n".join((one.rules, *packs))))
     return table
 
 

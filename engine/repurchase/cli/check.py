@@ -12,7 +12,7 @@ import click
 
 from repurchase.cli.journal import chosen, now, program_option
 from repurchase.cli.journal import opened as opened_journal
-from repurchase.cli.log import log_options, opened, reading
+from repurchase.cli.log import feed, log_options, opened, reading
 from repurchase.cli.show import (
     called,
     draw,
@@ -68,6 +68,7 @@ def command(
     constants: tuple[str, ...],
     ignore: tuple[str, ...],
     brought_forward: str | None,
+    market: tuple[Path, ...],
     sort: bool,
     skip_other_symbols: bool,
     known_at: date | None,
@@ -95,7 +96,7 @@ def command(
         raise UsageError(Problem("the event and the log are both `-`", hint))
     journal = journal or _usual_journal(rules, log)
     if journal is not None:
-        _refuse_beside_a_journal(log, brought_forward, known_at)
+        _refuse_beside_a_journal(log, brought_forward, known_at, market)
         given = read_rules(rules).rules if rules is not None else None
         asked = event_from_json(_content(event), called(event))
         return _asked_of(journal, authorization, asked, given, as_json=as_json)
@@ -107,7 +108,8 @@ def command(
     taken = reading(brought_forward, sort, skip_other_symbols)
     if log is None and brought_forward is None:
         say("no log is given: the program is taken to have used nothing so far")
-    reader = Reader(Program(editions, every_rule=True), taken, asked)
+    program = Program(editions, every_rule=True, market=feed(market, editions.authorization))
+    reader = Reader(program, taken, asked)
     with opened(log, columns, constants, ignore) if log is not None else nullcontext() as trades:
         for _ in watched(reader.decisions(trades), trades):
             pass
@@ -147,12 +149,13 @@ def _shown(decided: Decided, *, as_json: bool) -> int:
 
 
 def _refuse_beside_a_journal(
-    log: str | None, brought_forward: str | None, known_at: date | None
+    log: str | None, brought_forward: str | None, known_at: date | None, market: tuple[Path, ...]
 ) -> None:
     given = {
         "--log": log,
         "--brought-forward": brought_forward,
         "--known-at": known_at,
+        "--market": market or None,
     }
     problems = [
         Problem(f"`{option}` cannot stand beside --journal", "the journal says it itself")

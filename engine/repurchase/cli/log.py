@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +11,10 @@ from repurchase.cli.show import called, single, standard_input
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
+    from repurchase.feeds import Feed
     from repurchase.logs import Log
     from repurchase.replay import Reading
+    from repurchase.rulefile import Authorization
 
 
 def log_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -37,6 +40,14 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
             metavar="SHARES,AMOUNT",
             help="What was executed before the log begins, e.g. 1671100,1809601097.",
         ),
+        click.option(
+            "--market",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            metavar="BARS.csv",
+            help="Daily bars, for averages and prices that events do not carry; with them come the "
+            "hours of sessions.",
+        ),
         click.option("--sort", is_flag=True, help="Put the rows in order of time first."),
         click.option(
             "--skip-other-symbols",
@@ -46,6 +57,15 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
     ):
         command = option(command)
     return command
+
+
+def feed(market: tuple[Path, ...], authorization: Authorization) -> Feed | None:
+    """Return what the files *market* tell for *authorization*, `None` where there is none."""
+    from repurchase.feeds import read_feed
+
+    instruments = authorization.instruments
+    split = frozenset(one.symbol for one in instruments if len(one.shares_each) > 1)
+    return read_feed(market, split) if market else None
 
 
 def reading(brought_forward: str | None, sort: bool, skip_other_symbols: bool) -> Reading:

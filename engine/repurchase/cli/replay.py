@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.log import log_options, opened, reading
+from repurchase.cli.log import feed, log_options, opened, reading
 from repurchase.cli.show import (
     draw,
     json_option,
@@ -48,6 +48,7 @@ def command(
     constants: tuple[str, ...],
     ignore: tuple[str, ...],
     brought_forward: str | None,
+    market: tuple[Path, ...],
     sort: bool,
     skip_other_symbols: bool,
     decisions: Path | None,
@@ -73,7 +74,8 @@ def command(
     if decisions is not None:
         keep_apart(decisions, log, rule_file(rules))
     taken = reading(brought_forward, sort, skip_other_symbols)
-    program = Program(editions, every_rule=findings == "all")
+    bars = feed(market, editions.authorization)
+    program = Program(editions, every_rule=findings == "all", market=bars)
     denials = Denials()
     with (
         opened(log, columns, constants, ignore) as trades,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from repurchase.facts import day, outside, program, trade
-from repurchase.facts.fact import Fact, Situation, Value
+from repurchase.facts.fact import Fact, Market, Situation, Value
 
 TABLE: Final[Mapping[str, Fact]] = {
     fact.name: fact for family in (trade, program, day, outside) for fact in family.FACTS
 }
 
-__all__ = ["TABLE", "Fact", "Situation", "Value"]
+__all__ = ["TABLE", "Fact", "Market", "Situation", "Value"]

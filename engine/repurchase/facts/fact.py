@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -13,12 +14,23 @@ from repurchase.quantities import Dimension, Exact
 Value = Exact | str | bool
 
 
+class Market(Protocol):
+    """What is known of the market beside what an event says itself."""
+
+    def fact(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the moment of *trade*, `None` where it is not known."""
+
+
 class Situation(msgspec.Struct, frozen=True, gc=False):
-    """An order or a fill before it is decided: the trade, and the position before and after it."""
+    """An order or a fill before it is decided: the trade, and the position before and after it.
+
+    *market* tells what the event does not, where there is one.
+    """
 
     trade: Trade
     before: Position
     after: Position
+    market: Market | None = None
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Facts from outside: the market's and the issuer's, as the event carries them."""
+"""Facts from outside: the market's and the issuer's, as the event carries them or a feed has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ _NAMES: Final[tuple[tuple[str, Dimension, str], ...]] = (
 
 
 def _carried(name: str) -> Callable[[Situation], Value | None]:
-    return lambda now: now.trade.event.outside.get(name)
+    def of(now: Situation) -> Value | None:
+        carried = now.trade.event.outside.get(name)
+        if carried is not None or now.market is None:
+            return carried
+        return now.market.fact(name, now.trade)
+
+    return of
 
 
 FACTS: Final = tuple(

@@ -60,6 +60,7 @@ _PACK: Final = r"(?:\./)?[a-z0-9][a-z0-9._-]*"
 _CURRENCY: Final = r"[A-Z]{3}"
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _HASH: Final = r"[0-9a-f]{64}"
+_FAMILIES: Final = ("engine", "terms", "limits", "trade", "program", "day", "market", "issuer")
 _RESERVED: Final = ("and", "or", "not", "in")
 # What an unquoted scalar may look like in a field that takes a figure or a date.
 _PLAIN_FIGURE: Final = re.compile(
@@ -190,6 +191,14 @@ def _venue(raw: str) -> str:
     return text
 
 
+def _pack_name(raw: str) -> str:
+    text = _shaped(_RULE_ID, "name", _WORDS_HINT)(raw)
+    if text in _FAMILIES:
+        what = f"`{text}` is the name of what the program finds and knows itself"
+        raise Wrong(what, "call the pack otherwise")
+    return text
+
+
 _WORDS_HINT: Final = "use small letters, digits and hyphens, a letter first"
 _NAME_HINT: Final = "use small letters, digits and underscores, a letter first"
 
@@ -207,6 +216,11 @@ Formula = Annotated[
 Id = Annotated[
     str,
     _scalar(_shaped(_RULE_ID, "name", _WORDS_HINT)),
+    WithJsonSchema({"type": "string", "pattern": f"^{_RULE_ID}$"}),
+]
+PackName = Annotated[
+    str,
+    _scalar(_pack_name),
     WithJsonSchema({"type": "string", "pattern": f"^{_RULE_ID}$"}),
 ]
 Currency = Annotated[
@@ -403,7 +417,7 @@ class PackFields(_Mapping):
     """Rules and dated limits of one body of law, which authorizations include."""
 
     repurchase: Version1 = Field(description="The version of this format: 1.")
-    pack: Id = Field(description="The name of the pack, such as `jp-order-59`.")
+    pack: PackName = Field(description="The name of the pack, such as `jp-order-59`.")
     title: Line = Field(description="The law, for people.")
     judged: JudgedWord = Field(
         "by_trade", description="Whether one purchase that fails taints all of its day."

@@ -1,0 +1,130 @@
+"""Prices and averages of daily bars, each by its own lookback and definition, exactly.
+
+A session without a bar is not a session without trades: what rests on it is absent. A bar with
+no volume is one of the days that an average is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from typing import Final
+
+import msgspec
+
+from repurchase.market.sessions import Sessions
+from repurchase.quantities import Exact, quotient
+
+_WEEK: Final = timedelta(weeks=1)
+_DAY: Final = timedelta(1)
+MONTHS: Final = 6
+WEEKS: Final = 4
+EU_DAYS: Final = 20
+CLOSES: Final = 5
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One session of one instrument on one venue, in its own units and currency.
+
+    *close* is the last price, `None` where nothing traded; *off_auction* is the part of *volume*
+    that was made off the auction, `None` where that is not known.
+    """
+
+    close: Exact | None
+    volume: Exact
+    off_auction: Exact | None = None
+
+
+Bars = Mapping[date, Bar]
+Average = Callable[[Bars, Sessions, date], Exact | None]
+
+
+def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the last price of the nearest session before *day* that has one."""
+    for earlier in venue.before(day, _back_to(bars, venue, day)) or ():
+        bar = bars.get(earlier)
+        # One that traded, and does not say at what, hides the price that counts.
+        if bar is None or bar.close is not None or bar.volume:
+            return None if bar is None else bar.close
+    return None
+
+
+def adv_jp_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the average daily volume in auctions of the four weeks before the week of *day*."""
+    return _mean(_auctioned(_volumes(bars, _weeks_before(venue, day))))
+
+
+def adv_us_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the average daily volume of the four calendar weeks before the week of *day*."""
+    return _mean(_all(_volumes(bars, _weeks_before(venue, day))))
+
+
+def adv_eu_20_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the average daily volume of the 20 trading days before *day*."""
+    return _mean(_all(_volumes(bars, venue.before(day, EU_DAYS))))
+
+
+def amv_jp_6_months(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the average monthly volume in auctions of the six months before the month of *day*."""
+    end = day.replace(day=1)
+    # January is month 1: counted from 0, twelve months are a year.
+    years, month = divmod(end.year * 12 + end.month - 1 - MONTHS, 12)
+    days = venue.between(date(years, month + 1, 1), end - _DAY)
+    found = _auctioned(_volumes(bars, days))
+    return None if found is None else quotient(sum(found), MONTHS)
+
+
+def avg_close_5_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
+    """Return the average closing price of the five sessions before *day*."""
+    found = _volumes(bars, venue.before(day, CLOSES))
+    closes = None if found is None else [bar.close for bar in found]
+    if closes is None or None in closes:
+        return None
+    return _mean([close for close in closes if close is not None])
+
+
+# What a feed of bars can give. The average of the month before disclosure is not among them: when
+# a programme was disclosed, no bar says.
+AVERAGES: Final[Mapping[str, Average]] = {
+    "market.previous_close": previous_close,
+    "market.adv_jp_4_weeks": adv_jp_4_weeks,
+    "market.amv_jp_6_months": amv_jp_6_months,
+    "market.adv_us_4_weeks": adv_us_4_weeks,
+    "market.adv_eu_20_days": adv_eu_20_days,
+    "market.avg_close_5_days": avg_close_5_days,
+}
+
+
+def _weeks_before(venue: Sessions, day: date) -> tuple[date, ...] | None:
+    monday = day - day.weekday() * _DAY
+    return venue.between(monday - WEEKS * _WEEK, monday - _DAY)
+
+
+def _back_to(bars: Bars, venue: Sessions, day: date) -> int:
+    """Return how many sessions there are from the first bar to the day before *day*."""
+    first = min(bars, default=day)
+    return len(venue.between(first, day - _DAY) or ()) if first < day else 0
+
+
+def _volumes(bars: Bars, days: tuple[date, ...] | None) -> list[Bar] | None:
+    """Return the bars of all *days*, `None` where one is missing."""
+    if days is None:
+        return None
+    found = [bars[day] for day in days if day in bars]
+    return found if len(found) == len(days) else None
+
+
+def _all(bars: Iterable[Bar] | None) -> list[Exact] | None:
+    return None if bars is None else [bar.volume for bar in bars]
+
+
+def _auctioned(bars: Iterable[Bar] | None) -> list[Exact] | None:
+    if bars is None:
+        return None
+    found = [None if bar.off_auction is None else bar.volume - bar.off_auction for bar in bars]
+    known = [volume for volume in found if volume is not None]
+    return known if len(known) == len(found) else None
+
+
+def _mean(values: list[Exact] | None) -> Exact | None:
+    return quotient(sum(values), len(values)) if values else None

@@ -1,0 +1,122 @@
+"""When a venue trades, day by day: from tables, and never guessed outside them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from repurchase.quantities import Exact, quotient
+
+# The venues that there are tables for.
+VENUES: Final = ("XETR", "XLON", "XNAS", "XNYS", "XPAR", "XTKS")
+_DAY: Final = timedelta(1)
+_MINUTE: Final = timedelta(minutes=1)
+_SATURDAY: Final = 5
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """When a session opens, breaks off, resumes and is due to close, on the venue's clock."""
+
+    open: time
+    rests: time | None
+    resumes: time | None
+    close: time
+
+
+class Sessions:
+    """The sessions of one venue, from its *first* day to its *last*, both included."""
+
+    def __init__(
+        self, regular: tuple[tuple[date, date, Hours], ...], others: dict[date, Hours | None]
+    ) -> None:
+        """Take *regular* hours by stretches, and the days with *others*, `None` for no session."""
+        self.first = regular[0][0]
+        self.last = regular[-1][1]
+        self._regular = regular
+        self._others = others
+
+    def covers(self, first: date, last: date) -> bool:
+        """Return whether all days from *first* to *last* are in the table."""
+        return self.first <= first and last <= self.last
+
+    def on(self, day: date) -> Hours | None:
+        """Return the hours of *day*, `None` without a session or outside the table."""
+        if day in self._others:
+            return self._others[day]
+        if day.weekday() >= _SATURDAY:
+            return None
+        return next((hours for first, last, hours in self._regular if first <= day <= last), None)
+
+    def between(self, first: date, last: date) -> tuple[date, ...] | None:
+        """Return the days with a session from *first* to *last*; `None` outside the table."""
+        if not self.covers(first, last):
+            return None
+        span = (last - first).days + 1
+        days = (first + number * _DAY for number in range(span))
+        return tuple(day for day in days if self.on(day) is not None)
+
+    def before(self, day: date, count: int) -> tuple[date, ...] | None:
+        """Return the last *count* days with a session before *day*, latest first.
+
+        `None` where the table does not reach so far, or does not have *day*.
+        """
+        if not self.covers(day, day):
+            return None
+        found = tuple(islice(self._back_from(day - _DAY), count))
+        return found if len(found) == count else None
+
+    def minutes_from_open(self, day: date, moment: time) -> Exact | None:
+        """Return the minutes from the opening of *day* to *moment*, below zero before it."""
+        hours = self.on(day)
+        return None if hours is None else _minutes(hours.open, moment)
+
+    def minutes_to_close(self, day: date, moment: time) -> Exact | None:
+        """Return the minutes from *moment* to the scheduled close of *day*, below zero after it."""
+        hours = self.on(day)
+        return None if hours is None else _minutes(moment, hours.close)
+
+    def _back_from(self, day: date) -> Iterator[date]:
+        while day >= self.first:
+            if self.on(day) is not None:
+                yield day
+            day -= _DAY
+
+
+@cache
+def sessions(venue: str) -> Sessions | None:
+    """Return the sessions of *venue*, `None` where there is no table for it."""
+    if venue not in VENUES:
+        return None
+    regular: list[tuple[date, date, Hours]] = []
+    others: dict[date, Hours | None] = {}
+    text = (files("repurchase.market") / f"{venue}.csv").read_text("ascii")
+    for row in csv.DictReader(text.splitlines()):
+        first, last = date.fromisoformat(row["first"]), date.fromisoformat(row["last"])
+        if row["kind"] == "regular":
+            regular.append((first, last, _hours(row)))
+        else:
+            others[first] = _hours(row) if row["kind"] == "other" else None
+    return Sessions(tuple(regular), others)
+
+
+def _hours(row: dict[str, str]) -> Hours:
+    opening, rests, resumes, close = (
+        time.fromisoformat(row[name]) if row[name] else None
+        for name in ("open", "break", "resume", "close")
+    )
+    assert opening is not None, "a session opens"
+    assert close is not None, "and closes"
+    return Hours(opening, rests, resumes, close)
+
+
+def _minutes(start: time, end: time) -> Exact:
+    # Of one day, so that the difference is exact to the microsecond.
+    span = datetime.combine(date.min, end) - datetime.combine(date.min, start)
+    return quotient(span // timedelta(microseconds=1), _MINUTE // timedelta(microseconds=1))
