@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -503,6 +504,21 @@ def test_order_of_outside_facts_changes_no_byte() -> None:
         position = step(event, Position(), edition, live=True).position
         bodies.add(position_bytes(position))
         assert read_position(position_bytes(position)) == position
+    assert len(bodies) == 1
+
+
+def test_whole_number_is_written_alike_however_it_came_about() -> None:
+    """What is left of fees may be a fraction that is whole: read back it is an integer."""
+    edition = rules().editions.of(order("o1"), Position())
+    bodies = set()
+    for fees in (2, Fraction(2), Fraction(4, 2)):
+        event = replace(order("o1"), fees=fees, outside={"market.last_price": Fraction(100)})
+        position = step(event, Position(), edition, live=True).position
+        body = position_bytes(position)
+        assert position_bytes(read_position(body)) == body
+        bodies.add(body)
+    whole = replace(order("o1"), fees=2, outside={"market.last_price": 100})
+    bodies.add(position_bytes(step(whole, Position(), edition, live=True).position))
     assert len(bodies) == 1
 
 

@@ -99,7 +99,13 @@ class _Position(msgspec.Struct, frozen=True):
     listings: list[_Listing]
 
 
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=written, order="deterministic")
+def _in_an_event(value: Exact) -> int | str:
+    # Equal numbers are written alike: what is read back whole is an integer. None of an event is
+    # too large for one of JSON.
+    return value.numerator if value.denominator == 1 else written(value)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_in_an_event, order="deterministic")
 _DECODER: Final = msgspec.json.Decoder(_Position)
 
 
