@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -178,6 +178,21 @@ def test_without_another_process_all_is_judged_here(
     assert not joined
 
 
+@pytest.mark.parametrize(("count", "parts"), [(1, 0), (2, 1), (None, 0)])
+def test_cores_are_counted_where_the_system_does_not_say_which(
+    copied: Callable[[], str],
+    joined: list[Part],
+    monkeypatch: Patch,
+    count: int | None,
+    parts: int,
+) -> None:
+    """Elsewhere than on Linux their number decides, and one is not enough."""
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: count)
+    assert verified(copied()).records == RECORDS
+    assert len(joined) == parts
+
+
 def test_part_by_another_copy_of_the_package_is_judged_here(
     copied: Callable[[], str], joined: list[Part], monkeypatch: Patch
 ) -> None:
@@ -209,14 +224,14 @@ def test_nothing_is_left_running_when_the_work_is_stopped(original: Path) -> Non
         raise KeyboardInterrupt
 
     started: list[tail.Tail] = []
-    begin = tail.Tail.__enter__
+    begin = tail.Tail._begin
 
-    def entering(self: tail.Tail) -> tail.Tail:
+    def beginning(self: tail.Tail, *asked: Any) -> None:
         started.append(self)
-        return begin(self)
+        begin(self, *asked)
 
     with pytest.MonkeyPatch.context() as patch, closing(Journal(str(original))) as journal:
-        patch.setattr(tail.Tail, "__enter__", entering)
+        patch.setattr(tail.Tail, "_begin", beginning)
         with pytest.raises(KeyboardInterrupt):
             verify(journal, NAME, watch=stopped)
     (process,) = processes

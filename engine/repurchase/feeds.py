@@ -48,9 +48,9 @@ class Feed:
         listing, day = trade.listing, trade.venue_date
         if listing is None or day is None:
             return None
-        if name in AVERAGES and listing.symbol in self._split:
-            return None
         if name in AVERAGES:
+            if listing.symbol in self._split:
+                return None
             found = self._average(name, (listing.symbol, listing.venue), day)
             is_volume = TABLE[name].dimension == SHARES
             return found if found is None or not is_volume else found * listing.shares_each

@@ -55,6 +55,9 @@ def placed(error: JournalError, sequence: int, file: str, line: int | None = Non
     )
 
 
+_BEGINNING: Final = Book()
+
+
 class Part(msgspec.Struct, frozen=True):
     """What was found of some records that follow each other; see `Audit` for the names."""
 
@@ -82,7 +85,7 @@ class Audit:
         text: Callable[[str], bytes | None],
         edition: Callable[[str], str | None],
         checkpoint: Checkpoint | None = None,
-        start: Book = Book(),  # noqa: B008 - a value, never changed
+        start: Book = _BEGINNING,
     ) -> None:
         """Begin after *start*; *text* and *edition* give what is kept beside the records."""
         if checkpoint is not None and checkpoint.program != program:

@@ -15,8 +15,7 @@ from contextlib import suppress
 from itertools import repeat
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Part
@@ -37,7 +36,7 @@ _Where = tuple[str, str, tuple[int, int] | None]
 
 
 class Tail:
-    """The process that judges the later part, where there is one; it ends with the `with`."""
+    """The process that judges the later part, where there is one; whoever begins it closes it."""
 
     def __init__(
         self, journal: Journal, program: str, last: int, checkpoint: Checkpoint | None
@@ -48,7 +47,7 @@ class Tail:
         self._part: Part | None = None
         self._told: Connection | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        if last >= RECORDS_MIN and len(os.sched_getaffinity(0)) > 1:
+        if last >= RECORDS_MIN and _cores() > 1:
             # Where there can be no other process, all is judged here.
             with suppress(OSError):
                 self._begin((_HERE, journal.address, journal.file()), program, last, checkpoint)
@@ -92,20 +91,10 @@ class Tail:
         if is_due:
             if self._part is not None and self._start == _start(audit):
                 audit.join(self._part)
-            self._end()
+            self.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._end()
-
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End the process, whatever it is at."""
         if self._told is not None and self._process is not None:
             self._told.close()
             self._told = None
@@ -143,6 +132,13 @@ def _wanted(records: Iterator[Stored], telling: Connection) -> Iterator[Stored]:
         if stored.sequence % TOLD_EVERY == 0 and telling.poll():
             return
         yield stored
+
+
+def _cores() -> int:
+    """Return how many processors this process may use; not every system says which."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _start(audit: Audit) -> _Start:

@@ -7,6 +7,7 @@ the last agrees too: checkpoints that are kept elsewhere find that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Protocol, TypeVar
 
 from repurchase.audit.checkpoint import Checkpoint
@@ -60,7 +61,7 @@ def audited(
         raise UsageError(Problem(f"it holds no program `{short(program)}`", file=journal.url))
     audit = Audit(program, journal.text, journal.edition, checkpoint)
     try:
-        with Tail(journal, program, last, checkpoint) as tail:
+        with closing(Tail(journal, program, last, checkpoint)) as tail:
             for _ in watch(_taken(audit, journal, last, tail), last):
                 pass
         _check_end(audit, extent, journal)

@@ -51,17 +51,17 @@ def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
 
 def adv_jp_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the average daily volume in auctions of the four weeks before the week of *day*."""
-    return _mean(_auctioned(_volumes(bars, _weeks_before(venue, day))))
+    return _mean(_auctioned(_of(bars, _weeks_before(venue, day))))
 
 
 def adv_us_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the average daily volume of the four calendar weeks before the week of *day*."""
-    return _mean(_all(_volumes(bars, _weeks_before(venue, day))))
+    return _mean(_all(_of(bars, _weeks_before(venue, day))))
 
 
 def adv_eu_20_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the average daily volume of the 20 trading days before *day*."""
-    return _mean(_all(_volumes(bars, venue.before(day, EU_DAYS))))
+    return _mean(_all(_of(bars, venue.before(day, EU_DAYS))))
 
 
 def amv_jp_6_months(bars: Bars, venue: Sessions, day: date) -> Exact | None:
@@ -70,13 +70,13 @@ def amv_jp_6_months(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     # January is month 1: counted from 0, twelve months are a year.
     years, month = divmod(end.year * 12 + end.month - 1 - MONTHS, 12)
     days = venue.between(date(years, month + 1, 1), end - _DAY)
-    found = _auctioned(_volumes(bars, days))
+    found = _auctioned(_of(bars, days))
     return None if found is None else quotient(sum(found), MONTHS)
 
 
 def avg_close_5_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the average closing price of the five sessions before *day*."""
-    found = _volumes(bars, venue.before(day, CLOSES))
+    found = _of(bars, venue.before(day, CLOSES))
     closes = None if found is None else [bar.close for bar in found]
     if closes is None or None in closes:
         return None
@@ -106,7 +106,7 @@ def _back_to(bars: Bars, venue: Sessions, day: date) -> int:
     return len(venue.between(first, day - _DAY) or ()) if first < day else 0
 
 
-def _volumes(bars: Bars, days: tuple[date, ...] | None) -> list[Bar] | None:
+def _of(bars: Bars, days: tuple[date, ...] | None) -> list[Bar] | None:
     """Return the bars of all *days*, `None` where one is missing."""
     if days is None:
         return None

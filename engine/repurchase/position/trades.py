@@ -93,9 +93,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         A correct that uses no more shares and no more money than its fill is none.
         """
         old = self.corrects
-        if old is None or None in (self.shares, self.amount, old.shares, old.amount):
+        if old is None or self.shares is None or self.amount is None:
             return not self.of_order
-        return self.shares > old.shares or self.amount > old.amount  # type: ignore[operator]
+        if old.shares is None or old.amount is None:
+            return not self.of_order
+        return self.shares > old.shares or self.amount > old.amount
 
     def lacks(self) -> tuple[str, ...]:
         """Return the fields of the event without which some figure could not be computed."""
@@ -187,7 +189,7 @@ def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | Non
     # What was not bounded before cannot be raised; what no longer is was.
     if old is None:
         return True
-    return new is not None and new <= old  # type: ignore[operator]
+    return new is not None and new <= old  # type: ignore[operator] # both are of one kind
 
 
 def _order(event: Event, reckoning: Reckoning) -> Trade:

@@ -11,9 +11,10 @@ from typing import Final
 from repurchase.errors import Problem, RuleFileError, nearest, short
 from repurchase.expression import Names
 from repurchase.quantities import BARE, simplest, value_written
+from repurchase.rulefile.figures import Wrong
 from repurchase.rulefile.nouns import Authorization, Check, Pack, Rule
 from repurchase.rulefile.packs import PackText, read_pack, shipped_or_beside
-from repurchase.rulefile.parts import EXAMPLES, Parts, read_in, usable
+from repurchase.rulefile.parts import EXAMPLES, Parts, read_in
 from repurchase.rulefile.reader import (
     Document,
     Path,
@@ -57,25 +58,15 @@ def read_text(data: bytes, name: str, packs: PackText | None = None) -> Authoriz
     *packs* gives the text of each pack that it includes; without it, those shipped and those
     beside the file. Raise RuleFileError with all that is wrong, by place.
     """
-    document = read_document(data, name)
-    fields, kept, lost = usable(RuleFileFields, document)
-    if fields is None:
-        document.refuse()
-    return _Builder(document, fields, kept, lost).authorization(packs or shipped_or_beside(name))
+    builder = _Builder(RuleFileFields, read_document(data, name))
+    return builder.authorization(packs or shipped_or_beside(name))
 
 
-class _Builder(Parts):
+class _Builder(Parts[RuleFileFields]):
     """What a rule file comes to."""
 
-    def __init__(
-        self,
-        document: Document,
-        fields: RuleFileFields,
-        kept: dict[str, list[int]],
-        lost: set[Path],
-    ) -> None:
-        super().__init__(document, fields, kept, lost)
-        self._fields: RuleFileFields = fields
+    def __init__(self, model: type[RuleFileFields], document: Document) -> None:
+        super().__init__(model, document)
         self._of_packs: list[Problem] = []
 
     def authorization(self, packs: PackText) -> Authorization:
@@ -181,8 +172,8 @@ class _Builder(Parts):
             place = self._document.place(path)
             try:
                 pack = read_pack(*texts(fields.pack), fields.pack, fields.options, names)
-            except LookupError as error:
-                self._tell(place, str(error.args[0]), error.args[1])
+            except Wrong as wrong:
+                self._tell(place, wrong.what, wrong.hint)
                 continue
             except RuleFileError as error:
                 self._of_packs += error.problems

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from repurchase.errors import UsageError, nearest
 from repurchase.expression import Names
 from repurchase.quantities import Dimension
+from repurchase.rulefile.figures import Wrong
 from repurchase.rulefile.nouns import Option, Pack, Rule
-from repurchase.rulefile.parts import Parts, read_in, usable
-from repurchase.rulefile.reader import Document, Path, Place, read_bytes, read_document
+from repurchase.rulefile.parts import NO_CURRENCY, Parts, read_in
+from repurchase.rulefile.reader import Path, Place, read_bytes, read_document
 from repurchase.rulefile.schema import PackFields, PackRuleFields, RuleFields
 from repurchase.shipped import pack_names, pack_path
 from repurchase.terms import KNOWN_TERMS, Term, term_dimension
 
-# The text of the pack that is asked for by a name, and the name of its file; LookupError with
-# what is wrong and a hint where there is none.
+# The text of the pack that is asked for by a name, and the name of its file; Wrong where there is
+# none.
 PackText = Callable[[str], tuple[bytes, str]]
 _OWN = "./"
 
@@ -34,12 +35,12 @@ def shipped_or_beside(file: str) -> PackText:
             beside = pathlib.Path(file).parent / f"{name}.yaml"
             hint = f"for the file beside this one, write `./{name}`" if beside.exists() else None
             hint = hint or nearest(name, pack_names()) or f"shipped are {known}"
-            raise LookupError(f"there is no pack `{name}`", hint)
+            raise Wrong(f"there is no pack `{name}`", hint)
         try:
             return read_bytes(path), str(path)
         except UsageError as error:
             what = f"the pack `{name}` cannot be read: {error.problems[0].what}"
-            raise LookupError(what, f"it would be {path}") from error
+            raise Wrong(what, f"it would be {path}") from error
 
     return text
 
@@ -49,7 +50,7 @@ def kept(texts: dict[str, bytes]) -> PackText:
 
     def text(name: str) -> tuple[bytes, str]:
         if name not in texts:
-            raise LookupError(f"the pack `{name}` is not kept with it", None)
+            raise Wrong(f"the pack `{name}` is not kept with it")
         return texts[name], f"the pack {name}"
 
     return text
@@ -60,32 +61,18 @@ def read_pack(data: bytes, file: str, included: str, options: list[str], names: 
 
     *names* are those of the authorization. Raise RuleFileError with all that is wrong.
     """
-    document = read_document(data, file, "repurchase: 1")
-    fields, places, lost = usable(PackFields, document)
-    if fields is None:
-        document.refuse()
-    return _Builder(document, fields, places, lost).pack(included, options, names)
+    return _Builder(PackFields, read_document(data, file)).pack(included, options, names)
 
 
 def shipped_pack(name: str) -> Pack:
     """Return the shipped pack *name*, one of `pack_names`, as it is with no option on."""
     path = pack_path(name)
     # Its rules read no instrument and no money of a program.
-    return read_pack(read_bytes(path), str(path), name, [], Names({}, (), "XXX"))
+    return read_pack(read_bytes(path), str(path), name, [], Names({}, (), NO_CURRENCY))
 
 
-class _Builder(Parts):
+class _Builder(Parts[PackFields]):
     """What a pack comes to."""
-
-    def __init__(
-        self,
-        document: Document,
-        fields: PackFields,
-        kept: dict[str, list[int]],
-        lost: set[Path],
-    ) -> None:
-        super().__init__(document, fields, kept, lost)
-        self._fields: PackFields = fields
 
     def pack(self, included: str, options: list[str], names: Names) -> Pack:
         """Return the pack with *options* on; raise RuleFileError with all that is wrong."""

@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,7 +29,10 @@ from repurchase.rulefile.schema import (
 from repurchase.terms import Figure, Quote, Source, Span, Term, Version
 
 M = TypeVar("M", bound=BaseModel)
+F = TypeVar("F", bound=RuleFileFields | PackFields)
 
+# The code of ISO 4217 for no currency.
+NO_CURRENCY: Final = "XXX"
 # What stands in for a part that is wrong, so that the errors of the other parts are told too.
 _STAND_INS: Final[Mapping[str, object]] = {
     "repurchase": str(FORMAT),
@@ -37,7 +40,7 @@ _STAND_INS: Final[Mapping[str, object]] = {
     "pack": "unnamed",
     "title": "untitled",
     "timezone": "UTC",
-    "currency": "XXX",
+    "currency": NO_CURRENCY,
     "instruments": {"unnamed": {"symbol": "unnamed", "venues": ["XTKS"]}},
 }
 _LISTS: Final = ("checks", "rules", "include")
@@ -106,21 +109,17 @@ def _leave_out(rest: dict[str, Any], path: Path) -> None:
         rest.pop(key, None)
 
 
-class Parts:
+class Parts(Generic[F]):
     """The parts of one file; every problem is noted, and the next part is read."""
 
-    def __init__(
-        self,
-        document: Document,
-        fields: RuleFileFields | PackFields,
-        kept: dict[str, list[int]],
-        lost: set[Path],
-    ) -> None:
+    def __init__(self, model: type[F], document: Document) -> None:
+        """Take what *model* makes of *document*; raise RuleFileError where nothing can be made."""
+        fields, self._kept, self._lost = usable(model, document)
+        if fields is None:
+            document.refuse()
+        self._fields: F = fields
         self._document = document
-        self._lost = lost
         self._unread: list[str] = []
-        self._fields = fields
-        self._kept = kept
 
     def _tell(self, place: Place, what: str, hint: str | None = None) -> None:
         self._document.problems.append(self._document.problem(place, what, hint))
