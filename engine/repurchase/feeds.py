@@ -13,10 +13,11 @@ from typing import Final
 
 from repurchase.clocks import read_day
 from repurchase.errors import InputError, Problem, UsageError, nearest, reason, short
-from repurchase.facts import TABLE
+from repurchase.facts import TABLE, Market
 from repurchase.market import AVERAGES, VENUES, Bar, sessions
 from repurchase.position import Trade
 from repurchase.quantities import SHARES, Exact, exact
+from repurchase.rulefile import Authorization
 
 COLUMNS: Final = ("date", "symbol", "venue", "close", "volume", "off_auction")
 _NEEDED: Final = ("date", "symbol", "venue", "volume")
@@ -28,17 +29,34 @@ Key = tuple[str, str]
 class Feed:
     """The bars of all instruments, and what they come to; each figure is worked out once."""
 
-    def __init__(
-        self, bars: dict[Key, dict[date, Bar]], split: frozenset[str] = frozenset()
-    ) -> None:
-        """Take *bars* by symbol and venue.
-
-        Those of the symbols in *split*, which are another number of shares on another day, give
-        nothing: which bars are of which ratio, no bar says.
-        """
+    def __init__(self, bars: dict[Key, dict[date, Bar]]) -> None:
+        """Take *bars* by symbol and venue."""
         self._bars = bars
-        self._split = split
         self._known: dict[tuple[str, Key, date], Exact | None] = {}
+
+    def of(self, authorization: Authorization) -> Market:
+        """Return what this feed tells of trades under *authorization*."""
+        return _OfOne(self, authorization)
+
+    def average(self, name: str, key: Key, day: date) -> Exact | None:
+        """Return the fact *name* of *day*, in the instrument's own units, `None` if not known."""
+        known = (name, key, day)
+        if known not in self._known:
+            table, bars = sessions(key[1]), self._bars.get(key)
+            if table is None or bars is None:
+                return None
+            self._known[known] = AVERAGES[name](bars, table, day)
+        return self._known[known]
+
+
+class _OfOne:
+    """A feed as the program of one authorization reads it."""
+
+    def __init__(self, feed: Feed, authorization: Authorization) -> None:
+        self._feed = feed
+        # An instrument that is another number of shares on another day has no averages: which
+        # bars are of which ratio, no bar says.
+        self._split = {one.symbol for one in authorization.instruments if len(one.shares_each) > 1}
 
     def fact(self, name: str, trade: Trade) -> Exact | None:
         """Return the fact *name* at the moment of *trade*, `None` where it is not known.
@@ -51,7 +69,7 @@ class Feed:
         if name in AVERAGES:
             if listing.symbol in self._split:
                 return None
-            found = self._average(name, (listing.symbol, listing.venue), day)
+            found = self._feed.average(name, (listing.symbol, listing.venue), day)
             is_volume = TABLE[name].dimension == SHARES
             return found if found is None or not is_volume else found * listing.shares_each
         table, moment = sessions(listing.venue), trade.venue_time
@@ -63,18 +81,9 @@ class Feed:
             return table.minutes_to_close(day, moment)
         return None
 
-    def _average(self, name: str, key: Key, day: date) -> Exact | None:
-        known = (name, key, day)
-        if known not in self._known:
-            table, bars = sessions(key[1]), self._bars.get(key)
-            if table is None or bars is None:
-                return None
-            self._known[known] = AVERAGES[name](bars, table, day)
-        return self._known[known]
 
-
-def read_feed(paths: Iterable[Path], split: frozenset[str] = frozenset()) -> Feed:
-    """Return the bars in the CSV files *paths*, together; see `Feed` for *split*.
+def read_feed(paths: Iterable[Path]) -> Feed:
+    """Return the bars in the CSV files *paths*, together.
 
     Raise UsageError for one that cannot be read, InputError with the first rows that are wrong.
     """
@@ -84,7 +93,7 @@ def read_feed(paths: Iterable[Path], split: frozenset[str] = frozenset()) -> Fee
         problems += _read_into(bars, path)
     if problems:
         raise InputError(problems[:PROBLEMS_MAX])
-    return Feed(bars, split)
+    return Feed(bars)
 
 
 def _read_into(bars: dict[Key, dict[date, Bar]], path: Path) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from repurchase.decision import Decision
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, Problem, UsageError
 from repurchase.events import Event
-from repurchase.facts import Market
+from repurchase.feeds import Feed
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
 from repurchase.program import Decided, refusal, standing, step
@@ -80,10 +80,10 @@ class Program:
     """A program while its events are judged one after the other: the position and the counts."""
 
     def __init__(
-        self, editions: Editions, *, every_rule: bool = False, market: Market | None = None
+        self, editions: Editions, *, every_rule: bool = False, feed: Feed | None = None
     ) -> None:
         self.editions = editions
-        self._market = market
+        self._market = feed.of(editions.authorization) if feed is not None else None
         self.position = Position()
         self.edition: Edition | None = None
         self.duplicates = 0

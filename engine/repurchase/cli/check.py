@@ -108,7 +108,7 @@ def command(
     taken = reading(brought_forward, sort, skip_other_symbols)
     if log is None and brought_forward is None:
         say("no log is given: the program is taken to have used nothing so far")
-    program = Program(editions, every_rule=True, market=feed(market, editions.authorization))
+    program = Program(editions, every_rule=True, feed=feed(market))
     reader = Reader(program, taken, asked)
     with opened(log, columns, constants, ignore) if log is not None else nullcontext() as trades:
         for _ in watched(reader.decisions(trades), trades):

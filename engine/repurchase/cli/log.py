@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from repurchase.feeds import Feed
     from repurchase.logs import Log
     from repurchase.replay import Reading
-    from repurchase.rulefile import Authorization
 
 
 def log_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -59,13 +58,11 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def feed(market: tuple[Path, ...], authorization: Authorization) -> Feed | None:
-    """Return what the files *market* tell for *authorization*, `None` where there is none."""
+def feed(market: tuple[Path, ...]) -> Feed | None:
+    """Return what the files *market* tell, `None` where there is none."""
     from repurchase.feeds import read_feed
 
-    instruments = authorization.instruments
-    split = frozenset(one.symbol for one in instruments if len(one.shares_each) > 1)
-    return read_feed(market, split) if market else None
+    return read_feed(market) if market else None
 
 
 def reading(brought_forward: str | None, sort: bool, skip_other_symbols: bool) -> Reading:

@@ -74,8 +74,7 @@ def command(
     if decisions is not None:
         keep_apart(decisions, log, rule_file(rules))
     taken = reading(brought_forward, sort, skip_other_symbols)
-    bars = feed(market, editions.authorization)
-    program = Program(editions, every_rule=findings == "all", market=bars)
+    program = Program(editions, every_rule=findings == "all", feed=feed(market))
     denials = Denials()
     with (
         opened(log, columns, constants, ignore) as trades,
