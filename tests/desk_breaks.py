@@ -87,7 +87,8 @@ def position_kept_after_failure(put: Set) -> None:
 
     def answer(self: Desk, events: Sequence[Any]) -> list[Any]:
         with self._journal.writing(self._program) as writer:
-            group = desk._Group(self._caught_up(writer), self._now(), writer, self._texts)
+            book = self._caught_up(writer)
+            group = desk._Group(book, self._now(), writer, self._texts, self._feed)
             self._begin(group)
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]

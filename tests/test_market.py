@@ -401,13 +401,6 @@ def test_bars_may_be_saved_by_a_spreadsheet(folder: Path) -> None:
     assert checked(folder, *BARS)["jp-order-59.daily-volume-2007"] == ("pass", "65/9")
 
 
-def test_journal_takes_no_bars(folder: Path) -> None:
-    """At the desk what is known of the market is on the record: events carry it."""
-    said = ("check", "--event", "-", "--journal", "j.db", *BARS)
-    ended = run(*said, cwd=folder, stdin=json.dumps(ORDER))
-    assert (ended.code, "`--market` cannot stand beside --journal" in ended.err) == (2, True)
-
-
 def test_replay_takes_bars(folder: Path) -> None:
     """A log is judged by the averages of each of its days."""
     second = ORDER | {"id": "p", "time": "2008-11-14T11:00:00+09:00", "quantity": 1}

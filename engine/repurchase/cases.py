@@ -11,6 +11,7 @@ from repurchase.decision import Decision
 from repurchase.edition import Editions, load
 from repurchase.errors import InputError, Problem, RuleFileError
 from repurchase.events import Event
+from repurchase.feeds import read_feed
 from repurchase.logs import event
 from repurchase.position import Position
 from repurchase.program import step
@@ -66,9 +67,11 @@ def result(case: Case, editions: Editions) -> CaseResult:
     ]
     asked = _event(case.event, "event")
     _check_ids([*given, asked])
+    # Sessions are those of the tables; what else an event's rules read of the market, it says.
+    market = read_feed(()).of(editions.authorization)
     for before in given:
-        position = step(before, position, editions.of(before, position)).position
-    decision = step(asked, position, editions.of(asked, position)).decision
+        position = step(before, position, editions.of(before, position), market=market).position
+    decision = step(asked, position, editions.of(asked, position), market=market).decision
     return CaseResult(case, decision, _wrong(case, decision))
 
 

@@ -26,12 +26,14 @@ from repurchase.errors import (
     UsageError,
 )
 from repurchase.events import Event
+from repurchase.feeds import Feed, read_feed
 from repurchase.journal import (
     Adoption,
     Answer,
     Book,
     Head,
     Journal,
+    NotedMarket,
     Record,
     Rules,
     RuleTexts,
@@ -100,11 +102,13 @@ class Desk:
         now: Clock,
         rules: RuleText | None = None,
         by: str | None = None,
+        feed: Feed | None = None,
     ) -> None:
         """Open *program* in *journal*; with *rules*, only if it goes by them.
 
         A program that has not begun adopts them, *by* someone, with its first event, and
-        *has_begun_it* is true once that is recorded. Raise
+        *has_begun_it* is true once that is recorded. What the rules read and no event says comes
+        from *feed*, or from the tables of sessions alone. Raise
         UsageError for the rules of another authorization, JournalError where the records do not
         fit together.
         """
@@ -118,6 +122,7 @@ class Desk:
         self.has_begun_it = False
         self._rules = rules
         self._by = by
+        self._feed = feed or read_feed(())
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
         self._kept: frozenset[str] = frozenset()
@@ -149,7 +154,7 @@ class Desk:
         with self._journal.writing(self._program) as writer:
             now = self._now()
             check_dates(events, now)
-            group = _Group(self._caught_up(writer), now, writer, self._texts)
+            group = _Group(self._caught_up(writer), now, writer, self._texts, self._feed)
             begins = self._begin(group)
             known = writer.with_ids([event.id for event in events])
             answers = [group.answer(event, known) for event in events]
@@ -176,7 +181,8 @@ class Desk:
         check_said("by", by)
         check_said("reason", reason)
         with self._journal.writing(self._program) as writer:
-            group = _Group(self._caught_up(writer), self._now(), writer, self._texts)
+            book = self._caught_up(writer)
+            group = _Group(book, self._now(), writer, self._texts, self._feed)
             if group.book.rules is None:
                 hint = "its first submission adopts its rule file"
                 raise UsageError(Problem("the program has not begun", hint, self._journal.url))
@@ -290,12 +296,15 @@ class _Waiting:
 class _Group:
     """The records of one transaction in the making, and the program as they leave it."""
 
-    def __init__(self, book: Book, at: datetime, writer: Writer, texts: RuleTexts) -> None:
+    def __init__(
+        self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed
+    ) -> None:
         self.book = book
         self.editions: dict[str, Edition] = {}
         self._at = at
         self._writer = writer
         self._texts = texts
+        self._feed = feed
         self._records: list[Sealed] = []
         self._new: dict[str, Record] = {}
 
@@ -316,10 +325,11 @@ class _Group:
             return self._again(event, before)
         edition = self._edition(event)
         self.editions[edition.hash] = edition
-        taken = step(event, self.book.position, edition, live=True)
+        noted = NotedMarket(self._feed.of(edition.authorization))
+        taken = step(event, self.book.position, edition, live=True, market=noted)
         decision = taken.decision
         answer = Answer(decision.outcome, decision.findings, decision.position, decision.rules)
-        self._new[event.id] = self._seal(event=event_object(event), answer=answer)
+        self._new[event.id] = self._seal(event_object(event), noted.outside(), answer)
         self.book = replace(self.book, position=taken.position)
         return Decided(decision, edition)
 
@@ -369,6 +379,7 @@ class _Group:
     def _seal(
         self,
         event: dict[str, object] | None = None,
+        outside: dict[str, object] | None = None,
         answer: Answer | None = None,
         adoption: Adoption | None = None,
         snapshot: Snapshot | None = None,
@@ -376,7 +387,7 @@ class _Group:
         sequence = self.book.head.sequence + 1
         previous = self.book.head.hash
         record = Record(
-            sequence, previous, self._at, __version__, event, answer, adoption, snapshot
+            sequence, previous, self._at, __version__, event, outside, answer, adoption, snapshot
         )
         one = sealed(record)
         self._records.append(one)

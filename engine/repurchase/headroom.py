@@ -18,7 +18,7 @@ from repurchase.condition import Atom, atoms
 from repurchase.edition import Edition
 from repurchase.errors import EngineFault
 from repurchase.events import Event
-from repurchase.facts import TABLE, Situation
+from repurchase.facts import TABLE, Market, Situation
 from repurchase.position import Position, after, trade
 from repurchase.program import Decided, step
 from repurchase.quantities import DIGITS_MAX, Exact
@@ -42,14 +42,19 @@ class Headroom(msgspec.Struct, frozen=True):
     stopped: Decided | None
 
 
-def headroom(order: Event, position: Position, edition: Edition) -> Headroom:
-    """Return how large *order* may be, whatever quantity it has itself, and what binds it."""
+def headroom(
+    order: Event, position: Position, edition: Edition, market: Market | None = None
+) -> Headroom:
+    """Return how large *order* may be, whatever quantity it has itself, and what binds it.
+
+    *market* gives the facts of the market that it does not carry.
+    """
 
     def asked(quantity: int) -> Decided:
         event = replace(order, quantity=quantity)
-        return Decided(step(event, position, edition).decision, edition)
+        return Decided(step(event, position, edition, market=market).decision, edition)
 
-    for quantity in sorted(set(_turns(order, position, edition)), reverse=True):
+    for quantity in sorted(set(_turns(order, position, edition, market)), reverse=True):
         answer = asked(quantity)
         if answer.decision.outcome == "approved":
             if quantity == QUANTITY_MAX:
@@ -61,10 +66,12 @@ def headroom(order: Event, position: Position, edition: Edition) -> Headroom:
     return Headroom(0, None, asked(1))
 
 
-def _turns(order: Event, position: Position, edition: Edition) -> Iterator[int]:
+def _turns(
+    order: Event, position: Position, edition: Edition, market: Market | None
+) -> Iterator[int]:
     """Yield the quantities beside each at which some comparison turns, and both ends."""
     yield from (1, QUANTITY_MAX)
-    lines = _lines(order, position, edition)
+    lines = _lines(order, position, edition, market)
     for rule in edition.rules:
         for atom in atoms(rule.passes):
             turn = _turn(atom, lines)
@@ -76,10 +83,13 @@ def _turns(order: Event, position: Position, edition: Edition) -> Iterator[int]:
 _Line = tuple[Fraction, Fraction]
 
 
-def _lines(order: Event, position: Position, edition: Edition) -> Mapping[str, _Line]:
+def _lines(
+    order: Event, position: Position, edition: Edition, market: Market | None
+) -> Mapping[str, _Line]:
     """Return of each fact that is a number how much a unit adds to it, and what it is at none."""
     samples = [
-        _numbers(replace(order, quantity=quantity), position, edition) for quantity in _POINTS
+        _numbers(replace(order, quantity=quantity), position, edition, market)
+        for quantity in _POINTS
     ]
     lines = {}
     for name in samples[0]:
@@ -93,10 +103,12 @@ def _lines(order: Event, position: Position, edition: Edition) -> Mapping[str, _
     return lines
 
 
-def _numbers(order: Event, position: Position, edition: Edition) -> dict[str, Exact | None]:
+def _numbers(
+    order: Event, position: Position, edition: Edition, market: Market | None
+) -> dict[str, Exact | None]:
     proposed = trade(order, edition.reckoning, position)
     assert not isinstance(proposed, str), "an order is always a trade"
-    situation = Situation(proposed, position, after(position, proposed))
+    situation = Situation(proposed, position, after(position, proposed), market)
     found = {name: TABLE[name].of(situation) for name in edition.facts}
     return {
         name: value

@@ -14,6 +14,7 @@ from repurchase.desk import other_rules
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, JournalError, Problem, UsageError
 from repurchase.events import Event
+from repurchase.feeds import Feed, read_feed
 from repurchase.journal import (
     Book,
     Head,
@@ -74,11 +75,15 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One record of a story: when it was recorded, the event and its answer, or an adoption."""
+    """One record of a story: when it was recorded, the event and its answer.
+
+    *outside* are the facts that its rules read and that feeds told.
+    """
 
     sequence: int
     at: datetime
     event: dict[str, Any]
+    outside: dict[str, Any]
     decision: Decision
     edition: Edition
 
@@ -108,11 +113,18 @@ def edition_at(book: Book, now: datetime) -> Edition:
     return book.editions.on(day_at(now, book.editions.zone))
 
 
-def asked(journal: Journal, program: str, event: Event, rules: Rules | None = None) -> Decided:
+def asked(
+    journal: Journal,
+    program: str,
+    event: Event,
+    rules: Rules | None = None,
+    feed: Feed | None = None,
+) -> Decided:
     """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
 
-    What is recorded already has its answer. Raise InputError for an event of another program, and
-    UsageError where it goes by other *rules*.
+    What the event does not say of the market comes from *feed*; what is recorded already has its
+    answer. Raise InputError for an event of another program, and UsageError where it goes by other
+    *rules*.
     """
     if event.authorization not in (None, program):
         what = f"the event is of authorization `{event.authorization}`"
@@ -126,7 +138,8 @@ def asked(journal: Journal, program: str, event: Event, rules: Rules | None = No
     edition = book.editions.of(event, book.position)
     stored = journal.record(program, event.id)
     if stored is None:
-        taken = step(event, book.position, edition, every_rule=True, live=True)
+        market = (feed or read_feed(())).of(edition.authorization)
+        taken = step(event, book.position, edition, every_rule=True, live=True, market=market)
         return Decided(taken.decision, edition)
     record = recorded(stored, journal.url)
     if record.event != event_object(event):
@@ -159,7 +172,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
         except JournalError as error:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
-        yield Told(record.sequence, record.at, event, decision, edition)
+        yield Told(record.sequence, record.at, event, record.outside or {}, decision, edition)
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):

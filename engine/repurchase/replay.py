@@ -14,7 +14,7 @@ from repurchase.decision import Decision
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, Problem, UsageError
 from repurchase.events import Event
-from repurchase.feeds import Feed
+from repurchase.feeds import Feed, read_feed
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
 from repurchase.program import Decided, refusal, standing, step
@@ -83,7 +83,7 @@ class Program:
         self, editions: Editions, *, every_rule: bool = False, feed: Feed | None = None
     ) -> None:
         self.editions = editions
-        self._market = feed.of(editions.authorization) if feed is not None else None
+        self._market = (feed or read_feed(())).of(editions.authorization)
         self.position = Position()
         self.edition: Edition | None = None
         self.duplicates = 0

@@ -658,6 +658,9 @@ def story_view(told: Iterable[Told]) -> RenderableType:
         )
         said = (f"{name}: {value}" for name, value in one.event.items() if name not in _NAMED)
         parts.append(Text(plain(", ".join(said))))
+        if one.outside:
+            told_besides = (f"{name}: {value}" for name, value in one.outside.items())
+            parts.append(Text(plain(f"told besides: {', '.join(told_besides)}")))
         if decision.findings:
             parts.append(_findings(decision))
         parts += [_left(decision, one.edition), Text()]
@@ -672,6 +675,7 @@ def story_json(told: Iterable[Told]) -> str:
                 "record": one.sequence,
                 "at": one.at,
                 "event": one.event,
+                "outside": one.outside,
                 "decision": worded(one.decision, one.edition),
             }
             for one in told

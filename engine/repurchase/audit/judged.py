@@ -21,7 +21,9 @@ from repurchase.journal import (
     Answer,
     Book,
     Head,
+    NotedMarket,
     Record,
+    RecordedMarket,
     RuleTexts,
     Snapshot,
     digest,
@@ -204,7 +206,10 @@ class Audit:
         edition = self._adopted.of(event, self._position)
         if (answer.edition, edition.hash) not in self._agreed:
             self._agree(answer.edition, edition)
-        taken = step(event, self._position, edition, live=True)
+        noted = NotedMarket(RecordedMarket(record.outside))
+        taken = step(event, self._position, edition, live=True, market=noted)
+        if noted.outside() != record.outside:
+            raise Tampering(Problem("it tells facts from outside that its rules do not read"))
         found = taken.decision
         if (
             found.outcome != answer.outcome

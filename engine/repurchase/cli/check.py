@@ -28,6 +28,7 @@ from repurchase.errors import Problem, UsageError, reason
 
 if TYPE_CHECKING:
     from repurchase.events import Event
+    from repurchase.feeds import Feed
     from repurchase.journal import Rules
     from repurchase.program import Decided
 
@@ -96,10 +97,10 @@ def command(
         raise UsageError(Problem("the event and the log are both `-`", hint))
     journal = journal or _usual_journal(rules, log)
     if journal is not None:
-        _refuse_beside_a_journal(log, brought_forward, known_at, market)
+        _refuse_beside_a_journal(log, brought_forward, known_at)
         given = read_rules(rules).rules if rules is not None else None
         asked = event_from_json(_content(event), called(event))
-        return _asked_of(journal, authorization, asked, given, as_json=as_json)
+        return _asked_of(journal, authorization, asked, given, feed(market), as_json=as_json)
     if rules is None:
         hint = "name it with --rules, or a journal with --journal"
         raise UsageError(Problem("no rule file is named", hint))
@@ -125,14 +126,20 @@ def _usual_journal(rules: str | None, log: str | None) -> str | None:
 
 
 def _asked_of(
-    journal: str, authorization: str | None, event: Event, rules: Rules | None, *, as_json: bool
+    journal: str,
+    authorization: str | None,
+    event: Event,
+    rules: Rules | None,
+    told: Feed,
+    *,
+    as_json: bool,
 ) -> int:
     from repurchase.desk import check_dates
     from repurchase.overview import asked
 
     check_dates([event], now())
     with opened_journal(journal) as kept:
-        answer = asked(kept, chosen(kept, authorization), event, rules)
+        answer = asked(kept, chosen(kept, authorization), event, rules, told)
     if answer.repeated:
         say(f"`{event.id}` is recorded already: this is the answer that it had")
     return _shown(answer, as_json=as_json)
@@ -149,13 +156,12 @@ def _shown(decided: Decided, *, as_json: bool) -> int:
 
 
 def _refuse_beside_a_journal(
-    log: str | None, brought_forward: str | None, known_at: date | None, market: tuple[Path, ...]
+    log: str | None, brought_forward: str | None, known_at: date | None
 ) -> None:
     given = {
         "--log": log,
         "--brought-forward": brought_forward,
         "--known-at": known_at,
-        "--market": market or None,
     }
     problems = [
         Problem(f"`{option}` cannot stand beside --journal", "the journal says it itself")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import click
 
 from repurchase.cli.journal import chosen, journal_option, now, opened, program_option
+from repurchase.cli.log import feed, market_option
 from repurchase.cli.show import draw, json_option
 from repurchase.errors import Problem, UsageError
 
@@ -14,9 +16,16 @@ from repurchase.errors import Problem, UsageError
 @click.command("headroom")
 @click.argument("fields", metavar="NAME=VALUE...", nargs=-1, required=True)
 @journal_option
+@market_option
 @program_option
 @json_option
-def command(fields: tuple[str, ...], journal: str, authorization: str | None, as_json: bool) -> int:
+def command(
+    fields: tuple[str, ...],
+    journal: str,
+    market: tuple[Path, ...],
+    authorization: str | None,
+    as_json: bool,
+) -> int:
     """Show the largest quantity of an order that would pass now, and the rule that binds.
 
     \b
@@ -35,10 +44,12 @@ def command(fields: tuple[str, ...], journal: str, authorization: str | None, as
     if "time" not in values and "date" not in values:
         values["time"] = now().isoformat()
     order = event(values)
+    told = feed(market)
     with opened(journal) as kept:
         book = stored_book(kept, chosen(kept, authorization))
     assert book.editions is not None, "a program that is held has begun"
-    found = headroom(order, book.position, book.editions.of(order, book.position))
+    edition = book.editions.of(order, book.position)
+    found = headroom(order, book.position, edition, told.of(edition.authorization))
     if as_json:
         click.echo(headroom_json(found))
     else:

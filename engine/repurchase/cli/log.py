@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from repurchase.replay import Reading
 
 
+market_option = click.option(
+    "--market",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="BARS.csv",
+    help="Daily bars, for averages and prices that events do not carry.",
+)
+
+
 def log_options(command: click.decorators.FC) -> click.decorators.FC:
     """Add the options that say how a log names its fields."""
     for option in (
@@ -39,14 +48,7 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
             metavar="SHARES,AMOUNT",
             help="What was executed before the log begins, e.g. 1671100,1809601097.",
         ),
-        click.option(
-            "--market",
-            type=click.Path(path_type=Path),
-            multiple=True,
-            metavar="BARS.csv",
-            help="Daily bars, for averages and prices that events do not carry; with them come the "
-            "hours of sessions.",
-        ),
+        market_option,
         click.option("--sort", is_flag=True, help="Put the rows in order of time first."),
         click.option(
             "--skip-other-symbols",
@@ -58,11 +60,11 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-def feed(market: tuple[Path, ...]) -> Feed | None:
-    """Return what the files *market* tell, `None` where there is none."""
+def feed(market: tuple[Path, ...]) -> Feed:
+    """Return what the files *market* tell, beside the tables of sessions."""
     from repurchase.feeds import read_feed
 
-    return read_feed(market) if market else None
+    return read_feed(market)
 
 
 def reading(brought_forward: str | None, sort: bool, skip_other_symbols: bool) -> Reading:

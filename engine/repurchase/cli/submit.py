@@ -5,11 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from repurchase.cli.journal import journal_option, now, opened, program_option
+from repurchase.cli.log import feed, market_option
 from repurchase.cli.show import (
     called,
     draw,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     help="The rule file. The first submission adopts it; later it must be the one adopted.",
 )
 @single("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@market_option
 @program_option
 @json_option
 def command(
@@ -53,6 +56,7 @@ def command(
     journal: str,
     rules: str | None,
     by: str | None,
+    market: tuple[Path, ...],
     authorization: str | None,
     as_json: bool,
 ) -> int:
@@ -60,6 +64,7 @@ def command(
 
     \b
     repurchase submit orders.jsonl --journal desk.db --rules iij-2008.yaml --by Tanaka
+    repurchase submit orders.jsonl --journal desk.db --market bars.csv
     some-order-system | repurchase submit - --journal desk.db --json
 
     An answer is shown once its record has reached the disk. The same event sent again gets the
@@ -75,12 +80,13 @@ def command(
     text = read_rules(rules) if rules is not None else None
     if text is not None:
         warn(gaps(text.editions.authorization))
+    told = feed(market)
     # A file that is not there leaves no empty journal. What is piped may come late: that there is
     # no such journal is told before.
     log = None if events == "-" else _log(events)
     with opened(journal, create=text is not None) as kept:
         program = _program(kept, text, authorization)
-        desk = Desk(kept, program, now, text, by)
+        desk = Desk(kept, program, now, text, by, told)
         if by is not None and program in kept.programs():
             say("--by is who adopts the rule file, which is done; who orders stands in each event")
         return _Counter(as_json=as_json).run(desk, log or _log(events), text)

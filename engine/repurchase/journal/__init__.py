@@ -11,6 +11,7 @@ from repurchase.journal.book import (
     rules_named,
     stored_book,
 )
+from repurchase.journal.outside import NotedMarket, RecordedMarket
 from repurchase.journal.records import (
     BEGINNING,
     Adoption,
@@ -37,7 +38,9 @@ __all__ = [
     "Extent",
     "Head",
     "Journal",
+    "NotedMarket",
     "Record",
+    "RecordedMarket",
     "RuleTexts",
     "Rules",
     "Sealed",

@@ -163,7 +163,12 @@ def _unchanged(hash_: str, body: bytes) -> Record:
         raise Tampering(Problem("its content was changed: it has another hash"))
     record = read_record(body)
     parts = (record.event, record.adoption, record.snapshot)
-    if parts.count(None) != len(parts) - 1 or (record.event is None) != (record.answer is None):
+    is_event = record.event is not None
+    if (
+        parts.count(None) != len(parts) - 1
+        or is_event != (record.answer is not None)
+        or (record.outside is not None and not is_event)
+    ):
         raise Tampering(Problem("it is no event with its answer, adoption or snapshot"))
     return record
 

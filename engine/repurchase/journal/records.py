@@ -67,7 +67,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     The position of a *snapshot* is kept beside the records, so that opening need not read them
     all. *sequence* counts from 1, *previous* is the hash of the
-    record before, *at* is when it was recorded and *version* by which package.
+    record before, *at* is when it was recorded and *version* by which package. *outside* are the
+    facts that the event's rules read and that neither it nor the position gave.
     """
 
     sequence: int
@@ -75,6 +76,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     at: Annotated[datetime, msgspec.Meta(tz=True)]
     version: str
     event: dict[str, Any] | None = None
+    outside: dict[str, Any] | None = None
     answer: Answer | None = None
     adoption: Adoption | None = None
     snapshot: Snapshot | None = None

@@ -1,0 +1,61 @@
+"""What feeds told of an event: noted while it is judged, and told again by its record.
+
+It is kept apart from the event. What was sent stays the same when it is sent again, whatever the
+feeds tell by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repurchase.errors import Problem, Tampering
+from repurchase.facts import TABLE, Market, Value
+from repurchase.journal.records import number
+from repurchase.position import Trade
+from repurchase.quantities import written
+
+
+class NotedMarket:
+    """A market that notes of each fact that it is asked for what *market* knows of it."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._known: dict[str, Value] = {}
+
+    def fact(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the moment of *trade*, `None` where it is not known."""
+        told = self._market.fact(name, trade)
+        if told is not None:
+            self._known[name] = told
+        return told
+
+    def outside(self) -> dict[str, Any] | None:
+        """Return what was told as a record writes it, `None` for nothing."""
+        return {name: _plain(self._known[name]) for name in sorted(self._known)} or None
+
+
+class RecordedMarket:
+    """A market that tells what a record has, and nothing else."""
+
+    def __init__(self, outside: Mapping[str, Any] | None) -> None:
+        """Take the facts of a record; raise Tampering where no feed can have told one of them."""
+        try:
+            self._known = {name: _value(name, value) for name, value in (outside or {}).items()}
+        except (ValueError, TypeError, KeyError) as error:
+            raise Tampering(Problem("its facts from outside cannot be read")) from error
+
+    def fact(self, name: str, _: Trade) -> Value | None:
+        """Return the fact *name*, `None` where it was not known."""
+        return self._known.get(name)
+
+
+def _plain(told: Value) -> str | bool:
+    return told if isinstance(told, bool | str) else written(told)
+
+
+def _value(name: str, plain: object) -> Value:
+    is_flag = TABLE[name].dimension.kind == "flag"
+    if is_flag != isinstance(plain, bool) or not isinstance(plain, bool | str):
+        raise TypeError(f"`{name}` is {plain!r}")
+    return plain if isinstance(plain, bool) else number(plain)
