@@ -16,6 +16,15 @@ from repurchase.shipped import rule_path
 from test_audit import changed
 from test_cli import COMMAND, run
 
+# What the law in Tokyo asks of each order beside, so large that it stops none.
+MARKET: Final = {
+    "order_type": "limit",
+    "method": "auction",
+    "broker": "North",
+    "market.last_price": 500000000,
+    "market.day_high": 500000000,
+    "market.adv_jp_4_weeks": 5000,
+}
 EVENTS: Final[tuple[dict[str, Any], ...]] = (
     {
         "kind": "order",
@@ -26,6 +35,7 @@ EVENTS: Final[tuple[dict[str, Any], ...]] = (
         "quantity": 60,
         "price": 100000,
         "by": "Sato",
+        **MARKET,
     },
     {
         "kind": "fill",
@@ -41,6 +51,7 @@ EVENTS: Final[tuple[dict[str, Any], ...]] = (
         "time": "2008-11-14T09:32:00+09:00",
         "order": "o-1",
         "quantity": 5000,
+        **{name: told for name, told in MARKET.items() if name.startswith("market.")},
     },
 )
 LATER: Final = {**EVENTS[0], "id": "o-2", "time": "2008-11-14T09:40:00+09:00", "quantity": 10}
@@ -342,12 +353,15 @@ def test_position_lists_what_is_open(journal: Path) -> None:
 
 def test_headroom_is_what_passes_next(journal: Path) -> None:
     """The quantity that headroom names is approved when it is submitted, and no more than it."""
-    said = ("symbol=3774", "price=100000", "time=2008-11-14T10:00:00+09:00")
+    told = (f"{name}={value}" for name, value in MARKET.items())
+    said = ("symbol=3774", "price=100000", "time=2008-11-14T10:00:00+09:00", *told)
     found = run("headroom", *said, "--journal", journal, "--json").json
     quantity = int(found["quantity"])
     assert quantity == 3_940
     assert [one["rule"] for one in found["stopped"]["findings"]] == [
         "amount-cap",
+        "jp-companies-act.amount",
+        "jp-companies-act.number",
         "share-cap",
     ]
     order = {**LATER, "time": "2008-11-14T10:00:00+09:00"}

@@ -14,6 +14,7 @@ from repurchase import headroom as module
 from repurchase.edition import Edition, load, load_text
 from repurchase.errors import EngineFault
 from repurchase.events import Event
+from repurchase.feeds import read_feed
 from repurchase.headroom import QUANTITY_MAX, headroom
 from repurchase.position import Position
 from repurchase.program import step
@@ -60,6 +61,20 @@ RULES = st.lists(
         max_leaves=4,
     ),
     max_size=3,
+)
+
+
+# What the law in Tokyo asks beside, so large that it stops nothing.
+ASKED = replace(
+    ORDER,
+    order_type="limit",
+    method="auction",
+    broker="North",
+    outside={
+        "market.day_high": 500_000_000,
+        "market.last_price": 500_000_000,
+        "market.adv_jp_4_weeks": 5_000,
+    },
 )
 
 
@@ -115,17 +130,22 @@ def test_looking_on_one_side_of_a_turn_alone_is_noticed(
 @pytest.mark.parametrize(
     ("price", "quantity", "binding"),
     [
-        ("100000", 4_000, ["amount-cap", "share-cap"]),
-        ("100001", 3_999, ["amount-cap"]),
-        ("1", 4_000, ["share-cap"]),
-        ("400000001", 0, ["amount-cap"]),
+        (
+            "100000",
+            4_000,
+            ["amount-cap", "jp-companies-act.amount", "jp-companies-act.number", "share-cap"],
+        ),
+        ("100001", 3_999, ["amount-cap", "jp-companies-act.amount"]),
+        ("1", 4_000, ["jp-companies-act.number", "share-cap"]),
+        ("400000001", 0, ["amount-cap", "jp-companies-act.amount"]),
     ],
 )
 def test_headroom_names_the_rule_that_binds(price: str, quantity: int, binding: list[str]) -> None:
     """One unit more fails by the rules that are named."""
     path = rule_path("iij-2008")
     rules = load(path).on(NOW.date())
-    found = headroom(replace(ORDER, price=int(price)), Position(), rules)
+    market = read_feed(()).of(rules.authorization)
+    found = headroom(replace(ASKED, price=int(price)), Position(), rules, market)
     assert found.stopped is not None
     assert found.quantity == quantity
     assert [finding.rule for finding in found.stopped.decision.findings] == binding

@@ -70,3 +70,60 @@ def test_quotes_stand_in_the_announcement() -> None:
         pytest.skip(f"the announcement is not beside this checkout: {ANNOUNCEMENT.name}")
     authorization = load(shipped.rule_path("iij-2008")).authorization
     assert check_source(authorization, "announcement", ANNOUNCEMENT.read_bytes()) == ()
+
+
+USUAL = """
+usual: {broker: North, market.last_price: 100, quantity: 5}
+cases:
+  - name: as usual
+    event: {kind: order, date: 2008-12-01, symbol: "1111", side: buy, price: 1}
+    expect: approved
+  - name: it says otherwise
+    event: {kind: order, date: 2008-12-01, symbol: "1111", side: buy, price: 1, broker: South}
+    expect: denied
+    rules: [broker]
+  - name: it takes back what is usual
+    event: {kind: order, date: 2008-12-01, symbol: "1111", side: buy, price: 1, broker: ""}
+    expect: denied
+    rules: [broker]
+  - name: what was before says what is usual too, where it can
+    given:
+      - {kind: order, id: o-1, date: 2008-12-01, symbol: "1111", side: buy, price: 1, quantity: 6}
+      - {kind: cancel, id: c-1, date: 2008-12-01, order: o-1}
+      - {kind: order, id: o-2, date: 2008-12-01, symbol: "1111", side: buy, price: 1}
+    event: {kind: order, date: 2008-12-01, symbol: "1111", side: buy, price: 1, quantity: 6}
+    expect: denied
+    rules: [share-cap]
+"""
+RULES_FOR_USUAL = """
+repurchase: 1
+authorization: usual
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: "1111", venues: [XTKS]}
+terms:
+  max_shares: {value: 10 shares}
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+  - {id: broker, require: trade.broker == North and trade.price <= market.last_price}
+"""
+
+
+def test_cases_say_once_what_is_usual(tmp_path: Path) -> None:
+    """Each event says it that can and does not say otherwise; empty, it is not said at all."""
+    rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"
+    rules.write_text(RULES_FOR_USUAL)
+    path.write_text(USUAL)
+    results = cases.run(rules, path)
+    assert [one.wrong for one in results] == [None] * 4
+    assert [one.decision.findings[0].result for one in results[1:3]] == ["fail", "indeterminate"]
+
+
+def test_empty_text_that_is_not_usual_is_told(tmp_path: Path) -> None:
+    """Only what is usual can be taken back: any other field is left out."""
+    rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"
+    rules.write_text(RULES_FOR_USUAL)
+    path.write_text(USUAL.replace("broker: South", 'method: ""'))
+    with pytest.raises(RuleFileError, match="`method` is empty; write a text"):
+        cases.run(rules, path)

@@ -10,9 +10,10 @@ import msgspec
 from repurchase.decision import Decision
 from repurchase.edition import Editions, load
 from repurchase.errors import InputError, Problem, RuleFileError
-from repurchase.events import Event
+from repurchase.events import KINDS, Event
 from repurchase.feeds import read_feed
 from repurchase.logs import event
+from repurchase.logs.fields import misplaced
 from repurchase.position import Position
 from repurchase.program import step
 from repurchase.rulefile import Case, read_cases
@@ -63,9 +64,10 @@ def result(case: Case, editions: Editions) -> CaseResult:
             started=True,
         )
     given = [
-        _event(values, f"given-{number}") for number, values in enumerate(case.given_events, 1)
+        _event(values, case.usual, f"given-{number}")
+        for number, values in enumerate(case.given_events, 1)
     ]
-    asked = _event(case.event, "event")
+    asked = _event(case.event, case.usual, "event")
     _check_ids([*given, asked])
     # Sessions are those of the tables; what else an event's rules read of the market, it says.
     market = read_feed(()).of(editions.authorization)
@@ -75,8 +77,15 @@ def result(case: Case, editions: Editions) -> CaseResult:
     return CaseResult(case, decision, _wrong(case, decision))
 
 
-def _event(values: Mapping[str, str], name: str) -> Event:
-    return event({"id": name, **values})
+def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Event:
+    """Return the event of *values*, and of what is *usual* where it can say that and does not."""
+    kind = values.get("kind")
+    cannot = {one.field for one in misplaced(kind, usual)} if kind in KINDS else usual.keys()
+    said = {field: value for field, value in usual.items() if field not in cannot} | {**values}
+    return event(
+        {"id": name}
+        | {field: value for field, value in said.items() if value or field not in usual}
+    )
 
 
 def _check_ids(events: Sequence[Event]) -> None:

@@ -78,11 +78,11 @@ def command(
     """Judge one event by a rule file, and show what every rule says of it.
 
     \b
-    echo '{"kind": "order", "id": "o-1", "time": "2008-11-14T09:30:00+09:00", \\
-        "symbol": "3774", "side": "buy", "quantity": 60, "price": 100000}' |
+    echo '{"kind": "order", "id": "o-1", "time": "2008-11-14T10:00:00-05:00", \\
+        "symbol": "IIJI", "side": "buy", "quantity": 400, "price": 2.65, "fx": 96}' |
         repurchase check --rules iij-2008 --event -
     repurchase check --rules iij-2008 --event order.json --log trades.csv
-    repurchase check --event order.json --journal desk.db
+    repurchase check --event order.json --journal desk.db --market bars.csv
 
     Nothing is recorded. Without --log and --journal the program is taken to have used nothing.
     """

@@ -29,9 +29,9 @@ def command(
     """Show the largest quantity of an order that would pass now, and the rule that binds.
 
     \b
-    repurchase headroom symbol=3774 price=100000 --journal desk.db
-    repurchase headroom symbol=IIJI price=3.25 fx=96.70 time=2008-11-14T10:00:00-05:00 \\
-        --journal desk.db
+    repurchase headroom symbol=IIJI price=3.25 fx=96.70 --journal desk.db
+    repurchase headroom symbol=3774 price=100000 time=2008-11-14T09:35:00+09:00 broker=North \\
+        method=auction order_type=limit --journal desk.db --market bars.csv
 
     The order is given by its fields; without others it buys, now. Nothing is recorded.
     """

@@ -35,13 +35,15 @@ def read_cases_text(data: bytes, name: str) -> tuple[Case, ...]:
     fields, _, _ = usable(CasesFileFields, document)
     cases: tuple[Case, ...] = ()
     if fields is not None:
-        cases = tuple(_case(document, index, each) for index, each in enumerate(fields.cases))
+        cases = tuple(
+            _case(document, index, each, fields.usual) for index, each in enumerate(fields.cases)
+        )
     if document.problems:
         document.refuse()
     return cases
 
 
-def _case(document: Document, index: int, fields: CaseFields) -> Case:
+def _case(document: Document, index: int, fields: CaseFields, usual: dict[str, str]) -> Case:
     path: Path = ("cases", index)
     shares = amount = None
     events: tuple[dict[str, str], ...] = ()
@@ -55,6 +57,7 @@ def _case(document: Document, index: int, fields: CaseFields) -> Case:
     return Case(
         name=fields.name,
         event=fields.event,
+        usual=usual,
         expect=fields.expect,
         given_shares=shares,
         given_amount=amount,

@@ -131,8 +131,9 @@ class Authorization(msgspec.Struct, frozen=True):
 class Case(msgspec.Struct, frozen=True):
     """One event and the answer that is expected of it, after what is *given*.
 
-    The fields of events stay text: they are read as the rows of a log are. *rules* are exactly
-    those that do not pass, `None` where the case does not say.
+    The fields of events stay text: they are read as the rows of a log are. What is *usual* each
+    event says that can, unless it says otherwise; nothing, where it has an empty text. *rules* are
+    exactly those that do not pass, `None` where the case does not say.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Case(msgspec.Struct, frozen=True):
     given_shares: Exact | None = None
     given_amount: Exact | None = None
     given_events: tuple[Mapping[str, str], ...] = ()
+    usual: Mapping[str, str] = {}
     rules: tuple[str, ...] | None = None
     line: int = 0
     column: int = 0

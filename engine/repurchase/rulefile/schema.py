@@ -84,8 +84,11 @@ class _Misfit(ValueError):
 # --- scalars -----------------------------------------------------------------------------------
 
 
-def _scalar(read: Callable[[str], T]) -> PlainValidator:
+def _scalar(read: Callable[[str], T], *, empty: bool = False) -> PlainValidator:
     def validate(raw: object) -> T:
+        # In quotes nothing is meant, without them it was forgotten.
+        if empty and raw == "" and not isinstance(raw, Plain):
+            return read("")
         if not isinstance(raw, str) or not raw.strip():
             raise _Misfit(raw, "text")
         return read(raw)
@@ -495,7 +498,7 @@ def _event_text(raw: str) -> str:
     return _text(LINE_CHARACTERS_MAX)(str(raw))
 
 
-EventText = Annotated[str, _scalar(_event_text), WithJsonSchema({"type": "string"})]
+EventText = Annotated[str, _scalar(_event_text, empty=True), WithJsonSchema({"type": "string"})]
 EventFields = dict[str, EventText]
 
 
@@ -525,6 +528,9 @@ class CaseFields(_Mapping):
 class CasesFileFields(_Mapping):
     """Cases beside a rule file."""
 
+    usual: EventFields = Field(
+        {}, description="What each event says that can, unless it says otherwise itself."
+    )
     cases: list[CaseFields] = Field(description="Each an event with its expected outcome.")
 
     @field_validator("cases", mode="before")
