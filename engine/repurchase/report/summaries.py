@@ -1,0 +1,174 @@
+"""What a log came to, for a terminal: counts, bars, and why events were not approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.text import Text
+
+from repurchase.edition import Edition
+from repurchase.errors import plain
+from repurchase.program import Decided
+from repurchase.quantities import percent
+from repurchase.replay import Program, RuleCount, Summary
+from repurchase.report.decisions import no_cap
+from repurchase.report.tables import counted, plain_table
+from repurchase.wording import quote_of, sentence, unit
+
+_BAR_WIDTH: Final = 32
+_BAR_WIDTH_MIN: Final = 8
+# Between and behind the four columns of which one holds bars.
+_GAPS: Final = 8
+
+
+def summary_view(
+    program: Program, summary: Summary, denials: Denials, title: str
+) -> RenderableType:
+    """Return what a log came to, for a terminal."""
+    edition = program.edition or program.editions.on(program.editions.first_day())
+    parts: list[RenderableType] = [Text(plain(title), style="bold"), _counts(summary)]
+    parts.append(_Use(_use(program, summary, edition)))
+    if summary.by_rule:
+        parts.append(denials.view(summary.by_rule))
+    parts += _remarks(summary)
+    return Group(*parts)
+
+
+class Denials:
+    """Why events of a log were not approved: the first case of each rule."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[str, str, str]] = {}
+
+    def add(self, decided: Decided) -> None:
+        """Note what stopped *decided*, if anything did."""
+        for finding in decided.decision.findings:
+            stopped = finding.result in ("fail", "indeterminate")
+            if stopped and finding.rule not in self._first:
+                quote = quote_of(finding, decided.edition)
+                said = quote.text if quote is not None else ""
+                self._first[finding.rule] = (decided.decision.id, sentence(finding), said)
+
+    def view(self, counts: Mapping[str, RuleCount]) -> RenderableType:
+        """Return the rules that stopped something, with their *counts*, the most frequent first."""
+        times = {rule: count.fail + count.indeterminate for rule, count in counts.items()}
+        table = plain_table("rule", "times", "first", "why", "the source says")
+        table.columns[1].justify = "right"
+        for rule, count in sorted(times.items(), key=lambda item: (-item[1], item[0])):
+            name, why, quote = self._first[rule]
+            said = f"“{plain(quote)}”" if quote else ""
+            table.add_row(
+                Text(plain(rule), style="red"),
+                f"{count:,}",
+                Text(plain(name)),
+                Text(why),
+                Text(said),
+            )
+        return table
+
+
+def _counts(summary: Summary) -> Text:
+    words = [counted(summary.events, "event")]
+    for outcome in ("approved", "held", "denied", "refused", "recorded"):
+        count = getattr(summary, outcome)
+        if count:
+            words.append(f"{count:,} {outcome}")
+    if summary.duplicates:
+        words.append(counted(summary.duplicates, "duplicate"))
+    if summary.skipped:
+        words.append(f"{summary.skipped:,} of other symbols skipped")
+    return Text(", ".join(words))
+
+
+class _Use:
+    """How much of each cap and of the window is used: bars, in what room their figures leave."""
+
+    def __init__(self, rows: Iterable[_Used]) -> None:
+        self._rows = tuple(rows)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, as wide as the *console* has room for."""
+        texts = [(row.name, _percent(row.share), row.figures) for row in self._rows]
+        beside = sum(max(map(cell_len, column)) for column in zip(*texts, strict=True))
+        width = options.max_width - beside - _GAPS
+        table = plain_table("what", "bar", "percent", "figures", headed=False)
+        for row, (name, share, figures) in zip(self._rows, texts, strict=True):
+            drawn = bar(row.share, max(_BAR_WIDTH_MIN, min(_BAR_WIDTH, width)))
+            table.add_row(name, drawn if row.capped else "", share, Text(figures))
+        yield table
+
+
+class _Used(msgspec.Struct, frozen=True):
+    """A row of `_Use`: the *share* is `None` where it is unknown, and where there is no cap."""
+
+    name: str
+    share: Fraction | None
+    figures: str
+    capped: bool = True
+
+
+def _use(program: Program, summary: Summary, edition: Edition) -> Iterator[_Used]:
+    currency = edition.authorization.currency
+    rows = (
+        ("shares", summary.executed_shares, edition.max_shares, "shares", "max_shares"),
+        ("money", summary.executed_amount, edition.max_amount, currency, "max_amount"),
+    )
+    for name, used, cap, dimension, term in rows:
+        if cap is None:
+            none = no_cap(edition, term, "no cap")
+            yield _Used(name, None, f"{unit(used, dimension)}, {none}", capped=False)
+            continue
+        share = None if used is None else Fraction(used) / cap
+        yield _Used(name, share, f"{unit(used, dimension)} of {unit(str(cap), dimension)}")
+    yield from _window(program, edition)
+
+
+def _window(program: Program, edition: Edition) -> Iterator[_Used]:
+    terms, day = edition.constants.terms, program.last_day
+    first, last = terms.get("terms.first_day"), terms.get("terms.last_day")
+    if first is None or last is None or day is None:
+        return
+    gone = min(max(day.toordinal() - int(first) + 1, 0), int(last) - int(first) + 1)
+    share = Fraction(gone, int(last) - int(first) + 1)
+    days = f"{date.fromordinal(int(first))} to {date.fromordinal(int(last))}, last event {day}"
+    yield _Used("window", share, days)
+
+
+def bar(share: Fraction | None, width: int) -> Text:
+    """Return a bar for the *share* of a whole that is used; it is red past the whole."""
+    if share is None:
+        return Text("unknown".ljust(width), style="red")
+    filled = min((share * width).__ceil__(), width)
+    style = "red" if share > 1 else "cyan"
+    return Text.assemble(("█" * filled, style), ("░" * (width - filled), "dim"))
+
+
+def _percent(share: Fraction | None) -> str:
+    return "" if share is None else f"{percent(share, 1)} %"
+
+
+def _remarks(summary: Summary) -> Iterator[RenderableType]:
+    if summary.unknown:
+        named = ", ".join(plain(name) for name in summary.unknown[:5])
+        more = f" and {len(summary.unknown) - 5} more" if len(summary.unknown) > 5 else ""
+        yield Text(f"shares or money of these fills are unknown: {named}{more}", style="red")
+    if summary.first_denied is not None:
+        yield Text(f"the first event denied is {plain(summary.first_denied)}")
+    if summary.days:
+        table = plain_table("day", "pack", "failed", "not decided", "first", "events")
+        for one in summary.days:
+            rules = (
+                ", ".join(rule.partition(".")[2] for rule in found)
+                for found in (one.failed, one.undecided)
+            )
+            texts = (str(one.day), one.pack, *rules, one.first)
+            table.add_row(*(Text(plain(text)) for text in texts), f"{one.events:,}")
+        said = "all purchases of these days are outside a safe harbour, or not shown to be inside:"
+        yield Text(said, "yellow")
+        yield table
