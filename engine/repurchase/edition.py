@@ -36,10 +36,14 @@ from repurchase.position import Position
 from repurchase.quantities import Exact, written
 from repurchase.rulefile import (
     FORMAT,
+    NO_CURRENCY,
     Authorization,
     Check,
+    Pack,
     PackText,
     Rule,
+    is_pack_file,
+    pack_alone,
     read,
     read_text,
 )
@@ -205,6 +209,25 @@ def load_text(
     return Editions(_sound(read_text(data, name, packs)), known_at)
 
 
+def load_file(path: Path | str) -> Authorization | Pack:
+    """Return what the file *path* states, an authorization or a pack, once it compiles.
+
+    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    """
+    return load_pack(path) if is_pack_file(path) else load(path).authorization
+
+
+def load_pack(path: Path | str) -> Pack:
+    """Return the pack in the file *path*; raise RuleFileError with all that is wrong.
+
+    It is compiled with all its rules, whatever options are on, as if it alone were included.
+    """
+    pack = pack_alone(path)
+    whole = msgspec.structs.replace(pack, rules=(*pack.rules, *pack.off), off=())
+    _sound(Authorization(pack.name, "UTC", NO_CURRENCY, (), packs=(whole,), file=pack.file))
+    return pack
+
+
 def _sound(authorization: Authorization) -> Authorization:
     """Return *authorization* once all its editions compile and its checks hold in them."""
     problems = dict.fromkeys(_unsound(authorization))
@@ -278,15 +301,15 @@ def canonical(content: object) -> str:
 def _compiled(
     authorization: Authorization, rules: list[Rule], constants: Constants
 ) -> tuple[RuleInForce, ...]:
+    files = {rule.id: authorization.file for rule in authorization.rules}
+    files |= {rule.id: pack.file for pack in authorization.packs for rule in pack.rules}
     compiled, problems = [], []
     for rule in sorted(rules, key=lambda rule: rule.id):
         try:
             compiled.append(_rule(rule, constants))
         except ConditionError as error:
             what = f"rule `{rule.id}` cannot be used: {error}"
-            problems.append(
-                Problem(what, file=authorization.file, line=rule.line, column=rule.column)
-            )
+            problems.append(Problem(what, None, files.get(rule.id), rule.line, rule.column))
     if problems:
         raise RuleFileError(problems)
     return tuple(compiled)

@@ -1,69 +1,128 @@
-"""`repurchase explain`: what a fact or a rule file means."""
+"""`repurchase explain`: what a fact, a rule file, a pack, or a part of one means."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
-from repurchase.cli.show import draw, is_file, looks_like_a_file, rule_file, rule_files
-from repurchase.errors import Problem, UsageError, nearest
+from repurchase.cli.show import draw, file_named, is_file, looks_like_a_file, rule_files
+from repurchase.errors import Problem, RepurchaseError, UsageError, nearest, short
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from repurchase.rulefile import Authorization, Pack
+
+
+def _names(_context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
+    """Return what a shell may complete *begun* to: names, and else the files that are there."""
+    from repurchase.facts import TABLE
+    from repurchase.wording import ENGINE
+
+    whole = begun.partition(".")[0]
+    parts = (f"{whole}.{part}" for part in _part_names(whole)) if whole in _shipped() else ()
+    return [CompletionItem(begun, type="file"), *_of((*TABLE, *ENGINE, *_shipped(), *parts), begun)]
+
+
+def _parts(context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
+    return _of(_part_names(context.params["name"]), begun)
+
+
+def _of(names: Iterable[str], begun: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+
+def _part_names(name: str) -> tuple[str, ...]:
+    from repurchase.report import views_of
+
+    try:
+        return tuple(views_of(_file(name)))
+    except RepurchaseError:
+        # Nobody can read a message there; the command itself will tell.
+        return ()
+
 
 @click.command("explain")
-@click.argument("name", metavar="NAME|FILE")
-def command(name: str) -> int:
-    """Explain a fact, a finding, a pack of law, a rule or a limit of one, or a rule file: its
-    terms, its rules, its packs, and what events must say.
+@click.argument("name", metavar="NAME|FILE", shell_complete=_names)
+@click.argument("part", metavar="[PART]", required=False, shell_complete=_parts)
+def command(name: str, part: str | None) -> int:
+    """Explain a fact, a finding, a rule file or a pack of law; or a PART of a file: a rule, a
+    check, a term or a limit.
 
     \b
     repurchase explain program.shares_after
     repurchase explain engine.overrun
     repurchase explain jp-order-59
     repurchase explain jp-order-59.daily-volume
-    repurchase explain iij-2008
+    repurchase explain iij-2008.terms.max_shares
     repurchase explain rules/my-program.yaml
+    repurchase explain rules/my-program.yaml share-cap
+    repurchase explain ./my-desk.yaml limits.largest_order
+
+    A rule is shown with an example: an event that gives all that it reads.
     """
-    from repurchase.facts import TABLE
-    from repurchase.report import authorization_view, fact_view, own_finding_view
-    from repurchase.shipped import pack_names, rule_names
-    from repurchase.wording import ENGINE
-
-    if name in TABLE:
-        draw(fact_view(TABLE[name]))
-        return 0
-    if name in ENGINE:
-        draw(own_finding_view(name))
-        return 0
-    if name.partition(".")[0] in pack_names():
-        draw(_of_a_pack(*name.partition(".")[::2]))
-        return 0
-    path = Path(name)
-    if name not in rule_names() and not (is_file(path) or looks_like_a_file(path)):
-        hint = nearest(name, (*TABLE, *ENGINE, *pack_names(), *rule_files()))
-        raise UsageError(Problem(f"`{name}` is no fact, no pack and no rule file", hint))
-    from repurchase.edition import load
-
-    draw(authorization_view(load(rule_file(name)).authorization))
+    draw(_view(name, part))
     return 0
 
 
-def _of_a_pack(name: str, part: str) -> RenderableType:
-    from repurchase.report import limit_view, pack_view, rule_view
-    from repurchase.rulefile import shipped_pack
+def _view(name: str, part: str | None) -> RenderableType:
+    from repurchase.facts import TABLE
+    from repurchase.report import authorization_view, fact_view, own_finding_view, pack_view
+    from repurchase.rulefile import Pack
+    from repurchase.wording import ENGINE
 
-    pack = shipped_pack(name)
-    if not part:
-        return pack_view(pack)
-    rules = {rule.id.removeprefix(f"{name}."): rule for rule in (*pack.rules, *pack.off)}
-    limits = {f"limits.{limit.name}": limit for limit in pack.limits}
-    if part in rules:
-        return rule_view(rules[part], pack.limits)
-    if part in limits:
-        return limit_view(limits[part], f"{name}.{part}")
-    hint = nearest(part, (*rules, *limits)) or f"`repurchase explain {name}` lists what it has"
-    raise UsageError(Problem(f"the pack `{name}` has no rule and no limit `{part}`", hint))
+    if name in TABLE or name in ENGINE:
+        if part is not None:
+            raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
+        return fact_view(TABLE[name]) if name in TABLE else own_finding_view(name)
+    if part is None and not _is_whole(name):
+        name, part = _parted(name)
+    file = _file(name)
+    if part is not None:
+        return _part_view(file, name, part)
+    return pack_view(file) if isinstance(file, Pack) else authorization_view(file)
+
+
+def _is_whole(name: str) -> bool:
+    """Return whether *name* is all of a file: a shipped one, or one that is written as a file."""
+    path = Path(name)
+    return name in _shipped() or is_file(path) or looks_like_a_file(path)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return the shipped file and the part of it that *name* has around its first point."""
+    from repurchase.facts import TABLE
+    from repurchase.wording import ENGINE
+
+    whole, _, part = name.partition(".")
+    if whole not in _shipped():
+        hint = nearest(name, (*TABLE, *ENGINE, *_shipped(), *rule_files()))
+        raise UsageError(Problem(f"`{name}` is no fact, no pack and no rule file", hint))
+    return whole, part
+
+
+def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableType:
+    from repurchase.report import views_of
+
+    views = views_of(file)
+    called = part if part in views else part.removeprefix(f"{file.name}.")
+    if called not in views:
+        hint = nearest(called[:100], views) or f"`repurchase explain {name}` lists what it has"
+        raise UsageError(Problem(f"`{file.name}` has no rule and no figure `{short(part)}`", hint))
+    return views[called]()
+
+
+def _file(name: str) -> Authorization | Pack:
+    from repurchase.edition import load_file
+
+    return load_file(file_named(name))
+
+
+def _shipped() -> tuple[str, ...]:
+    from repurchase.shipped import pack_names, rule_names
+
+    return (*pack_names(), *rule_names())

@@ -1,4 +1,4 @@
-"""`repurchase lint`: read rule files and say all that is wrong with them."""
+"""`repurchase lint`: read rule files and packs and say all that is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import failed, json_option, rule_file, say, single
+from repurchase.cli.show import failed, file_named, json_option, say, single
 from repurchase.errors import Problem, RuleFileError, UsageError, reason
 
 
@@ -22,15 +22,17 @@ from repurchase.errors import Problem, RuleFileError, UsageError, reason
 @click.option("--schema", is_flag=True, help="Write the JSON Schema of rule files, for editors.")
 @json_option
 def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: bool) -> int:
-    """Read rule files and say all that is wrong with them, and what they leave open.
+    """Read rule files and packs, and say all that is wrong with them and what they leave open.
 
     \b
     repurchase lint rules/my-program.yaml
+    repurchase lint ./my-desk.yaml
     repurchase lint rules/iij-2008.yaml --source announcement.txt
     repurchase lint --schema > rule-file.schema.json
 
     Errors are what no rule file may have. Gaps are what it leaves open: a figure that no quote
-    says, a cap that no rule reads.
+    says, a cap that no rule reads, an option that changes no rule; those of the packs that a rule
+    file includes too.
     """
     from repurchase.rulefile import json_schema
 
@@ -44,7 +46,7 @@ def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: 
     code = 0
     for name in files:
         try:
-            problems = _problems(rule_file(name), document)
+            problems = _problems(file_named(name), document)
             code = max(code, 1 if problems else 0)
         except UsageError as error:
             # A file that cannot be opened keeps nobody from hearing of the others.
@@ -58,15 +60,15 @@ def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: 
 
 
 def _problems(path: Path, document: tuple[str, bytes] | None) -> tuple[Problem, ...]:
-    from repurchase.edition import load
+    from repurchase.edition import load_file
     from repurchase.rulefile import check_source, gaps
 
     try:
-        authorization = load(path).authorization
+        file = load_file(path)
     except RuleFileError as error:
         return error.problems
-    sourced = check_source(authorization, *document) if document is not None else ()
-    return (*gaps(authorization), *sourced)
+    sourced = check_source(file, *document) if document is not None else ()
+    return (*gaps(file), *sourced)
 
 
 def _document(source: Path) -> tuple[str, bytes]:

@@ -129,7 +129,7 @@ def draw(view: RenderableType) -> None:
         console = Console(highlight=False, markup=False, emoji=False, width=160)
     # Rich ends the process itself where the pipe is closed; `main` has a better answer.
     with console.capture() as drawn:
-        console.print(view)
+        console.print(view, crop=False)
     sys.stdout.write(drawn.get())
     # Whoever reads a pipe waits for this answer, not for a full buffer.
     sys.stdout.flush()
@@ -140,16 +140,30 @@ def rule_file(name: str) -> Path:
 
     Raise UsageError where it is neither, and its name looks like that of a shipped one.
     """
-    from repurchase.shipped import rule_names, rule_path
+    from repurchase.shipped import pack_names, rule_names, rule_path
 
     if name in rule_names():
         return rule_path(name)
+    if name in pack_names():
+        what = "this is a pack of law, and a pack alone grants nothing to judge by"
+        hint = f"judge by a rule file that says `include: [{name}]`"
+        raise UsageError(Problem(what, hint, name))
     path = Path(name)
     if not (looks_like_a_file(path) or is_there(path)):
         shipped = ", ".join(f"`{one}`" for one in rule_names())
         hint = nearest(name, rule_files()) or f"shipped are {shipped}"
         raise UsageError(Problem("there is no such file", hint, name))
     return path
+
+
+def file_named(name: str) -> Path:
+    """Return the path of the rule file or pack *name*: a shipped one of that name, else the file.
+
+    Raise UsageError where it is neither, and its name looks like that of a shipped one.
+    """
+    from repurchase.shipped import pack_names, pack_path
+
+    return pack_path(name) if name in pack_names() else rule_file(name)
 
 
 def rule_files() -> tuple[str, ...]:

@@ -31,7 +31,8 @@ def _after(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact |
     return of
 
 
-_Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...]]
+# Name, dimension, meaning, what it reads, the fields that give it, and what examples hold it to.
+_Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...], str]
 _KEY: Final = ("symbol", "venue")
 _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
@@ -40,6 +41,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "shares ordered that day, cancelled or not, and filled without an order",
         lambda day: day.ordered_shares,
         ("quantity",),
+        "<= 25% * market.adv_jp_4_weeks",
     ),
     (
         "executed_shares",
@@ -47,14 +49,15 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "shares bought that day",
         lambda day: day.executed_shares,
         ("quantity",),
+        "<= 25% * market.adv_us_4_weeks",
     ),
-    ("brokers", COUNT, "different brokers used that day", _brokers, ("broker",)),
-    ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",)),
+    ("brokers", COUNT, "different brokers used that day", _brokers, ("broker",), "<= 1"),
+    ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",), "<= 1"),
 )
 
 FACTS: Final = tuple(
     fact
-    for name, dimension, meaning, read, given_by in _QUANTITIES
+    for name, dimension, meaning, read, given_by, bound in _QUANTITIES
     for fact in (
         Fact(
             f"day.{name}",
@@ -62,6 +65,7 @@ FACTS: Final = tuple(
             f"{meaning}, before this event",
             _before(read),
             (*_KEY, *given_by),
+            f"day.{name} {bound}",
         ),
         Fact(
             f"day.{name}_after",
@@ -69,6 +73,7 @@ FACTS: Final = tuple(
             f"{meaning}, were this event accepted",
             _after(read),
             (*_KEY, *given_by),
+            f"day.{name}_after {bound}",
         ),
     )
 )

@@ -36,8 +36,8 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 class Fact(msgspec.Struct, frozen=True):
     """A named quantity that a rule may read; *of* returns `None` where no source gave it.
 
-    *given_by* are the fields of an event that it comes from, *words* the only words that it can
-    be, where its vocabulary is closed.
+    *given_by* are the fields of an event that it comes from, *example* is a condition that reads
+    it, and *words* are the only words that it can be, where its vocabulary is closed.
     """
 
     name: str
@@ -45,4 +45,5 @@ class Fact(msgspec.Struct, frozen=True):
     meaning: str
     of: Callable[[Situation], Value | None]
     given_by: tuple[str, ...]
+    example: str
     words: tuple[str, ...] = ()

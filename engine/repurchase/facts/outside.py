@@ -8,22 +8,93 @@ from typing import Final
 from repurchase.facts.fact import Fact, Situation, Value
 from repurchase.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
 
-_NAMES: Final[tuple[tuple[str, Dimension, str], ...]] = (
-    ("market.previous_close", PRICE, "the last price of the day before"),
-    ("market.last_price", PRICE, "the last price published"),
-    ("market.last_independent_price", PRICE, "the last price of a trade not the issuer's"),
-    ("market.best_independent_bid", PRICE, "the highest bid that is not the issuer's"),
-    ("market.day_high", PRICE, "the highest price published that day so far"),
-    ("market.adv_jp_4_weeks", SHARES, "average daily volume, Japan: four weeks before"),
-    ("market.amv_jp_6_months", SHARES, "average monthly volume, Japan: the six months before"),
-    ("market.adv_us_4_weeks", SHARES, "average daily volume, US: the four calendar weeks before"),
-    ("market.adv_eu_20_days", SHARES, "average daily volume, EU: the 20 trading days before"),
-    ("market.adv_eu_month_before", SHARES, "average daily volume, EU: the month before disclosure"),
-    ("market.avg_close_5_days", PRICE, "the average closing price of the five days before"),
-    ("market.minutes_from_open", COUNT, "minutes since the session opened"),
-    ("market.minutes_to_close", COUNT, "minutes until the session is due to close"),
-    ("issuer.undisclosed_material_fact", FLAG, "whether a material fact is not yet public"),
-    ("issuer.closed_period", FLAG, "whether a closed period is running"),
+# Name, dimension, meaning and an example.
+_NAMES: Final[tuple[tuple[str, Dimension, str, str], ...]] = (
+    (
+        "market.previous_close",
+        PRICE,
+        "the last price of the day before",
+        "trade.price <= market.previous_close",
+    ),
+    ("market.last_price", PRICE, "the last price published", "trade.price <= market.last_price"),
+    (
+        "market.last_independent_price",
+        PRICE,
+        "the last price of a trade not the issuer's",
+        "trade.price <= market.last_independent_price",
+    ),
+    (
+        "market.best_independent_bid",
+        PRICE,
+        "the highest bid that is not the issuer's",
+        "trade.price <= market.best_independent_bid",
+    ),
+    (
+        "market.day_high",
+        PRICE,
+        "the highest price published that day so far",
+        "trade.price <= market.day_high",
+    ),
+    (
+        "market.adv_jp_4_weeks",
+        SHARES,
+        "average daily volume, Japan: four weeks before",
+        "day.ordered_shares_after <= market.adv_jp_4_weeks",
+    ),
+    (
+        "market.amv_jp_6_months",
+        SHARES,
+        "average monthly volume, Japan: the six months before",
+        "trade.shares <= 1% * market.amv_jp_6_months",
+    ),
+    (
+        "market.adv_us_4_weeks",
+        SHARES,
+        "average daily volume, US: the four calendar weeks before",
+        "day.executed_shares_after <= 25% * market.adv_us_4_weeks",
+    ),
+    (
+        "market.adv_eu_20_days",
+        SHARES,
+        "average daily volume, EU: the 20 trading days before",
+        "day.executed_shares_after <= 25% * market.adv_eu_20_days",
+    ),
+    (
+        "market.adv_eu_month_before",
+        SHARES,
+        "average daily volume, EU: the month before disclosure",
+        "day.executed_shares_after <= 25% * market.adv_eu_month_before",
+    ),
+    (
+        "market.avg_close_5_days",
+        PRICE,
+        "the average closing price of the five days before",
+        "trade.price <= 105% * market.avg_close_5_days",
+    ),
+    (
+        "market.minutes_from_open",
+        COUNT,
+        "minutes since the session opened",
+        "market.minutes_from_open > 0",
+    ),
+    (
+        "market.minutes_to_close",
+        COUNT,
+        "minutes until the session is due to close",
+        "market.minutes_to_close > 30",
+    ),
+    (
+        "issuer.undisclosed_material_fact",
+        FLAG,
+        "whether a material fact is not yet public",
+        "not issuer.undisclosed_material_fact",
+    ),
+    (
+        "issuer.closed_period",
+        FLAG,
+        "whether a closed period is running",
+        "not issuer.closed_period",
+    ),
 )
 
 
@@ -38,5 +109,6 @@ def _carried(name: str) -> Callable[[Situation], Value | None]:
 
 
 FACTS: Final = tuple(
-    Fact(name, dimension, meaning, _carried(name), (name,)) for name, dimension, meaning in _NAMES
+    Fact(name, dimension, meaning, _carried(name), (name,), example)
+    for name, dimension, meaning, example in _NAMES
 )

@@ -18,6 +18,7 @@ FACTS: Final = (
         "shares bought so far",
         lambda now: now.before.known_executed_shares(),
         _SHARES,
+        "program.executed_shares <= 90% * terms.max_shares",
     ),
     Fact(
         "program.reserved_shares",
@@ -25,6 +26,7 @@ FACTS: Final = (
         "shares that open orders may still buy",
         lambda now: now.before.reserved_shares,
         _SHARES,
+        "program.reserved_shares + trade.shares <= 2,000 shares",
     ),
     Fact(
         "program.shares",
@@ -32,6 +34,7 @@ FACTS: Final = (
         "executed and reserved shares, before this event",
         lambda now: now.before.used_shares(),
         _SHARES,
+        "program.shares < terms.max_shares",
     ),
     Fact(
         "program.shares_after",
@@ -39,6 +42,7 @@ FACTS: Final = (
         "executed and reserved shares, were this event accepted",
         lambda now: now.after.used_shares(),
         _SHARES,
+        "program.shares_after <= terms.max_shares",
     ),
     Fact(
         "program.executed_amount",
@@ -46,6 +50,7 @@ FACTS: Final = (
         "money spent so far",
         lambda now: now.before.known_executed_amount(),
         _AMOUNT,
+        "program.executed_amount <= 90% * terms.max_amount",
     ),
     Fact(
         "program.reserved_amount",
@@ -53,6 +58,7 @@ FACTS: Final = (
         "money that open orders may still spend",
         lambda now: now.before.known_reserved_amount(),
         _AMOUNT,
+        "program.reserved_amount + trade.amount <= 10% * terms.max_amount",
     ),
     Fact(
         "program.amount",
@@ -60,6 +66,7 @@ FACTS: Final = (
         "executed and reserved money, before this event",
         lambda now: now.before.used_amount(),
         _AMOUNT,
+        "program.amount < terms.max_amount",
     ),
     Fact(
         "program.amount_after",
@@ -67,5 +74,6 @@ FACTS: Final = (
         "executed and reserved money, were this event accepted",
         lambda now: now.after.used_amount(),
         _AMOUNT,
+        "program.amount_after <= terms.max_amount",
     ),
 )

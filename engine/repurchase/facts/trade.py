@@ -67,6 +67,7 @@ FACTS: Final = (
         "the day of the trade, on the authorization's clock",
         lambda now: now.trade.date.toordinal(),
         _WHEN,
+        "terms.first_day <= trade.date",
     ),
     Fact(
         "trade.last_date",
@@ -74,6 +75,7 @@ FACTS: Final = (
         "the last day on which it can execute, on the authorization's clock; of a fill its own day",
         lambda now: now.trade.last_date.toordinal(),
         (*_WHEN, "expires", *_LISTED),
+        "trade.last_date <= terms.last_day",
     ),
     Fact(
         "trade.venue_date",
@@ -81,6 +83,7 @@ FACTS: Final = (
         "the day of the trade, on the venue's clock",
         _venue_date,
         (*_WHEN, *_LISTED),
+        "terms.first_day <= trade.venue_date",
     ),
     Fact(
         "trade.venue_last_date",
@@ -88,6 +91,7 @@ FACTS: Final = (
         "the last day on which it can execute, on the venue's clock; of a fill its own day",
         _venue_last_date,
         (*_WHEN, "expires", *_LISTED),
+        "trade.venue_last_date == trade.venue_date",
     ),
     Fact(
         "trade.venue_time",
@@ -95,22 +99,56 @@ FACTS: Final = (
         "the time of day, on the venue's clock",
         _venue_time,
         ("time", *_LISTED),
-    ),
-    Fact("trade.side", WORD, "buy or sell", lambda now: now.trade.event.side, ("side",), SIDES),
-    Fact(
-        "trade.share_class", WORD, "the instrument's name in the rule file", _share_class, _LISTED
+        "trade.venue_time < 14:30",
     ),
     Fact(
-        "trade.symbol", WORD, "the symbol traded", lambda now: now.trade.event.symbol, ("symbol",)
+        "trade.side",
+        WORD,
+        "buy or sell",
+        lambda now: now.trade.event.side,
+        ("side",),
+        "trade.side == buy",
+        SIDES,
     ),
-    Fact("trade.venue", WORD, "the venue's market identifier code", _venue, _LISTED),
-    Fact("trade.broker", WORD, "who executes it", lambda now: now.trade.event.broker, ("broker",)),
+    Fact(
+        "trade.share_class",
+        WORD,
+        "the instrument's name in the rule file",
+        _share_class,
+        _LISTED,
+        "trade.share_class in [common, ads]",
+    ),
+    Fact(
+        "trade.symbol",
+        WORD,
+        "the symbol traded",
+        lambda now: now.trade.event.symbol,
+        ("symbol",),
+        "trade.symbol == ACME",
+    ),
+    Fact(
+        "trade.venue",
+        WORD,
+        "the venue's market identifier code",
+        _venue,
+        _LISTED,
+        "trade.venue in [XTKS, XNAS]",
+    ),
+    Fact(
+        "trade.broker",
+        WORD,
+        "who executes it",
+        lambda now: now.trade.event.broker,
+        ("broker",),
+        'trade.broker != "Acme Securities"',
+    ),
     Fact(
         "trade.order_type",
         WORD,
         "limit or market",
         lambda now: now.trade.event.order_type,
         ("order_type",),
+        "trade.order_type == limit",
         ORDER_TYPES,
     ),
     Fact(
@@ -119,6 +157,7 @@ FACTS: Final = (
         "how it is executed: auction, off_auction, block or tender",
         lambda now: now.trade.event.method,
         ("method",),
+        "trade.method in [auction, off_auction]",
         METHODS,
     ),
     Fact(
@@ -127,6 +166,7 @@ FACTS: Final = (
         "the quantity in the instrument's own units",
         lambda now: now.trade.event.quantity,
         ("quantity",),
+        "trade.units <= 400",
     ),
     Fact(
         "trade.shares",
@@ -134,6 +174,7 @@ FACTS: Final = (
         "the quantity in ordinary-share equivalents",
         lambda now: now.trade.shares,
         ("quantity", *_LISTED),
+        "trade.shares <= 500 shares",
     ),
     Fact(
         "trade.price",
@@ -141,6 +182,7 @@ FACTS: Final = (
         "the limit or executed price of a unit, in the instrument's currency",
         lambda now: now.trade.price,
         ("price",),
+        "trade.price <= market.previous_close",
     ),
     Fact(
         "trade.price_per_share",
@@ -148,6 +190,7 @@ FACTS: Final = (
         "the price of one ordinary share, in the program's currency, without margin or fees",
         _price_per_share,
         _MONEY,
+        "trade.price_per_share <= JPY 1,500",
     ),
     Fact(
         "trade.amount",
@@ -155,5 +198,6 @@ FACTS: Final = (
         "the money it uses, in the program's currency: of an order its worst case",
         lambda now: now.trade.amount,
         (*_MONEY, "fees"),
+        "trade.amount <= 10% * terms.max_amount",
     ),
 )

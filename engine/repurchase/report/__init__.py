@@ -9,10 +9,9 @@ from repurchase.report.decisions import decision_view
 from repurchase.report.explained import (
     authorization_view,
     fact_view,
-    limit_view,
     own_finding_view,
     pack_view,
-    rule_view,
+    views_of,
 )
 from repurchase.report.programs import (
     adoption_view,
@@ -47,14 +46,13 @@ __all__ = [
     "headroom_json",
     "headroom_view",
     "json_text",
-    "limit_view",
     "own_finding_view",
     "pack_view",
     "position_view",
     "problems_json",
-    "rule_view",
     "story_json",
     "story_view",
     "summary_view",
     "verified_view",
+    "views_of",
 ]

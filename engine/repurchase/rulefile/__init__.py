@@ -6,12 +6,14 @@ from repurchase.rulefile.build import read, read_text
 from repurchase.rulefile.cases import CASES, cases_path, read_cases, read_cases_text
 from repurchase.rulefile.gaps import check_source, gaps
 from repurchase.rulefile.nouns import Authorization, Case, Check, Option, Pack, Rule
-from repurchase.rulefile.packs import PackText, kept, shipped_pack
+from repurchase.rulefile.packs import PackText, is_pack_file, kept, pack_alone, shipped_pack
+from repurchase.rulefile.parts import NO_CURRENCY
 from repurchase.rulefile.schema import FORMAT, json_schema
 
 __all__ = [
     "CASES",
     "FORMAT",
+    "NO_CURRENCY",
     "Authorization",
     "Case",
     "Check",
@@ -22,8 +24,10 @@ __all__ = [
     "cases_path",
     "check_source",
     "gaps",
+    "is_pack_file",
     "json_schema",
     "kept",
+    "pack_alone",
     "read",
     "read_cases",
     "read_cases_text",

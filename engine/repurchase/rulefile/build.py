@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from fractions import Fraction
@@ -13,7 +14,7 @@ from repurchase.expression import Names
 from repurchase.quantities import BARE, simplest, value_written
 from repurchase.rulefile.figures import Wrong
 from repurchase.rulefile.nouns import Authorization, Check, Pack, Rule
-from repurchase.rulefile.packs import PackText, read_pack, shipped_or_beside
+from repurchase.rulefile.packs import PackText, is_pack, read_pack, shipped_or_beside
 from repurchase.rulefile.parts import EXAMPLES, Parts, read_in
 from repurchase.rulefile.reader import (
     Document,
@@ -58,8 +59,18 @@ def read_text(data: bytes, name: str, packs: PackText | None = None) -> Authoriz
     *packs* gives the text of each pack that it includes; without it, those shipped and those
     beside the file. Raise RuleFileError with all that is wrong, by place.
     """
-    builder = _Builder(RuleFileFields, read_document(data, name))
+    document = read_document(data, name)
+    if is_pack(document.value):
+        what = "this is a pack of law, and a pack alone grants nothing to judge by"
+        hint = f"judge by a rule file that has it under `include`, as `{_asked_for(name)}`"
+        raise RuleFileError(document.problem(document.key_place(("pack",)), what, hint))
+    builder = _Builder(RuleFileFields, document)
     return builder.authorization(packs or shipped_or_beside(name))
+
+
+def _asked_for(file: str) -> str:
+    """Return the name by which a rule file beside *file*, a pack, asks for it."""
+    return f"./{short(pathlib.Path(file).stem)}"
 
 
 class _Builder(Parts[RuleFileFields]):

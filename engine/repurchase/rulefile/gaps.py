@@ -1,4 +1,4 @@
-"""What an authorization leaves open though it loads, and whether its quotes stand in a source."""
+"""What a rule file leaves open though it loads, and whether its quotes stand in a source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repurchase.errors import Problem
 from repurchase.quantities import value_written
-from repurchase.rulefile.nouns import Authorization
+from repurchase.rulefile.nouns import Authorization, Pack
 from repurchase.rulefile.quotes import holds, says
 from repurchase.rulefile.reader import in_order, ticked
 from repurchase.terms import CAPS, WINDOW, Figure, Quote, Term
@@ -15,64 +15,88 @@ from repurchase.terms import CAPS, WINDOW, Figure, Quote, Term
 _LAST_DATE = "trade.last_date"
 
 
-def gaps(authorization: Authorization) -> tuple[Problem, ...]:
-    """Return what the file leaves open, by place: words without figures, terms without rules."""
-    return in_order(_gaps(authorization))
+# What is read from one file, and may quote: an authorization, or a pack.
+File = Authorization | Pack
 
 
-def check_source(authorization: Authorization, name: str, data: bytes) -> tuple[Problem, ...]:
+def gaps(file: File) -> tuple[Problem, ...]:
+    """Return what *file* leaves open, by place: words without figures, terms without rules.
+
+    Those of the packs that an authorization includes follow its own.
+    """
+    return tuple(problem for one in _with_packs(file) for problem in in_order(_gaps(one)))
+
+
+def check_source(file: File, name: str, data: bytes) -> tuple[Problem, ...]:
     """Return what keeps the document *data*, called *name*, from bearing the quotes out.
 
-    It must be one of the file's sources to the byte, and each quote of it must stand in it.
+    It must be a source of *file*, or of a pack that it includes, to the byte, and each quote of it
+    must stand in it.
     """
     digest = hashlib.sha256(data).hexdigest()
-    sources = tuple(source.name for source in authorization.sources if source.sha256 == digest)
-    if not sources:
-        return (_unpinned(authorization, name, digest),)
+    sources = [
+        (one, tuple(source.name for source in one.sources if source.sha256 == digest))
+        for one in _with_packs(file)
+    ]
+    if not any(names for _, names in sources):
+        return (_unpinned(file, name, digest),)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return (Problem("the document is not UTF-8 text, so no quote can be found", file=name),)
-    return in_order(_missing_quotes(authorization, sources, text))
+    missing = (in_order(_missing_quotes(one, names, text)) for one, names in sources if names)
+    return tuple(problem for problems in missing for problem in problems)
 
 
-def _gaps(authorization: Authorization) -> Iterator[Problem]:
-    for quote, figure in _quoted(authorization):
-        yield from _unsaid(authorization, quote, figure)
-    yield from _unheeded(authorization)
+def _with_packs(file: File) -> tuple[File, ...]:
+    return (file, *file.packs) if isinstance(file, Authorization) else (file,)
 
 
-def _quoted(authorization: Authorization) -> Iterator[tuple[Quote, Figure | None]]:
+def _gaps(file: File) -> Iterator[Problem]:
+    for quote, figure in _quoted(file):
+        yield from _unsaid(file, quote, figure)
+    yield from _unheeded(file) if isinstance(file, Authorization) else _idle(file)
+
+
+def _quoted(file: File) -> Iterator[tuple[Quote, Figure | None]]:
     """Yield every quote of the file, with the figure that it must say where there is one."""
-    for quote, figure in _versions(authorization):
+    for quote, figure in _versions(file):
         if quote is not None:
             yield quote, figure
-    for check in authorization.checks:
-        if check.quote is not None:
-            yield check.quote, None
-    for rule in authorization.rules:
-        if rule.quote is not None:
-            yield rule.quote, None
+    others = file.checks if isinstance(file, Authorization) else file.off
+    for one in (*file.rules, *others):
+        if one.quote is not None:
+            yield one.quote, None
 
 
-def _versions(authorization: Authorization) -> Iterator[tuple[Quote | None, Figure]]:
-    for term in authorization.terms:
-        yield from ((version.quote, version.figure) for version in term.versions)
-    for instrument in authorization.instruments:
+def _versions(file: File) -> Iterator[tuple[Quote | None, Figure]]:
+    for figure in file.terms if isinstance(file, Authorization) else file.limits:
+        yield from ((version.quote, version.figure) for version in figure.versions)
+    for instrument in file.instruments if isinstance(file, Authorization) else ():
         for version in instrument.shares_each:
             yield version.quote, version.stated or version.figure
 
 
-def _unsaid(authorization: Authorization, quote: Quote, figure: Figure | None) -> Iterator[Problem]:
+def _idle(pack: Pack) -> Iterator[Problem]:
+    if not (pack.rules or pack.off):
+        yield Problem("the pack has no rule, so it changes nothing", file=pack.file)
+    for option in pack.options:
+        if not option.turns:
+            what = f"no rule of the pack is turned on or off by its option `{option.name}`"
+            hint = "name it as `option` or `without` of a rule, or leave it out"
+            yield _at(pack, option.line, option.column, what, hint)
+
+
+def _unsaid(file: File, quote: Quote, figure: Figure | None) -> Iterator[Problem]:
     if quote.figure is not None:
         if not holds(quote.text, quote.figure):
             what = f"the quote does not hold its figure's words, {ticked(quote.figure)}"
-            yield _at(authorization, quote.line, quote.column, what)
+            yield _at(file, quote.line, quote.column, what)
     elif figure is not None and not says(quote.text, figure):
         shown = ticked(value_written(figure.value, figure.dimension))
         hint = 'add `figure: "the words that say it"` where the source spells it otherwise'
         what = f"the quote does not say its figure, {shown}"
-        yield _at(authorization, quote.line, quote.column, what, hint)
+        yield _at(file, quote.line, quote.column, what, hint)
 
 
 def _unheeded(authorization: Authorization) -> Iterator[Problem]:
@@ -96,27 +120,24 @@ def _unread(authorization: Authorization, term: Term) -> Problem:
     return _at(authorization, term.line, term.column, what, "it limits no order")
 
 
-def _at(
-    authorization: Authorization, line: int, column: int, what: str, hint: str | None = None
-) -> Problem:
-    return Problem(what, hint, authorization.file, line, column)
+def _at(file: File, line: int, column: int, what: str, hint: str | None = None) -> Problem:
+    return Problem(what, hint, file.file, line, column)
 
 
-def _unpinned(authorization: Authorization, name: str, digest: str) -> Problem:
-    pinned = [f"`{each.name}` {each.sha256}" for each in authorization.sources if each.sha256]
+def _unpinned(file: File, name: str, digest: str) -> Problem:
+    known = (source for one in _with_packs(file) for source in one.sources)
+    pinned = [f"`{each.name}` {each.sha256}" for each in known if each.sha256]
     what = f"the document's SHA-256 is {digest}, which no source of the rule file has"
     hint = "no quote was looked for: write it as `sha256` of the source that this document is"
     return Problem(what, "; ".join(pinned) or hint, name)
 
 
-def _missing_quotes(
-    authorization: Authorization, sources: tuple[str, ...], text: str
-) -> Iterator[Problem]:
-    for quote, _ in _quoted(authorization):
-        if quote.source is None and len(authorization.sources) > 1:
+def _missing_quotes(file: File, sources: tuple[str, ...], text: str) -> Iterator[Problem]:
+    for quote, _ in _quoted(file):
+        if quote.source is None and len(file.sources) > 1:
             what = "the quote names no source, so it was not looked for"
-            listed = ", ".join(f"`{source.name}`" for source in authorization.sources)
-            yield _at(authorization, quote.line, quote.column, what, f"it is one of {listed}")
+            listed = ", ".join(f"`{source.name}`" for source in file.sources)
+            yield _at(file, quote.line, quote.column, what, f"it is one of {listed}")
         elif (quote.source is None or quote.source in sources) and not holds(text, quote.text):
             what = f"the quote {ticked(quote.text)} does not stand in `{sources[0]}`"
-            yield _at(authorization, quote.line, quote.column, what)
+            yield _at(file, quote.line, quote.column, what)

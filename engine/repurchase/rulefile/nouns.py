@@ -69,12 +69,18 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """What whoever includes a pack may turn on, and whether it is *on*."""
+    """What whoever includes a pack may turn on, and whether it is *on*.
+
+    *turns* are the ids of the rules that are in force only with it, or only without it.
+    """
 
     name: str
     title: str
     cite: str | None
     on: bool
+    turns: tuple[str, ...] = ()
+    line: int = 0
+    column: int = 0
 
 
 class Pack(msgspec.Struct, frozen=True):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Container, Iterator
+from itertools import product
+from typing import Final
+
+import msgspec
 
 from repurchase.errors import UsageError, nearest
-from repurchase.expression import Names
-from repurchase.quantities import Dimension
+from repurchase.expression import Expression, ExpressionError, Names, parse
+from repurchase.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
 from repurchase.rulefile.figures import Wrong
 from repurchase.rulefile.nouns import Option, Pack, Rule
 from repurchase.rulefile.parts import NO_CURRENCY, Parts, read_in
@@ -20,6 +26,9 @@ from repurchase.terms import KNOWN_TERMS, Term, term_dimension
 # none.
 PackText = Callable[[str], tuple[bytes, str]]
 _OWN = "./"
+_MONEY: Final = re.compile(r"\b([A-Z]{3}) +[0-9]")
+# Of one condition so many terms are tried as every kind of figure; the others as shares.
+_TRIED_MAX: Final = 3
 
 
 def shipped_or_beside(file: str) -> PackText:
@@ -64,11 +73,33 @@ def read_pack(data: bytes, file: str, included: str, options: list[str], names: 
     return _Builder(PackFields, read_document(data, file)).pack(included, options, names)
 
 
+def is_pack(keys: Container[str]) -> bool:
+    """Return whether a file with *keys* at its top is a pack, and no authorization."""
+    return "pack" in keys and "authorization" not in keys
+
+
+def is_pack_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether the file *path* is a pack.
+
+    Raise UsageError where it cannot be opened, RuleFileError where it is no YAML.
+    """
+    return is_pack(read_document(read_bytes(path), os.fspath(path)).value)
+
+
+def pack_alone(path: str | os.PathLike[str]) -> Pack:
+    """Return the pack in the file *path* as it is with no option on, whoever includes it.
+
+    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    """
+    file = pathlib.Path(path)
+    included = file.stem if file == pack_path(file.stem) else f"{_OWN}{file.stem}"
+    builder = _Alone(PackFields, read_document(read_bytes(path), os.fspath(path)))
+    return builder.pack(included, [], Names({}, (), builder.currency()))
+
+
 def shipped_pack(name: str) -> Pack:
     """Return the shipped pack *name*, one of `pack_names`, as it is with no option on."""
-    path = pack_path(name)
-    # Its rules read no instrument and no money of a program.
-    return read_pack(read_bytes(path), str(path), name, [], Names({}, (), NO_CURRENCY))
+    return pack_alone(pack_path(name))
 
 
 class _Builder(Parts[PackFields]):
@@ -91,15 +122,20 @@ class _Builder(Parts[PackFields]):
             by_day=fields.judged == "by_day",
             sources=self.sources(),
             limits=limits,
-            options=tuple(
-                Option(name, one.title, one.cite, name in options)
-                for name, one in fields.options.items()
-            ),
+            options=tuple(self._options(options)),
             rules=tuple(rule for rule in rules if rule.id in on),
             off=tuple(rule for rule in rules if rule.id not in on),
             file=self._document.name,
             text=self._document.text,
         )
+
+    def _options(self, on: list[str]) -> Iterator[Option]:
+        fields = self._fields
+        for name, one in fields.options.items():
+            place = self._document.key_place(("options", name))
+            turns = (rule.id for rule in fields.rules if name in (rule.option, rule.without))
+            called = tuple(f"{fields.pack}.{rule}" for rule in turns)
+            yield Option(name, one.title, one.cite, name in on, called, place.line, place.column)
 
     def _limits(self) -> Iterator[Term]:
         for name, versions in self._fields.limits.items():
@@ -138,6 +174,54 @@ class _Builder(Parts[PackFields]):
             if f"{self._fields.pack}.limits.{limit.name}" not in read:
                 what = f"no rule reads the limit `{limit.name}`"
                 self._tell(Place(limit.line, limit.column), what, "leave it out")
+
+
+class _Alone(_Builder):
+    """What a pack comes to by itself: its rules may read any term, which each includer has."""
+
+    def currency(self) -> str:
+        """Return the currency that its limits or conditions write: that of who includes it."""
+        fields = self._fields
+        figures = (version.value for limit in fields.limits.values() for version in limit)
+        for figure in figures:
+            if figure.dimension.currency is not None:
+                return figure.dimension.currency
+        conditions = (text or "" for rule in fields.rules for text in (rule.require, rule.when))
+        written = _MONEY.search(" ".join(conditions))
+        return NO_CURRENCY if written is None else written[1]
+
+    def _expression(self, path: Path, text: str | None, names: Names) -> Expression | None:
+        return super()._expression(path, text, _fitting(text or "", names))
+
+
+def _fitting(text: str, names: Names) -> Names:
+    """Return *names* with the other terms that *text* reads, each what it must be to fit."""
+    own = [name for name in dict.fromkeys(read_in(text)) if name.startswith("terms.")]
+    unknown = [name for name in own if name not in names.constants]
+    if not unknown:
+        return names
+    kinds = (SHARES, money(names.currency), DATE, TIME, RATIO, BARE)
+    tried, rest = unknown[:_TRIED_MAX], unknown[_TRIED_MAX:]
+    readings = [
+        msgspec.structs.replace(
+            names,
+            constants={
+                **names.constants,
+                **dict(zip(tried, chosen, strict=True)),
+                **dict.fromkeys(rest, SHARES),
+            },
+        )
+        for chosen in product(kinds, repeat=len(tried))
+    ]
+    return next((one for one in readings if _fits(text, one)), readings[0])
+
+
+def _fits(text: str, names: Names) -> bool:
+    try:
+        parse(text, names)
+    except ExpressionError:
+        return False
+    return True
 
 
 def _is_on(rule: PackRuleFields, options: list[str]) -> bool:

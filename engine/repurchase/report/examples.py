@@ -1,0 +1,167 @@
+"""Example events: for each rule one that says what it reads, and what it asks from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from repurchase.clocks import VENUE_ZONES, zone
+from repurchase.condition import holds
+from repurchase.expression import (
+    All,
+    Comparison,
+    Condition,
+    Constant,
+    Member,
+    Name,
+    Not,
+    Truth,
+    Word,
+)
+from repurchase.facts import TABLE
+from repurchase.market import AVERAGES
+from repurchase.quantities import Exact, written
+from repurchase.rulefile import Authorization, Pack, Rule
+from repurchase.terms import Instrument
+
+# What an event may say, in the order in which it is written. No rule has values of its own.
+VALUES: Final[Mapping[str, str | int | bool]] = {
+    "kind": "order",
+    "id": "o-1",
+    "time": "2024-06-03T10:00:00+09:00",
+    "symbol": "ACME",
+    "venue": "XTKS",
+    "side": "buy",
+    "quantity": 100,
+    "price": 1000,
+    "fx": 1,
+    "fees": 500,
+    "expires": "2024-06-03",
+    "order_type": "limit",
+    "method": "auction",
+    "broker": "Broker-A",
+    "market.previous_close": 1000,
+    "market.last_price": 1000,
+    "market.last_independent_price": 1000,
+    "market.best_independent_bid": 1000,
+    "market.day_high": 1000,
+    "market.adv_jp_4_weeks": 10_000,
+    "market.amv_jp_6_months": 200_000,
+    "market.adv_us_4_weeks": 10_000,
+    "market.adv_eu_20_days": 10_000,
+    "market.adv_eu_month_before": 10_000,
+    "market.avg_close_5_days": 1000,
+    "market.minutes_from_open": 60,
+    "market.minutes_to_close": 240,
+    "issuer.undisclosed_material_fact": False,
+    "issuer.closed_period": False,
+}
+FROM_BARS: Final = (*AVERAGES, "market.minutes_from_open", "market.minutes_to_close")
+_ALWAYS: Final = ("kind", "id", "time", "symbol", "side", "quantity")
+_DAY: Final = date(2024, 6, 3)
+_HOUR: Final = time(10)
+_SATURDAY: Final = 5
+# From a figure to the nearest whole one that meets the comparison with it.
+_NEAREST: Final = {"<": -1, "<=": 0, "==": 0, ">=": 0, ">": 1, "!=": 1}
+
+
+def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
+    """Return an event of *file* by whose fields, the first of a program, *rule* is decided."""
+    met = dict(_met(rule))
+    values: dict[str, object] = {**VALUES, **met}
+    if rule.at == "fill":
+        values |= {"kind": "fill", "id": "f-1"}
+    if isinstance(file, Authorization):
+        listed = _listed(file, met)
+        values |= {"symbol": listed.symbol}
+        if values["venue"] not in listed.venues:
+            values |= {"venue": listed.venues[0]}
+    day = _day(rule, file)
+    clock = zone(VENUE_ZONES[str(values["venue"])])
+    values |= {"time": datetime.combine(day, _HOUR, clock).isoformat(), "expires": str(day)}
+    read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
+    if rule.at == "fill":
+        read -= {"expires"}
+    return {name: value for name, value in values.items() if name in read}
+
+
+def from_outside(rule: Rule) -> tuple[list[str], list[str]]:
+    """Return the facts from outside that *rule* reads: those of bars, and those of events alone."""
+    names = [name for name in sorted(rule.facts) if name.startswith(("market.", "issuer."))]
+    return (
+        [name for name in names if name in FROM_BARS],
+        [name for name in names if name not in FROM_BARS],
+    )
+
+
+def _met(rule: Rule) -> Iterator[tuple[str, object]]:
+    """Yield the fields to which *rule* holds an event by a word or a figure, and what meets it."""
+    conditions = (rule.require, *(() if rule.when is None else (rule.when,)))
+    for part in (part for one in conditions for part in _parts(one.root)):
+        match part:
+            case Member(Name(name), (Word(text), *_)) | Comparison(Name(name), "==", Word(text)):
+                yield _field(name), text
+            case Comparison(Name(name), operator, Constant(value)):
+                usual = VALUES.get(_field(name))
+                if type(usual) is int and not holds(usual - value, operator):
+                    yield _field(name), _as_written(value + _NEAREST[operator])
+            case Truth(name):
+                yield _field(name), True
+            case Not(Truth(name)):
+                yield _field(name), False
+            case _:
+                pass
+
+
+def _parts(condition: Condition) -> Iterator[Condition]:
+    if isinstance(condition, All):
+        for part in condition.parts:
+            yield from _parts(part)
+    else:
+        yield condition
+
+
+def _field(fact: str) -> str:
+    """Return the field that *fact* is, one that no event has where it is reckoned from several."""
+    own = fact.partition(".")[2]
+    return own if own in TABLE[fact].given_by else fact
+
+
+def _as_written(value: Exact) -> str | int:
+    return value if type(value) is int else written(value)
+
+
+def _listed(authorization: Authorization, met: Mapping[str, object]) -> Instrument:
+    """Return the instrument that a rule asks for by class, symbol or venue, else the first."""
+
+    def fits(one: Instrument) -> bool:
+        return (
+            met.get("trade.share_class", one.name) == one.name
+            and met.get("symbol", one.symbol) == one.symbol
+            and met.get("venue", one.venues[0]) in one.venues
+        )
+
+    first = authorization.instruments[0]
+    return next((one for one in authorization.instruments if fits(one)), first)
+
+
+def _day(rule: Rule, file: Authorization | Pack) -> date:
+    """Return a weekday on which *rule* is in force, within the period of an authorization."""
+    terms = file.terms if isinstance(file, Authorization) else ()
+    ends = {
+        term.name: [date.fromordinal(int(one.figure.value)) for one in term.versions]
+        for term in terms
+        if term.name in ("first_day", "last_day")
+    }
+    begun = _given(rule.span.first, rule.span.known, *ends.get("first_day", ()))
+    over = _given(rule.span.last, *ends.get("last_day", ()))
+    day = min((max((_DAY, *begun)), *over))
+    step = timedelta(-1 if day in over else 1)
+    while day.weekday() >= _SATURDAY:
+        day += step
+    return day
+
+
+def _given(*days: date | None) -> Iterable[date]:
+    return [day for day in days if day is not None]
