@@ -35,7 +35,7 @@ PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test coverage fuzz bench soak sessions lint format format-check types layers check wheel lock clean
+.PHONY: help demo test coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), 
 	@$(VENV) -m venv .venv/sessions
 	@.venv/sessions/bin/pip install --quiet --requirement .ci/sessions.in
 	@.venv/sessions/bin/python .ci/sessions.py $(UNTIL)
+
+manual: .venv/installed ## write the tables of rules/README.md anew, from the program
+	@$(VENV) .ci/manual.py
 
 lint: .venv/dependencies ## ruff's findings
 	@$(VENV) -m ruff check

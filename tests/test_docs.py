@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import get_args
+from types import ModuleType
+from typing import Final, get_args
 
 import pytest
 
 from repurchase.cli import commands
-from repurchase.decision import Standing
+from repurchase.decision import EFFECTS, Standing
 from repurchase.errors import Problem
-from repurchase.facts import TABLE, Fact
+from repurchase.facts import TABLE
 from repurchase.position import Fault
 from repurchase.replay import RuleCount, Summary
 from repurchase.rulefile.schema import OptionFields, PackFields, PackRuleFields, json_schema
+from repurchase.shipped import pack_names
 from repurchase.wording import ENGINE, Worded, WordedDecision
+from test_cli import order, run
 
 ROOT = Path(__file__).parents[1]
 MANUAL = (ROOT / "rules" / "README.md").read_text()
@@ -27,33 +31,143 @@ SOURCES = sorted((ROOT / "engine" / "repurchase").rglob("*.py"))
 README = (ROOT / "README.md").read_text()
 
 
-def rows() -> Iterator[str]:
-    """Yield the rows that the manual's table of facts must have."""
-    for fact in TABLE.values():
-        given = ", ".join(f"`{name}`" for name in fact.given_by)
-        yield f"| `{fact.name}` | {dimension(fact)} | {fact.meaning} | {given} |"
+def generator() -> ModuleType:
+    """Return the script that writes the tables of the manual: `make manual`."""
+    spec = importlib.util.spec_from_file_location("manual", ROOT / ".ci" / "manual.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def dimension(fact: Fact) -> str:
-    """Return how the manual calls the dimension of *fact*."""
-    kind = fact.dimension.kind
-    return f"{kind}, program currency" if fact.dimension.currency == "program" else kind
+GENERATOR: Final = generator()
 
 
-def table(heading: str) -> list[str]:
-    """Return the rows of the manual's table that begins with *heading*."""
-    return MANUAL[MANUAL.index(heading) :].split("\n\n")[0].splitlines()[2:]
+def cells(heading: str) -> list[list[str]]:
+    """Return the rows of the manual's table that begins with *heading*, each as its cells."""
+    rows = MANUAL[MANUAL.index(heading) :].split("\n\n")[0].splitlines()[2:]
+    return [row.strip("| ").split(" | ") for row in rows]
 
 
-def test_manual_lists_every_fact() -> None:
-    """The table of facts in the manual is the table of facts in the program."""
-    assert table("| fact | dimension |") == list(rows())
+def test_manual_has_the_tables_of_the_program() -> None:
+    """`make manual` would change nothing: each table says what the program says."""
+    assert GENERATOR.rewritten(MANUAL) == MANUAL
 
 
-def test_manual_lists_every_finding_of_the_program() -> None:
-    """What a decision or a case can name is in the manual, with the sentence of the program."""
-    found = [f"| `{name}` | {said} |" for name, said in ENGINE.items()]
-    assert table("| finding | meaning |") == found
+@pytest.mark.parametrize("heading", GENERATOR.TABLES)
+def test_table_that_is_wrong_is_written_anew(heading: str) -> None:
+    """A row that is missing comes back, and a table that is missing is an error."""
+    assert cells(heading)
+    lines = MANUAL.splitlines(keepends=True)
+    del lines[lines.index(f"{heading}\n") + 2]
+    assert GENERATOR.rewritten("".join(lines)) == MANUAL
+    with pytest.raises(ValueError, match="not found"):
+        GENERATOR.rewritten(MANUAL.replace(heading, ""))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("| fact | dimension |", TABLE),
+        ("| finding | meaning |", ENGINE),
+        ("| pack | law |", pack_names()),
+        ("| key of a file |", json_schema()["properties"]),
+    ],
+)
+def test_manual_lists_every_name(heading: str, names: Iterable[str]) -> None:
+    """What can be written, or met in a decision, has a row, in the order of the program."""
+    assert [row[0] for row in cells(heading)] == [f"`{name}`" for name in names]
+
+
+# -- the examples of the manual -------------------------------------------------------------------
+
+FENCES: Final = re.findall(r"^```yaml\n(.*?)^```$", MANUAL, re.DOTALL | re.MULTILINE)
+FILES: Final = {
+    named[1]: fence for fence in FENCES if (named := re.match(r"# ([a-z.-]+\.yaml)\n", fence))
+}
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """Give a folder with the files of the manual's worked example."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_worked_example_is_what_the_manual_says(example: Path) -> None:
+    """Its files are sound, also the pack alone, and all its cases pass."""
+    assert sorted(FILES) == ["acme.cases.yaml", "acme.yaml", "my-desk.yaml"]
+    linted = run("lint", "acme.yaml", "my-desk.yaml", cwd=example)
+    assert linted == (0, "", "2 rule files are sound\n")
+    assert run("test", "acme.yaml", cwd=example) == (0, "", "3 of 3 cases pass\n")
+    assert run("explain", "./my-desk.yaml", "size", cwd=example).code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "known_at", "stopped"),
+    [
+        (1000, [], {"my-desk.size": "fail"}),
+        (300, [], {}),
+        (300, ["--known-at", "2008-12-20"], {}),
+        (
+            300,
+            ["--known-at", "2008-12-19"],
+            {"share-cap": "fail", "my-desk.size": "indeterminate"},
+        ),
+    ],
+)
+def test_editions_of_the_worked_example_are_those_of_the_manual(
+    example: Path, more: int, known_at: list[str], stopped: dict[str, str]
+) -> None:
+    """The amendment counts from the day on which it is known, and no old figure in its place."""
+    asked = order(date="2009-01-05", symbol="3774", quantity=more, price=1000)
+    arguments = ("check", "--rules", "acme.yaml", "--event", "-", "--json", *known_at)
+    used = ("--brought-forward", f"{5000 - more},1000")
+    findings = run(*arguments, *used, stdin=asked, cwd=example).json["findings"]
+    results = {one["rule"]: one["result"] for one in findings}
+    assert {name: result for name, result in results.items() if result != "pass"} == stopped
+
+
+def test_option_of_the_worked_example_is_off_until_it_is_named(example: Path) -> None:
+    """The line that the manual shows turns it on."""
+    line = "include: [{pack: ./my-desk, options: [calm]}]"
+    assert f"`{line}`" in MANUAL
+    assert "option calm is off" in run("explain", "acme.yaml", cwd=example).out
+    (example / "acme.yaml").write_text(FILES["acme.yaml"].replace("include: [./my-desk]", line))
+    assert "option calm is on" in run("explain", "acme.yaml", cwd=example).out
+
+
+@pytest.mark.parametrize(
+    "fence", [one for one in FENCES if one not in FILES.values()], ids=lambda one: one.split()[0]
+)
+def test_part_of_a_file_in_the_manual_loads(example: Path, fence: str) -> None:
+    """What is shown of a file, and is none, can stand in one."""
+    begun = FILES["acme.yaml"].split("terms:\n")[0]
+    terms = 'terms:\n  max_shares: {value: "4,000 shares"}\n'
+    part = f"{terms}rules:\n{fence}" if fence.lstrip().startswith("-") else f"terms:\n{fence}"
+    (example / "part.yaml").write_text(begun + part)
+    assert run("explain", "part.yaml", cwd=example).code == 0
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_effects_are_those_of_the_manual(tmp_path: Path, effect: str) -> None:
+    """A rule that fails, and one that cannot be decided, come to what the table says."""
+    (row,) = (row for row in cells("| effect | where") if row[0] == f"`{effect}`")
+    for column, condition in ((1, "trade.units < 1"), (2, "market.minutes_to_close > 1")):
+        text = FILES["acme.yaml"].replace("include: [./my-desk]\n", "").split("rules:\n")[0]
+        rule = f"rules: [{{id: one, effect: {effect}, require: {condition}}}]\n"
+        (tmp_path / "acme.yaml").write_text(text + rule)
+        asked = order(date="2009-01-05", symbol="3774")
+        arguments = ("check", "--rules", "acme.yaml", "--event", "-", "--json")
+        answer = run(*arguments, stdin=asked, cwd=tmp_path).json
+        (finding,) = answer["findings"]
+        assert finding["result"] == {1: "fail", 2: "indeterminate"}[column]
+        assert row[column].split(",")[0] == f"`{answer['outcome']}`"
+
+
+# -- findings and answers -------------------------------------------------------------------------
 
 
 def test_every_finding_of_the_program_has_a_sentence() -> None:

@@ -284,11 +284,15 @@ class _Mapping(BaseModel):
 class _Quoting(_Mapping):
     """What may carry words of a source."""
 
-    quote: Prose | None = Field(None, description="The words of the source, to the letter.")
+    quote: Prose | None = Field(
+        None, description="The words of the source, to the letter; they go with every verdict."
+    )
     figure: Line | None = Field(
         None, description="The part of the quote that says the figure, where it is spelt out."
     )
-    source: Line | None = Field(None, description="The name of the source that is quoted.")
+    source: Line | None = Field(
+        None, description="Which of `sources` is quoted: where `lint --source` looks for the words."
+    )
 
 
 class _Dated(_Quoting):
@@ -387,23 +391,29 @@ class CheckFields(_Quoting):
 class RuleFields(_Dated):
     """One condition that an event must meet."""
 
-    id: Id = Field(description="The name of the rule, such as `share-cap`.")
+    id: Id = Field(description="Its name in every verdict, such as `share-cap`.")
     require: Formula = Field(description="The condition that an event must meet.")
     when: Formula | None = Field(None, description="The rule applies only where this holds.")
     effect: EffectWord = Field(
-        "deny", description="What follows where it is not met: denied, held, or recorded."
+        "deny", description="What follows where it is not met: `deny`, `review` or `flag`."
     )
-    at: AtWord = Field("both", description="Whether orders, fills or both are judged by it.")
-    title: Line | None = Field(None, description="A heading for people.")
-    cite: Prose | None = Field(None, description="Where it stands: law, article, section.")
-    why: Prose | None = Field(None, description="The reason, in a sentence.")
+    at: AtWord = Field("both", description="What it judges: `order`, `fill`, or `both`.")
+    title: Line | None = Field(None, description="A heading; `explain` shows it.")
+    cite: Prose | None = Field(
+        None,
+        description="Where it stands: law, article, section; with every verdict in `--json` and "
+        "`--decisions`.",
+    )
+    why: Prose | None = Field(None, description="The reason, for who reads the file.")
 
 
 class PackRuleFields(RuleFields):
     """One condition of a body of law."""
 
     unverified: Prose | None = Field(
-        None, description="Why it is not certain that this is the law; it denies nothing then."
+        None,
+        description="Why it is not certain that this is the law; it is `review` or `flag` then, "
+        "and never denies.",
     )
     option: Id | None = Field(None, description="It is in force only with this option.")
     without: Id | None = Field(None, description="It is in force only without this option.")
@@ -420,16 +430,25 @@ class PackFields(_Mapping):
     """Rules and dated limits of one body of law, which authorizations include."""
 
     repurchase: Version1 = Field(description="The version of this format: 1.")
-    pack: PackName = Field(description="The name of the pack, such as `jp-order-59`.")
+    pack: PackName = Field(
+        description="Its name, by which its findings are called, such as `jp-order-59`."
+    )
     title: Line = Field(description="The law, for people.")
     judged: JudgedWord = Field(
-        "by_trade", description="Whether one purchase that fails taints all of its day."
+        "by_trade",
+        description="`by_trade`, or `by_day`: one purchase that fails taints all of its day, those "
+        "before it too, which the summary of `replay` lists under `days`; no decision changes "
+        "for it.",
     )
     sources: dict[SourceName, SourceFields] = Field(
-        {}, description="The documents that the file quotes, by name."
+        {}, description="The documents that it quotes, as in a rule file."
     )
-    limits: dict[TermName, Versions] = Field({}, description="The figures of the law, by name.")
-    options: dict[Id, OptionFields] = Field({}, description="What may be turned on, by name.")
+    limits: dict[TermName, Versions] = Field(
+        {}, description="The figures of the law, by name, each one or a list of versions."
+    )
+    options: dict[Id, OptionFields] = Field(
+        {}, description="What may be turned on, by name, each with `title` and `cite`."
+    )
     rules: list[PackRuleFields] = Field(description="The conditions that events must meet.")
 
     @field_validator("sources", "limits", "options", "rules", mode="before")
@@ -455,32 +474,48 @@ class RuleFileFields(_Mapping):
     """A board's authorization to buy back own shares, as rules that every trade event must meet."""
 
     repurchase: Version1 = Field(description="The version of this format: 1.")
-    authorization: Id = Field(description="The name of the authorization, such as `iij-2008`.")
+    authorization: Id = Field(
+        description="Its name, such as `iij-2008`: small letters, digits and hyphens."
+    )
     issuer: Line | None = Field(None, description="The company that buys its own shares.")
     resolved: Day | None = Field(None, description="The day of the board's resolution.")
-    basis: Prose | None = Field(None, description="The law and articles that it rests on.")
+    basis: Prose | None = Field(None, description="The law and the articles that it rests on.")
     sources: dict[SourceName, SourceFields] = Field(
-        {}, description="The documents that the file quotes, by name."
+        {},
+        description="The documents quoted, by name: `title`, and `sha256` or `url`. They stay with "
+        "you; `lint FILE --source DOCUMENT` looks for quotes in one that has its `sha256`.",
     )
-    timezone: Zone = Field(description="The zone that trade.date is counted in.")
-    currency: Currency = Field(description="The currency of the program, such as `JPY`.")
-    amount_basis: BasisWord = Field("contract", description="What counts against the money cap.")
+    timezone: Zone = Field(
+        description="The clock on which the authorization counts its days, such as `Asia/Tokyo`."
+    )
+    currency: Currency = Field(description="The money that its cap is in, such as `JPY`.")
+    amount_basis: BasisWord = Field(
+        "contract", description="`contract`, or `with_fees` where fees count against the cap."
+    )
     instruments: Annotated[
         dict[InstrumentName, InstrumentFields],
         BeforeValidator(_several, json_schema_input_type=dict[InstrumentName, InstrumentFields]),
-    ] = Field(description="The classes of security that may be bought, by name.")
+    ] = Field(
+        description="What may be bought, by name: `symbol`, `venues`, and where they differ "
+        "`currency`, `per_share` (400 are one share) or `shares_each` (one is ten shares), "
+        "`fx_margin`."
+    )
     terms: dict[TermName, Versions] = Field(
         {},
-        description="The figures of the authorization. Known: " + ", ".join(KNOWN_TERMS) + ".",
+        description="The board's figures, by name: "
+        + ", ".join(f"`{name}`" for name in KNOWN_TERMS)
+        + ", and any that a rule reads.",
     )
     checks: list[CheckFields] = Field(
-        [], description="Conditions over terms alone, decided at load."
+        [],
+        description="Conditions over terms alone, decided when the file is read, for each day on "
+        "which its terms are in force.",
     )
     include: Annotated[
         list[IncludeFields],
         BeforeValidator(_included, json_schema_input_type=list[Pack | IncludeFields]),
-    ] = Field([], description="Packs of law that apply beside the rules.")
-    rules: list[RuleFields] = Field([], description="The conditions that events must meet.")
+    ] = Field([], description="Packs of law that apply beside the rules: `[jp-order-59]`.")
+    rules: list[RuleFields] = Field([], description="The conditions that each event must meet.")
 
     @field_validator("sources", "instruments", "terms", "checks", "include", "rules", mode="before")
     @classmethod
