@@ -78,7 +78,7 @@ OF_FILES: Final = [
     pytest.param(judged_by, rule, id=f"{name} {rule.id}")
     for name in rule_names()
     for judged_by in [load(rule_path(name))]
-    for rule in judged_by.authorization.all_rules()
+    for rule in judged_by.authorization.rules
 ]
 
 
@@ -236,7 +236,7 @@ def told(*arguments: str) -> Run:
             "iij-2008.terms.max_shares",
             [
                 "max_shares  4,000 shares  “Up to 4,000 shares”",
-                "read by share-cap, the check stated-percentage",
+                "read by share-cap, jp-companies-act.number, the check stated-percentage",
                 "for example, share-cap requires program.shares_after <= terms.max_shares",
             ],
         ),
@@ -274,7 +274,7 @@ def test_explain_shows_how_a_pack_is_included_with_its_options() -> None:
 def test_point_and_blank_name_the_same_part(name: str) -> None:
     """`explain uk.price` and `explain uk price` are one question."""
     part = "closed-period" if name in ("uk", "eu-mar") else None
-    part = part or {"jp-order-59": "auction", "us-10b-18": "volume"}.get(name, "share-cap")
+    part = part or {"jp-order-59": "method", "us-10b-18": "volume"}.get(name, "share-cap")
     part = "number" if name == "jp-companies-act" else part
     assert told(f"{name}.{part}") == told(name, part)
     assert told(name, part).code == 0

@@ -13,7 +13,17 @@ from msgspec.structs import replace
 from repurchase.clocks import VENUE_ZONES, zone
 from repurchase.events import Event
 from repurchase.facts import TABLE, Situation, Value
-from repurchase.position import Day, Position, Trade, after, brought_forward, day, refused, trade
+from repurchase.position import (
+    Day,
+    Position,
+    Trade,
+    after,
+    brought_forward,
+    day,
+    refused,
+    settled,
+    trade,
+)
 from repurchase.quantities import Exact
 from repurchase.terms import Listing, Reckoning
 
@@ -494,6 +504,10 @@ def test_day_of_orders_and_fills_is_counted_before_and_after() -> None:
         "brokers_after": 2,
         "blocks": 0,
         "blocks_after": 1,
+        "auction_ordered_shares": 10,
+        "auction_ordered_shares_after": 10,
+        "off_auction_shares": 0,
+        "off_auction_shares_after": 0,
     }
 
 
@@ -594,6 +608,72 @@ def test_day_does_not_count_what_a_trade_did_not_say(
     ]
 
 
+def venue_says(kind: str, **fields: Any) -> Event:
+    return Event(kind=kind, id=f"{kind}-o", time=NOON, order="o", **fields)
+
+
+@pytest.mark.parametrize(
+    ("events", "auction", "off"),
+    [
+        ([order(method="auction")], 10, 0),
+        ([order(method="off_auction")], 0, 10),
+        ([order(method="block")], 0, 0),
+        ([order()], None, None),
+        ([order(method="off_auction"), order(id="p")], None, None),
+        # What is bought was ordered, and what nothing more can come of was not bought.
+        ([order(method="off_auction"), fill(quantity=4)], 0, 10),
+        ([order(method="off_auction"), fill(quantity=4), venue_says("expire")], 0, 4),
+        ([order(method="off_auction"), venue_says("cancel")], 0, 0),
+        ([order(method="off_auction"), venue_says("rejected")], 0, 0),
+        # In the auction, what was ordered stays ordered.
+        ([order(method="auction"), fill(quantity=4), venue_says("expire")], 10, 0),
+        # A replace asks for more until the venue has answered, and for what it gives from then on.
+        ([order(method="off_auction"), venue_says("replace", quantity=30)], 0, 30),
+        (
+            [
+                order(method="off_auction"),
+                venue_says("replace", quantity=30),
+                venue_says("rejected"),
+            ],
+            0,
+            10,
+        ),
+        (
+            [
+                order(method="off_auction"),
+                venue_says("replace", quantity=3),
+                venue_says("replaced"),
+            ],
+            0,
+            3,
+        ),
+        # A fill beyond its order, and one without an order, are bought all the same.
+        ([order(method="off_auction"), fill(quantity=14)], 0, 14),
+        ([fill(order=None, symbol="3774", venue="XTKS", side="buy", method="off_auction")], 0, 10),
+        # A bust leaves it as it is: it would make room that was used.
+        (
+            [order(method="off_auction"), fill(), Event(kind="bust", id="b", time=NOON, fill="f")],
+            0,
+            10,
+        ),
+    ],
+)
+def test_day_tells_the_auction_from_what_is_bought_off_it(
+    events: list[Event], auction: int | None, off: int | None
+) -> None:
+    """What was ordered in it counts as ordered; off it, what was bought or still may be."""
+    position = Position()
+    for event in events:
+        if event.kind in ("order", "replace", "fill"):
+            position = took(position, event)
+        else:
+            following = settled(position, event, CONTRACT.zone)
+            assert isinstance(following, Position)
+            position = following
+    facts = day_facts(position, order(id="z", method="auction"))
+    assert (facts["auction_ordered_shares"], facts["off_auction_shares"]) == (auction, off)
+
+
 @pytest.mark.parametrize(
     ("event", "ordered"),
     [
@@ -665,5 +745,5 @@ def test_position_is_a_value() -> None:
     took(position, fill())
     assert (sums(position), day(position, reckoned(order(), CONTRACT, position))) == (
         kept,
-        Day(ordered_shares=10, brokers=None, blocks=None),
+        Day(10, 0, None, None, None, None),
     )

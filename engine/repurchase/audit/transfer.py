@@ -17,7 +17,7 @@ from repurchase.audit.whole import Watch, audited, unwatched, verify
 from repurchase.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.journal import Head, Journal, Sealed, Writer, chained, following
 
-FORMAT: Final = "repurchase export 2"
+FORMAT: Final = "repurchase export 3"
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
 
@@ -31,7 +31,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 2"]
+    format: Literal["repurchase export 3"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash

@@ -51,6 +51,22 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         ("quantity",),
         "<= 25% * market.adv_us_4_weeks",
     ),
+    (
+        "auction_ordered_shares",
+        SHARES,
+        "shares ordered that day in the auction, cancelled or not",
+        lambda day: day.auction_ordered,
+        ("quantity", "method"),
+        "<= 25% * market.adv_jp_4_weeks",
+    ),
+    (
+        "off_auction_shares",
+        SHARES,
+        "shares bought that day off the auction, and those that open orders may still buy so",
+        lambda day: day.off_auction,
+        ("quantity", "method"),
+        "<= issuer.announced_shares",
+    ),
     ("brokers", COUNT, "different brokers used that day", _brokers, ("broker",), "<= 1"),
     ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",), "<= 1"),
 )

@@ -84,6 +84,12 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str], ...]] = (
         "market.minutes_to_close > 30",
     ),
     (
+        "issuer.announced_shares",
+        SHARES,
+        "shares announced beforehand to be bought that day off the auction",
+        "day.off_auction_shares_after <= issuer.announced_shares",
+    ),
+    (
         "issuer.undisclosed_material_fact",
         FLAG,
         "whether a material fact is not yet public",

@@ -77,6 +77,8 @@ class _Day(msgspec.Struct, frozen=True, array_like=True):
     executed_shares: str
     brokers: list[str] | None
     blocks: int | None
+    auction_ordered: str | None
+    off_auction: str | None
 
 
 class _Position(msgspec.Struct, frozen=True):
@@ -313,6 +315,8 @@ def _plain_day(key: tuple[str, str, datetime.date], day: Day) -> _Day:
         written(day.executed_shares),
         None if day.brokers is None else sorted(day.brokers),
         day.blocks,
+        _text(day.auction_ordered),
+        _text(day.off_auction),
     )
 
 
@@ -322,6 +326,8 @@ def _day(plain: _Day) -> Day:
         number(plain.executed_shares),
         None if plain.brokers is None else frozenset(plain.brokers),
         plain.blocks,
+        _exact(plain.auction_ordered),
+        _exact(plain.off_auction),
     )
 
 

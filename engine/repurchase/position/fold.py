@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
+from repurchase.clocks import day_at
 from repurchase.events import Event
 from repurchase.position.orders import Order, Terms, closed, standing
 from repurchase.position.state import NO_DAY, Counted, Day, DayKey, Position
@@ -84,7 +85,10 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     if order is None:
         return "unknown-order"
     following = _answered(order, event.kind)
-    return _with_order(position, order, following) if isinstance(following, Order) else following
+    if not isinstance(following, Order):
+        return following
+    days = _given_back(position.days, order, order.reserved_shares - following.reserved_shares)
+    return _with_order(position, order, following, days=days)
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
@@ -267,11 +271,40 @@ def _ordered(days: Days, trade: Trade, ordered: Exact, *, executed: Exact = 0, m
     if key is None or trade.shares is None:
         return days
     day = days.get(key, NO_DAY)
-    bought = day.executed_shares + executed
-    blocks = _with_block(day, trade) if made else day.blocks
     return days.insert(
-        key, Day(day.ordered_shares + ordered, bought, _with_broker(day, trade), blocks)
+        key,
+        Day(
+            day.ordered_shares + ordered,
+            day.executed_shares + executed,
+            _with_broker(day, trade),
+            _with_block(day, trade) if made else day.blocks,
+            _more_by(day.auction_ordered, ordered, trade, "auction"),
+            _more_by(day.off_auction, ordered, trade, "off_auction"),
+        ),
     )
+
+
+def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
+    """Return *shares* and what is *ordered*, if by *method*; `None` where that is not said."""
+    own = trade.event.method
+    if shares is None or own is None:
+        return None
+    return shares + ordered if own == method else shares
+
+
+def _given_back(days: Days, order: Order, shares: Exact) -> Days:
+    """Return *days* once an open *order* can no longer buy *shares* of what it reserved."""
+    asked, listing = order.terms.event, order.terms.listing
+    if asked.method != "off_auction" or listing is None:
+        return days
+    asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
+    if asked_on is None:
+        return days
+    key = (listing.instrument, listing.venue, asked_on)
+    day = days.get(key)
+    if day is None or day.off_auction is None:
+        return days
+    return days.insert(key, replace(day, off_auction=day.off_auction - shares))
 
 
 def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:

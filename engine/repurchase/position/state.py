@@ -20,13 +20,17 @@ FILLS_REMEMBERED: Final = 1 << 16
 class Day(msgspec.Struct, frozen=True, gc=False):
     """One instrument's use on one venue and day, in ordinary-share equivalents.
 
-    *brokers* or *blocks* is `None` once a trade did not say by whom or how it was made.
+    *auction_ordered* are those of *ordered_shares* that were ordered in the auction;
+    *off_auction* are bought off it, or may still be by an open order. What rests on how a trade
+    was made is `None` once one did not say it, and so are the *brokers*.
     """
 
     ordered_shares: Exact = 0
     executed_shares: Exact = 0
     brokers: frozenset[str] | None = frozenset()
     blocks: int | None = 0
+    auction_ordered: Exact | None = 0
+    off_auction: Exact | None = 0
 
 
 DayKey = tuple[str, str, datetime.date]

@@ -54,6 +54,7 @@ VALUES: Final[Mapping[str, str | int | bool]] = {
     "market.avg_close_5_days": 1000,
     "market.minutes_from_open": 60,
     "market.minutes_to_close": 240,
+    "issuer.announced_shares": 1000,
     "issuer.undisclosed_material_fact": False,
     "issuer.closed_period": False,
 }
