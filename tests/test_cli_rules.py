@@ -365,9 +365,9 @@ def test_cases_of_no_name_are_refused(tmp_path: Path) -> None:
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """Draw the rule file with a few places cut out, doubled or overwritten."""
-    data = RULES.encode()
+def mutated(draw: st.DrawFn, text: str = RULES) -> bytes:
+    """Draw the file *text* with a few places cut out, doubled or overwritten."""
+    data = text.encode()
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
         end = min(len(data), start + draw(st.integers(0, 30)))

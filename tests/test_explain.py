@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import given, reject, settings
+from rich.console import Console
 
 from repurchase.decision import Finding
 from repurchase.edition import Editions, load, load_text
+from repurchase.errors import RuleFileError
 from repurchase.expression import Names, parse
 from repurchase.facts import TABLE, Fact
 from repurchase.logs import event_from_json
@@ -19,11 +23,12 @@ from repurchase.logs.fields import READERS
 from repurchase.market import sessions
 from repurchase.position import Position
 from repurchase.program import step
-from repurchase.report import json_text
+from repurchase.report import json_text, views_of
 from repurchase.report.examples import FROM_BARS, VALUES, example
 from repurchase.rulefile import Pack, Rule, shipped_pack
 from repurchase.shipped import pack_names, rule_names, rule_path
 from repurchase.terms import KNOWN_TERMS, term_dimension
+from strategies import RuleFile, conditions, rule_files
 from test_cli import Run, run
 
 # -- facts ----------------------------------------------------------------------------------------
@@ -147,6 +152,39 @@ def test_example_holds_to_what_a_rule_says_of_its_fields(tmp_path: Path) -> None
     assert (said["late"]["venue"], said["late"]["market.minutes_to_close"]) == ("XLON", "5.5")
     assert (said["firm"]["issuer.closed_period"], said["size"]["side"]) == (False, "buy")
     assert said["firm"]["issuer.undisclosed_material_fact"] is True
+
+
+@given(rule_files(3, conditions(1)))
+@settings(max_examples=40)
+def test_every_part_of_any_file_is_explained(drawn: RuleFile) -> None:
+    """Whatever its conditions are, each part is drawn, and each example is an event."""
+    try:
+        authorization = load_text(drawn.text(), "f.yaml").authorization
+    except RuleFileError:
+        # Some drawn files have figures past what is taken, and are told so.
+        reject()
+    console = Console(file=io.StringIO())
+    views = views_of(authorization)
+    assert len(views) == len(authorization.rules) + len(authorization.terms)
+    for view in views.values():
+        console.print(view())
+    for rule in authorization.rules:
+        asked = event_from_json(json_text(example(rule, authorization)))
+        assert asked.kind == ("fill" if rule.at == "fill" else "order")
+
+
+def test_example_bears_what_no_table_has(tmp_path: Path) -> None:
+    """A venue that nobody knows, a limit that is compared and a condition in pieces do no harm."""
+    (tmp_path / "odd.yaml").write_text(
+        OWN.split("rules:")[0]
+        + "limits: {most: {value: 5}}\nrules:\n  - id: odd\n"
+        + "    require: limits.most == 5 and trade.venue == NOWHERE and trade.symbol in [A, B]\n"
+    )
+    ended = run("explain", "odd.yaml", "odd", cwd=tmp_path)
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("for example: "))
+    said = json.loads(line.removeprefix("for example: "))
+    assert (said["venue"], said["symbol"]) == ("NOWHERE", "A")
+    assert said["time"] == "2024-06-03T10:00:00+00:00"
 
 
 def test_explain_shows_all_of_a_rule() -> None:

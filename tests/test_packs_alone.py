@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import given, settings
 
 from repurchase.rulefile import pack_alone
 from repurchase.shipped import pack_names, pack_path
-from test_cli import Run, order, run
+from test_cli import Run, errors_of, order, run
+from test_cli_rules import mutated
 
 PACK: Final = """\
 repurchase: 1
@@ -185,6 +187,24 @@ def test_pack_alone_is_in_the_money_that_it_writes(tmp_path: Path) -> None:
         (tmp_path / "p.yaml").write_text(f"repurchase: 1\npack: p\ntitle: P\n{written}\n")
         (rule,) = pack_alone(tmp_path / "p.yaml").rules
         assert "CHF" in str(rule.require.root)
+
+
+def test_name_of_a_pack_file_is_shown_as_plain_text(tmp_path: Path) -> None:
+    """What a terminal could obey is escaped, also in the line that includes the pack."""
+    (tmp_path / "a\x1b[2Jb.yaml").write_text(PACK)
+    shown = run("explain", "a\x1b[2Jb.yaml", cwd=tmp_path)
+    assert (shown.code, "\x1b" in shown.out, "{pack: ./a\\x1b[2Jb" in shown.out) == (0, False, True)
+
+
+@given(mutated(PACK))
+@settings(max_examples=40)
+def test_any_pack_loads_or_is_told(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """A pack that was good once lints with 0 or 1, and is explained or refused with 2."""
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "mutated-pack.yaml").write_bytes(data)
+    ended = run("lint", "mutated-pack.yaml", "--json", cwd=folder)
+    assert (ended.code == 0) == (errors_of(ended) == [])
+    assert run("explain", "mutated-pack.yaml", cwd=folder).code in (0, 2)
 
 
 # -- words of a source ----------------------------------------------------------------------------

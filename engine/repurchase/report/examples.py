@@ -79,7 +79,8 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
         if values["venue"] not in listed.venues:
             values |= {"venue": listed.venues[0]}
     day = _day(rule, file)
-    clock = zone(VENUE_ZONES[str(values["venue"])])
+    # A condition may write a venue that no table has, and then no day there is known.
+    clock = zone(VENUE_ZONES.get(str(values["venue"]), "UTC"))
     values |= {"time": datetime.combine(day, _HOUR, clock).isoformat(), "expires": str(day)}
     read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
     if rule.at == "fill":
@@ -101,9 +102,11 @@ def _met(rule: Rule) -> Iterator[tuple[str, object]]:
     conditions = (rule.require, *(() if rule.when is None else (rule.when,)))
     for part in (part for one in conditions for part in _parts(one.root)):
         match part:
-            case Member(Name(name), (Word(text), *_)) | Comparison(Name(name), "==", Word(text)):
+            case Member(Name(name, is_fact=True), (Word(text), *_)) | Comparison(
+                Name(name, is_fact=True), "==", Word(text)
+            ):
                 yield _field(name), text
-            case Comparison(Name(name), operator, Constant(value)):
+            case Comparison(Name(name, is_fact=True), operator, Constant(value)):
                 usual = VALUES.get(_field(name))
                 if type(usual) is int and not holds(usual - value, operator):
                     yield _field(name), _as_written(value + _NEAREST[operator])

@@ -72,7 +72,7 @@ def pack_view(pack: Pack) -> RenderableType:
     if rules:
         parts.append(_facts(rules))
     parts += map(Text, _terms_asked(rules))
-    parts.append(Text(f"for example, in a rule file: {_inclusion(pack)}"))
+    parts.append(Text(plain(f"for example, in a rule file: {_inclusion(pack)}")))
     return _apart(parts)
 
 
