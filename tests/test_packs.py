@@ -293,6 +293,27 @@ def test_option_is_off_until_it_is_named() -> None:
     assert [rule.id for rule in on.authorization.packs[0].off] == ["own.size"]
 
 
+SCOPED: Final = PACK.replace(
+    "rules:\n", "when: trade.venue == XTKS or trade.broker == Daiwa\nrules:\n"
+).replace("without: doubled,", "without: doubled, when: trade.side == buy,")
+
+
+def test_rules_of_a_pack_apply_where_the_pack_does() -> None:
+    """What holds for all of them is said once, and each adds its own."""
+    there = {"symbol": "ACME", "quantity": 402, "fx": 100}
+    assert stopped(decided(editions(), **there).decision) == ["own.size"]
+    assert stopped(decided(editions(SCOPED), **there).decision) == []
+    assert stopped(decided(editions(SCOPED), quantity=201).decision) == ["own.size"]
+    both = stopped(decided(editions(SCOPED), **there, broker="Daiwa").decision)
+    assert both == ["own.named", "own.size"]
+    sold = stopped(decided(editions(SCOPED), quantity=201, side="sell").decision)
+    assert sold == ["engine.sale"]
+    (size, *_) = editions(SCOPED).authorization.packs[0].rules
+    assert size.when is not None
+    said = "(trade.venue == XTKS or trade.broker == Daiwa) and trade.side == buy"
+    assert size.when.text == said
+
+
 def test_what_is_unverified_holds_at_most() -> None:
     """A rule that is not certain to be the law waits for a person."""
     assert decided(editions(), broker="Daiwa").decision.outcome == "held"
@@ -318,6 +339,8 @@ def test_what_is_unverified_holds_at_most() -> None:
         (("without: doubled", "unless: doubled"), "./own", "unknown key `unless`"),
         (("  most:", "  unread: {value: 3}\n  most:"), "./own", "no rule reads the limit `unread`"),
         (("id: named", "id: size"), "./own", "the id `size` stands here again"),
+        (("rules:\n", "when: trade.venu == XTKS\nrules:\n"), "./own", "did you mean `trade.venue`"),
+        (("rules:\n", "when: limits.least > 3\nrules:\n"), "./own", "unknown limit `limits.least`"),
         (("trade.broker == Nomura", "terms.most > 3"), "./own", "unknown term `terms.most`"),
     ],
 )

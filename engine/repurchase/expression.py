@@ -196,6 +196,19 @@ class Expression(msgspec.Struct, frozen=True):
     words: frozenset[str]
 
 
+def both(one: Expression, other: Expression) -> Expression:
+    """Return the condition that *one* and *other* hold."""
+    return Expression(
+        text=" and ".join(
+            f"({each.text})" if isinstance(each.root, Some) else each.text for each in (one, other)
+        ),
+        root=All((one.root, other.root)),
+        facts=one.facts | other.facts,
+        constants=one.constants | other.constants,
+        words=one.words | other.words,
+    )
+
+
 def parse(text: str, names: Names) -> Expression:
     """Return the condition that *text* states; raise ExpressionError with all that is wrong."""
     _bound(text)

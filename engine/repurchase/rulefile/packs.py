@@ -9,10 +9,10 @@ from collections.abc import Callable, Container, Iterator
 from itertools import product
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from repurchase.errors import UsageError, nearest
-from repurchase.expression import Expression, ExpressionError, Names, parse
+from repurchase.expression import Expression, ExpressionError, Names, both, parse
 from repurchase.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
 from repurchase.rulefile.figures import Wrong
 from repurchase.rulefile.nouns import Option, Pack, Rule
@@ -105,11 +105,15 @@ def shipped_pack(name: str) -> Pack:
 class _Builder(Parts[PackFields]):
     """What a pack comes to."""
 
+    _scope: Expression | None = None
+
     def pack(self, included: str, options: list[str], names: Names) -> Pack:
         """Return the pack with *options* on; raise RuleFileError with all that is wrong."""
         fields = self._fields
         limits = tuple(self._limits())
-        rules = self._rules(self._names(limits, names))
+        known = self._names(limits, names)
+        self._scope = self._expression(("when",), fields.when, known)
+        rules = self._rules(known)
         self._ids_once()
         self._limits_read(limits, rules)
         if self._document.problems:
@@ -163,7 +167,11 @@ class _Builder(Parts[PackFields]):
             what = "what is not certain to be the law denies nothing"
             place = self._document.place((*path, "unverified"))
             self._tell(place, what, "write `effect: review` or `effect: flag`")
-        return super()._rule(path, fields, names)
+        rule = super()._rule(path, fields, names)
+        if rule is None or self._scope is None:
+            return rule
+        own = rule.when
+        return replace(rule, when=self._scope if own is None else both(self._scope, own))
 
     def _limits_read(self, limits: tuple[Term, ...], rules: tuple[Rule, ...]) -> None:
         if any(path[:1] in (("rules",), ()) for path in self._lost):
@@ -186,8 +194,8 @@ class _Alone(_Builder):
         for figure in figures:
             if figure.dimension.currency is not None:
                 return figure.dimension.currency
-        conditions = (text or "" for rule in fields.rules for text in (rule.require, rule.when))
-        written = _MONEY.search(" ".join(conditions))
+        own = (text for rule in fields.rules for text in (rule.require, rule.when))
+        written = _MONEY.search(" ".join(text or "" for text in (fields.when, *own)))
         return NO_CURRENCY if written is None else written[1]
 
     def _expression(self, path: Path, text: str | None, names: Names) -> Expression | None:
@@ -203,7 +211,7 @@ def _fitting(text: str, names: Names) -> Names:
     kinds = (SHARES, money(names.currency), DATE, TIME, RATIO, BARE)
     tried, rest = unknown[:_TRIED_MAX], unknown[_TRIED_MAX:]
     readings = [
-        msgspec.structs.replace(
+        replace(
             names,
             constants={
                 **names.constants,

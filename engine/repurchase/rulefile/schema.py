@@ -449,6 +449,9 @@ class PackFields(_Mapping):
     options: dict[Id, OptionFields] = Field(
         {}, description="What may be turned on, by name, each with `title` and `cite`."
     )
+    when: Formula | None = Field(
+        None, description="Its rules apply only where this holds, beside their own `when`."
+    )
     rules: list[PackRuleFields] = Field(description="The conditions that events must meet.")
 
     @field_validator("sources", "limits", "options", "rules", mode="before")
