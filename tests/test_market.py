@@ -198,6 +198,19 @@ def test_session_without_a_bar_leaves_the_average_unknown() -> None:
     assert AVERAGES["market.adv_jp_4_weeks"](bars(gap), table("XTKS"), DAY) is None
 
 
+def test_month_before_disclosure_worked_by_hand() -> None:
+    """Disclosed in March 2024, whatever the day, the 21 sessions in Paris of February count."""
+    window = days("XPAR", date(2024, 2, 1), date(2024, 2, 29))
+    assert len(window) == 21
+    volumes = {day: 10 + number for number, day in enumerate(window)}
+    volumes |= {date(2024, 1, 31): 1000, date(2024, 3, 1): 1000}
+    average = AVERAGES["market.adv_eu_month_before"]
+    for disclosed in (date(2024, 3, 1), date(2024, 3, 31)):
+        assert average(bars(volumes), table("XPAR"), disclosed) == Fraction(21 * 10 + 210, 21)
+    assert average(bars(volumes), table("XPAR"), date(2024, 2, 29)) is None
+    assert average(bars(volumes), table("XPAR"), date(2024, 4, 1)) is None
+
+
 def test_months_and_closes_worked_by_hand() -> None:
     """Six whole months by six; five closes by five; the last price, however long ago."""
     months = days("XTKS", date(2008, 5, 1), date(2008, 10, 31))
@@ -230,6 +243,7 @@ def is_wanted(name: str, other: date, day: date, before: int) -> bool:
         "market.adv_us_4_weeks": monday - timedelta(28) <= other < monday,
         "market.amv_jp_6_months": first <= other.year * 12 + other.month <= last,
         "market.adv_eu_20_days": before < 20,
+        "market.adv_eu_month_before": other.year * 12 + other.month == last,
         "market.avg_close_5_days": before < 5,
     }[name]
 
@@ -392,6 +406,32 @@ def test_bars_across_a_split_give_nothing(folder: Path) -> None:
     volume = "jp-order-59.daily-volume-2007"
     assert checked(folder, *BARS)[volume] == ("indeterminate", None)
     assert checked(folder, *BARS)["jp-order-59.last-half-hour"][0] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("announced", "expected"),
+    [
+        ("announced: 2008-11-03", "pass"),
+        # The trade is of the day itself, or of one before it.
+        ("announced: 2008-11-14", "pass"),
+        ("announced: 2008-11-15", "indeterminate"),
+        # Of that month the file has no bars; and when it was, the rule file does not say.
+        ("announced: 2008-10-31", "indeterminate"),
+        ("issuer: Acme", "indeterminate"),
+    ],
+)
+def test_month_before_disclosure_goes_by_the_day_announced(
+    folder: Path, announced: str, expected: str
+) -> None:
+    """The bars of October count where the programme was disclosed in November, before the trade."""
+    october = days("XTKS", date(2008, 10, 1), date(2008, 10, 31))
+    rows = [f"{day},1111,XTKS,100,28,0\n" for day in october]
+    (folder / "october.csv").write_text(HEADER + "".join(rows))
+    rule = "{id: month-before, require: trade.shares <= 25% * market.adv_eu_month_before}"
+    text = RULES.replace("authorization: acme", f"authorization: acme\n{announced}")
+    (folder / "acme.yaml").write_text(text.replace("rules:\n", f"rules:\n  - {rule}\n"))
+    found = checked(folder, "--market", "october.csv")["month-before"]
+    assert found == (expected, "7" if expected == "pass" else None)
 
 
 def test_bars_may_be_saved_by_a_spreadsheet(folder: Path) -> None:

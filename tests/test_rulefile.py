@@ -121,6 +121,15 @@ def test_head_of_the_file_is_kept_as_written() -> None:
     )
 
 
+def test_programme_is_announced_on_the_day_of_its_resolution_or_later() -> None:
+    """The day is kept; where the file does not have it, it is not known."""
+    for day in ("2008-10-28", "2008-11-13"):
+        text = changed("basis:", f"announced: {day}\nbasis:")
+        assert (problems(text), load(text).announced) == ([], date.fromisoformat(day))
+    assert load(SAMPLE).announced is None
+    assert load(changed("resolved: 2008-10-28", "announced: 2008-10-27")).resolved is None
+
+
 def test_terms_are_exact_figures_with_dimensions() -> None:
     """Shares, money and dates are read from their text, digit by digit."""
     figures = {
@@ -407,6 +416,11 @@ BAD: Final = [
         "value: 2008-11-14",
         "value: 2009-01-31",
         ["21:22: `first_day` 2009-01-31 is after `last_day` 2009-01-30"],
+    ),
+    (
+        "basis: Corporation Law, Article 156(1) as applied by Article 165(3)",
+        "announced: 2008-10-27",
+        ["5:12: `announced` 2008-10-27 is before `resolved` 2008-10-28"],
     ),
     (
         MAX_SHARES,

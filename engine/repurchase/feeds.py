@@ -54,6 +54,7 @@ class _OfOne:
 
     def __init__(self, feed: Feed, authorization: Authorization) -> None:
         self._feed = feed
+        self._announced = authorization.announced
         # An instrument that is another number of shares on another day has no averages: which
         # bars are of which ratio, no bar says.
         self._split = {one.symbol for one in authorization.instruments if len(one.shares_each) > 1}
@@ -69,7 +70,8 @@ class _OfOne:
         if name in AVERAGES:
             if listing.symbol in self._split:
                 return None
-            found = self._feed.average(name, (listing.symbol, listing.venue), day)
+            by = self._day_of(name, day)
+            found = self._feed.average(name, (listing.symbol, listing.venue), by) if by else None
             is_volume = TABLE[name].dimension == SHARES
             return found if found is None or not is_volume else found * listing.shares_each
         table, moment = sessions(listing.venue), trade.venue_time
@@ -80,6 +82,14 @@ class _OfOne:
         if name == "market.minutes_to_close":
             return table.minutes_to_close(day, moment)
         return None
+
+    def _day_of(self, name: str, day: date) -> date | None:
+        """Return the day by which the average *name* goes for a trade of *day*, if there is one."""
+        if name != "market.adv_eu_month_before":
+            return day
+        # Before the disclosure the month that will count need not be over.
+        disclosed = self._announced
+        return disclosed if disclosed is not None and disclosed <= day else None
 
 
 def read_feed(paths: Iterable[Path]) -> Feed:

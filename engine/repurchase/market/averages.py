@@ -64,6 +64,12 @@ def adv_eu_20_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     return _mean(_all(_of(bars, venue.before(day, EU_DAYS))))
 
 
+def adv_eu_month_before(bars: Bars, venue: Sessions, disclosed: date) -> Exact | None:
+    """Return the average daily volume of the calendar month before the one of *disclosed*."""
+    end = disclosed.replace(day=1) - _DAY
+    return _mean(_all(_of(bars, venue.between(end.replace(day=1), end))))
+
+
 def amv_jp_6_months(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the average monthly volume in auctions of the six months before the month of *day*."""
     end = day.replace(day=1)
@@ -83,14 +89,15 @@ def avg_close_5_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     return _mean([close for close in closes if close is not None])
 
 
-# What a feed of bars can give. The average of the month before disclosure is not among them: when
-# a programme was disclosed, no bar says.
+# What a feed of bars can give: each by the day of the trade, that of the month before disclosure by
+# the day of disclosure.
 AVERAGES: Final[Mapping[str, Average]] = {
     "market.previous_close": previous_close,
     "market.adv_jp_4_weeks": adv_jp_4_weeks,
     "market.amv_jp_6_months": amv_jp_6_months,
     "market.adv_us_4_weeks": adv_us_4_weeks,
     "market.adv_eu_20_days": adv_eu_20_days,
+    "market.adv_eu_month_before": adv_eu_month_before,
     "market.avg_close_5_days": avg_close_5_days,
 }
 

@@ -91,12 +91,14 @@ class _Builder(Parts[RuleFileFields]):
         included = tuple(self._packs(packs, names))
         self._terms_read(terms, checks, (*rules, *(one for pack in included for one in pack.rules)))
         self._window_in_order(terms)
+        self._announced_once_resolved()
         if self._document.problems or self._of_packs:
             self._document.refuse(self._of_packs)
         return Authorization(
             name=fields.authorization,
             issuer=fields.issuer,
             resolved=fields.resolved,
+            announced=fields.announced,
             basis=fields.basis,
             sources=self.sources(),
             timezone=fields.timezone,
@@ -286,6 +288,12 @@ class _Builder(Parts[RuleFileFields]):
                 )
                 what = f"`first_day` {begins} is after `last_day` {ends}"
                 self._tell(self._document.place(path), what)
+
+    def _announced_once_resolved(self) -> None:
+        resolved, announced = self._fields.resolved, self._fields.announced
+        if resolved is not None and announced is not None and announced < resolved:
+            place = self._document.place(("announced",))
+            self._tell(place, f"`announced` {announced} is before `resolved` {resolved}")
 
 
 def _together(

@@ -115,6 +115,7 @@ class Authorization(msgspec.Struct, frozen=True):
     instruments: tuple[Instrument, ...]
     issuer: str | None = None
     resolved: date | None = None
+    announced: date | None = None
     basis: str | None = None
     sources: tuple[Source, ...] = ()
     with_fees: bool = False

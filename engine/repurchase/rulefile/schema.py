@@ -482,6 +482,11 @@ class RuleFileFields(_Mapping):
     )
     issuer: Line | None = Field(None, description="The company that buys its own shares.")
     resolved: Day | None = Field(None, description="The day of the board's resolution.")
+    announced: Day | None = Field(
+        None,
+        description="The day on which the programme was disclosed to the public; "
+        "`market.adv_eu_month_before` goes by it.",
+    )
     basis: Prose | None = Field(None, description="The law and the articles that it rests on.")
     sources: dict[SourceName, SourceFields] = Field(
         {},
