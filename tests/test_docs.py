@@ -18,6 +18,8 @@ from repurchase.cli import commands
 from repurchase.decision import EFFECTS, Standing
 from repurchase.errors import Problem
 from repurchase.facts import TABLE
+from repurchase.feeds import KINDS
+from repurchase.market import AVERAGES, QUOTE_FACTS, TAPE_FACTS
 from repurchase.position import Fault
 from repurchase.replay import RuleCount, Summary
 from repurchase.rulefile.schema import OptionFields, PackFields, PackRuleFields, json_schema
@@ -167,7 +169,23 @@ def test_effects_are_those_of_the_manual(tmp_path: Path, effect: str) -> None:
         assert row[column].split(",")[0] == f"`{answer['outcome']}`"
 
 
-# -- findings and answers -------------------------------------------------------------------------
+# -- files, findings and answers ------------------------------------------------------------------
+
+
+def test_manual_lists_every_file_of_the_market_with_its_columns() -> None:
+    """The table of the files is that of the program, and each fact from outside has its file."""
+    found = cells("| file | columns |")
+    columns = {
+        name: (re.findall("`(.*?)`", a), re.findall("`(.*?)`", b)) for name, a, b, _ in found
+    }
+    assert columns == {kind.name: (list(kind.needed), list(kind.optional)) for kind in KINDS}
+    given = {name: set(re.findall("`(.*?)`", facts)) for name, *_, facts in found}
+    flags = {f"issuer.{column}" for column in KINDS[-1].optional}
+    bars, trades, quotes = set(AVERAGES), set(TAPE_FACTS), set(QUOTE_FACTS)
+    assert list(given.values()) == [bars, trades, quotes, flags]
+    outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
+    minutes = {"market.minutes_from_open", "market.minutes_to_close"}
+    assert bars | trades | quotes | flags | minutes == outside
 
 
 def test_every_finding_of_the_program_has_a_sentence() -> None:

@@ -302,8 +302,11 @@ HEADER: Final = "date,symbol,venue,close,volume,off_auction\n"
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("date,symbol,venue,price,volume\n", "1: the column `price` is none of bars"),
-        ("date,symbol,venue,close\n", "1: the column `volume` is missing"),
+        (
+            "date,symbol,venue,price,volume\n",
+            "of the nearest, daily bars, `price` is none of their columns",
+        ),
+        ("date,symbol,venue,close\n", "1: the header is that of no kind of file"),
         (HEADER + "2008-11-14,1111,XTKS,100,ten,0\n", "2: `ten` is not a number"),
         (HEADER + "2008-11-14,1111,XTKS,100,-1,0\n", "2: `-1` is less than zero"),
         (HEADER + "2008-11-14,1111,XTKS,100,,0\n", "2: `volume` is empty"),
@@ -318,7 +321,7 @@ HEADER: Final = "date,symbol,venue,close,volume,off_auction\n"
         ),
         (HEADER + "2008-11-14,,XTKS,100,5,0\n", "2: `symbol` is empty"),
         (HEADER + "2008-11-15,1111,XTKS,100,5,0\n", "2: `XTKS` has no session on 2008-11-15"),
-        (HEADER, "1: the file has no bars"),
+        (HEADER, "1: the file has no rows"),
         (HEADER + '2008-11-14,"1111,XTKS\n', "what follows is no row of a CSV"),
         (HEADER + "2008-11-14,1111,XTKS,100,1,0\n\xff\n", "is not UTF-8; save the file as UTF-8"),
     ],
@@ -330,7 +333,7 @@ def test_bar_that_is_wrong_is_told_with_its_line(tmp_path: Path, content: str, s
     with pytest.raises(InputError) as caught:
         read_feed([path])
     assert said in str(caught.value)
-    with pytest.raises(UsageError, match="the bars cannot be read"):
+    with pytest.raises(UsageError, match="the file cannot be read"):
         read_feed([tmp_path / "none.csv"])
 
 

@@ -61,7 +61,8 @@ def _in_session(moment: datetime) -> bool:
 
 def _rate(included: str, events: list[Event]) -> float:
     text = RULES.replace("\nrules:", f"\ninclude: [{included}]\nrules:")
-    feed = Feed({("9999", "XTKS"): BARS})
+    feed = Feed()
+    feed.bars.bars["9999", "XTKS"] = BARS
     program = Program(load_text(text.encode(), "generated.yaml"), feed=feed)
     start = time.perf_counter()
     for event in events:

@@ -20,8 +20,8 @@ market_option = click.option(
     "--market",
     type=click.Path(path_type=Path),
     multiple=True,
-    metavar="BARS.csv",
-    help="Daily bars, for averages and prices that events do not carry.",
+    metavar="FILE",
+    help="Daily bars, trades, quotes or issuer flags, CSV or Parquet, for what events do not carry.",
 )
 
 

@@ -1,9 +1,39 @@
-"""Sessions of venues from dated tables, and prices and averages over bars that are passed in.
+"""Sessions of venues from dated tables, and lookups over bars, trades, quotes and flags passed in.
 
 The tables are written by `make sessions`, from exchange_calendars and `corrections.csv`.
 """
 
 from repurchase.market.averages import AVERAGES, Bar, Bars
+from repurchase.market.flags import Stretch, overlaps, through
 from repurchase.market.sessions import VENUES, Hours, Sessions, sessions
+from repurchase.market.tape import (
+    QUOTE_FACTS,
+    TAPE_FACTS,
+    Course,
+    Quotes,
+    Tape,
+    instant,
+    midnight,
+    next_midnight,
+)
 
-__all__ = ["AVERAGES", "VENUES", "Bar", "Bars", "Hours", "Sessions", "sessions"]
+__all__ = [
+    "AVERAGES",
+    "QUOTE_FACTS",
+    "TAPE_FACTS",
+    "VENUES",
+    "Bar",
+    "Bars",
+    "Course",
+    "Hours",
+    "Quotes",
+    "Sessions",
+    "Stretch",
+    "Tape",
+    "instant",
+    "midnight",
+    "next_midnight",
+    "overlaps",
+    "sessions",
+    "through",
+]

@@ -1,0 +1,96 @@
+"""Files of trades, the tape, and of quotes, the best bids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from repurchase.clocks import VENUE_ZONES, read_moment, zone
+from repurchase.errors import nearest, short
+from repurchase.feeds.tables import Kind, Row, Wrong, flag, number
+from repurchase.market import Quotes, Tape, instant
+from repurchase.quantities import Exact
+
+TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
+QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))
+
+_FINER: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
+
+Key = tuple[str, str]
+S = TypeVar("S", Tape, Quotes)
+
+
+class _Series(Generic[S]):
+    """What rows tell of each instrument on each venue, in order of time."""
+
+    def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
+        """Begin with no instrument; *new* makes what the rows of one are told to."""
+        self.of: dict[Key, S] = {}
+        self._new: Callable[[ZoneInfo], S] = new
+        # One object for each price, however often it comes.
+        self._prices: dict[str, Exact | None] = {}
+
+    def next(self, row: Row) -> tuple[S, datetime]:
+        """Return what *row* is to be told to, and its moment; raise Wrong where that goes back."""
+        moment = _moment(row["time"])
+        key = (row["symbol"], row["venue"])
+        series = self.of.get(key)
+        if series is None:
+            series = self.of[key] = self._new(_clock(*key))
+        if series.days.goes_back(instant(moment)):
+            hint = "put the rows in order of time, and the files too"
+            what = f"the time goes back: a row of `{short(key[0])}` on {key[1]} before is later"
+            raise Wrong(what, hint)
+        return series, moment
+
+    def price(self, text: str) -> Exact | None:
+        """Return the price that *text* writes, `None` where it is empty; raise ValueError else."""
+        if text not in self._prices:
+            self._prices[text] = number(text)
+        return self._prices[text]
+
+
+class TradeRows(_Series[Tape]):
+    """The tapes of all instruments, by symbol and venue, as rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a trade."""
+        super().__init__(Tape)
+
+    def take(self, row: Row) -> None:
+        """Add the trade of *row*; raise Wrong or ValueError where it is none."""
+        tape, moment = self.next(row)
+        price = self.price(row["price"])
+        if price is None:
+            raise Wrong("`price` is empty", "write what was paid for a unit")
+        tape.add(moment, price, flag(row, "own"), flag(row, "off_auction"))
+
+
+class QuoteRows(_Series[Quotes]):
+    """The bids for all instruments, by symbol and venue, as rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a bid."""
+        super().__init__(Quotes)
+
+    def take(self, row: Row) -> None:
+        """Add the bid of *row*; raise Wrong or ValueError where it is none."""
+        quotes, moment = self.next(row)
+        quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
+
+
+def _moment(text: str) -> datetime:
+    # An event's moment has microseconds at most: what is finer says nothing of what is before it.
+    return read_moment(_FINER.sub(r"\1", text))
+
+
+def _clock(symbol: str, venue: str) -> ZoneInfo:
+    if not symbol:
+        raise Wrong("`symbol` is empty", "write the symbol that the rule file has")
+    if venue not in VENUE_ZONES:
+        hint = nearest(venue, VENUE_ZONES) or "write its market identifier code, such as `XTKS`"
+        raise Wrong(f"unknown venue `{short(venue)}`", hint)
+    return zone(VENUE_ZONES[venue])

@@ -1,0 +1,49 @@
+"""What is known of a flag, stretch by stretch, and what it was all through a moment or a day."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import msgspec
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """From the instant *first* to before *end*, what a flag is; `None` where it is not known.
+
+    *place* is where that is written: a file and a line.
+    """
+
+    first: int
+    end: int
+    is_set: bool | None
+    place: tuple[str, int]
+
+
+def overlaps(stretches: Sequence[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:
+    """Yield those of *stretches*, in order of time, that begin before another has ended."""
+    latest: Stretch | None = None
+    for one in stretches:
+        if latest is not None and one.first < latest.end:
+            yield latest, one
+        if latest is None or one.end > latest.end:
+            latest = one
+
+
+def through(stretches: Sequence[Stretch], first: int, end: int) -> bool | None:
+    """Return what a flag was at every instant from *first* to before *end*.
+
+    `None` where that is not one answer, or not known for all of it. *stretches* are in order of
+    time, and none overlaps another.
+    """
+    found: set[bool | None] = set()
+    index = max(bisect_right(stretches, first, key=lambda one: one.first) - 1, 0)
+    for one in islice(stretches, index, None):
+        if not one.first <= first < one.end:
+            break
+        found.add(one.is_set)
+        first = one.end
+        if first >= end:
+            return found.pop() if len(found) == 1 else None
+    return None

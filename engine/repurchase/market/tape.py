@@ -1,0 +1,155 @@
+"""What was published of an instrument before a moment of a day: the prices of trades, and bids.
+
+Where it is not known whether a trade counts, a figure is known only if it is the same either way.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from repurchase.quantities import Exact
+
+_INSTANT: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = timedelta(1)
+
+TAPE_FACTS: Final = ("market.last_price", "market.last_independent_price", "market.day_high")
+QUOTE_FACTS: Final = ("market.best_independent_bid",)
+
+
+def instant(moment: datetime) -> int:
+    """Return *moment* as microseconds since 1970."""
+    return (moment - _EPOCH) // _INSTANT
+
+
+def midnight(day: date, clock: ZoneInfo) -> int:
+    """Return the instant at which *day* begins on *clock*."""
+    return instant(datetime.combine(day, time.min, clock))
+
+
+def next_midnight(day: date, clock: ZoneInfo) -> int:
+    """Return the instant at which the day after *day* begins on *clock*."""
+    return midnight(day + _DAY, clock)
+
+
+class Course:
+    """What a figure was on each day, from each moment on at which it changed.
+
+    Two columns, and nothing for what changes nothing: a day may have millions of trades.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no day."""
+        self._times = array("q")
+        self._values: list[Exact | None] = []
+
+    def add(self, value: Exact | None, moment: int, day: int) -> None:
+        """Let the figure be *value* from *moment* on, of the day that begins at *day*."""
+        times, values = self._times, self._values
+        if not times or times[-1] < day or values[-1] is not value:
+            times.append(moment)
+            values.append(value)
+
+    def before(self, moment: int, day: int) -> Exact | None:
+        """Return the figure just before *moment*, of the day that began at *day*.
+
+        `None` where it is not known, or nothing of that day was before.
+        """
+        index = bisect_left(self._times, moment) - 1
+        return self._values[index] if index >= 0 and self._times[index] >= day else None
+
+
+class Days:
+    """The day of each moment of a series on one venue, and whether it goes on in order."""
+
+    def __init__(self, clock: ZoneInfo) -> None:
+        """Count days on *clock*."""
+        self._clock = clock
+        self._end: int | None = None
+        self._latest: int | None = None
+        self.begin = 0
+
+    def goes_back(self, moment: int) -> bool:
+        """Return whether *moment* is before one that was reached."""
+        return self._latest is not None and moment < self._latest
+
+    def reach(self, moment: datetime, at: int) -> bool:
+        """Go on to *moment*, the instant *at*; return whether a day begins with it."""
+        self._latest = at
+        if self._end is not None and at < self._end:
+            return False
+        day = moment.astimezone(self._clock).date()
+        self.begin, self._end = midnight(day, self._clock), next_midnight(day, self._clock)
+        return True
+
+
+class Tape:
+    """The trades of one instrument on one venue, each told once, in order of time."""
+
+    def __init__(self, clock: ZoneInfo) -> None:
+        """Count days on *clock*, the venue's."""
+        self.days = Days(clock)
+        self._last: Exact | None = None
+        self._independent: Exact | None = None
+        # The highest price of the trades that count, and of those that do or may.
+        self._high: Exact | None = None
+        self._high_perhaps: Exact | None = None
+        self.courses = {name: Course() for name in TAPE_FACTS}
+
+    def add(
+        self, moment: datetime, price: Exact, is_own: bool | None, is_off_auction: bool | None
+    ) -> None:
+        """Take the next trade; what it was is `None` where that is not known."""
+        at = instant(moment)
+        if self.days.reach(moment, at):
+            self._last = self._independent = self._high = self._high_perhaps = None
+        is_auction, is_independent = _not(is_off_auction), _not(is_own)
+        self._last = last(self._last, price, is_auction)
+        self._independent = last(self._independent, price, is_independent)
+        if is_auction:
+            self._high = higher(self._high, price)
+        if is_auction is not False:
+            self._high_perhaps = higher(self._high_perhaps, price)
+        day = self.days.begin
+        is_sure = self._high == self._high_perhaps
+        figures = (self._last, self._independent, self._high if is_sure else None)
+        for course, figure in zip(self.courses.values(), figures, strict=True):
+            course.add(figure, at, day)
+
+
+class Quotes:
+    """The best bids for one instrument on one venue, each told once, in order of time."""
+
+    def __init__(self, clock: ZoneInfo) -> None:
+        """Count days on *clock*, the venue's."""
+        self.days = Days(clock)
+        self.courses = {name: Course() for name in QUOTE_FACTS}
+
+    def add(self, moment: datetime, bid: Exact | None, is_own: bool | None) -> None:
+        """Take what is the best bid from *moment* on; `None` is no bid, or not known whose."""
+        at = instant(moment)
+        self.days.reach(moment, at)
+        # Behind the issuer's own there may be another, at a price that no row tells.
+        known = bid if is_own is False else None
+        for course in self.courses.values():
+            course.add(known, at, self.days.begin)
+
+
+def last(known: Exact | None, price: Exact, counts: bool | None) -> Exact | None:
+    """Return the last price that counts, *known* so far, after a trade at *price*."""
+    if counts is None:
+        return known if known == price else None
+    return price if counts else known
+
+
+def higher(known: Exact | None, price: Exact) -> Exact:
+    """Return the higher of *known*, if there is one, and *price*."""
+    return price if known is None or price > known else known
+
+
+def _not(flag: bool | None) -> bool | None:
+    return None if flag is None else not flag
