@@ -180,12 +180,12 @@ def test_manual_lists_every_file_of_the_market_with_its_columns() -> None:
     }
     assert columns == {kind.name: (list(kind.needed), list(kind.optional)) for kind in KINDS}
     given = {name: set(re.findall("`(.*?)`", facts)) for name, *_, facts in found}
-    flags = {f"issuer.{column}" for column in KINDS[-1].optional}
+    issuer = {f"issuer.{column}" for column in KINDS[-1].optional}
     bars, trades, quotes = set(AVERAGES), set(TAPE_FACTS), set(QUOTE_FACTS)
-    assert list(given.values()) == [bars, trades, quotes, flags]
+    assert list(given.values()) == [bars, trades, quotes, issuer]
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
     minutes = {"market.minutes_from_open", "market.minutes_to_close"}
-    assert bars | trades | quotes | flags | minutes == outside
+    assert bars | trades | quotes | issuer | minutes == outside
 
 
 def test_every_finding_of_the_program_has_a_sentence() -> None:

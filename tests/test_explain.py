@@ -20,11 +20,11 @@ from repurchase.expression import Names, parse
 from repurchase.facts import TABLE, Fact
 from repurchase.logs import event_from_json
 from repurchase.logs.fields import READERS
-from repurchase.market import sessions
+from repurchase.market import AVERAGES, MINUTES, sessions
 from repurchase.position import Position
 from repurchase.program import step
 from repurchase.report import json_text, views_of
-from repurchase.report.examples import FROM_BARS, VALUES, example
+from repurchase.report.examples import VALUES, example
 from repurchase.rulefile import Pack, Rule, shipped_pack
 from repurchase.shipped import pack_names, rule_names, rule_path
 from repurchase.terms import KNOWN_TERMS, term_dimension
@@ -198,12 +198,12 @@ def test_explain_shows_all_of_a_rule() -> None:
         "effect: deny, at order",
         "0, from 2009-01-01, until 2009-03-31, known 2008-12-26",
         "minutes until the session is due to close",
-        "each event gives market.minutes_to_close, or --market BARS.csv does",
+        "market.minutes_to_close: from each event, or from the tables of sessions",
     ):
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert "each event itself gives issuer.closed_period" in flagged
+    assert "issuer.closed_period: from each event, or from issuer facts of --market" in flagged
     volume = run("explain", "jp-order-59.daily-volume").out
     assert "the authorization that includes it gives terms.trading_unit" in volume
 
@@ -251,7 +251,8 @@ def test_facts_that_bars_give_are_those_of_the_feed(tmp_path: Path) -> None:
         for one in answer["findings"]
         if one["rule"] == name[7:].replace("_", "-") and one["result"] != "indeterminate"
     }
-    assert known == set(FROM_BARS)
+    told_by = {*AVERAGES, *MINUTES} - {"market.adv_eu_month_before"}
+    assert known == told_by
 
 
 # -- figures, files and their parts ---------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Trades, quotes and issuer flags from files: each fact by hand, and by slow ways to the same."""
+"""Trades, quotes and issuer facts from files: each fact by hand, and by slow ways to the same."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from repurchase.edition import load_text
 from repurchase.errors import InputError, UsageError
 from repurchase.facts import TABLE, Market, Value
-from repurchase.feeds import read_feed
+from repurchase.feeds import SOURCES, read_feed
 from repurchase.logs import event_from_json
 from repurchase.market import (
-    AVERAGES,
     QUOTE_FACTS,
     TAPE_FACTS,
     Quotes,
@@ -87,10 +86,17 @@ def market(tmp_path: Path) -> Callable[..., Market]:
         paths = []
         for number, content in enumerate(contents):
             paths.append(tmp_path / f"{number}.csv")
-            paths[-1].write_text(content)
+            paths[-1].write_text(content + end_of(content))
         return read_feed(paths).of(EDITIONS.authorization)
 
     return read
+
+
+def end_of(content: str) -> str:
+    """Return a row of another instrument long after: trades and quotes are known up to it."""
+    header = content.split("\n", maxsplit=1)[0].split(",")
+    more = ["1"] + ["no"] * (len(header) - 4)
+    return at("09:00:00", *more, day="2008-12-30", listed="9999,XTKS") if "time" in header else ""
 
 
 def at(clock: str, *cells: str, day: str = "2008-11-14", listed: str = "1111,XTKS") -> str:
@@ -210,6 +216,22 @@ def test_files_of_days_follow_each_other(market: Callable[..., Market]) -> None:
     assert told(found, HIGH, "10:00:00", "2008-11-17") == 90
     with pytest.raises(InputError, match=r"1\.csv:2: the time goes back"):
         market(second, first)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"), [(TRADES, ("100", "no", "no")), (QUOTES, ("9", "no"))]
+)
+def test_nothing_is_known_beyond_the_last_row(
+    tmp_path: Path, header: str, cells: tuple[str, ...]
+) -> None:
+    """A file that was written before the moment does not have what was published since."""
+    name = LAST if header == TRADES else BID
+    path = tmp_path / "until.csv"
+    path.write_text(header + at("09:00:00", *cells) + at("09:30:00", *cells, listed="2222,XTKS"))
+    found = read_feed([path]).of(EDITIONS.authorization)
+    assert told(found, name, "09:30:00") is not None
+    assert told(found, name, "09:30:00.000001") is None
+    assert read_feed([]).of(EDITIONS.authorization).fact(name, asked("2008-11-14")) is None
 
 
 # -- quotes ---------------------------------------------------------------------------------------
@@ -423,7 +445,7 @@ def test_flag_is_what_each_instant_says(
     is_sound = all(len(found) <= 1 for found in instants)
     assert (next(overlaps(rows), None) is None) is is_sound
     if is_sound:
-        answers = {found[0].is_set if found else None for found in instants[first : first + length]}
+        answers = {found[0].value if found else None for found in instants[first : first + length]}
         expected = answers.pop() if len(answers) == 1 else None
         assert through(rows, first, first + length) == expected
 
@@ -438,8 +460,8 @@ def test_flag_is_what_each_instant_says(
         ("time,symbol,venue,prise\n", "of the nearest, trades, `prise` is none of their columns"),
         ("time,symbol,venue,prise\n", "; did you mean `price`?; daily bars have date, symbol"),
         ("time,symbol,venue,bid,bid\n", "of the nearest, quotes, `bid` is there twice"),
-        ("from,until\n", "of the nearest, issuer flags, none of undisclosed_material_fact"),
-        ("from,closed_period\n", "of the nearest, issuer flags, `until` is missing"),
+        ("from,until\n", "of the nearest, issuer facts, none of undisclosed_material_fact"),
+        ("from,closed_period\n", "of the nearest, issuer facts, `until` is missing"),
         ("quantity\n", "1: the header is that of no kind of file"),
         (TRADES, "1: the file has no rows"),
         (TRADES + "2008-11-14T09:00:00,1111,XTKS,1,,\n", "2: `2008-11-14T09:00:00` is not a time"),
@@ -491,11 +513,19 @@ def test_first_twenty_rows_that_are_wrong_are_listed(tmp_path: Path) -> None:
 
 def test_every_fact_from_outside_is_given_by_some_file(market: Callable[..., Market]) -> None:
     """No fact of the market or the issuer is left to events alone."""
-    minutes = {"market.minutes_from_open", "market.minutes_to_close"}
-    flags = {MATERIAL, CLOSED}
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
-    assert {*AVERAGES, *TAPE_FACTS, *QUOTE_FACTS, *minutes, *flags} == outside
-    assert told(market(TRADES + at("09:00:00", "1", "", "")), min(minutes), "09:30:00") == 30
+    assert set(SOURCES) == outside
+    found = market(TRADES + at("09:00:00", "1", "", ""))
+    assert told(found, "market.minutes_from_open", "09:30:00") == 30
+
+
+def test_shares_that_are_announced_are_those_of_their_day(market: Callable[..., Market]) -> None:
+    """A number stands among what the issuer knows as a flag does, and is exact."""
+    found = market("from,until,announced_shares\n2008-11-14,2008-11-14,1800000\n")
+    name = "issuer.announced_shares"
+    assert told(found, name, "08:30:00") == 1_800_000
+    assert told(found, name, "08:30:00", "2008-11-17") is None
+    assert found.fact(name, asked("2008-11-14")) == 1_800_000
 
 
 # -- Parquet --------------------------------------------------------------------------------------
@@ -622,8 +652,11 @@ def folder(tmp_path: Path) -> Path:
     rules = [f"  - {{id: {name}, require: {read}}}\n" for name, (_, read) in READ.items()]
     (tmp_path / "acme.yaml").write_text(RULES + "".join(rules))
     (tmp_path / "bars").write_text(HEADER + "2008-11-13,1111,XTKS,100,5,0\n")
-    (tmp_path / "trades").write_text(TRADES + at("09:00:00", "100", "no", "no"))
-    (tmp_path / "quotes").write_text(QUOTES + at("09:00:00", "99", "no"))
+    for name, content in (
+        ("trades", TRADES + at("09:00:00", "100", "no", "no")),
+        ("quotes", QUOTES + at("09:00:00", "99", "no")),
+    ):
+        (tmp_path / name).write_text(content + end_of(content))
     (tmp_path / "flags").write_text(FLAGS + "2008-11-01,2008-11-30,no,no\n")
     order = {"kind": "order", "id": "o", "symbol": "1111", "side": "buy", "quantity": 1}
     order |= {"time": "2008-11-14T09:30:00+09:00", "price": 100}

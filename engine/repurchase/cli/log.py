@@ -21,7 +21,7 @@ market_option = click.option(
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Daily bars, trades, quotes or issuer flags, CSV or Parquet, for what events do not carry.",
+    help="Daily bars, trades, quotes or issuer facts, CSV or Parquet, for what events do not say.",
 )
 
 

@@ -81,6 +81,8 @@ def command(
     if text is not None:
         warn(gaps(text.editions.authorization))
     told = feed(market)
+    if text is not None:
+        told.of(text.editions.authorization)
     # A file that is not there leaves no empty journal. What is piped may come late: that there is
     # no such journal is told before.
     log = None if events == "-" else _log(events)

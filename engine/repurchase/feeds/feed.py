@@ -5,7 +5,7 @@ What an event carries itself is taken from it; what neither has is absent, and n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from repurchase.clocks import zone
 from repurchase.errors import InputError, Problem
 from repurchase.facts import TABLE, Market, Value
 from repurchase.feeds.bars import BARS, BarRows
-from repurchase.feeds.flags import FACTS, FLAGS, FlagRows
+from repurchase.feeds.issuer import FACTS, ISSUER, IssuerRows
 from repurchase.feeds.tables import (
     PROBLEMS_MAX,
     Kind,
@@ -28,8 +28,9 @@ from repurchase.feeds.tables import (
 from repurchase.feeds.tape import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.market import (
     AVERAGES,
+    MINUTES,
     QUOTE_FACTS,
-    Course,
+    TAPE_FACTS,
     instant,
     midnight,
     next_midnight,
@@ -41,7 +42,15 @@ from repurchase.quantities import SHARES, Exact
 from repurchase.rulefile import Authorization
 from repurchase.terms import Listing
 
-KINDS: Final = (BARS, TRADES, QUOTES, FLAGS)
+KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
+# What tells each fact that an event may carry itself.
+SOURCES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(AVERAGES, f"{BARS.name} of --market"),
+    **dict.fromkeys(TAPE_FACTS, f"{TRADES.name} of --market"),
+    **dict.fromkeys(QUOTE_FACTS, f"{QUOTES.name} of --market"),
+    **dict.fromkeys(FACTS, f"{ISSUER.name} of --market"),
+    **dict.fromkeys(MINUTES, "the tables of sessions"),
+}
 
 Key = tuple[str, str]
 
@@ -54,20 +63,25 @@ class Feed:
         self.bars = BarRows()
         self.trades = TradeRows()
         self.quotes = QuoteRows()
-        self.flags = FlagRows()
+        self.issuer = IssuerRows()
         self._series = {
             BARS: self.bars.take,
             TRADES: self.trades.take,
             QUOTES: self.quotes.take,
         }
         self._known: dict[tuple[str, Key, date], Exact | None] = {}
+        self._last: tuple[Authorization, Market] | None = None
 
     def of(self, authorization: Authorization) -> Market:
         """Return what this feed tells of trades under *authorization*.
 
-        Raise InputError where rows of flags overlap on its clock.
+        Raise InputError where rows of the issuer overlap on its clock.
         """
-        return _OfOne(self, authorization)
+        # A desk asks with each event, and hardly ever of another rule file than before.
+        last = self._last
+        if last is None or last[0] is not authorization:
+            last = self._last = authorization, _OfOne(self, authorization)
+        return last[1]
 
     def average(self, name: str, key: Key, day: date) -> Exact | None:
         """Return the fact *name* of *day*, in the instrument's own units, `None` if not known."""
@@ -81,18 +95,23 @@ class Feed:
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
         """Add *row*, written at *place*; raise Wrong or ValueError where it is none of *kind*."""
-        if kind is FLAGS:
-            self.flags.take(row, place)
+        if kind is ISSUER:
+            self.issuer.take(row, place)
         else:
             self._series[kind](row)
 
-    def course(self, name: str, key: Key) -> Course | None:
-        """Return what the fact *name* was of an instrument on a venue, `None` if nothing tells."""
-        if name in QUOTE_FACTS:
-            quotes = self.quotes.of.get(key)
-            return None if quotes is None else quotes.courses[name]
-        tape = self.trades.of.get(key)
-        return None if tape is None else tape.courses.get(name)
+    def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
+        """Return the fact *name* just before *moment*, of the day that began at *day*.
+
+        `None` where nothing tells, and beyond the last row of all: what was published after it
+        would be in the file, had it been written later.
+        """
+        rows = self.quotes if name in QUOTE_FACTS else self.trades
+        series = rows.of.get(key)
+        if series is None or rows.until is None or moment > rows.until:
+            return None
+        course = series.courses.get(name)
+        return None if course is None else course.before(moment, day)
 
 
 class _OfOne:
@@ -102,7 +121,7 @@ class _OfOne:
         self._feed = feed
         self._clock = zone(authorization.timezone)
         self._announced = authorization.announced
-        self._flags = feed.flags.on(self._clock)
+        self._issuer = feed.issuer.on(self._clock)
         # An instrument that is another number of shares on another day has no averages: which
         # bars are of which ratio, no bar says.
         self._split = {one.symbol for one in authorization.instruments if len(one.shares_each) > 1}
@@ -113,7 +132,7 @@ class _OfOne:
         Volumes are in ordinary-share equivalents, by the ratio of the trade.
         """
         if name in FACTS:
-            return self._flag(name, trade)
+            return self._of_issuer(name, trade)
         listing, day, moment = trade.listing, trade.venue_date, trade.event.time
         if listing is None or day is None:
             return None
@@ -121,19 +140,18 @@ class _OfOne:
             return self._average(name, listing, day)
         if moment is None:
             return None
-        if name.startswith("market.minutes_"):
+        if name in MINUTES:
             return _minutes(name, trade, listing)
-        course = self._feed.course(name, (listing.symbol, listing.venue))
-        begin = midnight(day, listing.zone)
-        return None if course is None else course.before(instant(moment), begin)
+        key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
+        return self._feed.published(name, key, instant(moment), begin)
 
-    def _flag(self, name: str, trade: Trade) -> bool | None:
-        """Return the flag *name* at the moment of *trade*; of a day, if it was one all day."""
+    def _of_issuer(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the moment of *trade*; of a day, if it was one all day."""
         if trade.event.time is not None:
             first = instant(trade.event.time)
-            return through(self._flags[name], first, first + 1)
+            return through(self._issuer[name], first, first + 1)
         first, end = midnight(trade.date, self._clock), next_midnight(trade.date, self._clock)
-        return through(self._flags[name], first, end)
+        return through(self._issuer[name], first, end)
 
     def _average(self, name: str, listing: Listing, day: date) -> Exact | None:
         by = self._day_of(name, day)

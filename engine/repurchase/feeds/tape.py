@@ -24,11 +24,15 @@ S = TypeVar("S", Tape, Quotes)
 
 
 class _Series(Generic[S]):
-    """What rows tell of each instrument on each venue, in order of time."""
+    """What rows tell of each instrument on each venue, in order of time.
+
+    *until* is the instant of the latest of them all: what the files know reaches so far.
+    """
 
     def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
         """Begin with no instrument; *new* makes what the rows of one are told to."""
         self.of: dict[Key, S] = {}
+        self.until: int | None = None
         self._new: Callable[[ZoneInfo], S] = new
         # One object for each price, however often it comes.
         self._prices: dict[str, Exact | None] = {}
@@ -40,7 +44,9 @@ class _Series(Generic[S]):
         series = self.of.get(key)
         if series is None:
             series = self.of[key] = self._new(_clock(*key))
-        if series.days.goes_back(instant(moment)):
+        at = instant(moment)
+        self.until = at if self.until is None else max(self.until, at)
+        if series.days.goes_back(at):
             hint = "put the rows in order of time, and the files too"
             what = f"the time goes back: a row of `{short(key[0])}` on {key[1]} before is later"
             raise Wrong(what, hint)

@@ -1,11 +1,11 @@
-"""Sessions of venues from dated tables, and lookups over bars, trades, quotes and flags passed in.
+"""Sessions of venues from dated tables, and lookups over bars, trades and quotes passed in.
 
 The tables are written by `make sessions`, from exchange_calendars and `corrections.csv`.
 """
 
 from repurchase.market.averages import AVERAGES, Bar, Bars
-from repurchase.market.flags import Stretch, overlaps, through
-from repurchase.market.sessions import VENUES, Hours, Sessions, sessions
+from repurchase.market.sessions import MINUTES, VENUES, Hours, Sessions, sessions
+from repurchase.market.stretches import Stretch, overlaps, through
 from repurchase.market.tape import (
     QUOTE_FACTS,
     TAPE_FACTS,
@@ -19,6 +19,7 @@ from repurchase.market.tape import (
 
 __all__ = [
     "AVERAGES",
+    "MINUTES",
     "QUOTE_FACTS",
     "TAPE_FACTS",
     "VENUES",

@@ -16,6 +16,7 @@ from repurchase.quantities import Exact, quotient
 
 # The venues that there are tables for.
 VENUES: Final = ("XETR", "XLON", "XNAS", "XNYS", "XPAR", "XTKS")
+MINUTES: Final = ("market.minutes_from_open", "market.minutes_to_close")
 _DAY: Final = timedelta(1)
 _MINUTE: Final = timedelta(minutes=1)
 _SATURDAY: Final = 5

@@ -20,7 +20,6 @@ from repurchase.expression import (
     Word,
 )
 from repurchase.facts import TABLE
-from repurchase.market import AVERAGES
 from repurchase.quantities import Exact, written
 from repurchase.rulefile import Authorization, Pack, Rule
 from repurchase.terms import Instrument
@@ -58,7 +57,6 @@ VALUES: Final[Mapping[str, str | int | bool]] = {
     "issuer.undisclosed_material_fact": False,
     "issuer.closed_period": False,
 }
-FROM_BARS: Final = (*AVERAGES, "market.minutes_from_open", "market.minutes_to_close")
 _ALWAYS: Final = ("kind", "id", "time", "symbol", "side", "quantity")
 _DAY: Final = date(2024, 6, 3)
 _HOUR: Final = time(10)
@@ -86,15 +84,6 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     if rule.at == "fill":
         read -= {"expires"}
     return {name: value for name, value in values.items() if name in read}
-
-
-def from_outside(rule: Rule) -> tuple[list[str], list[str]]:
-    """Return the facts from outside that *rule* reads: those of bars, and those of events alone."""
-    names = [name for name in sorted(rule.facts) if name.startswith(("market.", "issuer."))]
-    return (
-        [name for name in names if name in FROM_BARS],
-        [name for name in names if name not in FROM_BARS],
-    )
 
 
 def _met(rule: Rule) -> Iterator[tuple[str, object]]:

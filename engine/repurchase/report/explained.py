@@ -12,8 +12,9 @@ from rich.text import Text
 from repurchase.errors import plain
 from repurchase.expression import on_one_line
 from repurchase.facts import TABLE, Fact
+from repurchase.feeds import SOURCES
 from repurchase.quantities import value_written
-from repurchase.report.examples import FROM_BARS, example, from_outside
+from repurchase.report.examples import example
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization, Check, Pack, Rule
@@ -29,7 +30,7 @@ def fact_view(fact: Fact) -> RenderableType:
         f"\n{fact.meaning}",
         f"\ndimension: {_dimension(fact)}",
         f"\ncomes from the event's {', '.join(fact.given_by)}",
-        ", or from --market BARS.csv" if fact.name in FROM_BARS else "",
+        f", or from {SOURCES[fact.name]}" if fact.name in SOURCES else "",
         words,
         f"\nfor example, require: {fact.example}",
     )
@@ -194,11 +195,11 @@ def _figures_read(constants: frozenset[str], file: Authorization | Pack) -> Iter
 
 
 def _asked_outside(rule: Rule) -> Iterator[str]:
-    of_bars, of_events = from_outside(rule)
-    if of_bars:
-        yield f"each event gives {', '.join(of_bars)}, or --market BARS.csv does"
-    if of_events:
-        yield f"each event itself gives {', '.join(of_events)}"
+    by_source: dict[str, list[str]] = {}
+    for name in sorted(rule.facts & SOURCES.keys()):
+        by_source.setdefault(SOURCES[name], []).append(name)
+    for source, names in by_source.items():
+        yield f"{' and '.join(names)}: from each event, or from {source}"
 
 
 def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableType:

@@ -1,4 +1,4 @@
-"""What is known of a flag, stretch by stretch, and what it was all through a moment or a day."""
+"""What is known stretch by stretch, and what it was all through a moment or a day."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from itertools import islice
 
 import msgspec
 
+from repurchase.quantities import Exact
+
 
 class Stretch(msgspec.Struct, frozen=True):
-    """From the instant *first* to before *end*, what a flag is; `None` where it is not known.
+    """From the instant *first* to before *end*, what something is; `None` where it is not known.
 
     *place* is where that is written: a file and a line.
     """
 
     first: int
     end: int
-    is_set: bool | None
+    value: Exact | bool | None
     place: tuple[str, int]
 
 
@@ -31,18 +33,18 @@ def overlaps(stretches: Sequence[Stretch]) -> Iterator[tuple[Stretch, Stretch]]:
             latest = one
 
 
-def through(stretches: Sequence[Stretch], first: int, end: int) -> bool | None:
-    """Return what a flag was at every instant from *first* to before *end*.
+def through(stretches: Sequence[Stretch], first: int, end: int) -> Exact | bool | None:
+    """Return what it was at every instant from *first* to before *end*.
 
     `None` where that is not one answer, or not known for all of it. *stretches* are in order of
     time, and none overlaps another.
     """
-    found: set[bool | None] = set()
+    found: set[Exact | bool | None] = set()
     index = max(bisect_right(stretches, first, key=lambda one: one.first) - 1, 0)
     for one in islice(stretches, index, None):
         if not one.first <= first < one.end:
             break
-        found.add(one.is_set)
+        found.add(one.value)
         first = one.end
         if first >= end:
             return found.pop() if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""Files of what the issuer knows: flags, each for a stretch of days or of time."""
+"""Files of what the issuer knows, each fact for a stretch of days or of time."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ import msgspec
 
 from repurchase.clocks import read_day, read_moment
 from repurchase.errors import InputError, Problem
-from repurchase.feeds.tables import PROBLEMS_MAX, Kind, Row, Wrong, flag
+from repurchase.facts import TABLE
+from repurchase.feeds.tables import PROBLEMS_MAX, Kind, Row, Wrong, flag, number
 from repurchase.market import Stretch, instant, midnight, next_midnight, overlaps
+from repurchase.quantities import FLAG, Exact
 
-FLAGS: Final = Kind(
-    "issuer flags", ("from", "until"), ("undisclosed_material_fact", "closed_period"), one_more=True
+ISSUER: Final = Kind(
+    "issuer facts",
+    ("from", "until"),
+    ("undisclosed_material_fact", "closed_period", "announced_shares"),
+    one_more=True,
 )
-FACTS: Final = {f"issuer.{column}": column for column in FLAGS.optional}
+FACTS: Final = {f"issuer.{column}": column for column in ISSUER.optional}
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A flag as a row writes it: *first* and *until* are days, both included, or moments."""
+    """A fact as a row writes it: *first* and *until* are days, both included, or moments."""
 
     first: date | datetime
     until: date | datetime
-    is_set: bool | None
+    value: Exact | bool | None
     place: tuple[str, int]
 
     def on(self, clock: ZoneInfo) -> Stretch:
@@ -36,11 +41,11 @@ class Written(msgspec.Struct, frozen=True):
         if begin >= end:
             hint = "a day is included, a time is not"
             raise InputError(Problem("`until` is not after `from`", hint, *self.place))
-        return Stretch(begin, end, self.is_set, self.place)
+        return Stretch(begin, end, self.value, self.place)
 
 
-class FlagRows:
-    """The flags, each as its rows are taken."""
+class IssuerRows:
+    """The facts, each as its rows are taken."""
 
     def __init__(self) -> None:
         """Begin without a row."""
@@ -51,15 +56,17 @@ class FlagRows:
         first, until = _end(row, "from"), _end(row, "until")
         for name, column in FACTS.items():
             if column in row:
-                self._rows[name].append(Written(first, until, flag(row, column), place))
+                is_flag = TABLE[name].dimension == FLAG
+                value = flag(row, column) if is_flag else number(row[column])
+                self._rows[name].append(Written(first, until, value, place))
 
     def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Stretch]]:
-        """Return the stretches of each flag in order of time, their days on *clock*.
+        """Return the stretches of each fact in order of time, their days on *clock*.
 
         Raise InputError where rows overlap, or one ends before it begins.
         """
         found: dict[str, Sequence[Stretch]] = {}
-        # A row of two flags is wrong once.
+        # A row of two facts is wrong once.
         problems: dict[Problem, None] = {}
         for name, rows in self._rows.items():
             stretches: list[Stretch] = []
