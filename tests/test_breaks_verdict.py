@@ -396,6 +396,11 @@ def count_blocks_again(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def count_all_in_the_auction(patch: pytest.MonkeyPatch) -> None:
+    """What is ordered off the auction is taken to be ordered in it."""
+    patch.setattr(fold, "_more_by", lambda shares, ordered, _, __: (shares or 0) + ordered)
+
+
 def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
     """What a fill takes beyond its order was ordered by nobody, so it was not ordered."""
     _filled_day(
@@ -422,6 +427,9 @@ ON_THE_DAY: Final = histories(
     requires=st.sampled_from(("day.ordered_shares_after <= day.ordered_shares",))
 )
 ON_BROKERS: Final = histories(requires=st.sampled_from(("day.brokers_after <= 1",)))
+ON_METHODS: Final = histories(
+    requires=st.sampled_from(("day.auction_ordered_shares_after <= day.auction_ordered_shares",))
+)
 ON_BLOCKS: Final = histories(requires=st.sampled_from(("day.blocks_after <= day.blocks",)))
 ON_MONEY: Final = histories(
     requires=st.sampled_from(
@@ -437,6 +445,7 @@ HISTORY_BREAKS: Final[tuple[tuple[Break, st.SearchStrategy[History]], ...]] = (
     (forget_the_brokers_of_fills, ON_BROKERS),
     (forget_the_blocks_of_fills, ON_BLOCKS),
     (count_blocks_again, ON_BLOCKS),
+    (count_all_in_the_auction, ON_METHODS),
     (forget_what_no_order_asked_for, ON_THE_DAY),
     (forget_what_is_reserved, IN_GENERAL),
     (count_units_as_shares, IN_GENERAL),

@@ -384,9 +384,9 @@ def test_every_fact_can_be_read_by_one_file() -> None:
     assert set(stopped(decision).values()) == {"indeterminate"}
     given_ = {"trade.broker", "trade.method", "trade.order_type", "trade.venue_time"}
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
-    assert undecided - {"day.brokers", "day.brokers_after", "day.blocks", "day.blocks_after"} == (
-        given_ | outside
-    )
+    told = ("brokers", "blocks", "auction_ordered_shares", "off_auction_shares")
+    of_the_day = {f"day.{name}{suffix}" for name in told for suffix in ("", "_after")}
+    assert undecided - of_the_day == given_ | outside
 
 
 def compared(count: int, joint: str, comparison: str = "trade.shares {sign} {n} shares") -> str:

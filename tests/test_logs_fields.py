@@ -193,7 +193,7 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
         "1",
         (
             "is no field of an event; an event is flat: write whole names, such as "
-            "`issuer.undisclosed_material_fact`"
+            "`issuer.announced_shares`"
         ),
     ),
     ("expires", "2008-11-14", "is no field of a fill; leave it out"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta, timezone
 from fractions import Fraction
 
@@ -219,6 +219,7 @@ class Use:
     executed: Fraction = Fraction(0)
     brokers: frozenset[str | None] = frozenset()
     blocks: int | None = 0
+    by_method: Mapping[str | None, Fraction] = field(default_factory=dict)
 
     def facts(self, suffix: str) -> dict[str, Value | None]:
         """Return the facts of the day."""
@@ -227,7 +228,12 @@ class Use:
             f"day.executed_shares{suffix}": self.executed,
             f"day.brokers{suffix}": None if None in self.brokers else len(self.brokers),
             f"day.blocks{suffix}": self.blocks,
+            f"day.auction_ordered_shares{suffix}": self._by("auction"),
+            f"day.off_auction_shares{suffix}": self._by("off_auction"),
         }
+
+    def _by(self, method: str) -> Fraction | None:
+        return None if None in self.by_method else self.by_method.get(method, Fraction(0))
 
 
 class Diary:
@@ -427,11 +433,16 @@ def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
     if of is None or of.event.method != "block":
         known = blocks is not None and full.method is not None
         blocks = (blocks or 0) + (full.method == "block") if known else None
+    more = asked * listed.ratio
     return Use(
-        ordered=use.ordered + asked * listed.ratio,
+        ordered=use.ordered + more,
         executed=use.executed + (quantity * listed.ratio if full.kind == "fill" else 0),
         brokers=use.brokers | {full.broker},
         blocks=blocks,
+        by_method={
+            **use.by_method,
+            full.method: use.by_method.get(full.method, Fraction(0)) + more,
+        },
     )
 
 
