@@ -25,6 +25,7 @@ from repurchase.overview import adoption, adoptions, story
 from repurchase.position import Position
 from repurchase.program import Decided, step
 from repurchase.rulefile import gaps, kept, shipped_pack
+from repurchase.terms import Span
 from repurchase.wording import worded
 from test_audit import changed
 from test_cli import run
@@ -508,11 +509,51 @@ def test_explain_shows_the_packs_of_a_file(folder: Path) -> None:
 # -- what must hold of all packs ------------------------------------------------------------------
 
 DAYS: Final = st.dates(date(2007, 1, 1), date(2014, 12, 31))
+NEAR: Final = st.dates(date(2008, 11, 10), date(2008, 11, 30))
 JAPANESE: Final = editions(included="jp-order-59, ./own")
 
 
-@given(DAYS, st.integers(-1, 1), st.none() | DAYS)
+# One that begins earlier than another and became known later.
+RECENT: Final = PACK.replace(
+    "cite: Third Act}\n",
+    "cite: Third Act}\n"
+    '    - {value: "70 shares", from: 2008-11-16, until: 2008-11-25, known: 2008-11-24}\n',
+)
+OF_RECENT: Final = editions(RECENT, "jp-order-59, ./own")
+
+
+def said_on(span: Span, day: date, known: date) -> bool:
+    """Return whether *span* holds, told in the plainest way."""
+    first, last = span.first or date.min, span.last or date.max
+    return first <= day <= last and (span.known or date.min) <= known
+
+
+@given(DAYS | NEAR, st.integers(-1, 1), st.none() | NEAR)
 def test_each_day_has_one_edition(day: date, ahead: int, known_at: date | None) -> None:
+    """Each figure has one version at most, the one known last, and each rule is in force or not."""
+    venue_day, known = day + timedelta(days=ahead), known_at or day
+    judged_by = OF_RECENT if known_at is None else Editions(OF_RECENT.authorization, known_at)
+    found = judged_by.on(day, venue_day)
+    asked = judged_by.authorization
+    for pack in asked.packs:
+        for limit in pack.limits:
+            held = [one for one in limit.versions if said_on(one.span, venue_day, known)]
+            times = [one.span.known or date.min for one in held]
+            assert len(set(times)) == len(times)
+            expected = held[times.index(max(times))] if held else None
+            assert found.terms[f"{pack.name}.limits.{limit.name}"] == expected
+    in_force = {rule.id for rule in asked.rules if said_on(rule.span, day, known)}
+    in_force |= {
+        rule.id
+        for pack in asked.packs
+        for rule in pack.rules
+        if said_on(rule.span, venue_day, known)
+    }
+    assert {one.rule.id for one in found.rules} == in_force
+
+
+@given(DAYS, st.integers(-1, 1), st.none() | DAYS)
+def test_edition_is_the_same_whoever_asks(day: date, ahead: int, known_at: date | None) -> None:
     """Asked twice, or by another, a day and what was known have the one edition."""
     text = RULES.replace("INCLUDED", "jp-order-59, ./own").encode()
     packs = kept(SHIPPED | {"./own": PACK.encode()})
