@@ -323,7 +323,10 @@ class Ledger:
             return "not-held"
         if self._has_ended(held, event):
             return "order-ended"
-        return None if entry.held else _replace_fault(entry, held)
+        if entry.held:
+            return None
+        now = structs.replace(held, time=event.time, date=event.date)
+        return self._replace_fault(entry, now)
 
     def _has_ended(self, asked: Event, event: Event) -> bool:
         """Return whether *event* comes after the end of what was *asked*."""
@@ -340,9 +343,15 @@ class Ledger:
         """Return why the replace *event* cannot be asked for; two cannot wait for one release."""
         entry = self.find(event)
         assert entry is not None
-        fault = _replace_fault(entry, event)
+        fault = self._replace_fault(entry, event)
         if fault is None and entry.held_more is not None and self.raises(event):
             return "replace-pending"
+        return fault
+
+    def _replace_fault(self, entry: Entry, event: Event) -> str | None:
+        fault = _replace_fault(entry, event)
+        if fault in (None, "below-filled") and self._has_ended(entry.event, event):
+            return "order-ended"
         return fault
 
     def find(self, event: Event) -> Entry | None:

@@ -174,17 +174,17 @@ def test_every_part_of_any_file_is_explained(drawn: RuleFile) -> None:
 
 
 def test_example_bears_what_no_table_has(tmp_path: Path) -> None:
-    """A venue that nobody knows, a limit that is compared and a condition in pieces do no harm."""
+    """A venue without sessions, a limit that is compared and a condition in pieces do no harm."""
     (tmp_path / "odd.yaml").write_text(
         OWN.split("rules:")[0]
         + "limits: {most: {value: 5}}\nrules:\n  - id: odd\n"
-        + "    require: limits.most == 5 and trade.venue == NOWHERE and trade.symbol in [A, B]\n"
+        + "    require: limits.most == 5 and trade.venue == XTAI and trade.symbol in [A, B]\n"
     )
     ended = run("explain", "odd.yaml", "odd", cwd=tmp_path)
     (line,) = (line for line in ended.out.splitlines() if line.startswith("for example: "))
     said = json.loads(line.removeprefix("for example: "))
-    assert (said["venue"], said["symbol"]) == ("NOWHERE", "A")
-    assert said["time"] == "2024-06-03T10:00:00+00:00"
+    assert (said["venue"], said["symbol"]) == ("XTAI", "A")
+    assert said["time"] == "2024-06-03T10:00:00+08:00"
 
 
 def test_explain_shows_all_of_a_rule() -> None:

@@ -234,6 +234,21 @@ def test_nothing_is_known_beyond_the_last_row(
     assert read_feed([]).of(EDITIONS.authorization).fact(name, asked("2008-11-14")) is None
 
 
+def test_another_file_says_nothing_of_where_one_ends(tmp_path: Path) -> None:
+    """What goes on in other files, of the next day too, leaves what one file knows as it is."""
+    first, other = tmp_path / "first.csv", tmp_path / "other.csv"
+    first.write_text(TRADES + at("09:00:00", "100", "no", "no"))
+    rows = at("16:00:00", "7", "no", "no", listed="2222,XTKS")
+    other.write_text(TRADES + rows + at("09:00:00", "90", "no", "no", day="2008-11-17"))
+    found = read_feed([first, other]).of(EDITIONS.authorization)
+    assert told(found, LAST, "15:00:00") is None
+    assert told(found, LAST, "09:00:00", "2008-11-17") is None
+    more = at("15:30:00", "8", "no", "no", listed="2222,XTKS")
+    first.write_text(TRADES + at("09:00:00", "100", "no", "no") + more)
+    found = read_feed([first, other]).of(EDITIONS.authorization)
+    assert told(found, LAST, "15:00:00") == 100
+
+
 # -- quotes ---------------------------------------------------------------------------------------
 
 

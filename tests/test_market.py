@@ -212,7 +212,7 @@ def test_month_before_disclosure_worked_by_hand() -> None:
 
 
 def test_months_and_closes_worked_by_hand() -> None:
-    """Six whole months by six; five closes by five; the last price, however long ago."""
+    """Six whole months by six; five closes by five; the last price or quote of the day before."""
     months = days("XTKS", date(2008, 5, 1), date(2008, 10, 31))
     volumes = dict.fromkeys(months, 3)
     found = AVERAGES["market.amv_jp_6_months"](bars(volumes), table("XTKS"), DAY)
@@ -225,8 +225,12 @@ def test_months_and_closes_worked_by_hand() -> None:
     assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) == 100
     prices[last[0]] = Bar(None, 1)
     assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None
+    # A quote may have been published where nothing traded, and it would count.
     prices[last[0]] = Bar(None, 0)
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) == 101
+    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None
+    prices[last[0]] = Bar(99, 0)
+    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) == 99
+    prices[last[0]] = Bar(None, 0)
     assert AVERAGES["market.avg_close_5_days"](prices, table("XTKS"), DAY) is None
     del prices[last[0]]
     assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None

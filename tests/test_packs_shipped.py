@@ -39,6 +39,7 @@ include: [{pack}]
 rules:
   - {{id: share-cap, require: program.shares_after <= terms.max_shares}}
 """
+ACT: Final = "jp-companies-act"
 PLACES: Final = {
     "us-10b-18": ("America/New_York", "USD", "XNAS"),
     "eu-mar": ("Europe/Berlin", "EUR", "XETR"),
@@ -186,6 +187,31 @@ def test_each_rule_on_both_sides_of_its_limit(
     assert (found(answer), answer.outcome) == (rules, outcome)
 
 
+@pytest.mark.parametrize(
+    ("first", "end", "is_year"),
+    [
+        ("2025-01-01", "2025-12-31", True),
+        ("2025-01-01", "2026-01-01", False),
+        # A year with a leap day in it has a day more.
+        ("2023-08-01", "2024-07-31", True),
+        ("2023-08-01", "2024-08-01", False),
+        ("2024-03-01", "2025-02-28", True),
+        ("2024-03-01", "2025-03-01", False),
+        ("2008-11-14", "2009-11-13", True),
+        ("2008-11-14", "2009-11-14", False),
+    ],
+)
+def test_year_ends_the_day_before_its_first_day_comes_again(
+    first: str, end: str, is_year: bool
+) -> None:
+    """The day of the resolution's period that is one too many makes all of it void."""
+    text = RULES.format(zone="Asia/Tokyo", currency="JPY", venue="XTKS", pack=ACT, last=end)
+    judged_by = load_text(text.replace("2024-01-01", first).encode(), "acme.yaml")
+    asked = event(fields(ACT, time=f"{first}T03:00:00Z"))
+    rules = found(step(asked, Position(), judged_by.of(asked, Position())).decision)
+    assert ("one-year" not in rules) is is_year
+
+
 def test_period_of_more_than_a_year_is_no_authorization() -> None:
     """What a resolution cannot grant is granted for none of its days."""
     judged_by = editions("jp-companies-act", last="2025-06-30")
@@ -267,7 +293,7 @@ def test_replay_lists_the_days(tmp_path: Path) -> None:
         }
     ]
     shown = run("replay", trades, "--rules", rules).out
-    assert "all purchases of these days are outside a safe harbour" in shown
+    assert "these days lost a safe harbour" in shown
     assert "2024-06-04" in shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,16 @@ def test_cases_say_once_what_is_usual(tmp_path: Path) -> None:
     results = cases.run(rules, path)
     assert [one.wrong for one in results] == [None] * 4
     assert [one.decision.findings[0].result for one in results[1:3]] == ["fail", "indeterminate"]
+
+
+def test_usual_field_that_there_is_not_is_told(tmp_path: Path) -> None:
+    """A name that is misspelt would leave each event without it, and a case pass for that."""
+    rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"
+    rules.write_text(RULES_FOR_USUAL)
+    path.write_text(USUAL.replace("usual: {broker:", "usual: {brokr:"))
+    said = "`brokr`, said to be usual, is no field; did you mean `broker`?"
+    with pytest.raises(RuleFileError, match=re.escape(said)):
+        cases.run(rules, path)
 
 
 def test_empty_text_that_is_not_usual_is_told(tmp_path: Path) -> None:

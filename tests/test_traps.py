@@ -230,7 +230,7 @@ def test_8_and_what_is_bought_on_one_is_not_on_the_other() -> None:
 def test_9_a_day_is_that_of_a_clock() -> None:
     """The last afternoon in New York is the day after in Tokyo, and the period is Tokyo's."""
     late = NEW_YORK | {"time": "2009-09-30T15:20:00-04:00"}
-    assert last(late) == ("denied", [f"{ACT}.period"])
+    assert last(late) == ("denied", [f"{ACT}.one-year", f"{ACT}.period"])
     early = NEW_YORK | {"time": "2009-09-30T10:00:00-04:00", "expires": "2009-09-30T10:59:59-04:00"}
     assert last(early) == APPROVED
 
@@ -345,6 +345,7 @@ def test_17_receipts_are_exact_parts_of_shares() -> None:
     [
         ("shares_each: 1", APPROVED),
         ("shares_each: [{value: 1, until: 2012-09-30}, {value: 200, from: 2012-10-01}]", TOO_MUCH),
+        ("shares_each: [{value: 1, from: 2008-11-01}]", TOO_MUCH),
     ],
 )
 def test_18_bars_of_before_a_split_are_not_mixed_with_those_after(
@@ -434,6 +435,86 @@ def test_21_announced_purchases_leave_the_volume_of_the_auction_as_it_is() -> No
     there = (ANNOUNCED, FILLED, ENDED)
     assert last(*there, AFTER | {"quantity": 500, "market.adv_jp_4_weeks": 500}) == APPROVED
     assert last(*there, AFTER | {"quantity": 501, "market.adv_jp_4_weeks": 500}) == TOO_MUCH
+
+
+ON_MONDAY: Final = "2008-11-17T10:00:00+09:00"
+REPLACED: Final = {"kind": "replace", "id": "r", "order": "o", "time": ON_MONDAY}
+ENDED_ORDER: Final = ("denied", ["engine.order-ended"])
+OFF: Final = ANNOUNCED | {"quantity": 100, "issuer.announced_shares": 100}
+
+
+@pytest.mark.parametrize(
+    ("events", "answer"),
+    [
+        # An order of Friday is not brought back on Monday, where no limit would count it.
+        ((TOKYO | {"quantity": 100}, REPLACED | {"quantity": 101}), ENDED_ORDER),
+        ((OFF, REPLACED | {"quantity": 100}), ENDED_ORDER),
+        # One that ended in the morning is not brought back in the afternoon.
+        (
+            (
+                TOKYO | {"expires": "2008-11-14T11:00:00+09:00"},
+                REPLACED | {"quantity": 11, "time": "2008-11-14T12:40:00+09:00"},
+            ),
+            ENDED_ORDER,
+        ),
+    ],
+)
+def test_21_order_that_has_ended_is_not_replaced(
+    events: tuple[dict[str, Any], ...], answer: object
+) -> None:
+    """What it would ask for was ordered on another day, by that day's limits."""
+    assert last(*events) == answer
+
+
+def filled(method: str | None, **changes: object) -> dict[str, Any]:
+    """Return a fill of the order `o` that was made by *method*."""
+    fill: dict[str, Any] = {"kind": "fill", "id": "f", "order": "o", "price": 100, "method": method}
+    fill |= {"time": "2008-11-14T10:30:00+09:00", "quantity": 50}
+    return fill | changes
+
+
+@pytest.mark.parametrize(
+    ("ordered", "made", "rules"),
+    [
+        # Ordered in the auction and bought off it, at a price that was not announced.
+        (TOKYO, "off_auction", {"announced-shares"}),
+        (TOKYO, "tender", {"method"}),
+        # Announced off the auction and bought in it, beyond the average of a day.
+        (OFF | {"market.adv_jp_4_weeks": 10}, "auction", {"daily-volume-2007"}),
+        (TOKYO, "auction", set()),
+        (TOKYO, None, set()),
+    ],
+)
+def test_21_fill_is_judged_by_how_it_was_made(
+    ordered: dict[str, Any], made: str | None, rules: set[str]
+) -> None:
+    """What was ordered otherwise was judged as something else: it is judged as if asked for."""
+    outcome, found = last(ordered | {"quantity": 50}, filled(made))
+    assert {f"{ORDER_59}.{rule}" for rule in rules} <= set(found)
+    assert (outcome == "approved") is (not rules)
+
+
+def test_21_fill_counts_by_how_it_was_made() -> None:
+    """Shares bought off the auction are counted there, whatever their order said."""
+    later = AFTER | {"quantity": 50, "issuer.announced_shares": 80}
+    outcome, rules = last(TOKYO | {"quantity": 50}, filled("off_auction"), later)
+    assert (outcome, rules) == ("denied", [f"{ORDER_59}.announced-shares"])
+    # So are those that fill on another day than they were ordered.
+    monday = {"time": ON_MONDAY}
+    answer = last(OFF, filled(None, **monday, quantity=100), AFTER | monday | {"quantity": 50})
+    assert f"{ORDER_59}.announced-shares" not in last(AFTER | monday | {"quantity": 50})[1]
+    assert answer[0] == "approved"
+    more = AFTER | monday | {"quantity": 50, "issuer.announced_shares": 100}
+    assert last(OFF, filled(None, **monday, quantity=100), more) == MIXED
+
+
+def test_21_price_of_a_fill_is_the_higher_that_it_says() -> None:
+    """An amount that comes to more a share than the price is what it cost."""
+    fill = filled("off_auction", order=None, symbol="1111", side="buy", quantity=100, amount=20000)
+    fill |= {"issuer.announced_shares": 100, "market.previous_close": 100, "broker": "A"}
+    fill |= {"time": "2008-11-14T08:45:00+09:00"}
+    assert f"{ORDER_59}.announced-price" in last(fill)[1]
+    assert last(fill | {"amount": 10000}) == APPROVED
 
 
 def test_23_fees_count_only_where_they_are_said_to() -> None:

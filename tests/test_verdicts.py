@@ -306,7 +306,9 @@ class Diary:
             own.add("engine.unknown-amount")
         if is_fill:
             own |= self._amiss(happened, order, covered or full.side == "sell")
-        scope: Scope = "order" if not is_fill else "fill" if taken else "all"
+        otherwise = order is not None and order.event.method not in (None, full.method)
+        judged_as_ordered = taken and not otherwise
+        scope: Scope = "order" if not is_fill else "fill" if judged_as_ordered else "all"
         return Note(known, scope, own)
 
     def write(self, happened: Event, outcome: str) -> None:
@@ -378,6 +380,14 @@ class _Money:
         return cls(rate, contract, amount)
 
 
+def _price(full: Event) -> Fraction | None:
+    """Return the price of a unit; where a fill says two, the higher."""
+    price = _fraction(full.price)
+    if full.kind != "fill" or price is None or full.amount is None or not full.quantity:
+        return price
+    return max(price, Fraction(full.amount) / full.quantity)
+
+
 def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str, Value | None]:
     day = day_on(full, "Asia/Tokyo")
     shares = None if listed is None else (full.quantity or 0) * listed.ratio
@@ -401,7 +411,7 @@ def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str,
         "trade.method": full.method,
         "trade.units": full.quantity,
         "trade.shares": shares,
-        "trade.price": _fraction(full.price),
+        "trade.price": _price(full),
         "trade.price_per_share": price,
         "trade.amount": money.amount,
     }
@@ -434,6 +444,12 @@ def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
         known = blocks is not None and full.method is not None
         blocks = (blocks or 0) + (full.method == "block") if known else None
     more = asked * listed.ratio
+    by_method = more
+    if of is not None and of.listed is not None:
+        is_its_day = _day_key(of.event, of.listed) == _day_key(full, listed)
+        if not is_its_day or of.event.method not in (None, full.method):
+            # Nobody ordered it so on that day.
+            by_method = quantity * listed.ratio
     return Use(
         ordered=use.ordered + more,
         executed=use.executed + (quantity * listed.ratio if full.kind == "fill" else 0),
@@ -441,7 +457,7 @@ def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
         blocks=blocks,
         by_method={
             **use.by_method,
-            full.method: use.by_method.get(full.method, Fraction(0)) + more,
+            full.method: use.by_method.get(full.method, Fraction(0)) + by_method,
         },
     )
 

@@ -9,11 +9,11 @@ import msgspec
 
 from repurchase.decision import Decision
 from repurchase.edition import Editions, load
-from repurchase.errors import InputError, Problem, RuleFileError
+from repurchase.errors import InputError, Problem, RuleFileError, nearest, short
 from repurchase.events import KINDS, Event
 from repurchase.feeds import read_feed
 from repurchase.logs import event
-from repurchase.logs.fields import misplaced
+from repurchase.logs.fields import READERS, misplaced
 from repurchase.position import Position
 from repurchase.program import step
 from repurchase.rulefile import Case, read_cases
@@ -79,6 +79,10 @@ def result(case: Case, editions: Editions) -> CaseResult:
 
 def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Event:
     """Return the event of *values*, and of what is *usual* where it can say that and does not."""
+    unknown = [field for field in usual if field not in READERS]
+    if unknown:
+        hint = nearest(unknown[0], READERS) or "write the fields of an event"
+        raise InputError(Problem(f"`{short(unknown[0])}`, said to be usual, is no field", hint))
     kind = values.get("kind")
     cannot = {one.field for one in misplaced(kind, usual)} if kind in KINDS else usual.keys()
     said = {field: value for field, value in usual.items() if field not in cannot} | {**values}

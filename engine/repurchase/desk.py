@@ -108,9 +108,9 @@ class Desk:
 
         A program that has not begun adopts them, *by* someone, with its first event, and
         *has_begun_it* is true once that is recorded. What the rules read and no event says comes
-        from *feed*, or from the tables of sessions alone. Raise
-        UsageError for the rules of another authorization, JournalError where the records do not
-        fit together.
+        from *feed*, or from the tables of sessions alone. Raise InputError where that contradicts
+        itself, UsageError for the rules of another authorization, JournalError where the records
+        do not fit together.
         """
         if rules is not None:
             _check_authorization(rules, program)
@@ -125,6 +125,9 @@ class Desk:
         self._feed = feed or read_feed(())
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
+        if self._book.editions is not None:
+            # What is wrong with it is told now, and not with the first event.
+            self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._turn = threading.Condition()
         self._waiting: list[_Waiting] = []

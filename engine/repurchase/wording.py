@@ -40,7 +40,7 @@ ENGINE: Final = {
     "engine.not-first": "what is brought forward can only be a program's first event",
     "engine.not-held": "nothing of the order it names is held, so there is nothing to release",
     "engine.order-closed": "the order it names is not open; a fill of it counts in full",
-    "engine.order-ended": "it was to end before it is asked for or released",
+    "engine.order-ended": "it was to end before it is asked for, replaced or released",
     "engine.overrun": "the fill goes beyond what its order reserved; it is counted in full",
     "engine.replace-pending": "another replace of the order waits for its answer or its release",
     "engine.sale": "a program buys: a sale is denied and counts nothing",

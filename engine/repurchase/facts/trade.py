@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from repurchase.clocks import VENUE_ZONES
 from repurchase.events import METHODS, ORDER_TYPES, SIDES
 from repurchase.facts.fact import Fact, Situation
 from repurchase.quantities import (
@@ -133,6 +134,7 @@ FACTS: Final = (
         _venue,
         _LISTED,
         "trade.venue in [XTKS, XNAS]",
+        tuple(VENUE_ZONES),
     ),
     Fact(
         "trade.broker",

@@ -22,7 +22,7 @@ class BarRows:
         """Begin without a bar."""
         self.bars: dict[Key, dict[date, Bar]] = {}
 
-    def take(self, row: Row) -> None:
+    def take(self, row: Row, _: str) -> None:
         """Add the bar of *row*; raise Wrong or ValueError where it is none."""
         day = read_day(row["date"])
         close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))

@@ -40,7 +40,7 @@ from repurchase.market import (
 from repurchase.position import Trade
 from repurchase.quantities import SHARES, Exact
 from repurchase.rulefile import Authorization
-from repurchase.terms import Listing
+from repurchase.terms import Listing, Span
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
 # What tells each fact that an event may carry itself.
@@ -98,17 +98,16 @@ class Feed:
         if kind is ISSUER:
             self.issuer.take(row, place)
         else:
-            self._series[kind](row)
+            self._series[kind](row, place[0])
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
         """Return the fact *name* just before *moment*, of the day that began at *day*.
 
-        `None` where nothing tells, and beyond the last row of all: what was published after it
-        would be in the file, had it been written later.
+        `None` where nothing tells, and beyond the last row of the file that would tell.
         """
         rows = self.quotes if name in QUOTE_FACTS else self.trades
         series = rows.of.get(key)
-        if series is None or rows.until is None or moment > rows.until:
+        if series is None or not rows.reaches(key, moment):
             return None
         course = series.courses.get(name)
         return None if course is None else course.before(moment, day)
@@ -124,7 +123,11 @@ class _OfOne:
         self._issuer = feed.issuer.on(self._clock)
         # An instrument that is another number of shares on another day has no averages: which
         # bars are of which ratio, no bar says.
-        self._split = {one.symbol for one in authorization.instruments if len(one.shares_each) > 1}
+        self._split = {
+            one.symbol
+            for one in authorization.instruments
+            if [version.span for version in one.shares_each] != [Span()]
+        }
 
     def fact(self, name: str, trade: Trade) -> Value | None:
         """Return the fact *name* at the moment of *trade*, `None` where it is not known.
@@ -215,6 +218,7 @@ def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
                 yield Problem(wrong.what, wrong.hint, name, line)
             except ValueError as error:
                 what, _, hint = str(error).partition("; ")
-                yield Problem(what, hint or "write numbers without grouping", name, line)
+                usual = "write numbers without grouping" if "number" in what else None
+                yield Problem(what, hint or usual, name, line)
         if not line:
             yield Problem("the file has no rows", None, name, 1)

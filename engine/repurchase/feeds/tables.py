@@ -120,7 +120,7 @@ def row_of(header: Sequence[str], cells: Sequence[str]) -> Row:
     """Return *cells* by the columns of *header*; raise Wrong where they are not as many."""
     if len(cells) != len(header):
         what = "the row has more or fewer fields than the header"
-        raise Wrong(what, "separate them by commas, and write numbers without")
+        raise Wrong(what, "commas separate them: a number has none, `1000`")
     return dict(zip(header, cells, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -24,33 +25,46 @@ S = TypeVar("S", Tape, Quotes)
 
 
 class _Series(Generic[S]):
-    """What rows tell of each instrument on each venue, in order of time.
-
-    *until* is the instant of the latest of them all: what the files know reaches so far.
-    """
+    """What rows tell of each instrument on each venue, in order of time."""
 
     def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
         """Begin with no instrument; *new* makes what the rows of one are told to."""
         self.of: dict[Key, S] = {}
-        self.until: int | None = None
+        # The instant of the last row of each file: what it knows of anything reaches so far.
+        self._ends: dict[str, int] = {}
+        # Where each file begins to tell of an instrument.
+        self._begun: dict[Key, tuple[list[int], list[str]]] = {}
         self._new: Callable[[ZoneInfo], S] = new
         # One object for each price, however often it comes.
         self._prices: dict[str, Exact | None] = {}
 
-    def next(self, row: Row) -> tuple[S, datetime]:
-        """Return what *row* is to be told to, and its moment; raise Wrong where that goes back."""
+    def next(self, row: Row, file: str) -> tuple[S, datetime]:
+        """Return what *row* of *file* is told to, and its moment; raise Wrong if it goes back."""
         moment = _moment(row["time"])
         key = (row["symbol"], row["venue"])
         series = self.of.get(key)
         if series is None:
             series = self.of[key] = self._new(_clock(*key))
         at = instant(moment)
-        self.until = at if self.until is None else max(self.until, at)
         if series.days.goes_back(at):
             hint = "put the rows in order of time, and the files too"
             what = f"the time goes back: a row of `{short(key[0])}` on {key[1]} before is later"
             raise Wrong(what, hint)
+        self._ends[file] = max(at, self._ends.get(file, at))
+        firsts, files = self._begun.setdefault(key, ([], []))
+        if not files or files[-1] != file:
+            firsts.append(at)
+            files.append(file)
         return series, moment
+
+    def reaches(self, key: Key, moment: int) -> bool:
+        """Return whether the file that tells of an instrument before *moment* goes on until then.
+
+        What was published after the last row of that file is in no other.
+        """
+        firsts, files = self._begun[key]
+        index = bisect_left(firsts, moment) - 1
+        return index >= 0 and moment <= self._ends[files[index]]
 
     def price(self, text: str) -> Exact | None:
         """Return the price that *text* writes, `None` where it is empty; raise ValueError else."""
@@ -66,9 +80,9 @@ class TradeRows(_Series[Tape]):
         """Begin without a trade."""
         super().__init__(Tape)
 
-    def take(self, row: Row) -> None:
+    def take(self, row: Row, file: str) -> None:
         """Add the trade of *row*; raise Wrong or ValueError where it is none."""
-        tape, moment = self.next(row)
+        tape, moment = self.next(row, file)
         price = self.price(row["price"])
         if price is None:
             raise Wrong("`price` is empty", "write what was paid for a unit")
@@ -82,9 +96,9 @@ class QuoteRows(_Series[Quotes]):
         """Begin without a bid."""
         super().__init__(Quotes)
 
-    def take(self, row: Row) -> None:
+    def take(self, row: Row, file: str) -> None:
         """Add the bid of *row*; raise Wrong or ValueError where it is none."""
-        quotes, moment = self.next(row)
+        quotes, moment = self.next(row, file)
         quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
 
 

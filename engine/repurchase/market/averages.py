@@ -26,7 +26,8 @@ CLOSES: Final = 5
 class Bar(msgspec.Struct, frozen=True):
     """One session of one instrument on one venue, in its own units and currency.
 
-    *close* is the last price, `None` where nothing traded; *off_auction* is the part of *volume*
+    *close* is the last price, or the last quote where nothing traded, `None` where that is not
+    known; *off_auction* is the part of *volume*
     that was made off the auction, `None` where that is not known.
     """
 
@@ -40,13 +41,14 @@ Average = Callable[[Bars, Sessions, date], Exact | None]
 
 
 def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
-    """Return the last price of the nearest session before *day* that has one."""
-    for earlier in venue.before(day, _back_to(bars, venue, day)) or ():
-        bar = bars.get(earlier)
-        # One that traded, and does not say at what, hides the price that counts.
-        if bar is None or bar.close is not None or bar.volume:
-            return None if bar is None else bar.close
-    return None
+    """Return the last price of the session before *day*.
+
+    Where nothing traded and no quote is told, that of an earlier one need not be the one that
+    counts: a quote comes before it.
+    """
+    before = venue.before(day, 1)
+    bar = bars.get(before[0]) if before else None
+    return None if bar is None else bar.close
 
 
 def adv_jp_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
@@ -105,12 +107,6 @@ AVERAGES: Final[Mapping[str, Average]] = {
 def _weeks_before(venue: Sessions, day: date) -> tuple[date, ...] | None:
     monday = day - day.weekday() * _DAY
     return venue.between(monday - WEEKS * _WEEK, monday - _DAY)
-
-
-def _back_to(bars: Bars, venue: Sessions, day: date) -> int:
-    """Return how many sessions there are from the first bar to the day before *day*."""
-    first = min(bars, default=day)
-    return len(venue.between(first, day - _DAY) or ()) if first < day else 0
 
 
 def _of(bars: Bars, days: tuple[date, ...] | None) -> list[Bar] | None:

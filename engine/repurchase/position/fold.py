@@ -237,6 +237,9 @@ def _more(trade: Trade) -> Exact:
     """Return the ordinary-share equivalents that an order adds to those ordered that day."""
     if trade.shares is None or trade.before is None:
         return trade.shares or 0
+    if _day_of(trade.before) != _key(trade):
+        # On another day than its own, all that it may still buy is asked for.
+        return trade.order.reserved_shares if trade.order is not None else trade.shares
     return max(trade.shares - max(terms.shares for terms in trade.before.in_play()), 0)
 
 
@@ -248,25 +251,47 @@ def _key(trade: Trade | Counted) -> DayKey | None:
 
 def _executed(days: Days, trade: Trade) -> Days:
     """Return *days* with a fill; what no order and no fill before it covered was ordered by it."""
-    covered, own = _covering(trade)
-    ordered = max((trade.shares or 0) - covered, 0)
-    # A block order is one block, in however many fills.
-    made = own is None or own.method != "block"
-    return _ordered(days, trade, ordered, executed=trade.shares or 0, made=made)
+    shares = trade.shares or 0
+    covered, own, key = _covering(trade)
+    # Made otherwise than it was ordered, or on another day, it was not ordered so that day.
+    is_its = key == _key(trade) and not trade.is_made_otherwise
+    return _ordered(
+        days,
+        trade,
+        max(shares - covered, 0),
+        executed=shares,
+        # A block order is one block, in however many fills.
+        made=own is None or own.method != "block",
+        by_method=max(shares - covered, 0) if is_its else shares,
+    )
 
 
-def _covering(trade: Trade) -> tuple[Exact, Event | None]:
-    """Return how many shares of a fill its day has as ordered already, and by which event."""
+def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
+    """Return how many shares of a fill were ordered already, by which event, and on which day."""
     old = trade.corrects
     if old is not None:
-        return (old.shares or 0, old.event) if _key(old) == _key(trade) else (0, None)
+        is_its = _key(old) == _key(trade)
+        return (old.shares or 0, old.event, _key(old)) if is_its else (0, None, None)
     if trade.before is None or trade.order is None:
-        return 0, None
-    return trade.before.reserved_shares - trade.order.reserved_shares, trade.before.terms.event
+        return 0, None, None
+    covered = trade.before.reserved_shares - trade.order.reserved_shares
+    return covered, trade.before.terms.event, _day_of(trade.before)
 
 
-def _ordered(days: Days, trade: Trade, ordered: Exact, *, executed: Exact = 0, made: bool) -> Days:
-    """Return *days* with the shares *ordered* and *executed*; *made* counts how it is made."""
+def _ordered(
+    days: Days,
+    trade: Trade,
+    ordered: Exact,
+    *,
+    executed: Exact = 0,
+    made: bool,
+    by_method: Exact | None = None,
+) -> Days:
+    """Return *days* with the shares *ordered* and *executed*; *made* counts how it is made.
+
+    *by_method* are those that its method has more of, where they are not those *ordered*.
+    """
+    more = ordered if by_method is None else by_method
     key = _key(trade)
     if key is None or trade.shares is None:
         return days
@@ -278,8 +303,8 @@ def _ordered(days: Days, trade: Trade, ordered: Exact, *, executed: Exact = 0, m
             day.executed_shares + executed,
             _with_broker(day, trade),
             _with_block(day, trade) if made else day.blocks,
-            _more_by(day.auction_ordered, ordered, trade, "auction"),
-            _more_by(day.off_auction, ordered, trade, "off_auction"),
+            _more_by(day.auction_ordered, more, trade, "auction"),
+            _more_by(day.off_auction, more, trade, "off_auction"),
         ),
     )
 
@@ -294,17 +319,21 @@ def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) ->
 
 def _given_back(days: Days, order: Order, shares: Exact) -> Days:
     """Return *days* once an open *order* can no longer buy *shares* of what it reserved."""
-    asked, listing = order.terms.event, order.terms.listing
-    if asked.method != "off_auction" or listing is None:
+    key = _day_of(order)
+    day = None if key is None else days.get(key)
+    if order.terms.event.method != "off_auction" or day is None or day.off_auction is None:
         return days
-    asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
-    if asked_on is None:
-        return days
-    key = (listing.instrument, listing.venue, asked_on)
-    day = days.get(key)
-    if day is None or day.off_auction is None:
-        return days
+    assert key is not None, "what has a day has its key"
     return days.insert(key, replace(day, off_auction=day.off_auction - shares))
+
+
+def _day_of(order: Order) -> DayKey | None:
+    """Return the day on which *order*, by its own terms, was asked for."""
+    asked, listing = order.terms.event, order.terms.listing
+    if listing is None:
+        return None
+    asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
+    return None if asked_on is None else (listing.instrument, listing.venue, asked_on)
 
 
 def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:

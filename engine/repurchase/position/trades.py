@@ -15,7 +15,7 @@ from repurchase.clocks import day_at
 from repurchase.events import Event
 from repurchase.position.orders import Order, Terms, after_fill, opened, standing
 from repurchase.position.state import Counted, Position
-from repurchase.quantities import Exact, written
+from repurchase.quantities import Exact, quotient, written
 from repurchase.terms import Listing, Reckoning
 
 # Why an event is not what it claims to be; `wording` has a sentence for each.
@@ -87,11 +87,22 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.is_fill and self.before is not None
 
     @property
+    def is_made_otherwise(self) -> bool:
+        """Return whether a fill or a correct has another method than its order or its fill had."""
+        own = self.before.terms.event if self.before is not None else None
+        if self.corrects is not None:
+            own = self.corrects.event
+        return self.is_fill and own is not None and own.method not in (None, self.event.method)
+
+    @property
     def is_new_use(self) -> bool:
         """Return whether it uses what nothing approved covers, so that all rules judge it.
 
-        A correct that uses no more shares and no more money than its fill is none.
+        A correct that uses no more shares and no more money than its fill is none. What was made
+        otherwise than it was ordered is one: it was judged as something else.
         """
+        if self.is_made_otherwise:
+            return True
         old = self.corrects
         if old is None or self.shares is None or self.amount is None:
             return not self.of_order
@@ -285,6 +296,9 @@ def _replace(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
         return "order-closed"
     if order.asked is not None:
         return "replace-pending"
+    if _has_ended(order.terms.event, event, reckoning):
+        # What it would revive can no longer fill, and was ordered on another day.
+        return "order-ended"
     proposed = _order(_replaced(order.terms, event), reckoning)
     assert proposed.order is not None
     terms = proposed.order.terms
@@ -414,7 +428,7 @@ def _filled(
         event=event,
         is_fill=True,
         listing=listing,
-        price=event.price,
+        price=_dearer(event),
         fx=fx,
         contract=contract,
         shares=shares,
@@ -429,6 +443,13 @@ def _filled(
         order=rest,
         before=order if rest is not None else None,
     )
+
+
+def _dearer(fill: Event) -> Exact | None:
+    """Return the price of a unit of *fill*: of two that it says, the one that breaks more rules."""
+    if fill.price is None or fill.amount is None or not fill.quantity:
+        return fill.price
+    return max(fill.price, quotient(fill.amount, fill.quantity))
 
 
 def _is_of(fill: Event, listing: Listing, order: Order) -> bool:

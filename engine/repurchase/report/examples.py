@@ -77,8 +77,7 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
         if values["venue"] not in listed.venues:
             values |= {"venue": listed.venues[0]}
     day = _day(rule, file)
-    # A condition may write a venue that no table has, and then no day there is known.
-    clock = zone(VENUE_ZONES.get(str(values["venue"]), "UTC"))
+    clock = zone(VENUE_ZONES[str(values["venue"])])
     values |= {"time": datetime.combine(day, _HOUR, clock).isoformat(), "expires": str(day)}
     read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
     if rule.at == "fill":

@@ -169,6 +169,8 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
             )
             texts = (str(one.day), one.pack, *rules, one.first)
             table.add_row(*(Text(plain(text)) for text in texts), f"{one.events:,}")
-        said = "all purchases of these days are outside a safe harbour, or not shown to be inside:"
+        said = (
+            "these days lost a safe harbour, or are not shown to be inside it, with all purchases:"
+        )
         yield Text(said, "yellow")
         yield table

@@ -10,7 +10,7 @@ from repurchase.quantities import value_written
 from repurchase.rulefile.nouns import Authorization, Pack
 from repurchase.rulefile.quotes import holds, says
 from repurchase.rulefile.reader import in_order, ticked
-from repurchase.terms import CAPS, WINDOW, Figure, Quote, Term
+from repurchase.terms import CAPS, WINDOW, Figure, Quote, Span, Term
 
 _LAST_DATE = "trade.last_date"
 
@@ -100,11 +100,18 @@ def _unsaid(file: File, quote: Quote, figure: Figure | None) -> Iterator[Problem
 
 
 def _unheeded(authorization: Authorization) -> Iterator[Problem]:
-    if not authorization.rules:
+    if not authorization.all_rules():
         yield Problem("the file has no rule, so it denies everything", file=authorization.file)
         return
-    # Only what can deny an order bounds the program: a fill counts whatever is said of it.
-    bounds = [rule for rule in authorization.rules if rule.effect == "deny" and rule.at != "fill"]
+    # Only what can deny an order bounds the program: a fill counts whatever is said of it. The law
+    # of a pack bounds it where it applies to everything, always.
+    of_law = (rule for pack in authorization.packs for rule in pack.rules)
+    always = (rule for rule in of_law if rule.when is None and rule.span == Span())
+    bounds = [
+        rule
+        for rule in (*authorization.rules, *always)
+        if rule.effect == "deny" and rule.at != "fill"
+    ]
     read = {name for rule in bounds for name in rule.require.constants}
     for term in authorization.terms:
         if term.name in (*CAPS, *WINDOW) and f"terms.{term.name}" not in read:

@@ -397,7 +397,11 @@ class RuleFields(_Dated):
     effect: EffectWord = Field(
         "deny", description="What follows where it is not met: `deny`, `review` or `flag`."
     )
-    at: AtWord = Field("both", description="What it judges: `order`, `fill`, or `both`.")
+    at: AtWord = Field(
+        "both",
+        description="What it judges: `order`, `fill`, or `both`. A fill without an open order, or "
+        "by another `method` than its order, is judged by all rules, as if it were asked for.",
+    )
     title: Line | None = Field(None, description="A heading; `explain` shows it.")
     cite: Prose | None = Field(
         None,
