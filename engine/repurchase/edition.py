@@ -169,6 +169,19 @@ class Editions:
                         seen.add(edition.hash)
                         yield edition
 
+    def turns(self) -> list[date]:
+        """Return the first days of the stretches in which one edition is in force, in order.
+
+        What is known on a day is what was public by then.
+        """
+        spans = (*self._spans, *self._pack_spans)
+        days = (
+            day
+            for span in spans
+            for day in (span.first, span.last and _next(span.last), span.known)
+        )
+        return _turns(day for day in days)
+
     def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
         # Days on which the same things hold have one edition.
         key = (

@@ -26,6 +26,7 @@ from repurchase.cli import (
     init,
     lint,
     position,
+    prove,
     replay,
     story,
     submit,
@@ -46,15 +47,16 @@ def commands() -> None:
     \b
     repurchase demo                                 see it at work
     repurchase init my-program                      start a rule file of your own
+    repurchase prove F.yaml                         what no history can get past
     repurchase check --rules F.yaml --event E.json  ask about one order
     repurchase replay LOG.csv --rules F.yaml        judge a whole trade log
     repurchase submit E.jsonl --journal desk.db --rules F.yaml   live, on the record
     repurchase verify --journal desk.db             judge the record again
 
     \b
-    Exit codes: 0 all approved, recorded or verified; 1 something denied, held or refused, a rule
-    file with errors or gaps given to lint, or a journal that was tampered with; 2 what could not
-    be decided; 130 stopped.
+    Exit codes: 0 all approved, recorded or verified or proved; 1 something denied, held or
+    refused, a rule file with errors or gaps given to lint, one that prove shows a history against,
+    or a journal that was tampered with; 2 what could not be decided; 130 stopped.
     """
 
 
@@ -64,6 +66,7 @@ for command in (
     lint.command,
     test.command,
     explain.command,
+    prove.command,
     check.command,
     replay.command,
     submit.command,

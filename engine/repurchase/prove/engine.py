@@ -1,0 +1,98 @@
+"""Histories judged by the real engine: what it does not confirm is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from repurchase.edition import Edition, Editions
+from repurchase.errors import InputError
+from repurchase.events import Event
+from repurchase.feeds import read_feed
+from repurchase.logs import event
+from repurchase.position import Position, Trade, trade
+from repurchase.program import step
+from repurchase.quantities import Exact
+
+
+class History(msgspec.Struct, frozen=True):
+    """Events, the last of which is approved against the *claim*, and what is used after it.
+
+    *cap* is what may be used, where the claim is of one.
+    """
+
+    claim: str
+    events: tuple[dict[str, Any], ...]
+    used_shares: Exact | None
+    used_amount: Exact | None
+    cap: Exact | None
+
+
+def confirmed(
+    events: Sequence[Mapping[str, Any]], editions: Editions, claim: str
+) -> History | None:
+    """Return *events* as a history against *claim* if the engine approves the last of them."""
+    try:
+        asked = [event(_plain(one)) for one in events]
+    except InputError:
+        # What no sender can write is no history.
+        return None
+    position = Position()
+    for one in asked[:-1]:
+        position = _after(one, position, editions)
+    last = asked[-1]
+    edition = editions.of(last, position)
+    proposed = trade(last, edition.reckoning, position)
+    market = read_feed(()).of(editions.authorization)
+    taken = step(last, position, edition, live=True, market=market)
+    if taken.decision.outcome != "approved" or not isinstance(proposed, Trade):
+        return None
+    if not _is_against(claim, proposed, taken.position, edition):
+        return None
+    told = tuple(dict(one) for one in events)
+    cap = {"shares": edition.max_shares, "amount": edition.max_amount}.get(claim)
+    used = taken.position
+    return History(claim, told, used.used_shares(), used.used_amount(), cap)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, bool) else str(value) for name, value in values.items()
+    }
+
+
+def _after(one: Event, position: Position, editions: Editions) -> Position:
+    market = read_feed(()).of(editions.authorization)
+    return step(one, position, editions.of(one, position), live=True, market=market).position
+
+
+def _is_against(claim: str, asked: Trade, position: Position, edition: Edition) -> bool:
+    """Return whether the engine's own position and trade are against *claim*."""
+    match claim:
+        case "shares":
+            return _is_past(position.used_shares(), edition.max_shares)
+        case "amount":
+            return _is_past(position.used_amount(), edition.max_amount)
+        case "window":
+            return _is_outside(asked.date, asked.last_date, edition)
+        case "window-at-venue":
+            return _is_outside(asked.venue_date, asked.venue_last_date, edition)
+        case _:
+            return asked.event.side != "buy"
+
+
+def _is_past(used: Exact | None, cap: Exact | None) -> bool:
+    return cap is not None and (used is None or used > cap)
+
+
+def _is_outside(begin: date | None, end: date | None, edition: Edition) -> bool:
+    terms = edition.constants.terms
+    first, last = (terms.get(f"terms.{name}") for name in ("first_day", "last_day"))
+    if begin is None or end is None:
+        return True
+    return (first is not None and begin.toordinal() < first) or (
+        last is not None and end.toordinal() > last
+    )

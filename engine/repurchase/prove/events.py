@@ -1,0 +1,108 @@
+"""Events out of a model of z3, as a sender would write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from fractions import Fraction
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import z3
+
+from repurchase.edition import Edition
+from repurchase.facts import TABLE
+from repurchase.prove.logic import Term
+from repurchase.prove.model import Request
+from repurchase.quantities import Exact, simplest, written
+
+_DAYS: Final = ("date", "venue_date", "last_date", "venue_last_date")
+_HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
+
+
+def whole(model: Any, term: Term) -> int:
+    """Return the whole number that *term* is in *model*."""
+    return int(exact(model, term))
+
+
+def exact(model: Any, term: Term) -> Exact:
+    """Return the number that *term* is in *model*."""
+    found = model.eval(z3.ToReal(term) if z3.is_int(term) else term, True)
+    return simplest(Fraction(found.numerator_as_long(), found.denominator_as_long()))
+
+
+def _is_so(model: Any, term: Term) -> bool:
+    return bool(z3.is_true(model.eval(term, True)))
+
+
+def order_of(model: Any, one: Request, edition: Edition, name: str) -> dict[str, Any]:
+    """Return the order that *one* is in *model*, called *name*."""
+    listing = one.listings[whole(model, one.listing)]
+    said: dict[str, Any] = {"kind": "order", "id": name, **_moments(model, one, edition)}
+    said |= {"symbol": listing.symbol, "venue": listing.venue}
+    for fact, word in one.words.items():
+        at = whole(model, word.chosen)
+        if at >= 0 and (
+            fact in edition.facts or fact == "trade.side" or word.choices[at] == "market"
+        ):
+            said[fact.removeprefix("trade.")] = word.choices[at]
+    said["quantity"] = whole(model, one.units)
+    if _is_so(model, one.facts["trade.price"].present):
+        said["price"] = written(exact(model, one.facts["trade.price"].value))
+    if listing.currency != edition.reckoning.currency and _is_so(model, one.has_rate):
+        said["fx"] = "1"
+    if edition.reckoning.with_fees and _is_so(model, one.has_fees):
+        said["fees"] = written(exact(model, one.fees))
+    return said | dict(_outside(model, one, edition))
+
+
+def _outside(model: Any, one: Request, edition: Edition) -> dict[str, Any]:
+    """Return the facts from outside that the rules read and the model has."""
+    found: dict[str, Any] = {}
+    for name in edition.facts:
+        fact = one.facts[name]
+        if name.startswith(("market.", "issuer.")) and _is_so(model, fact.present):
+            value = exact(model, fact.value)
+            is_flag = TABLE[name].dimension.kind == "flag"
+            found[name] = bool(value) if is_flag else written(value)
+    return found
+
+
+def _moments(model: Any, one: Request, edition: Edition) -> dict[str, str]:
+    """Return the fields that say when, by days alone where no time is needed."""
+    venue = one.listings[whole(model, one.listing)].zone
+    clock = edition.reckoning.zone
+    days = {name: date.fromordinal(whole(model, one.day(name))) for name in _DAYS}
+    seconds = None
+    if "trade.venue_time" in edition.facts and _is_so(model, one.timed):
+        seconds = whole(model, one.facts["trade.venue_time"].value)
+    said = {"date": str(days["date"])}
+    if days["date"] != days["venue_date"] or seconds is not None:
+        moment = _moment(days["date"], days["venue_date"], clock, venue, seconds)
+        said = {"time": moment.isoformat()}
+    return said | _end(days, clock, venue)
+
+
+def _end(days: Mapping[str, date], clock: ZoneInfo, venue: ZoneInfo) -> dict[str, str]:
+    """Return the field that says until when, where it is not the end of the venue's day."""
+    last, there = days["last_date"], days["venue_last_date"]
+    midnight = datetime.combine(there + timedelta(1), time.min, venue) - timedelta(microseconds=1)
+    if midnight.astimezone(clock).date() == last:
+        return {} if there == days["venue_date"] else {"expires": str(there)}
+    return {"expires": _moment(last, there, clock, venue, None, is_late=True).isoformat()}
+
+
+def _moment(
+    here: date,
+    there: date,
+    clock: ZoneInfo,
+    venue: ZoneInfo,
+    seconds: int | None,
+    *,
+    is_late: bool = False,
+) -> datetime:
+    """Return a moment of the day *here* on *clock* and *there* at the *venue*, if there is one."""
+    begin = datetime.combine(there, time.min, venue)
+    after = _HALF_HOURS if seconds is None else [timedelta(seconds=seconds)]
+    moments = [begin + each for each in (reversed(after) if is_late else after)]
+    return next((one for one in moments if one.astimezone(clock).date() == here), begin)

@@ -1,0 +1,70 @@
+"""Conditions as z3 reads them: the same and/or over sums of facts that the engine is given.
+
+Each fact is a pair: whether a source gave it, and its value. A comparison holds only where every
+fact that it was written with is there, so what cannot be decided neither passes nor fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import z3
+
+from repurchase.condition import AllOf, AnyOf, Atom, Form, Undecided
+from repurchase.quantities import Exact
+
+# What z3 hands out has no types of its own.
+Term = Any
+
+
+class Fact(NamedTuple):
+    """A fact in z3: whether it is *present*, and its *value*, a number."""
+
+    present: Term
+    value: Term
+
+
+Facts = Mapping[str, Fact]
+
+
+def number(value: Exact) -> Term:
+    """Return *value* as z3 has it, exactly."""
+    return z3.Q(value.numerator, value.denominator)
+
+
+def holds(form: Form, facts: Facts) -> Term:
+    """Return where *form* is known to hold."""
+    match form:
+        case AllOf(parts):
+            return z3.And([holds(part, facts) for part in parts])
+        case AnyOf(parts):
+            return z3.Or([holds(part, facts) for part in parts])
+        case Undecided():
+            return z3.BoolVal(False)
+        case Atom():
+            return _atom(form, facts)
+
+
+def _atom(atom: Atom, facts: Facts) -> Term:
+    total = z3.Sum([coefficient * facts[name].value for name, coefficient in atom.terms])
+    return z3.And(
+        [facts[name].present for name, _ in atom.terms]
+        + [_compared(total, atom.operator, z3.Q(atom.constant, 1))]
+    )
+
+
+def _compared(left: Term, operator: str, right: Term) -> Term:
+    match operator:
+        case "<=":
+            return left <= right
+        case "<":
+            return left < right
+        case ">=":
+            return left >= right
+        case ">":
+            return left > right
+        case "==":
+            return left == right
+        case _:
+            return left != right

@@ -1,0 +1,188 @@
+"""A rule file proved, edition by edition: or a history that it should have stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Final
+
+import msgspec
+import z3
+
+from repurchase import __version__
+from repurchase.edition import Edition, Editions
+from repurchase.prove.claims import KINDS, Kind, claims, passes
+from repurchase.prove.engine import History
+from repurchase.prove.logic import Term, holds
+from repurchase.prove.model import any_sums, from_zero, request, unlisted
+from repurchase.prove.search import Stretch, histories
+from repurchase.prove.steps import raising
+
+# So long a proof may take where nobody says otherwise.
+MILLISECONDS: Final = 60_000
+_NANOSECONDS: Final = 1_000_000
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A claim that is not proved of an edition; *history* shows why, where one was found."""
+
+    claim: str
+    edition: str
+    first: date
+    last: date
+    history: History | None
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """What holds of one edition, whatever arrives: the claims, by name.
+
+    It is in force from *first* to *last*. *approves* is whether it lets any order pass at all;
+    *idle* are the rules that stop no order, *shut* those that let none pass, and *implied* those
+    that stop none which the others let pass.
+    """
+
+    edition: str
+    first: date
+    last: date
+    claims: tuple[str, ...]
+    approves: bool
+    idle: tuple[str, ...]
+    shut: tuple[str, ...]
+    implied: tuple[str, ...]
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What was proved of a rule file, and what was not.
+
+    *raising* are the kinds of events that could raise what is used though no rule is asked: there
+    is one only where the program itself is wrong.
+    """
+
+    authorization: str
+    editions: tuple[Proved, ...]
+    failures: tuple[Failure, ...]
+    raising: tuple[str, ...]
+    solver: str
+    version: str
+
+    @property
+    def holds(self) -> bool:
+        """Return whether everything was proved."""
+        return not self.failures and not self.raising
+
+
+class _Time:
+    """What is left of the time for a proof."""
+
+    def __init__(self, milliseconds: int, now: Callable[[], int]) -> None:
+        self._now = now
+        self._until = now() + milliseconds * _NANOSECONDS
+
+    def milliseconds(self) -> int:
+        """Return how many milliseconds are left, 0 where it is over."""
+        return max((self._until - self._now()) // _NANOSECONDS, 0)
+
+    def check(self, formulas: list[Term]) -> object:
+        """Return what z3 finds of *formulas* together in what is left."""
+        left = self.milliseconds()
+        if not left:
+            return z3.unknown
+        solver = z3.Solver()
+        solver.set("timeout", left)
+        solver.add(formulas)
+        return solver.check()
+
+    def never(self, *formulas: Term) -> bool:
+        """Return whether *formulas* are proved never to hold together."""
+        return bool(self.check([*formulas]) == z3.unsat)
+
+
+def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS) -> Proof:
+    """Return what can be proved of all *editions* within so many *milliseconds*.
+
+    *now* is a clock that counts nanoseconds.
+    """
+    time = _Time(milliseconds, now)
+    found: list[Proved] = []
+    failures: list[Failure] = []
+    judged: dict[str, _Judged] = {}
+    for stretch in stretches(editions):
+        edition = stretch.edition
+        if edition.hash not in judged:
+            judged[edition.hash] = _judged(edition, time)
+        one = judged[edition.hash]
+        days = (edition.hash, stretch.first, stretch.last)
+        found.append(Proved(*days, one.held, one.approves, one.idle, one.shut, one.implied))
+        for claim, kind in one.failing:
+            history = next(histories(stretch, editions, claim, kind, time.milliseconds), None)
+            failures.append(Failure(claim, *days, history))
+    solver = f"z3 {z3.get_version_string()}"
+    name = editions.authorization.name
+    return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
+
+
+def stretches(editions: Editions) -> Iterator[Stretch]:
+    """Yield the stretches of days with one edition each, by what was known on each day."""
+    turns = editions.turns()
+    for first, after in zip(turns, [*turns[1:], None], strict=True):
+        last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
+        yield Stretch(first, last, editions.on(first))
+
+
+def _is_kept(edition: Edition, claim: str, kind: Kind, time: _Time) -> bool:
+    """Return whether no request of *kind* is let pass against *claim*, whatever came before."""
+    sums = any_sums("s")
+    asked = request(edition, sums, "r", is_replace=kind == "replace")
+    approved = passes(edition, asked, released=kind == "release")
+    stated = dict(claims(edition, asked))[claim]
+    return time.never(*from_zero(sums), *asked.ties, approved, z3.Not(stated))
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    """What was proved of an edition, whenever it is in force; *failing* are claims that were not,
+    each with a kind of request for which it was not.
+    """
+
+    held: tuple[str, ...]
+    failing: tuple[tuple[str, Kind], ...]
+    approves: bool
+    idle: tuple[str, ...]
+    shut: tuple[str, ...]
+    implied: tuple[str, ...]
+
+
+def _judged(edition: Edition, time: _Time) -> _Judged:
+    sums = any_sums("s")
+    asked = request(edition, sums, "r")
+    names = [name for name, _ in claims(edition, asked)]
+    failing: dict[str, Kind] = {}
+    for name in names:
+        kinds = (kind for kind in KINDS if not _is_kept(edition, name, kind, time))
+        kind = next(kinds, None)
+        if kind is not None:
+            failing[name] = kind
+    known = [*from_zero(sums), *asked.ties]
+    elsewhere = unlisted(asked.facts)
+    rules = [rule for rule in edition.rules if rule.rule.at != "fill"]
+    let = {rule.rule.id: holds(rule.passes, asked.facts) for rule in rules}
+    stops = {
+        rule.rule.id: z3.Or(z3.Not(let[rule.rule.id]), z3.Not(holds(rule.passes, elsewhere)))
+        for rule in rules
+    }
+    deny = [rule.rule.id for rule in rules if rule.rule.effect == "deny"]
+    idle = [name for name, stopped in stops.items() if time.never(*known, stopped)]
+    return _Judged(
+        held=tuple(name for name in names if name not in failing),
+        failing=tuple(failing.items()),
+        approves=not time.never(*known, passes(edition, asked, released=False)),
+        idle=tuple(idle),
+        shut=tuple(name for name, passing in let.items() if time.never(*known, passing)),
+        implied=tuple(
+            name
+            for name in deny
+            if name not in idle
+            and time.never(
+                *known, *(let[other] for other in deny if other != name), z3.Not(let[name])
+            )
+        ),
+    )

@@ -1,0 +1,125 @@
+"""What was proved of a rule file, for a terminal and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from repurchase.errors import plain
+from repurchase.prove import Failure, Proof, Proved
+from repurchase.quantities import exact, shown
+from repurchase.report.tables import counted, plain_table
+from repurchase.report.written import json_text
+from repurchase.rulefile import Authorization
+
+# What is not so where a claim fails.
+_SAID: Final = {
+    "shares": "nothing limits the shares",
+    "amount": "nothing limits the amount",
+    "window": "nothing keeps orders within the window",
+    "window-at-venue": "nothing keeps orders within the window on the venue's clock",
+    "buys": "nothing keeps orders to purchases",
+}
+
+
+def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
+    """Return what was proved and what was not, for a terminal."""
+    file = plain(authorization.file)
+    parts: list[RenderableType] = []
+    for failure in proof.failures:
+        parts.append(Text(f"{file}: {sentence(failure, authorization)}", style="bold red"))
+        if failure.history is not None:
+            parts += [Text(plain(json_text(event))) for event in failure.history.events]
+    table = plain_table("from", "until", "edition", "proved of all histories")
+    for one in proof.editions:
+        claims = ", ".join(one.claims) or "nothing"
+        table.add_row(*map(Text, (_day(one.first), _day(one.last), one.edition[:12], claims)))
+    word = ("PROVED", "bold green") if proof.holds else ("NOT PROVED", "bold red")
+    editions = (
+        counted(len(proof.editions), "stretch")
+        if len(proof.editions) == 1
+        else (f"{len(proof.editions):,} stretches")
+    )
+    return Group(
+        *parts,
+        table,
+        *(Text(plain(f"{file}: {remark}")) for remark in remarks(proof)),
+        Text.assemble(word, f" by {proof.solver}, {editions} of days"),
+    )
+
+
+def proof_json(proof: Proof, authorization: Authorization) -> str:
+    """Return the same as one line of JSON."""
+    failures = [
+        {
+            "claim": one.claim,
+            "edition": one.edition,
+            "message": sentence(one, authorization),
+            "history": None if one.history is None else one.history.events,
+        }
+        for one in proof.failures
+    ]
+    return json_text(
+        {
+            "authorization": proof.authorization,
+            "proved": proof.holds,
+            "editions": proof.editions,
+            "failures": failures,
+            "remarks": list(remarks(proof)),
+            "solver": proof.solver,
+            "version": proof.version,
+        }
+    )
+
+
+def remarks(proof: Proof) -> Iterator[str]:
+    """Yield what a person should know of the file's own rules, though nothing fails for it."""
+    yield from _of_rules(proof.editions, "idle", "stops no order")
+    yield from _of_rules(proof.editions, "shut", "lets no order pass")
+    yield from _of_rules(proof.editions, "implied", "stops no order that the others let pass")
+    for one in proof.editions:
+        if not one.approves:
+            yield f"from {_day(one.first)} until {_day(one.last)} no order can be approved"
+
+
+def _of_rules(editions: tuple[Proved, ...], of: str, said: str) -> Iterator[str]:
+    """Yield what is *said* of each rule of the file, none of a pack, in all *editions*."""
+    for name in getattr(editions[0], of):
+        if "." not in name and all(name in getattr(one, of) for one in editions):
+            yield f"rule `{name}` {said}"
+
+
+def sentence(failure: Failure, authorization: Authorization) -> str:
+    """Return what *failure* shows, in one sentence."""
+    what, history = _SAID[failure.claim], failure.history
+    if history is None:
+        return f"{failure.claim}: not proved, and no history was found that shows why"
+    last = history.events[-1]
+    asked = next(one for one in history.events if one["id"] == last.get("order", last["id"]))
+    order = f"{last['kind']} {last['id']} ({_order(asked, authorization)})"
+    if history.cap is None:
+        return f"{what}: {order} is approved"
+    is_shares = failure.claim == "shares"
+    used = history.used_shares if is_shares else history.used_amount
+    known = "more than can be told" if used is None else shown(used)
+    unit = "shares: " if is_shares else f"{authorization.currency} "
+    return f"{what}: after {order} the program may use {unit}{known} of {shown(history.cap)}"
+
+
+def _order(event: Mapping[str, Any], authorization: Authorization) -> str:
+    currency = next(
+        one.currency for one in authorization.instruments if one.symbol == event["symbol"]
+    )
+    price = f" at {currency} {shown(exact(event['price']))}" if "price" in event else ""
+    side = f"{event['side']} " if "side" in event else ""
+    lasting = f", until {event['expires']}" if "expires" in event else ""
+    when = event.get("time") or event.get("date")
+    return f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
+
+
+def _day(day: date) -> str:
+    return {date.min: "the first day", date.max: "the last day"}.get(day, str(day))
