@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ from repurchase.prove import model as modelling
 from repurchase.prove.engine import confirmed
 from repurchase.prove.logic import Fact, holds, number
 from repurchase.prove.model import Sums, differences
+from repurchase.rulefile import kept
 from repurchase.shipped import rule_names, rule_path
 from strategies import Case, cases
 from test_cli import run
@@ -290,6 +292,37 @@ def test_sound_file_is_proved_and_says_what_is_idle() -> None:
     assert "share-cap" not in edition.implied
     (shut,) = proof_of(SOUND + "  - {id: shut, require: trade.units < 0}\n").editions
     assert (shut.shut, shut.approves) == (("shut",), False)
+
+
+def test_word_that_no_rule_names_is_tried_whatever_they_name() -> None:
+    """A broker that is called as the model would call any other hides none."""
+    rest = "when: trade.broker == Other, require: program.shares_after <= terms.max_shares"
+    (failure,) = proof_of(text_of(shares(rest))).failures
+    assert failure.history is not None
+    assert failure.history.events[-1]["broker"] not in ("Other", None)
+
+
+def test_day_that_is_another_at_the_venue_is_proved_too() -> None:
+    """A cap of law that ends with a year, and one of the file that begins with the next: on the
+    evening between them in New York it is the new year in Tokyo, and neither is in force.
+    """
+    law = (
+        "repurchase: 1\npack: law\ntitle: Law\nrules:\n"
+        "  - {id: cap, until: 2008-12-31, require: program.shares_after <= terms.max_shares}\n"
+    )
+    text = text_of(shares(f"from: 2009-01-01, {OK_SHARES}")).replace(
+        "rules:", "include: [./law]\nrules:"
+    )
+    packs = kept({"./law": law.encode()})
+
+    def failing(zone_: str) -> set[tuple[str, date]]:
+        said = text.replace("Asia/Tokyo", zone_).encode()
+        editions = load_text(said, "acme.yaml", packs=packs)
+        found = proved(editions, time.monotonic_ns).failures
+        return {(one.claim, one.first) for one in found if one.history is not None}
+
+    assert failing("Asia/Tokyo") == set()
+    assert ("shares", date(2008, 12, 31)) in failing("America/New_York")
 
 
 # -- one reading ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ arrives. Numbers stand for words as they do in the engine, days are counted from
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import z3
 
+from repurchase.clocks import YEAR_MIN
 from repurchase.edition import UNKNOWN_WORD, Edition
 from repurchase.expression import composed
 from repurchase.facts import TABLE
@@ -24,9 +25,10 @@ from repurchase.terms import Listing
 
 UNITS_MAX: Final = 10**DIGITS_MAX - 1
 DAY_SECONDS: Final = 86_400
-# A word that no rule names stands for every other.
 OTHER: Final = "Other"
 
+# A year by which the rules of all zones repeat.
+_REPEATING: Final = 2040
 _ALWAYS: Final = z3.BoolVal(True)
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
@@ -216,7 +218,15 @@ def request(
         after,
         ties,
     )
-    facts |= dict(_any_day(more_shares, name, ties)) if day is None else day(found)
+    if day is None:
+        added = shares
+        if is_replace:
+            # Where a ratio changes, it is not what is reserved that is ordered more.
+            added = z3.Real(f"{name}.added")
+            ties += [added >= 0, added <= shares]
+        facts |= dict(_any_day(added, name, ties))
+    else:
+        facts |= day(found)
     return found
 
 
@@ -243,8 +253,16 @@ def _words(edition: Edition, name: str) -> Iterator[tuple[str, Word]]:
     """Yield the facts of words that a request says itself."""
     for fact in TABLE.values():
         if fact.dimension.kind == "word" and fact.name not in _OF_LISTING:
-            named = fact.words or tuple(sorted({*edition.constants.words, OTHER}))
+            named = fact.words or tuple(sorted({*edition.constants.words, _other(edition)}))
             yield fact.name, Word(z3.Int(f"{name}.{fact.name}"), named)
+
+
+def _other(edition: Edition) -> str:
+    """Return a word that no rule names: it stands for every other."""
+    word = OTHER
+    while word in edition.constants.words:
+        word += "-"
+    return word
 
 
 def _code(edition: Edition, word: str) -> Term:
@@ -284,12 +302,12 @@ def _days(
 def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
     """Return by how many days *clock* can be ahead of *venue*: what the zones' data shows.
 
-    An event that has only a day has it on both. The offsets are looked at on each day from 1970
-    to 2037, where the tables of zones with daylight saving repeat.
+    An event that has only a day has it on both. The offsets are looked at on each day until 2040:
+    after 2037 the tables of zones repeat themselves.
     """
     found = {0}
-    day = datetime(1970, 1, 1, 12, tzinfo=UTC)
-    while day.year <= date(2037, 1, 1).year:
+    day = datetime(YEAR_MIN, 1, 1, 12, tzinfo=UTC)
+    while day.year <= _REPEATING:
         here, there = day.astimezone(clock).utcoffset(), day.astimezone(venue).utcoffset()
         assert here is not None, "a zone has an offset"
         assert there is not None, "a zone has an offset"

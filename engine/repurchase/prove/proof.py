@@ -122,11 +122,21 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
 
 
 def stretches(editions: Editions) -> Iterator[Stretch]:
-    """Yield the stretches of days with one edition each, by what was known on each day."""
+    """Yield the stretches of days with one edition each, by what was known on each day.
+
+    Where one turns into the next, the day at the venue may be the other's: the law of a pack goes
+    by that.
+    """
     turns = editions.turns()
     for first, after in zip(turns, [*turns[1:], None], strict=True):
         last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
-        yield Stretch(first, last, editions.on(first))
+        whole = editions.on(first)
+        yield Stretch(first, last, whole)
+        if after is not None:
+            for here, there in ((last, after), (after, last)):
+                mixed = editions.on(here, there)
+                if mixed.hash != editions.on(here).hash:
+                    yield Stretch(here, here, mixed, there)
 
 
 def _is_kept(edition: Edition, claim: str, kind: Kind, time: _Time) -> bool:

@@ -33,11 +33,15 @@ _AT_ONE: Final = ("quantity", "price")
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Days on which one edition is in force, as known on each of them."""
+    """Days on which one edition is in force, as known on each of them.
+
+    *venue_day* is the day at the venue, where it is to be another than the one here.
+    """
 
     first: date
     last: date
     edition: Edition
+    venue_day: date | None = None
 
 
 class Shape(NamedTuple):
@@ -136,7 +140,9 @@ def _brought(forward: Sequence[Term], edition: Edition, *, is_any: bool) -> list
 
 def _dated(one: Request, stretch: Stretch) -> list[Term]:
     """Return that *one* is of a day of *stretch* and can be written."""
+    there = stretch.venue_day
     return [
+        *([] if there is None else [one.day("venue_date") == there.toordinal()]),
         one.day("date") >= max(stretch.first, _EARLIEST).toordinal(),
         one.day("date") <= min(stretch.last, _LATEST).toordinal(),
         one.day("venue_last_date") <= _LATEST.toordinal(),
