@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "lint",
     "test",
     "explain",
+    "prove",
     "check",
     "replay",
     "submit",
@@ -263,7 +264,7 @@ def test_help_names_every_command_and_exit_code() -> None:
         COMMANDS
     )
     assert "repurchase replay LOG.csv --rules F.yaml" in ended.out
-    assert "Exit codes: 0 all approved, recorded or verified; 1 something denied" in ended.out
+    assert "Exit codes: 0 all approved, recorded, verified or proved; 1 something" in ended.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

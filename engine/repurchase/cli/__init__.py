@@ -54,7 +54,7 @@ def commands() -> None:
     repurchase verify --journal desk.db             judge the record again
 
     \b
-    Exit codes: 0 all approved, recorded or verified or proved; 1 something denied, held or
+    Exit codes: 0 all approved, recorded, verified or proved; 1 something denied, held or
     refused, a rule file with errors or gaps given to lint, one that prove shows a history against,
     or a journal that was tampered with; 2 what could not be decided; 130 stopped.
     """
