@@ -8,12 +8,13 @@ import pytest
 
 from desk_events import PROGRAM
 from repurchase.journal import Journal, stored_book
-from stores import Store
+from stores import Store, Stores
 from test_desk_crashes import children
 
 PROCESSES: Final = 8
 THREADS: Final = 8
 CAP: Final = 400
+ATTEMPTS: Final = 8
 
 
 def check(found: list[dict[str, Any]], store: Store) -> None:
@@ -37,8 +38,21 @@ def test_processes_use_a_cap_together(store: Store) -> None:
 
 
 @pytest.mark.parametrize("broken", ["no_lock", "others_not_read"])
-def test_processes_that_do_not_heed_each_other_are_noticed(store: Store, broken: str) -> None:
-    """Without its lock, or without what others recorded, a desk fails the test above."""
-    found = children("together", store.url, PROCESSES, THREADS, broken=broken)
-    with pytest.raises((AssertionError, KeyError)):
-        check(found, store)
+def test_processes_that_do_not_heed_each_other_are_noticed(
+    store: Store, stores: Stores, broken: str
+) -> None:
+    """Without its lock, or without what others recorded, a desk fails the test above.
+
+    That two meet is a matter of chance: in so many runs they do.
+    """
+
+    def is_noticed(url: str) -> bool:
+        found = children("together", url, PROCESSES, THREADS, broken=broken)
+        try:
+            check(found, Store(store.kind, url))
+        except (AssertionError, KeyError):
+            return True
+        return False
+
+    urls = (store.url if number == 0 else stores(store.kind) for number in range(ATTEMPTS))
+    assert any(map(is_noticed, urls))

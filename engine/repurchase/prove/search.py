@@ -27,7 +27,7 @@ PRIORS_MAX: Final = 2
 _EARLIEST: Final = date(YEAR_MIN + 1, 1, 1)
 _LATEST: Final = date(YEAR_MAX - 1, 1, 1)
 # So long, in milliseconds, small figures are looked for where any would do.
-_PATIENCE: Final = 3_000
+_PATIENCE: Final = 1_000
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
 
