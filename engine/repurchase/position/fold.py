@@ -320,10 +320,11 @@ def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) ->
 def _given_back(days: Days, order: Order, shares: Exact) -> Days:
     """Return *days* once an open *order* can no longer buy *shares* of what it reserved."""
     key = _day_of(order)
-    day = None if key is None else days.get(key)
-    if order.terms.event.method != "off_auction" or day is None or day.off_auction is None:
+    if key is None or order.terms.event.method != "off_auction":
         return days
-    assert key is not None, "what has a day has its key"
+    day = days.get(key)
+    if day is None or day.off_auction is None:
+        return days
     return days.insert(key, replace(day, off_auction=day.off_auction - shares))
 
 

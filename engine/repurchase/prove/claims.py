@@ -10,6 +10,7 @@ import z3
 from repurchase.edition import Edition
 from repurchase.prove.logic import Term, holds, number
 from repurchase.prove.model import Request
+from repurchase.quantities import Exact
 
 Kind = Literal["order", "replace", "release"]
 KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release")
@@ -29,6 +30,12 @@ def passes(edition: Edition, request: Request, *, released: bool) -> Term:
     )
 
 
+def window(edition: Edition) -> tuple[Exact | None, Exact | None]:
+    """Return the first and the last day that *edition* has, counted; `None` where it has none."""
+    terms = edition.constants.terms
+    return terms.get("terms.first_day"), terms.get("terms.last_day")
+
+
 def claims(edition: Edition, request: Request) -> Iterator[tuple[str, Term]]:
     """Yield what must hold of *request* once it is approved, each under its name."""
     after = request.after
@@ -39,9 +46,7 @@ def claims(edition: Edition, request: Request) -> Iterator[tuple[str, Term]]:
         used = after.executed_amount + after.reserved_amount
         known = z3.And(after.amount_known, after.bounded)
         yield "amount", z3.And(known, used <= number(edition.max_amount))
-    first, last = (
-        edition.constants.terms.get(f"terms.{name}") for name in ("first_day", "last_day")
-    )
+    first, last = window(edition)
     for name, begin, end in (
         ("window", "date", "last_date"),
         ("window-at-venue", "venue_date", "venue_last_date"),

@@ -14,7 +14,8 @@ from repurchase.events import Event
 from repurchase.feeds import read_feed
 from repurchase.logs import event
 from repurchase.position import Position, Trade, trade
-from repurchase.program import step
+from repurchase.program import Step, step
+from repurchase.prove.claims import window
 from repurchase.quantities import Exact
 
 
@@ -40,14 +41,18 @@ def confirmed(
     except InputError:
         # What no sender can write is no history.
         return None
+    market = read_feed(()).of(editions.authorization)
+
+    def judged(one: Event, position: Position) -> Step:
+        return step(one, position, editions.of(one, position), live=True, market=market)
+
     position = Position()
     for one in asked[:-1]:
-        position = _after(one, position, editions)
+        position = judged(one, position).position
     last = asked[-1]
     edition = editions.of(last, position)
     proposed = trade(last, edition.reckoning, position)
-    market = read_feed(()).of(editions.authorization)
-    taken = step(last, position, edition, live=True, market=market)
+    taken = judged(last, position)
     if taken.decision.outcome != "approved" or not isinstance(proposed, Trade):
         return None
     if not _is_against(claim, proposed, taken.position, edition):
@@ -62,11 +67,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, object]:
     return {
         name: value if isinstance(value, bool) else str(value) for name, value in values.items()
     }
-
-
-def _after(one: Event, position: Position, editions: Editions) -> Position:
-    market = read_feed(()).of(editions.authorization)
-    return step(one, position, editions.of(one, position), live=True, market=market).position
 
 
 def _is_against(claim: str, asked: Trade, position: Position, edition: Edition) -> bool:
@@ -89,8 +89,7 @@ def _is_past(used: Exact | None, cap: Exact | None) -> bool:
 
 
 def _is_outside(begin: date | None, end: date | None, edition: Edition) -> bool:
-    terms = edition.constants.terms
-    first, last = (terms.get(f"terms.{name}") for name in ("first_day", "last_day"))
+    first, last = window(edition)
     if begin is None or end is None:
         return True
     return (first is not None and begin.toordinal() < first) or (

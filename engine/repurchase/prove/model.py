@@ -19,11 +19,10 @@ from repurchase.clocks import YEAR_MIN
 from repurchase.edition import UNKNOWN_WORD, Edition
 from repurchase.expression import composed
 from repurchase.facts import TABLE
+from repurchase.headroom import QUANTITY_MAX
 from repurchase.prove.logic import Fact, Facts, Term, number
-from repurchase.quantities import DIGITS_MAX
 from repurchase.terms import Listing
 
-UNITS_MAX: Final = 10**DIGITS_MAX - 1
 DAY_SECONDS: Final = 86_400
 OTHER: Final = "Other"
 
@@ -105,10 +104,6 @@ class Request(msgspec.Struct, frozen=True):
     after: Sums
     ties: list[Term]
 
-    def of_listing(self, values: Sequence[Term]) -> Term:
-        """Return that of *values*, one for each listing, which is of its own."""
-        return chosen(self.listing, values)
-
     def day(self, name: str) -> Term:
         """Return the day `trade.NAME`, as z3 has it."""
         return self.facts[f"trade.{name}"].value
@@ -157,7 +152,7 @@ def request(
     has_price, has_rate, has_fees, timed = (
         z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "fees", "time")
     )
-    ties = [listing >= 0, listing < len(listings), units >= 1, units <= UNITS_MAX, price > 0]
+    ties = [listing >= 0, listing < len(listings), units >= 1, units <= QUANTITY_MAX, price > 0]
     ties += [amount > 0, each > 0, fees >= 0, seconds >= 0, seconds < DAY_SECONDS]
     ratios = [number(one.shares_each) for one in listings]
     shares = z3.Sum([z3.If(listing == at, units * one, 0) for at, one in enumerate(ratios)])
@@ -221,9 +216,9 @@ def request(
     if day is None:
         added = shares
         if is_replace:
-            # Where a ratio changes, it is not what is reserved that is ordered more.
+            # It is not what is reserved that is ordered more, where a ratio or the day is another.
             added = z3.Real(f"{name}.added")
-            ties += [added >= 0, added <= shares]
+            ties.append(added >= 0)
         facts |= dict(_any_day(added, name, ties))
     else:
         facts |= day(found)

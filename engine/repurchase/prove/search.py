@@ -16,7 +16,7 @@ import z3
 
 from repurchase.clocks import YEAR_MAX, YEAR_MIN
 from repurchase.edition import Edition, Editions
-from repurchase.prove.claims import Kind, claims, passes
+from repurchase.prove.claims import Kind, claims, passes, window
 from repurchase.prove.engine import History, confirmed
 from repurchase.prove.events import order_of, whole
 from repurchase.prove.logic import Fact, Facts, Term, number
@@ -151,8 +151,7 @@ def _dated(one: Request, stretch: Stretch) -> list[Term]:
 
 def _prefer(solver: Any, asked: Sequence[Request], edition: Edition) -> None:
     """Let *solver* look for small figures, and for what a reader expects."""
-    terms = edition.constants.terms
-    first, last = (terms.get(f"terms.{name}") for name in ("first_day", "last_day"))
+    first, last = window(edition)
     for one in asked:
         solver.minimize(one.units)
         solver.minimize(one.facts["trade.price"].value)
