@@ -23,12 +23,12 @@ from repurchase.edition import Editions, load, load_text
 from repurchase.events import Event
 from repurchase.position import Position, Trade, trade
 from repurchase.program import step
-from repurchase.prove import Proof, proof, proved, search, steps
+from repurchase.prove import Proof, free, proof, proved, steps
 from repurchase.prove import claims as claiming
-from repurchase.prove import model as modelling
 from repurchase.prove.engine import confirmed
+from repurchase.prove.free import differences
 from repurchase.prove.logic import Fact, holds, number
-from repurchase.prove.model import Sums, differences
+from repurchase.prove.model import Sums
 from repurchase.rulefile import kept
 from repurchase.shipped import rule_names, rule_path
 from strategies import Case, cases
@@ -482,7 +482,7 @@ WEAKENED: Final[dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]]] = {
     ),
     "one clock for both": (
         "one clock only, the venue's",
-        lambda patch: patch.setattr(modelling, "differences", lambda *_: {0}),
+        lambda patch: patch.setattr(free, "differences", lambda *_: {0}),
     ),
     "rules of fills judge orders": (
         "a cap on fills alone",
@@ -495,8 +495,8 @@ WEAKENED: Final[dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]]] = {
 }
 
 
-def _all_rules(edition: Any, asked: Any, **_: bool) -> Any:
-    return z3.And([holds(rule.passes, asked.facts) for rule in edition.rules])
+def _all_rules(asked: Any, _: object = None) -> Any:
+    return z3.And([holds(rule.passes, asked.facts) for rule in asked.edition.rules])
 
 
 @pytest.mark.parametrize(("defect", "weaken"), WEAKENED.values(), ids=WEAKENED)
@@ -512,7 +512,7 @@ def test_weaker_prover_misses_what_this_one_finds(
 
 def test_history_that_the_engine_does_not_confirm_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the model is wrong, the answer is not proved, and no history is shown."""
-    monkeypatch.setattr(search, "confirmed", lambda *_: None)
+    monkeypatch.setattr(proof, "confirmed", lambda *_: None)
     (failure, *_) = proof_of(text_of(BROKEN["a missing cap on shares"][1])).failures
     assert failure.history is None
     order = {"kind": "order", "id": "o", "date": "2008-11-14", "symbol": "1111", "side": "buy"}

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 import z3
 
-from repurchase.edition import Edition
+from repurchase.edition import Edition, RuleInForce
 from repurchase.prove.logic import Term, holds, number
-from repurchase.prove.model import Request
+from repurchase.prove.model import FILLS, Kind, Request
 from repurchase.quantities import Exact
 
-Kind = Literal["order", "replace", "release"]
+# What asks to use the authorization: a fill happened, and counts whatever the verdict.
 KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release")
+# Which rules judge a kind are those that are not for the other moment; of a fill alone, all.
+_NOT_JUDGED_BY: Final[dict[Kind, str]] = {
+    "order": "fill",
+    "replace": "fill",
+    "release": "fill",
+    "fill": "order",
+}
 
 
-def passes(edition: Edition, request: Request, *, released: bool) -> Term:
+def judging(edition: Edition, kind: Kind) -> list[RuleInForce]:
+    """Return the rules of *edition* that judge events of *kind*."""
+    return [rule for rule in edition.rules if rule.rule.at != _NOT_JUDGED_BY.get(kind)]
+
+
+def passes(request: Request, kind: Kind | None = None) -> Term:
     """Return where *request* is approved: no `deny` rule stops it, nor one for review.
 
-    What is *released* no rule for review stops any more. The program itself denies a sale, and
-    what no rule judges.
+    What is released no rule for review stops any more, and what happened cannot wait for it. The
+    program itself denies a sale, what is no instrument, and what no rule judges; a fill also where
+    its money is not known. It is judged as one of *kind*, without it as what it is.
     """
-    asked = [rule for rule in edition.rules if rule.rule.at != "fill"]
-    stopping = ("deny",) if released else ("deny", "review")
+    kind = kind or request.kind
+    asked = judging(request.edition, kind)
+    stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
+    is_judged = bool(request.edition.rules if kind in FILLS else asked)
     return z3.And(
-        [z3.BoolVal(bool(asked)), z3.Not(request.words["trade.side"].is_one("sell"))]
+        [z3.BoolVal(is_judged), request.listed, z3.Not(request.words["trade.side"].is_one("sell"))]
+        + ([request.amount_present] if kind in FILLS else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )
 
@@ -36,9 +52,9 @@ def window(edition: Edition) -> tuple[Exact | None, Exact | None]:
     return terms.get("terms.first_day"), terms.get("terms.last_day")
 
 
-def claims(edition: Edition, request: Request) -> Iterator[tuple[str, Term]]:
+def claims(request: Request) -> Iterator[tuple[str, Term]]:
     """Yield what must hold of *request* once it is approved, each under its name."""
-    after = request.after
+    after, edition = request.after, request.edition
     if edition.max_shares is not None:
         used = after.executed_shares + after.reserved_shares
         yield "shares", z3.And(after.shares_known, used <= number(edition.max_shares))

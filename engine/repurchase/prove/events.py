@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import z3
 
-from repurchase.edition import Edition
+from repurchase.clocks import VENUE_ZONES, zone
 from repurchase.facts import TABLE
 from repurchase.prove.logic import Term
-from repurchase.prove.model import Request
+from repurchase.prove.model import FILLS, Request
 from repurchase.quantities import Exact, simplest, written
 
 _DAYS: Final = ("date", "venue_date", "last_date", "venue_last_date")
@@ -35,32 +35,54 @@ def _is_so(model: Any, term: Term) -> bool:
     return bool(z3.is_true(model.eval(term, True)))
 
 
-def order_of(model: Any, one: Request, edition: Edition, name: str) -> dict[str, Any]:
-    """Return the order that *one* is in *model*, called *name*."""
-    listing = one.listings[whole(model, one.listing)]
-    said: dict[str, Any] = {"kind": "order", "id": name, **_moments(model, one, edition)}
-    said |= {"symbol": listing.symbol, "venue": listing.venue}
-    for fact, word in one.words.items():
-        at = whole(model, word.chosen)
-        if at >= 0 and (
-            fact in edition.facts or fact == "trade.side" or word.choices[at] == "market"
-        ):
-            said[fact.removeprefix("trade.")] = word.choices[at]
+def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) -> dict[str, Any]:
+    """Return the event that *ones* are in *model*, called *name*; *about* is the order it is of.
+
+    They are one event, as each edition reckons it.
+    """
+    kind = "fill" if ones[0].kind in FILLS else ones[0].kind
+    said: dict[str, Any] = {"kind": "order" if kind == "release" else kind, "id": name}
+    said |= _moments(model, ones)
+    if about is None:
+        said |= _described(model, ones)
+    else:
+        said["order"] = about
+        if kind == "fill":
+            said.pop("expires", None)
+    one = ones[0]
     said["quantity"] = whole(model, one.units)
     if _is_so(model, one.facts["trade.price"].present):
         said["price"] = written(exact(model, one.facts["trade.price"].value))
-    if listing.currency != edition.reckoning.currency and _is_so(model, one.has_rate):
-        said["fx"] = "1"
-    if edition.reckoning.with_fees and _is_so(model, one.has_fees):
+    with_fees = any(each.edition.reckoning.with_fees for each in ones)
+    if with_fees and _is_so(model, one.has_fees) and not (about and kind == "fill"):
         said["fees"] = written(exact(model, one.fees))
-    return said | dict(_outside(model, one, edition))
+    return said | dict(_outside(model, ones))
 
 
-def _outside(model: Any, one: Request, edition: Edition) -> dict[str, Any]:
+def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
+    """Return what an order says of itself that no other event about it repeats."""
+    one = ones[0]
+    symbol, venue = one.pairs[whole(model, one.listing)]
+    said: dict[str, Any] = {"symbol": symbol, "venue": venue}
+    read = {fact for each in ones for fact in each.edition.facts}
+    for fact, word in one.words.items():
+        at = whole(model, word.chosen)
+        if at >= 0 and (fact in read or fact == "trade.side" or word.choices[at] == "market"):
+            said[fact.removeprefix("trade.")] = word.choices[at]
+    if _is_so(model, one.has_rate) and any(
+        (listing := each.listings[whole(model, each.listing)]) is not None
+        and listing.currency != each.edition.reckoning.currency
+        for each in ones
+    ):
+        said["fx"] = "1"
+    return said
+
+
+def _outside(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     """Return the facts from outside that the rules read and the model has."""
     found: dict[str, Any] = {}
-    for name in edition.facts:
-        fact = one.facts[name]
+    for name in sorted({fact for each in ones for fact in each.edition.facts}):
+        fact = ones[0].facts[name]
         if name.startswith(("market.", "issuer.")) and _is_so(model, fact.present):
             value = exact(model, fact.value)
             is_flag = TABLE[name].dimension.kind == "flag"
@@ -68,13 +90,15 @@ def _outside(model: Any, one: Request, edition: Edition) -> dict[str, Any]:
     return found
 
 
-def _moments(model: Any, one: Request, edition: Edition) -> dict[str, str]:
+def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
     """Return the fields that say when, by days alone where no time is needed."""
-    venue = one.listings[whole(model, one.listing)].zone
-    clock = edition.reckoning.zone
+    one = ones[0]
+    venue = zone(VENUE_ZONES[one.pairs[whole(model, one.listing)][1]])
+    clock = one.edition.reckoning.zone
     days = {name: date.fromordinal(whole(model, one.day(name))) for name in _DAYS}
+    is_read = any("trade.venue_time" in each.edition.facts for each in ones)
     seconds = None
-    if "trade.venue_time" in edition.facts and _is_so(model, one.timed):
+    if is_read and _is_so(model, one.timed):
         seconds = whole(model, one.facts["trade.venue_time"].value)
     said = {"date": str(days["date"])}
     if days["date"] != days["venue_date"] or seconds is not None:

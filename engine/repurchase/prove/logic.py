@@ -6,7 +6,7 @@ fact that it was written with is there, so what cannot be decided neither passes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import z3
@@ -31,6 +31,14 @@ Facts = Mapping[str, Fact]
 def number(value: Exact) -> Term:
     """Return *value* as z3 has it, exactly."""
     return z3.Q(value.numerator, value.denominator)
+
+
+def chosen(index: Term, values: Sequence[Term]) -> Term:
+    """Return that of *values* which *index* counts, from 0."""
+    found = values[-1]
+    for at, value in enumerate(values[:-1]):
+        found = z3.If(index == at, value, found)
+    return found
 
 
 def holds(form: Form, facts: Facts) -> Term:

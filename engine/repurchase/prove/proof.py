@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
@@ -11,16 +11,16 @@ import z3
 
 from repurchase import __version__
 from repurchase.edition import Edition, Editions
-from repurchase.prove.claims import KINDS, Kind, claims, passes
-from repurchase.prove.engine import History
+from repurchase.prove.claims import KINDS, claims, judging, passes
+from repurchase.prove.engine import History, confirmed
 from repurchase.prove.logic import Term, holds
-from repurchase.prove.model import any_sums, from_zero, request, unlisted
+from repurchase.prove.model import Kind, Request, any_sums, from_zero, request, unlisted
 from repurchase.prove.search import Stretch, histories
+from repurchase.prove.solving import Time
 from repurchase.prove.steps import raising
 
 # So long a proof may take where nobody says otherwise.
 MILLISECONDS: Final = 60_000
-_NANOSECONDS: Final = 1_000_000
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -71,81 +71,72 @@ class Proof(msgspec.Struct, frozen=True):
         return not self.failures and not self.raising
 
 
-class _Time:
-    """What is left of the time for a proof."""
-
-    def __init__(self, milliseconds: int, now: Callable[[], int]) -> None:
-        self._now = now
-        self._until = now() + milliseconds * _NANOSECONDS
-
-    def milliseconds(self) -> int:
-        """Return how many milliseconds are left, 0 where it is over."""
-        return max((self._until - self._now()) // _NANOSECONDS, 0)
-
-    def check(self, formulas: list[Term]) -> object:
-        """Return what z3 finds of *formulas* together in what is left."""
-        left = self.milliseconds()
-        if not left:
-            return z3.unknown
-        solver = z3.Solver()
-        solver.set("timeout", left)
-        solver.add(formulas)
-        return solver.check()
-
-    def never(self, *formulas: Term) -> bool:
-        """Return whether *formulas* are proved never to hold together."""
-        return bool(self.check([*formulas]) == z3.unsat)
-
-
 def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS) -> Proof:
     """Return what can be proved of all *editions* within so many *milliseconds*.
 
     *now* is a clock that counts nanoseconds.
     """
-    time = _Time(milliseconds, now)
+    time = Time(milliseconds, now)
     found: list[Proved] = []
     failures: list[Failure] = []
     judged: dict[str, _Judged] = {}
     for stretch in stretches(editions):
-        edition = stretch.edition
+        (edition,) = stretch.editions
         if edition.hash not in judged:
             judged[edition.hash] = _judged(edition, time)
         one = judged[edition.hash]
         days = (edition.hash, stretch.first, stretch.last)
         found.append(Proved(*days, one.held, one.approves, one.idle, one.shut, one.implied))
         for claim, kind in one.failing:
-            history = next(histories(stretch, editions, claim, kind, time.milliseconds), None)
+            history = _history(stretch, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
     solver = f"z3 {z3.get_version_string()}"
     name = editions.authorization.name
     return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
 
 
-def stretches(editions: Editions) -> Iterator[Stretch]:
-    """Yield the stretches of days with one edition each, by what was known on each day.
+def stretches(*files: Editions) -> Iterator[Stretch]:
+    """Yield the stretches of days with one edition of each file, by what was known on each day.
 
     Where one turns into the next, the day at the venue may be the other's: the law of a pack goes
     by that.
     """
-    turns = editions.turns()
+    turns = sorted({day for editions in files for day in editions.turns()})
     for first, after in zip(turns, [*turns[1:], None], strict=True):
         last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
-        whole = editions.on(first)
-        yield Stretch(first, last, whole)
+        yield Stretch(first, last, tuple(editions.on(first) for editions in files))
         if after is not None:
             for here, there in ((last, after), (after, last)):
-                mixed = editions.on(here, there)
-                if mixed.hash != editions.on(here).hash:
+                mixed = tuple(editions.on(here, there) for editions in files)
+                whole = (editions.on(here) for editions in files)
+                if [one.hash for one in mixed] != [one.hash for one in whole]:
                     yield Stretch(here, here, mixed, there)
 
 
-def _is_kept(edition: Edition, claim: str, kind: Kind, time: _Time) -> bool:
+def _history(
+    stretch: Stretch, editions: Editions, claim: str, kind: Kind, time: Time
+) -> History | None:
+    """Return a history against *claim* that the engine confirms, `None` where none is found."""
+
+    def goal(asked: Sequence[Request]) -> Term:
+        (last,) = asked
+        broken = [passes(last), z3.Not(dict(claims(last))[claim])]
+        # What is released was held.
+        return z3.And([*broken, *([z3.Not(passes(last, "order"))] if kind == "release" else [])])
+
+    for events in histories(stretch, kind, goal, time.milliseconds):
+        history = confirmed(events, editions, claim)
+        if history is not None:
+            return history
+    return None
+
+
+def _is_kept(edition: Edition, claim: str, kind: Kind, time: Time) -> bool:
     """Return whether no request of *kind* is let pass against *claim*, whatever came before."""
     sums = any_sums("s")
-    asked = request(edition, sums, "r", is_replace=kind == "replace")
-    approved = passes(edition, asked, released=kind == "release")
-    stated = dict(claims(edition, asked))[claim]
-    return time.never(*from_zero(sums), *asked.ties, approved, z3.Not(stated))
+    asked = request(edition, sums, "r", kind)
+    stated = dict(claims(asked))[claim]
+    return time.never(*from_zero(sums), *asked.ties, passes(asked), z3.Not(stated))
 
 
 class _Judged(msgspec.Struct, frozen=True):
@@ -161,19 +152,19 @@ class _Judged(msgspec.Struct, frozen=True):
     implied: tuple[str, ...]
 
 
-def _judged(edition: Edition, time: _Time) -> _Judged:
+def _judged(edition: Edition, time: Time) -> _Judged:
     sums = any_sums("s")
     asked = request(edition, sums, "r")
-    names = [name for name, _ in claims(edition, asked)]
+    names = [name for name, _ in claims(asked)]
     failing: dict[str, Kind] = {}
     for name in names:
         kinds = (kind for kind in KINDS if not _is_kept(edition, name, kind, time))
         kind = next(kinds, None)
         if kind is not None:
             failing[name] = kind
-    known = [*from_zero(sums), *asked.ties]
+    known = [*from_zero(sums), *asked.ties, asked.listed]
     elsewhere = unlisted(asked.facts)
-    rules = [rule for rule in edition.rules if rule.rule.at != "fill"]
+    rules = judging(edition, "order")
     let = {rule.rule.id: holds(rule.passes, asked.facts) for rule in rules}
     stops = {
         rule.rule.id: z3.Or(z3.Not(let[rule.rule.id]), z3.Not(holds(rule.passes, elsewhere)))
@@ -184,7 +175,7 @@ def _judged(edition: Edition, time: _Time) -> _Judged:
     return _Judged(
         held=tuple(name for name in names if name not in failing),
         failing=tuple(failing.items()),
-        approves=not time.never(*known, passes(edition, asked, released=False)),
+        approves=not time.never(*known, passes(asked)),
         idle=tuple(idle),
         shut=tuple(name for name, passing in let.items() if time.never(*known, passing)),
         implied=tuple(

@@ -1,4 +1,4 @@
-"""A short history, event by event, in which a rule file lets pass what it must not.
+"""A short history, event by event, at the end of which rules let pass what they must not.
 
 The model of it is exact, unlike that of the proof: what was brought forward, at most two open
 orders, and the event. The engine judges it again; without its word there is no history.
@@ -6,7 +6,7 @@ orders, and the event. The engine judges it again; without its word there is no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from itertools import product
 from typing import Any, Final, NamedTuple
@@ -14,166 +14,182 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import z3
 
-from repurchase.clocks import YEAR_MAX, YEAR_MIN
-from repurchase.edition import Edition, Editions
-from repurchase.prove.claims import Kind, claims, passes, window
-from repurchase.prove.engine import History, confirmed
-from repurchase.prove.events import order_of, whole
-from repurchase.prove.logic import Fact, Facts, Term, number
-from repurchase.prove.model import Request, Sums, request
+from repurchase.edition import Edition
+from repurchase.prove.claims import passes, window
+from repurchase.prove.events import event_of, whole
+from repurchase.prove.exact import after, dated, figures, follows
+from repurchase.prove.free import scope_of
+from repurchase.prove.logic import Term, number
+from repurchase.prove.model import FILLS, Kind, Request, Sums, request
 
 PRIORS_MAX: Final = 2
-# What an event can be of, and last until, with a year to spare.
-_EARLIEST: Final = date(YEAR_MIN + 1, 1, 1)
-_LATEST: Final = date(YEAR_MAX - 1, 1, 1)
 # So long, in milliseconds, small figures are looked for where any would do.
 _PATIENCE: Final = 1_000
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
+# Figures are whole where they can be, else on the grid of what an event can write.
+_GRIDS: Final = (1, 10**12)
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Days on which one edition is in force, as known on each of them.
+    """Days on which one edition of each rule file is in force, as known on each of them.
 
     *venue_day* is the day at the venue, where it is to be another than the one here.
     """
 
     first: date
     last: date
-    edition: Edition
+    editions: tuple[Edition, ...]
     venue_day: date | None = None
 
 
 class Shape(NamedTuple):
-    """How a history is looked for: what came before, and which part of an amount is 1."""
+    """How a history is looked for: what came before, what is 1, and on which grid figures are."""
 
     forward: bool
     priors: int
     at_one: str
+    grid: int
 
 
 SHAPES: Final = [
-    Shape(forward, priors, at_one)
+    Shape(forward, priors, at_one, grid)
+    for grid in _GRIDS
     for priors in range(PRIORS_MAX + 1)
     for forward, at_one in product((False, True), _AT_ONE)
 ]
 
+# What is looked for, of the last event as each edition reckons it.
+Goal = Callable[[Sequence[Request]], Term]
+
 
 def histories(
-    stretch: Stretch, editions: Editions, claim: str, kind: Kind, left: Callable[[], int]
-) -> Iterator[History]:
-    """Yield histories against *claim*, the shortest first, each confirmed by the engine.
+    stretch: Stretch, kind: Kind, goal: Goal, left: Callable[[], int]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
 
-    *left* tells how many milliseconds may still be spent.
+    All before it are approved by every edition of *stretch*. *left* tells how many milliseconds
+    may still be spent.
     """
     for shape in SHAPES:
-        events = _events(stretch, claim, kind, shape, left())
-        history = confirmed(events, editions, claim) if events else None
-        if history is not None:
-            yield history
+        # A replace and a fill are of the order before them.
+        if shape.priors or kind not in ("replace", "fill"):
+            events = _events(stretch, kind, goal, shape, left())
+            if events:
+                yield events
 
 
 def _events(
-    stretch: Stretch, claim: str, kind: Kind, shape: Shape, milliseconds: int
+    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, milliseconds: int
 ) -> list[dict[str, Any]]:
     """Return the events of a history of *shape* as z3 has them, small figures first."""
     if not milliseconds:
         return []
-    edition = stretch.edition
     forward = z3.Ints("forward.shares forward.amount")
-    formulas, asked = _all(stretch, claim, kind, shape, forward)
+    formulas, asked = _all(stretch, kind, goal, shape, forward)
     # What is used says more than that nobody can tell what is.
-    for more in ([asked[-1].amount_present, *formulas], formulas):
+    known = [one.amount_present for one in asked[-1]]
+    for more in ([*known, *formulas], formulas):
         plain = z3.Solver()
         plain.set("timeout", milliseconds)
         plain.add(more)
         if plain.check() == z3.sat:
-            model = _smaller(more, asked, edition, milliseconds) or plain.model()
-            return _told(model, asked, forward if shape.forward else None, edition, kind)
+            model = _smaller(more, asked, milliseconds) or plain.model()
+            return _told(model, asked, forward if shape.forward else None)
     return []
 
 
 def _all(
-    stretch: Stretch, claim: str, kind: Kind, shape: Shape, forward: Sequence[Term]
-) -> tuple[list[Term], list[Request]]:
-    """Return what a history of *shape* against *claim* is, and the orders in it."""
-    edition = stretch.edition
-    formulas = _brought(forward, edition, is_any=shape.forward)
-    sums = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
-    asked: list[Request] = []
+    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
+) -> tuple[list[Term], list[list[Request]]]:
+    """Return what a history of *shape* towards *goal* is, and its events under each edition."""
+    editions = stretch.editions
+    scope = scope_of(editions)
+    formulas = _brought(forward, editions, is_any=shape.forward)
+    brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
+    sums = [brought] * len(editions)
+    asked: list[list[Request]] = []
     for index in range(shape.priors + 1):
-        before = tuple(asked)
-        one = request(edition, sums, f"r{index}", day=_after(before))
-        asked.append(one)
-        sums = one.after
-        formulas += [*one.ties, *_written(one, edition, shape.at_one), *_dated(one, stretch)]
-        formulas += [earlier.day("date") <= one.day("date") for earlier in before[-1:]]
         is_last = index == shape.priors
-        formulas.append(passes(edition, one, released=is_last and kind == "release"))
-    # What cannot be computed would leave the figures unknown, which is another matter.
-    formulas += [earlier.amount_present for earlier in asked[:-1]]
-    formulas.append(z3.Not(dict(claims(edition, asked[-1]))[claim]))
-    if kind == "release":
-        formulas.append(z3.Not(passes(edition, asked[-1], released=False)))
-    return formulas, asked
+        own_kind: Kind = kind if is_last else "order"
+        now = []
+        for at, edition in enumerate(editions):
+            past = tuple(before[at] for before in asked)
+            one = request(
+                edition,
+                sums[at],
+                f"r{index}",
+                own_kind,
+                scope=scope,
+                own=f"'{at}",
+                day=after(past),
+            )
+            about = past[-1] if own_kind in ("replace", "fill") else None
+            formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
+            formulas += dated(one, stretch.first, stretch.last, stretch.venue_day)
+            formulas += [earlier.day("date") <= one.day("date") for earlier in past[-1:]]
+            if not is_last:
+                # What cannot be computed would leave the figures unknown, which is another matter.
+                formulas += [passes(one), one.amount_present]
+            now.append(one)
+        asked.append(now)
+        sums = [one.after for one in now]
+    return [*formulas, goal(asked[-1])], asked
 
 
-def _smaller(
-    formulas: Sequence[Term], asked: Sequence[Request], edition: Edition, milliseconds: int
-) -> Any:
+def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Request]], limit: int) -> Any:
     """Return a model with small figures, `None` where it would take long to find one."""
     solver = z3.Optimize()
-    solver.set("timeout", min(milliseconds, _PATIENCE))
+    solver.set("timeout", min(limit, _PATIENCE))
     solver.add(list(formulas))
-    _prefer(solver, asked, edition)
+    for event in asked:
+        _prefer(solver, event[0])
     return solver.model() if solver.check() == z3.sat else None
 
 
-def _brought(forward: Sequence[Term], edition: Edition, *, is_any: bool) -> list[Term]:
+def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:
     """Return what may be brought forward: nothing, or what is within the caps."""
     if not is_any:
         return [one == 0 for one in forward]
-    caps = (edition.max_shares, edition.max_amount)
-    within = [one <= number(cap) for one, cap in zip(forward, caps, strict=True) if cap is not None]
-    return [*(one >= 0 for one in forward), *within]
+    within = [one >= 0 for one in forward]
+    for edition in editions:
+        caps = (edition.max_shares, edition.max_amount)
+        within += [
+            one <= number(cap) for one, cap in zip(forward, caps, strict=True) if cap is not None
+        ]
+    return within
 
 
-def _dated(one: Request, stretch: Stretch) -> list[Term]:
-    """Return that *one* is of a day of *stretch* and can be written."""
-    there = stretch.venue_day
-    return [
-        *([] if there is None else [one.day("venue_date") == there.toordinal()]),
-        one.day("date") >= max(stretch.first, _EARLIEST).toordinal(),
-        one.day("date") <= min(stretch.last, _LATEST).toordinal(),
-        one.day("venue_last_date") <= _LATEST.toordinal(),
-    ]
-
-
-def _prefer(solver: Any, asked: Sequence[Request], edition: Edition) -> None:
+def _prefer(solver: Any, one: Request) -> None:
     """Let *solver* look for small figures, and for what a reader expects."""
-    first, last = window(edition)
-    for one in asked:
-        solver.minimize(one.units)
-        solver.minimize(one.facts["trade.price"].value)
-        solver.add_soft(one.listing == 0)
-        solver.add_soft(z3.Not(one.timed))
-        solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
-        solver.add_soft(one.day("last_date") == one.day("date"))
-        if first is not None:
-            solver.add_soft(one.day("date") >= number(first))
-        if last is not None:
-            solver.add_soft(one.day("date") <= number(last) + 1)
+    first, last = window(one.edition)
+    solver.minimize(one.units)
+    solver.minimize(one.facts["trade.price"].value)
+    solver.add_soft(one.listing == 0)
+    solver.add_soft(z3.Not(one.timed))
+    solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
+    solver.add_soft(one.day("last_date") == one.day("date"))
+    if first is not None:
+        solver.add_soft(one.day("date") >= number(first))
+    if last is not None:
+        solver.add_soft(one.day("date") <= number(last) + 1)
 
 
 def _told(
-    model: Any,
-    asked: Sequence[Request],
-    forward: Sequence[Term] | None,
-    edition: Edition,
-    kind: Kind,
+    model: Any, asked: Sequence[Sequence[Request]], forward: Sequence[Term] | None
 ) -> list[dict[str, Any]]:
     """Return the events of *model* as a sender would write them."""
-    events = [order_of(model, one, edition, f"o-{at}") for at, one in enumerate(asked, 1)]
+    names = [f"{'f' if one[0].kind in FILLS else 'o'}-{at}" for at, one in enumerate(asked, 1)]
+    kind = asked[-1][0].kind
+    if kind == "replace":
+        names[-1] = "replace-1"
+    about = [
+        names[-2] if kind in ("replace", "fill") and at == len(asked) else None
+        for at in range(1, len(asked) + 1)
+    ]
+    events = [
+        event_of(model, one, name, of) for one, name, of in zip(asked, names, about, strict=True)
+    ]
     if kind == "release":
         held = events[-1]
         held["by"] = "Ann"
@@ -185,83 +201,3 @@ def _told(
         brought = {"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount}
         events.insert(0, brought)
     return events
-
-
-def _written(one: Request, edition: Edition, at_one: str) -> list[Term]:
-    """Return what keeps the figures of *one* to what an event can write, and products to sums."""
-    price, amount = one.facts["trade.price"].value, one.facts["trade.amount"].value
-    each = one.facts["trade.price_per_share"].value
-    fees = one.fees if edition.reckoning.with_fees else number(0)
-    is_price_one = at_one == "price"
-    cost = z3.ToReal(one.units) if is_price_one else price
-    ties = [price == 1 if is_price_one else one.units == 1, z3.IsInt(price), z3.IsInt(one.fees)]
-    for at, listing in enumerate(one.listings):
-        own = [
-            amount == cost * number(1 + listing.fx_margin) + fees,
-            each == price / number(listing.shares_each),
-        ]
-        ties.append(z3.Implies(one.listing == at, z3.And(own)))
-    ties += [
-        z3.Implies(fact.present, z3.IsInt(fact.value))
-        for name, fact in one.facts.items()
-        if name.startswith(("market.", "issuer.")) or name == "trade.venue_time"
-    ]
-    return ties
-
-
-def _after(past: Sequence[Request]) -> Callable[[Request], Facts]:
-    """Return what gives the facts of the day of a request after the orders *past*, exactly."""
-
-    def facts(now: Request) -> Facts:
-        # One broker for all of a history: with more, a rule on brokers says less.
-        broker = now.words["trade.broker"].chosen
-        now.ties.extend(one.words["trade.broker"].chosen == broker for one in past)
-        same = [
-            z3.And(one.listing == now.listing, one.day("venue_date") == now.day("venue_date"))
-            for one in past
-        ]
-        return dict(_day(now, list(zip(past, same, strict=True))))
-
-    return facts
-
-
-def _day(now: Request, past: Sequence[tuple[Request, Term]]) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of the day of *now*; with each order *past*, whether it is of that day."""
-
-    def shares(one: Request) -> Term:
-        return one.facts["trade.shares"].value
-
-    def by(one: Request, method: str) -> Term:
-        return one.words["trade.method"].is_one(method)
-
-    def count(of: Callable[[Request], Term]) -> tuple[Term, Term]:
-        before = z3.Sum([number(0), *(z3.If(same, of(one), number(0)) for one, same in past)])
-        return before, before + of(now)
-
-    def said(fact: str) -> tuple[Term, Term]:
-        each = [z3.Implies(same, one.words[fact].chosen >= 0) for one, same in past]
-        before = z3.And([z3.BoolVal(True), *each])
-        return before, z3.And(before, now.words[fact].chosen >= 0)
-
-    always = (z3.BoolVal(True), z3.BoolVal(True))
-    any_before = z3.Or([z3.BoolVal(False), *(same for _, same in past)])
-    counts: Mapping[str, tuple[tuple[Term, Term], tuple[Term, Term]]] = {
-        "ordered_shares": (count(shares), always),
-        "executed_shares": ((number(0), number(0)), always),
-        "brokers": ((z3.If(any_before, number(1), number(0)), number(1)), said("trade.broker")),
-        "blocks": (
-            count(lambda one: z3.If(by(one, "block"), number(1), number(0))),
-            said("trade.method"),
-        ),
-        "auction_ordered_shares": (
-            count(lambda one: z3.If(by(one, "auction"), shares(one), number(0))),
-            said("trade.method"),
-        ),
-        "off_auction_shares": (
-            count(lambda one: z3.If(by(one, "off_auction"), shares(one), number(0))),
-            said("trade.method"),
-        ),
-    }
-    for name, ((before, after), (known, known_after)) in counts.items():
-        yield f"day.{name}", Fact(known, before)
-        yield f"day.{name}_after", Fact(known_after, after)

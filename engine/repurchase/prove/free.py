@@ -1,0 +1,167 @@
+"""What an event and its market say that no position fixes: each any value that there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import z3
+
+from repurchase.clocks import VENUE_ZONES, YEAR_MIN, zone
+from repurchase.edition import UNKNOWN_WORD, Edition
+from repurchase.expression import composed
+from repurchase.facts import TABLE
+from repurchase.prove.logic import Fact, Term, number
+
+OTHER: Final = "Other"
+
+# A year by which the rules of all zones repeat.
+_REPEATING: Final = 2040
+_DAY_FACTS: Final = tuple(
+    name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
+)
+_OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
+_OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What events can be of: *pairs* of a symbol and a venue, and *words*, one that no rule names.
+
+    So one event can be read under several rule files: it has each word and each pair of them.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    words: tuple[str, ...]
+
+
+def scope_of(editions: Sequence[Edition]) -> Scope:
+    """Return what the events of *editions* can be of."""
+    pairs = {
+        (one.symbol, venue)
+        for edition in editions
+        for one in edition.authorization.instruments
+        for venue in one.venues
+    }
+    named = {word for edition in editions for word in edition.constants.words}
+    other = OTHER
+    while other in named:
+        other += "-"
+    return Scope(tuple(sorted(pairs)), tuple(sorted({*named, other})))
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A fact of words: *chosen* counts the *choices*, and is -1 where none is said."""
+
+    chosen: Term
+    choices: tuple[str, ...]
+
+    def is_one(self, word: str) -> Term:
+        """Return where it is *word*."""
+        return self.chosen == self.choices.index(word)
+
+
+def any_words(scope: Scope, name: str) -> Iterator[tuple[str, Word]]:
+    """Yield the facts of words that an event says itself."""
+    for fact in TABLE.values():
+        if fact.dimension.kind == "word" and fact.name not in _OF_LISTING:
+            yield fact.name, Word(z3.Int(f"{name}.{fact.name}"), fact.words or scope.words)
+
+
+def code(edition: Edition, word: str) -> Term:
+    """Return the number by which the engine knows *word*."""
+    return number(edition.constants.words.get(composed(word), UNKNOWN_WORD))
+
+
+def any_days(
+    clock: ZoneInfo,
+    scope: Scope,
+    listing: Term,
+    timed: Term,
+    name: str,
+    ties: list[Term],
+    *,
+    is_fill: bool,
+) -> Iterator[tuple[str, Fact]]:
+    """Yield the days of an event on both clocks, as far apart as these can show."""
+    # What two clocks show of one event are two things.
+    here, last = (z3.Int(f"{name}.{one}@{clock.key}") for one in ("date", "last_date"))
+    there, there_last = (z3.Int(f"{name}.{one}") for one in ("venue_date", "venue_last_date"))
+    if is_fill:
+        last, there_last = here, there
+    ties += [here <= last, there <= there_last, z3.Implies(z3.Not(timed), here == there)]
+    for index, (_, venue) in enumerate(scope.pairs):
+        ahead = sorted(differences(clock, zone(VENUE_ZONES[venue])))
+        ties += [
+            z3.Implies(listing == index, z3.Or([first - second == gap for gap in ahead]))
+            for first, second in ((here, there), (last, there_last))
+        ]
+    for fact, value in (
+        ("trade.date", here),
+        ("trade.venue_date", there),
+        ("trade.last_date", last),
+        ("trade.venue_last_date", there_last),
+    ):
+        yield fact, Fact(z3.BoolVal(True), z3.ToReal(value))
+
+
+@cache
+def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
+    """Return by how many days *clock* can be ahead of *venue*: what the zones' data shows.
+
+    An event that has only a day has it on both. The offsets are looked at on each day until 2040:
+    after 2037 the tables of zones repeat themselves.
+    """
+    found = {0}
+    day = datetime(YEAR_MIN, 1, 1, 12, tzinfo=UTC)
+    while day.year <= _REPEATING:
+        here, there = day.astimezone(clock).utcoffset(), day.astimezone(venue).utcoffset()
+        assert here is not None, "a zone has an offset"
+        assert there is not None, "a zone has an offset"
+        if here != there:
+            found.add(1 if here > there else -1)
+        day += timedelta(days=1)
+    return frozenset(found)
+
+
+def any_day(
+    kind: str, shares: Term, name: str, own: str, ties: list[Term]
+) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the day: any use before, and after it no more than the event can add."""
+    mine = name + own
+    for fact in _DAY_FACTS:
+        quantity = fact.removeprefix("day.")
+        before, after = z3.Real(f"{name}.{fact}"), z3.Real(f"{mine}.{fact}_after")
+        known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
+        ties += [before >= 0, after >= 0, z3.Implies(known_after, known)]
+        is_fill = kind in ("fill", "fill-alone")
+        most = before + (shares if quantity.endswith("shares") else 1)
+        if quantity == "ordered_shares" and kind in ("order", "release"):
+            after = most
+        elif quantity == "executed_shares" and not is_fill:
+            after = before
+        elif kind != "replace" or not quantity.endswith("shares"):
+            ties.append(after <= most)
+        # A replace on another day than its order's asks for all that this may still buy, and a
+        # correct takes back what it corrects.
+        if not is_fill:
+            ties.append(after >= before)
+        yield fact, Fact(known, before)
+        yield f"{fact}_after", Fact(known_after, after)
+
+
+def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts that others give: each any value of its kind, or none."""
+    for fact in _OUTSIDE:
+        kind = TABLE[fact].dimension.kind
+        value = z3.Int(f"{name}.{fact}") if kind == "flag" else z3.Real(f"{name}.{fact}")
+        if kind == "flag":
+            ties += [value >= 0, value <= 1]
+        elif kind == "price":
+            ties.append(value > 0)
+        elif kind == "shares":
+            ties.append(value >= 0)
+        yield fact, Fact(z3.Bool(f"{name}.{fact}?"), z3.ToReal(value) if kind == "flag" else value)
