@@ -19,6 +19,7 @@ from repurchase.cli import (
     checkpoint,
     completion,
     demo,
+    diff,
     explain,
     export,
     headroom,
@@ -48,6 +49,7 @@ def commands() -> None:
     repurchase demo                                 see it at work
     repurchase init my-program                      start a rule file of your own
     repurchase prove F.yaml                         what no history can get past
+    repurchase diff OLD.yaml NEW.yaml               what an edit changes
     repurchase check --rules F.yaml --event E.json  ask about one order
     repurchase replay LOG.csv --rules F.yaml        judge a whole trade log
     repurchase submit E.jsonl --journal desk.db --rules F.yaml   live, on the record
@@ -67,6 +69,7 @@ for command in (
     test.command,
     explain.command,
     prove.command,
+    diff.command,
     check.command,
     replay.command,
     submit.command,

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from repurchase.cli.show import draw, json_option, judged_by, single
+from repurchase.cli.show import draw, json_option, judged_by, milliseconds, seconds_option
 
 EXIT_HISTORY = 1
 EXIT_NOT_PROVED = 2
@@ -14,12 +14,7 @@ EXIT_NOT_PROVED = 2
 
 @click.command("prove")
 @click.argument("rules", metavar="FILE")
-@single(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="NUMBER",
-    help="Look no longer than this, 60 if not given: what is not proved by then is not proved.",
-)
+@seconds_option
 @json_option
 def command(rules: str, seconds: float | None, as_json: bool) -> int:
     """Prove that no sequence of orders gets past the caps and the window of a rule file.
@@ -35,12 +30,11 @@ def command(rules: str, seconds: float | None, as_json: bool) -> int:
     Exit codes: 0 proved; 1 a history that should have been stopped; 2 not proved. It needs
     pip install 'repurchase[prove]'.
     """
-    from repurchase.prove import MILLISECONDS, proved
+    from repurchase.prove import proved
     from repurchase.report.proofs import proof_json, proof_view
 
     editions = judged_by(rules, None)
-    milliseconds = MILLISECONDS if seconds is None else int(seconds * 1000)
-    proof = proved(editions, time.monotonic_ns, milliseconds)
+    proof = proved(editions, time.monotonic_ns, milliseconds(seconds))
     if as_json:
         click.echo(proof_json(proof, editions.authorization))
     else:

@@ -48,6 +48,21 @@ rules_option = single(
 )
 
 
+seconds_option = single(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NUMBER",
+    help="Look no longer than this, 60 if not given: what is not proved by then is not proved.",
+)
+
+
+def milliseconds(seconds: float | None) -> int:
+    """Return how long a proof may take where *seconds* are given, and where they are not."""
+    from repurchase.prove import MILLISECONDS
+
+    return MILLISECONDS if seconds is None else int(seconds * 1000)
+
+
 def known_at_option(command: Any) -> Any:
     """Add `--known-at` to *command*."""
     return single(

@@ -12,6 +12,18 @@ except ImportError as missing:
     raise UsageError(Problem("a proof needs the package z3-solver", what_to_do)) from missing
 
 from repurchase.prove.engine import History
-from repurchase.prove.proof import MILLISECONDS, Failure, Proof, Proved, proved
+from repurchase.prove.proof import MILLISECONDS, Failure, Proof, Proved, proved, stretches
+from repurchase.prove.search import Stretch
+from repurchase.prove.solving import Time
 
-__all__ = ["MILLISECONDS", "Failure", "History", "Proof", "Proved", "proved"]
+__all__ = [
+    "MILLISECONDS",
+    "Failure",
+    "History",
+    "Proof",
+    "Proved",
+    "Stretch",
+    "Time",
+    "proved",
+    "stretches",
+]

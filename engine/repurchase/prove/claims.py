@@ -32,15 +32,16 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     """Return where *request* is approved: no `deny` rule stops it, nor one for review.
 
     What is released no rule for review stops any more, and what happened cannot wait for it. The
-    program itself denies a sale, what is no instrument, and what no rule judges; a fill also where
-    its money is not known. It is judged as one of *kind*, without it as what it is.
+    program itself denies a sale, what is no instrument, a wrong rate, and what no rule judges; a
+    fill also where its money is not known. It is judged as one of *kind*, without it as what it is.
     """
     kind = kind or request.kind
     asked = judging(request.edition, kind)
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
     is_judged = bool(request.edition.rules if kind in FILLS else asked)
+    is_sale = request.words["trade.side"].is_one("sell")
     return z3.And(
-        [z3.BoolVal(is_judged), request.listed, z3.Not(request.words["trade.side"].is_one("sell"))]
+        [z3.BoolVal(is_judged), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
         + ([request.amount_present] if kind in FILLS else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )

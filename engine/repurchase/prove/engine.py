@@ -13,8 +13,8 @@ from repurchase.errors import InputError
 from repurchase.events import Event
 from repurchase.feeds import read_feed
 from repurchase.logs import event
-from repurchase.position import Position, Trade, trade
-from repurchase.program import Step, step
+from repurchase.position import Fault, Position, Trade, trade
+from repurchase.program import Decided, Step, step
 from repurchase.prove.claims import window
 from repurchase.quantities import Exact
 
@@ -36,31 +36,45 @@ def confirmed(
     events: Sequence[Mapping[str, Any]], editions: Editions, claim: str
 ) -> History | None:
     """Return *events* as a history against *claim* if the engine approves the last of them."""
+    found = _judged(events, editions, live=True)
+    if found is None:
+        return None
+    asked, taken, edition = found
+    if taken.decision.outcome != "approved" or not isinstance(asked, Trade):
+        return None
+    if not _is_against(claim, asked, taken.position, edition):
+        return None
+    told = tuple(dict(one) for one in events)
+    cap = {"shares": edition.max_shares, "amount": edition.max_amount}.get(claim)
+    used = taken.position
+    return History(claim, told, used.used_shares(), used.used_amount(), cap)
+
+
+def answered(events: Sequence[Mapping[str, Any]], editions: Editions) -> Decided | None:
+    """Return the answer to the last of *events* in a log, `None` where no sender can write them."""
+    found = _judged(events, editions, live=False)
+    return None if found is None else Decided(found[1].decision, found[2])
+
+
+def _judged(
+    events: Sequence[Mapping[str, Any]], editions: Editions, *, live: bool
+) -> tuple[Trade | Fault, Step, Edition] | None:
+    """Return the last of *events* as a trade, its step and the edition that made it."""
     try:
         asked = [event(_plain(one)) for one in events]
     except InputError:
-        # What no sender can write is no history.
         return None
     market = read_feed(()).of(editions.authorization)
 
     def judged(one: Event, position: Position) -> Step:
-        return step(one, position, editions.of(one, position), live=True, market=market)
+        return step(one, position, editions.of(one, position), live=live, market=market)
 
     position = Position()
     for one in asked[:-1]:
         position = judged(one, position).position
     last = asked[-1]
     edition = editions.of(last, position)
-    proposed = trade(last, edition.reckoning, position)
-    taken = judged(last, position)
-    if taken.decision.outcome != "approved" or not isinstance(proposed, Trade):
-        return None
-    if not _is_against(claim, proposed, taken.position, edition):
-        return None
-    told = tuple(dict(one) for one in events)
-    cap = {"shares": edition.max_shares, "amount": edition.max_amount}.get(claim)
-    used = taken.position
-    return History(claim, told, used.used_shares(), used.used_amount(), cap)
+    return trade(last, edition.reckoning, position), judged(last, position), edition
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, object]:

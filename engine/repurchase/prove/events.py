@@ -47,8 +47,8 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
         said |= _described(model, ones)
     else:
         said["order"] = about
-        if kind == "fill":
-            said.pop("expires", None)
+    if kind == "fill":
+        said.pop("expires", None)
     one = ones[0]
     said["quantity"] = whole(model, one.units)
     if _is_so(model, one.facts["trade.price"].present):
@@ -104,15 +104,18 @@ def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
     if days["date"] != days["venue_date"] or seconds is not None:
         moment = _moment(days["date"], days["venue_date"], clock, venue, seconds)
         said = {"time": moment.isoformat()}
-    return said | _end(days, clock, venue)
+    return said | _end(days, clock, venue, is_said=one.kind == "replace")
 
 
-def _end(days: Mapping[str, date], clock: ZoneInfo, venue: ZoneInfo) -> dict[str, str]:
+def _end(
+    days: Mapping[str, date], clock: ZoneInfo, venue: ZoneInfo, *, is_said: bool
+) -> dict[str, str]:
     """Return the field that says until when, where it is not the end of the venue's day."""
     last, there = days["last_date"], days["venue_last_date"]
     midnight = datetime.combine(there + timedelta(1), time.min, venue) - timedelta(microseconds=1)
     if midnight.astimezone(clock).date() == last:
-        return {} if there == days["venue_date"] else {"expires": str(there)}
+        is_own = there == days["venue_date"] and not is_said
+        return {} if is_own else {"expires": str(there)}
     return {"expires": _moment(last, there, clock, venue, None, is_late=True).isoformat()}
 
 

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import z3
 
 from repurchase.clocks import YEAR_MAX, YEAR_MIN
 from repurchase.prove.logic import Fact, Facts, Term, number
-from repurchase.prove.model import FILLS, Request
+from repurchase.prove.model import FILLS, Request, Sums
+
+# What became of an event before the last: an order stays open, is filled in part or whole, or is
+# cancelled; a breach is a fill of no order, whatever the verdict.
+Prior = Literal["open", "filled", "cancelled", "breach"]
 
 # What an event can be of, and last until, with a year to spare.
 EARLIEST: Final = date(YEAR_MIN + 1, 1, 1)
 LATEST: Final = date(YEAR_MAX - 1, 1, 1)
+
+_NOTHING: Final = number(0)
+_ALWAYS: Final = z3.BoolVal(True)
+
+
+class Past(NamedTuple):
+    """An event before the last, what became of it, and how many *units* of it are filled."""
+
+    asked: Request
+    prior: Prior
+    units: Term
 
 
 def figures(one: Request, at_one: str, grid: int) -> list[Term]:
@@ -32,6 +47,7 @@ def figures(one: Request, at_one: str, grid: int) -> list[Term]:
         price == 1 if is_price_one else one.units == 1,
         z3.IsInt(price * grid),
         z3.IsInt(one.fees * grid),
+        one.is_even,
         one.paid == price,
         one.cost == (z3.ToReal(one.units) if is_price_one else price),
         z3.Not(one.has_amount),
@@ -44,12 +60,40 @@ def figures(one: Request, at_one: str, grid: int) -> list[Term]:
     return [*ties, z3.IsInt(one.facts["trade.venue_time"].value)]
 
 
-def follows(one: Request, own: Request | None) -> list[Term]:
-    """Return what ties *one* to the order *own* that it is about, and what it adds to its use."""
+def became(one: Request, prior: Prior, name: str) -> tuple[Past, list[Term]]:
+    """Return *one* as what it became, and what must be so of it for that."""
+    if prior != "filled":
+        units = one.units if prior == "breach" else z3.IntVal(0)
+        return Past(one, prior, units), []
+    units = z3.Int(f"{name}.filled")
+    return Past(one, prior, units), [units >= 1, units <= one.units, one.fees == 0]
+
+
+def left(before: Sums, past: Past) -> Sums:
+    """Return the sums after *past*, which came at *before*."""
+    one, units = past.asked, past.units
+    if past.prior == "cancelled":
+        return before
+    if past.prior != "filled":
+        return one.after
+    # With a price or a quantity of 1 a part costs as many as it has units, or all.
+    cost = z3.If(units == one.units, one.cost, z3.ToReal(units))
+    rest = one.by_listing(lambda of: (one.cost - cost) * number(1 + of.fx_margin), _NOTHING)
+    return Sums(
+        before.executed_shares + _part(past),
+        before.executed_amount + cost,
+        before.reserved_shares + _shares(one) - _part(past),
+        before.reserved_amount + rest,
+    )
+
+
+def follows(one: Request, about: Past | None) -> list[Term]:
+    """Return what ties *one* to the order that it is *about*, and what it adds to what is used."""
     shares, amount = one.facts["trade.shares"].value, one.facts["trade.amount"].value
     money = z3.If(one.amount_present, amount, 0)
-    if own is None:
+    if about is None:
         return [one.more[0] == shares, one.more[1] == money]
+    own = about.asked
     price, limit = one.facts["trade.price"], own.facts["trade.price"]
     same = [
         one.listing == own.listing,
@@ -57,31 +101,39 @@ def follows(one: Request, own: Request | None) -> list[Term]:
         price.present,
         one.has_rate == own.has_rate,
         one.has_fees == own.has_fees,
+        about.units < own.units,
         *(word.chosen == own.words[name].chosen for name, word in one.words.items()),
     ]
-    reserved = own.facts["trade.amount"].value
     if one.kind == "fill":
+        is_whole = one.units == own.units
+        cost = z3.If(is_whole, own.cost, z3.ToReal(one.units))
+        lent = own.by_listing(lambda of: cost * number(1 + of.fx_margin), _NOTHING)
+        with_fees = own.edition.reckoning.with_fees
         return [
             *same,
-            one.units == own.units,
-            price.value == limit.value,
+            one.units <= own.units,
+            price.value <= limit.value,
             one.fees == own.fees,
+            z3.Or(is_whole, own.fees == 0),
             one.day("date") <= own.day("last_date"),
             one.day("venue_date") <= own.day("venue_last_date"),
-            one.day("venue_date") >= own.day("venue_date"),
             one.more[0] == 0,
-            one.more[1] == money - reserved,
+            one.more[1] == money - lent - (own.fees if with_fees else 0),
         ]
-    days = ("date", "venue_date", "last_date", "venue_last_date")
+    raised = [
+        (one.units, own.units),
+        (price.value, limit.value),
+        (one.day("last_date"), own.day("last_date")),
+        (one.day("venue_last_date"), own.day("venue_last_date")),
+    ]
     return [
         *same,
-        *(one.day(day) == own.day(day) for day in days),
-        one.units >= own.units,
-        price.value >= limit.value,
-        one.units + price.value > own.units + limit.value,
+        *(one.day(day) == own.day(day) for day in ("date", "venue_date")),
+        *(new >= old for new, old in raised),
+        z3.Or([new > old for new, old in raised]),
         one.fees >= own.fees,
         one.more[0] == shares - own.facts["trade.shares"].value,
-        one.more[1] == money - reserved,
+        one.more[1] == money - own.facts["trade.amount"].value,
     ]
 
 
@@ -95,72 +147,88 @@ def dated(one: Request, first: date, last: date, venue_day: date | None) -> list
     ]
 
 
-def after(past: Sequence[Request]) -> Callable[[Request], Facts]:
-    """Return what gives the facts of the day of a request after the orders *past*, exactly."""
+def after(past: Sequence[Past]) -> Callable[[Request], Facts]:
+    """Return what gives the facts of the day of an event after *past*, exactly."""
 
     def facts(now: Request) -> Facts:
         # One broker for all of a history: with more, a rule on brokers says less.
         broker = now.words["trade.broker"].chosen
-        now.ties.extend(one.words["trade.broker"].chosen == broker for one in past)
-        same = [
-            z3.And(one.listing == now.listing, one.day("venue_date") == now.day("venue_date"))
-            for one in past
-        ]
-        return dict(_day(now, list(zip(past, same, strict=True))))
+        now.ties.extend(one.asked.words["trade.broker"].chosen == broker for one in past)
+        return dict(_day(now, past))
 
     return facts
 
 
-def _day(now: Request, past: Sequence[tuple[Request, Term]]) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of the day of *now*; with each order *past*, whether it is of that day."""
-    # What a fill of an order of the same day buys was ordered by that.
-    covers = past[-1][1] if now.kind == "fill" else z3.BoolVal(False)
-    new_by_method = z3.If(covers, number(0), _new_shares(now))
-    new_ordered = number(0) if now.kind == "fill" else _new_shares(now)
-    is_made = now.kind not in ("replace", "fill")
+def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the day of *now* after *past*."""
+    same = [
+        z3.And(
+            one.asked.listing == now.listing, one.asked.day("venue_date") == now.day("venue_date")
+        )
+        for one in past
+    ]
+    # What a fill of an order buys was ordered by that, and on its day by that method, too.
+    is_covered = z3.Or([z3.BoolVal(False), *same]) if now.kind == "fill" else z3.BoolVal(False)
+    asked = now.more[0] if now.kind == "replace" else _shares(now)
+    ordered = _NOTHING if now.kind == "fill" else asked
 
-    def by(one: Request, method: str) -> Term:
-        return one.words["trade.method"].is_one(method)
-
-    def count(of: Callable[[Request], Term], new: Term) -> tuple[Term, Term]:
-        before = z3.Sum([number(0), *(z3.If(same, of(one), number(0)) for one, same in past)])
+    def count(of: Callable[[Past], Term], new: Term) -> tuple[Term, Term]:
+        each = (z3.If(day, of(one), _NOTHING) for one, day in zip(past, same, strict=True))
+        before = z3.Sum([_NOTHING, *each])
         return before, before + new
 
-    def by_method(method: str) -> tuple[Term, Term]:
+    def by(method: str, of: Callable[[Past], Term]) -> tuple[Term, Term]:
         return count(
-            lambda one: z3.If(by(one, method), _shares(one), number(0)),
-            z3.If(by(now, method), new_by_method, number(0)),
+            lambda one: z3.If(_is_by(one.asked, method), of(one), _NOTHING),
+            z3.If(z3.And(_is_by(now, method), z3.Not(is_covered)), asked, _NOTHING),
         )
 
     def said(fact: str) -> tuple[Term, Term]:
-        each = [z3.Implies(same, one.words[fact].chosen >= 0) for one, same in past]
-        before = z3.And([z3.BoolVal(True), *each])
+        each = [
+            z3.Implies(day, one.asked.words[fact].chosen >= 0)
+            for one, day in zip(past, same, strict=True)
+        ]
+        before = z3.And([_ALWAYS, *each])
         return before, z3.And(before, now.words[fact].chosen >= 0)
 
-    always = (z3.BoolVal(True), z3.BoolVal(True))
-    any_before = z3.Or([z3.BoolVal(False), *(same for _, same in past)])
-    bought = _shares(now) if now.kind in FILLS else number(0)
-    blocks = z3.If(by(now, "block"), number(1), number(0)) if is_made else number(0)
+    is_made = now.kind not in ("replace", "fill")
+    block = z3.If(_is_by(now, "block"), number(1), _NOTHING) if is_made else _NOTHING
+    any_before = z3.Or([z3.BoolVal(False), *same])
     counts: Mapping[str, tuple[tuple[Term, Term], tuple[Term, Term]]] = {
-        "ordered_shares": (count(_shares, new_ordered), always),
-        "executed_shares": ((number(0), bought), always),
-        "brokers": ((z3.If(any_before, number(1), number(0)), number(1)), said("trade.broker")),
+        "ordered_shares": (count(lambda one: _shares(one.asked), ordered), (_ALWAYS, _ALWAYS)),
+        "executed_shares": (
+            count(_part, _shares(now) if now.kind in FILLS else _NOTHING),
+            (_ALWAYS, _ALWAYS),
+        ),
+        "brokers": ((z3.If(any_before, number(1), _NOTHING), number(1)), said("trade.broker")),
         "blocks": (
-            count(lambda one: z3.If(by(one, "block"), number(1), number(0)), blocks),
+            count(lambda one: z3.If(_is_by(one.asked, "block"), number(1), _NOTHING), block),
             said("trade.method"),
         ),
-        "auction_ordered_shares": (by_method("auction"), said("trade.method")),
-        "off_auction_shares": (by_method("off_auction"), said("trade.method")),
+        "auction_ordered_shares": (
+            by("auction", lambda one: _shares(one.asked)),
+            said("trade.method"),
+        ),
+        "off_auction_shares": (by("off_auction", _kept), said("trade.method")),
     }
     for name, ((before, later), (known, known_after)) in counts.items():
         yield f"day.{name}", Fact(known, before)
         yield f"day.{name}_after", Fact(known_after, later)
 
 
+def _is_by(one: Request, method: str) -> Term:
+    return one.words["trade.method"].is_one(method)
+
+
 def _shares(one: Request) -> Term:
     return one.facts["trade.shares"].value
 
 
-def _new_shares(now: Request) -> Term:
-    """Return what an event asks for beyond what was: a replace no more than it raises."""
-    return now.more[0] if now.kind == "replace" else _shares(now)
+def _part(past: Past) -> Term:
+    """Return how many shares of *past* are filled."""
+    return past.asked.by_listing(lambda of: past.units * number(of.shares_each), _NOTHING)
+
+
+def _kept(past: Past) -> Term:
+    """Return the shares of *past* that were bought or still may be."""
+    return _NOTHING if past.prior == "cancelled" else _shares(past.asked)

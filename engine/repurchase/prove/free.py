@@ -24,6 +24,13 @@ _REPEATING: Final = 2040
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
 )
+# What grows by all of an event's shares.
+_WHOLLY: Final = {
+    "order": ("ordered_shares",),
+    "release": ("ordered_shares",),
+    "fill": ("executed_shares",),
+    "fill-alone": ("ordered_shares", "executed_shares"),
+}
 _OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
 _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
 
@@ -137,18 +144,15 @@ def any_day(
         before, after = z3.Real(f"{name}.{fact}"), z3.Real(f"{mine}.{fact}_after")
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
         ties += [before >= 0, after >= 0, z3.Implies(known_after, known)]
-        is_fill = kind in ("fill", "fill-alone")
         most = before + (shares if quantity.endswith("shares") else 1)
-        if quantity == "ordered_shares" and kind in ("order", "release"):
+        if quantity in _WHOLLY.get(kind, ()):
             after = most
-        elif quantity == "executed_shares" and not is_fill:
+        elif quantity == "executed_shares" and kind in ("order", "release", "replace"):
             after = before
         elif kind != "replace" or not quantity.endswith("shares"):
+            # A replace on another day than its order's asks for all that this may still buy.
             ties.append(after <= most)
-        # A replace on another day than its order's asks for all that this may still buy, and a
-        # correct takes back what it corrects.
-        if not is_fill:
-            ties.append(after >= before)
+        ties.append(after >= before)
         yield fact, Fact(known, before)
         yield f"{fact}_after", Fact(known_after, after)
 

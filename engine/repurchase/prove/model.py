@@ -29,8 +29,8 @@ from repurchase.prove.free import (
 from repurchase.prove.logic import Fact, Facts, Term, chosen, number
 from repurchase.terms import Listing
 
-# What the rules judge. A fill is one within an open order, unless it is alone: of no order, as in
-# a log of fills, or made otherwise than its order was.
+# What the rules judge. A fill is one within an open order, unless it is alone, as in a log of
+# fills.
 Kind = Literal["order", "replace", "release", "fill", "fill-alone"]
 FILLS: Final = ("fill", "fill-alone")
 
@@ -81,7 +81,8 @@ class Request(msgspec.Struct, frozen=True):
 
     *listing* counts the *pairs* of symbol and venue, and *listings*, `None` for what is no
     instrument of the edition; *listed* is whether it is one. *cost* is price times quantity times
-    rate, *paid* that of one unit; *has_amount* is whether a fill says what was paid in one sum,
+    rate, *paid* that of one unit; *is_even* is whether that rate is 1, and *is_odd* whether it is
+    not where it must be. *has_amount* is whether a fill says what was paid in one sum,
     *amount_present* whether its money can be computed. *more* are the shares and the money that it
     adds to what is used, *after* is the position with it, *ties* are what every one meets.
     """
@@ -96,6 +97,8 @@ class Request(msgspec.Struct, frozen=True):
     cost: Term
     paid: Term
     has_rate: Term
+    is_even: Term
+    is_odd: Term
     has_fees: Term
     fees: Term
     has_amount: Term
@@ -110,6 +113,10 @@ class Request(msgspec.Struct, frozen=True):
     def day(self, name: str) -> Term:
         """Return the day `trade.NAME`, as z3 has it."""
         return self.facts[f"trade.{name}"].value
+
+    def by_listing(self, read: Callable[[Listing], Term], other: Term) -> Term:
+        """Return what *read* gives of its instrument, *other* where it is of none."""
+        return chosen(self.listing, [other if one is None else read(one) for one in self.listings])
 
 
 def unlisted(facts: Facts) -> Facts:
@@ -143,8 +150,8 @@ def request(
     price, cost, paid, fees, seconds = (
         z3.Real(f"{name}.{one}") for one in ("price", "cost", "paid", "fees", "seconds")
     )
-    has_price, has_rate, has_fees, has_amount, timed = (
-        z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "fees", "amount", "time")
+    has_price, has_rate, is_even, has_fees, has_amount, timed = (
+        z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "even", "fees", "amount", "time")
     )
     ties = [listing >= 0, listing < len(listings), units >= 1, units <= QUANTITY_MAX, price > 0]
     ties += [cost > 0, paid > 0, fees >= 0, seconds >= 0, seconds < DAY_SECONDS]
@@ -156,9 +163,10 @@ def request(
     listed = of_listing(lambda _: _ALWAYS, z3.BoolVal(False))
     # A fill may say what was paid in one sum.
     is_priced = z3.Or(has_price, has_amount) if is_fill else has_price
-    is_rated = z3.Or(
-        has_rate, of_listing(lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS)
-    )
+    is_own = of_listing(lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS)
+    # A rate between a currency and itself is 1, or it is none.
+    is_odd = z3.And(is_own, has_rate, z3.Not(is_even))
+    is_rated = z3.And(z3.Or(has_rate, is_own), z3.Not(is_odd))
     bounded = z3.And(is_priced, is_rated, has_fees if reckoning.with_fees else True)
     each = [number(1 if one is None else one.shares_each) for one in listings]
     shares = z3.Sum([z3.If(listing == at, units * one, 0) for at, one in enumerate(each)])
@@ -197,6 +205,9 @@ def request(
     }
     facts |= dict(any_days(reckoning.zone, scope, listing, timed, name, ties, is_fill=is_fill))
     more = _more(kind, shares, amount, bounded, name + own, ties)
+    if kind == "fill" and not reckoning.dated:
+        # Its order reserved as many as it is: only a ratio that changes makes it fewer.
+        ties.append(more[0] == 0)
     after = _after(before, more, bounded, is_fill=is_fill)
     facts |= _program(before, "") | _program(after, "_after")
     facts |= dict(any_outside(name, ties))
@@ -211,6 +222,8 @@ def request(
         cost,
         paid,
         has_rate,
+        is_even,
+        is_odd,
         has_fees,
         fees,
         has_amount,
@@ -231,28 +244,28 @@ def _more(
 ) -> tuple[Term, Term]:
     """Return what an event adds to what is used: an order all it asks for, a fill of it nothing.
 
-    A replace adds no more than all that it asks for; so does a fill alone, which may be a correct.
+    A replace adds no more than all that it asks for.
     """
     money = z3.If(bounded, amount, 0)
-    if kind in ("order", "release"):
+    if kind not in ("replace", "fill"):
         return shares, money
     more_shares, more_amount = z3.Real(f"{name}.more_s"), z3.Real(f"{name}.more_a")
     if kind == "fill":
         ties += [more_shares <= 0, more_amount <= 0]
     else:
-        ties += [more_shares <= shares, z3.Implies(bounded, more_amount <= amount)]
-    if kind == "replace":
-        ties += [more_shares >= 0, more_amount >= 0]
+        ties += [more_shares >= 0, more_shares <= shares]
+        ties += [more_amount >= 0, z3.Implies(bounded, more_amount <= amount)]
     return more_shares, more_amount
 
 
 def _after(before: Sums, more: tuple[Term, Term], bounded: Term, *, is_fill: bool) -> Sums:
-    """Return the sums of *before* with *more*: only the totals of what is after are read."""
+    """Return the sums of *before* with *more*: of a fill it is executed, of an order reserved."""
+    executed, reserved = (more, (0, 0)) if is_fill else ((0, 0), more)
     return Sums(
-        before.executed_shares,
-        before.executed_amount,
-        before.reserved_shares + more[0],
-        before.reserved_amount + more[1],
+        before.executed_shares + executed[0],
+        before.executed_amount + executed[1],
+        before.reserved_shares + reserved[0],
+        before.reserved_amount + reserved[1],
         before.shares_known,
         z3.And(before.amount_known, bounded) if is_fill else before.amount_known,
         before.bounded if is_fill else z3.And(before.bounded, bounded),

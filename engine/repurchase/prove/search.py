@@ -1,12 +1,13 @@
 """A short history, event by event, at the end of which rules let pass what they must not.
 
-The model of it is exact, unlike that of the proof: what was brought forward, at most two open
-orders, and the event. The engine judges it again; without its word there is no history.
+The model of it is exact, unlike that of the proof: what was brought forward, at most two orders
+and what became of them, and the event. The engine judges it again: without its word there is no
+history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import product
 from typing import Any, Final, NamedTuple
@@ -17,18 +18,17 @@ import z3
 from repurchase.edition import Edition
 from repurchase.prove.claims import passes, window
 from repurchase.prove.events import event_of, whole
-from repurchase.prove.exact import after, dated, figures, follows
+from repurchase.prove.exact import Past, Prior, after, became, dated, figures, follows, left
 from repurchase.prove.free import scope_of
 from repurchase.prove.logic import Term, number
-from repurchase.prove.model import FILLS, Kind, Request, Sums, request
+from repurchase.prove.model import Kind, Request, Sums, request
 
-PRIORS_MAX: Final = 2
 # So long, in milliseconds, small figures are looked for where any would do.
 _PATIENCE: Final = 1_000
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
-# Figures are whole where they can be, else on the grid of what an event can write.
-_GRIDS: Final = (1, 10**12)
+_DAYS: Final = ("date", "venue_date")
+_LETTERS: Final[Mapping[str, str]] = {"replace": "n", "fill": "f", "fill-alone": "f"}
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -47,36 +47,52 @@ class Shape(NamedTuple):
     """How a history is looked for: what came before, what is 1, and on which grid figures are."""
 
     forward: bool
-    priors: int
+    priors: tuple[Prior, ...]
     at_one: str
     grid: int
 
 
-SHAPES: Final = [
-    Shape(forward, priors, at_one, grid)
-    for grid in _GRIDS
-    for priors in range(PRIORS_MAX + 1)
-    for forward, at_one in product((False, True), _AT_ONE)
-]
+def _shapes(
+    forwards: Iterable[bool], priors: Iterable[tuple[Prior, ...]], grid: int
+) -> Iterator[Shape]:
+    for before in priors:
+        for forward, at_one in product(forwards, _AT_ONE):
+            yield Shape(forward, before, at_one, grid)
+
+
+# The likely ones first. Figures are whole where they can be, else as fine as can be written.
+SHAPES: Final = (
+    *_shapes((False, True), ((), ("open",)), 1),
+    *_shapes((False, True), (("open", "open"), ("filled",), ("filled", "open")), 1),
+    *_shapes((False,), (("open", "breach"), ("cancelled",), ("cancelled", "open")), 1),
+    *_shapes((False, True), ((), ("open",)), 10**12),
+)
 
 # What is looked for, of the last event as each edition reckons it.
 Goal = Callable[[Sequence[Request]], Term]
 
 
 def histories(
-    stretch: Stretch, kind: Kind, goal: Goal, left: Callable[[], int]
+    stretch: Stretch, kind: Kind, goal: Goal, remaining: Callable[[], int]
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
 
-    All before it are approved by every edition of *stretch*. *left* tells how many milliseconds
-    may still be spent.
+    The orders before it are approved by every edition of *stretch*. *remaining* tells how many
+    milliseconds may still be spent.
     """
     for shape in SHAPES:
-        # A replace and a fill are of the order before them.
-        if shape.priors or kind not in ("replace", "fill"):
-            events = _events(stretch, kind, goal, shape, left())
-            if events:
-                yield events
+        events = _events(stretch, kind, goal, shape, remaining()) if _is_one(shape, kind) else None
+        if events:
+            yield events
+
+
+def _is_one(shape: Shape, kind: Kind) -> bool:
+    """Return whether a history of *shape* can end with *kind*: some are of an order before."""
+    if kind == "fill":
+        return shape.priors in (("open",), ("open", "breach"), ("open", "open"))
+    if kind == "replace":
+        return "open" in shape.priors or shape.priors == ("filled",)
+    return True
 
 
 def _events(
@@ -88,7 +104,7 @@ def _events(
     forward = z3.Ints("forward.shares forward.amount")
     formulas, asked = _all(stretch, kind, goal, shape, forward)
     # What is used says more than that nobody can tell what is.
-    known = [one.amount_present for one in asked[-1]]
+    known = [one.asked.amount_present for one in asked[-1]]
     for more in ([*known, *formulas], formulas):
         plain = z3.Solver()
         plain.set("timeout", milliseconds)
@@ -101,49 +117,51 @@ def _events(
 
 def _all(
     stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
-) -> tuple[list[Term], list[list[Request]]]:
+) -> tuple[list[Term], list[list[Past]]]:
     """Return what a history of *shape* towards *goal* is, and its events under each edition."""
-    editions = stretch.editions
-    scope = scope_of(editions)
-    formulas = _brought(forward, editions, is_any=shape.forward)
+    scope = scope_of(stretch.editions)
+    formulas = _brought(forward, stretch.editions, is_any=shape.forward)
     brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
-    sums = [brought] * len(editions)
-    asked: list[list[Request]] = []
-    for index in range(shape.priors + 1):
-        is_last = index == shape.priors
-        own_kind: Kind = kind if is_last else "order"
-        now = []
-        for at, edition in enumerate(editions):
-            past = tuple(before[at] for before in asked)
-            one = request(
-                edition,
-                sums[at],
-                f"r{index}",
-                own_kind,
-                scope=scope,
-                own=f"'{at}",
-                day=after(past),
+    events: list[list[Past]] = [[] for _ in range(len(shape.priors) + 1)]
+    for at, edition in enumerate(stretch.editions):
+        sums, past = brought, list[Past]()
+        for index, prior in enumerate((*shape.priors, None)):
+            name = f"r{index}"
+            own_kind: Kind = (
+                kind if prior is None else "order" if prior != "breach" else "fill-alone"
             )
-            about = past[-1] if own_kind in ("replace", "fill") else None
+            one = request(
+                edition, sums, name, own_kind, scope=scope, own=f"'{at}", day=after(tuple(past))
+            )
+            about = past[_about(past)] if own_kind in ("replace", "fill") else None
             formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
             formulas += dated(one, stretch.first, stretch.last, stretch.venue_day)
-            formulas += [earlier.day("date") <= one.day("date") for earlier in past[-1:]]
-            if not is_last:
-                # What cannot be computed would leave the figures unknown, which is another matter.
-                formulas += [passes(one), one.amount_present]
-            now.append(one)
-        asked.append(now)
-        sums = [one.after for one in now]
-    return [*formulas, goal(asked[-1])], asked
+            if past:
+                # A log is in order, on both clocks.
+                formulas += [past[-1].asked.day(day) <= one.day(day) for day in _DAYS]
+            now, ties = became(one, prior or "open", name)
+            if prior is not None:
+                # What cannot be computed would leave figures unknown, which is another matter.
+                formulas += [*ties, one.amount_present]
+                formulas += [] if prior == "breach" else [passes(one)]
+                sums = left(sums, now)
+            past.append(now)
+            events[index].append(now)
+    return [*formulas, goal([one.asked for one in events[-1]])], events
 
 
-def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Request]], limit: int) -> Any:
+def _about(past: Sequence[Past]) -> int:
+    """Return which order of *past* a replace or a fill is of: the last that can still fill."""
+    return max(at for at, one in enumerate(past) if one.prior in ("open", "filled"))
+
+
+def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
     """Return a model with small figures, `None` where it would take long to find one."""
     solver = z3.Optimize()
     solver.set("timeout", min(limit, _PATIENCE))
     solver.add(list(formulas))
     for event in asked:
-        _prefer(solver, event[0])
+        _prefer(solver, event[0].asked)
     return solver.model() if solver.check() == z3.sat else None
 
 
@@ -176,28 +194,42 @@ def _prefer(solver: Any, one: Request) -> None:
 
 
 def _told(
-    model: Any, asked: Sequence[Sequence[Request]], forward: Sequence[Term] | None
+    model: Any, events: Sequence[Sequence[Past]], forward: Sequence[Term] | None
 ) -> list[dict[str, Any]]:
     """Return the events of *model* as a sender would write them."""
-    names = [f"{'f' if one[0].kind in FILLS else 'o'}-{at}" for at, one in enumerate(asked, 1)]
-    kind = asked[-1][0].kind
-    if kind == "replace":
-        names[-1] = "replace-1"
-    about = [
-        names[-2] if kind in ("replace", "fill") and at == len(asked) else None
-        for at in range(1, len(asked) + 1)
-    ]
-    events = [
-        event_of(model, one, name, of) for one, name, of in zip(asked, names, about, strict=True)
-    ]
-    if kind == "release":
-        held = events[-1]
-        held["by"] = "Ann"
-        now = {name: held[name] for name in held if name in ("time", "date") or "." in name}
-        release = {"kind": "release", "id": "r-1", "order": held["id"], "by": "Bob"}
-        events.append({**release, "reason": "seen", **now})
+    told: list[dict[str, Any]] = []
     if forward is not None:
         shares, amount = (str(whole(model, one)) for one in forward)
-        brought = {"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount}
-        events.insert(0, brought)
-    return events
+        told.append({"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount})
+    for index, event in enumerate(events):
+        one, is_last = event[0], index == len(events) - 1
+        kind = one.asked.kind
+        about = None
+        if kind in ("replace", "fill"):
+            about = f"o-{1 + _about([before for before, *_ in events[:index]])}"
+        name = f"{_LETTERS.get(kind, 'o')}-{index + 1}"
+        said = event_of(model, [each.asked for each in event], name, about)
+        told.append(said)
+        if not is_last:
+            told += _became(model, one, said)
+        elif kind == "release":
+            said["by"] = "Ann"
+            released = {"kind": "release", "id": "r-1", "order": name, "by": "Bob"}
+            told.append({**released, "reason": "seen", **_moment_of(said)})
+    return told
+
+
+def _became(model: Any, past: Past, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what happened to *order*, where something did, at the moment that it was made."""
+    of = {"order": order["id"], **_moment_of(order)}
+    if past.prior == "cancelled":
+        when = {name: value for name, value in of.items() if "." not in name}
+        yield {"kind": "cancel", "id": f"c-{order['id']}", **when}
+    elif past.prior == "filled":
+        quantity = whole(model, past.units)
+        fill = {"kind": "fill", "id": f"f-{order['id']}", **of, "quantity": quantity}
+        yield {**fill, "price": order["price"]}
+
+
+def _moment_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: event[name] for name in event if name in ("time", "date") or "." in name}

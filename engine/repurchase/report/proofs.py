@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from repurchase.errors import plain
 from repurchase.prove import Failure, Proof, Proved
-from repurchase.quantities import exact, shown
+from repurchase.quantities import shown
+from repurchase.report.histories import last_asked
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization
@@ -98,27 +99,14 @@ def sentence(failure: Failure, authorization: Authorization) -> str:
     what, history = _SAID[failure.claim], failure.history
     if history is None:
         return f"{failure.claim}: not proved, and no history was found that shows why"
-    last = history.events[-1]
-    asked = next(one for one in history.events if one["id"] == last.get("order", last["id"]))
-    order = f"{last['kind']} {last['id']} ({_order(asked, authorization)})"
+    asked = last_asked(history.events, authorization)
     if history.cap is None:
-        return f"{what}: {order} is approved"
+        return f"{what}: {asked} is approved"
     is_shares = failure.claim == "shares"
     used = history.used_shares if is_shares else history.used_amount
     known = "more than can be told" if used is None else shown(used)
     unit = "shares: " if is_shares else f"{authorization.currency} "
-    return f"{what}: after {order} the program may use {unit}{known} of {shown(history.cap)}"
-
-
-def _order(event: Mapping[str, Any], authorization: Authorization) -> str:
-    currency = next(
-        one.currency for one in authorization.instruments if one.symbol == event["symbol"]
-    )
-    price = f" at {currency} {shown(exact(event['price']))}" if "price" in event else ""
-    side = f"{event['side']} " if "side" in event else ""
-    lasting = f", until {event['expires']}" if "expires" in event else ""
-    when = event.get("time") or event.get("date")
-    return f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
+    return f"{what}: after {asked} the program may use {unit}{known} of {shown(history.cap)}"
 
 
 def _day(day: date) -> str:

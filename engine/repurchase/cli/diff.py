@@ -1,0 +1,47 @@
+"""`repurchase diff`: what an edit of a rule file changes, for every event that there can be."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from repurchase.cli.show import draw, json_option, judged_by, milliseconds, seconds_option
+
+EXIT_LOOSER = 1
+EXIT_UNDECIDED = 2
+
+
+@click.command("diff")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@seconds_option
+@json_option
+def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
+    """Show what rule file NEW changes beside OLD: which events it approves that OLD does not.
+
+    \b
+    repurchase diff rules/my-program.yaml my-draft.yaml
+    git show HEAD:rules/my-program.yaml > before.yaml
+    repurchase diff before.yaml rules/my-program.yaml
+
+    It is not the text that is compared but what it does: of each kind of event, at any position
+    and on any day, NEW is proved equivalent to OLD or tighter, or a short history of events shows
+    where it is looser or tighter, which the engine has judged by both files. Beside that stand the
+    terms, limits, dates and rules that moved.
+
+    Exit codes: 0 equivalent or tighter; 1 looser in anything; 2 undecided. It needs
+    pip install 'repurchase[prove]'.
+    """
+    from repurchase.compare.diff import diff
+    from repurchase.report.diffs import diff_json, diff_view
+
+    before, after = judged_by(old, None), judged_by(new, None)
+    found = diff(before, after, time.monotonic_ns, milliseconds(seconds))
+    if as_json:
+        click.echo(diff_json(found))
+    else:
+        draw(diff_view(found, before.authorization, after.authorization))
+    if found.is_looser:
+        return EXIT_LOOSER
+    return EXIT_UNDECIDED if found.verdict == "undecided" else 0

@@ -1,0 +1,330 @@
+"""What an edit of a rule file changes for events: which are approved now and were not, or were.
+
+Both files are read by z3 over one and the same event at any position. What it proves is final;
+what it does not is shown by a history, which the engine judges by both files, or is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any, Final, Literal
+
+import msgspec
+import z3
+
+from repurchase.compare.moved import Moved, moved
+from repurchase.edition import Edition, Editions, RuleInForce
+from repurchase.program import Decided
+from repurchase.prove import MILLISECONDS, Stretch, Time, stretches
+from repurchase.prove.claims import judging, passes
+from repurchase.prove.engine import answered
+from repurchase.prove.exact import dated
+from repurchase.prove.free import Scope, scope_of
+from repurchase.prove.logic import Term, holds
+from repurchase.prove.model import Kind, Request, any_sums, from_zero, request
+from repurchase.prove.search import Goal, histories
+
+Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"]
+
+KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release", "fill", "fill-alone")
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A history whose last event the two files answer otherwise, and their answers to it."""
+
+    events: tuple[dict[str, Any], ...]
+    old: Decided
+    new: Decided
+
+
+class Side(msgspec.Struct, frozen=True):
+    """Whether one file approves what the other does not: *shown* by a history, or *never*.
+
+    Neither is known where z3 ran out of time, or no history was found.
+    """
+
+    never: bool
+    shown: Shown | None = None
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What changed for events of one *kind*, or for the one *flag* that such events may raise.
+
+    *days* are the stretches on which it is not proved that nothing did.
+    """
+
+    kind: Kind
+    flag: str | None
+    looser: Side
+    tighter: Side
+    days: tuple[tuple[date, date], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what the new file is, beside the old one."""
+        if self.looser.shown is not None or self.tighter.shown is not None:
+            if self.tighter.never:
+                return "looser"
+            if self.looser.never:
+                return "tighter"
+            is_both = self.looser.shown is not None and self.tighter.shown is not None
+            return "incomparable" if is_both else "undecided"
+        return "equivalent" if self.looser.never and self.tighter.never else "undecided"
+
+
+class Diff(msgspec.Struct, frozen=True):
+    """What two rule files say otherwise, and what that changes for each kind of event."""
+
+    moved: tuple[Moved, ...]
+    compared: tuple[Compared, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what the new file is beside the old one, in all: of the worst that is known."""
+        verdicts = {one.verdict for one in self.compared}
+        if {"looser", "tighter"} <= verdicts:
+            return "incomparable"
+        ranked: tuple[Verdict, ...] = ("incomparable", "looser", "undecided", "tighter")
+        return next((one for one in ranked if one in verdicts), "equivalent")
+
+    @property
+    def is_looser(self) -> bool:
+        """Return whether anything is known to be looser."""
+        return any(one.looser.shown is not None for one in self.compared)
+
+
+def diff(
+    old: Editions, new: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS
+) -> Diff:
+    """Return what *new* changes beside *old*, as far as it is found in so many *milliseconds*.
+
+    *now* is a clock that counts nanoseconds.
+    """
+    time = Time(milliseconds, now)
+    pairs = _Pairs(old, new)
+    compared = [_compared(pairs, kind, None, time) for kind in _kinds(pairs)]
+    for flag, kind in _flags(pairs):
+        one = _compared(pairs, kind, flag, time)
+        if one.verdict != "equivalent":
+            compared.append(one)
+    return Diff(moved(old.authorization, new.authorization), tuple(compared))
+
+
+class _Pairs:
+    """Both files on each stretch of days, each pair of editions once, and what both approve."""
+
+    def __init__(self, old: Editions, new: Editions) -> None:
+        self.files = (old, new)
+        self.stretches: dict[tuple[str, ...], list[Stretch]] = {}
+        for stretch in (*stretches(old, new), *_between(old, new)):
+            hashes = tuple(edition.hash for edition in stretch.editions)
+            self.stretches.setdefault(hashes, []).append(stretch)
+        self.scope = scope_of([one for (first, *_) in self._all() for one in first.editions])
+        self._ordered: Term | None = None
+
+    def _all(self) -> Iterator[list[Stretch]]:
+        yield from self.stretches.values()
+
+    def rules(self) -> Iterator[RuleInForce]:
+        """Yield the rules that are in force at any time, in either file."""
+        for first, *_ in self._all():
+            for edition in first.editions:
+                yield from edition.rules
+
+    def ordered(self) -> tuple[Request, Term]:
+        """Return any order that both files approved at any time, as it may stand by now."""
+        if self._ordered is None:
+            self._ordered = z3.Or([self._approved(found) for found in self._all()])
+        (first, *_) = next(self._all())
+        return self._order(first)[0], self._ordered
+
+    def _order(self, stretch: Stretch) -> tuple[Request, ...]:
+        # As a replace, it may add less than all of its quantity; it may have been released.
+        return event_under(stretch.editions, "replace", self.scope, "p")
+
+    def _approved(self, found: Sequence[Stretch]) -> Term:
+        asked = self._order(found[0])
+        approved = [z3.And(*one.ties, passes(one, "release")) for one in asked]
+        return z3.And(*from_zero(any_sums("p.s")), *approved, _on_days(found, asked))
+
+
+def _between(old: Editions, new: Editions) -> Iterator[Stretch]:
+    """Yield the days between two editions where the two files go by different clocks."""
+    if old.zone == new.zone:
+        return
+    for after in sorted({*old.turns(), *new.turns()} - {date.min}):
+        before = date.fromordinal(after.toordinal() - 1)
+        for here, there in ((before, after), (after, before)):
+            yield Stretch(before, after, (old.on(here), new.on(there)))
+
+
+def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
+    """Return that what is *asked* is of the days of one of the stretches *found*."""
+    return z3.Or(
+        [
+            z3.And(
+                [of for one in asked for of in dated(one, each.first, each.last, each.venue_day)]
+            )
+            for each in found
+        ]
+    )
+
+
+def _kinds(pairs: _Pairs) -> Iterator[Kind]:
+    """Yield the kinds of events that there can be: without reviews nothing is ever released."""
+    is_reviewed = any(rule.rule.effect == "review" for rule in pairs.rules())
+    return (kind for kind in KINDS if kind != "release" or is_reviewed)
+
+
+def _flags(pairs: _Pairs) -> Iterator[tuple[str, Kind]]:
+    """Yield the rules that only flag, and a kind of event that each judges."""
+    found: dict[str, Kind] = {}
+    for one in pairs.rules():
+        if one.rule.effect == "flag":
+            found.setdefault(one.rule.id, "fill-alone" if one.rule.at == "fill" else "order")
+    yield from sorted(found.items())
+
+
+def _compared(pairs: _Pairs, kind: Kind, flag: str | None, time: Time) -> Compared:
+    looser, tighter = Side(never=True), Side(never=True)
+    days: list[tuple[date, date]] = []
+    for found in pairs.stretches.values():
+        # The new file is looser where it alone approves, and tighter where the old one does.
+        is_looser, is_tighter = (
+            not _is_never(pairs, found, kind, flag, which, time) for which in (1, 0)
+        )
+        if is_looser and looser.shown is None:
+            looser = Side(never=False, shown=_shown(pairs, found, kind, flag, 1, time))
+        if is_tighter and tighter.shown is None:
+            tighter = Side(never=False, shown=_shown(pairs, found, kind, flag, 0, time))
+        for one in found if is_looser or is_tighter else ():
+            if not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0)):
+                days.append((one.first, one.last))
+    return Compared(kind, flag, looser, tighter, tuple(_joined(days)))
+
+
+def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
+    """Yield the stretches of *days* as few as they can be."""
+    waiting: tuple[date, date] | None = None
+    for first, last in sorted(days):
+        if waiting is None:
+            waiting = (first, last)
+        elif first.toordinal() <= waiting[1].toordinal() + 1:
+            waiting = (waiting[0], max(waiting[1], last))
+        else:
+            yield waiting
+            waiting = (first, last)
+    if waiting is not None:
+        yield waiting
+
+
+def _is_never(
+    pairs: _Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+) -> bool:
+    """Return whether it is proved that the file *which* alone approves no event of *kind*."""
+    editions = found[0].editions
+    if kind == "release" and not any(
+        rule.rule.effect == "review" for rule in judging(editions[which], "order")
+    ):
+        # It holds nothing that could be released.
+        return True
+    asked = event_under(editions, kind, pairs.scope)
+    known = [*from_zero(any_sums("r.s")), *(tie for one in asked for tie in one.ties)]
+    known.append(_on_days(found, asked))
+    apart = _apart(asked, flag, which)
+    if time.never(*known, apart):
+        return True
+    # What a replace or a fill is of was an order that both approved.
+    return kind in ("replace", "fill") and time.never(*known, *_of_order(pairs, asked[0]), apart)
+
+
+def event_under(
+    editions: Sequence[Edition], kind: Kind, scope: Scope, name: str = "r"
+) -> tuple[Request, ...]:
+    """Return any one event of *kind* at any position, as each of *editions* reckons it."""
+    are_alike = all(one.reckoning == editions[0].reckoning for one in editions)
+    sums = any_sums(f"{name}.s")
+    return tuple(
+        request(one, sums, name, kind, scope=scope, own="" if are_alike else f"'{at}")
+        for at, one in enumerate(editions)
+    )
+
+
+def _of_order(pairs: _Pairs, one: Request) -> list[Term]:
+    """Return that a replace or a fill is of an order which both files approved."""
+    own, approved = pairs.ordered()
+    same = [
+        one.listing == own.listing,
+        *(one.day(day) >= own.day(day) for day in ("date", "venue_date")),
+        one.day("date") <= own.day("last_date"),
+        one.day("venue_date") <= own.day("venue_last_date"),
+    ]
+    if one.kind == "replace":
+        same += [word.chosen == own.words[name].chosen for name, word in one.words.items()]
+        return [approved, *same]
+    method, price, limit = (
+        own.words["trade.method"].chosen,
+        one.facts["trade.price"],
+        own.facts["trade.price"],
+    )
+    same += [
+        one.words["trade.side"].chosen == own.words["trade.side"].chosen,
+        z3.Or(method == -1, one.words["trade.method"].chosen == method),
+        one.units <= own.units,
+        z3.Implies(z3.And(price.present, limit.present), price.value <= limit.value),
+    ]
+    return [approved, *same]
+
+
+def _apart(asked: Sequence[Request], flag: str | None, which: int) -> Term:
+    """Return where the edition *which* approves and the other does not; or the *flag* is apart."""
+    this, other = asked[which], asked[1 - which]
+    if flag is None:
+        return z3.And(passes(this), z3.Not(passes(other)))
+    approved = [passes(one) for one in asked]
+    return z3.And(*approved, _unflagged(this, flag), z3.Not(_unflagged(other, flag)))
+
+
+def _unflagged(asked: Request, flag: str) -> Term:
+    """Return where the rule *flag* is not among the findings of an event that is approved."""
+    return z3.And(
+        [
+            holds(one.passes, asked.facts)
+            for one in judging(asked.edition, asked.kind)
+            if one.rule.id == flag and one.rule.effect == "flag"
+        ]
+    )
+
+
+def _shown(
+    pairs: _Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+) -> Shown | None:
+    """Return a history that the engine answers as z3 says, `None` where none is found."""
+
+    def goal(asked: Sequence[Request]) -> Term:
+        said = [_apart(asked, flag, which)]
+        # What is released was held.
+        return z3.And([*said, *([z3.Not(passes(asked[which], "order"))] * (kind == "release"))])
+
+    for events in _all_histories(found, kind, goal, time):
+        old, new = (answered(events, editions) for editions in pairs.files)
+        if old is not None and new is not None and _differ((old, new), flag, which):
+            return Shown(tuple(events), old, new)
+    return None
+
+
+def _all_histories(
+    found: Sequence[Stretch], kind: Kind, goal: Goal, time: Time
+) -> Iterator[list[dict[str, Any]]]:
+    for stretch in found:
+        yield from histories(stretch, kind, goal, time.milliseconds)
+
+
+def _differ(answers: Sequence[Decided], flag: str | None, which: int) -> bool:
+    """Return whether the engine's answers are apart as they should be."""
+    approved = [one.decision.outcome == "approved" for one in answers]
+    if flag is None:
+        return approved[which] and not approved[1 - which]
+    flagged = [any(one.rule == flag for one in each.decision.findings) for each in answers]
+    return all(approved) and flagged[1 - which] and not flagged[which]

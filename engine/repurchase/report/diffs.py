@@ -1,0 +1,140 @@
+"""What an edit of a rule file changes, for a terminal and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from repurchase.compare.diff import Compared, Diff, Shown, Verdict
+from repurchase.compare.moved import Moved
+from repurchase.errors import plain
+from repurchase.report.histories import last_asked, place
+from repurchase.report.tables import plain_table
+from repurchase.report.written import json_text
+from repurchase.rulefile import Authorization
+from repurchase.wording import WordedDecision, worded
+
+_STYLES: Final[dict[Verdict, str]] = {
+    "equivalent": "green",
+    "tighter": "yellow",
+    "looser": "bold red",
+    "incomparable": "bold red",
+    "undecided": "bold red",
+}
+_KINDS: Final = {
+    "fill": "fill of an open order",
+    "fill-alone": "fill without an order",
+}
+
+
+def diff_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
+    """Return what moved from *old* to *new*, and what that changes, for a terminal."""
+    parts: list[RenderableType] = [moved_view(found.moved)]
+    table = plain_table("kind of event", "is now", "on the days")
+    for one in found.compared:
+        verdict = one.verdict
+        days = ", ".join(_days(*each) for each in one.days)
+        style = _STYLES[verdict]
+        table.add_row(Text(plain(_kind(one))), Text(verdict, style=style), Text(days))
+    parts.append(table)
+    for one in found.compared:
+        parts += _shown(one, old, new)
+    verdict = found.verdict
+    return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
+
+
+_SUMS: Final[dict[Verdict, str]] = {
+    "equivalent": ": both files approve the same events, whatever came before",
+    "tighter": ": the new file approves nothing that the old one did not",
+    "looser": ": the new file approves what the old one did not",
+    "incomparable": ": each file approves what the other does not",
+    "undecided": ": something was neither proved nor shown; give it more --seconds",
+}
+
+
+def moved_view(moved: Iterable[Moved]) -> RenderableType:
+    """Return what is said otherwise, for a terminal."""
+    table = plain_table("what is said of", "line", "before", "now")
+    for one in moved:
+        line = str(one.line or one.old_line or "")
+        cells = (one.name, line, one.before or "-", one.after or "-")
+        table.add_row(*(Text(plain(cell)) for cell in cells))
+    return table if table.rows else Text("both files say the same")
+
+
+def diff_json(found: Diff) -> str:
+    """Return the same as one line of JSON, the findings in words."""
+    return json_text(diff_object(found))
+
+
+def diff_object(found: Diff) -> dict[str, Any]:
+    """Return what `diff` finds as programs read it."""
+    return {
+        "verdict": found.verdict,
+        "moved": found.moved,
+        "compared": [
+            {
+                "kind": one.kind,
+                "flag": one.flag,
+                "verdict": one.verdict,
+                "days": [{"first": first, "last": last} for first, last in one.days],
+                "looser": _object(one.looser.shown),
+                "tighter": _object(one.tighter.shown),
+            }
+            for one in found.compared
+        ],
+    }
+
+
+def _object(shown: Shown | None) -> dict[str, Any] | None:
+    if shown is None:
+        return None
+    old, new = (worded(one.decision, one.edition) for one in (shown.old, shown.new))
+    return {"history": shown.events, "old": old, "new": new}
+
+
+def _kind(one: Compared) -> str:
+    kind = _KINDS.get(one.kind, one.kind)
+    return kind if one.flag is None else f"{kind}, flag {one.flag}"
+
+
+def _shown(one: Compared, old: Authorization, new: Authorization) -> Iterator[Text]:
+    """Yield the events that show how *one* changed, each history after a sentence."""
+    for word, side in (("looser", one.looser), ("tighter", one.tighter)):
+        if side.shown is not None:
+            yield Text(f"{word}: {sentence(side.shown, one.flag, old, new)}", style="bold")
+            yield from (Text(plain(json_text(event))) for event in side.shown.events)
+        elif not side.never:
+            yield Text(f"{_kind(one)}: it is not known whether it is {word}", style="bold red")
+
+
+def sentence(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> str:
+    """Return which file approves what the other one stops, and by which rule it does."""
+    said = last_asked(shown.events, new)
+    is_now = shown.new.decision.outcome == "approved"
+    if flag is not None:
+        is_now = all(one.rule != flag for one in shown.new.decision.findings)
+    passing, stopping = (new, old) if is_now else (old, new)
+    stopped = shown.old if is_now else shown.new
+    decision = worded(stopped.decision, stopped.edition)
+    verb = "flags" if flag is not None else "holds" if decision.outcome == "held" else "denies"
+    why = "; ".join(_why(decision, flag, stopping))
+    approves = "does not flag" if flag is not None else "approves"
+    return f"{plain(passing.file)} {approves} {said}; the other file {verb} it: {why}"
+
+
+def _why(decision: WordedDecision, flag: str | None, of: Authorization) -> Iterator[str]:
+    for one in decision.findings:
+        is_it = one.effect != "flag" if flag is None else one.rule == flag
+        if is_it and one.result != "pass":
+            yield f"{place(one.rule, of)}: {plain(one.rule)}, {one.message}"
+
+
+def _days(first: date, last: date) -> str:
+    begin = "" if first == date.min else f"from {first}"
+    end = "" if last == date.max else f"until {last}"
+    return f"{begin} {end}".strip() or "all"

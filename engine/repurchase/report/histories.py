@@ -1,0 +1,36 @@
+"""Histories of events in words: what is asked for at their end, and which rule stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from repurchase.errors import plain
+from repurchase.quantities import exact, shown
+from repurchase.rulefile import Authorization
+
+
+def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization) -> str:
+    """Return what the last of *events* asks for or tells, in words and with what it is about."""
+    last = events[-1]
+    about = next((one for one in events if one["id"] == last.get("order")), {})
+    event = {**about, **last}
+    listed = (one for one in authorization.instruments if one.symbol == event.get("symbol"))
+    currency = next((one.currency for one in listed), authorization.currency)
+    price = f" at {currency} {shown(exact(event['price']))}" if "price" in event else ""
+    side = f"{event['side']} " if "side" in event else ""
+    is_lasting = "expires" in event and last["kind"] != "fill"
+    lasting = f", until {event['expires']}" if is_lasting else ""
+    when = event.get("time") or event.get("date")
+    told = f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
+    return plain(f"{last['kind']} {last['id']} ({told})")
+
+
+def place(rule: str, authorization: Authorization) -> str:
+    """Return where *rule* stands, `file:line`; the file alone for what the program finds itself."""
+    for pack in authorization.packs:
+        for one in pack.rules:
+            if one.id == rule:
+                return plain(f"{pack.file}:{one.line}")
+    line = next((one.line for one in authorization.rules if one.id == rule), 0)
+    return plain(f"{authorization.file}:{line}" if line else authorization.file)
