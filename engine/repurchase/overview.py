@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from repurchase.clocks import day_at
+from repurchase.compare.moved import Moved, moved
 from repurchase.decision import Decision, Standing
 from repurchase.desk import other_rules
-from repurchase.edition import Edition, Editions
+from repurchase.edition import Edition
 from repurchase.errors import InputError, JournalError, Problem, UsageError
 from repurchase.events import Event
 from repurchase.feeds import Feed, read_feed
@@ -32,7 +33,6 @@ from repurchase.journal import (
 from repurchase.position import Order, Position
 from repurchase.program import Decided, refusal, standing, step
 from repurchase.quantities import Exact, written
-from repurchase.terms import Span
 
 _ABOUT = ("id", "order", "fill")
 
@@ -216,34 +216,26 @@ def _about(event: dict[str, Any]) -> set[str]:
     return {name for field in _ABOUT if isinstance(name := event.get(field), str)}
 
 
-class Changed(msgspec.Struct, frozen=True):
-    """One thing that a rule file says otherwise than the one before; `None` where it is not."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
 class Adopted(msgspec.Struct, frozen=True):
     """What a program goes by now: what changed, and whether what it has used fits the caps."""
 
     authorization: str
     rules: str
     packs: dict[str, str]
-    changed: tuple[Changed, ...]
+    changed: tuple[Moved, ...]
     position: Standing
     fits: bool
 
 
 def adoption(before: Book, after: Book, now: datetime) -> Adopted:
     """Return what changed for the program from *before* to *after* it adopted a rule file."""
-    new = edition_at(after, now)
+    new, old = edition_at(after, now), edition_at(before, now).authorization
     left = standing(after.position, new)
     return Adopted(
         authorization=new.authorization.name,
         rules="" if after.rules is None else after.rules.file,
         packs={} if after.rules is None else after.rules.packs,
-        changed=tuple(_changed(_said(before.editions), _said(after.editions))),
+        changed=moved(old, new.authorization),
         position=left,
         # What is not known may be past its cap.
         fits=not any(
@@ -254,49 +246,6 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
             )
         ),
     )
-
-
-def _said(editions: Editions | None) -> dict[str, str]:
-    """Return what a rule file says of each term, rule and instrument, whenever it holds."""
-    said: dict[str, dict[str, None]] = {}
-    for edition in editions.all() if editions is not None else ():
-        for name, value in msgspec.json.decode(edition.content).items():
-            entries = value if isinstance(value, dict) else {"": value}
-            for key, one in entries.items():
-                # A term is called by its whole name already, and so is a limit of a pack.
-                is_whole = key.startswith(f"{name}.") or ".limits." in key
-                called = key if is_whole else f"{name}.{key}".rstrip(".")
-                said.setdefault(called, {})[_json(one)] = None
-    for name, spans in _spans(editions) if editions is not None else ():
-        told = [span for span in spans if span != Span()]
-        if told:
-            said[f"{name} (when)"] = {_json(span): None for span in told}
-    return {name: " or ".join(values) for name, values in said.items()}
-
-
-def _spans(editions: Editions) -> Iterator[tuple[str, list[Span]]]:
-    """Yield the days on which each version of a term, a ratio and a rule holds."""
-    authorization = editions.authorization
-    for term in authorization.terms:
-        yield f"terms.{term.name}", [version.span for version in term.versions]
-    for one in authorization.instruments:
-        yield f"instruments.{one.name}", [version.span for version in one.shares_each]
-    for rule in authorization.all_rules():
-        yield f"rules.{rule.id}", [rule.span]
-    for pack in authorization.packs:
-        for limit in pack.limits:
-            named = f"{pack.name}.limits.{limit.name}"
-            yield named, [version.span for version in limit.versions]
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _changed(old: dict[str, str], new: dict[str, str]) -> Iterator[Changed]:
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            yield Changed(name, old.get(name), new.get(name))
 
 
 def _lines(position: Position, today: date) -> Iterator[OrderLine]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING, Any
+
 import click
+from msgspec import structs
 
 from repurchase.cli.journal import journal_option, now, opened
-from repurchase.cli.show import draw, json_option, single, warn
+from repurchase.cli.show import draw, json_option, milliseconds, seconds_option, single, warn
 from repurchase.cli.submit import read_rules
+from repurchase.errors import UsageError
+
+if TYPE_CHECKING:
+    from repurchase.edition import Editions
 
 
 @click.command("adopt")
@@ -14,15 +22,20 @@ from repurchase.cli.submit import read_rules
 @journal_option
 @single("--by", required=True, metavar="NAME", help="Who adopts it.")
 @single("--reason", required=True, metavar="TEXT", help="Why.")
+@seconds_option
 @json_option
-def command(rules: str, journal: str, by: str, reason: str, as_json: bool) -> int:
+def command(
+    rules: str, journal: str, by: str, reason: str, seconds: float | None, as_json: bool
+) -> int:
     """Record that a program goes by another rule FILE from now on, and show what that changes.
 
     \b
     repurchase adopt iij-2008.yaml --journal desk.db --by Tanaka --reason "resolution of 12-01"
 
-    What was decided before stays as it was, under the rules of then. Exit 1 where the program has
-    used more than the new caps allow: it is adopted, and nothing is approved until that changes.
+    What was decided before stays as it was, under the rules of then. Which events are approved now
+    and were not is shown as `repurchase diff` shows it, which you can ask before; it needs
+    pip install 'repurchase[prove]'. Exit 1 where the program has used more than the new caps allow:
+    it is adopted, and nothing is approved until that changes.
     """
     from repurchase.cli.journal import chosen
     from repurchase.desk import Desk
@@ -35,9 +48,30 @@ def command(rules: str, journal: str, by: str, reason: str, as_json: bool) -> in
     with opened(journal) as kept:
         program = chosen(kept, text.editions.authorization.name)
         before, after = Desk(kept, program, now).adopt(text, by.strip(), reason.strip())
+    assert before.editions is not None, "a program that adopts another rule file has begun"
     found = adoption(before, after, now())
-    if as_json:
-        click.echo(json_text(found))
-    else:
+    if not as_json:
         draw(adoption_view(found, edition_at(after, now())))
+    changed = _changed(before.editions, text.editions, seconds, as_json=as_json)
+    if as_json:
+        click.echo(json_text({**structs.asdict(found), **changed}))
     return 0 if found.fits else 1
+
+
+def _changed(
+    old: Editions, new: Editions, seconds: float | None, *, as_json: bool
+) -> dict[str, Any]:
+    """Return what *new* changes for events, and show it where it is not for programs."""
+    try:
+        from repurchase.compare.diff import diff
+    except UsageError as error:
+        # It is adopted all the same.
+        warn(error.problems)
+        return {}
+    from repurchase.report.diffs import compared_view, diff_object
+
+    found = diff(old, new, time.monotonic_ns, milliseconds(seconds))
+    if not as_json:
+        draw(compared_view(found, old.authorization, new.authorization))
+    told = diff_object(found)
+    return {"verdict": told["verdict"], "compared": told["compared"]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import z3
@@ -102,16 +102,23 @@ def diff(
     *now* is a clock that counts nanoseconds.
     """
     time = Time(milliseconds, now)
-    pairs = _Pairs(old, new)
-    compared = [_compared(pairs, kind, None, time) for kind in _kinds(pairs)]
+    pairs = Pairs(old, new)
+    found = [compared(pairs, kind, None, time) for kind in _kinds(pairs)]
     for flag, kind in _flags(pairs):
-        one = _compared(pairs, kind, flag, time)
+        one = compared(pairs, kind, flag, time)
         if one.verdict != "equivalent":
-            compared.append(one)
-    return Diff(moved(old.authorization, new.authorization), tuple(compared))
+            found.append(one)
+    return Diff(moved(old.authorization, new.authorization), tuple(found))
 
 
-class _Pairs:
+class Event(NamedTuple):
+    """One event as each edition reckons it, and where each approves it."""
+
+    asked: Sequence[Request]
+    approved: Sequence[Term]
+
+
+class Pairs:
     """Both files on each stretch of days, each pair of editions once, and what both approve."""
 
     def __init__(self, old: Editions, new: Editions) -> None:
@@ -122,6 +129,7 @@ class _Pairs:
             self.stretches.setdefault(hashes, []).append(stretch)
         self.scope = scope_of([one for (first, *_) in self._all() for one in first.editions])
         self._ordered: Term | None = None
+        self._events: dict[tuple[str, ...], Event] = {}
 
     def _all(self) -> Iterator[list[Stretch]]:
         yield from self.stretches.values()
@@ -131,6 +139,14 @@ class _Pairs:
         for first, *_ in self._all():
             for edition in first.editions:
                 yield from edition.rules
+
+    def event(self, editions: Sequence[Edition], kind: Kind) -> Event:
+        """Return any one event of *kind*, as each of *editions* reckons it."""
+        key = (kind, *(one.hash for one in editions))
+        if key not in self._events:
+            asked = event_under(editions, kind, self.scope)
+            self._events[key] = Event(asked, tuple(passes(one) for one in asked))
+        return self._events[key]
 
     def ordered(self) -> tuple[Request, Term]:
         """Return any order that both files approved at any time, as it may stand by now."""
@@ -171,13 +187,13 @@ def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
     )
 
 
-def _kinds(pairs: _Pairs) -> Iterator[Kind]:
+def _kinds(pairs: Pairs) -> Iterator[Kind]:
     """Yield the kinds of events that there can be: without reviews nothing is ever released."""
     is_reviewed = any(rule.rule.effect == "review" for rule in pairs.rules())
     return (kind for kind in KINDS if kind != "release" or is_reviewed)
 
 
-def _flags(pairs: _Pairs) -> Iterator[tuple[str, Kind]]:
+def _flags(pairs: Pairs) -> Iterator[tuple[str, Kind]]:
     """Yield the rules that only flag, and a kind of event that each judges."""
     found: dict[str, Kind] = {}
     for one in pairs.rules():
@@ -186,7 +202,8 @@ def _flags(pairs: _Pairs) -> Iterator[tuple[str, Kind]]:
     yield from sorted(found.items())
 
 
-def _compared(pairs: _Pairs, kind: Kind, flag: str | None, time: Time) -> Compared:
+def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared:
+    """Return what changed for events of *kind*, or for the *flag* that such events may raise."""
     looser, tighter = Side(never=True), Side(never=True)
     days: list[tuple[date, date]] = []
     for found in pairs.stretches.values():
@@ -198,9 +215,12 @@ def _compared(pairs: _Pairs, kind: Kind, flag: str | None, time: Time) -> Compar
             looser = Side(never=False, shown=_shown(pairs, found, kind, flag, 1, time))
         if is_tighter and tighter.shown is None:
             tighter = Side(never=False, shown=_shown(pairs, found, kind, flag, 0, time))
-        for one in found if is_looser or is_tighter else ():
-            if not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0)):
-                days.append((one.first, one.last))
+        if is_looser or is_tighter:
+            days += (
+                (one.first, one.last)
+                for one in found
+                if not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0))
+            )
     return Compared(kind, flag, looser, tighter, tuple(_joined(days)))
 
 
@@ -220,7 +240,7 @@ def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
 
 
 def _is_never(
-    pairs: _Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+    pairs: Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
 ) -> bool:
     """Return whether it is proved that the file *which* alone approves no event of *kind*."""
     editions = found[0].editions
@@ -229,10 +249,12 @@ def _is_never(
     ):
         # It holds nothing that could be released.
         return True
-    asked = event_under(editions, kind, pairs.scope)
+    event = pairs.event(editions, kind)
+    asked, apart = event.asked, _apart(event, flag, which)
+    if z3.is_false(apart):
+        return True
     known = [*from_zero(any_sums("r.s")), *(tie for one in asked for tie in one.ties)]
     known.append(_on_days(found, asked))
-    apart = _apart(asked, flag, which)
     if time.never(*known, apart):
         return True
     # What a replace or a fill is of was an order that both approved.
@@ -243,7 +265,10 @@ def event_under(
     editions: Sequence[Edition], kind: Kind, scope: Scope, name: str = "r"
 ) -> tuple[Request, ...]:
     """Return any one event of *kind* at any position, as each of *editions* reckons it."""
-    are_alike = all(one.reckoning == editions[0].reckoning for one in editions)
+    # What a ratio that changes with the days makes of an order of before, each file says itself.
+    are_alike = all(one.reckoning == editions[0].reckoning for one in editions) or not any(
+        one.reckoning.dated for one in editions
+    )
     sums = any_sums(f"{name}.s")
     return tuple(
         request(one, sums, name, kind, scope=scope, own="" if are_alike else f"'{at}")
@@ -251,39 +276,45 @@ def event_under(
     )
 
 
-def _of_order(pairs: _Pairs, one: Request) -> list[Term]:
+def _of_order(pairs: Pairs, one: Request) -> list[Term]:
     """Return that a replace or a fill is of an order which both files approved."""
     own, approved = pairs.ordered()
     same = [
-        one.listing == own.listing,
+        one.said.listing == own.said.listing,
         *(one.day(day) >= own.day(day) for day in ("date", "venue_date")),
         one.day("date") <= own.day("last_date"),
         one.day("venue_date") <= own.day("venue_last_date"),
     ]
     if one.kind == "replace":
-        same += [word.chosen == own.words[name].chosen for name, word in one.words.items()]
+        same += [
+            word.chosen == own.said.words[name].chosen for name, word in one.said.words.items()
+        ]
         return [approved, *same]
     method, price, limit = (
-        own.words["trade.method"].chosen,
+        own.said.words["trade.method"].chosen,
         one.facts["trade.price"],
         own.facts["trade.price"],
     )
     same += [
-        one.words["trade.side"].chosen == own.words["trade.side"].chosen,
-        z3.Or(method == -1, one.words["trade.method"].chosen == method),
-        one.units <= own.units,
+        one.said.words["trade.side"].chosen == own.said.words["trade.side"].chosen,
+        z3.Or(method == -1, one.said.words["trade.method"].chosen == method),
+        one.said.units <= own.said.units,
         z3.Implies(z3.And(price.present, limit.present), price.value <= limit.value),
     ]
     return [approved, *same]
 
 
-def _apart(asked: Sequence[Request], flag: str | None, which: int) -> Term:
+def _apart(event: Event, flag: str | None, which: int) -> Term:
     """Return where the edition *which* approves and the other does not; or the *flag* is apart."""
-    this, other = asked[which], asked[1 - which]
+    asked, approved = event
     if flag is None:
-        return z3.And(passes(this), z3.Not(passes(other)))
-    approved = [passes(one) for one in asked]
-    return z3.And(*approved, _unflagged(this, flag), z3.Not(_unflagged(other, flag)))
+        this, other = approved[which], approved[1 - which]
+    else:
+        this, other = (_unflagged(asked[at], flag) for at in (which, 1 - which))
+    # Most rules are the same in both, to the letter.
+    if this.eq(other):
+        return z3.BoolVal(False)
+    return z3.And([*(approved if flag is not None else ()), this, z3.Not(other)])
 
 
 def _unflagged(asked: Request, flag: str) -> Term:
@@ -298,12 +329,12 @@ def _unflagged(asked: Request, flag: str) -> Term:
 
 
 def _shown(
-    pairs: _Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+    pairs: Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
 ) -> Shown | None:
     """Return a history that the engine answers as z3 says, `None` where none is found."""
 
     def goal(asked: Sequence[Request]) -> Term:
-        said = [_apart(asked, flag, which)]
+        said = [_apart(Event(asked, [passes(one) for one in asked]), flag, which)]
         # What is released was held.
         return z3.And([*said, *([z3.Not(passes(asked[which], "order"))] * (kind == "release"))])
 

@@ -39,7 +39,7 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     asked = judging(request.edition, kind)
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
     is_judged = bool(request.edition.rules if kind in FILLS else asked)
-    is_sale = request.words["trade.side"].is_one("sell")
+    is_sale = request.said.words["trade.side"].is_one("sell")
     return z3.And(
         [z3.BoolVal(is_judged), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
         + ([request.amount_present] if kind in FILLS else [])
@@ -75,4 +75,4 @@ def claims(request: Request) -> Iterator[tuple[str, Term]]:
             bounds.append(request.day(end) <= number(last))
         if bounds:
             yield name, z3.And(bounds)
-    yield "buys", request.words["trade.side"].is_one("buy")
+    yield "buys", request.said.words["trade.side"].is_one("buy")

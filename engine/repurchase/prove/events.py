@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -12,11 +12,11 @@ import z3
 
 from repurchase.clocks import VENUE_ZONES, zone
 from repurchase.facts import TABLE
+from repurchase.prove.exact import RATE
 from repurchase.prove.logic import Term
 from repurchase.prove.model import FILLS, Request
 from repurchase.quantities import Exact, simplest, written
 
-_DAYS: Final = ("date", "venue_date", "last_date", "venue_last_date")
 _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
@@ -50,31 +50,31 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
     if kind == "fill":
         said.pop("expires", None)
     one = ones[0]
-    said["quantity"] = whole(model, one.units)
+    said["quantity"] = whole(model, one.said.units)
     if _is_so(model, one.facts["trade.price"].present):
         said["price"] = written(exact(model, one.facts["trade.price"].value))
     with_fees = any(each.edition.reckoning.with_fees for each in ones)
-    if with_fees and _is_so(model, one.has_fees) and not (about and kind == "fill"):
-        said["fees"] = written(exact(model, one.fees))
+    if with_fees and _is_so(model, one.said.has_fees) and not (about and kind == "fill"):
+        said["fees"] = written(exact(model, one.said.fees))
     return said | dict(_outside(model, ones))
 
 
 def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     """Return what an order says of itself that no other event about it repeats."""
     one = ones[0]
-    symbol, venue = one.pairs[whole(model, one.listing)]
+    symbol, venue = one.said.pairs[whole(model, one.said.listing)]
     said: dict[str, Any] = {"symbol": symbol, "venue": venue}
     read = {fact for each in ones for fact in each.edition.facts}
-    for fact, word in one.words.items():
+    for fact, word in one.said.words.items():
         at = whole(model, word.chosen)
         if at >= 0 and (fact in read or fact == "trade.side" or word.choices[at] == "market"):
             said[fact.removeprefix("trade.")] = word.choices[at]
-    if _is_so(model, one.has_rate) and any(
-        (listing := each.listings[whole(model, each.listing)]) is not None
+    if _is_so(model, one.said.has_rate) and any(
+        (listing := each.listings[whole(model, each.said.listing)]) is not None
         and listing.currency != each.edition.reckoning.currency
         for each in ones
     ):
-        said["fx"] = "1"
+        said["fx"] = "1" if _is_so(model, one.said.is_even) else str(RATE)
     return said
 
 
@@ -93,43 +93,52 @@ def _outside(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
 def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
     """Return the fields that say when, by days alone where no time is needed."""
     one = ones[0]
-    venue = zone(VENUE_ZONES[one.pairs[whole(model, one.listing)][1]])
-    clock = one.edition.reckoning.zone
-    days = {name: date.fromordinal(whole(model, one.day(name))) for name in _DAYS}
+    venue = zone(VENUE_ZONES[one.said.pairs[whole(model, one.said.listing)][1]])
+    begin, end = ([_shown(model, each, name) for each in ones] for name in ("date", "last_date"))
+    there, there_last = (
+        date.fromordinal(whole(model, one.day(name))) for name in ("venue_date", "venue_last_date")
+    )
     is_read = any("trade.venue_time" in each.edition.facts for each in ones)
     seconds = None
-    if is_read and _is_so(model, one.timed):
+    if is_read and _is_so(model, one.said.timed):
         seconds = whole(model, one.facts["trade.venue_time"].value)
-    said = {"date": str(days["date"])}
-    if days["date"] != days["venue_date"] or seconds is not None:
-        moment = _moment(days["date"], days["venue_date"], clock, venue, seconds)
-        said = {"time": moment.isoformat()}
-    return said | _end(days, clock, venue, is_said=one.kind == "replace")
+    said = {"date": str(there)}
+    if seconds is not None or any(day != there for _, day in begin):
+        said = {"time": _moment(begin, there, venue, seconds).isoformat()}
+    is_own = there == there_last and one.kind != "replace"
+    return said | _end(end, there_last, venue, is_own=is_own)
 
 
-def _end(
-    days: Mapping[str, date], clock: ZoneInfo, venue: ZoneInfo, *, is_said: bool
-) -> dict[str, str]:
-    """Return the field that says until when, where it is not the end of the venue's day."""
-    last, there = days["last_date"], days["venue_last_date"]
+# What a clock shows.
+_Clock = tuple[ZoneInfo, date]
+
+
+def _shown(model: Any, one: Request, name: str) -> _Clock:
+    return one.edition.reckoning.zone, date.fromordinal(whole(model, one.day(name)))
+
+
+def _end(end: Sequence[_Clock], there: date, venue: ZoneInfo, *, is_own: bool) -> dict[str, str]:
+    """Return the field that says until when, where it is not the end of its *own* venue's day."""
     midnight = datetime.combine(there + timedelta(1), time.min, venue) - timedelta(microseconds=1)
-    if midnight.astimezone(clock).date() == last:
-        is_own = there == days["venue_date"] and not is_said
+    if _is_shown(midnight, end):
         return {} if is_own else {"expires": str(there)}
-    return {"expires": _moment(last, there, clock, venue, None, is_late=True).isoformat()}
+    return {"expires": _moment(end, there, venue, None, is_late=True).isoformat()}
 
 
 def _moment(
-    here: date,
+    clocks: Sequence[_Clock],
     there: date,
-    clock: ZoneInfo,
     venue: ZoneInfo,
     seconds: int | None,
     *,
     is_late: bool = False,
 ) -> datetime:
-    """Return a moment of the day *here* on *clock* and *there* at the *venue*, if there is one."""
+    """Return a moment of the day *there* at the *venue* that all *clocks* show, if there is one."""
     begin = datetime.combine(there, time.min, venue)
     after = _HALF_HOURS if seconds is None else [timedelta(seconds=seconds)]
     moments = [begin + each for each in (reversed(after) if is_late else after)]
-    return next((one for one in moments if one.astimezone(clock).date() == here), begin)
+    return next((one for one in moments if _is_shown(one, clocks)), begin)
+
+
+def _is_shown(moment: datetime, clocks: Sequence[_Clock]) -> bool:
+    return all(moment.astimezone(clock).date() == day for clock, day in clocks)

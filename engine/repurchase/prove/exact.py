@@ -15,13 +15,16 @@ from repurchase.clocks import YEAR_MAX, YEAR_MIN
 from repurchase.prove.logic import Fact, Facts, Term, number
 from repurchase.prove.model import FILLS, Request, Sums
 
-# What became of an event before the last: an order stays open, is filled in part or whole, or is
-# cancelled; a breach is a fill of no order, whatever the verdict.
-Prior = Literal["open", "filled", "cancelled", "breach"]
+# What became of an event before the last: an order stays open, at once or once it is released, is
+# filled in part or whole, or is cancelled; a breach is a fill of no order, whatever the verdict.
+Prior = Literal["open", "released", "filled", "cancelled", "breach"]
 
 # What an event can be of, and last until, with a year to spare.
 EARLIEST: Final = date(YEAR_MIN + 1, 1, 1)
 LATEST: Final = date(YEAR_MAX - 1, 1, 1)
+
+# A rate that is not 1.
+RATE: Final = 2
 
 _NOTHING: Final = number(0)
 _ALWAYS: Final = z3.BoolVal(True)
@@ -38,19 +41,18 @@ class Past(NamedTuple):
 def figures(one: Request, at_one: str, grid: int) -> list[Term]:
     """Return what keeps the figures of *one* to what an event can write, and products to sums.
 
-    Its rate is 1, and so is its price or its quantity, whichever is *at_one*: each is a whole
+    Its price or its quantity is 1, whichever is *at_one*, and its rate is 1 or 2: each is a whole
     number of so many parts of 1 as *grid* has.
     """
     price = one.facts["trade.price"].value
     is_price_one = at_one == "price"
     ties = [
-        price == 1 if is_price_one else one.units == 1,
+        price == 1 if is_price_one else one.said.units == 1,
         z3.IsInt(price * grid),
-        z3.IsInt(one.fees * grid),
-        one.is_even,
-        one.paid == price,
-        one.cost == (z3.ToReal(one.units) if is_price_one else price),
-        z3.Not(one.has_amount),
+        z3.IsInt(one.said.fees * grid),
+        one.said.paid == _at_rate(one, price),
+        one.said.cost == _at_rate(one, z3.ToReal(one.said.units) if is_price_one else price),
+        z3.Not(one.said.has_amount),
     ]
     ties += [
         z3.Implies(fact.present, z3.IsInt(fact.value * grid))
@@ -60,13 +62,17 @@ def figures(one: Request, at_one: str, grid: int) -> list[Term]:
     return [*ties, z3.IsInt(one.facts["trade.venue_time"].value)]
 
 
+def _at_rate(one: Request, money: Term) -> Term:
+    return z3.If(z3.And(one.said.has_rate, z3.Not(one.said.is_even)), RATE * money, money)
+
+
 def became(one: Request, prior: Prior, name: str) -> tuple[Past, list[Term]]:
     """Return *one* as what it became, and what must be so of it for that."""
     if prior != "filled":
-        units = one.units if prior == "breach" else z3.IntVal(0)
+        units = one.said.units if prior == "breach" else z3.IntVal(0)
         return Past(one, prior, units), []
     units = z3.Int(f"{name}.filled")
-    return Past(one, prior, units), [units >= 1, units <= one.units, one.fees == 0]
+    return Past(one, prior, units), [units >= 1, units <= one.said.units, one.said.fees == 0]
 
 
 def left(before: Sums, past: Past) -> Sums:
@@ -77,8 +83,8 @@ def left(before: Sums, past: Past) -> Sums:
     if past.prior != "filled":
         return one.after
     # With a price or a quantity of 1 a part costs as many as it has units, or all.
-    cost = z3.If(units == one.units, one.cost, z3.ToReal(units))
-    rest = one.by_listing(lambda of: (one.cost - cost) * number(1 + of.fx_margin), _NOTHING)
+    cost = z3.If(units == one.said.units, one.said.cost, _at_rate(one, z3.ToReal(units)))
+    rest = one.by_listing(lambda of: (one.said.cost - cost) * number(1 + of.fx_margin), _NOTHING)
     return Sums(
         before.executed_shares + _part(past),
         before.executed_amount + cost,
@@ -96,45 +102,51 @@ def follows(one: Request, about: Past | None) -> list[Term]:
     own = about.asked
     price, limit = one.facts["trade.price"], own.facts["trade.price"]
     same = [
-        one.listing == own.listing,
+        one.said.listing == own.said.listing,
         limit.present,
         price.present,
-        one.has_rate == own.has_rate,
-        one.has_fees == own.has_fees,
-        about.units < own.units,
-        *(word.chosen == own.words[name].chosen for name, word in one.words.items()),
+        one.said.has_rate == own.said.has_rate,
+        one.said.is_even == own.said.is_even,
+        one.said.has_fees == own.said.has_fees,
+        about.units < own.said.units,
+        *(word.chosen == own.said.words[name].chosen for name, word in one.said.words.items()),
     ]
     if one.kind == "fill":
-        is_whole = one.units == own.units
-        cost = z3.If(is_whole, own.cost, z3.ToReal(one.units))
+        is_whole = one.said.units == own.said.units
+        cost = z3.If(is_whole, own.said.cost, _at_rate(own, z3.ToReal(one.said.units)))
         lent = own.by_listing(lambda of: cost * number(1 + of.fx_margin), _NOTHING)
         with_fees = own.edition.reckoning.with_fees
         return [
             *same,
-            one.units <= own.units,
+            one.said.units <= own.said.units,
             price.value <= limit.value,
-            one.fees == own.fees,
-            z3.Or(is_whole, own.fees == 0),
+            one.said.fees == own.said.fees,
+            z3.Or(is_whole, own.said.fees == 0),
             one.day("date") <= own.day("last_date"),
             one.day("venue_date") <= own.day("venue_last_date"),
             one.more[0] == 0,
-            one.more[1] == money - lent - (own.fees if with_fees else 0),
+            one.more[1] == money - lent - (own.said.fees if with_fees else 0),
         ]
     raised = [
-        (one.units, own.units),
+        (one.said.units, own.said.units),
         (price.value, limit.value),
+        (one.said.fees, own.said.fees),
         (one.day("last_date"), own.day("last_date")),
         (one.day("venue_last_date"), own.day("venue_last_date")),
     ]
     return [
         *same,
         *(one.day(day) == own.day(day) for day in ("date", "venue_date")),
-        *(new >= old for new, old in raised),
+        one.said.units >= about.units,
         z3.Or([new > old for new, old in raised]),
-        one.fees >= own.fees,
-        one.more[0] == shares - own.facts["trade.shares"].value,
-        one.more[1] == money - own.facts["trade.amount"].value,
+        one.more[0] == _above(shares, own.facts["trade.shares"].value),
+        one.more[1] == _above(money, own.facts["trade.amount"].value),
     ]
+
+
+def _above(new: Term, old: Term) -> Term:
+    """Return by how much *new* is above *old*: the larger of both stays reserved."""
+    return z3.If(new > old, new - old, _NOTHING)
 
 
 def dated(one: Request, first: date, last: date, venue_day: date | None) -> list[Term]:
@@ -152,8 +164,8 @@ def after(past: Sequence[Past]) -> Callable[[Request], Facts]:
 
     def facts(now: Request) -> Facts:
         # One broker for all of a history: with more, a rule on brokers says less.
-        broker = now.words["trade.broker"].chosen
-        now.ties.extend(one.asked.words["trade.broker"].chosen == broker for one in past)
+        broker = now.said.words["trade.broker"].chosen
+        now.ties.extend(one.asked.said.words["trade.broker"].chosen == broker for one in past)
         return dict(_day(now, past))
 
     return facts
@@ -163,7 +175,8 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
     """Yield the facts of the day of *now* after *past*."""
     same = [
         z3.And(
-            one.asked.listing == now.listing, one.asked.day("venue_date") == now.day("venue_date")
+            one.asked.said.listing == now.said.listing,
+            one.asked.day("venue_date") == now.day("venue_date"),
         )
         for one in past
     ]
@@ -185,11 +198,11 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
 
     def said(fact: str) -> tuple[Term, Term]:
         each = [
-            z3.Implies(day, one.asked.words[fact].chosen >= 0)
+            z3.Implies(day, one.asked.said.words[fact].chosen >= 0)
             for one, day in zip(past, same, strict=True)
         ]
         before = z3.And([_ALWAYS, *each])
-        return before, z3.And(before, now.words[fact].chosen >= 0)
+        return before, z3.And(before, now.said.words[fact].chosen >= 0)
 
     is_made = now.kind not in ("replace", "fill")
     block = z3.If(_is_by(now, "block"), number(1), _NOTHING) if is_made else _NOTHING
@@ -217,7 +230,7 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
 
 
 def _is_by(one: Request, method: str) -> Term:
-    return one.words["trade.method"].is_one(method)
+    return one.said.words["trade.method"].is_one(method)
 
 
 def _shares(one: Request) -> Term:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
@@ -135,26 +135,29 @@ def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
 
 
 def any_day(
-    kind: str, shares: Term, name: str, own: str, ties: list[Term]
+    kind: str, shares_of: Callable[[Term], Term], units: Term, name: str, ties: list[Term]
 ) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of the day: any use before, and after it no more than the event can add."""
-    mine = name + own
+    """Yield the facts of the day: any use before, and after it no more than the event can add.
+
+    *shares_of* makes shares of a number of the *units* that it has.
+    """
+    all_units = z3.ToReal(units)
     for fact in _DAY_FACTS:
         quantity = fact.removeprefix("day.")
-        before, after = z3.Real(f"{name}.{fact}"), z3.Real(f"{mine}.{fact}_after")
+        before, more = z3.Real(f"{name}.{fact}"), z3.Real(f"{name}.{fact}_more")
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
-        ties += [before >= 0, after >= 0, z3.Implies(known_after, known)]
-        most = before + (shares if quantity.endswith("shares") else 1)
+        ties += [before >= 0, more >= 0, z3.Implies(known_after, known)]
+        is_shares = quantity.endswith("shares")
+        most = all_units if is_shares else number(1)
         if quantity in _WHOLLY.get(kind, ()):
-            after = most
+            ties.append(more == most)
         elif quantity == "executed_shares" and kind in ("order", "release", "replace"):
-            after = before
-        elif kind != "replace" or not quantity.endswith("shares"):
+            ties.append(more == 0)
+        elif kind != "replace" or not is_shares:
             # A replace on another day than its order's asks for all that this may still buy.
-            ties.append(after <= most)
-        ties.append(after >= before)
+            ties.append(more <= most)
         yield fact, Fact(known, before)
-        yield f"{fact}_after", Fact(known_after, after)
+        yield f"{fact}_after", Fact(known_after, before + (shares_of(more) if is_shares else more))
 
 
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:

@@ -7,6 +7,7 @@ fact that it was written with is there, so what cannot be decided neither passes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import z3
@@ -28,9 +29,11 @@ class Fact(NamedTuple):
 Facts = Mapping[str, Fact]
 
 
+@lru_cache(maxsize=4096)
 def number(value: Exact) -> Term:
     """Return *value* as z3 has it, exactly."""
-    return z3.Q(value.numerator, value.denominator)
+    # Written out it is made in a tenth of the time that a quotient takes.
+    return z3.RealVal(f"{value.numerator}/{value.denominator}")
 
 
 def chosen(index: Term, values: Sequence[Term]) -> Term:
@@ -55,11 +58,15 @@ def holds(form: Form, facts: Facts) -> Term:
 
 
 def _atom(atom: Atom, facts: Facts) -> Term:
-    total = z3.Sum([coefficient * facts[name].value for name, coefficient in atom.terms])
-    return z3.And(
-        [facts[name].present for name, _ in atom.terms]
-        + [_compared(total, atom.operator, z3.Q(atom.constant, 1))]
-    )
+    parts = [
+        facts[name].value if coefficient == 1 else number(coefficient) * facts[name].value
+        for name, coefficient in atom.terms
+    ]
+    total = parts[0] if len(parts) == 1 else z3.Sum(parts)
+    is_so = _compared(total, atom.operator, number(atom.constant))
+    present = [facts[name].present for name, _ in atom.terms]
+    unsure = [one for one in present if not z3.is_true(one)]
+    return z3.And([*unsure, is_so]) if unsure else is_so
 
 
 def _compared(left: Term, operator: str, right: Term) -> Term:

@@ -76,39 +76,58 @@ def from_zero(sums: Sums) -> list[Term]:
     ]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """An event that rules judge, under one edition: its own values, its facts, what ties them.
+class Said(msgspec.Struct, frozen=True):
+    """An event of *kind* as it is told, whoever reads it: its fields, and what *ties* them.
 
-    *listing* counts the *pairs* of symbol and venue, and *listings*, `None` for what is no
-    instrument of the edition; *listed* is whether it is one. *cost* is price times quantity times
-    rate, *paid* that of one unit; *is_even* is whether that rate is 1, and *is_odd* whether it is
-    not where it must be. *has_amount* is whether a fill says what was paid in one sum,
-    *amount_present* whether its money can be computed. *more* are the shares and the money that it
-    adds to what is used, *after* is the position with it, *ties* are what every one meets.
+    *listing* counts the *pairs* of a symbol and a venue. *cost* is price times quantity times
+    rate, *paid* that of one unit; *is_even* is whether that rate is 1. *has_amount* is whether a
+    fill says what was paid in one sum, *timed* whether its time of day is known.
+    """
+
+    name: str
+    kind: Kind
+    pairs: tuple[tuple[str, str], ...]
+    words: dict[str, Word]
+    listing: Term
+    units: Term
+    price: Term
+    cost: Term
+    paid: Term
+    fees: Term
+    seconds: Term
+    has_price: Term
+    has_rate: Term
+    is_even: Term
+    has_fees: Term
+    has_amount: Term
+    timed: Term
+    ties: list[Term]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """An event that rules judge, as *edition* reckons what is *said* of it.
+
+    *listings* are what it can be of, `None` for what is no instrument, and *listed* is whether it
+    is one; *is_odd* is whether its rate is not 1 where it must be. *amount_present* is whether its
+    money can be computed. *more* are the shares and the money that it adds to what is used,
+    *after* is the position with it, *ties* are what every one meets.
     """
 
     edition: Edition
-    kind: Kind
-    pairs: Sequence[tuple[str, str]]
+    said: Said
     listings: Sequence[Listing | None]
-    listing: Term
     listed: Term
-    units: Term
-    cost: Term
-    paid: Term
-    has_rate: Term
-    is_even: Term
     is_odd: Term
-    has_fees: Term
-    fees: Term
-    has_amount: Term
-    timed: Term
-    words: dict[str, Word]
     facts: Facts
     amount_present: Term
     more: tuple[Term, Term]
     after: Sums
     ties: list[Term]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what kind of event it is."""
+        return self.said.kind
 
     def day(self, name: str) -> Term:
         """Return the day `trade.NAME`, as z3 has it."""
@@ -116,7 +135,7 @@ class Request(msgspec.Struct, frozen=True):
 
     def by_listing(self, read: Callable[[Listing], Term], other: Term) -> Term:
         """Return what *read* gives of its instrument, *other* where it is of none."""
-        return chosen(self.listing, [other if one is None else read(one) for one in self.listings])
+        return _by_listing(self.said, self.listings, read, other)
 
 
 def unlisted(facts: Facts) -> Facts:
@@ -125,6 +144,45 @@ def unlisted(facts: Facts) -> Facts:
         name: Fact(z3.BoolVal(False), fact.value) if _OF_AN_INSTRUMENT[name] else fact
         for name, fact in facts.items()
     }
+
+
+def said_of(scope: Scope, name: str, kind: Kind) -> Said:
+    """Return any event of *kind* and *scope*; what z3 calls *name* is one event."""
+    listing, units = z3.Int(f"{name}.listing"), z3.Int(f"{name}.units")
+    price, cost, paid, fees, seconds = (
+        z3.Real(f"{name}.{one}") for one in ("price", "cost", "paid", "fees", "seconds")
+    )
+    has_price, has_rate, is_even, has_fees, has_amount, timed = (
+        z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "even", "fees", "amount", "time")
+    )
+    words = dict(any_words(scope, name))
+    ties = [listing >= 0, listing < len(scope.pairs), units >= 1, units <= QUANTITY_MAX, price > 0]
+    ties += [cost > 0, paid > 0, fees >= 0, seconds >= 0, seconds < DAY_SECONDS]
+    for word in words.values():
+        ties += [word.chosen >= -1, word.chosen < len(word.choices)]
+    if kind not in FILLS:
+        # What a market order says of a price binds nobody.
+        ties.append(z3.Implies(words["trade.order_type"].is_one("market"), z3.Not(has_price)))
+    return Said(
+        name,
+        kind,
+        scope.pairs,
+        words,
+        listing,
+        units,
+        price,
+        cost,
+        paid,
+        fees,
+        seconds,
+        has_price,
+        has_rate,
+        is_even,
+        has_fees,
+        has_amount,
+        timed,
+        ties,
+    )
 
 
 def request(
@@ -139,123 +197,152 @@ def request(
 ) -> Request:
     """Return any event of *kind* that *edition* can judge at a position of the sums *before*.
 
-    *scope* is what it can be of, without it what the edition lists and names. What another edition
-    would reckon otherwise of the same event is called by its *own* name. *day* gives the facts of
-    the day; without it, they are any that there can be.
+    *scope* is what it can be of, without it what the edition lists and names. *own* tells apart
+    what two editions make of one event where a ratio changes with the days. *day* gives the facts
+    of the day; without it, they are any that there can be.
     """
     scope = scope or scope_of([edition])
-    reckoning = edition.reckoning
-    listings = [reckoning.listings.get(pair) for pair in scope.pairs]
-    listing, units = z3.Int(f"{name}.listing"), z3.Int(f"{name}.units")
-    price, cost, paid, fees, seconds = (
-        z3.Real(f"{name}.{one}") for one in ("price", "cost", "paid", "fees", "seconds")
+    said = said_of(scope, name, kind)
+    reckoned = _Reckoned(edition, said)
+    ties = [*said.ties]
+    more = reckoned.more(own, ties)
+    if day is None:
+        before = reckoned.with_own(before)
+    after = _after(before, more, reckoned.bounded, is_fill=kind in FILLS)
+    facts = {**reckoned.facts(), **_program(before, ""), **_program(after, "_after")}
+    facts |= dict(
+        any_days(
+            edition.reckoning.zone,
+            scope,
+            said.listing,
+            said.timed,
+            name,
+            ties,
+            is_fill=kind in FILLS,
+        )
     )
-    has_price, has_rate, is_even, has_fees, has_amount, timed = (
-        z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "even", "fees", "amount", "time")
-    )
-    ties = [listing >= 0, listing < len(listings), units >= 1, units <= QUANTITY_MAX, price > 0]
-    ties += [cost > 0, paid > 0, fees >= 0, seconds >= 0, seconds < DAY_SECONDS]
-
-    def of_listing(read: Callable[[Listing], Term], other: Term) -> Term:
-        return chosen(listing, [other if one is None else read(one) for one in listings])
-
-    is_fill = kind in FILLS
-    listed = of_listing(lambda _: _ALWAYS, z3.BoolVal(False))
-    # A fill may say what was paid in one sum.
-    is_priced = z3.Or(has_price, has_amount) if is_fill else has_price
-    is_own = of_listing(lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS)
-    # A rate between a currency and itself is 1, or it is none.
-    is_odd = z3.And(is_own, has_rate, z3.Not(is_even))
-    is_rated = z3.And(z3.Or(has_rate, is_own), z3.Not(is_odd))
-    bounded = z3.And(is_priced, is_rated, has_fees if reckoning.with_fees else True)
-    each = [number(1 if one is None else one.shares_each) for one in listings]
-    shares = z3.Sum([z3.If(listing == at, units * one, 0) for at, one in enumerate(each)])
-    worst = cost if is_fill else of_listing(lambda one: cost * number(1 + one.fx_margin), cost)
-    amount = worst + fees if reckoning.with_fees else worst
-    words = dict(any_words(scope, name))
-    facts: dict[str, Fact] = {
-        "trade.venue_time": Fact(timed, seconds),
-        "trade.units": Fact(_ALWAYS, z3.ToReal(units)),
-        "trade.shares": Fact(_ALWAYS, shares),
-        "trade.price": Fact(has_price, price),
-        "trade.price_per_share": Fact(
-            z3.And(is_priced, is_rated),
-            of_listing(lambda one: paid / number(one.shares_each), paid),
-        ),
-        "trade.amount": Fact(bounded, amount),
-    }
-    for fact, word in words.items():
-        ties += [word.chosen >= -1, word.chosen < len(word.choices)]
-        codes = [code(edition, one) for one in word.choices]
-        facts[fact] = Fact(word.chosen >= 0, chosen(word.chosen, codes))
-    if not is_fill:
-        # What a market order says of a price binds nobody.
-        ties.append(z3.Implies(words["trade.order_type"].is_one("market"), z3.Not(has_price)))
-    unknown = code(edition, "")
-    facts |= {
-        "trade.share_class": Fact(
-            listed, of_listing(lambda one: code(edition, one.instrument), unknown)
-        ),
-        "trade.symbol": Fact(
-            _ALWAYS, chosen(listing, [code(edition, pair[0]) for pair in scope.pairs])
-        ),
-        "trade.venue": Fact(
-            _ALWAYS, chosen(listing, [code(edition, pair[1]) for pair in scope.pairs])
-        ),
-    }
-    facts |= dict(any_days(reckoning.zone, scope, listing, timed, name, ties, is_fill=is_fill))
-    more = _more(kind, shares, amount, bounded, name + own, ties)
-    if kind == "fill" and not reckoning.dated:
-        # Its order reserved as many as it is: only a ratio that changes makes it fewer.
-        ties.append(more[0] == 0)
-    after = _after(before, more, bounded, is_fill=is_fill)
-    facts |= _program(before, "") | _program(after, "_after")
     facts |= dict(any_outside(name, ties))
     found = Request(
         edition,
-        kind,
-        scope.pairs,
-        listings,
-        listing,
-        listed,
-        units,
-        cost,
-        paid,
-        has_rate,
-        is_even,
-        is_odd,
-        has_fees,
-        fees,
-        has_amount,
-        timed,
-        words,
+        said,
+        reckoned.listings,
+        reckoned.listed,
+        reckoned.is_odd,
         facts,
-        bounded,
+        reckoned.bounded,
         more,
         after,
         ties,
     )
-    facts |= dict(any_day(kind, shares, name, own, ties)) if day is None else day(found)
+    if day is None:
+        facts |= dict(any_day(kind, reckoned.shares_of, said.units, name, ties))
+    else:
+        facts |= day(found)
     return found
 
 
-def _more(
-    kind: Kind, shares: Term, amount: Term, bounded: Term, name: str, ties: list[Term]
-) -> tuple[Term, Term]:
-    """Return what an event adds to what is used: an order all it asks for, a fill of it nothing.
+class _Reckoned:
+    """The figures of an event as an edition has them."""
 
-    A replace adds no more than all that it asks for.
-    """
-    money = z3.If(bounded, amount, 0)
-    if kind not in ("replace", "fill"):
-        return shares, money
-    more_shares, more_amount = z3.Real(f"{name}.more_s"), z3.Real(f"{name}.more_a")
-    if kind == "fill":
-        ties += [more_shares <= 0, more_amount <= 0]
-    else:
-        ties += [more_shares >= 0, more_shares <= shares]
-        ties += [more_amount >= 0, z3.Implies(bounded, more_amount <= amount)]
-    return more_shares, more_amount
+    def __init__(self, edition: Edition, said: Said) -> None:
+        self._edition = edition
+        self._said = said
+        reckoning = edition.reckoning
+        self.listings = [reckoning.listings.get(pair) for pair in said.pairs]
+        self.listed = self._by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
+        is_own = self._by_listing(
+            lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS
+        )
+        # A rate between a currency and itself is 1, or it is none.
+        self.is_odd = z3.And(is_own, said.has_rate, z3.Not(said.is_even))
+        # A fill may say what was paid in one sum.
+        is_fill = said.kind in FILLS
+        is_priced = z3.Or(said.has_price, said.has_amount) if is_fill else said.has_price
+        self.priced = z3.And(is_priced, z3.Or(said.has_rate, is_own), z3.Not(self.is_odd))
+        self.bounded = z3.And(self.priced, said.has_fees if reckoning.with_fees else True)
+        self.amount = self._worst(said.cost, said.fees)
+        if is_fill:
+            self.amount = said.cost + said.fees if reckoning.with_fees else said.cost
+
+    def _by_listing(self, read: Callable[[Listing], Term], other: Term) -> Term:
+        return _by_listing(self._said, self.listings, read, other)
+
+    def shares_of(self, units: Term) -> Term:
+        """Return so many *units* in shares."""
+        return self._by_listing(lambda one: units * number(one.shares_each), units)
+
+    def _worst(self, cost: Term, fees: Term) -> Term:
+        """Return what an order of *cost* and *fees* reserves."""
+        worst = self._by_listing(lambda one: cost * number(1 + one.fx_margin), cost)
+        return worst + fees if self._edition.reckoning.with_fees else worst
+
+    def more(self, own: str, ties: list[Term]) -> tuple[Term, Term]:
+        """Return the shares and the money that the event adds to what is used.
+
+        An order adds all that it asks for, a replace what it raises, and a fill of an order
+        nothing: that was reserved, in as many shares but where a ratio changes.
+        """
+        said, name = self._said, self._said.name
+        if said.kind == "replace":
+            raised = z3.Real(f"{name}{own}.raised")
+            dearer, fees = z3.Reals(f"{name}.dearer {name}.fees_more")
+            ties += [raised >= 0, raised <= said.units]
+            ties += [z3.Real(f"{name}.own_cost") >= 0, z3.Real(f"{name}.own_fees") >= 0]
+            ties.append(z3.Implies(self.bounded, z3.And(dearer <= said.cost, fees <= said.fees)))
+            worse = self._worst(dearer, fees)
+            return self.shares_of(raised), z3.If(worse > 0, worse, 0)
+        if said.kind == "fill":
+            fewer = z3.Real(f"{name}{own}.fewer") if self._edition.reckoning.dated else number(0)
+            lent, fees = z3.Reals(f"{name}.lent {name}.fees_lent")
+            ties += [fewer <= 0, lent >= said.cost, fees >= said.fees]
+            return fewer, self.amount - self._worst(lent, fees)
+        return self.shares_of(z3.ToReal(said.units)), z3.If(self.bounded, self.amount, 0)
+
+    def with_own(self, rest: Sums) -> Sums:
+        """Return the sums before a replace or a fill: what its order reserves, and the *rest*."""
+        name = self._said.name
+        if self._said.kind == "fill":
+            money = self._worst(z3.Real(f"{name}.lent"), z3.Real(f"{name}.fees_lent"))
+        elif self._said.kind == "replace":
+            money = self._worst(z3.Real(f"{name}.own_cost"), z3.Real(f"{name}.own_fees"))
+        else:
+            return rest
+        return msgspec.structs.replace(rest, reserved_amount=rest.reserved_amount + money)
+
+    def facts(self) -> dict[str, Fact]:
+        """Return the facts of the trade that are no days."""
+        said, edition = self._said, self._edition
+        found = {
+            "trade.venue_time": Fact(said.timed, said.seconds),
+            "trade.units": Fact(_ALWAYS, z3.ToReal(said.units)),
+            "trade.shares": Fact(_ALWAYS, self.shares_of(z3.ToReal(said.units))),
+            "trade.price": Fact(said.has_price, said.price),
+            "trade.price_per_share": Fact(
+                self.priced,
+                self._by_listing(lambda one: said.paid / number(one.shares_each), said.paid),
+            ),
+            "trade.amount": Fact(self.bounded, self.amount),
+            "trade.share_class": Fact(
+                self.listed,
+                self._by_listing(lambda one: code(edition, one.instrument), code(edition, "")),
+            ),
+        }
+        for at, fact in enumerate(("trade.symbol", "trade.venue")):
+            codes = [code(edition, pair[at]) for pair in said.pairs]
+            found[fact] = Fact(_ALWAYS, chosen(said.listing, codes))
+        for fact, word in said.words.items():
+            codes = [code(edition, one) for one in word.choices]
+            found[fact] = Fact(word.chosen >= 0, chosen(word.chosen, codes))
+        return found
+
+
+def _by_listing(
+    said: Said,
+    listings: Sequence[Listing | None],
+    read: Callable[[Listing], Term],
+    other: Term,
+) -> Term:
+    return chosen(said.listing, [other if one is None else read(one) for one in listings])
 
 
 def _after(before: Sums, more: tuple[Term, Term], bounded: Term, *, is_fill: bool) -> Sums:

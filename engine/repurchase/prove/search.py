@@ -7,9 +7,8 @@ history.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import product
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,6 +26,7 @@ from repurchase.prove.model import Kind, Request, Sums, request
 _PATIENCE: Final = 1_000
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
+_ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
 _DAYS: Final = ("date", "venue_date")
 _LETTERS: Final[Mapping[str, str]] = {"replace": "n", "fill": "f", "fill-alone": "f"}
 
@@ -44,29 +44,37 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Shape(NamedTuple):
-    """How a history is looked for: what came before, what is 1, and on which grid figures are."""
+    """How a history is looked for: what came before, what is 1, and on which grid figures are.
 
-    forward: bool
+    *is_forward* is whether something may be brought forward, too.
+    """
+
     priors: tuple[Prior, ...]
     at_one: str
     grid: int
-
-
-def _shapes(
-    forwards: Iterable[bool], priors: Iterable[tuple[Prior, ...]], grid: int
-) -> Iterator[Shape]:
-    for before in priors:
-        for forward, at_one in product(forwards, _AT_ONE):
-            yield Shape(forward, before, at_one, grid)
+    is_forward: bool = False
 
 
 # The likely ones first. Figures are whole where they can be, else as fine as can be written.
-SHAPES: Final = (
-    *_shapes((False, True), ((), ("open",)), 1),
-    *_shapes((False, True), (("open", "open"), ("filled",), ("filled", "open")), 1),
-    *_shapes((False,), (("open", "breach"), ("cancelled",), ("cancelled", "open")), 1),
-    *_shapes((False, True), ((), ("open",)), 10**12),
+_PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
+    ((), 1, True),
+    (("open",), 1, True),
+    (("open", "open"), 1, True),
+    (("filled",), 1, True),
+    (("filled", "open"), 1, True),
+    (("released",), 1, False),
+    (("open", "breach"), 1, False),
+    (("cancelled",), 1, False),
+    (("cancelled", "open"), 1, False),
+    ((), 10**12, True),
+    (("open",), 10**12, True),
 )
+SHAPES: Final = tuple(
+    Shape(priors, at_one, grid, is_forward)
+    for priors, grid, is_forward in _PRIORS
+    for at_one in _AT_ONE
+)
+_CAN_FILL: Final = ("open", "released", "filled")
 
 # What is looked for, of the last event as each edition reckons it.
 Goal = Callable[[Sequence[Request]], Term]
@@ -81,38 +89,37 @@ def histories(
     milliseconds may still be spent.
     """
     for shape in SHAPES:
-        events = _events(stretch, kind, goal, shape, remaining()) if _is_one(shape, kind) else None
-        if events:
-            yield events
+        if _is_one(shape, kind) and remaining():
+            yield from _found(stretch, kind, goal, shape, remaining)
 
 
 def _is_one(shape: Shape, kind: Kind) -> bool:
     """Return whether a history of *shape* can end with *kind*: some are of an order before."""
     if kind == "fill":
-        return shape.priors in (("open",), ("open", "breach"), ("open", "open"))
+        return shape.priors in (("open",), ("released",), ("open", "breach"), ("open", "open"))
     if kind == "replace":
-        return "open" in shape.priors or shape.priors == ("filled",)
-    return True
+        return "open" in shape.priors or shape.priors in (("released",), ("filled",))
+    return shape.priors != ("released",)
 
 
-def _events(
-    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, milliseconds: int
-) -> list[dict[str, Any]]:
-    """Return the events of a history of *shape* as z3 has them, small figures first."""
-    if not milliseconds:
-        return []
+def _found(
+    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the events of histories of *shape*, first without what is brought forward."""
     forward = z3.Ints("forward.shares forward.amount")
     formulas, asked = _all(stretch, kind, goal, shape, forward)
     # What is used says more than that nobody can tell what is.
     known = [one.asked.amount_present for one in asked[-1]]
-    for more in ([*known, *formulas], formulas):
-        plain = z3.Solver()
-        plain.set("timeout", milliseconds)
-        plain.add(more)
-        if plain.check() == z3.sat:
-            model = _smaller(more, asked, milliseconds) or plain.model()
-            return _told(model, asked, forward if shape.forward else None)
-    return []
+    for is_any in (False, True)[: 1 + shape.is_forward]:
+        brought = _brought(forward, stretch.editions, is_any=is_any)
+        for more in ([*known, *formulas, *brought], [*formulas, *brought]):
+            plain = z3.Solver()
+            plain.set("timeout", max(remaining(), 1))
+            plain.add(more)
+            if plain.check() == z3.sat:
+                model = _smaller(more, asked, remaining()) or plain.model()
+                yield _told(model, asked, forward if is_any else None)
+                break
 
 
 def _all(
@@ -120,7 +127,7 @@ def _all(
 ) -> tuple[list[Term], list[list[Past]]]:
     """Return what a history of *shape* towards *goal* is, and its events under each edition."""
     scope = scope_of(stretch.editions)
-    formulas = _brought(forward, stretch.editions, is_any=shape.forward)
+    formulas: list[Term] = []
     brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
     events: list[list[Past]] = [[] for _ in range(len(shape.priors) + 1)]
     for at, edition in enumerate(stretch.editions):
@@ -143,7 +150,7 @@ def _all(
             if prior is not None:
                 # What cannot be computed would leave figures unknown, which is another matter.
                 formulas += [*ties, one.amount_present]
-                formulas += [] if prior == "breach" else [passes(one)]
+                formulas += [] if prior == "breach" else [passes(one, _ASKED.get(prior))]
                 sums = left(sums, now)
             past.append(now)
             events[index].append(now)
@@ -152,13 +159,13 @@ def _all(
 
 def _about(past: Sequence[Past]) -> int:
     """Return which order of *past* a replace or a fill is of: the last that can still fill."""
-    return max(at for at, one in enumerate(past) if one.prior in ("open", "filled"))
+    return max(at for at, one in enumerate(past) if one.prior in _CAN_FILL)
 
 
 def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
     """Return a model with small figures, `None` where it would take long to find one."""
     solver = z3.Optimize()
-    solver.set("timeout", min(limit, _PATIENCE))
+    solver.set("timeout", max(min(limit, _PATIENCE), 1))
     solver.add(list(formulas))
     for event in asked:
         _prefer(solver, event[0].asked)
@@ -181,10 +188,10 @@ def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bo
 def _prefer(solver: Any, one: Request) -> None:
     """Let *solver* look for small figures, and for what a reader expects."""
     first, last = window(one.edition)
-    solver.minimize(one.units)
+    solver.minimize(one.said.units)
     solver.minimize(one.facts["trade.price"].value)
-    solver.add_soft(one.listing == 0)
-    solver.add_soft(z3.Not(one.timed))
+    solver.add_soft(one.said.listing == 0)
+    solver.add_soft(z3.Not(one.said.timed))
     solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
     solver.add_soft(one.day("last_date") == one.day("date"))
     if first is not None:
@@ -213,18 +220,25 @@ def _told(
         if not is_last:
             told += _became(model, one, said)
         elif kind == "release":
-            said["by"] = "Ann"
-            released = {"kind": "release", "id": "r-1", "order": name, "by": "Bob"}
-            told.append({**released, "reason": "seen", **_moment_of(said)})
+            told.append(_released(said))
     return told
 
 
-def _became(model: Any, past: Past, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _released(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the release of *order* at the moment that it was made, by another person."""
+    order["by"] = "Ann"
+    release = {"kind": "release", "id": f"r-{order['id']}", "order": order["id"], "by": "Bob"}
+    return {**release, "reason": "seen", **_moment_of(order)}
+
+
+def _became(model: Any, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what happened to *order*, where something did, at the moment that it was made."""
     of = {"order": order["id"], **_moment_of(order)}
     if past.prior == "cancelled":
         when = {name: value for name, value in of.items() if "." not in name}
         yield {"kind": "cancel", "id": f"c-{order['id']}", **when}
+    elif past.prior == "released":
+        yield _released(order)
     elif past.prior == "filled":
         quantity = whole(model, past.units)
         fill = {"kind": "fill", "id": f"f-{order['id']}", **of, "quantity": quantity}

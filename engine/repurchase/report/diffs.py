@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from repurchase.compare.diff import Compared, Diff, Shown, Verdict
-from repurchase.compare.moved import Moved
 from repurchase.errors import plain
+from repurchase.report.changes import moved_view
 from repurchase.report.histories import last_asked, place
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
@@ -33,18 +33,19 @@ _KINDS: Final = {
 
 def diff_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
     """Return what moved from *old* to *new*, and what that changes, for a terminal."""
-    parts: list[RenderableType] = [moved_view(found.moved)]
+    return Group(moved_view(found.moved), compared_view(found, old, new))
+
+
+def compared_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
+    """Return what changed for each kind of event, and a history for each change."""
     table = plain_table("kind of event", "is now", "on the days")
     for one in found.compared:
-        verdict = one.verdict
         days = ", ".join(_days(*each) for each in one.days)
-        style = _STYLES[verdict]
-        table.add_row(Text(plain(_kind(one))), Text(verdict, style=style), Text(days))
-    parts.append(table)
-    for one in found.compared:
-        parts += _shown(one, old, new)
+        mark = Text(one.verdict, style=_STYLES[one.verdict])
+        table.add_row(Text(plain(_kind(one))), mark, Text(days))
+    shown = (text for one in found.compared for text in _shown(one, old, new))
     verdict = found.verdict
-    return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
+    return Group(table, *shown, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
 
 
 _SUMS: Final[dict[Verdict, str]] = {
@@ -54,16 +55,6 @@ _SUMS: Final[dict[Verdict, str]] = {
     "incomparable": ": each file approves what the other does not",
     "undecided": ": something was neither proved nor shown; give it more --seconds",
 }
-
-
-def moved_view(moved: Iterable[Moved]) -> RenderableType:
-    """Return what is said otherwise, for a terminal."""
-    table = plain_table("what is said of", "line", "before", "now")
-    for one in moved:
-        line = str(one.line or one.old_line or "")
-        cells = (one.name, line, one.before or "-", one.after or "-")
-        table.add_row(*(Text(plain(cell)) for cell in cells))
-    return table if table.rows else Text("both files say the same")
 
 
 def diff_json(found: Diff) -> str:

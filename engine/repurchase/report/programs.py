@@ -18,6 +18,7 @@ from repurchase.events import Event
 from repurchase.headroom import Headroom
 from repurchase.overview import Adopted, AdoptedThen, OrderLine, Overview, Told
 from repurchase.quantities import shown
+from repurchase.report.changes import moved_view
 from repurchase.report.decisions import MARKS, findings_table, halted_line, left_after
 from repurchase.report.tables import counted, moment_shown, plain_table
 from repurchase.report.written import json_text
@@ -177,9 +178,6 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
 
 def adoption_view(found: Adopted, edition: Edition) -> RenderableType:
     """Return what a program goes by now and whether what it has used fits, for a terminal."""
-    table = plain_table("changed", "before", "now")
-    for one in found.changed:
-        table.add_row(*(Text(plain(said or "-")) for said in (one.name, one.before, one.after)))
     currency = edition.authorization.currency
     left = (
         unit(found.position.remaining_shares, "shares") if edition.max_shares is not None else "",
@@ -190,7 +188,9 @@ def adoption_view(found: Adopted, edition: Edition) -> RenderableType:
         past = "use is past a cap or not known"
         said += f"; {past}, and nothing is approved until that changes"
     heading = Text.assemble((plain(found.authorization), "bold"), f" goes by {found.rules[:12]}...")
-    return Group(heading, table, Text(said, style="" if found.fits else "bold red"))
+    return Group(
+        heading, moved_view(found.changed), Text(said, style="" if found.fits else "bold red")
+    )
 
 
 def verified_view(verified: Verified) -> RenderableType:

@@ -1,0 +1,362 @@
+"""Two rule files compared: what is proved of both holds of every history, what is shown is so."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from desk_events import RULES, Draft, drafts
+from repurchase.clocks import day_at
+from repurchase.compare import diff as module
+from repurchase.compare.diff import Compared, Diff, Side, diff
+from repurchase.compare.equal import same
+from repurchase.compare.moved import moved
+from repurchase.edition import Editions, load_text
+from repurchase.events import Event
+from repurchase.position import Position, Trade, trade
+from repurchase.program import step
+from repurchase.prove import Time, search
+from repurchase.prove.engine import answered
+from repurchase.shipped import rule_path
+from test_cli import run
+from test_prove import AMOUNT, BROKEN, NOTHING, SOUND, text_of
+
+ONE_BROKER: Final = "  - {id: one-broker, effect: flag, require: trade.broker == north}\n"
+BUYS: Final = "  - {id: buys-only, require: trade.side == buy}\n"
+BLOCKS: Final = "effect: review, at: order, require: trade.method == auction"
+
+# What an edit of the tests' program makes of each kind of event: an order, a replace, a release,
+# a fill of an open order and one of none. A flag is a kind of its own.
+E, T, L, B = "equivalent", "tighter", "looser", "incomparable"
+EDITS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
+    "nothing": ("", "", dict.fromkeys(module.KINDS, E)),
+    "what is in force already": (
+        "until: 2008-11-30}",
+        "until: 2008-12-05}",
+        dict.fromkeys(module.KINDS, E),
+    ),
+    "what another rule implies": (
+        BUYS,
+        f"{BUYS}  - {{id: more, require: program.shares_after <= 2 * terms.max_shares}}\n",
+        dict.fromkeys(module.KINDS, E),
+    ),
+    "a lower cap": ("value: 40 shares", "value: 39 shares", dict.fromkeys(module.KINDS, T)),
+    "a review that denies": (
+        BLOCKS,
+        BLOCKS.replace("review", "deny"),
+        {"order": E, "replace": E, "release": T, "fill": E, "fill-alone": T},
+    ),
+    "an order that outlives the window": (
+        "trade.last_date <= terms.last_day}",
+        "trade.date <= terms.last_day}",
+        {"order": L, "replace": L, "release": L, "fill": E, "fill-alone": E},
+    ),
+    "another flag": (
+        "trade.broker == north",
+        "trade.broker == south",
+        {**dict.fromkeys(module.KINDS, E), "one-broker": B},
+    ),
+    "no flag": (ONE_BROKER, "", {**dict.fromkeys(module.KINDS, E), "one-broker": L}),
+}
+
+
+@cache
+def files(name: str) -> tuple[Editions, Editions]:
+    """Return the tests' program before and after the edit *name*."""
+    old, new, _ = EDITS[name]
+    assert not old or RULES.count(old) == 1
+    changed = RULES.replace(old, new) if old else RULES
+    return load_text(RULES.encode(), "old.yaml"), load_text(changed.encode(), "new.yaml")
+
+
+@cache
+def found(name: str) -> Diff:
+    return diff(*files(name), time.monotonic_ns, 600_000)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edit_is_what_it_does(name: str) -> None:
+    """Of each kind of event it is said what a reader of the edit would say."""
+    said = {one.flag or one.kind: one.verdict for one in found(name).compared}
+    assert said == EDITS[name][2]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_is_shown_is_answered_so(name: str) -> None:
+    """Each history, judged anew by both files, is approved by the one and not by the other."""
+    files_ = files(name)
+    for one in found(name).compared:
+        for side, approving in ((one.looser, 1), (one.tighter, 0)):
+            if side.shown is None or one.flag is not None:
+                continue
+            outcomes = []
+            for of in files_:
+                answer = answered(side.shown.events, of)
+                assert answer is not None
+                outcomes.append(answer.decision.outcome == "approved")
+            assert outcomes[approving]
+            assert not outcomes[1 - approving]
+
+
+def kind_of(event: Event, asked: object, position: Position) -> str | None:
+    """Return what kind of event *asked* is in a comparison, `None` where it is of none."""
+    if not isinstance(asked, Trade) or event.kind == "correct":
+        return None
+    if event.kind != "fill":
+        return event.kind
+    if event.order is None:
+        return "fill-alone"
+    own = position.orders.get(event.order)
+    is_early = own is not None and own.terms.event.date is not None and asked.date < _day(own)
+    return "fill" if asked.of_order and not asked.is_made_otherwise and not is_early else None
+
+
+def _day(order: object) -> date:
+    event: Event = order.terms.event  # type: ignore[attr-defined]
+    return event.date or day_at(event.time, files("nothing")[0].zone)  # type: ignore[arg-type]
+
+
+@given(plan=st.lists(drafts(), min_size=3, max_size=25), name=st.sampled_from(sorted(EDITS)))
+@example(plan=[], name="nothing")
+def test_no_history_is_against_what_is_proved(plan: list[Draft], name: str) -> None:
+    """Where both files answered all before alike, they differ only as the comparison says."""
+    files_ = files(name)
+    said: dict[str, Compared] = {one.kind: one for one in found(name).compared if one.flag is None}
+    positions = [Position(), Position()]
+    for count, draft in enumerate(plan):
+        event = draft.event(f"e-{count}", positions[0])
+        editions = [of.of(event, position) for of, position in zip(files_, positions, strict=True)]
+        asked = trade(event, editions[0].reckoning, positions[0])
+        kind = kind_of(event, asked, positions[0])
+        steps = [
+            step(event, position, edition)
+            for position, edition in zip(positions, editions, strict=True)
+        ]
+        outcomes = [one.decision.outcome for one in steps]
+        positions = [one.position for one in steps]
+        if outcomes[0] != outcomes[1]:
+            _agrees(outcomes, said.get(kind or ""))
+            return
+
+
+def _agrees(outcomes: Sequence[str], one: Compared | None) -> None:
+    old, new = (outcome == "approved" for outcome in outcomes)
+    if one is not None and old != new:
+        side: Side = one.looser if new else one.tighter
+        assert not side.never
+
+
+# Of the defects that a prover finds, those whose comparison is quick.
+DEFECTS: Final = (
+    "a missing cap on money",
+    "no side",
+    "a cap with slack",
+    "a cap that flags",
+    "a cap that a person may waive",
+    "money of fills alone",
+    "a way around by the market",
+    "one clock only, the venue's",
+)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_defect_is_looser_than_what_is_sound(name: str) -> None:
+    """What breaks a rule file lets something pass, and the sound file is no looser for it."""
+    sound = load_text(SOUND.encode(), "sound.yaml")
+    broken = load_text(text_of(BROKEN[name][1]).encode(), "broken.yaml")
+    there = diff(sound, broken, time.monotonic_ns, 600_000)
+    assert there.is_looser
+    assert there.verdict == "looser"
+    assert all(one.tighter.never for one in there.compared if one.flag is None)
+
+
+def _order_by(old: str, new: str) -> str:
+    """Return what SOUND is for orders once it says *new* instead of *old*."""
+    assert SOUND.count(old) == 1
+    texts = (SOUND, SOUND.replace(old, new))
+    pairs = module.Pairs(*(load_text(one.encode(), "acme.yaml") for one in texts))
+    return module.compared(pairs, "order", None, Time(600_000, time.monotonic_ns)).verdict
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "order"),
+    [
+        ("per_share: 400", "per_share: 401", L),
+        ("per_share: 400", "per_share: 400, fx_margin: 1%", T),
+        ("currency: JPY\n", "currency: JPY\namount_basis: with_fees\n", T),
+        ("venues: [XNAS]", "venues: [XNYS]", B),
+        ("currency: USD, ", "", B),
+        ("timezone: Asia/Tokyo", "timezone: America/New_York", B),
+    ],
+)
+def test_what_is_reckoned_otherwise_is_compared_too(old: str, new: str, order: str) -> None:
+    """A ratio, a margin, fees, a venue, a currency and a clock change what orders may be."""
+    assert _order_by(old, new) == order
+
+
+def test_nothing_is_proved_without_time() -> None:
+    """What there was no time for is undecided, and neither equivalent nor shown."""
+    compared = diff(*files("a lower cap"), time.monotonic_ns, 0).compared
+    assert {one.verdict for one in compared} == {"undecided"}
+
+
+def test_what_the_engine_does_not_confirm_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model is wrong, the answer is undecided."""
+    monkeypatch.setattr(module, "_differ", lambda *_: False)
+    monkeypatch.setattr(search, "SHAPES", search.SHAPES[:2])
+    files_ = files("no flag")
+    undecided = diff(*files_, time.monotonic_ns, 600_000)
+    assert (undecided.verdict, undecided.is_looser) == ("undecided", False)
+
+
+# -- rule by rule ---------------------------------------------------------------------------------
+
+EQUAL: Final = {
+    "the same": ("", ""),
+    "white space": ("trade.side == buy", "trade.side   ==  buy"),
+    "no strict bound of whole units": ("trade.units > 0", "trade.units >= 1"),
+    "the other way round": ("trade.units > 0", "0 < trade.units"),
+    "a fact that is always so": ("trade.units > 0", "trade.units >= 0"),
+}
+UNEQUAL: Final = {
+    "an effect": ("{id: nothing,", "{id: nothing, effect: flag,"),
+    "a moment": ("{id: nothing,", "{id: nothing, at: order,"),
+    "an id": ("{id: nothing,", "{id: something,"),
+    "a bound": ("trade.units > 0", "trade.units > 1"),
+    "a cap that no rule reads": (
+        'max_amount: {value: "JPY 400,000,000"}',
+        "max_amount: {value: JPY 1}",
+    ),
+    "a ratio": ("per_share: 400", "per_share: 401"),
+    "a word": ("trade.side == buy", "trade.side == sell"),
+    "a fact that can be missing": ("trade.units > 0", "trade.amount > JPY 0"),
+}
+
+
+def _same(old: str, new: str) -> bool:
+    text = text_of({AMOUNT: NOTHING})
+    assert not old or text.count(old) == 1
+    changed = text.replace(old, new) if old else text
+    before, after = (load_text(one.encode(), "acme.yaml") for one in (text, changed))
+    return same(before, after, time.monotonic_ns, 600_000)
+
+
+@pytest.mark.parametrize(("old", "new"), EQUAL.values(), ids=EQUAL)
+def test_same_findings_are_proved(old: str, new: str) -> None:
+    """Other words that no event can tell apart are the same."""
+    assert _same(old, new)
+
+
+@pytest.mark.parametrize(("old", "new"), UNEQUAL.values(), ids=UNEQUAL)
+def test_other_findings_are_not_the_same(old: str, new: str) -> None:
+    """What any event could tell apart is not, though the same events may be approved."""
+    assert not _same(old, new)
+
+
+# -- what moved -----------------------------------------------------------------------------------
+
+
+def test_what_moved_is_said_in_words_with_its_line() -> None:
+    """Terms, dates, limits, instruments and rules are told with what they were."""
+    new = (
+        RULES.replace("value: 40 shares", "value: 39 shares")
+        .replace("per_share: 4,", "per_share: 5,")
+        .replace("known: 2008-11-20", "known: 2008-11-21")
+        .replace(ONE_BROKER, "")
+        .replace("effect: review, at: order", "effect: flag")
+        .replace("amount_basis: with_fees\n", "")
+    )
+    before, after = (load_text(text.encode(), "a.yaml").authorization for text in (RULES, new))
+    found_ = moved(before, after)
+    told = {one.name: (one.before, one.after) for one in found_}
+    assert told == {
+        "amount_basis": ("with_fees", "contract"),
+        "instrument ads": ("ACME on XNAS, USD, 4, margin 2%", "ACME on XNAS, USD, 5, margin 2%"),
+        "terms.max_shares": (
+            "40 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-20",
+            "39 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-21",
+        ),
+        "rule no-blocks": (
+            "trade.method == auction, effect review, at order",
+            "trade.method == auction, effect flag",
+        ),
+        "rule one-broker": ("trade.broker == north, effect flag", None),
+    }
+    lines = {one.name: (one.old_line, one.line) for one in found_}
+    assert lines["terms.max_shares"] == (11, 10)
+    assert lines["rule one-broker"] == (26, 0)
+
+
+def test_figure_that_looks_the_same_has_moved() -> None:
+    """What people are shown is rounded; what moved is not."""
+    old, new = (
+        load_text(SOUND.replace("400,000,000", figure).encode(), "a.yaml").authorization
+        for figure in ("400,000,000.00001", "400,000,000.00002")
+    )
+    (one,) = moved(old, new)
+    assert (one.before, one.after) == ("JPY 400000000.00001", "JPY 400000000.00002")
+
+
+def test_packs_and_options_are_among_what_moved() -> None:
+    """What is included and what is turned on counts as said."""
+    text = rule_path("iij-2008").read_text()
+    bare = "\n".join(line for line in text.splitlines() if not line.startswith("include:"))
+    old, new = (load_text(one.encode(), "a.yaml").authorization for one in (text, bare))
+    names = {one.name for one in moved(old, new)}
+    assert {"pack jp-order-59", "rule jp-order-59.daily-volume"} <= names
+    assert any(name.startswith("us-10b-18.limits.") for name in names)
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sound.yaml").write_text(SOUND)
+    (tmp_path / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
+    return tmp_path
+
+
+def test_command_says_what_is_looser(folder: Path) -> None:
+    """A sentence with file and line says what is approved now, and its events can be replayed."""
+    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder)
+    assert ended.code == 1
+    said = " ".join(ended.out.split())
+    assert "LOOSER: the new file approves what the old one did not" in said
+    assert "broken.yaml approves order o-1 (buy" in said
+    assert "the other file denies it: sound.yaml:15: amount-cap, JPY" in said
+    found_ = run("diff", "sound.yaml", "broken.yaml", "--json", cwd=folder)
+    order = next(one for one in found_.json["compared"] if one["kind"] == "order")
+    assert (found_.json["verdict"], order["verdict"], order["tighter"]) == (
+        "looser",
+        "looser",
+        None,
+    )
+    log = "".join(json.dumps(event) + "\n" for event in order["looser"]["history"])
+    for file, denied in (("sound.yaml", 1), ("broken.yaml", 0)):
+        replayed = run("replay", "-", "--rules", file, "--json", cwd=folder, stdin=log).json
+        assert replayed["denied"] == denied
+
+
+def test_command_ends_well_where_nothing_is_looser(folder: Path) -> None:
+    """The same file is equivalent, and a tighter one is none to stop for."""
+    ended = run("diff", "sound.yaml", "sound.yaml", cwd=folder)
+    assert (ended.code, "both files say the same" in ended.out) == (0, True)
+    assert "EQUIVALENT: both files approve the same events" in ended.out
+    back = run("diff", "broken.yaml", "sound.yaml", cwd=folder)
+    assert (back.code, "TIGHTER" in back.out) == (0, True)
+
+
+def test_command_without_time_decides_nothing(folder: Path) -> None:
+    """It says that it does not know, and ends as what could not be decided."""
+    ended = run("diff", "sound.yaml", "broken.yaml", "--seconds", "0.000001", cwd=folder)
+    assert (ended.code, "UNDECIDED" in ended.out) == (2, True)
