@@ -143,9 +143,6 @@ def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
         (("submit", "-", "--journal", "no.db"), "there is no such journal"),
         (("position", "--journal", "no.db"), "there is no such journal"),
         (("verify", "--journal", "."), "."),
-        (("headroom", "price", "--journal", "no.db"), "is no field to ask with"),
-        (("headroom", "authorization=x", "--journal", "no.db"), "is no field to ask with"),
-        (("headroom", "price=1", "price=2", "--journal", "no.db"), "`price` is given twice"),
         (("show", "o-1"), "--journal"),
         (("position", "--journal", "a.db", "--journal", "b.db"), "given 2 times"),
         (("position", "--journal", ""), "no journal is named"),
@@ -349,28 +346,6 @@ def test_position_lists_what_is_open(journal: Path) -> None:
     assert (order["id"], order["open_quantity"], order["is_past"]) == ("o-1", 40, True)
     shown = run("position", "--journal", journal).out
     assert "past its last day: submit its expire" in shown
-
-
-def test_headroom_is_what_passes_next(journal: Path) -> None:
-    """The quantity that headroom names is approved when it is submitted, and no more than it."""
-    told = (f"{name}={value}" for name, value in MARKET.items())
-    said = ("symbol=3774", "price=100000", "time=2008-11-14T10:00:00+09:00", *told)
-    found = run("headroom", *said, "--journal", journal, "--json").json
-    quantity = int(found["quantity"])
-    assert quantity == 3_940
-    assert [one["rule"] for one in found["stopped"]["findings"]] == [
-        "amount-cap",
-        "jp-companies-act.amount",
-        "jp-companies-act.number",
-        "share-cap",
-    ]
-    order = {**LATER, "time": "2008-11-14T10:00:00+09:00"}
-    one_more = {**order, "id": "o-3", "quantity": quantity + 1}
-    exactly = {**order, "quantity": quantity}
-    ended = run("submit", "-", "--journal", journal, "--json", stdin=lines(one_more, exactly))
-    assert answers(ended.out) == [("o-3", "denied"), ("o-2", "approved")]
-    none = run("headroom", *said, "--journal", journal)
-    assert (none.code, none.out.splitlines()[0]) == (1, "0 units of 3774")
 
 
 def test_check_asks_without_recording(journal: Path) -> None:

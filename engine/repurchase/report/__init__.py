@@ -13,11 +13,10 @@ from repurchase.report.explained import (
     pack_view,
     views_of,
 )
+from repurchase.report.headroom import headroom_json, headroom_view
 from repurchase.report.programs import (
     adoption_view,
     adoptions_view,
-    headroom_json,
-    headroom_view,
     position_view,
     story_json,
     story_view,

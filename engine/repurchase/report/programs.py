@@ -14,8 +14,6 @@ from rich.text import Text
 from repurchase.audit import Verified
 from repurchase.edition import Edition
 from repurchase.errors import plain
-from repurchase.events import Event
-from repurchase.headroom import Headroom
 from repurchase.overview import Adopted, AdoptedThen, OrderLine, Overview, Told
 from repurchase.quantities import shown
 from repurchase.report.changes import moved_view
@@ -98,32 +96,6 @@ def _remarks_on(order: OrderLine) -> Iterator[str]:
         yield "a replace waits for its release"
     if order.is_past:
         yield "past its last day: submit its expire"
-
-
-def headroom_view(found: Headroom, order: Event) -> RenderableType:
-    """Return the largest order that passes and what stops one unit more, for a terminal."""
-    parts: list[RenderableType] = [
-        Text.assemble((f"{found.quantity:,}", "bold"), plain(f" units of {order.symbol}"))
-    ]
-    if found.passing is not None:
-        parts.append(
-            left_after(worded(found.passing.decision, found.passing.edition), found.passing.edition)
-        )
-    if found.stopped is not None:
-        parts += [
-            Text("one more:" if found.quantity else "not even one:"),
-            findings_table(worded(found.stopped.decision, found.stopped.edition)),
-        ]
-    return Group(*parts)
-
-
-def headroom_json(found: Headroom) -> str:
-    """Return the same as one line of JSON, the findings in words."""
-    answers = {
-        name: None if one is None else worded(one.decision, one.edition)
-        for name, one in (("passing", found.passing), ("stopped", found.stopped))
-    }
-    return json_text({"quantity": str(found.quantity), **answers})
 
 
 def story_view(told: Iterable[Told]) -> RenderableType:

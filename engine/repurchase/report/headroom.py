@@ -1,0 +1,124 @@
+"""How much room an order has, for a terminal and as JSON: the answer, what binds, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec.structs import replace
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from repurchase.edition import Edition
+from repurchase.errors import plain
+from repurchase.events import Event
+from repurchase.headroom import Headroom, Stretch
+from repurchase.program import Decided
+from repurchase.quantities import Exact, written
+from repurchase.report.decisions import findings_table, left_after
+from repurchase.report.written import json_text
+from repurchase.wording import WordedDecision, worded
+
+_OUTCOMES: Final = ("denied", "held")
+
+
+def headroom_view(found: Headroom, order: Event) -> RenderableType:
+    """Return the largest quantity or the highest price of *order*, what binds it, and the proof."""
+    parts: list[RenderableType] = [Text.assemble(*_answer(found, order))]
+    if found.passing is not None:
+        decision = worded(found.passing.decision, found.passing.edition)
+        if decision.findings:
+            parts += [Text("approved with these flags:"), findings_table(decision)]
+        parts.append(left_after(decision, found.passing.edition))
+    if found.stopped is not None:
+        more = _one_more(found, found.stopped, order)
+        parts += [Text(f"{more}:"), findings_table(_binding(found.stopped))]
+    return Group(*parts, Text(_proof(found)))
+
+
+def _answer(found: Headroom, order: Event) -> Iterator[str | tuple[str, str]]:
+    if found.grid.field == "quantity":
+        yield (_grouped(found.largest), "bold")
+        yield plain(f" units of {order.symbol}")
+        return
+    if found.passing is None:
+        yield ("no price", "bold")
+        yield f" that is a multiple of {_grouped(found.grid.step)} passes"
+    else:
+        yield (_price(found.largest, found.passing.edition, order), "bold")
+        yield " a unit"
+    units = "1 unit" if order.quantity == 1 else f"{order.quantity:,} units"
+    yield plain(f" for {units} of {order.symbol}")
+
+
+def _one_more(found: Headroom, stopped: Stretch, order: Event) -> str:
+    outcome = stopped.answer.decision.outcome
+    is_price = found.grid.field == "price"
+    at = f", {_price(stopped.first, stopped.answer.edition, order)}," if is_price else ""
+    if found.passing is None:
+        return f"the lowest{at} is {outcome}" if is_price else "not even one"
+    return f"one {'tick ' if is_price else ''}more{at} is {outcome}"
+
+
+def _binding(stopped: Stretch) -> WordedDecision:
+    """Return the answer to *stopped* with what stops it alone: no flag does."""
+    decision = stopped.answer.decision
+    return worded(replace(decision, findings=stopped.binding), stopped.answer.edition)
+
+
+def _proof(found: Headroom) -> str:
+    """Return that no larger figure passes, and how many stretches say so."""
+    field = found.grid.field
+    if not found.above:
+        return f"no rule stops more: an event can have no larger {field}"
+    given = {one.answer.decision.outcome for one in found.above}
+    outcomes = " or ".join(outcome for outcome in _OUTCOMES if outcome in given)
+    every = f"every larger {field}" if found.passing is not None else f"every {field}"
+    count = len(found.above)
+    stretches = "1 stretch" if count == 1 else f"{count:,} stretches"
+    return f"{every} is {outcomes}: {stretches} in which no rule turns, asked at both ends"
+
+
+def _price(price: Exact, edition: Edition, order: Event) -> str:
+    listing = edition.reckoning.listings.get((order.symbol or "", order.venue))
+    figure = _grouped(price)
+    return figure if listing is None else f"{listing.currency} {figure}"
+
+
+def _grouped(number: Exact) -> str:
+    """Return *number* with its thousands grouped and nothing rounded: it is to be ordered."""
+    whole, point, decimals = written(number).partition(".")
+    return f"{int(whole):,}{point}{decimals}"
+
+
+def headroom_json(found: Headroom, order: Event) -> str:
+    """Return the same as one line of JSON, the findings in words."""
+    grid, stopped = found.grid, found.stopped
+    asked: dict[str, Exact | None] = {"price": order.price, "quantity": order.quantity}
+    asked[grid.field] = found.largest
+    return json_text(
+        {
+            **{name: None if figure is None else written(figure) for name, figure in asked.items()},
+            "tick": written(grid.step) if grid.field == "price" else None,
+            "binding": [] if stopped is None else _rules(stopped),
+            "passing": _worded(found.passing),
+            "stopped": _worded(None if stopped is None else stopped.answer),
+            "proof": [
+                {
+                    "first": written(one.first),
+                    "last": written(one.last),
+                    "outcome": one.answer.decision.outcome,
+                    "rules": _rules(one),
+                }
+                for one in found.above
+            ],
+        }
+    )
+
+
+def _worded(answer: Decided | None) -> WordedDecision | None:
+    return None if answer is None else worded(answer.decision, answer.edition)
+
+
+def _rules(stretch: Stretch) -> list[str]:
+    return [finding.rule for finding in stretch.binding]
