@@ -381,10 +381,10 @@ def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_pat
     said = ("submit", "-", "--journal", journal, "--rules", changed)
     refused = run(*said, stdin=lines(LATER))
     assert (refused.code, "goes by another rule file" in refused.err) == (2, True)
-    adopted = run(
-        "adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "halved", "--json"
-    )
+    call = ("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "halved")
+    adopted = run(*call, "--seconds", "0.001", "--json")
     assert adopted.code == 0, adopted
+    assert adopted.json["verdict"] == "undecided"
     assert "terms.max_shares" in [one["name"] for one in adopted.json["changed"]]
     assert adopted.json["position"]["remaining_shares"] == "2940"
     assert run(*said, stdin=lines(LATER)).code == 0

@@ -249,6 +249,8 @@ def _is_never(
     ):
         # It holds nothing that could be released.
         return True
+    if editions[0].hash == editions[1].hash:
+        return True
     event = pairs.event(editions, kind)
     asked, apart = event.asked, _apart(event, flag, which)
     if z3.is_false(apart):
