@@ -97,6 +97,9 @@ def test_cases_keep_events_as_text() -> None:
             "13:33: `event` takes a mapping, and a list stands here"
         ]),
         ("rules: []", "rules: share-cap", ["6:12: `rules` takes a list, and text stands here"]),
+        ("rules: []", "rules: {share-cap: denied}", [
+            "6:24: `denied` is not a choice here; did you mean `deny`?"
+        ]),
         ("    given: {ex", "    given: no\n    gives: {ex", [
             "3:12: `given` takes a mapping, and text stands here",
             "4:5: unknown key `gives`; did you mean `given`?",
@@ -107,6 +110,14 @@ def test_fault_is_told_with_its_place(old: str, new: str, said: list[str]) -> No
     """Each fault of a case is told at its line and column."""
     assert old in CASES
     assert problems(CASES.replace(old, new, 1)) == said
+
+
+def test_rules_may_say_their_effects() -> None:
+    """In a mapping each rule that does not pass has its effect beside it."""
+    text = CASES.replace("[window, engine.halted]", "{window: deny, us-10b-18.volume: flag}")
+    found = read_cases_text(text.encode(), "c")[1]
+    assert found.rules == ("window", "us-10b-18.volume")
+    assert found.effects == {"window": "deny", "us-10b-18.volume": "flag"}
 
 
 def test_given_may_say_shares_or_nothing() -> None:

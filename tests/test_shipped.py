@@ -121,6 +121,26 @@ def test_cases_say_once_what_is_usual(tmp_path: Path) -> None:
     assert [one.decision.findings[0].result for one in results[1:3]] == ["fail", "indeterminate"]
 
 
+def test_effect_that_another_rule_hides_is_told(tmp_path: Path) -> None:
+    """Where two rules deny, a case can say of each that it does."""
+    rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"
+    case = """
+cases:
+  - name: neither passes
+    event: {kind: order, date: 2008-12-01, symbol: "1111", side: buy, price: 1, quantity: 11}
+    expect: denied
+    rules: {broker: deny, share-cap: deny}
+"""
+    path.write_text(case)
+    rules.write_text(RULES_FOR_USUAL)
+    assert [one.wrong for one in cases.run(rules, path)] == [None]
+    rules.write_text(RULES_FOR_USUAL.replace("id: share-cap,", "id: share-cap, effect: flag,"))
+    told = ["expected `deny` of share-cap, got `flag`"]
+    assert [one.wrong for one in cases.run(rules, path)] == told
+    path.write_text(case.replace("{broker: deny, share-cap: deny}", "[broker, share-cap]"))
+    assert [one.wrong for one in cases.run(rules, path)] == [None]
+
+
 def test_usual_field_that_there_is_not_is_told(tmp_path: Path) -> None:
     """A name that is misspelt would leave each event without it, and a case pass for that."""
     rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"

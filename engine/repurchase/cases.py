@@ -109,4 +109,8 @@ def _wrong(case: Case, decision: Decision) -> str | None:
     if case.rules is not None and sorted(set(case.rules)) != stopped:
         expected = ", ".join(sorted(set(case.rules))) or "no rule"
         return f"expected {expected} not to pass, got {', '.join(stopped) or 'no rule'}"
+    for finding in decision.findings:
+        effect = case.effects.get(finding.rule, finding.effect)
+        if finding.effect != effect:
+            return f"expected `{effect}` of {finding.rule}, got `{finding.effect}`"
     return None

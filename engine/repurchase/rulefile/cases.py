@@ -63,6 +63,7 @@ def _case(document: Document, index: int, fields: CaseFields, usual: dict[str, s
         given_amount=amount,
         given_events=events,
         rules=None if fields.rules is None else tuple(fields.rules),
+        effects=fields.rules if isinstance(fields.rules, dict) else {},
         line=place.line,
         column=place.column,
     )

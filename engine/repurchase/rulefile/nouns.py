@@ -140,7 +140,8 @@ class Case(msgspec.Struct, frozen=True):
 
     The fields of events stay text: they are read as the rows of a log are. What is *usual* each
     event says that can, unless it says otherwise; nothing, where it has an empty text. *rules* are
-    exactly those that do not pass, `None` where the case does not say.
+    exactly those that do not pass, `None` where the case does not say, and *effects* what they are
+    to have for effects, where it does.
     """
 
     name: str
@@ -151,5 +152,6 @@ class Case(msgspec.Struct, frozen=True):
     given_events: tuple[Mapping[str, str], ...] = ()
     usual: Mapping[str, str] = {}
     rules: tuple[str, ...] | None = None
+    effects: Mapping[str, Effect] = {}
     line: int = 0
     column: int = 0

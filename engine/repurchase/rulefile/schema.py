@@ -562,6 +562,14 @@ Given = Annotated[
 ]
 
 
+# In a mapping each rule has its effect beside it.
+Stopping = Annotated[
+    Annotated[dict[FindingId, EffectWord], Tag(_AS_MAPPING)]
+    | Annotated[list[FindingId], Tag(_AS_LIST)],
+    Discriminator(lambda raw: _AS_MAPPING if isinstance(raw, dict) else _AS_LIST),
+]
+
+
 class CaseFields(_Mapping):
     """One event and the answer that is expected of it."""
 
@@ -569,7 +577,9 @@ class CaseFields(_Mapping):
     given: Given | None = Field(None, description="What was executed before, or the events before.")
     event: EventFields = Field(description="The event that is judged.")
     expect: ExpectedWord = Field(description="The outcome.")
-    rules: list[FindingId] | None = Field(None, description="Exactly the rules that do not pass.")
+    rules: Stopping | None = Field(
+        None, description="Exactly the rules that do not pass: a list, or each with its effect."
+    )
 
 
 class CasesFileFields(_Mapping):
