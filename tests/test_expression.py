@@ -31,9 +31,11 @@ from repurchase.expression import (
     Truth,
     Word,
     parse,
+    pieces,
 )
 from repurchase.facts import TABLE
 from repurchase.quantities import BARE, DATE, RATIO, SHARES, money
+from strategies import conditions
 
 NAMES: Final = Names(
     {
@@ -533,3 +535,24 @@ def test_what_is_shown_is_read_back_alike(text: str) -> None:
     """Brackets around every part change nothing."""
     once = shown(parse(text, NAMES).root)
     assert shown(parse(once.replace("(+", "("), NAMES).root) == once
+
+
+@given(conditions())
+def test_pieces_are_all_that_a_condition_is_written_of(text: str) -> None:
+    """In order, each where it stands, with nothing but white space between them."""
+    found = pieces(text)
+    assert [text[one.offset : one.end] for one in found] == [one.text for one in found]
+    ends = [0, *(one.end for one in found)]
+    starts = [*(one.offset for one in found), len(text)]
+    between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
+    assert "".join(between).strip() == ""
+
+
+def test_pieces_have_the_kinds_of_the_grammar() -> None:
+    """Words of the language, signs, brackets and what is compared are told apart."""
+    text = "not trade.side in [buy, 'x'] and min(1, 5%) * 3 <= 2 shares or -JPY 1 < 2.5"
+    kinds = (
+        "_NOT NAME _IN LSQB WORD COMMA STRING RSQB _AND EXTREME LPAR NUMBER COMMA PERCENT RPAR "
+        "STAR NUMBER OPERATOR SHARES _OR SIGN MONEY OPERATOR NUMBER"
+    )
+    assert [one.kind for one in pieces(text)] == kinds.split()

@@ -196,6 +196,22 @@ class Expression(msgspec.Struct, frozen=True):
     words: frozenset[str]
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """A word, a sign or a figure of an expression, and where it begins; *kind* as in the grammar.
+
+    The words of the language have kinds of their own, such as `_AND`.
+    """
+
+    kind: str
+    text: str
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Return where it ends."""
+        return self.offset + len(self.text)
+
+
 def both(one: Expression, other: Expression) -> Expression:
     """Return the condition that *one* and *other* hold."""
     return Expression(
@@ -224,6 +240,12 @@ def parse(text: str, names: Names) -> Expression:
         constants=frozenset(reader.constants),
         words=frozenset(reader.words),
     )
+
+
+def pieces(text: str) -> tuple[Piece, ...]:
+    """Return what the condition *text*, which is sound, is written of, in order."""
+    tokens = _parser().parse_interactive(text).iter_parse()
+    return tuple(Piece(token.type, str(token), token.start_pos or 0) for token in tokens)
 
 
 def on_one_line(text: str) -> str:

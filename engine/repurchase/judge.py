@@ -146,6 +146,14 @@ def compiled(edition: Edition, scope: Scope) -> Compiled:
     return loaded
 
 
+def forget() -> None:
+    """Let go of the rule sets that this thread has loaded; what is asked for is loaded again.
+
+    Who judges by one edition after another, each once, would fill the memory with them.
+    """
+    _loaded.by_edition.clear()
+
+
 def _explained(
     edition: Edition,
     loaded: Compiled,

@@ -36,23 +36,27 @@ def watched(decisions: Iterator[Decided], log: Log | None) -> Iterator[Decided]:
                 progress.update(task, completed=log.bytes_read, count=count)
 
 
-def counted(records: Iterator[T], total: int, /) -> Iterator[T]:
-    """Yield *records*, showing how many of the *total* were taken."""
+def counted(
+    items: Iterator[T], total: int, /, doing: str = "judging again", noun: str = "records"
+) -> Iterator[T]:
+    """Yield *items*, showing how many of the *total*, which *noun* they are, were taken."""
     if not sys.stderr.isatty():
-        yield from records
+        yield from items
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("judging again"),
+        TextColumn(doing),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
+        TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.0f}} {noun}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("judging again", total=total)
-        for count, record in enumerate(records, 1):
-            yield record
-            if count % EVENTS_A_STEP == 0:
+        task = progress.add_task(doing, total=total)
+        # What comes fast is not shown one by one.
+        step = min(EVENTS_A_STEP, max(total // 100, 1))
+        for count, item in enumerate(items, 1):
+            yield item
+            if count % step == 0:
                 progress.update(task, completed=count)

@@ -1,44 +1,126 @@
-"""`repurchase test`: run the cases that lie beside rule files."""
+"""`repurchase test`: run the cases that lie beside rule files, and what they would notice."""
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from repurchase.cli.show import is_file, json_option, rule_file, say
+from repurchase.cli.show import draw, is_file, json_option, rule_file, say, warn
 from repurchase.errors import Problem, UsageError, plain
+
+if TYPE_CHECKING:
+    from repurchase.cases import CaseResult
+    from repurchase.compare.mutation import Mutation
+
+    Failed = list[tuple[Path, CaseResult]]
+
+# So long it may take to show that a mutant comes to the same as its file.
+_MILLISECONDS: Final = 10_000
 
 
 @click.command("test")
 @click.argument("files", nargs=-1, metavar="FILE..")
+@click.option(
+    "--mutate",
+    is_flag=True,
+    help="Change each figure, date, word and sign of the files, one at a time, and list the "
+    "changes that no case notices.",
+)
 @json_option
-def command(files: tuple[str, ...], as_json: bool) -> int:
+def command(files: tuple[str, ...], mutate: bool, as_json: bool) -> int:
     """Run the cases beside rule files: NAME.cases.yaml for NAME.yaml.
 
     \b
     repurchase test                          every NAME.cases.yaml here and in rules/
     repurchase test rules/my-program.yaml
+    repurchase test rules/my-program.yaml --mutate
+
+    With --mutate it is the cases that are tested: would they notice a slip in any cap, date,
+    operator, instrument, effect or word? A change is noticed where the file does not load with it,
+    or where a case comes to something else. What proves equal is set apart, which needs
+    pip install 'repurchase[prove]'.
+
+    Exit codes: 0 all cases pass, and notice everything; 1 one fails, or a change goes unnoticed;
+    2 errors.
     """
+    pairs = _pairs(files)
+    return _mutated(pairs, as_json) if mutate else _tested(pairs, as_json)
+
+
+def _tested(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
     from repurchase.cases import run
+
+    wrong: Failed = []
+    count = 0
+    for rules, cases in pairs:
+        results = run(rules, cases)
+        count += len(results)
+        wrong += [(cases, one) for one in results if one.wrong is not None]
+    if as_json:
+        _answer(_failures(count, wrong))
+    _say(count, wrong)
+    return 1 if wrong else 0
+
+
+def _mutated(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
+    from repurchase.cli.progress import counted
+    from repurchase.compare.mutation import mutation
+    from repurchase.report.mutants import mutation_json, mutation_view
+
+    watch = partial(counted, doing="trying", noun="mutants")
+    found = [(cases, mutation(rules, cases, watch)) for rules, cases in pairs]
+    wrong = [(cases, one) for cases, mutated in found for one in mutated.wrong]
+    count = sum(mutated.cases for _, mutated in found)
+    mutations, is_proved = _apart([mutated for _, mutated in found])
+    if as_json:
+        _answer(_failures(count, wrong) | mutation_json(mutations, is_proved=is_proved))
+    elif tried := [one for one in mutations if not one.wrong]:
+        draw(mutation_view(tried))
+    _say(count, wrong)
+    for cases in dict.fromkeys(cases for cases, _ in wrong):
+        say(f"{cases}: nothing was changed, as its cases do not pass")
+    return 1 if wrong or any(one.come_to("unnoticed") for one in mutations) else 0
+
+
+def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
+    """Return *found* with what proves equal set apart, and whether that could be done."""
+    if not any(one.come_to("unnoticed") for one in found):
+        return found, True
+    try:
+        from repurchase.compare.equal import same
+    except UsageError as error:
+        warn(error.problems)
+        return found, False
+    from repurchase.cli.progress import counted
+    from repurchase.compare.mutation import apart
+
+    watch = partial(counted, doing="proving", noun="mutants that no case notices")
+    proving = partial(same, now=time.monotonic_ns, milliseconds=_MILLISECONDS)
+    return [apart(one, proving, watch) for one in found], True
+
+
+def _answer(answer: dict[str, Any]) -> None:
     from repurchase.report import json_text
 
-    wrong, count = [], 0
-    for rules, cases in _pairs(files):
-        for result in run(rules, cases):
-            count += 1
-            if result.wrong is not None:
-                wrong.append((cases, result))
-    if as_json:
-        failures = [
-            {"file": str(cases), "line": one.case.line, "name": one.case.name, "wrong": one.wrong}
-            for cases, one in wrong
-        ]
-        click.echo(json_text({"cases": count, "failed": failures}))
+    click.echo(json_text(answer))
+
+
+def _failures(count: int, wrong: Failed) -> dict[str, Any]:
+    failed = [
+        {"file": str(cases), "line": one.case.line, "name": one.case.name, "wrong": one.wrong}
+        for cases, one in wrong
+    ]
+    return {"cases": count, "failed": failed}
+
+
+def _say(count: int, wrong: Failed) -> None:
     for cases, one in wrong:
         say(f"{cases}:{one.case.line}: {one.case.name}: {one.wrong}")
     say(f"{count - len(wrong)} of {count} cases pass")
-    return 1 if wrong else 0
 
 
 def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:

@@ -1,0 +1,59 @@
+"""What the cases of rule files notice of their mutants, for a terminal and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from repurchase.compare.mutation import Fate, Mutation, Tried
+from repurchase.errors import Problem, plain
+from repurchase.report.tables import counted, plain_table
+
+_FATES: Final[tuple[Fate, ...]] = ("refused", "noticed", "equal", "unnoticed")
+
+
+def mutation_view(found: Sequence[Mutation]) -> RenderableType:
+    """Return the mutants that no case notices, those set apart, and how many there are of each."""
+    parts: list[RenderableType] = []
+    for one, tried in _come_to(found, "unnoticed"):
+        parts.append(Text(f"{_said(one, tried)}, and no case notices", style="bold red"))
+    for one, tried in _come_to(found, "equal"):
+        parts.append(Text(f"{_said(one, tried)}, which comes to the same"))
+    table = plain_table("file", "mutants", "refused", "noticed", "equal", "unnoticed")
+    for one in found:
+        counts = (len(one.tried), *(len(one.come_to(fate)) for fate in _FATES))
+        row = (plain(one.authorization.file), *(f"{count:,}" for count in counts))
+        table.add_row(*map(Text, row))
+    left = sum(len(one.come_to("unnoticed")) for one in found)
+    if left:
+        verdict = Text.assemble(("NOT NOTICED", "bold red"), f": {counted(left, 'mutant')}")
+    else:
+        verdict = Text.assemble(("NOTICED", "bold green"), ": all but those that come to the same")
+    return Group(*parts, table, verdict)
+
+
+def mutation_json(found: Sequence[Mutation], *, is_proved: bool) -> dict[str, Any]:
+    """Return the same for programs; *is_proved* is whether equal ones could be looked for."""
+    answer: dict[str, Any] = {"mutants": sum(len(one.tried) for one in found)}
+    for fate in _FATES:
+        answer[fate] = [_told(one, tried) for one, tried in _come_to(found, fate)]
+    return answer if is_proved else answer | {"equal": None}
+
+
+def _come_to(found: Sequence[Mutation], fate: Fate) -> Iterator[tuple[Mutation, Tried]]:
+    return ((one, tried) for one in found for tried in one.come_to(fate))
+
+
+def _said(one: Mutation, tried: Tried) -> str:
+    mutant = tried.mutant
+    return str(Problem(mutant.what, None, one.authorization.file, mutant.line, mutant.column))
+
+
+def _told(one: Mutation, tried: Tried) -> dict[str, Any]:
+    mutant = tried.mutant
+    place = {"file": one.authorization.file, "line": mutant.line, "column": mutant.column}
+    told = {**place, "what": mutant.what}
+    return told if tried.case is None else {**told, "case": tried.case.name}

@@ -1,0 +1,942 @@
+"""The mutants of a rule file: which are made, where, and which of them its cases notice."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from repurchase import shipped
+from repurchase.compare import slips
+from repurchase.compare.mutants import mutants
+from repurchase.compare.mutation import Mutation, apart, mutation
+from repurchase.edition import Editions, load
+from repurchase.errors import RuleFileError
+from repurchase.rulefile import Authorization, cases_path, read_text
+from repurchase.rulefile.figures import read_figure
+from repurchase.rulefile.reader import Document, read_document
+from strategies import RuleFile, rule_files
+from test_cli import run
+from test_rete import resident
+
+DESK: Final = """\
+repurchase: 1
+pack: desk
+title: The desk's own
+options:
+  calm: {title: Half as much}
+  wild: {title: Twice as much}
+rules:
+  - {id: size, require: trade.shares <= 500 shares}
+"""
+
+# Everything that a rule file can have, in every way to write it. Of each line with a mutant it is
+# said what becomes of it; the others have none, whatever figures and words they hold.
+EVERYTHING: Final[list[tuple[str, list[str]]]] = [
+    ("# at most 4,000 shares <= terms.max_shares, from 2008-11-14", []),
+    ("repurchase: 1", []),
+    ("authorization: everything", []),
+    ("issuer: 株式会社 <= 4,000 buy", []),
+    ("resolved: 2008-10-28", []),
+    ("announced: 2008-10-29", []),
+    ("sources: {paper: {title: 'Resolution, 2008-10-28, 4,000 shares'}}", []),
+    (
+        "timezone: Asia/Tokyo  # not UTC",
+        ["11: `Asia/Tokyo` became `America/New_York`", "11: `Asia/Tokyo` became `UTC`"],
+    ),
+    ('currency: "JPY"', ["12: `JPY` became `USD`"]),
+    ("amount_basis: with_fees", ["15: `with_fees` became `contract`"]),
+    ("instruments:", []),
+    (
+        '  common: {symbol: "37\\x374", venues: [XTKS, XNGO]}',
+        [
+            "20: `3774` became `3774x`",
+            "40: `XTKS` became `XNGO`",
+            "40: `XTKS` became `XNAS`",
+            "40: venue `XTKS` was left out",
+            "46: `XNGO` became `XTKS`",
+            "46: `XNGO` became `XNAS`",
+            "46: venue `XNGO` was left out",
+        ],
+    ),
+    ("  ads:", []),
+    ("    symbol: IIJI", ["13: `IIJI` became `IIJIx`"]),
+    ("    venues:", []),
+    ("      - XNAS", ["9: `XNAS` became `XNYS`", "9: `XNAS` became `XTKS`"]),
+    ("    currency: USD", ["15: `USD` became `JPY`"]),
+    ("    per_share:", ["5: `per_share` became `shares_each`"]),
+    (
+        "      - {value: 400, until: 2008-12-31}",
+        [
+            "17: `400` became `399`",
+            "17: `400` became `401`",
+            "29: `2008-12-31` became `2008-12-30`",
+            "29: `2008-12-31` became `2009-01-01`",
+        ],
+    ),
+    (
+        "      - {value: 0.5, from: 2009-01-01, known: 2008-12-20}",
+        [
+            "17: `0.5` became `0.4`",
+            "17: `0.5` became `0.6`",
+            "28: `2009-01-01` became `2008-12-31`",
+            "28: `2009-01-01` became `2009-01-02`",
+            "47: `2008-12-20` became `2008-12-19`",
+            "47: `2008-12-20` became `2008-12-21`",
+        ],
+    ),
+    ("    fx_margin: 0%", ["16: `0%` became `1%`"]),
+    ("terms:", []),
+    ("  # a term is what the board granted: 4,000 shares", []),
+    ("  max_shares:", []),
+    (
+        '    - {value: "1,000 shares", until: 2008-12-31, quote: "up to 1,000 shares"}',
+        [
+            "16: `1,000 shares` became `999 shares`",
+            "16: `1,000 shares` became `1,001 shares`",
+            "38: `2008-12-31` became `2008-12-30`",
+            "38: `2008-12-31` became `2009-01-01`",
+        ],
+    ),
+    (
+        "    - value: 2 shares",
+        ["14: `2 shares` became `1 shares`", "14: `2 shares` became `3 shares`"],
+    ),
+    (
+        "      from: 2009-01-01",
+        ["13: `2009-01-01` became `2008-12-31`", "13: `2009-01-01` became `2009-01-02`"],
+    ),
+    ("  max_amount:", []),
+    ("    value: >-", []),
+    ("      JPY 9.99", ["7: `JPY 9.99` became `JPY 9.98`", "7: `JPY 9.99` became `JPY 10.00`"]),
+    (
+        "  first_day: {value: 2008-11-14, quote: 'from 2008-11-14', cite: Article 4}",
+        ["22: `2008-11-14` became `2008-11-13`", "22: `2008-11-14` became `2008-11-15`"],
+    ),
+    (
+        "  last_day: {value: 2009-01-30}",
+        ["21: `2009-01-30` became `2009-01-29`", "21: `2009-01-30` became `2009-01-31`"],
+    ),
+    ("  portion: {value: 1.94%}", ["20: `1.94%` became `1.93%`", "20: `1.94%` became `1.95%`"]),
+    ('  noon: {value: "12:00"}', ["18: `12:00` became `11:59`", "18: `12:00` became `12:01`"]),
+    (
+        '  midnight: {value: "23:59:59"}',
+        ["22: `23:59:59` became `23:59:58`"],
+    ),
+    ("checks:", []),
+    (
+        '  - {id: sound, require: "terms.max_shares <= terms.portion * 400,000 shares"}',
+        [],
+    ),
+    ("include:", []),
+    ("  - jp-companies-act", ["5: pack `jp-companies-act` was left out"]),
+    (
+        "  - us-10b-18",
+        ["5: pack `us-10b-18` was left out", "5: option `actively-traded` was turned on"],
+    ),
+    (
+        "  - {pack: ./desk, options: [wild]}",
+        [
+            "5: pack `./desk` was left out",
+            "30: option `wild` was left out",
+            "34: option `calm` was turned on",
+        ],
+    ),
+    ("rules:", []),
+    (
+        "  - id: share-cap",
+        [
+            "5: rule `share-cap` was left out",
+            "5: rule `share-cap` was given `effect: review`",
+            "5: rule `share-cap` was given `effect: flag`",
+            "5: rule `share-cap` was given `at: order`",
+            "5: rule `share-cap` was given `at: fill`",
+        ],
+    ),
+    ("    title: program.shares <= terms.max_shares, until 2009-01-30", []),
+    ("    why: 4,000 shares < 5,000 shares", []),
+    (
+        "    when: not issuer.closed_period and trade.side == buy",
+        [
+            "11: `when` of rule `share-cap` was left out",
+            "11: `not` was left out",
+            "15: `issuer.closed_period` became `issuer.undisclosed_material_fact`",
+            "36: `and` became `or`",
+            "40: `trade.side` became `trade.share_class`",
+            "40: `trade.side` became `trade.symbol`",
+            "40: `trade.side` became `trade.venue`",
+            "40: `trade.side` became `trade.broker`",
+            "40: `trade.side` became `trade.order_type`",
+            "40: `trade.side` became `trade.method`",
+            "51: `==` became `!=`",
+            "54: `buy` became `sell`",
+        ],
+    ),
+    (
+        "    require: program.shares_after + 1 share < terms.max_shares",
+        [
+            "14: `program.shares_after` became `program.executed_shares`",
+            "14: `program.shares_after` became `program.reserved_shares`",
+            "14: `program.shares_after` became `program.shares`",
+            "35: `+` became `-`",
+            "37: `1 share` became `0 share`",
+            "37: `1 share` became `2 share`",
+            "45: `<` became `<=`",
+            "45: `<` became `!=`",
+            "45: `<` became `>`",
+        ],
+    ),
+    (
+        '  - {id: desk, effect: review, at: order, from: 2009-01-05, require: "trade.shares',
+        [
+            "5: rule `desk` was left out",
+            "24: `review` became `deny`",
+            "24: `review` became `flag`",
+            "36: `order` became `fill`",
+            "36: `order` became `both`",
+            "49: `2009-01-05` became `2009-01-04`",
+            "49: `2009-01-05` became `2009-01-06`",
+        ],
+    ),
+    (
+        '      <= min(9 shares, 50% * program.shares) or trade.amount <= JPY 5"}',
+        [
+            "7: `<=` became `<`",
+            "7: `<=` became `==`",
+            "7: `<=` became `>=`",
+            "10: `min` became `max`",
+            "14: `9 shares` became `8 shares`",
+            "14: `9 shares` became `10 shares`",
+            "24: `50%` became `49%`",
+            "24: `50%` became `51%`",
+            "28: `*` became `/`",
+            "30: `program.shares` became `program.executed_shares`",
+            "30: `program.shares` became `program.reserved_shares`",
+            "30: `program.shares` became `program.shares_after`",
+            "46: `or` became `and`",
+            "62: `<=` became `<`",
+            "62: `<=` became `==`",
+            "62: `<=` became `>=`",
+            "65: `JPY 5` became `JPY 4`",
+            "65: `JPY 5` became `JPY 6`",
+        ],
+    ),
+    (
+        "  - id: words",
+        [
+            "5: rule `words` was left out",
+            "5: rule `words` was given `effect: review`",
+            "5: rule `words` was given `effect: flag`",
+            "5: rule `words` was given `at: order`",
+            "5: rule `words` was given `at: fill`",
+        ],
+    ),
+    ("    require: >-  # trade.side == sell", []),
+    (
+        "      trade.method in [auction, block] and trade.broker not in [North, 'South Sea']",
+        [
+            *(
+                f"7: `trade.method` became `trade.{other}`"
+                for other in ("side", "share_class", "symbol", "venue", "broker", "order_type")
+            ),
+            "20: `in` became `not in`",
+            "24: `auction` was left out",
+            "24: `auction` became `off_auction`",
+            "24: `auction` became `tender`",
+            "33: `block` was left out",
+            "33: `block` became `off_auction`",
+            "33: `block` became `tender`",
+            "40: `and` became `or`",
+            *(
+                f"44: `trade.broker` became `trade.{other}`"
+                for other in ("side", "share_class", "symbol", "venue", "order_type", "method")
+            ),
+            "57: `not` was left out",
+            "65: `North` was left out",
+            "65: `North` became `Northx`",
+            "72: `'South Sea'` was left out",
+            "72: `'South Sea'` became `'South Seax'`",
+        ],
+    ),
+    (
+        "      and trade.venue in [XTKS] and trade.venue_time >= 9:05",
+        [
+            "7: `and` became `or`",
+            *(
+                f"11: `trade.venue` became `trade.{other}`"
+                for other in ("side", "share_class", "symbol", "broker", "order_type", "method")
+            ),
+            "23: `in` became `not in`",
+            "27: `XTKS` became `XNGO`",
+            "27: `XTKS` became `XNAS`",
+            "33: `and` became `or`",
+            "54: `>=` became `>`",
+            "54: `>=` became `==`",
+            "54: `>=` became `<=`",
+            "57: `9:05` became `09:04`",
+            "57: `9:05` became `09:06`",
+        ],
+    ),
+    (
+        "      and (trade.date > terms.first_day or trade.date != 2008-12-01)",
+        [
+            "7: `and` became `or`",
+            "12: `trade.date` became `trade.last_date`",
+            "12: `trade.date` became `trade.venue_date`",
+            "12: `trade.date` became `trade.venue_last_date`",
+            "23: `>` became `>=`",
+            "23: `>` became `!=`",
+            "23: `>` became `<`",
+            "25: `terms.first_day` became `terms.last_day`",
+            "41: `or` became `and`",
+            "44: `trade.date` became `trade.last_date`",
+            "44: `trade.date` became `trade.venue_date`",
+            "44: `trade.date` became `trade.venue_last_date`",
+            "55: `!=` became `==`",
+            "55: `!=` became `<`",
+            "55: `!=` became `>`",
+            "58: `2008-12-01` became `2008-11-30`",
+            "58: `2008-12-01` became `2008-12-02`",
+        ],
+    ),
+    (
+        "      and issuer.undisclosed_material_fact",
+        [
+            "7: `and` became `or`",
+            "11: `issuer.undisclosed_material_fact` became `not issuer.undisclosed_material_fact`",
+            "11: `issuer.undisclosed_material_fact` became `issuer.closed_period`",
+        ],
+    ),
+    (
+        '  - {id: rest, until: 2009-01-29, known: 2008-12-20, require: "trade.broker != \\"N\\""}',
+        [
+            "5: rule `rest` was left out",
+            "5: rule `rest` was given `effect: review`",
+            "5: rule `rest` was given `effect: flag`",
+            "5: rule `rest` was given `at: order`",
+            "5: rule `rest` was given `at: fill`",
+            "23: `2009-01-29` became `2009-01-28`",
+            "23: `2009-01-29` became `2009-01-30`",
+            "42: `2008-12-20` became `2008-12-19`",
+            "42: `2008-12-20` became `2008-12-21`",
+            *(
+                f"63: `trade.broker` became `trade.{other}`"
+                for other in ("side", "share_class", "symbol", "venue", "order_type", "method")
+            ),
+            "63: `!=` became `==`",
+            '63: `"N"` became `"Nx"`',
+        ],
+    ),
+    (
+        '  - {"id": "clock", "require": "terms.noon <= trade.venue_time <= terms.midnight"}',
+        [
+            "5: rule `clock` was left out",
+            "5: rule `clock` was given `effect: review`",
+            "5: rule `clock` was given `effect: flag`",
+            "5: rule `clock` was given `at: order`",
+            "5: rule `clock` was given `at: fill`",
+            "33: `terms.noon` became `terms.midnight`",
+            "44: `<=` became `<`",
+            "44: `<=` became `==`",
+            "44: `<=` became `>=`",
+            "64: `<=` became `<`",
+            "64: `<=` became `==`",
+            "64: `<=` became `>=`",
+            "67: `terms.midnight` became `terms.noon`",
+        ],
+    ),
+]
+TEXT: Final = "".join(f"{line}\n" for line, _ in EVERYTHING)
+
+
+def authorization(folder: Path, text: str) -> Authorization:
+    """Return what the rule file *text* says, written to *folder* beside the pack that it has."""
+    (folder / "desk.yaml").write_text(DESK, encoding="utf-8")
+    path = folder / "everything.yaml"
+    path.write_bytes(text.encode())
+    return load(path).authorization
+
+
+def read(text: str) -> Document:
+    """Return what *text* holds, which reads without an error."""
+    document = read_document(text.encode(), "f")
+    assert document.problems == []
+    return document
+
+
+def differences(old: object, new: object) -> int:
+    """Return in how many places *new* is not what *old* is."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return _of_mappings(old, new)
+    if isinstance(old, list) and isinstance(new, list):
+        if len(old) == len(new):
+            return sum(differences(*both) for both in zip(old, new, strict=True))
+        longer, shorter = (old, new) if len(old) > len(new) else (new, old)
+        without = [longer[:index] + longer[index + 1 :] for index in range(len(longer))]
+        return 1 if shorter in without else 2
+    return int(old != new)
+
+
+def _of_mappings(old: dict[str, object], new: dict[str, object]) -> int:
+    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
+    renamed = [old[key] for key in gone] == [new[key] for key in come]
+    apart = len(gone) if renamed else len(gone) + len(come)
+    return apart + sum(differences(old[key], new[key]) for key in old.keys() & new.keys())
+
+
+# -- which are made -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_every_kind_of_mutant_is_made_at_its_place(tmp_path: Path, line_end: str) -> None:
+    """Each line has the mutants that are said of it, and none has any other."""
+    made = mutants(authorization(tmp_path, TEXT.replace("\n", line_end)))
+    told = {
+        line: [f"{one.column}: {one.what}" for one in made if one.line == number]
+        for number, (line, _) in enumerate(EVERYTHING, 1)
+    }
+    assert told == dict(EVERYTHING)
+
+
+def files(folder: Path) -> Iterator[Authorization]:
+    yield authorization(folder, TEXT)
+    yield authorization(folder, TEXT.replace("\n", "\r\n"))
+    for name in shipped.rule_names():
+        yield load(shipped.rule_path(name)).authorization
+    yield load(shipped.sample_path("starter.yaml")).authorization
+
+
+def test_mutant_differs_in_one_place_and_reads(tmp_path: Path) -> None:
+    """Each is YAML as the file is, with one value, key or entry changed, added or gone."""
+    for file in files(tmp_path):
+        old = read(file.text).value
+        made = mutants(file)
+        assert len(made) > 80
+        changed = [(one, differences(old, read(one.of(file.text)).value)) for one in made]
+        assert [(one.what, count) for one, count in changed if count != 1] == []
+        texts = {one.of(file.text) for one in made}
+        assert len(texts) == len(made)
+
+
+STYLES: Final = ("", "'", '"', ">", "|")
+
+
+@settings(max_examples=40)
+@given(
+    file=rule_files(most=1),
+    style=st.sampled_from(STYLES),
+    width=st.sampled_from((20, 60, 10_000)),
+    flow=st.sampled_from((True, False, None)),
+    line_end=st.sampled_from(("\n", "\r\n")),
+)
+def test_any_file_in_any_style_has_mutants_that_differ_in_one_place(
+    file: RuleFile, style: str, width: int, flow: bool | None, line_end: str
+) -> None:
+    """Folded, quoted or in brackets: a mutant reads, and has one thing else than the file."""
+    text = yaml.safe_dump(
+        {**file.mapping(), "issuer": "株式会社 「é」 & co."},
+        default_style=style,
+        default_flow_style=flow,
+        width=width,
+        sort_keys=False,
+        allow_unicode=width > 20,
+    )
+    # A number in a style is given a tag, which the format has no use for.
+    text = re.sub(r"!!int ", "", text).replace("\n", line_end)
+    try:
+        means = read_text(text.encode(), "f")
+    except RuleFileError:
+        # Terms are drawn each by itself: some windows end before they begin.
+        reject()
+    old = read(text).value
+    for one in mutants(means):
+        assert differences(old, read(one.of(text)).value) == 1, one.what
+        assert 1 <= one.line <= text.count("\n") + 1
+
+
+def test_nothing_that_is_only_said_is_changed(tmp_path: Path) -> None:
+    """Titles, quotes, reasons, checks and comments keep each letter."""
+    said = re.compile(r"(?<= )#.*|(?:title|why|cite|quote|issuer): (?:'[^']*'|\"[^\"]*\"|[^,\n]*)")
+    for file in files(tmp_path):
+        kept = [found.span() for found in said.finditer(file.text)]
+        assert len(kept) > 5
+        cut = [
+            one.what
+            for one in mutants(file)
+            for start, end in kept
+            # What is left out whole, as a rule or a pack, may take a comment with it.
+            if one.start < end and start < one.end and one.instead
+        ]
+        assert cut == []
+
+
+def test_condition_that_is_written_otherwise_than_read_is_changed_whole(tmp_path: Path) -> None:
+    """Where letters are escaped the new condition stands in quotes, and means the same."""
+    file = authorization(tmp_path, TEXT)
+    changed = [one for one in mutants(file) if one.what == '`"N"` became `"Nx"`']
+    assert [one.instead for one in changed] == [r'"trade.broker != \"Nx\""']
+
+
+LISTS: Final = {
+    "include: [us-10b-18]": "include: [{pack: us-10b-18, options: [actively-traded]}]",
+    "include: [{pack: us-10b-18}]": ("include: [{options: [actively-traded], pack: us-10b-18}]"),
+    "include: [{pack: us-10b-18, options: []}]": (
+        "include: [{pack: us-10b-18, options: [actively-traded]}]"
+    ),
+    "include:\n  - pack: us-10b-18": (
+        "include:\n  - options: [actively-traded]\n    pack: us-10b-18"
+    ),
+    "include:\n  - pack: ./desk\n    options:\n      - wild": (
+        "include:\n  - pack: ./desk\n    options:\n      - wild\n      - calm"
+    ),
+    "include:\n  - pack: ./desk\n    options: [wild]": (
+        "include:\n  - pack: ./desk\n    options: [wild, calm]"
+    ),
+}
+HEAD: Final = """\
+repurchase: 1
+authorization: small
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: "1", venues: [XTKS]}
+terms:
+  max_shares: {value: 100 shares}
+  last_day: {value: 2026-06-30}
+"""
+SMALL: Final = f"""\
+{HEAD}rules:
+  - id: share-cap
+    require: program.shares_after <= terms.max_shares
+  - {{id: window, require: trade.last_date <= terms.last_day}}
+  - id: market-orders
+    effect: review
+    at: order
+    when: trade.order_type == market
+    require: trade.shares <= 5 shares
+"""
+
+
+@pytest.mark.parametrize("written", LISTS)
+def test_option_is_turned_on_however_the_pack_is_included(tmp_path: Path, written: str) -> None:
+    """The option is added to the list that there is, or with a list of its own."""
+    file = authorization(tmp_path, f"{SMALL}{written}\n")
+    (turned,) = (one for one in mutants(file) if one.what.endswith("was turned on"))
+    assert turned.of(file.text) == f"{SMALL}{LISTS[written]}\n"
+    option = turned.what.split("`")[1]
+    packs = authorization(tmp_path, turned.of(file.text)).packs
+    assert [one.on for one in packs[0].options if one.name == option] == [True]
+
+
+ONE: Final = "  - id: one\n    require: trade.units < 2\n"
+LEFT_OUT: Final = [
+    ("rules: [{id: one, require: trade.units < 2}]\n", "rule `one`", ""),
+    (f"include: [uk]\nrules:\n{ONE}", "pack `uk`", f"rules:\n{ONE}"),
+    (f"rules:\n{ONE}  - {{id: two, require: trade.units < 3}}\n", "rule `two`", f"rules:\n{ONE}"),
+    (f"rules:\n  - {{id: two, require: trade.units < 3}}\n{ONE}", "rule `two`", f"rules:\n{ONE}"),
+    (f"rules:\n{ONE}    when: >\n      trade.side == buy\n", "`when`", f"rules:\n{ONE}"),
+    (
+        "rules:\n  - when: trade.side == buy\n    id: one\n    require: trade.units < 2\n",
+        "`when`",
+        f"rules:\n{ONE}",
+    ),
+    (
+        "rules: [{id: one, when: trade.side == buy, require: trade.units < 2}]\n",
+        "`when`",
+        "rules: [{id: one, require: trade.units < 2}]\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "what", "left"), LEFT_OUT)
+def test_what_is_left_out_leaves_the_rest(tmp_path: Path, rules: str, what: str, left: str) -> None:
+    """The only entry goes with its key; the first, a middle one and the last by themselves."""
+    file = authorization(tmp_path, HEAD + rules)
+    gone = [one for one in mutants(file) if re.fullmatch(f"{what}.* was left out", one.what)]
+    assert [one.of(file.text) for one in gone] == [HEAD + left]
+
+
+# -- what is written in the place of a figure -----------------------------------------------------
+
+UNITS: Final = ("{} shares", "JPY {}", "{}%", "{}")
+
+
+@given(
+    digits=st.integers(0, 10**12),
+    places=st.integers(0, 6),
+    is_grouped=st.booleans(),
+    unit=st.sampled_from(UNITS),
+)
+def test_figure_is_one_off_in_its_last_place(
+    digits: int, places: int, is_grouped: bool, unit: str
+) -> None:
+    """What stands in its place reads as a figure that is one unit of its last place away."""
+    whole, rest = divmod(digits, 10**places)
+    written = f"{whole:,}" if is_grouped else str(whole)
+    text = unit.format(f"{written}.{rest:0{places}}" if places else written)
+    step = read_figure(unit.format(Decimal(1).scaleb(-places)))
+    figures = [read_figure(other) for other in slips.of_figure(text)]
+    value = read_figure(text).value
+    expected = [value - step.value, value + step.value] if digits else [step.value]
+    assert [one.value for one in figures] == expected
+    assert {one.dimension for one in figures} == {step.dimension}
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("2008-03-01", ("2008-02-29", "2008-03-02")),
+        ("09:00", ("08:59", "09:01")),
+        ("9:00", ("08:59", "09:01")),
+        ("00:00", ("00:01",)),
+        ("23:59", ("23:58",)),
+        ("09:59:59", ("09:59:58", "10:00:00")),
+        ("999 shares", ("998 shares", "1000 shares")),
+        ("1,000", ("999", "1,001")),
+        ("9.99%", ("9.98%", "10.00%")),
+        ("0", ("1",)),
+    ],
+)
+def test_figure_has_its_neighbours(text: str, others: tuple[str, ...]) -> None:
+    """A day, a minute or a second, and the unit of the last place, within what can be written."""
+    assert slips.of_figure(text) == others
+
+
+@pytest.mark.parametrize(
+    ("zone", "venues", "others"),
+    [
+        ("Asia/Tokyo", ("XTKS",), ("UTC",)),
+        ("Asia/Tokyo", ("XTKS", "XNAS"), ("America/New_York", "UTC")),
+        ("Europe/London", ("XLON",), ("Asia/Tokyo",)),
+        ("UTC", ("XLON",), ("Europe/London", "Asia/Tokyo")),
+    ],
+)
+def test_clock_is_exchanged_for_those_of_the_venues_and_one_far_away(
+    zone: str, venues: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    """A clock that shows the same day all winter would hardly be told from the other."""
+    assert slips.of_zone(zone, venues) == others
+
+
+# -- what the cases notice ------------------------------------------------------------------------
+
+CASES: Final = """\
+usual:
+  {time: 2026-06-30T23:59:59+09:00, symbol: "1", venue: XTKS, side: buy, quantity: 1, price: 5,
+  order_type: limit}
+cases:
+  - name: the last share fits
+    given: {executed_shares: 99}
+    event: {kind: order}
+    expect: approved
+  - name: one more does not
+    given: {executed_shares: 100}
+    event: {kind: order}
+    expect: denied
+    rules: [share-cap]
+"""
+STRONG: Final = f"""\
+{CASES}
+  - name: nor does a fill beyond its order
+    given: [{{kind: order, id: o-1, quantity: 100}}]
+    event: {{kind: fill, order: o-1, quantity: 101}}
+    expect: denied
+    rules: [engine.overrun, share-cap]
+  - name: the next day is too late, in Tokyo
+    event: {{kind: order, time: 2026-07-01T00:00:00+09:00}}
+    expect: denied
+    rules: [window]
+  - name: also for an order of the day before
+    event: {{kind: order, expires: 2026-07-01}}
+    expect: denied
+    rules: [window]
+  - name: also for a fill
+    given: [{{kind: order, id: o-1}}]
+    event: {{kind: fill, order: o-1, time: 2026-07-01T00:00:00+09:00}}
+    expect: denied
+    rules: [engine.overrun, window]
+  - name: an order of the day before in time
+    event: {{kind: order, time: 2026-06-29T10:00:00+09:00}}
+    expect: approved
+  - name: on no other venue
+    event: {{kind: order, venue: XNYS}}
+    expect: denied
+    rules: [engine.unknown-instrument, share-cap]
+  - name: five shares at any price
+    event: {{kind: order, quantity: 5, order_type: market, price: ""}}
+    expect: approved
+  - name: or four
+    event: {{kind: order, quantity: 4, order_type: market, price: ""}}
+    expect: approved
+  - name: six are held
+    event: {{kind: order, quantity: 6, order_type: market, price: ""}}
+    expect: held
+    rules: [market-orders]
+  - name: what has happened is not held
+    given: [{{kind: order, id: o-1, quantity: 5, order_type: market, price: ""}}]
+    event: {{kind: fill, order: o-1, quantity: 6, order_type: market}}
+    expect: denied
+    rules: [engine.overrun]
+"""
+
+
+def small(folder: Path, cases: str) -> tuple[Path, Path]:
+    """Write the small rule file and *cases* to *folder*, and return where they are."""
+    rules, beside = folder / "small.yaml", folder / "small.cases.yaml"
+    rules.write_text(SMALL)
+    beside.write_text(cases)
+    return rules, beside
+
+
+def left(found: Mutation) -> list[str]:
+    """Return the mutants of *found* that no case notices."""
+    told = (one.mutant for one in found.come_to("unnoticed"))
+    return [f"{one.line}:{one.column}: {one.what}" for one in told]
+
+
+# What two cases leave of the small file: its share cap is tested from both sides, and little else.
+WEAK: Final = """\
+3:11: `Asia/Tokyo` became `UTC`
+9:21: `2026-06-30` became `2026-07-01`
+11:5: rule `share-cap` was given `at: order`
+12:35: `<=` became `==`
+13:5: rule `window` was left out
+13:5: rule `window` was given `effect: review`
+13:5: rule `window` was given `effect: flag`
+13:5: rule `window` was given `at: order`
+13:5: rule `window` was given `at: fill`
+13:27: `trade.last_date` became `trade.date`
+13:27: `trade.last_date` became `trade.venue_date`
+13:27: `trade.last_date` became `trade.venue_last_date`
+13:43: `<=` became `==`
+13:43: `<=` became `>=`
+14:5: rule `market-orders` was left out
+15:13: `review` became `deny`
+15:13: `review` became `flag`
+16:9: `order` became `fill`
+16:9: `order` became `both`
+17:11: `when` of rule `market-orders` was left out
+17:11: `trade.order_type` became `trade.symbol`
+17:11: `trade.order_type` became `trade.broker`
+17:28: `==` became `!=`
+17:31: `market` became `limit`
+18:27: `<=` became `<`
+18:27: `<=` became `==`
+18:27: `<=` became `>=`
+18:30: `5 shares` became `4 shares`
+18:30: `5 shares` became `6 shares`
+"""
+
+
+def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
+    """Exactly the changes are listed that no case would notice."""
+    found = mutation(*small(tmp_path, CASES))
+    assert left(found) == WEAK.splitlines()
+    refused = [one.mutant.what for one in found.come_to("refused")]
+    assert refused == [
+        f"`trade.order_type` became `trade.{other}`"
+        for other in ("side", "share_class", "venue", "method")
+    ]
+    assert [one.case is not None for one in found.tried] == [
+        one.fate == "noticed" for one in found.tried
+    ]
+
+
+def test_strong_cases_notice_everything(tmp_path: Path) -> None:
+    """Both sides of each limit, each effect and each kind of event: nothing is left."""
+    found = mutation(*small(tmp_path, STRONG))
+    assert (found.wrong, left(found)) == ((), [])
+    assert {one.fate for one in found.tried} == {"refused", "noticed"}
+
+
+def test_gap_is_not_noticed(tmp_path: Path) -> None:
+    """A quote that does not say the figure any more is for `lint` to tell: the file loads."""
+    rules, cases = small(tmp_path, CASES)
+    term = '{value: 2026-06-30, quote: "until June 30, 2026"}'
+    rules.write_text(SMALL.replace("{value: 2026-06-30}", term))
+    assert "9:21: `2026-06-30` became `2026-07-01`" in left(mutation(rules, cases))
+
+
+def test_check_notices_by_itself(tmp_path: Path) -> None:
+    """A figure that a check holds to another is told on reading the file."""
+    rules, cases = small(tmp_path, CASES)
+    check = "checks: [{id: announced, require: terms.last_day == 2026-06-30}]\n"
+    rules.write_text(SMALL + check)
+    found = mutation(rules, cases)
+    refused = [one.mutant.what for one in found.come_to("refused")]
+    assert [what for what in refused if what.startswith("`2026")] == [
+        "`2026-06-30` became `2026-06-29`",
+        "`2026-06-30` became `2026-07-01`",
+    ]
+
+
+def test_nothing_is_changed_while_a_case_fails(tmp_path: Path) -> None:
+    """Cases that do not hold of the file as it is can say nothing of another."""
+    found = mutation(*small(tmp_path, CASES.replace("expect: denied", "expect: held")))
+    assert (len(found.wrong), found.tried) == (1, ())
+
+
+def test_what_proves_equal_is_set_apart(tmp_path: Path) -> None:
+    """Only what no case notices is asked about, with the file as it was beside it."""
+    rules, cases = small(tmp_path, CASES)
+    found = mutation(rules, cases)
+    asked: list[tuple[str, str]] = []
+
+    def same(old: Editions, new: Editions) -> bool:
+        asked.append((old.authorization.text, new.authorization.text))
+        return "2026-07-01" in new.authorization.text
+
+    proved = apart(found, same)
+    unnoticed = [one.mutant for one in found.come_to("unnoticed")]
+    assert asked == [(SMALL, one.of(SMALL)) for one in unnoticed]
+    assert [one.mutant.what for one in proved.come_to("equal")] == [
+        "`2026-06-30` became `2026-07-01`"
+    ]
+    assert [one.mutant for one in proved.tried] == [one.mutant for one in found.tried]
+    assert len(left(proved)) == len(unnoticed) - 1
+
+
+# No case can notice these: `shares_outstanding` and `treasury_shares` are read by a check alone or
+# by nothing, and what `share-class` requires holds of each fill of an open order, and of each
+# correct that raises nothing, as only those of a listed instrument are such.
+UNSEEN: Final = {
+    "iij-2008": [
+        "32:13: `206,478 shares` became `206,477 shares`",
+        "32:13: `206,478 shares` became `206,479 shares`",
+        "35:12: `0 shares` became `1 shares`",
+        "67:5: rule `share-class` was given `at: order`",
+    ],
+    "jp-2017": ["36:5: rule `share-class` was given `at: order`"],
+    "jp-2023": ["37:5: rule `share-class` was given `at: order`"],
+}
+
+
+@pytest.mark.parametrize("name", shipped.rule_names())
+def test_cases_of_shipped_files_leave_none(name: str) -> None:
+    """Every figure, date, word and sign that decides anything is held by a case."""
+    rules = shipped.rule_path(name)
+    assert left(mutation(rules, cases_path(rules))) == UNSEEN[name]
+
+
+def test_case_that_is_gone_is_missed(tmp_path: Path) -> None:
+    """Without the case of an order that says no side, nobody sees whether its rule denies."""
+    shipped_rules = shipped.rule_path("jp-2017")
+    rules, cases = tmp_path / "jp-2017.yaml", tmp_path / "jp-2017.cases.yaml"
+    rules.write_text(shipped_rules.read_text())
+    text = cases_path(shipped_rules).read_text()
+    case = text[text.index("  - name: a side that") : text.index("  - name: a purchase that")]
+    cases.write_text(text.replace(case, ""))
+    assert left(mutation(rules, cases)) == [
+        *UNSEEN["jp-2017"],
+        "40:5: rule `buys-only` was given `effect: review`",
+        "40:5: rule `buys-only` was given `effect: flag`",
+    ]
+
+
+def test_mutants_leave_no_rule_sets_behind(tmp_path: Path) -> None:
+    """What was compiled for each is let go: hundreds more take no more room."""
+    shipped_rules = shipped.rule_path("jp-2017")
+    rules, cases = tmp_path / "rules.yaml", cases_path(shipped_rules)
+
+    def try_all(name: str) -> int:
+        # By another name each edition is another, and none is loaded already.
+        rules.write_text(shipped_rules.read_text().replace("jp-2017", name))
+        assert mutation(rules, cases).tried
+        return resident()
+
+    before = try_all("one")
+    assert max(try_all("two"), try_all("three")) - before < 10_000
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def test_command_lists_what_no_case_notices(tmp_path: Path) -> None:
+    """Each has its place, with exit code 1; what is noticed is counted."""
+    small(tmp_path, CASES)
+    ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
+    assert (ended.code, ended.err) == (1, "2 of 2 cases pass\n")
+    lines = ended.out.splitlines()
+    assert lines[:-3] == [f"small.yaml:{line}, and no case notices" for line in WEAK.splitlines()]
+    assert lines[-2].split() == ["small.yaml", "49", "4", "16", "0", "29"]
+    assert lines[-1] == "NOT NOTICED: 29 mutants"
+    assert run("test", "--mutate", cwd=tmp_path) == ended
+
+
+def test_command_answers_programs(tmp_path: Path) -> None:
+    """Each mutant stands with its place and what came of it, and a case where one noticed it."""
+    small(tmp_path, CASES)
+    ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
+    answer = ended.json
+    counts = {name: len(answer[name]) for name in ("refused", "noticed", "equal", "unnoticed")}
+    assert counts == {"refused": 4, "noticed": 16, "equal": 0, "unnoticed": 29}
+    assert (answer["mutants"], answer["cases"], answer["failed"]) == (49, 2, [])
+    what = "`Asia/Tokyo` became `UTC`"
+    assert answer["unnoticed"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
+    assert {one["case"] for one in answer["noticed"]} == {
+        "the last share fits",
+        "one more does not",
+    }
+
+
+def test_command_with_nothing_left_ends_with_0(tmp_path: Path) -> None:
+    """All is noticed, and it says so."""
+    small(tmp_path, STRONG)
+    ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
+    assert (ended.code, ended.out.splitlines()[-1]) == (
+        0,
+        "NOTICED: all but those that come to the same",
+    )
+
+
+def test_command_says_that_a_case_fails(tmp_path: Path) -> None:
+    """It tells which, as without the option, and tries nothing."""
+    small(tmp_path, CASES.replace("expect: denied", "expect: held"))
+    ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
+    assert ended.code == 1
+    assert ended.lines == [
+        "small.cases.yaml:9: one more does not: expected held, got denied, by share-cap",
+        "1 of 2 cases pass",
+        "small.cases.yaml: nothing was changed, as its cases do not pass",
+    ]
+    assert ended.out == ""
+
+
+def test_command_with_a_file_that_has_errors_ends_with_2(tmp_path: Path) -> None:
+    """What does not load cannot be changed by one thing."""
+    rules, _ = small(tmp_path, CASES)
+    rules.write_text(SMALL.replace("program.shares_after", "program.share_after"))
+    ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("small.yaml:12:14: unknown fact `program.share_after`")
+
+
+def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None:
+    """All that no case notices is listed then, with what would set apart the equal ones."""
+    small(tmp_path, CASES)
+    (tmp_path / "z3.py").write_text("raise ImportError\n")
+    arguments = ("test", "--mutate", "small.yaml", "--json")
+    ended = run(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (1, True)
+    assert (len(ended.json["unnoticed"]), ended.json["equal"]) == (29, None)
+
+
+def test_command_that_is_stopped_ends_with_130() -> None:
+    """Ctrl-C leaves at once, in the midst of the mutants."""
+    command = [str(Path(sys.executable).parent / "repurchase"), "test", "--mutate", "iij-2008"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err.strip()) == (130, b"", b"stopped")
