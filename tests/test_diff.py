@@ -226,11 +226,16 @@ EQUAL: Final = {
     "no strict bound of whole units": ("trade.units > 0", "trade.units >= 1"),
     "the other way round": ("trade.units > 0", "0 < trade.units"),
     "a fact that is always so": ("trade.units > 0", "trade.units >= 0"),
+    "a rule that stops nothing": (NOTHING, "{id: something, require: trade.units > 0}"),
+    "a class that a fill within its order always has": (
+        "{id: share-class, require:",
+        "{id: share-class, at: order, require:",
+    ),
 }
 UNEQUAL: Final = {
     "an effect": ("{id: nothing,", "{id: nothing, effect: flag,"),
-    "a moment": ("{id: nothing,", "{id: nothing, at: order,"),
-    "an id": ("{id: nothing,", "{id: something,"),
+    "a moment": ("{id: buys-only,", "{id: buys-only, at: order,"),
+    "an id": ("{id: buys-only,", "{id: purchases,"),
     "a bound": ("trade.units > 0", "trade.units > 1"),
     "a cap that no rule reads": (
         'max_amount: {value: "JPY 400,000,000"}',
@@ -360,3 +365,10 @@ def test_command_without_time_decides_nothing(folder: Path) -> None:
     """It says that it does not know, and ends as what could not be decided."""
     ended = run("diff", "sound.yaml", "broken.yaml", "--seconds", "0.000001", cwd=folder)
     assert (ended.code, "UNDECIDED" in ended.out) == (2, True)
+
+
+def test_command_without_its_package_says_what_to_install(folder: Path) -> None:
+    """Without a prover nothing is compared, and it is said what to do."""
+    (folder / "z3.py").write_text("raise ImportError\n")
+    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder, PYTHONPATH=str(folder))
+    assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (2, True)

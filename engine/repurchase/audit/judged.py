@@ -37,12 +37,14 @@ from repurchase.program import step
 class Verified(msgspec.Struct, frozen=True):
     """A program whose every record was found right: its length, its head, and when it was kept.
 
-    *remarks* are what a person should know; *checkpoint* is what confirmed it from outside.
+    *editions* are the hashes of those that judged its events. *remarks* are what a person should
+    know; *checkpoint* is what confirmed it from outside.
     """
 
     program: str
     records: int
     head: str
+    editions: tuple[str, ...]
     first: datetime
     last: datetime
     remarks: tuple[str, ...] = ()
@@ -189,6 +191,7 @@ class Audit:
             program=self.program,
             records=self.head.sequence,
             head=self.head.hash,
+            editions=tuple(self.editions),
             first=self._first,
             last=self._last,
             remarks=tuple(remarks),

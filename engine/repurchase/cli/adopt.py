@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import structs
 
 from repurchase.cli.journal import journal_option, now, opened
-from repurchase.cli.show import draw, json_option, milliseconds, seconds_option, single, warn
+from repurchase.cli.show import (
+    certificate_option,
+    draw,
+    json_option,
+    milliseconds,
+    seconds_option,
+    single,
+    warn,
+)
 from repurchase.cli.submit import read_rules
 from repurchase.errors import UsageError
 
@@ -22,10 +31,17 @@ if TYPE_CHECKING:
 @journal_option
 @single("--by", required=True, metavar="NAME", help="Who adopts it.")
 @single("--reason", required=True, metavar="TEXT", help="Why.")
+@certificate_option("this rule file: without it, or of another, nothing is adopted")
 @seconds_option
 @json_option
 def command(
-    rules: str, journal: str, by: str, reason: str, seconds: float | None, as_json: bool
+    rules: str,
+    journal: str,
+    by: str,
+    reason: str,
+    certificate: Path | None,
+    seconds: float | None,
+    as_json: bool,
 ) -> int:
     """Record that a program goes by another rule FILE from now on, and show what that changes.
 
@@ -37,6 +53,7 @@ def command(
     pip install 'repurchase[prove]'. Exit 1 where the program has used more than the new caps allow:
     it is adopted, and nothing is approved until that changes.
     """
+    from repurchase.certificate import read_certificate, uncertified
     from repurchase.cli.journal import chosen
     from repurchase.desk import Desk
     from repurchase.overview import adoption, edition_at
@@ -45,6 +62,10 @@ def command(
 
     text = read_rules(rules)
     warn(gaps(text.editions.authorization))
+    if certificate is not None:
+        problems = tuple(uncertified(read_certificate(certificate), text.editions))
+        if problems:
+            raise UsageError(*problems)
     with opened(journal) as kept:
         program = chosen(kept, text.editions.authorization.name)
         before, after = Desk(kept, program, now).adopt(text, by.strip(), reason.strip())

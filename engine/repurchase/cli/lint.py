@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.show import failed, file_named, json_option, say, single
+from repurchase.cli.show import certificate_option, failed, file_named, json_option, say, single
 from repurchase.errors import Problem, RuleFileError, UsageError, reason
 
 
@@ -19,15 +19,23 @@ from repurchase.errors import Problem, RuleFileError, UsageError, reason
     metavar="FILE",
     help="The document quoted: check its hash, and that every quote stands in it.",
 )
+@certificate_option("the one file that is named: it must be that which was proved")
 @click.option("--schema", is_flag=True, help="Write the JSON Schema of rule files, for editors.")
 @json_option
-def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: bool) -> int:
+def command(
+    files: tuple[str, ...],
+    source: Path | None,
+    certificate: Path | None,
+    schema: bool,
+    as_json: bool,
+) -> int:
     """Read rule files and packs, and say all that is wrong with them and what they leave open.
 
     \b
     repurchase lint rules/my-program.yaml
     repurchase lint ./my-desk.yaml
     repurchase lint rules/iij-2008.yaml --source announcement.txt
+    repurchase lint my-program.yaml --certificate my-program.proof.json
     repurchase lint --schema > rule-file.schema.json
 
     Errors are what no rule file may have. Gaps are what it leaves open: a figure that no quote
@@ -41,12 +49,14 @@ def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: 
         return 0
     if not files:
         raise UsageError(Problem("no rule file is named", "write repurchase lint FILE.yaml"))
+    if certificate is not None and len(files) > 1:
+        raise UsageError(Problem("a certificate is of one rule file", "name one file"))
     document = _document(source) if source is not None else None
     found: list[Problem] = []
     code = 0
     for name in files:
         try:
-            problems = _problems(file_named(name), document)
+            problems = _problems(file_named(name), document, certificate)
             code = max(code, 1 if problems else 0)
         except UsageError as error:
             # A file that cannot be opened keeps nobody from hearing of the others.
@@ -59,16 +69,24 @@ def command(files: tuple[str, ...], source: Path | None, schema: bool, as_json: 
     return 0
 
 
-def _problems(path: Path, document: tuple[str, bytes] | None) -> tuple[Problem, ...]:
-    from repurchase.edition import load_file
-    from repurchase.rulefile import check_source, gaps
+def _problems(
+    path: Path, document: tuple[str, bytes] | None, certificate: Path | None
+) -> tuple[Problem, ...]:
+    from repurchase.certificate import read_certificate, uncertified
+    from repurchase.edition import Editions, load_file
+    from repurchase.rulefile import Pack, check_source, gaps
 
     try:
         file = load_file(path)
     except RuleFileError as error:
         return error.problems
     sourced = check_source(file, *document) if document is not None else ()
-    return (*gaps(file), *sourced)
+    proved: tuple[Problem, ...] = ()
+    if certificate is not None:
+        if isinstance(file, Pack):
+            raise UsageError(Problem("a certificate is of a rule file", file=str(path)))
+        proved = tuple(uncertified(read_certificate(certificate), Editions(file)))
+    return (*gaps(file), *sourced, *proved)
 
 
 def _document(source: Path) -> tuple[str, bytes]:

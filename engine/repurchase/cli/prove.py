@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.show import draw, json_option, judged_by, milliseconds, seconds_option
+from repurchase.cli.show import (
+    draw,
+    json_option,
+    judged_by,
+    milliseconds,
+    say,
+    seconds_option,
+    single,
+)
+
+if TYPE_CHECKING:
+    from repurchase.prove import Proof
 
 EXIT_HISTORY = 1
 EXIT_NOT_PROVED = 2
@@ -15,13 +29,21 @@ EXIT_NOT_PROVED = 2
 @click.command("prove")
 @click.argument("rules", metavar="FILE")
 @seconds_option
+@single(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="OUT.json",
+    help="Write what was proved to this file, for lint, adopt and verify to check.",
+)
 @json_option
-def command(rules: str, seconds: float | None, as_json: bool) -> int:
+def command(rules: str, seconds: float | None, certificate: Path | None, as_json: bool) -> int:
     """Prove that no sequence of orders gets past the caps and the window of a rule file.
 
     \b
     repurchase prove iij-2008
     repurchase prove rules/my-program.yaml --seconds 10
+    repurchase prove rules/my-program.yaml --certificate my-program.proof.json
+    repurchase lint rules/my-program.yaml --certificate my-program.proof.json
 
     It is proved of every stretch of days, over all positions and events: what is approved keeps to
     max_shares, max_amount, first_day and last_day, these on both clocks, and is a purchase. Where
@@ -39,7 +61,21 @@ def command(rules: str, seconds: float | None, as_json: bool) -> int:
         click.echo(proof_json(proof, editions.authorization))
     else:
         draw(proof_view(proof, editions.authorization))
+    if certificate is not None:
+        _certify(proof, certificate)
     if proof.holds:
         return 0
     is_shown = not proof.raising and all(one.history is not None for one in proof.failures)
     return EXIT_HISTORY if is_shown else EXIT_NOT_PROVED
+
+
+def _certify(proof: Proof, path: Path) -> None:
+    """Write the certificate of *proof* to *path*; what is not proved has none."""
+    from repurchase.certificate import certificate_text
+    from repurchase.report import WholeFile
+
+    if not proof.holds:
+        say(f"{path}: no certificate is written of what is not proved")
+        return
+    with WholeFile(path, "the certificate") as file:
+        file.add(certificate_text(proof.certificate(datetime.now(UTC).date())))

@@ -56,6 +56,12 @@ seconds_option = single(
 )
 
 
+def certificate_option(said: str) -> Callable[[F], F]:
+    """Return `--certificate`, which *said* tells what it is checked against."""
+    what = f"What `repurchase prove` certified, of {said}; it needs no prover."
+    return single("--certificate", type=click.Path(path_type=Path), metavar="FILE.json", help=what)
+
+
 def milliseconds(seconds: float | None) -> int:
     """Return how long a proof may take where *seconds* are given, and where they are not."""
     from repurchase.prove import MILLISECONDS

@@ -14,7 +14,7 @@ from repurchase.cli.journal import (
     program_option,
     tells_tampering,
 )
-from repurchase.cli.show import draw, json_option, single
+from repurchase.cli.show import certificate_option, draw, json_option, say, single
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The public key that the checkpoint is to be signed by.",
 )
+@certificate_option("the rule files that its events were judged by: each edition must be in it")
 @json_option
 @tells_tampering
 def command(
@@ -44,6 +45,7 @@ def command(
     authorization: str | None,
     checkpoint_file: Path | None,
     public_key: Path | None,
+    certificate: Path | None,
     as_json: bool,
 ) -> int:
     """Judge every record of a journal again, and check that they form one chain.
@@ -51,16 +53,19 @@ def command(
     \b
     repurchase verify --journal program.db
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
+    repurchase verify --journal program.db --certificate my-program.proof.json
 
     Each record's hash and place, the rule files and editions kept beside it, its verdict and the
     position after it are worked out again; the first that differs is named, with exit code 1.
     Whoever can write the journal could make all of it anew: only a checkpoint shows that.
     """
     from repurchase.audit import check_strays, verify
+    from repurchase.certificate import read_certificate, uncovered
     from repurchase.cli.progress import counted
     from repurchase.report import json_text, verified_view
 
     checkpoint = _checkpoint(checkpoint_file, public_key)
+    certified = read_certificate(certificate) if certificate is not None else None
     with opened(journal) as kept:
         check_strays(kept)
         # Also one that is gone from the journal: the checkpoint says that it was there.
@@ -71,7 +76,10 @@ def command(
         click.echo(json_text(verified))
     else:
         draw(verified_view(verified))
-    return 0
+    missing = uncovered(certified, verified.editions) if certified is not None else []
+    for one in missing:
+        say(f"{certificate}: events were judged by the edition {one}, which it does not certify")
+    return 1 if missing else 0
 
 
 def _checkpoint(file: Path | None, key: Path | None) -> Checkpoint | None:

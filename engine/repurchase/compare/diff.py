@@ -11,12 +11,11 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-import z3
 
 from repurchase.compare.moved import Moved, moved
 from repurchase.edition import Edition, Editions, RuleInForce
 from repurchase.program import Decided
-from repurchase.prove import MILLISECONDS, Stretch, Time, stretches
+from repurchase.prove import MILLISECONDS, Time, z3
 from repurchase.prove.claims import judging, passes
 from repurchase.prove.engine import answered
 from repurchase.prove.exact import dated
@@ -24,6 +23,7 @@ from repurchase.prove.free import Scope, scope_of
 from repurchase.prove.logic import Term, holds
 from repurchase.prove.model import Kind, Request, any_sums, from_zero, request
 from repurchase.prove.search import Goal, histories
+from repurchase.stretches import Stretch, stretches
 
 Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"]
 

@@ -6,14 +6,13 @@ Without the package `z3-solver` this cannot be imported, and says what to instal
 from repurchase.errors import Problem, UsageError
 
 try:
-    import z3  # noqa: F401 - every module here needs it
+    import z3
 except ImportError as missing:
     what_to_do = "install it with: pip install 'repurchase[prove]'"
     raise UsageError(Problem("a proof needs the package z3-solver", what_to_do)) from missing
 
 from repurchase.prove.engine import History
-from repurchase.prove.proof import MILLISECONDS, Failure, Proof, Proved, proved, stretches
-from repurchase.prove.search import Stretch
+from repurchase.prove.proof import MILLISECONDS, Failure, Proof, Proved, proved
 from repurchase.prove.solving import Time
 
 __all__ = [
@@ -22,8 +21,7 @@ __all__ = [
     "History",
     "Proof",
     "Proved",
-    "Stretch",
     "Time",
     "proved",
-    "stretches",
+    "z3",
 ]

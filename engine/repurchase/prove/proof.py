@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final
 
@@ -10,14 +10,16 @@ import msgspec
 import z3
 
 from repurchase import __version__
+from repurchase.certificate import FORMAT, STATEMENT, Certificate, Certified
 from repurchase.edition import Edition, Editions
 from repurchase.prove.claims import KINDS, claims, judging, passes
 from repurchase.prove.engine import History, confirmed
 from repurchase.prove.logic import Term, holds
 from repurchase.prove.model import Kind, Request, any_sums, from_zero, request, unlisted
-from repurchase.prove.search import Stretch, histories
+from repurchase.prove.search import histories
 from repurchase.prove.solving import Time
 from repurchase.prove.steps import raising
+from repurchase.stretches import Stretch, stretches
 
 # So long a proof may take where nobody says otherwise.
 MILLISECONDS: Final = 60_000
@@ -49,6 +51,7 @@ class Proved(msgspec.Struct, frozen=True):
     idle: tuple[str, ...]
     shut: tuple[str, ...]
     implied: tuple[str, ...]
+    venue_day: date | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -70,6 +73,17 @@ class Proof(msgspec.Struct, frozen=True):
         """Return whether everything was proved."""
         return not self.failures and not self.raising
 
+    def certificate(self, day: date) -> Certificate:
+        """Return what was proved on *day*, for commands that prove nothing; all of it must hold."""
+        assert self.holds, "what does not hold is not certified"
+        editions = tuple(
+            Certified(one.edition, one.first, one.last, one.claims, one.venue_day)
+            for one in self.editions
+        )
+        return Certificate(
+            FORMAT, self.authorization, editions, STATEMENT, self.solver, self.version, day
+        )
+
 
 def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS) -> Proof:
     """Return what can be proved of all *editions* within so many *milliseconds*.
@@ -86,31 +100,23 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
             judged[edition.hash] = _judged(edition, time)
         one = judged[edition.hash]
         days = (edition.hash, stretch.first, stretch.last)
-        found.append(Proved(*days, one.held, one.approves, one.idle, one.shut, one.implied))
+        found.append(
+            Proved(
+                *days,
+                one.held,
+                one.approves,
+                one.idle,
+                one.shut,
+                one.implied,
+                stretch.venue_day,
+            )
+        )
         for claim, kind in one.failing:
             history = _history(stretch, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
     solver = f"z3 {z3.get_version_string()}"
     name = editions.authorization.name
     return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
-
-
-def stretches(*files: Editions) -> Iterator[Stretch]:
-    """Yield the stretches of days with one edition of each file, by what was known on each day.
-
-    Where one turns into the next, the day at the venue may be the other's: the law of a pack goes
-    by that.
-    """
-    turns = sorted({day for editions in files for day in editions.turns()})
-    for first, after in zip(turns, [*turns[1:], None], strict=True):
-        last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
-        yield Stretch(first, last, tuple(editions.on(first) for editions in files))
-        if after is not None:
-            for here, there in ((last, after), (after, last)):
-                mixed = tuple(editions.on(here, there) for editions in files)
-                whole = (editions.on(here) for editions in files)
-                if [one.hash for one in mixed] != [one.hash for one in whole]:
-                    yield Stretch(here, here, mixed, there)
 
 
 def _history(

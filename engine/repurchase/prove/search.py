@@ -8,10 +8,8 @@ history.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import z3
 
 from repurchase.edition import Edition
@@ -21,6 +19,7 @@ from repurchase.prove.exact import Past, Prior, after, became, dated, figures, f
 from repurchase.prove.free import scope_of
 from repurchase.prove.logic import Term, number
 from repurchase.prove.model import Kind, Request, Sums, request
+from repurchase.stretches import Stretch
 
 # So long, in milliseconds, small figures are looked for where any would do.
 _PATIENCE: Final = 1_000
@@ -29,18 +28,6 @@ _AT_ONE: Final = ("quantity", "price")
 _ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
 _DAYS: Final = ("date", "venue_date")
 _LETTERS: Final[Mapping[str, str]] = {"replace": "n", "fill": "f", "fill-alone": "f"}
-
-
-class Stretch(msgspec.Struct, frozen=True):
-    """Days on which one edition of each rule file is in force, as known on each of them.
-
-    *venue_day* is the day at the venue, where it is to be another than the one here.
-    """
-
-    first: date
-    last: date
-    editions: tuple[Edition, ...]
-    venue_day: date | None = None
 
 
 class Shape(NamedTuple):

@@ -8,6 +8,7 @@ from repurchase.rulefile.gaps import check_source, gaps
 from repurchase.rulefile.nouns import Authorization, Case, Check, Option, Pack, Rule
 from repurchase.rulefile.packs import PackText, is_pack_file, kept, pack_alone, shipped_pack
 from repurchase.rulefile.parts import NO_CURRENCY
+from repurchase.rulefile.reader import read_bytes
 from repurchase.rulefile.schema import FORMAT, json_schema
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "kept",
     "pack_alone",
     "read",
+    "read_bytes",
     "read_cases",
     "read_cases_text",
     "read_text",

@@ -1,0 +1,112 @@
+"""What was proved of a rule file, written down: commands that prove nothing check it by its hashes.
+
+It says of each edition that can be in force what holds of every history, and who found it. It is
+no signature: whoever doubts it proves the file again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from repurchase.edition import Edition, Editions
+from repurchase.errors import InputError, Problem
+from repurchase.rulefile import read_bytes
+from repurchase.stretches import Stretch, stretches
+
+FORMAT: Final = "1"
+# What is proved, in the words of what it rests on.
+STATEMENT: Final = (
+    "whatever came before, an order, a raising replace or a release is approved only where all that"
+    " is executed and reserved stays within the caps, its days are within the window, and it buys;"
+    " no other event that conforms to what was approved raises what is executed and reserved; and"
+    " one that does not conform is never approved, and halts the program at the desk"
+)
+
+
+class Certified(msgspec.Struct, frozen=True):
+    """The *claims* that hold of the *edition* in force from *first* to *last*, by its hash.
+
+    *venue_day* is the day at the venue, where it is another than the one here.
+    """
+
+    edition: str
+    first: date
+    last: date
+    claims: tuple[str, ...]
+    venue_day: date | None = None
+
+
+class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that was proved of the rule file of *authorization*, on a *day*, and by what."""
+
+    format: str
+    authorization: str
+    editions: tuple[Certified, ...]
+    statement: str
+    solver: str
+    version: str
+    day: date
+
+
+def claimed(edition: Edition) -> tuple[str, ...]:
+    """Return what must hold of *edition*: no more than one of what it has no cap or no day for."""
+    terms = edition.constants.terms
+    caps = (("shares", edition.max_shares), ("amount", edition.max_amount))
+    found = [name for name, cap in caps if cap is not None]
+    if any(terms.get(f"terms.{name}") is not None for name in ("first_day", "last_day")):
+        found += ["window", "window-at-venue"]
+    return (*found, "buys")
+
+
+def read_certificate(path: Path) -> Certificate:
+    """Return the certificate in the file *path*.
+
+    Raise UsageError where there is no such file, InputError where it holds none.
+    """
+    content = read_bytes(path)
+    try:
+        found = msgspec.json.decode(content, type=Certificate)
+        if found.format != FORMAT or found.statement != STATEMENT:
+            raise ValueError("it certifies something else")
+    except (msgspec.DecodeError, ValueError) as error:
+        hint = "make one with `repurchase prove FILE --certificate OUT.json`"
+        what = "it is no certificate of this version of the package"
+        raise InputError(Problem(what, hint, str(path))) from error
+    return found
+
+
+def uncertified(certificate: Certificate, editions: Editions) -> Iterator[Problem]:
+    """Yield what *certificate* does not say of the rule file of *editions*."""
+    file = editions.authorization.file
+    if certificate.authorization != editions.authorization.name:
+        what = f"the certificate is of `{certificate.authorization}`"
+        yield Problem(what, f"this is `{editions.authorization.name}`", file)
+        return
+    told = {one.edition: set(one.claims) for one in certificate.editions}
+    for stretch in stretches(editions):
+        (edition,) = stretch.editions
+        if not {*claimed(edition)} <= told.get(edition.hash, set()):
+            what = f"the edition in force {_days(stretch)} is not the one that was proved"
+            yield Problem(what, "prove the file as it is now", file)
+
+
+def uncovered(certificate: Certificate, hashes: Iterable[str]) -> list[str]:
+    """Return those of the editions with *hashes* that *certificate* says nothing of."""
+    told = {one.edition for one in certificate.editions}
+    return [one for one in hashes if one not in told]
+
+
+def _days(stretch: Stretch) -> str:
+    first = "" if stretch.first == date.min else f"from {stretch.first} "
+    last = "" if stretch.last == date.max else f"until {stretch.last} "
+    return f"{first}{last}".strip() or "on all days"
+
+
+def certificate_text(certificate: Certificate) -> str:
+    """Return *certificate* as the text of its file."""
+    return msgspec.json.format(msgspec.json.encode(certificate)).decode()

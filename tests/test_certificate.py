@@ -1,0 +1,186 @@
+"""What was proved, written down: commands that prove nothing hold a rule file to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from repurchase.certificate import (
+    Certificate,
+    certificate_text,
+    claimed,
+    read_certificate,
+    uncertified,
+    uncovered,
+)
+from repurchase.edition import Editions, load, load_text
+from repurchase.errors import InputError, UsageError
+from repurchase.prove import proved
+from repurchase.prove.claims import claims
+from repurchase.prove.model import any_sums, request
+from repurchase.shipped import rule_path
+from test_cli import run
+from test_prove import BROKEN, NOTHING, SOUND, TERM, proof_shipped, text_of
+
+DAY = date(2026, 11, 26)
+ORDER = {
+    "kind": "order",
+    "id": "o-1",
+    "date": "2008-11-14",
+    "symbol": "1111",
+    "side": "buy",
+    "quantity": 1,
+    "price": 1,
+}
+
+
+def sound(**changes: str) -> Editions:
+    text = SOUND
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return load_text(text.encode(), "acme.yaml")
+
+
+def certificate() -> Certificate:
+    return proved(sound(), time.monotonic_ns, 600_000).certificate(DAY)
+
+
+def test_certificate_is_of_the_file_that_was_proved() -> None:
+    """It names claims, edition, solver, version and day, and agrees with its own file alone."""
+    made = certificate()
+    (one,) = made.editions
+    edition = sound().on(date(2008, 11, 14))
+    assert (one.edition, one.claims) == (edition.hash, claimed(edition))
+    assert (made.authorization, made.day) == ("acme", DAY)
+    assert made.solver.startswith("z3 ")
+    assert list(uncertified(made, sound())) == []
+    (problem,) = uncertified(made, sound(**{"4,000 shares": "4,001 shares"}))
+    assert problem.what == "the edition in force on all days is not the one that was proved"
+    (problem,) = uncertified(made, sound(**{"authorization: acme": "authorization: other"}))
+    assert problem.what == "the certificate is of `acme`"
+
+
+def test_each_edition_of_a_file_must_be_certified() -> None:
+    """An amendment that came later is another edition, and it is said from when."""
+    amended = sound(
+        **{
+            TERM: TERM.replace("{", "[{")
+            + ', {value: "3,000 shares", from: 2008-12-01, known: 2008-12-01}]'
+        }
+    )
+    (problem,) = uncertified(certificate(), amended)
+    assert problem.what == "the edition in force from 2008-12-01 is not the one that was proved"
+    whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY)
+    assert list(uncertified(whole, amended)) == []
+
+
+def test_shipped_file_with_packs_is_certified_on_mixed_days_too() -> None:
+    """Where law turns with the venue's day, that day's edition is in the certificate."""
+    made = proof_shipped("iij-2008").certificate(DAY)
+    assert any(one.venue_day is not None for one in made.editions)
+    assert list(uncertified(made, load(rule_path("iij-2008")))) == []
+
+
+@pytest.mark.parametrize("left_out", ["max_shares", "max_amount", "first_day", "last_day"])
+def test_claims_are_those_that_are_proved(left_out: str) -> None:
+    """Whoever checks a certificate asks of it all that the prover asks of the edition."""
+    bare = SOUND[: SOUND.index("rules:")] + f"rules:\n  - {NOTHING}\n"
+    text = "\n".join(line for line in bare.splitlines() if f"  {left_out}:" not in line) + "\n"
+    for one in (text, SOUND):
+        edition = load_text(one.encode(), "acme.yaml").on(date(2008, 11, 14))
+        asked = request(edition, any_sums("s"), "r")
+        assert claimed(edition) == tuple(name for name, _ in claims(asked))
+
+
+def test_certificate_without_a_claim_does_not_hold_a_file_to_it() -> None:
+    """One that says less than what must hold certifies nothing."""
+    told = json.loads(certificate_text(certificate()))
+    told["editions"][0]["claims"].remove("amount")
+    (problem,) = uncertified(_read(told), sound())
+    assert "is not the one that was proved" in problem.what
+
+
+def _read(told: object) -> Certificate:
+    import msgspec  # noqa: PLC0415 - only to make one that no command writes
+
+    return msgspec.json.decode(json.dumps(told), type=Certificate)
+
+
+def test_written_certificate_is_read_back(tmp_path: Path) -> None:
+    """The file holds it whole; what is no certificate is refused with what to do."""
+    made = certificate()
+    path = tmp_path / "acme.proof.json"
+    path.write_text(certificate_text(made))
+    assert read_certificate(path) == made
+    for text in ("", "{}", certificate_text(made).replace('"format": "1"', '"format": "2"')):
+        path.write_text(text)
+        with pytest.raises(InputError, match="no certificate of this version"):
+            read_certificate(path)
+    with pytest.raises(UsageError):
+        read_certificate(tmp_path / "nothing.json")
+
+
+def test_editions_of_records_are_looked_up() -> None:
+    """What events were judged by and nobody certified is named."""
+    made = certificate()
+    (one,) = made.editions
+    assert uncovered(made, [one.edition, "f" * 64]) == ["f" * 64]
+
+
+# -- the commands ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "acme.yaml").write_text(SOUND)
+    (tmp_path / "other.yaml").write_text(SOUND.replace("4,000 shares", "3,000 shares"))
+    ended = run("prove", "acme.yaml", "--certificate", "acme.proof.json", cwd=tmp_path)
+    assert ended.code == 0
+    return tmp_path
+
+
+def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
+    """The file that was proved is sound, and one that was edited since is not."""
+    call = ("--certificate", "acme.proof.json")
+    assert run("lint", "acme.yaml", *call, cwd=folder).code == 0
+    ended = run("lint", "other.yaml", *call, cwd=folder)
+    assert (ended.code, "is not the one that was proved" in ended.err) == (1, True)
+    both = run("lint", "acme.yaml", "other.yaml", *call, cwd=folder)
+    assert (both.code, "a certificate is of one rule file" in both.err) == (2, True)
+    none = run("lint", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
+    assert (none.code, "it is no certificate" in none.err) == (2, True)
+
+
+def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> None:
+    """What is not certified is not adopted, and events judged by it are found."""
+    journal = ("--journal", "acme.db")
+    begun = run(
+        "submit", "-", *journal, "--rules", "acme.yaml", cwd=folder, stdin=json.dumps(ORDER) + "\n"
+    )
+    assert begun.code == 0
+    call = ("--certificate", "acme.proof.json")
+    assert run("verify", *journal, *call, cwd=folder).code == 0
+    adoption = ("adopt", "other.yaml", *journal, "--by", "Abe", "--reason", "fewer")
+    refused = run(*adoption, *call, cwd=folder)
+    assert (refused.code, "is not the one that was proved" in refused.err) == (2, True)
+    assert len(run("show", "--adoptions", *journal, "--json", cwd=folder).json) == 1
+    assert run(*adoption, "--seconds", "0.001", cwd=folder).code == 0
+    later = json.dumps({**ORDER, "id": "o-2"}) + "\n"
+    assert run("submit", "-", *journal, cwd=folder, stdin=later).code == 0
+    ended = run("verify", *journal, *call, cwd=folder)
+    assert (ended.code, "which it does not certify" in ended.err) == (1, True)
+
+
+def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
+    """No file is written, and it is said why."""
+    (folder / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
+    ended = run("prove", "broken.yaml", "--certificate", "broken.proof.json", cwd=folder)
+    assert (ended.code, "no certificate is written" in ended.err) == (1, True)
+    assert not (folder / "broken.proof.json").exists()
+    full = run("prove", "acme.yaml", "--certificate", "/dev/full", cwd=folder)
+    assert (full.code, "the certificate cannot be written" in full.err) == (2, True)
