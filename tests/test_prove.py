@@ -555,12 +555,13 @@ def test_command_shows_a_history(folder: Path) -> None:
     ended = run("prove", "broken.yaml", cwd=folder)
     assert ended.code == 1
     said = (
-        r"broken\.yaml: nothing limits the amount: after order o-[12] \(buy .*, 2008-11-.*\) "
+        r"broken\.yaml:10: nothing limits the amount: after order o-[12] \(buy .*, 2008-11-.*\) "
         r"the program may use JPY [0-9,.]+ of 400,000,000"
     )
     assert re.search(said, ended.out)
     assert "NOT PROVED" in ended.out
     (failure,) = run("prove", "broken.yaml", "--json", cwd=folder).json["failures"]
+    assert (failure["file"], failure["line"]) == ("broken.yaml", 10)
     log = "".join(json.dumps(event) + "\n" for event in failure["history"])
     told = run("replay", "-", "--rules", "broken.yaml", "--json", cwd=folder, stdin=log).json
     assert told["approved"] == sum(one["kind"] == "order" for one in failure["history"])

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from repurchase.errors import plain
-from repurchase.prove import Failure, Proof, Proved
+from repurchase.prove import Failure, Proof
 from repurchase.quantities import shown
-from repurchase.report.histories import last_asked
+from repurchase.report.histories import last_asked, place
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization
@@ -27,12 +27,21 @@ _SAID: Final = {
 }
 
 
+# The terms that a claim is about.
+_ABOUT: Final = {
+    "shares": ("max_shares",),
+    "amount": ("max_amount",),
+    "window": ("first_day", "last_day"),
+    "window-at-venue": ("first_day", "last_day"),
+}
+
+
 def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     """Return what was proved and what was not, for a terminal."""
-    file = plain(authorization.file)
     parts: list[RenderableType] = []
     for failure in proof.failures:
-        parts.append(Text(f"{file}: {sentence(failure, authorization)}", style="bold red"))
+        at = plain(f"{authorization.file}{_line(failure, authorization)}")
+        parts.append(Text(f"{at}: {sentence(failure, authorization)}", style="bold red"))
         if failure.history is not None:
             parts += [Text(plain(json_text(event))) for event in failure.history.events]
     table = plain_table("from", "until", "edition", "proved of all histories")
@@ -48,7 +57,7 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     return Group(
         *parts,
         table,
-        *(Text(plain(f"{file}: {remark}")) for remark in remarks(proof)),
+        *(Text(f"{at}: {plain(said)}") for at, said in remarks(proof, authorization)),
         Text.assemble(word, f" by {proof.solver}, {editions} of days"),
     )
 
@@ -57,6 +66,8 @@ def proof_json(proof: Proof, authorization: Authorization) -> str:
     """Return the same as one line of JSON."""
     failures = [
         {
+            "file": authorization.file,
+            "line": _term_line(one, authorization) or None,
             "claim": one.claim,
             "edition": one.edition,
             "message": sentence(one, authorization),
@@ -70,28 +81,41 @@ def proof_json(proof: Proof, authorization: Authorization) -> str:
             "proved": proof.holds,
             "editions": proof.editions,
             "failures": failures,
-            "remarks": list(remarks(proof)),
+            "remarks": [f"{at}: {said}" for at, said in remarks(proof, authorization)],
             "solver": proof.solver,
             "version": proof.version,
         }
     )
 
 
-def remarks(proof: Proof) -> Iterator[str]:
-    """Yield what a person should know of the file's own rules, though nothing fails for it."""
-    yield from _of_rules(proof.editions, "idle", "stops no order")
-    yield from _of_rules(proof.editions, "shut", "lets no order pass")
-    yield from _of_rules(proof.editions, "implied", "stops no order that the others let pass")
+def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, str]]:
+    """Yield what a person should know though nothing fails for it, each after its place.
+
+    Of rules that is only said of the file's own.
+    """
+    for of, said in (
+        ("idle", "stops no order"),
+        ("shut", "lets no order pass"),
+        ("implied", "stops no order that the others let pass"),
+    ):
+        for name in getattr(proof.editions[0], of):
+            if "." not in name and all(name in getattr(one, of) for one in proof.editions):
+                yield place(name, authorization), f"rule `{name}` {said}"
     for one in proof.editions:
         if not one.approves:
-            yield f"from {_day(one.first)} until {_day(one.last)} no order can be approved"
+            said = f"from {_day(one.first)} until {_day(one.last)} no order can be approved"
+            yield plain(authorization.file), said
 
 
-def _of_rules(editions: tuple[Proved, ...], of: str, said: str) -> Iterator[str]:
-    """Yield what is *said* of each rule of the file, none of a pack, in all *editions*."""
-    for name in getattr(editions[0], of):
-        if "." not in name and all(name in getattr(one, of) for one in editions):
-            yield f"rule `{name}` {said}"
+def _line(failure: Failure, authorization: Authorization) -> str:
+    line = _term_line(failure, authorization)
+    return f":{line}" if line else ""
+
+
+def _term_line(failure: Failure, authorization: Authorization) -> int:
+    """Return where the term stands that *failure* is about, 0 where there is none."""
+    about = _ABOUT.get(failure.claim, ())
+    return next((term.line for term in authorization.terms if term.name in about), 0)
 
 
 def sentence(failure: Failure, authorization: Authorization) -> str:
