@@ -128,6 +128,11 @@ BROKEN: Final[dict[str, tuple[str, dict[str, str]]]] = {
         "amount",
         amount("require: program.amount_after <= 101% * terms.max_amount"),
     ),
+    "half a yen more": (
+        "amount",
+        amount('require: "program.amount_after <= terms.max_amount + JPY 0.5"'),
+    ),
+    "a cap but at noon": ("shares", shares(f"when: trade.venue_time != 12:00, {OK_SHARES}")),
     "a zero too many": ("amount", amount('require: "program.amount_after <= JPY 4,000,000,000"')),
     "the wrong way round": ("shares", shares("require: program.shares_after >= terms.max_shares")),
     "a cap that flags": ("shares", shares(f"effect: flag, {OK_SHARES}")),
@@ -292,6 +297,17 @@ def test_sound_file_is_proved_and_says_what_is_idle() -> None:
     assert "share-cap" not in edition.implied
     (shut,) = proof_of(SOUND + "  - {id: shut, require: trade.units < 0}\n").editions
     assert (shut.shut, shut.approves) == (("shut",), False)
+
+
+def test_instrument_without_a_ratio_on_some_days_is_none_on_them() -> None:
+    """Before the ratio is in force no ADS can be bought; the common share can."""
+    dated = SOUND.replace("per_share: 400", "per_share: [{value: 400, from: 2008-12-01}]")
+    found = proof_of(dated)
+    assert found.holds
+    assert [one.approves for one in found.editions] == [True, True]
+    alone = "\n".join(line for line in dated.splitlines() if not line.startswith("  common"))
+    found = proof_of(alone.replace("[common, ads]", "[ads]"))
+    assert [one.approves for one in found.editions] == [False, True]
 
 
 def test_word_that_no_rule_names_is_tried_whatever_they_name() -> None:

@@ -23,6 +23,8 @@ from repurchase.stretches import Stretch
 
 # So long, in milliseconds, small figures are looked for where any would do.
 _PATIENCE: Final = 1_000
+# So large a share of the time that is left is spent on one shape.
+_SHARE: Final = 8
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
 _ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
@@ -46,6 +48,7 @@ class Shape(NamedTuple):
 _PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
     ((), 1, True),
     (("open",), 1, True),
+    ((), 10**12, True),
     (("open", "open"), 1, True),
     (("filled",), 1, True),
     (("filled", "open"), 1, True),
@@ -53,7 +56,6 @@ _PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
     (("open", "breach"), 1, False),
     (("cancelled",), 1, False),
     (("cancelled", "open"), 1, False),
-    ((), 10**12, True),
     (("open",), 10**12, True),
 )
 SHAPES: Final = tuple(
@@ -101,7 +103,8 @@ def _found(
         brought = _brought(forward, stretch.editions, is_any=is_any)
         for more in ([*known, *formulas, *brought], [*formulas, *brought]):
             plain = z3.Solver()
-            plain.set("timeout", max(remaining(), 1))
+            # A history that is long in coming may be of another shape.
+            plain.set("timeout", max(remaining() // _SHARE, 1))
             plain.add(more)
             if plain.check() == z3.sat:
                 model = _smaller(more, asked, remaining()) or plain.model()
