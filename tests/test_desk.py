@@ -259,15 +259,16 @@ def test_event_of_another_authorization_is_an_input_error(store: Store) -> None:
 # -- the position ---------------------------------------------------------------------------------
 
 
-@given(st.lists(drafts(), min_size=5, max_size=30))
-def test_fold_without_judging_comes_to_the_same(chosen: list[Draft]) -> None:
+@pytest.mark.parametrize("live", [True, False])
+@given(chosen=st.lists(drafts(), min_size=5, max_size=30))
+def test_fold_without_judging_comes_to_the_same(chosen: list[Draft], live: bool) -> None:
     """What is retold from the decisions is, event by event, the position that they left."""
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
         edition = rules().editions.of(event, position)
-        taken = step(event, position, edition, live=True)
-        assert retold(event, taken.decision, position, edition) == taken.position
+        taken = step(event, position, edition, live=live)
+        assert retold(event, taken.decision, position, edition, live=live) == taken.position
         position = taken.position
 
 

@@ -95,15 +95,19 @@ def step(
     return Step(_decision(event, result, findings, following, edition), following)
 
 
-def retold(event: Event, decision: Decision, position: Position, edition: Edition) -> Position:
-    """Return the position after *event* as a live program left it, by the *decision* of then.
+def retold(
+    event: Event, decision: Decision, position: Position, edition: Edition, *, live: bool = True
+) -> Position:
+    """Return the position after *event* by the *decision* of then, of a desk where it is *live*.
 
-    Nothing is judged again: see `step` for that.
+    Nothing is judged again: see `step` for that. The decision may be one of other rules.
     """
+    # In a log of the past nothing that happened halts the program.
+    breaking = decision.findings if live else ()
     if event.kind == "brought_forward":
         if decision.outcome == "recorded":
             return brought_forward(position, event)
-        return _halting(position, event, decision.findings)
+        return _halting(position, event, breaking)
     if event.kind not in JUDGED:
         following = settled(position, event, edition.reckoning.zone)
         return _begun(position) if isinstance(following, str) else following
@@ -111,7 +115,7 @@ def retold(event: Event, decision: Decision, position: Position, edition: Editio
     if isinstance(proposed, str):
         return _begun(position)
     if proposed.is_fill:
-        return _halting(after(position, proposed), event, decision.findings)
+        return _halting(after(position, proposed), event, breaking)
     if decision.outcome in ("approved", "recorded"):
         return after(position, proposed)
     return refused(position, proposed, "held" if decision.outcome == "held" else "denied")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
@@ -17,7 +17,7 @@ from repurchase.events import Event
 from repurchase.feeds import Feed, read_feed
 from repurchase.logs import Ids, Log, Order, Row, sorted_rows
 from repurchase.position import Position
-from repurchase.program import Decided, refusal, standing, step
+from repurchase.program import Decided, Step, refusal, standing, step
 from repurchase.quantities import Exact, exact, percent
 
 BAD_ROWS_LISTED: Final = 20
@@ -105,9 +105,7 @@ class Program:
             self.last_day = self.editions.day_of(event)
         edition = self.edition = self.editions.of(event, self.position)
         before = self.position
-        taken = step(
-            event, self.position, edition, every_rule=self._every_rule, market=self._market
-        )
+        taken = self._step(event, before, edition)
         self.position = taken.position
         decision = taken.decision
         self._outcomes[decision.outcome] += 1
@@ -116,6 +114,11 @@ class Program:
             if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
                 self._taint(event, decision, before)
         return Decided(decision, edition)
+
+    def decided_at(self, event: Event, position: Position) -> Decided:
+        """Return what the decision on *event* would be at another *position*; nothing counts it."""
+        edition = self.editions.of(event, position)
+        return Decided(self._step(event, position, edition).decision, edition)
 
     def summary(self) -> Summary:
         """Return what the events so far came to."""
@@ -148,6 +151,9 @@ class Program:
             days=tuple(self._tainted[key] for key in sorted(self._tainted)),
             skipped=self.skipped,
         )
+
+    def _step(self, event: Event, position: Position, edition: Edition) -> Step:
+        return step(event, position, edition, every_rule=self._every_rule, market=self._market)
 
     def _taint(self, event: Event, decision: Decision, before: Position) -> None:
         """Note of each pack that judges by the day what *decision* found, on the venue's day."""
@@ -207,29 +213,50 @@ def replay(log: Log, program: Program, reading: Reading) -> Iterator[Decided]:
 class Reader:
     """What events must keep to beside their own form: order, names, and one id each.
 
-    *asked* is one event more, which is held to the same and is answered after the log.
+    *asked* is one event more, which is held to the same and is answered after the log. Of programs
+    *beside* the first, which the same log is read for, a name or a symbol will do as well.
     """
 
-    def __init__(self, program: Program, reading: Reading, asked: Event | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        reading: Reading,
+        asked: Event | None = None,
+        beside: Sequence[Program] = (),
+    ) -> None:
         self._program = program
+        self._programs = (program, *beside)
         self._reading = reading
         self._asked = asked
-        self._asked_id = None if asked is None else asked.id
         self._held: tuple[Event, Decided] | None = None
         self._order = Order(program.editions.zone)
-        self._authorization = program.editions.authorization.name
-        self._symbols = {one.symbol for one in program.editions.authorization.instruments}
+        files = [one.editions.authorization for one in self._programs]
+        self._authorizations = tuple(dict.fromkeys(file.name for file in files))
+        self._symbols = {one.symbol for file in files for one in file.instruments}
+        self._rules = "either rule file" if beside else "the rule file"
         self._name: str | None = None
         self._started = False
         self._repeated = False
 
     def decisions(self, log: Log | None) -> Iterator[Decided]:
         """Yield the decisions on what is brought forward and on the rows of *log*; see `replay`."""
+        asked_id = None if self._asked is None else self._asked.id
+        for line, event in self.events(log):
+            decided = self._program.decide(event)
+            if event.id == asked_id and line is not None:
+                self._held = event, decided
+            yield decided
+
+    def events(self, log: Log | None) -> Iterator[tuple[int | None, Event]]:
+        """Yield what is to be decided, each event with its line of *log*; see `replay`.
+
+        What is brought forward by the option has no line. Each program counts what is left out.
+        """
         if self._reading.brought_forward is not None:
             self._started = True
-            yield self._program.decide(self._reading.brought_forward)
+            yield None, self._reading.brought_forward
         if log is not None:
-            yield from self._judged(log)
+            yield from self._logged(log)
 
     def answer(self) -> Decided:
         """Return the decision on the event that is asked about, now that the log is judged.
@@ -254,9 +281,8 @@ class Reader:
             raise InputError(Problem(f"the event's {backwards}", hint, self._name))
         return self._program.decide(event)
 
-    def _judged(self, log: Log) -> Iterator[Decided]:
+    def _logged(self, log: Log) -> Iterator[tuple[int, Event]]:
         rows = sorted_rows(log, self._program.editions.zone) if self._reading.sort else log.rows()
-        decide, asked_id = self._program.decide, self._asked_id
         self._name = log.name
         bad: list[Problem] = []
         count = judged = 0
@@ -269,15 +295,12 @@ class Reader:
                 elif not count and self._is_new(row):
                     assert row.event is not None, "a row without problems has an event"
                     judged += 1
-                    decided = decide(row.event)
-                    if row.event.id == asked_id:
-                        self._held = row.event, decided
-                    yield decided
+                    yield row.number, row.event
         if count:
             raise InputError([*bad, _nothing_concluded(count, log.name)])
         # A log that is asked about may be that of a program's first day.
         if not judged and self._asked is None:
-            raise InputError(_nothing_judged(self._program.skipped, log.name))
+            raise InputError(_nothing_judged(self._program.skipped, log.name, self._rules))
 
     def _problems(self, row: Row, ids: Ids) -> tuple[Problem, ...]:
         """Return what makes *row* unusable in this log, and note whether it repeats another."""
@@ -304,16 +327,16 @@ class Reader:
         if self._is_other(event):
             if self._reading.skip_other_symbols:
                 return ()
-            what = f"`{event.symbol}` is no symbol of the rule file"
+            what = f"`{event.symbol}` is no symbol of {self._rules}"
             return (self._problem(row, what, "--skip-other-symbols leaves such rows out"),)
         self._started = True
         return ()
 
     def _amiss(self, event: Event) -> tuple[str, str] | None:
         """Return what keeps *event* out of this program at this place, and what would be right."""
-        if event.authorization not in (None, self._authorization):
+        if event.authorization is not None and event.authorization not in self._authorizations:
             what = f"the event is of authorization `{event.authorization}`"
-            return what, f"the rules are those of `{self._authorization}`"
+            return what, f"the rules are those of `{'` and `'.join(self._authorizations)}`"
         if event.kind != "brought_forward" or not self._started:
             return None
         if self._reading.brought_forward is not None:
@@ -322,11 +345,15 @@ class Reader:
 
     def _is_new(self, row: Row) -> bool:
         """Return whether *row* is to be decided; count it where it is not."""
-        if row.event is not None and self._is_other(row.event):
-            self._program.skipped += 1
-            return False
-        self._program.duplicates += self._repeated
-        return not self._repeated
+        is_other = row.event is not None and self._is_other(row.event)
+        if not is_other and not self._repeated:
+            return True
+        for program in self._programs:
+            if is_other:
+                program.skipped += 1
+            else:
+                program.duplicates += 1
+        return False
 
     def _is_other(self, event: Event) -> bool:
         return event.symbol is not None and event.symbol not in self._symbols
@@ -358,8 +385,8 @@ def _nothing_concluded(count: int, name: str) -> Problem:
     return Problem(f"{rows}{listed}; nothing is concluded from this log", file=name)
 
 
-def _nothing_judged(skipped: int, name: str) -> Problem:
+def _nothing_judged(skipped: int, name: str, rules: str) -> Problem:
     if not skipped:
         return Problem("the log has no rows; nothing is concluded from it", file=name)
     what = "every row is of another symbol; nothing is concluded from this log"
-    return Problem(what, "compare its symbols with those of the rule file", name)
+    return Problem(what, f"compare its symbols with those of {rules}", name)

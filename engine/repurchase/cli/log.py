@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,3 +108,26 @@ def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
             raise UsageError(Problem(f"`{option}` gives `{name}` twice", "give it once"))
         found[name] = value
     return found
+
+
+def keep_apart(out: Path, called: str, log: str, *rules: Path) -> None:
+    """Raise UsageError where *out* would be written over what it comes from.
+
+    Messages call what is written to it the *called*.
+    """
+    from repurchase.rulefile import cases_path
+
+    if str(out) == "-":
+        hint = "name one, since the summary goes to standard output"
+        raise UsageError(Problem(f"the {called} go to a file", hint))
+    partial = out.with_name(f"{out.name}.partial") if out.name else out
+    for kept in (log, *(str(path) for one in rules for path in (one, cases_path(one)))):
+        for written in (out, partial):
+            # What is not there yet cannot be written over.
+            with suppress(OSError):
+                if written.is_file() and os.path.samestat(written.stat(), _status(kept)):
+                    raise UsageError(Problem(f"the {called} would be written over it", file=kept))
+
+
+def _status(name: str) -> os.stat_result:
+    return os.fstat(0) if name == "-" else Path(name).stat()

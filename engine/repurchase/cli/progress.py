@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from repurchase.logs import Log
-    from repurchase.program import Decided
 
 T = TypeVar("T")
 EVENTS_A_STEP = 1_000
 
 
-def watched(decisions: Iterator[Decided], log: Log | None) -> Iterator[Decided]:
+def watched(decisions: Iterator[T], log: Log | None) -> Iterator[T]:
     """Yield *decisions*, showing how far the reading of *log* has come."""
     if log is None or not sys.stderr.isatty():
         yield from decisions

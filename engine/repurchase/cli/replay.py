@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
 import click
 
-from repurchase.cli.log import feed, log_options, opened, reading
+from repurchase.cli.log import feed, keep_apart, log_options, opened, reading
 from repurchase.cli.show import (
     draw,
     json_option,
@@ -19,7 +18,6 @@ from repurchase.cli.show import (
     rules_option,
     single,
 )
-from repurchase.errors import Problem, UsageError
 
 
 @click.command("replay")
@@ -72,7 +70,7 @@ def command(
 
     editions = judged_by(rules, known_at)
     if decisions is not None:
-        keep_apart(decisions, log, rule_file(rules))
+        keep_apart(decisions, "decisions", log, rule_file(rules))
     taken = reading(brought_forward, sort, skip_other_symbols)
     program = Program(editions, every_rule=findings == "all", feed=feed(market))
     denials = Denials()
@@ -91,23 +89,3 @@ def command(
     else:
         draw(summary_view(program, summary, denials, f"{summary.authorization}: {trades.name}"))
     return 1 if summary.denied or summary.held or summary.refused else 0
-
-
-def keep_apart(decisions: Path, log: str, rules: Path) -> None:
-    """Raise UsageError where the decisions would be written over what they come from."""
-    from repurchase.rulefile import cases_path
-
-    if str(decisions) == "-":
-        hint = "name one, since the summary goes to standard output"
-        raise UsageError(Problem("the decisions go to a file", hint))
-    partial = decisions.with_name(f"{decisions.name}.partial") if decisions.name else decisions
-    for kept in (log, str(rules), str(cases_path(rules))):
-        for written in (decisions, partial):
-            # What is not there yet cannot be written over.
-            with suppress(OSError):
-                if written.is_file() and os.path.samestat(written.stat(), _status(kept)):
-                    raise UsageError(Problem("the decisions would be written over it", file=kept))
-
-
-def _status(name: str) -> os.stat_result:
-    return os.fstat(0) if name == "-" else Path(name).stat()
