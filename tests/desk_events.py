@@ -175,7 +175,7 @@ def _sensible(kind: str, position: Position) -> str:
 
 
 # Orders and fills more often than the rest.
-_KINDS: Final = (
+KINDS: Final = (
     *("order", "order", "order", "order", "fill", "fill", "fill", "fill"),
     *("replace", "replace", "replace", "replaced", "rejected", "cancel", "expire"),
     *("bust", "correct", "correct", "release", "release", "halt", "resume", "resume"),
@@ -183,7 +183,7 @@ _KINDS: Final = (
 )
 
 
-def drafts(kinds: tuple[str, ...] = _KINDS) -> st.SearchStrategy[Draft]:
+def drafts(kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Draft]:
     """Generate drafts of events, most of them sound."""
     return st.builds(
         Draft,

@@ -21,6 +21,7 @@ import pytest
 from test_cli import COMMAND, LOG, RULES, order, run
 
 REPLAY: Final = ("replay", "log.csv", "--rules", "rules.yaml")
+WHAT_IF: Final = ("what-if", "log.csv", "--rules", "rules.yaml", "--against", "lower.yaml")
 CASES: Final = """\
 cases:
   - name: ten fit
@@ -29,12 +30,17 @@ cases:
 """
 HEADER: Final = LOG.splitlines()[0] + "\n"
 PIPED: Final = ("replay", "-", "--rules", "rules.yaml", "--decisions", "out.jsonl")
+FLIPPING: Final = (
+    *("what-if", "-", "--rules", "rules.yaml", "--against", "lower.yaml"),
+    *("--flips", "out.jsonl"),
+)
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """Return a folder with a rule file, a log and an event."""
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "lower.yaml").write_text(RULES.replace("100 shares", "60 shares"), "utf-8")
     (tmp_path / "log.csv").write_text(LOG, encoding="utf-8")
     (tmp_path / "order.json").write_text(order(), encoding="utf-8")
     return tmp_path
@@ -61,6 +67,8 @@ def into_a_closed_pipe(here: Path, *arguments: str) -> tuple[int, str]:
     [
         [*REPLAY, "--json"],
         [*REPLAY],
+        [*WHAT_IF, "--json"],
+        [*WHAT_IF],
         ["check", "--rules", "rules.yaml", "--event", "order.json", "--brought-forward", "5,5"],
         ["lint", "--schema"],
         ["lint", "none.yaml", "--json"],
@@ -121,12 +129,14 @@ def test_decisions_into_a_closing_pipe_are_no_answer(here: Path) -> None:
 # --- Ctrl-C
 
 
-def fed(here: Path, rows: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """Start a replay of a log on a pipe that stays open after *rows*, and wait until it runs.
+def fed(
+    here: Path, rows: int, arguments: tuple[str, ...] = PIPED
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a command on a log whose pipe stays open after *rows*, and wait until it runs.
 
-    After rows it is waited for until some of their decisions are written.
+    After rows it is waited for until some of what it writes of them is there.
     """
-    process = started(here, *PIPED, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = started(here, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(HEADER.encode())
     for number in range(rows):
@@ -161,6 +171,20 @@ def test_interrupt_stops_a_replay_with_a_sentence(here: Path, rows: int) -> None
         for number in range(len(decisions))
     ]
     assert bool(decisions) == bool(rows)
+
+
+def test_interrupt_stops_a_what_if_with_a_sentence(here: Path) -> None:
+    """So does Ctrl-C while two files judge: no answer, and what flipped so far in OUT.partial."""
+    process, stdin = fed(here, 2_000, FLIPPING)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    stdin.close()
+    assert (process.returncode, out, err.decode().strip()) == (130, b"", "stopped")
+    assert not (here / "out.jsonl").exists()
+    written = (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines()
+    flips = [json.loads(line) for line in written]
+    assert [one["id"] for one in flips] == [f"f-{60 + number}" for number in range(len(flips))]
+    assert len(flips) > 0
 
 
 def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
@@ -277,6 +301,7 @@ def test_log_that_ends_early_on_a_pipe_is_judged_as_far_as_it_is_whole(here: Pat
     "arguments",
     [
         ["replay", "-", "--rules", "rules.yaml"],
+        ["what-if", "-", "--rules", "rules.yaml", "--against", "lower.yaml"],
         ["check", "--rules", "rules.yaml", "--event", "-"],
         ["check", "--rules", "rules.yaml", "--event", "order.json", "--log", "-"],
     ],
@@ -297,7 +322,7 @@ def test_standard_output_that_is_full_is_no_answer(here: Path) -> None:
     """An answer that could not be written is none: 2, without a traceback."""
     if not Path("/dev/full").is_char_device():
         pytest.skip("this system has no /dev/full")
-    for arguments in ([*REPLAY, "--json"], [*REPLAY]):
+    for arguments in ([*REPLAY, "--json"], [*REPLAY], [*WHAT_IF, "--json"], [*WHAT_IF]):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
                 [COMMAND, *arguments], cwd=here, stdout=full, stderr=subprocess.PIPE, check=False
@@ -313,6 +338,7 @@ SPEAKING: Final = [
     (["check", "--rules", "rules.yaml", "--event", "order.json"], 0),
     (["lint", "none.yaml"], 2),
     (["replay", "none.csv", "--rules", "rules.yaml"], 2),
+    (["what-if", "none.csv", "--rules", "rules.yaml", "--against", "lower.yaml"], 2),
     (["nonsense"], 2),
     ([], 2),
 ]
@@ -339,7 +365,8 @@ def test_messages_that_nobody_takes_change_no_code(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["explain", "rules.yaml"], ["lint", "rules.yaml"], [*REPLAY], ["--help"]]
+    "arguments",
+    [["explain", "rules.yaml"], ["lint", "rules.yaml"], [*REPLAY], [*WHAT_IF], ["--help"]],
 )
 def test_standard_output_that_is_closed_is_no_answer(here: Path, arguments: list[str]) -> None:
     """Where no answer can be written there is none: 2, and a sentence."""
@@ -422,6 +449,7 @@ def test_terminal_shows_bars_in_color(here: Path) -> None:
     "arguments",
     [
         [*REPLAY],
+        [*WHAT_IF],
         ["check", "--rules", "rules.yaml", "--event", "order.json", "--log", "log.csv"],
         ["explain", "rules.yaml"],
         ["explain", "market.last_independent_price"],

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, get_args
 
+import msgspec
 import pytest
 
 from repurchase.cli import commands
+from repurchase.compare.what_if import Changes, Direction, OtherFindings, RuleFindings
 from repurchase.decision import EFFECTS, Standing
 from repurchase.errors import Problem
 from repurchase.facts import TABLE
@@ -22,6 +24,7 @@ from repurchase.feeds import KINDS
 from repurchase.market import AVERAGES, QUOTE_FACTS, TAPE_FACTS
 from repurchase.position import Fault
 from repurchase.replay import RuleCount, Summary
+from repurchase.report.flips import Flip
 from repurchase.rulefile.schema import OptionFields, PackFields, PackRuleFields, json_schema
 from repurchase.shipped import pack_names
 from repurchase.wording import ENGINE, Worded, WordedDecision
@@ -201,7 +204,10 @@ def test_every_finding_of_the_program_has_a_sentence() -> None:
 def test_readme_names_every_field_of_an_answer() -> None:
     """Who reads JSON with a program finds each name of it in the README."""
     section = README[README.index("## Answers for programs") :].split("\n## ")[0]
-    answers = (WordedDecision, Worded, Standing, Summary, RuleCount, Problem)
+    answers: tuple[type[msgspec.Struct], ...] = (
+        *(WordedDecision, Worded, Standing, Summary, RuleCount, Problem),
+        *(Changes, Direction, OtherFindings, RuleFindings, Flip),
+    )
     names = {name for answer in answers for name in answer.__struct_fields__}
     assert {name for name in names if not re.search(rf'[`"]{name}[`"]', section)} == set()
 

@@ -238,6 +238,7 @@ def test_quotes_of_a_pack_are_looked_for_in_its_source(folder: Path, name: str) 
     [
         ("check", "--event", "-", "--rules"),
         ("replay", "log.csv", "--rules"),
+        ("what-if", "log.csv", "--against", "jp-2017", "--rules"),
         ("submit", "-", "--journal", "j.db", "--by", "Ann", "--rules"),
     ],
 )

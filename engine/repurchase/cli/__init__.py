@@ -33,6 +33,7 @@ from repurchase.cli import (
     submit,
     test,
     verify,
+    what_if,
 )
 from repurchase.cli.show import as_json, fail, failed, silence, tell
 from repurchase.errors import Problem, RepurchaseError, reason
@@ -52,13 +53,15 @@ def commands() -> None:
     repurchase diff OLD.yaml NEW.yaml               what an edit changes
     repurchase check --rules F.yaml --event E.json  ask about one order
     repurchase replay LOG.csv --rules F.yaml        judge a whole trade log
+    repurchase what-if LOG.csv --rules NEW.yaml --against OLD.yaml   what an edit changes in it
     repurchase submit E.jsonl --journal desk.db --rules F.yaml   live, on the record
     repurchase verify --journal desk.db             judge the record again
 
     \b
     Exit codes: 0 all approved, recorded, verified or proved; 1 something denied, held or
-    refused, a rule file with errors or gaps given to lint, one that prove shows a history against,
-    or a journal that was tampered with; 2 what could not be decided; 130 stopped.
+    refused, a verdict that what-if shows flipping, a rule file with errors or gaps given to lint,
+    one that prove shows a history against, or a journal that was tampered with; 2 what could not be
+    decided; 130 stopped.
     """
 
 
@@ -72,6 +75,7 @@ for command in (
     diff.command,
     check.command,
     replay.command,
+    what_if.command,
     submit.command,
     position.command,
     headroom.command,

@@ -1,0 +1,701 @@
+"""What an edit would have changed in a log: which verdicts flip, and which only follow others."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import desk_events
+from desk_events import Draft, drafts
+from repurchase.compare.what_if import WhatIf
+from repurchase.decision import Decision
+from repurchase.edition import Editions, load_text
+from repurchase.events import Event
+from repurchase.logs import open_log
+from repurchase.position import Position
+from repurchase.program import retold, step
+from repurchase.replay import Program, Reading
+from repurchase.replay import replay as replayed
+from repurchase.report import json_text
+from repurchase.report.flips import changes_json
+from repurchase.shipped import rule_path
+from strategies import History, histories
+from test_cli import LOG, RULES, run
+from test_cli_logs import BAD_ROWS, GOOD, HEADER, NO_LOG, row
+from test_orderings import as_csv
+from test_real_logs import EACH, Real, command
+from test_verdicts import loaded
+
+# Edits after which shares, money and days are counted as before.
+ALIKE: Final = (
+    ("{value: 40 shares,", "{value: 20 shares,"),
+    ("{value: 40 shares,", "{value: 44 shares,"),
+    ("{value: 60 shares,", "{value: 30 shares,"),
+    ("JPY 50,000", "JPY 20,000"),
+    ("JPY 50,000", "JPY 90,000"),
+    ("first_day: {value: 2008-11-14}", "first_day: {value: 2008-11-18}"),
+    ("last_day: {value: 2009-01-30}", "last_day: {value: 2008-12-01}"),
+    ("  - {id: share-cap, require: program.shares_after <= terms.max_shares}\n", ""),
+    ("require: trade.side == buy}", "effect: flag, require: trade.side == buy}"),
+    ('"trade.share_class in [common, ads]"', "trade.share_class == common"),
+    ("effect: review, at: order", "at: order"),
+    ("effect: review, at: order", "effect: flag, at: order"),
+    ("effect: flag, require: trade.broker", "effect: review, require: trade.broker"),
+    ("effect: flag, require: trade.broker", "require: trade.broker"),
+    ("rules:\n", "rules:\n  - {id: small, at: order, require: trade.shares <= 3 shares}\n"),
+    ("rules:\n", "rules:\n  - {id: dear, effect: flag, require: trade.amount <= JPY 99}\n"),
+    ("rules:\n", "rules:\n  - {id: a-day, require: day.ordered_shares_after <= 9 shares}\n"),
+)
+# Edits after which the same events come to other shares, money or days.
+OTHERWISE: Final = (
+    ("per_share: 4", "per_share: 1"),
+    ("per_share: 4", "per_share: [{value: 4, until: 2008-11-17}, {value: 2, from: 2008-11-18}]"),
+    ("fx_margin: 2%", "fx_margin: 50%"),
+    ("amount_basis: with_fees", "amount_basis: contract"),
+    ("timezone: Asia/Tokyo", "timezone: America/New_York"),
+    ("  ads: {symbol: ACME,", "  ads: {symbol: ACM,"),
+)
+# Without what stops a program for long, so that more is approved.
+BUSY: Final = ("order", "order", "fill", "fill", "replace", "replaced", "cancel", "bust", "correct")
+# In order of time: a request for an earlier day would be denied by both.
+PLANS: Final = st.one_of(
+    *(
+        st.lists(drafts(kinds), min_size=10, max_size=30).map(
+            lambda plan: sorted(plan, key=lambda draft: draft.day)
+        )
+        for kinds in (desk_events.KINDS, BUSY)
+    )
+)
+
+
+@st.composite
+def edits(draw: st.DrawFn, *found: tuple[str, str]) -> str:
+    """Draw the rule file of the desk's tests after one or two of the edits *found*."""
+    text = desk_events.RULES
+    for before, after in draw(
+        st.lists(st.sampled_from(found), min_size=1, max_size=2, unique=True)
+    ):
+        text = text.replace(before, after)
+    return text
+
+
+@cache
+def editions(text: str) -> Editions:
+    return load_text(text.encode(), "rules.yaml")
+
+
+def programs(new: str, old: str = desk_events.RULES) -> tuple[Program, Program]:
+    return Program(editions(old)), Program(editions(new))
+
+
+def events_of(plan: Iterable[Draft]) -> list[Event]:
+    """Return the events of *plan*, each as makes sense where the old file leaves the program."""
+    program, found = Program(editions(desk_events.RULES)), []
+    for number, draft in enumerate(plan):
+        found.append(draft.event(f"e{number}", program.position))
+        program.decide(found[-1])
+    return found
+
+
+def outcomes(decisions: Iterable[Decision]) -> list[str]:
+    return [decision.outcome for decision in decisions]
+
+
+# -- laws -----------------------------------------------------------------------------------------
+
+
+@given(plan=PLANS, text=st.one_of(edits(*ALIKE, *OTHERWISE), st.just(desk_events.RULES)))
+def test_file_against_itself_changes_nothing(plan: list[Draft], text: str) -> None:
+    """No verdict flips and nothing is found otherwise, whatever the file and the events."""
+    what_if = WhatIf(*programs(text, text))
+    compared = [what_if.decide(event) for event in events_of(plan)]
+    changes = what_if.changes()
+    assert {(one.own, one.differing) for one in compared} == {(None, ())}
+    assert (changes.flips, changes.edited, changes.other_findings.events) == (0, 0, 0)
+    assert (changes.first, changes.by_direction, changes.old) == (None, (), changes.new)
+
+
+@given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
+def test_flips_are_what_two_replays_answer_otherwise(plan: list[Draft], text: str) -> None:
+    """Each program decides as it does alone; what flips is counted once, by its direction."""
+    events = events_of(plan)
+    alone = programs(text)
+    expected = [[program.decide(event).decision for event in events] for program in alone]
+    what_if = WhatIf(*programs(text))
+    compared = [what_if.decide(event, line) for line, event in enumerate(events)]
+    assert [one.old.decision for one in compared] == expected[0]
+    assert [one.new.decision for one in compared] == expected[1]
+    pairs = list(zip(*map(outcomes, expected), strict=True))
+    assert [one.line for one in compared if one.own is not None] == [
+        line for line, (old, new) in enumerate(pairs) if old != new
+    ]
+    changes = what_if.changes()
+    assert [json_text(one) for one in (changes.old, changes.new)] == [
+        json_text(program.summary()) for program in alone
+    ]
+    assert {(one.old, one.new): one.own + one.consequent for one in changes.by_direction} == (
+        Counter(pair for pair in pairs if pair[0] != pair[1])
+    )
+    assert changes.own == sum(one.own is True for one in compared)
+    assert changes.consequent == sum(one.own is False for one in compared)
+    assert (changes.flips, changes.events) == (changes.own + changes.consequent, len(events))
+
+
+@given(plan=PLANS, text=edits(*ALIKE))
+def test_flip_of_its_own_is_one_from_the_position_of_the_old_file(
+    plan: list[Draft], text: str
+) -> None:
+    """Where both files count alike, the new one is asked from where the old one stands."""
+    old, new = programs(text)
+    what_if = WhatIf(old, new)
+    for event in events_of(plan):
+        before = old.position
+        assert what_if.unflipped == before
+        asked = step(event, before, new.editions.of(event, before)).decision
+        compared = what_if.decide(event)
+        if compared.own is not None:
+            assert compared.own is (asked.outcome != compared.old.decision.outcome)
+
+
+@given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
+def test_flip_of_its_own_is_one_had_no_verdict_flipped(plan: list[Draft], text: str) -> None:
+    """The new file is asked from the fold of all before by the old one's verdicts.
+
+    So the first flip is of its own, also where the files count otherwise.
+    """
+    old, new = programs(text)
+    what_if, position = WhatIf(old, new), Position()
+    flips = []
+    for event in events_of(plan):
+        edition = new.editions.of(event, position)
+        asked = step(event, position, edition).decision
+        compared = what_if.decide(event)
+        if compared.own is not None:
+            flips.append(compared)
+            assert compared.own is (asked.outcome != compared.old.decision.outcome)
+        position = retold(event, compared.old.decision, position, edition, live=False)
+    assert [one.own for one in flips[:1]] == [True][: len(flips)]
+    assert what_if.changes().first == (flips[0] if flips else None)
+
+
+@given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
+def test_other_findings_are_no_flips(plan: list[Draft], text: str) -> None:
+    """An event with the same outcome counts once for each rule that found otherwise there."""
+    what_if = WhatIf(*programs(text))
+    others = [one for one in map(what_if.decide, events_of(plan)) if one.own is None]
+    changed = [one for one in others if results(one.old.decision) != results(one.new.decision)]
+    counts: dict[str, Counter[str]] = {"old": Counter(), "new": Counter()}
+    for one in changed:
+        found = {"old": results(one.old.decision), "new": results(one.new.decision)}
+        for side, other in (("old", "new"), ("new", "old")):
+            counts[side].update({rule for rule, _, _ in found[side] - found[other]})
+    answer = what_if.changes().other_findings
+    assert (answer.events, answer.first) == (len(changed), changed[0] if changed else None)
+    assert {rule: (count.old, count.new) for rule, count in answer.by_rule.items()} == {
+        rule: (counts["old"][rule], counts["new"][rule])
+        for rule in {*counts["old"], *counts["new"]}
+    }
+
+
+def results(decision: Decision) -> set[tuple[str, str, str]]:
+    return {(one.rule, one.result, one.effect) for one in decision.findings}
+
+
+def flagged(history: History) -> History:
+    """Return *history* under a file that flags what its own denies, and denies what it flags."""
+    effects = {None: "flag", "deny": "flag", "review": "deny", "flag": "deny"}
+    file = history.file
+    changed = [replace(rule, effect=effects[rule.effect]) for rule in file.rules]
+    return replace(history, file=replace(file, rules=tuple(changed)))
+
+
+@given(history=histories())
+def test_log_is_read_once_for_both(history: History) -> None:
+    """From the text of a log both come to what `replay` tells of each, row by row."""
+    texts = [one.file.text() for one in (history, flagged(history))]
+    if loaded(history.file) is None:
+        return
+    rows = as_csv(history.rows, sorted({name for one in history.rows for name in one}))
+    alone = [Program(load_text(text, "random.yaml")) for text in texts]
+    decisions = []
+    for program in alone:
+        with open_log(io.BytesIO(rows), "log", form="csv") as log:
+            decisions.append([one.decision for one in replayed(log, program, Reading())])
+    what_if = WhatIf(*(Program(load_text(text, "random.yaml")) for text in texts))
+    with open_log(io.BytesIO(rows), "log", form="csv") as log:
+        compared = list(what_if.compared(log, Reading()))
+    assert [one.line for one in compared] == list(range(2, len(compared) + 2))
+    assert [[one.old.decision for one in compared], [one.new.decision for one in compared]] == (
+        decisions
+    )
+    answer = json.loads(changes_json(what_if.changes()))
+    assert [json.dumps(answer[side]) for side in ("old", "new")] == [
+        json.dumps(json.loads(json_text(program.summary()))) for program in alone
+    ]
+
+
+# -- examples -------------------------------------------------------------------------------------
+
+# The first order takes up what the second then has no room for.
+ORDERS: Final = """\
+kind,id,date,symbol,side,quantity,price,order,order_type
+order,o-1,2026-05-15,1,buy,70,5,,limit
+order,o-2,2026-05-15,1,buy,40,5,,limit
+cancel,c-1,2026-05-18,,,,,o-1,
+order,o-3,2026-05-18,1,buy,10,5,,limit
+order,o-4,2026-05-19,1,buy,65,5,,limit
+"""
+WHAT_IF: Final = ("what-if", "log.csv", "--rules", "new.yaml", "--against", "rules.yaml")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with a log, its rule file, and an edit of it with a lower cap."""
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "new.yaml").write_text(edited("100 shares", "60 shares"), encoding="utf-8")
+    (tmp_path / "log.csv").write_text(ORDERS, encoding="utf-8")
+    return tmp_path
+
+
+def edited(before: str, after: str) -> str:
+    """Return the rule file with *after* in the place of each *before*."""
+    assert before in RULES
+    return RULES.replace(before, after)
+
+
+def flips_of(here: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return what `--flips` writes; there is something."""
+    assert run(*WHAT_IF, *arguments, "--flips", "out.jsonl", cwd=here).code == 1
+    lines = (here / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_order_that_only_finds_room_is_told_apart(here: Path) -> None:
+    """What is approved since an earlier order was denied, and its cancel, flip consequently."""
+    found = [
+        (one["line"], one["id"], one["own"], one["old"]["outcome"], one["new"]["outcome"])
+        for one in flips_of(here)
+    ]
+    assert found == [
+        (2, "o-1", True, "approved", "denied"),
+        (3, "o-2", False, "denied", "approved"),
+        (4, "c-1", False, "recorded", "denied"),
+        (6, "o-4", True, "approved", "denied"),
+    ]
+
+
+def test_answer_has_totals_directions_and_the_first_flip(here: Path) -> None:
+    """One JSON object tells it all, and holds the two summaries of `replay`."""
+    ended = run(*WHAT_IF, "--json", cwd=here)
+    answer = ended.json
+    assert (ended.code, ended.err) == (1, "")
+    counts = {name: answer[name] for name in ("events", "edited", "flips", "own", "consequent")}
+    assert counts == {"events": 5, "edited": 5, "flips": 4, "own": 2, "consequent": 2}
+    assert answer["by_direction"] == [
+        {"old": "approved", "new": "denied", "own": 2, "consequent": 0},
+        {"old": "denied", "new": "approved", "own": 0, "consequent": 1},
+        {"old": "recorded", "new": "denied", "own": 0, "consequent": 1},
+    ]
+    first = answer["first"]
+    assert (first["line"], first["id"], first["differing"]) == (2, "o-1", ["share-cap"])
+    (finding,) = first["new"]["findings"]
+    assert (first["old"]["findings"], finding["message"], finding["quote"]) == (
+        [],
+        "70 shares is more than 60 shares",
+        "up to 60 shares",
+    )
+    for side, rules in (("old", "rules.yaml"), ("new", "new.yaml")):
+        alone = run("replay", "log.csv", "--rules", rules, "--json", cwd=here).out
+        assert json.dumps(answer[side], separators=(",", ":"), ensure_ascii=False) + "\n" == alone
+
+
+def test_terminal_tells_it_in_sentences(here: Path) -> None:
+    """How many flip, the first with its rule and words, both sorts apart, and the totals."""
+    ended = run(*WHAT_IF, cwd=here)
+    assert (ended.code, ended.err) == (1, "")
+    assert [line.rstrip() for line in ended.out.splitlines()] == [
+        "log.csv: the old file is rules.yaml, the new one new.yaml",
+        "4 verdicts of 5 events flip: 2 of their own, 2 only because an earlier one did.",
+        "The first is order o-1 on line 2, approved by the old file and denied by the new one.",
+        "new  share-cap  70 shares is more than 60 shares  “up to 60 shares”",
+        "old       new       of its own  only because an earlier one did",
+        "approved  DENIED             2                                0",
+        "DENIED    approved           0                                1",
+        "recorded  DENIED             0                                1",
+        "2 flip of their own:",
+        "line  event      old       new",
+        "   2  order o-1  approved  DENIED",
+        "                           share-cap: 70 shares is more than 60 shares",
+        "   6  order o-4  approved  DENIED",
+        "                           share-cap: 115 shares is more than 60 shares",
+        "2 flip only because an earlier one did:",
+        "line  event       old                                            new",
+        "   3  order o-2   DENIED                                         approved",
+        "                  share-cap: 110 shares is more than 100 shares",
+        "   4  cancel c-1  recorded                                       DENIED",
+        f"{'':65}engine.unknown-order: no order of that name is known; a fill of it counts in full",
+        "in all                 old        new",
+        "approved                 3          2",
+        "denied                   1          3",
+        "recorded                 1          0",
+        "shares executed   0 shares   0 shares",
+        "money executed       JPY 0      JPY 0",
+        "shares left      25 shares  10 shares",
+        "money left          no cap     no cap",
+    ]
+
+
+def test_first_flip_of_what_counts_otherwise_is_of_its_own() -> None:
+    """What was bought may count for more, until an order is past the cap: no verdict came first."""
+    old, new = programs(desk_events.RULES.replace("per_share: 4", "per_share: 1"))
+    ads = desk_events.order("o-1", 20, 1, symbol="ACME", venue="XNAS", fx=100)
+    what_if = WhatIf(old, new)
+    compared = [what_if.decide(ads)]
+    # Five shares and 25 are 30; twenty and 25 are past the cap of 40.
+    order = desk_events.order("o-2", 25, 1)
+    assert new.decided_at(order, old.position).decision.outcome == "approved"
+    # Had that been approved all the same, 15 more would be too many; so they are, by the old file.
+    compared += [what_if.decide(order), what_if.decide(desk_events.order("o-3", 15, 1))]
+    found = [(one.old.decision.outcome, one.new.decision.outcome, one.own) for one in compared]
+    assert found == [
+        ("approved", "approved", None),
+        ("approved", "denied", True),
+        ("denied", "approved", False),
+    ]
+
+
+def test_breach_in_a_log_halts_nothing_where_the_new_file_is_asked() -> None:
+    """What happened in a log of the past stopped nobody, also where the files count otherwise."""
+    old = desk_events.RULES.replace("effect: flag, require: trade.broker", "require: trade.broker")
+    what_if = WhatIf(*programs(desk_events.RULES.replace("per_share: 4", "per_share: 8"), old))
+    compared = [
+        what_if.decide(event)
+        for event in (
+            desk_events.order("o-1", 20, broker="south"),
+            desk_events.order("f-1", kind="fill", side="sell"),
+            # Within the cap of 40 alone, and not beside the first.
+            desk_events.order("o-2", 30),
+        )
+    ]
+    found = [(one.old.decision.outcome, one.new.decision.outcome, one.own) for one in compared]
+    assert found == [
+        ("denied", "approved", True),
+        ("denied", "denied", None),
+        ("approved", "denied", False),
+    ]
+
+
+def test_flag_that_is_raised_now_is_no_flip(here: Path) -> None:
+    """The same outcome with other findings is counted apart, by rule, with the first."""
+    text = edited(
+        "require: trade.last_date <= 2026-12-31", "require: trade.last_date <= 2026-05-18"
+    )
+    (here / "new.yaml").write_text(text, encoding="utf-8")
+    ended = run(*WHAT_IF, "--json", cwd=here)
+    others = ended.json["other_findings"]
+    assert (ended.code, ended.json["flips"], ended.json["first"]) == (0, 0, None)
+    assert (others["events"], others["by_rule"]) == (1, {"last-day": {"old": 0, "new": 1}})
+    assert (others["first"]["id"], others["first"]["own"]) == ("o-4", None)
+    shown = [line.rstrip() for line in run(*WHAT_IF, cwd=here).out.splitlines()]
+    first = "The first is order o-4 on line 6, approved by both files."
+    assert shown[1:6] == [
+        "No verdict of 5 events flips.",
+        f"1 event has the same outcome with other findings. {first}",
+        "new  last-day (flag)  2026-05-19 is after 2026-05-18",
+        "found otherwise  old  new",
+        "last-day           0    1",
+    ]
+
+
+def test_rule_that_denies_in_the_place_of_another_is_no_flip(here: Path) -> None:
+    """What is denied by both for different reasons has other findings by either."""
+    text = edited("  - id: share-cap\n", "  - id: cap\n")
+    (here / "new.yaml").write_text(text, encoding="utf-8")
+    answer = run(*WHAT_IF, "--json", cwd=here).json
+    assert (answer["flips"], answer["other_findings"]["by_rule"]) == (
+        0,
+        {"cap": {"old": 0, "new": 1}, "share-cap": {"old": 1, "new": 0}},
+    )
+
+
+def test_edit_that_is_not_in_force_in_the_log_is_told(here: Path) -> None:
+    """Whoever compares a file with itself, or a change for another year, is told why none flips."""
+    said = "No verdict of 5 events flips: on their days both files say the same."
+    same = ("--rules", "rules.yaml", "--against", "rules.yaml")
+    ended = run("what-if", "log.csv", *same, cwd=here)
+    assert (ended.code, ended.out.splitlines()[1]) == (0, said)
+    later = '{value: "100 shares", until: 2026-12-31, quote: "up to 100 shares"}'
+    text = edited('{value: "100 shares", quote: "up to 100 shares"}', f"[{later}]")
+    (here / "new.yaml").write_text(text, encoding="utf-8")
+    assert run(*WHAT_IF, cwd=here).out.splitlines()[1] == said
+
+
+def test_swapped_files_flip_the_other_way(here: Path) -> None:
+    """Which is the old file decides from where a flip is seen."""
+    swapped = ("--rules", "rules.yaml", "--against", "new.yaml")
+    answer = run("what-if", "log.csv", *swapped, "--json", cwd=here).json
+    assert answer["by_direction"] == [
+        {"old": "approved", "new": "denied", "own": 0, "consequent": 1},
+        {"old": "denied", "new": "approved", "own": 1, "consequent": 1},
+        {"old": "denied", "new": "recorded", "own": 0, "consequent": 1},
+    ]
+
+
+@pytest.mark.parametrize(("flips", "more"), [(20, 0), (21, 1), (1_020, 1_000)])
+def test_terminal_lists_twenty_and_tells_how_many_more(here: Path, flips: int, more: int) -> None:
+    """A log in which all flips is shown in twenty lines and a number; the file has all."""
+    rows = "".join(f"g-{number},2026-05-18,1,buy,1,5\n" for number in range(flips))
+    (here / "log.csv").write_text(HEADER + rows, encoding="utf-8")
+    roomy = RULES.replace("100 shares", "2000 shares")
+    (here / "rules.yaml").write_text(roomy, encoding="utf-8")
+    nothing = "  - {id: nothing, require: trade.shares < 1 share}\n"
+    (here / "new.yaml").write_text(roomy + nothing, encoding="utf-8")
+    lines = run(*WHAT_IF, "--flips", "out.jsonl", cwd=here).out.splitlines()
+    listed = [line.split()[2] for line in lines if line.lstrip()[:1].isdigit() and "fill" in line]
+    assert listed == [f"g-{number}" for number in range(20)]
+    told = [line for line in lines if line.startswith("and ")]
+    assert told == ([f"and {more:,} more, which --flips writes to a file"] if more else [])
+    assert len((here / "out.jsonl").read_text(encoding="utf-8").splitlines()) == flips
+
+
+def test_long_reasons_are_shown_in_three_and_a_number(here: Path) -> None:
+    """A file that denies by nine rules says so in a few lines; what denies comes first."""
+    flag = "  - {id: a-flag, effect: flag, require: trade.shares < 1 share}\n"
+    more = "".join(f"  - {{id: n-{one}, require: trade.shares < 1 share}}\n" for one in range(9))
+    (here / "new.yaml").write_text(RULES + flag + more, encoding="utf-8")
+    lines = [line.strip() for line in run(*WHAT_IF, cwd=here).out.splitlines()]
+    first = lines.index("2  order o-1  approved  DENIED")
+    assert lines[first + 1 : first + 6] == [
+        *(f"n-{one}: 70 shares is more than 1 share" for one in range(3)),
+        "and 7 findings more",
+        "5  order o-3  approved  DENIED",
+    ]
+
+
+# -- the log, its symbols and its options ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        *((data, ()) for _, data, _ in NO_LOG),
+        *(((HEADER + GOOD + text).encode(errors="surrogateescape"), ()) for _, text, _ in BAD_ROWS),
+        ((HEADER + 30 * row(quantity="1e5")).encode(), ()),
+        (HEADER.encode(), ()),
+        ((HEADER + GOOD.replace(",1,", ",2,")).encode(), ("--skip-other-symbols",)),
+        (LOG.encode(), ("--column", "quantity")),
+        (LOG.encode(), ("--brought-forward", "5")),
+        (LOG.encode(), ("--ignore", "notes")),
+        (LOG.encode(), ("--market", "none.csv")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_bad_log_is_told_as_by_replay(
+    here: Path, data: bytes, options: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    """The same messages, exit code 2, and nothing concluded."""
+    (here / "log.csv").write_bytes(data)
+    ended = run(*WHAT_IF, *options, *form, cwd=here)
+    alone = run("replay", "log.csv", "--rules", "rules.yaml", *options, *form, cwd=here)
+    said = [text.replace("the rule file", "either rule file") for text in alone[1:]]
+    assert (ended.code, alone.code, [ended.out, ended.err]) == (2, 2, said)
+
+
+def test_flips_of_a_bad_log_stay_partial(here: Path) -> None:
+    """One row that cannot be read, and OUT is not written."""
+    (here / "log.csv").write_text(ORDERS + "order,o-5,2026-05-19,1,buy,x,5,,limit\n", "utf-8")
+    ended = run(*WHAT_IF, "--flips", "out.jsonl", cwd=here)
+    assert (ended.code, ended.out, ended.lines[0][:11]) == (2, "", "log.csv:7: ")
+    partial = (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines()
+    assert ([json.loads(line)["id"] for line in partial], (here / "out.jsonl").exists()) == (
+        ["o-1", "o-2", "c-1", "o-4"],
+        False,
+    )
+
+
+def test_rows_that_come_again_count_once_for_both(here: Path) -> None:
+    """A duplicate and a row of a third symbol are counted by each file, and judged by none."""
+    lines = ORDERS.splitlines()
+    more = "\n".join([*lines, lines[1], lines[5].replace(",1,buy", ",3,buy").replace("o-4", "x")])
+    (here / "log.csv").write_text(more + "\n", encoding="utf-8")
+    answer = run(*WHAT_IF, "--skip-other-symbols", "--json", cwd=here).json
+    assert (answer["events"], answer["flips"]) == (5, 4)
+    assert {(answer[one]["duplicates"], answer[one]["skipped"]) for one in ("old", "new")} == {
+        (1, 1)
+    }
+
+
+@pytest.mark.parametrize("skip", [(), ("--skip-other-symbols",)])
+def test_symbol_of_one_file_alone_is_judged_by_both(here: Path, skip: tuple[str, ...]) -> None:
+    """An instrument that is taken off the list is denied, and neither an error nor left out."""
+    added = '  common: {symbol: "1", venues: [XTKS]}\n  other: {symbol: "2", venues: [XTKS]}\n'
+    text = edited('  common: {symbol: "1", venues: [XTKS]}\n', added)
+    (here / "rules.yaml").write_text(text, encoding="utf-8")
+    (here / "new.yaml").write_text(RULES, encoding="utf-8")
+    (here / "log.csv").write_text(ORDERS.replace("o-3,2026-05-18,1", "o-3,2026-05-18,2"), "utf-8")
+    first, *_ = flips_of(here, *skip)
+    assert (first["id"], first["own"], first["differing"][0]) == (
+        "o-3",
+        True,
+        "engine.unknown-instrument",
+    )
+
+
+def test_fills_that_cannot_be_counted_are_told(here: Path) -> None:
+    """Where a file does not know what was bought, its figures are unknown, and it is said why."""
+    other = '  other: {symbol: "2", venues: [XTKS]}\n'
+    text = edited('"1", venues: [XTKS]}\n', f'"1", venues: [XTKS]}}\n{other}')
+    (here / "rules.yaml").write_text(text, encoding="utf-8")
+    (here / "new.yaml").write_text(RULES, encoding="utf-8")
+    (here / "log.csv").write_text(HEADER + GOOD + row(symbol="2"), encoding="utf-8")
+    lines = [" ".join(line.split()) for line in run(*WHAT_IF, cwd=here).out.splitlines()]
+    assert lines[-5:-3] == ["unknown fills 0 1", "shares executed 50 shares nothing known"]
+
+
+def test_files_of_two_authorizations_are_told(here: Path) -> None:
+    """An event may name either, and no third; the reader is told that there are two."""
+    (here / "new.yaml").write_text(RULES.replace("tiny", "small"), encoding="utf-8")
+    rows = [f"{line},{name}" for line, name in zip(
+        ORDERS.splitlines(), ("authorization", "tiny", "small", "", "", "other"), strict=True
+    )]  # fmt: skip
+    (here / "log.csv").write_text("\n".join(rows[:-1]) + "\n", encoding="utf-8")
+    ended = run(*WHAT_IF, cwd=here)
+    assert (ended.code, "The files are of two authorizations, tiny and small." in ended.out) == (
+        0,
+        True,
+    )
+    (here / "log.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    ended = run(*WHAT_IF, cwd=here)
+    assert ended.lines[0] == (
+        "log.csv:6: the event is of authorization `other`; "
+        "the rules are those of `tiny` and `small`"
+    )
+
+
+def test_what_was_brought_forward_counts_for_both(here: Path) -> None:
+    """It is an event of each, and never flips."""
+    rows = ORDERS.splitlines(keepends=True)
+    (here / "log.csv").write_text(rows[0] + rows[4], encoding="utf-8")
+    answer = run(*WHAT_IF, "--brought-forward", "55,5", "--json", cwd=here).json
+    assert (answer["events"], answer["flips"], answer["first"]["id"]) == (2, 1, "o-3")
+    assert [answer[side]["executed_shares"] for side in ("old", "new")] == ["55", "55"]
+
+
+def test_rows_are_sorted_for_both(here: Path) -> None:
+    """A log that is out of order is put in order once, and each flip keeps its line."""
+    first, *rows = ORDERS.splitlines(keepends=True)
+    (here / "log.csv").write_text("".join([first, *rows[3:], *rows[:3]]), encoding="utf-8")
+    assert run(*WHAT_IF, cwd=here).code == 2
+    found = flips_of(here, "--sort")
+    assert [(one["line"], one["id"]) for one in found] == [
+        (4, "o-1"),
+        (5, "o-2"),
+        (6, "c-1"),
+        (3, "o-4"),
+    ]
+
+
+def test_both_are_judged_by_what_was_known(here: Path) -> None:
+    """`--known-at` is for the old file as well as for the new one."""
+    value = '{value: "100 shares", quote: "up to 100 shares"}'
+    text = edited(value, f'[{value}, {{value: "60 shares", known: 2027-01-01}}]')
+    for name in ("rules.yaml", "new.yaml"):
+        (here / name).write_text(text, encoding="utf-8")
+    left = []
+    for options in ((), ("--known-at", "2027-01-01")):
+        answer = run(*WHAT_IF, "--json", *options, cwd=here).json
+        left.append([answer[side]["remaining_shares"] for side in ("old", "new")])
+    assert left == [["25", "25"], ["10", "10"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["log.csv", "--rules", "new.yaml"], "Missing option '--against'"),
+        (["log.csv", "--against", "rules.yaml"], "Missing option '--rules'"),
+        (["--rules", "new.yaml", "--against", "rules.yaml"], "Missing argument 'LOG'"),
+        (["log.csv", "--rules", "none.yaml", "--against", "rules.yaml"], "none.yaml: "),
+        (["log.csv", "--rules", "new.yaml", "--against", "none.yaml"], "none.yaml: "),
+        (["none.csv", *WHAT_IF[2:]], "none.csv: "),
+        ([*WHAT_IF[1:], "--against", "new.yaml"], "`--against` is given 2 times; give it once"),
+        ([*WHAT_IF[1:], "--flips", "-"], "the flips go to a file; name one"),
+        ([*WHAT_IF[1:], "--flips", "log.csv"], "log.csv: the flips would be written over it"),
+        ([*WHAT_IF[1:], "--flips", "rules.yaml"], "rules.yaml: the flips would be written over"),
+        ([*WHAT_IF[1:], "--flips", "new.yaml"], "new.yaml: the flips would be written over it"),
+        ([*WHAT_IF[1:], "--flips", "none/out"], "none/out.partial: the flips cannot be written"),
+    ],
+)
+def test_wrong_call_is_told(here: Path, arguments: list[str], said: str) -> None:
+    """What is missing or cannot be ends with 2 and a sentence, and nothing is written over."""
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+    ended = run("what-if", *arguments, cwd=here)
+    assert (ended.code, ended.out, said in ended.err) == (2, "", True), ended.err
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_command_needs_no_prover(here: Path) -> None:
+    """Without the package z3-solver the answer is the same."""
+    call = "import sys; sys.modules['z3'] = None; from repurchase.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", call, *WHAT_IF], cwd=here, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (
+        1,
+        run(*WHAT_IF, cwd=here).out,
+        b"",
+    )
+
+
+def test_gaps_of_both_files_are_told(here: Path) -> None:
+    """What `lint` would say of either stands on standard error."""
+    for name in ("rules.yaml", "new.yaml"):
+        text = edited("up to 100 shares", "up to a hundred shares")
+        (here / name).write_text(text, encoding="utf-8")
+    ended = run(*WHAT_IF, cwd=here)
+    places = [line.split(" ")[0] for line in ended.lines]
+    assert (ended.code, places) == (0, ["rules.yaml:8:44:", "new.yaml:8:44:"])
+
+
+def test_text_of_a_log_is_shown_as_it_is(here: Path) -> None:
+    """Neither markup nor what turns a line around does anything at a terminal."""
+    (here / "log.csv").write_text(ORDERS.replace("o-1", "[red]o\u202e"), encoding="utf-8")
+    for form in ((), ("--json",)):
+        shown = run(*WHAT_IF, *form, cwd=here)
+        written = ("[red]o\\u202e" in shown.out, "\u202e" in shown.out)
+        assert (shown.code, written) == (1, (True, False))
+
+
+@EACH
+def test_real_log_under_a_lower_cap(real: Real, tmp_path: Path) -> None:
+    """Each purchase from the first past the cap on flips of its own: it counts all the same."""
+    before, most = int(real.before.split(",")[0]), f"{real.caps[0]:,} shares"
+    cap = (before + real.shares) // 2
+    path = rule_path(real.rules)
+    assert path is not None
+    lower = path.read_text(encoding="utf-8").replace(most, f"{cap:,} shares")
+    (tmp_path / "lower.yaml").write_text(lower, encoding="utf-8")
+    _, log, _, _, *options = command(real, "--json")
+    ended = run(
+        *("what-if", log, "--rules", tmp_path / "lower.yaml", "--against", real.rules), *options
+    )
+    # Counted by hand: the rows that fit below the cap.
+    bought = [int(line.split(",")[1]) for line in Path(log).read_text("utf-8").splitlines()[1:]]
+    fitting = sum(total <= cap for total in itertools.accumulate(bought, initial=before)) - 1
+    answer = ended.json
+    flips = real.rows - fitting
+    assert (ended.code, answer["flips"], answer["own"]) == (1, flips, flips)
+    assert (answer["first"]["line"], flips > 1) == (fitting + 2, True)
+    assert [answer[side]["executed_shares"] for side in ("old", "new")] == [str(real.shares)] * 2
