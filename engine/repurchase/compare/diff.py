@@ -134,11 +134,14 @@ class Pairs:
     def _all(self) -> Iterator[list[Stretch]]:
         yield from self.stretches.values()
 
-    def rules(self) -> Iterator[RuleInForce]:
-        """Yield the rules that are in force at any time, in either file."""
+    def rules(self, which: int) -> Iterator[RuleInForce]:
+        """Yield the rules that are in force at any time in the file *which*."""
         for first, *_ in self._all():
-            for edition in first.editions:
-                yield from edition.rules
+            yield from first.editions[which].rules
+
+    def holds(self, which: int) -> bool:
+        """Return whether the file *which* ever holds an order, so that it can be released."""
+        return any(one.rule.effect == "review" for one in self.rules(which))
 
     def event(self, editions: Sequence[Edition], kind: Kind) -> Event:
         """Return any one event of *kind*, as each of *editions* reckons it."""
@@ -189,17 +192,16 @@ def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
 
 def _kinds(pairs: Pairs) -> Iterator[Kind]:
     """Yield the kinds of events that there can be: without reviews nothing is ever released."""
-    is_reviewed = any(rule.rule.effect == "review" for rule in pairs.rules())
-    return (kind for kind in KINDS if kind != "release" or is_reviewed)
+    is_held = pairs.holds(0) or pairs.holds(1)
+    return (kind for kind in KINDS if kind != "release" or is_held)
 
 
 def _flags(pairs: Pairs) -> Iterator[tuple[str, Kind]]:
-    """Yield the rules that only flag, and a kind of event that each judges."""
-    found: dict[str, Kind] = {}
-    for one in pairs.rules():
-        if one.rule.effect == "flag":
-            found.setdefault(one.rule.id, "fill-alone" if one.rule.at == "fill" else "order")
-    yield from sorted(found.items())
+    """Yield the rules that only flag, with each kind of event that may be judged by them."""
+    rules = (*pairs.rules(0), *pairs.rules(1))
+    for name in sorted({one.rule.id for one in rules if one.rule.effect == "flag"}):
+        yield name, "order"
+        yield name, "fill"
 
 
 def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared:
@@ -244,10 +246,7 @@ def _is_never(
 ) -> bool:
     """Return whether it is proved that the file *which* alone approves no event of *kind*."""
     editions = found[0].editions
-    if kind == "release" and not any(
-        rule.rule.effect == "review" for rule in judging(editions[which], "order")
-    ):
-        # It holds nothing that could be released.
+    if kind == "release" and not pairs.holds(which):
         return True
     if editions[0].hash == editions[1].hash:
         return True
