@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 
 from msgspec import structs
 
@@ -92,9 +93,12 @@ class Ask:
         return self.event.quantity or 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
-    """An order as the ledger remembers it: what it asks for, what filled, what is pending."""
+    """An order as the ledger remembers it: what it asks for, what filled, what is pending.
+
+    It never changes, so what is asked of it again and again is worked out once.
+    """
 
     ask: Ask
     state: str = "open"
@@ -133,14 +137,14 @@ class Entry:
         """Return what may hold at the venue."""
         return [self.ask] if self.asked is None else [self.ask, self.asked]
 
-    @property
+    @cached_property
     def open_quantity(self) -> int:
         """Return the most that may still fill."""
         if self.state != "open":
             return 0
         return max(ask.quantity for ask in self.asks) - self.filled
 
-    @property
+    @cached_property
     def fees_left(self) -> Fraction | None:
         """Return the fees of a fill that says none, `None` where nothing says them."""
         if self.state in ("held", "denied"):
@@ -152,18 +156,18 @@ class Entry:
             return None
         return max(max(known) - self.fees_used, Fraction(0))
 
-    @property
+    @cached_property
     def shares(self) -> Fraction:
         """Return the shares that it may still use."""
         found = self._worst([ask.listed.ratio if ask.listed else None for ask in self.asks])
         return Fraction(0) if found is None else found
 
-    @property
+    @cached_property
     def money(self) -> Fraction | None:
         """Return what it may still cost without its fees, `None` where nothing bounds it."""
         return self._worst([ask.unit_cost for ask in self.asks])
 
-    @property
+    @cached_property
     def amount(self) -> Fraction | None:
         """Return the money that it may still use, `None` where nothing bounds it."""
         return Fraction(0) if self.state != "open" else total((self.money, self.fees_left))
@@ -232,14 +236,19 @@ class Ledger:
         return [fill for fill in self.fills.values() if not fill.settled]
 
     @property
+    def open_orders(self) -> list[Entry]:
+        """Return the orders that may still use something."""
+        return [entry for entry in self.orders.values() if entry.state == "open"]
+
+    @property
     def executed_shares(self) -> Fraction:
         """Return what is known of the executed shares."""
-        return self.brought_shares + sum(fill.shares or Fraction(0) for fill in self.counted)
+        return self.brought_shares + sum(fill.shares for fill in self.counted if fill.shares)
 
     @property
     def executed_amount(self) -> Fraction:
         """Return what is known of the executed amount."""
-        return self.brought_amount + sum(fill.amount or Fraction(0) for fill in self.counted)
+        return self.brought_amount + sum(fill.amount for fill in self.counted if fill.amount)
 
     @property
     def unknown_shares(self) -> set[str]:
@@ -265,11 +274,11 @@ class Ledger:
 
     def reserved_shares(self) -> Fraction:
         """Return the shares that open orders may still use."""
-        return sum((entry.shares for entry in self.orders.values()), Fraction(0))
+        return sum((entry.shares for entry in self.open_orders), Fraction(0))
 
     def reserved_amount(self) -> Fraction | None:
         """Return the money that open orders may still use, `None` where one is unbounded."""
-        return total(entry.amount for entry in self.orders.values())
+        return total(entry.amount for entry in self.open_orders)
 
     def used_shares(self) -> Fraction | None:
         """Return executed and reserved shares, `None` while they are unknown."""
@@ -282,7 +291,7 @@ class Ledger:
     def past_a_cap(self) -> bool:
         """Return whether use is past a cap, what is not known of it taken as nothing."""
         shares = self.executed_shares + self.reserved_shares()
-        bounded = (entry.amount or Fraction(0) for entry in self.orders.values())
+        bounded = (entry.amount or Fraction(0) for entry in self.open_orders)
         amount = self.executed_amount + sum(bounded, Fraction(0))
         cap = self.book.max_amount
         return shares > self.book.max_shares or (cap is not None and amount > cap)

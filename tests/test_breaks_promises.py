@@ -14,10 +14,9 @@ from typing import ClassVar, Final, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
+from chance import run_machine
 from ledger import Book
 from repurchase import program
 from repurchase.decision import Finding, Outcome
@@ -52,15 +51,9 @@ BOOK: Final = Book(
     LAST,
     with_fees=True,
 )
-# Enough to find each break many times over; a failure ends it, and nothing is shrunk.
-QUICK: Final = settings(
-    max_examples=5_000,
-    stateful_step_count=40,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+# Enough to find each break many times over, most of them by a few events.
+EXAMPLES: Final = 5_000
+STEPS: Final = 25
 
 
 def reserves_nothing(patch: Patch) -> None:
@@ -650,7 +643,7 @@ def test_break_is_found_by(
 
     broken(monkeypatch)
     with pytest.raises(AssertionError, match=rf"^{name}: "):
-        run_state_machine_as_test(Broken, settings=QUICK)
+        run_machine(Broken, EXAMPLES, STEPS)
 
 
 def test_every_property_finds_a_break() -> None:

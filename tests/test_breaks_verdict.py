@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
+from chance import run_check
 from repurchase import condition, edition, expression, judge, program, rete
 from repurchase.condition import AllOf, AnyOf, Form, Undecided
 from repurchase.decision import Finding, Result
@@ -41,21 +41,8 @@ def caught(
     failures: tuple[type[Exception], ...] = NOTICED,
 ) -> bool:
     """Return whether *check* fails for one of so many *examples*, the same on every run."""
-
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(one=drawn)
-    def holds(one: T) -> None:
-        check(one)
-
     try:
-        holds()
+        run_check(check, drawn, examples)
     except failures:
         return True
     return False
