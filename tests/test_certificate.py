@@ -60,7 +60,7 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
     assert made.solver.startswith("z3 ")
     assert list(uncertified(made, sound())) == []
     (problem,) = uncertified(made, sound(**{"4,000 shares": "4,001 shares"}))
-    assert problem.what == "the edition in force on all days is not the one that was proved"
+    assert problem.what == "what is in force on all days is not what was proved"
     (problem,) = uncertified(made, sound(**{"authorization: acme": "authorization: other"}))
     assert problem.what == "the certificate is of `acme`"
 
@@ -74,7 +74,7 @@ def test_each_edition_of_a_file_must_be_certified() -> None:
         }
     )
     (problem,) = uncertified(certificate(), amended)
-    assert problem.what == "the edition in force from 2008-12-01 is not the one that was proved"
+    assert problem.what == "what is in force from 2008-12-01 is not what was proved"
     whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY)
     assert list(uncertified(whole, amended)) == []
 
@@ -102,7 +102,10 @@ def test_certificate_without_a_claim_does_not_hold_a_file_to_it() -> None:
     told = json.loads(certificate_text(certificate()))
     told["editions"][0]["claims"].remove("amount")
     (problem,) = uncertified(_read(told), sound())
-    assert "is not the one that was proved" in problem.what
+    assert problem.what == "of what is in force on all days it does not say `amount`"
+    told = json.loads(certificate_text(certificate())) | {"version": "0.0.1"}
+    (problem,) = uncertified(_read(told), sound())
+    assert problem.what == "it was proved by version 0.0.1 of the package"
 
 
 def _read(told: object) -> Certificate:
@@ -129,7 +132,7 @@ def test_editions_of_records_are_looked_up() -> None:
     """What events were judged by and nobody certified is named."""
     made = certificate()
     (one,) = made.editions
-    assert uncovered(made, [one.edition, "f" * 64]) == ["f" * 64]
+    assert uncovered([made], [one.edition, "f" * 64]) == ["f" * 64]
 
 
 # -- the commands ---------------------------------------------------------------------------------
@@ -149,7 +152,7 @@ def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
     call = ("--certificate", "acme.proof.json")
     assert run("lint", "acme.yaml", *call, cwd=folder).code == 0
     ended = run("lint", "other.yaml", *call, cwd=folder)
-    assert (ended.code, "is not the one that was proved" in ended.err) == (1, True)
+    assert (ended.code, "is not what was proved" in ended.err) == (1, True)
     both = run("lint", "acme.yaml", "other.yaml", *call, cwd=folder)
     assert (both.code, "a certificate is of one rule file" in both.err) == (2, True)
     none = run("lint", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
@@ -164,16 +167,19 @@ def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> N
     )
     assert begun.code == 0
     call = ("--certificate", "acme.proof.json")
-    assert run("verify", *journal, *call, cwd=folder).code == 0
+    ended = run("verify", *journal, *call, cwd=folder)
+    assert (ended.code, "each event was judged by what is certified" in ended.err) == (0, True)
     adoption = ("adopt", "other.yaml", *journal, "--by", "Abe", "--reason", "fewer")
     refused = run(*adoption, *call, cwd=folder)
-    assert (refused.code, "is not the one that was proved" in refused.err) == (2, True)
+    assert (refused.code, "is not what was proved" in refused.err) == (2, True)
     assert len(run("show", "--adoptions", *journal, "--json", cwd=folder).json) == 1
     assert run(*adoption, "--seconds", "0.001", cwd=folder).code == 0
     later = json.dumps({**ORDER, "id": "o-2"}) + "\n"
     assert run("submit", "-", *journal, cwd=folder, stdin=later).code == 0
     ended = run("verify", *journal, *call, cwd=folder)
-    assert (ended.code, "which it does not certify" in ended.err) == (1, True)
+    assert (ended.code, "which no certificate tells of" in ended.err) == (1, True)
+    assert run("prove", "other.yaml", "--certificate", "other.json", cwd=folder).code == 0
+    assert run("verify", *journal, *call, "--certificate", "other.json", cwd=folder).code == 0
 
 
 def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
@@ -182,5 +188,7 @@ def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
     ended = run("prove", "broken.yaml", "--certificate", "broken.proof.json", cwd=folder)
     assert (ended.code, "no certificate is written" in ended.err) == (1, True)
     assert not (folder / "broken.proof.json").exists()
+    over = run("prove", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
+    assert (over.code, "would be written over it" in over.err) == (2, True)
     full = run("prove", "acme.yaml", "--certificate", "/dev/full", cwd=folder)
     assert (full.code, "the certificate cannot be written" in full.err) == (2, True)

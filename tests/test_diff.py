@@ -26,9 +26,10 @@ from repurchase.position import Position, Trade, trade
 from repurchase.program import step
 from repurchase.prove import Time, search
 from repurchase.prove.engine import answered
+from repurchase.prove.model import Kind
 from repurchase.shipped import rule_path
 from test_cli import run
-from test_prove import AMOUNT, BROKEN, NOTHING, SOUND, text_of
+from test_prove import AMOUNT, BOUNDS, BROKEN, NOTHING, SOUND, text_of
 
 ONE_BROKER: Final = "  - {id: one-broker, effect: flag, require: trade.broker == north}\n"
 BUYS: Final = "  - {id: buys-only, require: trade.side == buy}\n"
@@ -36,7 +37,7 @@ BLOCKS: Final = "effect: review, at: order, require: trade.method == auction"
 
 # What an edit of the tests' program makes of each kind of event: an order, a replace, a release,
 # a fill of an open order and one of none. A flag is a kind of its own.
-E, T, L, B = "equivalent", "tighter", "looser", "incomparable"
+E, T, L, B, U = "equivalent", "tighter", "looser", "incomparable", "undecided"
 EDITS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
     "nothing": ("", "", dict.fromkeys(module.KINDS, E)),
     "what is in force already": (
@@ -53,12 +54,28 @@ EDITS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
     "a review that denies": (
         BLOCKS,
         BLOCKS.replace("review", "deny"),
-        {"order": E, "replace": E, "release": T, "fill": E, "fill-alone": T},
+        {
+            "order": E,
+            "replace": E,
+            "release": T,
+            "release-replace": E,
+            "fill": E,
+            "fill-alone": T,
+            "correct": T,
+        },
     ),
     "an order that outlives the window": (
         "trade.last_date <= terms.last_day}",
         "trade.date <= terms.last_day}",
-        {"order": L, "replace": L, "release": L, "fill": E, "fill-alone": E},
+        {
+            "order": L,
+            "replace": L,
+            "release": L,
+            "release-replace": L,
+            "fill": E,
+            "fill-alone": E,
+            "correct": E,
+        },
     ),
     "another flag": (
         "trade.broker == north",
@@ -191,15 +208,18 @@ def _order_by(old: str, new: str) -> str:
     ("old", "new", "order"),
     [
         ("per_share: 400", "per_share: 401", L),
-        ("per_share: 400", "per_share: 400, fx_margin: 1%", T),
-        ("currency: JPY\n", "currency: JPY\namount_basis: with_fees\n", T),
+        ("per_share: 400", "per_share: 400, fx_margin: 1%", U),
+        ("currency: JPY\n", "currency: JPY\namount_basis: with_fees\n", U),
         ("venues: [XNAS]", "venues: [XNYS]", B),
         ("currency: USD, ", "", B),
         ("timezone: Asia/Tokyo", "timezone: America/New_York", B),
     ],
 )
 def test_what_is_reckoned_otherwise_is_compared_too(old: str, new: str, order: str) -> None:
-    """A ratio, a margin, fees, a venue, a currency and a clock change what orders may be."""
+    """A ratio, a margin, fees, a venue, a currency and a clock change what orders may be.
+
+    Nothing is proved of them: by the same events both files come to other positions.
+    """
     assert _order_by(old, new) == order
 
 
@@ -285,7 +305,10 @@ def test_what_moved_is_said_in_words_with_its_line() -> None:
     told = {one.name: (one.before, one.after) for one in found_}
     assert told == {
         "amount_basis": ("with_fees", "contract"),
-        "instrument ads": ("ACME on XNAS, USD, 4, margin 2%", "ACME on XNAS, USD, 5, margin 2%"),
+        "instrument ads": (
+            "ACME on XNAS, USD, 4 are one share, margin 2%",
+            "ACME on XNAS, USD, 5 are one share, margin 2%",
+        ),
         "terms.max_shares": (
             "40 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-20",
             "39 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-21",
@@ -336,7 +359,7 @@ def test_command_says_what_is_looser(folder: Path) -> None:
     ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder)
     assert ended.code == 1
     said = " ".join(ended.out.split())
-    assert "LOOSER: the new file approves what the old one did not" in said
+    assert "LOOSER: at the same position the new file approves what the old one does not" in said
     assert "broken.yaml approves order o-1 (buy" in said
     assert "the other file denies it: sound.yaml:15: amount-cap, JPY" in said
     found_ = run("diff", "sound.yaml", "broken.yaml", "--json", cwd=folder)
@@ -356,7 +379,7 @@ def test_command_ends_well_where_nothing_is_looser(folder: Path) -> None:
     """The same file is equivalent, and a tighter one is none to stop for."""
     ended = run("diff", "sound.yaml", "sound.yaml", cwd=folder)
     assert (ended.code, "both files say the same" in ended.out) == (0, True)
-    assert "EQUIVALENT: both files approve the same events" in ended.out
+    assert "EQUIVALENT: at any position both files approve the same events" in ended.out
     back = run("diff", "broken.yaml", "sound.yaml", cwd=folder)
     assert (back.code, "TIGHTER" in back.out) == (0, True)
 
@@ -372,3 +395,68 @@ def test_command_without_its_package_says_what_to_install(folder: Path) -> None:
     (folder / "z3.py").write_text("raise ImportError\n")
     ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder, PYTHONPATH=str(folder))
     assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (2, True)
+
+
+# -- what is easily forgotten ---------------------------------------------------------------------
+
+MORE: Final = "  - {id: more, %s}\n"
+# A kind of event, and two rules of which the second lets such an event pass that the first stops.
+FORGOTTEN: Final[dict[str, tuple[str, str, str]]] = {
+    "the release of a replace": (
+        "release-replace",
+        (
+            'effect: review, at: order, require: "trade.units < 1"}\n'
+            '  - {id: cap, require: "program.shares + trade.shares <= 2,000 shares"'
+        ),
+        (
+            'effect: review, at: order, require: "trade.units < 1"}\n'
+            '  - {id: cap, require: "program.shares_after <= 2,000 shares"'
+        ),
+    ),
+    "a day far off": (
+        "order",
+        "require: trade.last_date <= 2198-06-30 or trade.last_date <= terms.last_day",
+        "require: trade.last_date <= 2199-12-31 or trade.last_date <= terms.last_day",
+    ),
+    "a fill on the venue's day before": (
+        "fill",
+        "require: trade.venue_date >= 2008-12-02",
+        "at: order, require: trade.venue_date >= 2008-12-02",
+    ),
+    "a correct that takes back": (
+        "correct",
+        "at: fill, require: program.shares_after >= program.shares",
+        "at: fill, require: program.shares >= 0 shares",
+    ),
+    "a fill by another broker than its order": (
+        "fill",
+        "require: trade.broker == North",
+        "at: order, require: trade.broker == North",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "old", "new"), FORGOTTEN.values(), ids=FORGOTTEN)
+def test_what_is_easily_forgotten_is_not_called_equivalent(kind: Kind, old: str, new: str) -> None:
+    """Each was once proved never to happen, and does."""
+    open_ended = SOUND.replace("{id: window, require: " + BOUNDS + "}", NOTHING).replace(
+        " and trade.venue_last_date <= terms.last_day", ""
+    )
+    texts = (open_ended + MORE % one for one in (old, new))
+    pairs = module.Pairs(*(load_text(one.encode(), "acme.yaml") for one in texts))
+    found_ = module.compared(pairs, kind, None, Time(600_000, time.monotonic_ns))
+    assert not found_.looser.never
+
+
+def test_symbol_that_is_no_instrument_is_found_by_rules_too() -> None:
+    """What is denied in any case is found by one rule more or less."""
+    texts = (SOUND + MORE % f"require: 'trade.symbol in [{one}]'" for one in ("X", "X, Y"))
+    before, after = (load_text(one.encode(), "acme.yaml") for one in texts)
+    assert not same(before, after, time.monotonic_ns, 600_000)
+
+
+def test_event_that_says_no_venue_is_compared(folder: Path) -> None:
+    """With one venue fewer, an order that names none is of that one, and was of nothing."""
+    two = SOUND.replace("venues: [XTKS]", "venues: [XTKS, XSAP]")
+    (folder / "two.yaml").write_text(two)
+    assert run("diff", "two.yaml", "sound.yaml", cwd=folder).code == 1

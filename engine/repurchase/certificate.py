@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from repurchase import __version__
 from repurchase.edition import Edition, Editions
 from repurchase.errors import InputError, Problem
 from repurchase.rulefile import read_bytes
@@ -23,8 +24,9 @@ FORMAT: Final = "1"
 STATEMENT: Final = (
     "whatever came before, an order, a raising replace or a release is approved only where all that"
     " is executed and reserved stays within the caps, its days are within the window, and it buys;"
-    " no other event that conforms to what was approved raises what is executed and reserved; and"
-    " one that does not conform is never approved, and halts the program at the desk"
+    " no other event raises what is executed and reserved, save a fill beyond what its order"
+    " reserved, a correct upwards and what is brought forward, of which one that breaks a rule is a"
+    " breach that halts the program at the desk"
 )
 
 
@@ -87,17 +89,24 @@ def uncertified(certificate: Certificate, editions: Editions) -> Iterator[Proble
         what = f"the certificate is of `{certificate.authorization}`"
         yield Problem(what, f"this is `{editions.authorization.name}`", file)
         return
+    if certificate.version != __version__:
+        what = f"it was proved by version {certificate.version} of the package"
+        yield Problem(what, f"this is version {__version__}: prove it again", file)
+        return
     told = {one.edition: set(one.claims) for one in certificate.editions}
     for stretch in stretches(editions):
         (edition,) = stretch.editions
-        if not {*claimed(edition)} <= told.get(edition.hash, set()):
-            what = f"the edition in force {_days(stretch)} is not the one that was proved"
+        if edition.hash not in told:
+            what = f"what is in force {_days(stretch)} is not what was proved"
+            yield Problem(what, "prove the file as it is now", file)
+        elif missing := sorted({*claimed(edition)} - told[edition.hash]):
+            what = f"of what is in force {_days(stretch)} it does not say `{missing[0]}`"
             yield Problem(what, "prove the file as it is now", file)
 
 
-def uncovered(certificate: Certificate, hashes: Iterable[str]) -> list[str]:
-    """Return those of the editions with *hashes* that *certificate* says nothing of."""
-    told = {one.edition for one in certificate.editions}
+def uncovered(certificates: Iterable[Certificate], hashes: Iterable[str]) -> list[str]:
+    """Return those of the editions with *hashes* that none of *certificates* tells of."""
+    told = {one.edition for certificate in certificates for one in certificate.editions}
     return [one for one in hashes if one not in told]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,10 @@ from repurchase.cli.show import (
     draw,
     json_option,
     milliseconds,
+    say,
     seconds_option,
     single,
+    stoppable,
     warn,
 )
 from repurchase.cli.submit import read_rules
@@ -91,7 +92,12 @@ def _changed(
         return {}
     from repurchase.report.diffs import compared_view, diff_object
 
-    found = diff(old, new, time.monotonic_ns, milliseconds(seconds))
+    try:
+        with stoppable() as clock:
+            found = diff(old, new, clock, milliseconds(seconds))
+    except KeyboardInterrupt:
+        say("it is adopted; what it changes for events was not compared")
+        raise
     if not as_json:
         draw(compared_view(found, old.authorization, new.authorization))
     told = diff_object(found)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
-from repurchase.cli.show import draw, json_option, judged_by, milliseconds, seconds_option
+from repurchase.cli.show import (
+    draw,
+    json_option,
+    judged_by,
+    milliseconds,
+    seconds_option,
+    stoppable,
+)
 
 EXIT_LOOSER = 1
 EXIT_UNDECIDED = 2
@@ -25,10 +30,12 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     git show HEAD:rules/my-program.yaml > before.yaml
     repurchase diff before.yaml rules/my-program.yaml
 
-    It is not the text that is compared but what it does: of each kind of event, at any position
-    and on any day, NEW is proved equivalent to OLD or tighter, or a short history of events shows
-    where it is looser or tighter, which the engine has judged by both files. Beside that stand the
-    terms, limits, dates and rules that moved.
+    It is not the text that is compared but what it does: of each kind of event, at the same
+    position and on any day, NEW is proved equivalent to OLD or tighter, or a short history of
+    events shows where it is looser or tighter, which the engine has judged by both files. What is
+    held counts as not approved until it is released. Beside that stand the terms, limits, dates
+    and rules that moved. Where shares or money are counted otherwise, by another ratio, margin or
+    clock, nothing is proved equivalent: what-if tells what it does to a log.
 
     Exit codes: 0 equivalent or tighter; 1 looser in anything; 2 undecided. It needs
     pip install 'repurchase[prove]'.
@@ -37,7 +44,8 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     from repurchase.report.diffs import diff_json, diff_view
 
     before, after = judged_by(old, None), judged_by(new, None)
-    found = diff(before, after, time.monotonic_ns, milliseconds(seconds))
+    with stoppable() as clock:
+        found = diff(before, after, clock, milliseconds(seconds))
     if as_json:
         click.echo(diff_json(found))
     else:

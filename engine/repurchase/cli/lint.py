@@ -66,6 +66,8 @@ def command(
         failed(found)
         return code
     say(f"{len(files)} rule files are sound" if len(files) > 1 else "the rule file is sound")
+    if certificate is not None:
+        say(f"it is the rule file that {certificate} certifies")
     return 0
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from repurchase.cli.log import keep_apart
 from repurchase.cli.show import (
     draw,
     json_option,
     judged_by,
     milliseconds,
+    rule_file,
     say,
     seconds_option,
     single,
+    stoppable,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ def command(rules: str, seconds: float | None, certificate: Path | None, as_json
     from repurchase.report.proofs import proof_json, proof_view
 
     editions = judged_by(rules, None)
-    proof = proved(editions, time.monotonic_ns, milliseconds(seconds))
+    if certificate is not None:
+        path = rule_file(rules)
+        keep_apart(certificate, "proofs", str(path), path)
+    with stoppable() as clock:
+        proof = proved(editions, clock, milliseconds(seconds))
     if as_json:
         click.echo(proof_json(proof, editions.authorization))
     else:
@@ -79,3 +85,4 @@ def _certify(proof: Proof, path: Path) -> None:
         return
     with WholeFile(path, "the certificate") as file:
         file.add(certificate_text(proof.certificate(datetime.now(UTC).date())))
+    say(f"{path}: certified; who doubts it proves the file again")

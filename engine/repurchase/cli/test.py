@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from repurchase.cli.show import draw, is_file, json_option, rule_file, say, warn
+from repurchase.cli.show import draw, is_file, json_option, rule_file, say, stoppable, warn
 from repurchase.errors import Problem, UsageError, plain
 
 if TYPE_CHECKING:
@@ -99,8 +98,9 @@ def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
     from repurchase.compare.mutation import apart
 
     watch = partial(counted, doing="proving", noun="mutants that no case notices")
-    proving = partial(same, now=time.monotonic_ns, milliseconds=_MILLISECONDS)
-    return [apart(one, proving, watch) for one in found], True
+    with stoppable() as clock:
+        proving = partial(same, now=clock, milliseconds=_MILLISECONDS)
+        return [apart(one, proving, watch) for one in found], True
 
 
 def _answer(answer: dict[str, Any]) -> None:

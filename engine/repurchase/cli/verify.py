@@ -14,7 +14,7 @@ from repurchase.cli.journal import (
     program_option,
     tells_tampering,
 )
-from repurchase.cli.show import certificate_option, draw, json_option, say, single
+from repurchase.cli.show import draw, json_option, say, single
 from repurchase.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The public key that the checkpoint is to be signed by.",
 )
-@certificate_option("the rule files that its events were judged by: each edition must be in it")
+@click.option(
+    "--certificate",
+    "certificates",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    multiple=True,
+    help="What `repurchase prove` certified; give each, of all rule files that judged an event.",
+)
 @json_option
 @tells_tampering
 def command(
@@ -45,7 +52,7 @@ def command(
     authorization: str | None,
     checkpoint_file: Path | None,
     public_key: Path | None,
-    certificate: Path | None,
+    certificates: tuple[Path, ...],
     as_json: bool,
 ) -> int:
     """Judge every record of a journal again, and check that they form one chain.
@@ -65,7 +72,7 @@ def command(
     from repurchase.report import json_text, verified_view
 
     checkpoint = _checkpoint(checkpoint_file, public_key)
-    certified = read_certificate(certificate) if certificate is not None else None
+    certified = [read_certificate(one) for one in certificates]
     with opened(journal) as kept:
         check_strays(kept)
         # Also one that is gone from the journal: the checkpoint says that it was there.
@@ -76,9 +83,11 @@ def command(
         click.echo(json_text(verified))
     else:
         draw(verified_view(verified))
-    missing = uncovered(certified, verified.editions) if certified is not None else []
+    missing = uncovered(certified, verified.editions) if certified else []
     for one in missing:
-        say(f"{certificate}: events were judged by the edition {one}, which it does not certify")
+        say(f"events were judged by the edition {one}, which no certificate tells of")
+    if certified and not missing:
+        say("each event was judged by what is certified")
     return 1 if missing else 0
 
 

@@ -16,26 +16,41 @@ from repurchase.compare.moved import Moved, moved
 from repurchase.edition import Edition, Editions, RuleInForce
 from repurchase.program import Decided
 from repurchase.prove import MILLISECONDS, Time, z3
-from repurchase.prove.claims import judging, passes
+from repurchase.prove.claims import HELD, judging, passes
 from repurchase.prove.engine import answered
-from repurchase.prove.exact import dated
 from repurchase.prove.free import Scope, scope_of
-from repurchase.prove.logic import Term, holds
+from repurchase.prove.logic import Term, holds, number
 from repurchase.prove.model import Kind, Request, any_sums, from_zero, request
 from repurchase.prove.search import Goal, histories
 from repurchase.stretches import Stretch, stretches
 
 Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"]
 
-KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release", "fill", "fill-alone")
+KINDS: Final[tuple[Kind, ...]] = (
+    "order",
+    "replace",
+    "release",
+    "release-replace",
+    "fill",
+    "fill-alone",
+    "correct",
+)
+_OF_ORDERS: Final = ("replace", "release-replace", "fill")
+# The terms of an order, and those of a replace that waits for the venue: both are in play.
+_IN_PLAY: Final = ("p", "q")
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A history whose last event the two files answer otherwise, and their answers to it."""
+    """A history whose last event the two files answer otherwise, and their answers to it.
+
+    Of what is released, *held* is what the file that does not approve it answered when it was
+    asked for.
+    """
 
     events: tuple[dict[str, Any], ...]
     old: Decided
     new: Decided
+    held: Decided | None = None
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -62,15 +77,14 @@ class Compared(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> Verdict:
-        """Return what the new file is, beside the old one."""
-        if self.looser.shown is not None or self.tighter.shown is not None:
-            if self.tighter.never:
-                return "looser"
-            if self.looser.never:
-                return "tighter"
-            is_both = self.looser.shown is not None and self.tighter.shown is not None
-            return "incomparable" if is_both else "undecided"
-        return "equivalent" if self.looser.never and self.tighter.never else "undecided"
+        """Return what the new file is, beside the old one: looser, as soon as that is shown."""
+        if self.looser.shown is not None:
+            return "looser" if self.tighter.shown is None else "incomparable"
+        if not self.looser.never:
+            return "undecided"
+        if self.tighter.shown is not None:
+            return "tighter"
+        return "equivalent" if self.tighter.never else "undecided"
 
 
 class Diff(msgspec.Struct, frozen=True):
@@ -124,19 +138,18 @@ class Pairs:
     def __init__(self, old: Editions, new: Editions) -> None:
         self.files = (old, new)
         self.stretches: dict[tuple[str, ...], list[Stretch]] = {}
-        for stretch in (*stretches(old, new), *_between(old, new)):
+        for stretch in stretches(old, new):
             hashes = tuple(edition.hash for edition in stretch.editions)
             self.stretches.setdefault(hashes, []).append(stretch)
-        self.scope = scope_of([one for (first, *_) in self._all() for one in first.editions])
-        self._ordered: Term | None = None
+        self.scope = scope_of(
+            [one for (first, *_) in self.stretches.values() for one in first.editions]
+        )
+        self._ordered: dict[str, tuple[Request, Term]] = {}
         self._events: dict[tuple[str, ...], Event] = {}
-
-    def _all(self) -> Iterator[list[Stretch]]:
-        yield from self.stretches.values()
 
     def rules(self, which: int) -> Iterator[RuleInForce]:
         """Yield the rules that are in force at any time in the file *which*."""
-        for first, *_ in self._all():
+        for first, *_ in self.stretches.values():
             yield from first.editions[which].rules
 
     def holds(self, which: int) -> bool:
@@ -151,49 +164,40 @@ class Pairs:
             self._events[key] = Event(asked, tuple(passes(one) for one in asked))
         return self._events[key]
 
-    def ordered(self) -> tuple[Request, Term]:
-        """Return any order that both files approved at any time, as it may stand by now."""
-        if self._ordered is None:
-            self._ordered = z3.Or([self._approved(found) for found in self._all()])
-        (first, *_) = next(self._all())
-        return self._order(first)[0], self._ordered
+    def ordered(self, name: str) -> tuple[Request, Term]:
+        """Return any order called *name*, and that both files approved it, at any time."""
+        if name not in self._ordered:
+            approved = z3.Or([self._approved(found, name) for found in self.stretches.values()])
+            (first, *_) = next(iter(self.stretches.values()))
+            self._ordered[name] = (self._order(first, name)[0], approved)
+        return self._ordered[name]
 
-    def _order(self, stretch: Stretch) -> tuple[Request, ...]:
+    def _order(self, stretch: Stretch, name: str) -> tuple[Request, ...]:
         # As a replace, it may add less than all of its quantity; it may have been released.
-        return event_under(stretch.editions, "replace", self.scope, "p")
+        return event_under(stretch.editions, "replace", self.scope, name)
 
-    def _approved(self, found: Sequence[Stretch]) -> Term:
-        asked = self._order(found[0])
-        approved = [z3.And(*one.ties, passes(one, "release")) for one in asked]
-        return z3.And(*from_zero(any_sums("p.s")), *approved, _on_days(found, asked))
-
-
-def _between(old: Editions, new: Editions) -> Iterator[Stretch]:
-    """Yield the days between two editions where the two files go by different clocks."""
-    if old.zone == new.zone:
-        return
-    for after in sorted({*old.turns(), *new.turns()} - {date.min}):
-        before = date.fromordinal(after.toordinal() - 1)
-        for here, there in ((before, after), (after, before)):
-            yield Stretch(before, after, (old.on(here), new.on(there)))
+    def _approved(self, found: Sequence[Stretch], name: str) -> Term:
+        asked = self._order(found[0], name)
+        approved = [z3.And(*one.ties, passes(one, "release-replace")) for one in asked]
+        return z3.And(*from_zero(any_sums(f"{name}.s")), *approved, _on_days(found, asked))
 
 
 def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
     """Return that what is *asked* is of the days of one of the stretches *found*."""
-    return z3.Or(
-        [
-            z3.And(
-                [of for one in asked for of in dated(one, each.first, each.last, each.venue_day)]
-            )
-            for each in found
-        ]
-    )
+    return z3.Or([z3.And([of for one in asked for of in _within(each, one)]) for each in found])
+
+
+def _within(stretch: Stretch, one: Request) -> Iterator[Term]:
+    yield one.day("date") >= stretch.first.toordinal()
+    yield one.day("date") <= stretch.last.toordinal()
+    if stretch.venue_day is not None:
+        yield one.day("venue_date") == stretch.venue_day.toordinal()
 
 
 def _kinds(pairs: Pairs) -> Iterator[Kind]:
     """Yield the kinds of events that there can be: without reviews nothing is ever released."""
     is_held = pairs.holds(0) or pairs.holds(1)
-    return (kind for kind in KINDS if kind != "release" or is_held)
+    return (kind for kind in KINDS if kind not in HELD or is_held)
 
 
 def _flags(pairs: Pairs) -> Iterator[tuple[str, Kind]]:
@@ -209,6 +213,7 @@ def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared
     looser, tighter = Side(never=True), Side(never=True)
     days: list[tuple[date, date]] = []
     for found in pairs.stretches.values():
+        is_comparable = _is_comparable(pairs, found[0].editions)
         # The new file is looser where it alone approves, and tighter where the old one does.
         is_looser, is_tighter = (
             not _is_never(pairs, found, kind, flag, which, time) for which in (1, 0)
@@ -217,11 +222,14 @@ def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared
             looser = Side(never=False, shown=_shown(pairs, found, kind, flag, 1, time))
         if is_tighter and tighter.shown is None:
             tighter = Side(never=False, shown=_shown(pairs, found, kind, flag, 0, time))
-        if is_looser or is_tighter:
+        if not is_comparable:
+            looser, tighter = (Side(never=False, shown=one.shown) for one in (looser, tighter))
+        if is_looser or is_tighter or not is_comparable:
             days += (
                 (one.first, one.last)
                 for one in found
-                if not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0))
+                if not is_comparable
+                or not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0))
             )
     return Compared(kind, flag, looser, tighter, tuple(_joined(days)))
 
@@ -246,7 +254,7 @@ def _is_never(
 ) -> bool:
     """Return whether it is proved that the file *which* alone approves no event of *kind*."""
     editions = found[0].editions
-    if kind == "release" and not pairs.holds(which):
+    if kind in HELD and not pairs.holds(which):
         return True
     if editions[0].hash == editions[1].hash:
         return True
@@ -259,7 +267,15 @@ def _is_never(
     if time.never(*known, apart):
         return True
     # What a replace or a fill is of was an order that both approved.
-    return kind in ("replace", "fill") and time.never(*known, *_of_order(pairs, asked[0]), apart)
+    return kind in _OF_ORDERS and time.never(*known, *_of_order(pairs, asked[0]), apart)
+
+
+def _is_comparable(pairs: Pairs, editions: Sequence[Edition]) -> bool:
+    """Return whether what one file has used is what the other has, and one event one event.
+
+    By another clock, ratio, margin or currency both come to other positions by the same events.
+    """
+    return pairs.scope.is_sure and editions[0].reckoning == editions[1].reckoning
 
 
 def event_under(
@@ -279,30 +295,48 @@ def event_under(
 
 def _of_order(pairs: Pairs, one: Request) -> list[Term]:
     """Return that a replace or a fill is of an order which both files approved."""
-    own, approved = pairs.ordered()
-    same = [
-        one.said.listing == own.said.listing,
-        *(one.day(day) >= own.day(day) for day in ("date", "venue_date")),
-        one.day("date") <= own.day("last_date"),
-        one.day("venue_date") <= own.day("venue_last_date"),
-    ]
-    if one.kind == "replace":
-        same += [
-            word.chosen == own.said.words[name].chosen for name, word in one.said.words.items()
+    found: list[Term] = []
+    orders = [pairs.ordered(name) for name in _IN_PLAY]
+    for own, approved in orders:
+        found += [
+            approved,
+            one.said.listing == own.said.listing,
+            one.day("date") >= own.day("date"),
         ]
-        return [approved, *same]
-    method, price, limit = (
-        own.said.words["trade.method"].chosen,
-        one.facts["trade.price"],
-        own.facts["trade.price"],
-    )
-    same += [
-        one.said.words["trade.side"].chosen == own.said.words["trade.side"].chosen,
-        z3.Or(method == -1, one.said.words["trade.method"].chosen == method),
-        one.said.units <= own.said.units,
-        z3.Implies(z3.And(price.present, limit.present), price.value <= limit.value),
+        words = own.said.words
+        if one.kind != "fill":
+            found += [word.chosen == words[name].chosen for name, word in one.said.words.items()]
+            continue
+        method = words["trade.method"].chosen
+        found += [
+            one.said.words["trade.side"].chosen == words["trade.side"].chosen,
+            z3.Or(method == -1, one.said.words["trade.method"].chosen == method),
+        ]
+    terms = [own for own, _ in orders]
+    found += [
+        z3.Or([one.day("date") <= own.day("last_date") for own in terms]),
+        z3.Or([one.day("venue_date") <= own.day("venue_last_date") for own in terms]),
     ]
-    return [approved, *same]
+    if one.kind == "fill":
+        price = one.facts["trade.price"]
+        found += [
+            z3.Or([one.said.units <= own.said.units for own in terms]),
+            z3.Or([z3.Or(z3.Not(own.amount_present), _is_paid(one, own)) for own in terms]),
+            z3.Or(
+                z3.Not(price.present),
+                *(
+                    z3.Or(z3.Not(own.said.has_price), price.value <= own.said.price)
+                    for own in terms
+                ),
+            ),
+        ]
+    return found
+
+
+def _is_paid(fill: Request, own: Request) -> Term:
+    """Return that a unit of *fill* cost no more than the order *own* reserved for it."""
+    reserved = own.by_listing(lambda of: own.said.paid * number(1 + of.fx_margin), own.said.paid)
+    return fill.said.paid <= reserved
 
 
 def _apart(event: Event, flag: str | None, which: int) -> Term:
@@ -337,12 +371,14 @@ def _shown(
     def goal(asked: Sequence[Request]) -> Term:
         said = [_apart(Event(asked, [passes(one) for one in asked]), flag, which)]
         # What is released was held.
-        return z3.And([*said, *([z3.Not(passes(asked[which], "order"))] * (kind == "release"))])
+        held = HELD.get(kind)
+        return z3.And([*said, *([z3.Not(passes(asked[which], held))] if held else [])])
 
     for events in _all_histories(found, kind, goal, time):
         old, new = (answered(events, editions) for editions in pairs.files)
         if old is not None and new is not None and _differ((old, new), flag, which):
-            return Shown(tuple(events), old, new)
+            held = answered(events[:-1], pairs.files[1 - which]) if kind in HELD else None
+            return Shown(tuple(events), old, new, held)
     return None
 
 

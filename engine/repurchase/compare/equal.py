@@ -12,8 +12,8 @@ from repurchase.prove.logic import Facts, Term, holds
 from repurchase.prove.model import Kind, any_sums, from_zero, request, unlisted
 from repurchase.stretches import stretches
 
-# Whatever judges a release or a correct has the facts of one of these.
-_KINDS: tuple[Kind, ...] = ("order", "replace", "fill", "fill-alone")
+# What is released has the facts of an order or a replace.
+_KINDS: tuple[Kind, ...] = ("order", "replace", "fill", "fill-alone", "correct")
 
 
 def same(old: Editions, new: Editions, now: Callable[[], int], milliseconds: int) -> bool:
@@ -54,12 +54,14 @@ def _finds_the_same(old: Edition, new: Edition, kind: Kind, time: Time) -> bool:
     if any(bool(judging(one.edition, kind)) != bool(judging(old, kind)) for one in asked):
         # What no rule judges is denied for that.
         return False
+    if not scope.is_sure:
+        return False
     known = [*from_zero(sums), *(tie for one in asked for tie in one.ties)]
     # What is within an open order is of its instrument; any other event may be of none.
     is_listed = z3.And([one.listed for one in asked])
     apart = [z3.And(is_listed, one) for one in _apart(old, new, kind, *(of.facts for of in asked))]
     if kind != "fill":
-        apart += _apart(old, new, kind, *(unlisted(of.facts) for of in asked))
+        apart += _apart(old, new, kind, *(unlisted(of) for of in asked))
     return not apart or time.never(*known, z3.Or(apart))
 
 

@@ -94,10 +94,18 @@ def _pack(pack: Pack) -> Iterator[tuple[str, _Said]]:
 
 
 def _instrument(of: Instrument) -> str:
-    told = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, _versions(of.shares_each)]
+    each = "; ".join(f"{_ratio(one)}{_span(one.span)}" for one in of.shares_each)
+    told = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, each]
     if of.fx_margin:
         told.append(f"margin {shown(of.fx_margin * 100)}%")
     return ", ".join(told)
+
+
+def _ratio(version: Version) -> str:
+    if version.stated is not None:
+        return f"{_exactly(Fraction(version.stated.value))} are one share"
+    value = Fraction(version.figure.value)
+    return f"one is {_exactly(value)} {'share' if value == 1 else 'shares'}"
 
 
 def _term(name: str, term: Term) -> Iterator[tuple[str, _Said]]:

@@ -13,12 +13,15 @@ from repurchase.prove.model import FILLS, Kind, Request
 from repurchase.quantities import Exact
 
 # What asks to use the authorization: a fill happened, and counts whatever the verdict.
-KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release")
+KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release", "release-replace")
+# As what it was held that is released.
+HELD: Final[dict[Kind, Kind]] = {"release": "order", "release-replace": "replace"}
 # Which rules judge a kind are those that are not for the other moment; of a fill alone, all.
 _NOT_JUDGED_BY: Final[dict[Kind, str]] = {
     "order": "fill",
     "replace": "fill",
     "release": "fill",
+    "release-replace": "fill",
     "fill": "order",
 }
 
@@ -36,6 +39,10 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     fill also where its money is not known. It is judged as one of *kind*, without it as what it is.
     """
     kind = kind or request.kind
+    if kind == "correct":
+        # One that raises nothing is judged as a fill of an order is.
+        raises = z3.Or(request.more[0] > 0, request.more[1] > 0)
+        return z3.If(raises, passes(request, "fill-alone"), passes(request, "fill"))
     asked = judging(request.edition, kind)
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
     is_judged = bool(request.edition.rules if kind in FILLS else asked)

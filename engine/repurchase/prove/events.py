@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -10,13 +10,18 @@ from zoneinfo import ZoneInfo
 
 import z3
 
-from repurchase.clocks import VENUE_ZONES, zone
 from repurchase.facts import TABLE
 from repurchase.prove.exact import RATE
 from repurchase.prove.logic import Term
-from repurchase.prove.model import FILLS, Request
+from repurchase.prove.model import FILLS, REPLACES, Kind, Request
 from repurchase.quantities import Exact, simplest, written
 
+# What an event of a kind says that it is; what is released is told before.
+_CALLED: Final[Mapping[Kind, str]] = {
+    "release": "order",
+    "release-replace": "replace",
+    "fill-alone": "fill",
+}
 _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
@@ -40,14 +45,18 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
 
     They are one event, as each edition reckons it.
     """
-    kind = "fill" if ones[0].kind in FILLS else ones[0].kind
-    said: dict[str, Any] = {"kind": "order" if kind == "release" else kind, "id": name}
+    kind = _CALLED.get(ones[0].kind, ones[0].kind)
+    said: dict[str, Any] = {"kind": kind, "id": name}
     said |= _moments(model, ones)
     if about is None:
         said |= _described(model, ones)
     else:
-        said["order"] = about
-    if kind == "fill":
+        said["fill" if kind == "correct" else "order"] = about
+        broker = ones[0].said.words["trade.broker"]
+        at = whole(model, broker.chosen)
+        if kind == "fill" and at >= 0 and any("trade.broker" in one.edition.facts for one in ones):
+            said["broker"] = broker.choices[at]
+    if ones[0].kind in FILLS:
         said.pop("expires", None)
     one = ones[0]
     said["quantity"] = whole(model, one.said.units)
@@ -62,8 +71,8 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
 def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     """Return what an order says of itself that no other event about it repeats."""
     one = ones[0]
-    symbol, venue = one.said.pairs[whole(model, one.said.listing)]
-    said: dict[str, Any] = {"symbol": symbol, "venue": venue}
+    symbol, venue = one.said.scope.pairs[whole(model, one.said.listing)]
+    said: dict[str, Any] = {"symbol": symbol} | ({"venue": venue} if venue is not None else {})
     read = {fact for each in ones for fact in each.edition.facts}
     for fact, word in one.said.words.items():
         at = whole(model, word.chosen)
@@ -93,7 +102,7 @@ def _outside(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
 def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
     """Return the fields that say when, by days alone where no time is needed."""
     one = ones[0]
-    venue = zone(VENUE_ZONES[one.said.pairs[whole(model, one.said.listing)][1]])
+    venue = one.said.scope.clocks[whole(model, one.said.listing)]
     begin, end = ([_shown(model, each, name) for each in ones] for name in ("date", "last_date"))
     there, there_last = (
         date.fromordinal(whole(model, one.day(name))) for name in ("venue_date", "venue_last_date")
@@ -105,7 +114,7 @@ def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
     said = {"date": str(there)}
     if seconds is not None or any(day != there for _, day in begin):
         said = {"time": _moment(begin, there, venue, seconds).isoformat()}
-    is_own = there == there_last and one.kind != "replace"
+    is_own = there == there_last and one.kind not in REPLACES
     return said | _end(end, there_last, venue, is_own=is_own)
 
 

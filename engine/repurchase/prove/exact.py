@@ -13,7 +13,7 @@ import z3
 
 from repurchase.clocks import YEAR_MAX, YEAR_MIN
 from repurchase.prove.logic import Fact, Facts, Term, number
-from repurchase.prove.model import FILLS, Request, Sums
+from repurchase.prove.model import FILLS, REPLACES, Request, Sums
 
 # What became of an event before the last: an order stays open, at once or once it is released, is
 # filled in part or whole, or is cancelled; a breach is a fill of no order, whatever the verdict.
@@ -101,6 +101,7 @@ def follows(one: Request, about: Past | None) -> list[Term]:
         return [one.more[0] == shares, one.more[1] == money]
     own = about.asked
     price, limit = one.facts["trade.price"], own.facts["trade.price"]
+    is_open = about.units < own.said.units
     same = [
         one.said.listing == own.said.listing,
         limit.present,
@@ -108,9 +109,17 @@ def follows(one: Request, about: Past | None) -> list[Term]:
         one.said.has_rate == own.said.has_rate,
         one.said.is_even == own.said.is_even,
         one.said.has_fees == own.said.has_fees,
-        about.units < own.said.units,
-        *(word.chosen == own.said.words[name].chosen for name, word in one.said.words.items()),
+        is_open,
+        *(_is_lent(one, own, name) for name in one.said.words),
     ]
+    if one.kind == "correct":
+        # It is of the fill's day, and of an other number or price.
+        return [
+            *(part for part in same if not part.eq(is_open)),
+            *(one.day(day) == own.day(day) for day in ("date", "venue_date")),
+            one.more[0] == shares - own.facts["trade.shares"].value,
+            one.more[1] == money - own.facts["trade.amount"].value,
+        ]
     if one.kind == "fill":
         is_whole = one.said.units == own.said.units
         cost = z3.If(is_whole, own.said.cost, _at_rate(own, z3.ToReal(one.said.units)))
@@ -144,6 +153,14 @@ def follows(one: Request, about: Past | None) -> list[Term]:
     ]
 
 
+def _is_lent(one: Request, own: Request, name: str) -> Term:
+    """Return that a word is that of the order; a fill may say another broker."""
+    word, lent = one.said.words[name].chosen, own.said.words[name].chosen
+    if one.kind == "fill" and name == "trade.broker":
+        return z3.Or(word == lent, word >= 0)
+    return word == lent
+
+
 def _above(new: Term, old: Term) -> Term:
     """Return by how much *new* is above *old*: the larger of both stays reserved."""
     return z3.If(new > old, new - old, _NOTHING)
@@ -165,7 +182,8 @@ def after(past: Sequence[Past]) -> Callable[[Request], Facts]:
     def facts(now: Request) -> Facts:
         # One broker for all of a history: with more, a rule on brokers says less.
         broker = now.said.words["trade.broker"].chosen
-        now.ties.extend(one.asked.said.words["trade.broker"].chosen == broker for one in past)
+        if now.kind != "fill":
+            now.ties.extend(one.asked.said.words["trade.broker"].chosen == broker for one in past)
         return dict(_day(now, past))
 
     return facts
@@ -182,8 +200,10 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
     ]
     # What a fill of an order buys was ordered by that, and on its day by that method, too.
     is_covered = z3.Or([z3.BoolVal(False), *same]) if now.kind == "fill" else z3.BoolVal(False)
-    asked = now.more[0] if now.kind == "replace" else _shares(now)
+    asked = now.more[0] if now.kind in (*REPLACES, "correct") else _shares(now)
     ordered = _NOTHING if now.kind == "fill" else asked
+    if now.kind == "correct":
+        ordered = _above(asked, _NOTHING)
 
     def count(of: Callable[[Past], Term], new: Term) -> tuple[Term, Term]:
         each = (z3.If(day, of(one), _NOTHING) for one, day in zip(past, same, strict=True))
@@ -204,13 +224,13 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
         before = z3.And([_ALWAYS, *each])
         return before, z3.And(before, now.said.words[fact].chosen >= 0)
 
-    is_made = now.kind not in ("replace", "fill")
+    is_made = now.kind not in (*REPLACES, "fill", "correct")
     block = z3.If(_is_by(now, "block"), number(1), _NOTHING) if is_made else _NOTHING
     any_before = z3.Or([z3.BoolVal(False), *same])
     counts: Mapping[str, tuple[tuple[Term, Term], tuple[Term, Term]]] = {
         "ordered_shares": (count(lambda one: _shares(one.asked), ordered), (_ALWAYS, _ALWAYS)),
         "executed_shares": (
-            count(_part, _shares(now) if now.kind in FILLS else _NOTHING),
+            count(_part, asked if now.kind in FILLS else _NOTHING),
             (_ALWAYS, _ALWAYS),
         ),
         "brokers": ((z3.If(any_before, number(1), _NOTHING), number(1)), said("trade.broker")),

@@ -31,6 +31,7 @@ _WHOLLY: Final = {
     "fill": ("executed_shares",),
     "fill-alone": ("ordered_shares", "executed_shares"),
 }
+_ASKING: Final = ("order", "release", "replace", "release-replace")
 _OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
 _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
 
@@ -38,26 +39,47 @@ _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "i
 class Scope(msgspec.Struct, frozen=True):
     """What events can be of: *pairs* of a symbol and a venue, and *words*, one that no rule names.
 
-    So one event can be read under several rule files: it has each word and each pair of them.
+    The venue is `None` where an event does not say it; *clocks* are those of the venues that are
+    meant. So one event can be read under several rule files: it has each word and each pair of
+    them. *is_sure* is whether all of them mean the same venue, where none is said.
     """
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[str, str | None], ...]
+    clocks: tuple[ZoneInfo, ...]
     words: tuple[str, ...]
+    is_sure: bool
 
 
 def scope_of(editions: Sequence[Edition]) -> Scope:
     """Return what the events of *editions* can be of."""
-    pairs = {
+    listed = {
         (one.symbol, venue)
         for edition in editions
         for one in edition.authorization.instruments
         for venue in one.venues
     }
+    unsaid = {
+        symbol: {
+            found.zone
+            for edition in editions
+            if (found := edition.reckoning.listings.get((symbol, None))) is not None
+        }
+        for symbol, _ in listed
+    }
+    meant = sorted(symbol for symbol, clocks in unsaid.items() if clocks)
+    pairs = sorted(listed)
+    clocks = [zone(VENUE_ZONES[venue]) for _, venue in pairs]
+    clocks += [min(unsaid[symbol], key=lambda one: one.key) for symbol in meant]
     named = {word for edition in editions for word in edition.constants.words}
     other = OTHER
     while other in named:
         other += "-"
-    return Scope(tuple(sorted(pairs)), tuple(sorted({*named, other})))
+    return Scope(
+        (*pairs, *((symbol, None) for symbol in meant)),
+        tuple(clocks),
+        tuple(sorted({*named, other})),
+        all(len(unsaid[symbol]) == 1 for symbol in meant),
+    )
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -100,8 +122,8 @@ def any_days(
     if is_fill:
         last, there_last = here, there
     ties += [here <= last, there <= there_last, z3.Implies(z3.Not(timed), here == there)]
-    for index, (_, venue) in enumerate(scope.pairs):
-        ahead = sorted(differences(clock, zone(VENUE_ZONES[venue])))
+    for index, venue in enumerate(scope.clocks):
+        ahead = sorted(differences(clock, venue))
         ties += [
             z3.Implies(listing == index, z3.Or([first - second == gap for gap in ahead]))
             for first, second in ((here, there), (last, there_last))
@@ -146,14 +168,17 @@ def any_day(
         quantity = fact.removeprefix("day.")
         before, more = z3.Real(f"{name}.{fact}"), z3.Real(f"{name}.{fact}_more")
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
-        ties += [before >= 0, more >= 0, z3.Implies(known_after, known)]
+        ties.append(before >= 0)
+        if kind != "correct":
+            # What a correct takes back may be what nobody knew.
+            ties += [more >= 0, z3.Implies(known_after, known)]
         is_shares = quantity.endswith("shares")
         most = all_units if is_shares else number(1)
         if quantity in _WHOLLY.get(kind, ()):
             ties.append(more == most)
-        elif quantity == "executed_shares" and kind in ("order", "release", "replace"):
+        elif quantity == "executed_shares" and kind in _ASKING:
             ties.append(more == 0)
-        elif kind != "replace" or not is_shares:
+        elif kind not in ("replace", "release-replace") or not is_shares:
             # A replace on another day than its order's asks for all that this may still buy.
             ties.append(more <= most)
         yield fact, Fact(known, before)

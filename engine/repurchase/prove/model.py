@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 import z3
 
+from repurchase.clocks import VENUE_ZONES
 from repurchase.edition import Edition
 from repurchase.facts import TABLE
 from repurchase.headroom import QUANTITY_MAX
@@ -30,18 +31,22 @@ from repurchase.prove.logic import Fact, Facts, Term, chosen, number
 from repurchase.terms import Listing
 
 # What the rules judge. A fill is one within an open order, unless it is alone, as in a log of
-# fills.
-Kind = Literal["order", "replace", "release", "fill", "fill-alone"]
-FILLS: Final = ("fill", "fill-alone")
+# fills; what is released is an order, or a replace of one.
+Kind = Literal["order", "replace", "release", "release-replace", "fill", "fill-alone", "correct"]
+FILLS: Final = ("fill", "fill-alone", "correct")
+REPLACES: Final = ("replace", "release-replace")
 
 DAY_SECONDS: Final = 86_400
 
+VENUES: Final = tuple(VENUE_ZONES)
+
 _ALWAYS: Final = z3.BoolVal(True)
-# What cannot be reckoned without an instrument.
+# What cannot be reckoned without an instrument, and what may be without one, too.
 _OF_AN_INSTRUMENT: Final = {
     name: {"symbol", "venue"} <= {*fact.given_by} and name != "trade.venue"
     for name, fact in TABLE.items()
 }
+_MAY_BE: Final = ("trade.last_date", *(name for name in TABLE if name.startswith("program.")))
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -79,14 +84,14 @@ def from_zero(sums: Sums) -> list[Term]:
 class Said(msgspec.Struct, frozen=True):
     """An event of *kind* as it is told, whoever reads it: its fields, and what *ties* them.
 
-    *listing* counts the *pairs* of a symbol and a venue. *cost* is price times quantity times
-    rate, *paid* that of one unit; *is_even* is whether that rate is 1. *has_amount* is whether a
-    fill says what was paid in one sum, *timed* whether its time of day is known.
+    *listing* counts the pairs of a symbol and a venue of its *scope*. *cost* is price times
+    quantity times rate, *paid* that of one unit; *is_even* is whether that rate is 1. *has_amount*
+    is whether a fill says what was paid in one sum, *timed* whether its time of day is known.
     """
 
     name: str
     kind: Kind
-    pairs: tuple[tuple[str, str], ...]
+    scope: Scope
     words: dict[str, Word]
     listing: Term
     units: Term
@@ -138,12 +143,24 @@ class Request(msgspec.Struct, frozen=True):
         return _by_listing(self.said, self.listings, read, other)
 
 
-def unlisted(facts: Facts) -> Facts:
-    """Return *facts* as they are of what is no instrument of the rule file: many are absent."""
-    return {
-        name: Fact(z3.BoolVal(False), fact.value) if _OF_AN_INSTRUMENT[name] else fact
-        for name, fact in facts.items()
-    }
+def unlisted(asked: Request) -> Facts:
+    """Return the facts of what is no instrument of the rule file: many are absent, some may be."""
+    name, edition = asked.said.name, asked.edition
+    found = {}
+    for fact, of in asked.facts.items():
+        is_there = of.present
+        if fact in _MAY_BE:
+            is_there = z3.Bool(f"{name}.{fact}??")
+        elif _OF_AN_INSTRUMENT[fact]:
+            is_there = z3.BoolVal(False)
+        found[fact] = Fact(is_there, of.value)
+    for fact, choices in (("trade.symbol", asked.said.scope.words), ("trade.venue", VENUES)):
+        word = z3.Int(f"{name}.other.{fact}")
+        codes = [code(edition, one) for one in choices]
+        # One that is out of reach stands for none.
+        is_said = z3.And(word >= 0, word < len(choices))
+        found[fact] = Fact(is_said, chosen(word, codes))
+    return found
 
 
 def said_of(scope: Scope, name: str, kind: Kind) -> Said:
@@ -166,7 +183,7 @@ def said_of(scope: Scope, name: str, kind: Kind) -> Said:
     return Said(
         name,
         kind,
-        scope.pairs,
+        scope,
         words,
         listing,
         units,
@@ -205,10 +222,10 @@ def request(
     said = said_of(scope, name, kind)
     reckoned = _Reckoned(edition, said)
     ties = [*said.ties]
-    more = reckoned.more(own, ties)
+    more = reckoned.more(before, own, ties)
     if day is None:
         before = reckoned.with_own(before)
-    after = _after(before, more, reckoned.bounded, is_fill=kind in FILLS)
+    after = _after(before, more, reckoned.bounded, said)
     facts = {**reckoned.facts(), **_program(before, ""), **_program(after, "_after")}
     facts |= dict(
         any_days(
@@ -248,7 +265,7 @@ class _Reckoned:
         self._edition = edition
         self._said = said
         reckoning = edition.reckoning
-        self.listings = [reckoning.listings.get(pair) for pair in said.pairs]
+        self.listings = [reckoning.listings.get(pair) for pair in said.scope.pairs]
         self.listed = self._by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
         is_own = self._by_listing(
             lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS
@@ -276,14 +293,15 @@ class _Reckoned:
         worst = self._by_listing(lambda one: cost * number(1 + one.fx_margin), cost)
         return worst + fees if self._edition.reckoning.with_fees else worst
 
-    def more(self, own: str, ties: list[Term]) -> tuple[Term, Term]:
+    def more(self, before: Sums, own: str, ties: list[Term]) -> tuple[Term, Term]:
         """Return the shares and the money that the event adds to what is used.
 
         An order adds all that it asks for, a replace what it raises, and a fill of an order
-        nothing: that was reserved, in as many shares but where a ratio changes.
+        nothing: that was reserved, in as many shares but where a ratio changes. A correct may add
+        less than nothing.
         """
         said, name = self._said, self._said.name
-        if said.kind == "replace":
+        if said.kind in REPLACES:
             raised = z3.Real(f"{name}{own}.raised")
             dearer, fees = z3.Reals(f"{name}.dearer {name}.fees_more")
             ties += [raised >= 0, raised <= said.units]
@@ -295,7 +313,14 @@ class _Reckoned:
             fewer = z3.Real(f"{name}{own}.fewer") if self._edition.reckoning.dated else number(0)
             lent, fees = z3.Reals(f"{name}.lent {name}.fees_lent")
             ties += [fewer <= 0, lent >= said.cost, fees >= said.fees]
-            return fewer, self.amount - self._worst(lent, fees)
+            freed = self.amount - self._worst(lent, fees)
+            # Of what nobody knew it is known now.
+            return fewer, z3.If(before.bounded, freed, z3.Real(f"{name}.{own}freed"))
+        if said.kind == "correct":
+            shares, money = z3.Reals(f"{name}{own}.more_s {name}{own}.more_a")
+            ties += [shares <= self.shares_of(z3.ToReal(said.units))]
+            ties.append(z3.Implies(self.bounded, money <= self.amount))
+            return shares, money
         return self.shares_of(z3.ToReal(said.units)), z3.If(self.bounded, self.amount, 0)
 
     def with_own(self, rest: Sums) -> Sums:
@@ -303,7 +328,7 @@ class _Reckoned:
         name = self._said.name
         if self._said.kind == "fill":
             money = self._worst(z3.Real(f"{name}.lent"), z3.Real(f"{name}.fees_lent"))
-        elif self._said.kind == "replace":
+        elif self._said.kind in REPLACES:
             money = self._worst(z3.Real(f"{name}.own_cost"), z3.Real(f"{name}.own_fees"))
         else:
             return rest
@@ -327,9 +352,16 @@ class _Reckoned:
                 self._by_listing(lambda one: code(edition, one.instrument), code(edition, "")),
             ),
         }
-        for at, fact in enumerate(("trade.symbol", "trade.venue")):
-            codes = [code(edition, pair[at]) for pair in said.pairs]
-            found[fact] = Fact(_ALWAYS, chosen(said.listing, codes))
+        symbols = [code(edition, symbol) for symbol, _ in said.scope.pairs]
+        found["trade.symbol"] = Fact(_ALWAYS, chosen(said.listing, symbols))
+        venues = [
+            venue if one is None else one.venue
+            for (_, venue), one in zip(said.scope.pairs, self.listings, strict=True)
+        ]
+        found["trade.venue"] = Fact(
+            chosen(said.listing, [z3.BoolVal(venue is not None) for venue in venues]),
+            chosen(said.listing, [code(edition, venue or "") for venue in venues]),
+        )
         for fact, word in said.words.items():
             codes = [code(edition, one) for one in word.choices]
             found[fact] = Fact(word.chosen >= 0, chosen(word.chosen, codes))
@@ -345,17 +377,27 @@ def _by_listing(
     return chosen(said.listing, [other if one is None else read(one) for one in listings])
 
 
-def _after(before: Sums, more: tuple[Term, Term], bounded: Term, *, is_fill: bool) -> Sums:
+def _after(before: Sums, more: tuple[Term, Term], bounded: Term, said: Said) -> Sums:
     """Return the sums of *before* with *more*: of a fill it is executed, of an order reserved."""
+    is_fill = said.kind in FILLS
+    stays = before.bounded
+    if said.kind == "fill":
+        # It may have closed the one order whose money nobody could compute.
+        stays = z3.Or(stays, z3.Bool(f"{said.name}.closes"))
+    shares_known, amount_known = before.shares_known, before.amount_known
+    if said.kind == "correct":
+        # It may have settled the one fill of which something was not known.
+        shares_known = z3.Or(shares_known, z3.Bool(f"{said.name}.settles_s"))
+        amount_known = z3.Or(amount_known, z3.Bool(f"{said.name}.settles_a"))
     executed, reserved = (more, (0, 0)) if is_fill else ((0, 0), more)
     return Sums(
         before.executed_shares + executed[0],
         before.executed_amount + executed[1],
         before.reserved_shares + reserved[0],
         before.reserved_amount + reserved[1],
-        before.shares_known,
-        z3.And(before.amount_known, bounded) if is_fill else before.amount_known,
-        before.bounded if is_fill else z3.And(before.bounded, bounded),
+        shares_known,
+        z3.And(amount_known, bounded) if is_fill else amount_known,
+        stays if is_fill else z3.And(stays, bounded),
     )
 
 

@@ -12,7 +12,7 @@ import z3
 from repurchase import __version__
 from repurchase.certificate import FORMAT, STATEMENT, Certificate, Certified
 from repurchase.edition import Edition, Editions
-from repurchase.prove.claims import KINDS, claims, judging, passes
+from repurchase.prove.claims import HELD, KINDS, claims, judging, passes
 from repurchase.prove.engine import History, confirmed
 from repurchase.prove.logic import Term, holds
 from repurchase.prove.model import Kind, Request, any_sums, from_zero, request, unlisted
@@ -128,7 +128,8 @@ def _history(
         (last,) = asked
         broken = [passes(last), z3.Not(dict(claims(last))[claim])]
         # What is released was held.
-        return z3.And([*broken, *([z3.Not(passes(last, "order"))] if kind == "release" else [])])
+        held = HELD.get(kind)
+        return z3.And([*broken, *([z3.Not(passes(last, held))] if held else [])])
 
     for events in histories(stretch, kind, goal, time.milliseconds):
         history = confirmed(events, editions, claim)
@@ -169,7 +170,7 @@ def _judged(edition: Edition, time: Time) -> _Judged:
         if kind is not None:
             failing[name] = kind
     known = [*from_zero(sums), *asked.ties, asked.listed]
-    elsewhere = unlisted(asked.facts)
+    elsewhere = unlisted(asked)
     rules = judging(edition, "order")
     let = {rule.rule.id: holds(rule.passes, asked.facts) for rule in rules}
     stops = {

@@ -18,7 +18,8 @@ from repurchase.prove.events import event_of, whole
 from repurchase.prove.exact import Past, Prior, after, became, dated, figures, follows, left
 from repurchase.prove.free import scope_of
 from repurchase.prove.logic import Term, number
-from repurchase.prove.model import Kind, Request, Sums, request
+from repurchase.prove.model import REPLACES, Kind, Request, Sums, request
+from repurchase.prove.solving import found
 from repurchase.stretches import Stretch
 
 # So long, in milliseconds, small figures are looked for where any would do.
@@ -28,8 +29,14 @@ _SHARE: Final = 8
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
 _AT_ONE: Final = ("quantity", "price")
 _ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
-_DAYS: Final = ("date", "venue_date")
-_LETTERS: Final[Mapping[str, str]] = {"replace": "n", "fill": "f", "fill-alone": "f"}
+_ABOUT: Final = (*REPLACES, "fill", "correct")
+_LETTERS: Final[Mapping[str, str]] = {
+    "replace": "n",
+    "release-replace": "n",
+    "fill": "f",
+    "fill-alone": "f",
+    "correct": "c",
+}
 
 
 class Shape(NamedTuple):
@@ -49,6 +56,7 @@ _PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
     ((), 1, True),
     (("open",), 1, True),
     ((), 10**12, True),
+    (("breach",), 1, False),
     (("open", "open"), 1, True),
     (("filled",), 1, True),
     (("filled", "open"), 1, True),
@@ -86,7 +94,9 @@ def _is_one(shape: Shape, kind: Kind) -> bool:
     """Return whether a history of *shape* can end with *kind*: some are of an order before."""
     if kind == "fill":
         return shape.priors in (("open",), ("released",), ("open", "breach"), ("open", "open"))
-    if kind == "replace":
+    if kind == "correct":
+        return "breach" in shape.priors
+    if kind in REPLACES:
         return "open" in shape.priors or shape.priors in (("released",), ("filled",))
     return shape.priors != ("released",)
 
@@ -106,7 +116,7 @@ def _found(
             # A history that is long in coming may be of another shape.
             plain.set("timeout", max(remaining() // _SHARE, 1))
             plain.add(more)
-            if plain.check() == z3.sat:
+            if found(plain) == z3.sat:
                 model = _smaller(more, asked, remaining()) or plain.model()
                 yield _told(model, asked, forward if is_any else None)
                 break
@@ -130,12 +140,12 @@ def _all(
             one = request(
                 edition, sums, name, own_kind, scope=scope, own=f"'{at}", day=after(tuple(past))
             )
-            about = past[_about(past)] if own_kind in ("replace", "fill") else None
+            about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
             formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
             formulas += dated(one, stretch.first, stretch.last, stretch.venue_day)
             if past:
-                # A log is in order, on both clocks.
-                formulas += [past[-1].asked.day(day) <= one.day(day) for day in _DAYS]
+                # A log is in order, on the authorization's clock.
+                formulas.append(past[-1].asked.day("date") <= one.day("date"))
             now, ties = became(one, prior or "open", name)
             if prior is not None:
                 # What cannot be computed would leave figures unknown, which is another matter.
@@ -147,9 +157,10 @@ def _all(
     return [*formulas, goal([one.asked for one in events[-1]])], events
 
 
-def _about(past: Sequence[Past]) -> int:
-    """Return which order of *past* a replace or a fill is of: the last that can still fill."""
-    return max(at for at, one in enumerate(past) if one.prior in _CAN_FILL)
+def _about(past: Sequence[Past], kind: Kind) -> int:
+    """Return which of *past* an event of *kind* is of: the last that can fill, or was filled."""
+    priors = ("breach",) if kind == "correct" else _CAN_FILL
+    return max(at for at, one in enumerate(past) if one.prior in priors)
 
 
 def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
@@ -159,7 +170,7 @@ def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: i
     solver.add(list(formulas))
     for event in asked:
         _prefer(solver, event[0].asked)
-    return solver.model() if solver.check() == z3.sat else None
+    return solver.model() if found(solver) == z3.sat else None
 
 
 def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:
@@ -202,14 +213,15 @@ def _told(
         one, is_last = event[0], index == len(events) - 1
         kind = one.asked.kind
         about = None
-        if kind in ("replace", "fill"):
-            about = f"o-{1 + _about([before for before, *_ in events[:index]])}"
+        if kind in _ABOUT:
+            own = _about([before for before, *_ in events[:index]], kind)
+            about = f"{'f' if kind == 'correct' else 'o'}-{1 + own}"
         name = f"{_LETTERS.get(kind, 'o')}-{index + 1}"
         said = event_of(model, [each.asked for each in event], name, about)
         told.append(said)
         if not is_last:
             told += _became(model, one, said)
-        elif kind == "release":
+        elif kind in ("release", "release-replace"):
             told.append(_released(said))
     return told
 
@@ -217,7 +229,9 @@ def _told(
 def _released(order: dict[str, Any]) -> dict[str, Any]:
     """Return the release of *order* at the moment that it was made, by another person."""
     order["by"] = "Ann"
-    release = {"kind": "release", "id": f"r-{order['id']}", "order": order["id"], "by": "Bob"}
+    # Of a replace it is its order that is named.
+    named = order.get("order", order["id"])
+    release = {"kind": "release", "id": f"r-{order['id']}", "order": named, "by": "Bob"}
     return {**release, "reason": "seen", **_moment_of(order)}
 
 

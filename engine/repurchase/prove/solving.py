@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import z3
 
 from repurchase.prove.logic import Term
 
 _NANOSECONDS: Final = 1_000_000
+
+
+def found(solver: Any) -> object:
+    """Return what *solver* finds; raise KeyboardInterrupt where Ctrl-C stopped it.
+
+    z3 takes the signal for itself while it looks, and says no more than that it was interrupted.
+    """
+    answer = solver.check()
+    if answer == z3.unknown and "interrupt" in solver.reason_unknown():
+        raise KeyboardInterrupt
+    return answer
 
 
 class Time:
@@ -31,7 +42,7 @@ class Time:
         solver = z3.Solver()
         solver.set("timeout", left)
         solver.add(formulas)
-        return solver.check()
+        return found(solver)
 
     def never(self, *formulas: Term) -> bool:
         """Return whether *formulas* are proved never to hold together."""

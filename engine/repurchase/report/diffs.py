@@ -28,6 +28,8 @@ _STYLES: Final[dict[Verdict, str]] = {
 _KINDS: Final = {
     "fill": "fill of an open order",
     "fill-alone": "fill without an order",
+    "correct": "correct of a fill",
+    "release-replace": "release of a replace",
 }
 
 
@@ -38,7 +40,7 @@ def diff_view(found: Diff, old: Authorization, new: Authorization) -> Renderable
 
 def compared_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
     """Return what changed for each kind of event, and a history for each change."""
-    table = plain_table("kind of event", "is now", "on the days")
+    table = plain_table("kind of event", "is now", "in the editions of")
     for one in found.compared:
         days = ", ".join(_days(*each) for each in one.days)
         mark = Text(one.verdict, style=_STYLES[one.verdict])
@@ -49,11 +51,11 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
 
 
 _SUMS: Final[dict[Verdict, str]] = {
-    "equivalent": ": both files approve the same events, whatever came before",
-    "tighter": ": the new file approves nothing that the old one did not",
-    "looser": ": the new file approves what the old one did not",
-    "incomparable": ": each file approves what the other does not",
-    "undecided": ": something was neither proved nor shown; give it more --seconds",
+    "equivalent": ": at any position both files approve the same events",
+    "tighter": ": at the same position the new file approves nothing that the old one does not",
+    "looser": ": at the same position the new file approves what the old one does not",
+    "incomparable": ": at the same position each file approves what the other does not",
+    "undecided": ": of something it is neither proved nor shown whether it is looser",
 }
 
 
@@ -110,19 +112,29 @@ def sentence(shown: Shown, flag: str | None, old: Authorization, new: Authorizat
     if flag is not None:
         is_now = all(one.rule != flag for one in shown.new.decision.findings)
     passing, stopping = (new, old) if is_now else (old, new)
-    stopped = shown.old if is_now else shown.new
+    passed, stopped = (shown.new, shown.old) if is_now else (shown.old, shown.new)
+    # What is not held cannot be released: why it was not says more.
+    stopped = shown.held or stopped
     decision = worded(stopped.decision, stopped.edition)
+    also = {one.rule for one in passed.decision.findings}
     verb = "flags" if flag is not None else "holds" if decision.outcome == "held" else "denies"
-    why = "; ".join(_why(decision, flag, stopping))
+    about = f"{decision.kind} {plain(decision.id)}" if shown.held else "it"
+    why = "; ".join(_why(decision, flag, also, stopping))
     approves = "does not flag" if flag is not None else "approves"
-    return f"{plain(passing.file)} {approves} {said}; the other file {verb} it: {why}"
+    return f"{plain(passing.file)} {approves} {said}; the other file {verb} {about}: {why}"
 
 
-def _why(decision: WordedDecision, flag: str | None, of: Authorization) -> Iterator[str]:
-    for one in decision.findings:
-        is_it = one.effect != "flag" if flag is None else one.rule == flag
-        if is_it and one.result != "pass":
-            yield f"{place(one.rule, of)}: {plain(one.rule)}, {one.message}"
+def _why(
+    decision: WordedDecision, flag: str | None, also: set[str], of: Authorization
+) -> Iterator[str]:
+    """Yield which rules stop it, each with its place: but for those that both files find."""
+    found = [
+        one
+        for one in decision.findings
+        if one.result != "pass" and (one.effect != "flag" if flag is None else one.rule == flag)
+    ]
+    for one in [each for each in found if each.rule not in also] or found:
+        yield f"{place(one.rule, of)}: {plain(one.rule)}, {one.message}"
 
 
 def _days(first: date, last: date) -> str:

@@ -13,7 +13,8 @@ from repurchase.rulefile import Authorization
 def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization) -> str:
     """Return what the last of *events* asks for or tells, in words and with what it is about."""
     last = events[-1]
-    about = next((one for one in events if one["id"] == last.get("order")), {})
+    named = (last.get("order"), last.get("fill"))
+    about = next((one for one in events if one["id"] in named), {})
     event = {**about, **last}
     listed = (one for one in authorization.instruments if one.symbol == event.get("symbol"))
     currency = next((one.currency for one in listed), authorization.currency)

@@ -44,11 +44,16 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
         parts.append(Text(f"{at}: {sentence(failure, authorization)}", style="bold red"))
         if failure.history is not None:
             parts += [Text(plain(json_text(event))) for event in failure.history.events]
-    table = plain_table("from", "until", "edition", "proved of all histories")
+    table = plain_table("from", "until", "at the venue", "edition", "proved of all histories")
     for one in proof.editions:
         claims = ", ".join(one.claims) or "nothing"
-        table.add_row(*map(Text, (_day(one.first), _day(one.last), one.edition[:12], claims)))
-    word = ("PROVED", "bold green") if proof.holds else ("NOT PROVED", "bold red")
+        there = "" if one.venue_day is None else str(one.venue_day)
+        cells = (_day(one.first), _day(one.last), there, one.edition[:12], claims)
+        table.add_row(*map(Text, cells))
+    is_shown = bool(proof.failures) and all(one.history is not None for one in proof.failures)
+    word = ("DISPROVED" if is_shown else "NOT PROVED", "bold red")
+    if proof.holds:
+        word = ("PROVED", "bold green")
     editions = (
         counted(len(proof.editions), "stretch")
         if len(proof.editions) == 1
@@ -122,16 +127,23 @@ def sentence(failure: Failure, authorization: Authorization) -> str:
     """Return what *failure* shows, in one sentence."""
     what, history = _SAID[failure.claim], failure.history
     if history is None:
-        return f"{failure.claim}: not proved, and no history was found that shows why"
+        days = f"from {_day(failure.first)} until {_day(failure.last)}"
+        what = "not proved in the time that there was, nor was a history found that shows why"
+        return f"{failure.claim}, {days}: {what}"
     asked = last_asked(history.events, authorization)
     if history.cap is None:
         return f"{what}: {asked} is approved"
     is_shares = failure.claim == "shares"
     used = history.used_shares if is_shares else history.used_amount
-    known = "more than can be told" if used is None else shown(used)
-    unit = "shares: " if is_shares else f"{authorization.currency} "
-    return f"{what}: after {asked} the program may use {unit}{known} of {shown(history.cap)}"
+    cap = shown(history.cap)
+    if used is None:
+        of = "shares" if is_shares else authorization.currency
+        return f"{what}: after {asked} nobody can tell what the program may use of {of} {cap}"
+    known = f"{shown(used)} of {cap} shares"
+    if not is_shares:
+        known = f"{authorization.currency} {shown(used)} of {cap}"
+    return f"{what}: after {asked} the program may use {known}"
 
 
 def _day(day: date) -> str:
-    return {date.min: "the first day", date.max: "the last day"}.get(day, str(day))
+    return {date.min: "the beginning", date.max: "the end"}.get(day, str(day))
