@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import yaml
@@ -150,6 +151,7 @@ _BARE: Final = re.compile(r"(?<!JPY )(?<![0-9,.])[0-9]+(?:,[0-9]{3})+(?![0-9,.%]
 # --- expressions -------------------------------------------------------------------------------
 
 
+@cache
 @st.composite
 def fact_quantities(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
     """Draw a quantity of *kind* that reads a fact."""
@@ -160,7 +162,7 @@ def fact_quantities(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
         )
         shapes += ["extreme", "group"] if kind != "ratio" else []
         shapes += {"count": ["days"], "money": ["priced"]}.get(kind, [])
-    shape = draw(st.sampled_from(shapes))
+    shape = draw(_one_of(tuple(shapes)))
     if shape == "fact":
         return _fact(draw, kind)
     inner = draw(fact_quantities(kind, depth - 1))
@@ -169,7 +171,7 @@ def fact_quantities(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
     if shape == "product":
         return _either_way(draw, "*", _grouped(inner), draw(factors()))
     if shape == "quotient":
-        return f"{_grouped(inner)} / {draw(st.sampled_from((*_DIVISORS, 'terms.factor')))}"
+        return f"{_grouped(inner)} / {draw(_one_of((*_DIVISORS, 'terms.factor')))}"
     if shape == "extreme":
         return _extreme(draw, kind, inner, depth)
     return _SHAPED[shape](draw, inner)
@@ -177,14 +179,14 @@ def fact_quantities(draw: st.DrawFn, kind: str, depth: int = 2) -> str:
 
 def _fact(draw: st.DrawFn, kind: str) -> str:
     if kind == "ratio":
-        whole = draw(st.sampled_from(("terms.max_shares", "400 shares")))
-        return f"{draw(st.sampled_from(_KINDS['shares']))} / {whole}"
-    return draw(st.sampled_from(_KINDS[kind]))
+        whole = draw(_one_of(("terms.max_shares", "400 shares")))
+        return f"{draw(_one_of(_KINDS['shares']))} / {whole}"
+    return draw(_one_of(_KINDS[kind]))
 
 
 def _sum(draw: st.DrawFn, one: str, other: str) -> str:
     first, second = draw(st.permutations((one, other)))
-    return f"({first} {draw(st.sampled_from('+-'))} {_grouped(second)})"
+    return f"({first} {draw(_one_of('+-'))} {_grouped(second)})"
 
 
 def _either_way(draw: st.DrawFn, sign: str, one: str, other: str) -> str:
@@ -194,26 +196,26 @@ def _either_way(draw: st.DrawFn, sign: str, one: str, other: str) -> str:
 def _extreme(draw: st.DrawFn, kind: str, inner: str, depth: int) -> str:
     others = draw(st.lists(quantities(kind, depth - 1), min_size=1, max_size=2))
     parts = draw(st.permutations((inner, *others)))
-    return f"{draw(st.sampled_from(('min', 'max')))}({_listed(*parts)})"
+    return f"{draw(_one_of(('min', 'max')))}({_listed(*parts)})"
 
 
 def _shifted(draw: st.DrawFn, inner: str) -> str:
     # `a + 5 - b` would be a number of days.
-    days = draw(st.sampled_from(("1", "30", "0.5", "terms.factor")))
-    return f"({inner} {draw(st.sampled_from('+-'))} {days})"
+    days = draw(_one_of(("1", "30", "0.5", "terms.factor")))
+    return f"({inner} {draw(_one_of('+-'))} {days})"
 
 
 def _days(draw: st.DrawFn, inner: str) -> str:
     del inner
-    other = draw(st.sampled_from((*_KINDS["date"], *_TERMS["date"], *_DATES)))
-    return f"({draw(st.sampled_from(_KINDS['date']))} - {other})"
+    other = draw(_one_of((*_KINDS["date"], *_TERMS["date"], *_DATES)))
+    return f"({draw(_one_of(_KINDS['date']))} - {other})"
 
 
 def _priced(draw: st.DrawFn, inner: str) -> str:
     del inner
     if draw(st.booleans()):
         return _either_way(draw, "*", "trade.price_per_share", "terms.max_shares")
-    shares = draw(st.sampled_from(_KINDS["shares"]))
+    shares = draw(_one_of(_KINDS["shares"]))
     return f"{shares} * (terms.max_amount / terms.max_shares)"
 
 
@@ -226,35 +228,38 @@ _SHAPED: Final[Mapping[str, Callable[[st.DrawFn, str], str]]] = {
 }
 
 
+@cache
 @st.composite
 def constants(draw: st.DrawFn, kind: str) -> str:
     """Draw a quantity of *kind* that reads no fact, or a fact where none can be written."""
     written = (*_WRITTEN[kind], *_TERMS[kind], *_TERMS[kind])
     if not written:
         return _fact(draw, kind)
-    one = draw(st.sampled_from(written))
-    shape = draw(st.sampled_from(("plain", "plain", "plain", "portion", "sum", "extreme")))
+    one = draw(_one_of(written))
+    shape = draw(_one_of(("plain", "plain", "plain", "portion", "sum", "extreme")))
     if shape == "plain" or kind in ("date", "time"):
         return one
     if shape == "portion":
         # A bare number times a ratio is a ratio, and money times a ratio no price any more.
         bare = one == "terms.factor" or set(one) <= set("0123456789,.") or kind == "program price"
-        scale = st.sampled_from(("2", "0.5", "400", "-1", "terms.factor")) if bare else factors()
+        scale = _one_of(("2", "0.5", "400", "-1", "terms.factor")) if bare else factors()
         return _either_way(draw, "*", _grouped(one), draw(scale))
-    other = draw(st.sampled_from(written))
+    other = draw(_one_of(written))
     if shape == "extreme":
-        return f"{draw(st.sampled_from(('min', 'max')))}({_listed(one, other)})"
+        return f"{draw(_one_of(('min', 'max')))}({_listed(one, other)})"
     return f"({one} + {other})"
 
 
+@cache
 @st.composite
 def factors(draw: st.DrawFn) -> str:
     """Draw a number that scales a quantity."""
-    plain = st.sampled_from((*_FACTORS, "terms.portion", "terms.factor"))
+    plain = _one_of((*_FACTORS, "terms.portion", "terms.factor"))
     shapes = ("{}", "{}", "{}", "(1 - {})", "min(2, {})", "max({}, 0.5)")
-    return draw(st.sampled_from(shapes)).format(draw(plain))
+    return draw(_one_of(shapes)).format(draw(plain))
 
 
+@cache
 def quantities(kind: str, depth: int = 1) -> st.SearchStrategy[str]:
     """Draw a quantity of *kind*, of facts or without any."""
     return st.one_of(constants(kind), fact_quantities(kind, depth))
@@ -269,49 +274,52 @@ def _listed(*parts: str) -> str:
     return ", ".join(_BARE.sub(lambda found: found[0].replace(",", ""), part) for part in parts)
 
 
+@cache
 @st.composite
 def leaves(draw: st.DrawFn) -> str:
     """Draw one comparison, chain, membership or flag that reads a fact."""
     shapes = ("compared", "compared", "compared", "chained", "member", "word", "word", "flag")
-    shape = draw(st.sampled_from(shapes))
+    shape = draw(_one_of(shapes))
     if shape == "word":
         return draw(word_leaves())
     if shape == "flag":
-        return draw(st.sampled_from(_KINDS["flag"]))
-    kind = draw(st.sampled_from(_ORDERED))
+        return draw(_one_of(_KINDS["flag"]))
+    kind = draw(_one_of(_ORDERED))
     one, other = draw(fact_quantities(kind)), draw(quantities(kind))
-    operator = st.sampled_from(_OPERATORS)
+    operator = _one_of(_OPERATORS)
     if shape == "chained":
         ends = f"{draw(constants(kind))} {draw(operator)} {one} {draw(operator)} {other}"
         return draw(st.sampled_from((ends, f"{ends} {draw(operator)} {draw(constants(kind))}")))
     if shape == "member":
         choices = draw(st.lists(constants(kind), min_size=1, max_size=3))
-        return f"{one} {draw(st.sampled_from(('in', 'not in')))} [{_listed(*choices)}]"
+        return f"{one} {draw(_one_of(('in', 'not in')))} [{_listed(*choices)}]"
     first, second = draw(st.permutations((one, other)))
     return f"{first} {draw(operator)} {second}"
 
 
+@cache
 @st.composite
 def word_leaves(draw: st.DrawFn) -> str:
     """Draw a comparison of a word, of a closed or an open vocabulary."""
-    name = draw(st.sampled_from(_KINDS["word"]))
-    words = st.sampled_from(_vocabulary(name) or _WORDS)
+    name = draw(_one_of(_KINDS["word"]))
+    words = _one_of(_vocabulary(name) or _WORDS)
     if draw(st.booleans()):
         sides = draw(st.permutations((name, draw(words))))
-        return f"{sides[0]} {draw(st.sampled_from(('==', '!=')))} {sides[1]}"
+        return f"{sides[0]} {draw(_one_of(('==', '!=')))} {sides[1]}"
     choices = ", ".join(draw(st.lists(words, min_size=1, max_size=4)))
-    return f"{name} {draw(st.sampled_from(('in', 'not in')))} [{choices}]"
+    return f"{name} {draw(_one_of(('in', 'not in')))} [{choices}]"
 
 
 def _vocabulary(name: str) -> tuple[str, ...]:
     return INSTRUMENTS if name == "trade.share_class" else TABLE[name].words
 
 
+@cache
 @st.composite
 def conditions(draw: st.DrawFn, depth: int = 2) -> str:
     """Draw the text of a condition that reads a fact."""
     shapes = ("leaf", "leaf", "not", "and", "or", "group") if depth else ("leaf",)
-    shape = draw(st.sampled_from(shapes))
+    shape = draw(_one_of(shapes))
     if shape == "leaf":
         return draw(leaves())
     one = draw(conditions(depth - 1))
@@ -321,6 +329,18 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         return f"(({one}))"
     other = draw(conditions(depth - 1))
     return f"({one}) {shape} ({other})"
+
+
+@cache
+def _one_of(choices: tuple[str, ...] | str) -> st.SearchStrategy[str]:
+    """Draw one of *choices*: what is made once is found sound by hypothesis once."""
+    return st.sampled_from(choices)
+
+
+@lru_cache(1_000)
+def _tree(text: str) -> Condition:
+    """Return what is written as *text*, which is asked for again and again."""
+    return parse(text, NAMES).root
 
 
 # --- facts -------------------------------------------------------------------------------------
@@ -418,6 +438,7 @@ class Question:
     facts: tuple[Mapping[str, Value | None], ...]
 
 
+@cache
 @st.composite
 def term_values(draw: st.DrawFn) -> dict[str, Fraction | None]:
     """Draw a figure for every term, or none: it is not in force."""
@@ -431,7 +452,7 @@ def term_values(draw: st.DrawFn) -> dict[str, Fraction | None]:
 def questions(draw: st.DrawFn) -> Question:
     """Draw a condition and three sets of facts to ask it of."""
     text = draw(conditions())
-    tree = parse(text, NAMES).root
+    tree = _tree(text)
     terms = draw(term_values())
     asked = tuple(draw(facts([tree], terms)) for _ in range(3))
     return Question(text, tree, terms, asked)
@@ -471,8 +492,8 @@ class RuleText:
         """Return the rule as the oracle takes it."""
         return oracle.Clause(
             id=self.id,
-            require=parse(self.require, NAMES).root,
-            when=None if self.when is None else parse(self.when, NAMES).root,
+            require=_tree(self.require),
+            when=None if self.when is None else _tree(self.when),
             effect=self.effect or "deny",
             at=self.at or "both",
         )
@@ -537,7 +558,13 @@ LISTED: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def written(mapping: Mapping[str, Any]) -> bytes:
     """Return *mapping* as YAML, its keys in their own order."""
-    text = yaml.safe_dump(dict(mapping), allow_unicode=True, sort_keys=False, width=10_000)
+    text: str = yaml.dump(
+        dict(mapping),
+        Dumper=yaml.CSafeDumper,
+        allow_unicode=True,
+        sort_keys=False,
+        width=10_000,
+    )
     return text.encode()
 
 
@@ -551,6 +578,7 @@ def _versions_written(versions: Sequence[Dated]) -> Any:
     return listed[0] if len(listed) == 1 else listed
 
 
+@cache
 @st.composite
 def versions(draw: st.DrawFn, name: str) -> tuple[Dated, ...]:
     """Draw what the term *name* is: one figure, one amended, or one with gaps."""
@@ -572,6 +600,7 @@ def versions(draw: st.DrawFn, name: str) -> tuple[Dated, ...]:
     return tuple(draw(st.permutations(listed)))
 
 
+@cache
 @st.composite
 def rules(draw: st.DrawFn, number: int, requires: st.SearchStrategy[str] | None) -> RuleText:
     """Draw one rule, whose condition is one of *requires* where they are given."""
@@ -664,6 +693,7 @@ def histories(
     return History(file, tuple(listed))
 
 
+@cache
 @st.composite
 def history_leaves(draw: st.DrawFn) -> str:
     """Draw a comparison of what was used before an event with what will be after it."""
