@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 import test_desk
 import test_journal
+from chance import run_machine
 from desk_breaks import BREAKS
 from repurchase import desk as desk_module
-from repurchase.edition import load_text
 from repurchase.errors import JournalError, RepurchaseError
 from repurchase.journal import book as book_module
 from stores import Store
-from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program
+from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program, loading_once
 
-# Enough to find each many times over; the first failure ends it, and nothing is shrunk.
-QUICK: Final = settings(
-    max_examples=400,
-    stateful_step_count=25,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-)
+# Enough to find each many times over; a failure ends it.
+EXAMPLES: Final = 400
+STEPS: Final = 25
 FOUND_BY: Final = {
     "never_commits": Program,
     "answers_before_commit": Interrupted,
@@ -48,11 +38,11 @@ FOUND_BY: Final = {
 def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that breaks one promise fails the state machine."""
     monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
-    monkeypatch.setattr(book_module, "load_text", cache(load_text))
+    monkeypatch.setattr(book_module, "load_text", loading_once())
     BREAKS[name](monkeypatch.setattr)
     # Not any exception: a break that no longer fits the desk would be one too.
     with pytest.raises((AssertionError, RepurchaseError, pytest.fail.Exception)):
-        run_state_machine_as_test(FOUND_BY[name], settings=QUICK)
+        run_machine(FOUND_BY[name], EXAMPLES, STEPS)
 
 
 def test_trusted_snapshot_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

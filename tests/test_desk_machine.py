@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from functools import cache
@@ -48,7 +49,7 @@ from desk_events import (
 from repurchase import desk as desk_module
 from repurchase.decision import Decision
 from repurchase.desk import Desk
-from repurchase.edition import load_text
+from repurchase.edition import Editions, load_text
 from repurchase.events import Event
 from repurchase.journal import (
     Book,
@@ -63,6 +64,7 @@ from repurchase.journal import (
 from repurchase.journal import book as book_module
 from repurchase.position import Position
 from repurchase.quantities import written
+from repurchase.rulefile import kept
 
 # The points that `Journal` names, and whether an event is recorded once one is reached.
 FAILPOINTS: Final = {
@@ -444,11 +446,22 @@ def _executed(position: Position) -> tuple[str, str]:
     return written(position.executed_shares), written(position.executed_amount)
 
 
+def loading_once() -> Callable[..., Editions]:
+    """Return what loads each rule file once, of those that include no pack."""
+
+    @cache
+    def loaded(text: bytes, name: str) -> Editions:
+        return load_text(text, name, packs=kept({}))
+
+    # What gives the packs is another for each journal, so it cannot be asked for by it.
+    return lambda text, name, **_: loaded(text, name)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a snapshot every few records, and compile each rule file once for all examples."""
     monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
-    monkeypatch.setattr(book_module, "load_text", cache(load_text))
+    monkeypatch.setattr(book_module, "load_text", loading_once())
 
 
 # Each step commits to a real file: fewer examples than elsewhere, unless a profile asks for more.
