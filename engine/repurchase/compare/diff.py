@@ -88,10 +88,14 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Diff(msgspec.Struct, frozen=True):
-    """What two rule files say otherwise, and what that changes for each kind of event."""
+    """What two rule files say otherwise, and what that changes for each kind of event.
+
+    *alike* is whether both count days, shares and money alike: else nothing is proved of them.
+    """
 
     moved: tuple[Moved, ...]
     compared: tuple[Compared, ...]
+    alike: bool
 
     @property
     def verdict(self) -> Verdict:
@@ -122,7 +126,8 @@ def diff(
         one = compared(pairs, kind, flag, time)
         if one.verdict != "equivalent":
             found.append(one)
-    return Diff(moved(old.authorization, new.authorization), tuple(found))
+    alike = all(_is_comparable(pairs, one.editions) for one, *_ in pairs.stretches.values())
+    return Diff(moved(old.authorization, new.authorization), tuple(found), alike)
 
 
 class Event(NamedTuple):

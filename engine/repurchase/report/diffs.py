@@ -47,9 +47,16 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
         table.add_row(Text(plain(_kind(one))), mark, Text(days))
     shown = (text for one in found.compared for text in _shown(one, old, new))
     verdict = found.verdict
-    return Group(table, *shown, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
+    parts: list[RenderableType] = [table, *shown]
+    if not found.alike:
+        parts.append(Text(_OTHERWISE))
+    return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
 
 
+_OTHERWISE: Final = (
+    "both count days, shares or money otherwise, so that the same events come to other positions:"
+    " nothing is proved equivalent, and `what-if` tells what that does to a log"
+)
 _SUMS: Final[dict[Verdict, str]] = {
     "equivalent": ": at any position both files approve the same events",
     "tighter": ": at the same position the new file approves nothing that the old one does not",
@@ -68,6 +75,7 @@ def diff_object(found: Diff) -> dict[str, Any]:
     """Return what `diff` finds as programs read it."""
     return {
         "verdict": found.verdict,
+        "alike": found.alike,
         "moved": found.moved,
         "compared": [
             {

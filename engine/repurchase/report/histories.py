@@ -14,8 +14,12 @@ def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization
     """Return what the last of *events* asks for or tells, in words and with what it is about."""
     last = events[-1]
     named = (last.get("order"), last.get("fill"))
-    about = next((one for one in events if one["id"] in named), {})
-    event = {**about, **last}
+    event: dict[str, Any] = {}
+    for one in events[:-1]:
+        # Of an order that was replaced, what it is by now.
+        if one["id"] in named or (one["kind"] == "replace" and one["order"] in named):
+            event |= one
+    event |= last
     listed = (one for one in authorization.instruments if one.symbol == event.get("symbol"))
     currency = next((one.currency for one in listed), authorization.currency)
     price = f" at {currency} {shown(exact(event['price']))}" if "price" in event else ""
