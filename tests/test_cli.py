@@ -30,6 +30,7 @@ from repurchase.shipped import rule_names, sample_path
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
 COMMANDS: Final = (
     "demo",
+    "diff",
     "init",
     "lint",
     "test",
@@ -285,7 +286,7 @@ def test_help_is_had_either_way(option: str) -> None:
     assert run(option) == run("--help")
 
 
-SEVERAL: Final = {"columns", "constants", "ignore", "market"}
+SEVERAL: Final = {"certificates", "columns", "constants", "ignore", "market"}
 
 
 @pytest.mark.parametrize(
