@@ -416,6 +416,17 @@ FORGOTTEN: Final[dict[str, tuple[str, str, str]]] = {
             '  - {id: cap, require: "program.shares_after <= 2,000 shares"'
         ),
     ),
+    "the release of what was held in an edition before": (
+        "release",
+        (
+            'effect: review, at: order, until: 2008-11-30, require: "trade.units < 1"}\n'
+            '  - {id: cap, from: 2008-12-01, require: "trade.units <= 10"'
+        ),
+        (
+            'effect: review, at: order, until: 2008-11-30, require: "trade.units < 1"}\n'
+            '  - {id: cap, from: 2008-12-01, require: "trade.units <= 20"'
+        ),
+    ),
     "a day far off": (
         "order",
         "require: trade.last_date <= 2198-06-30 or trade.last_date <= terms.last_day",
