@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -475,21 +472,3 @@ def test_event_that_says_no_venue_is_compared(folder: Path) -> None:
     (folder / "two.yaml").write_text(two)
     ended = run("diff", "two.yaml", "sound.yaml", cwd=folder)
     assert (ended.code, "both count days, shares or money otherwise" in ended.out) == (1, True)
-
-
-@pytest.mark.parametrize("seconds", [1.5, 2.5, 3.5])
-def test_command_that_is_stopped_ends_with_130(tmp_path: Path, seconds: float) -> None:
-    """Ctrl-C is heeded wherever a proof stands, also amid a call of the prover."""
-    text = rule_path("iij-2008").read_text().replace('"4,000 shares"', '"3,999 shares"')
-    (tmp_path / "new.yaml").write_text(text)
-    command = [str(Path(sys.executable).parent / "repurchase"), "diff", "iij-2008", "new.yaml"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert (process.returncode, out) == (130, "")
-    assert err.endswith("stopped\n")
-    assert "Traceback" not in err

@@ -9,17 +9,8 @@ import click
 from msgspec import structs
 
 from repurchase.cli.journal import journal_option, now, opened
-from repurchase.cli.show import (
-    certificate_option,
-    draw,
-    json_option,
-    milliseconds,
-    say,
-    seconds_option,
-    single,
-    stoppable,
-    warn,
-)
+from repurchase.cli.proving import milliseconds, seconds_option, stoppable
+from repurchase.cli.show import certificate_option, draw, json_option, say, single, warn
 from repurchase.cli.submit import read_rules
 from repurchase.errors import UsageError
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import click
 
-from repurchase.cli.show import (
-    draw,
-    json_option,
-    judged_by,
-    milliseconds,
-    seconds_option,
-    stoppable,
-)
+from repurchase.cli.proving import milliseconds, seconds_option, stoppable
+from repurchase.cli.show import draw, json_option, judged_by
 
 EXIT_LOOSER = 1
 EXIT_UNDECIDED = 2

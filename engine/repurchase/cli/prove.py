@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.log import keep_apart
-from repurchase.cli.show import (
-    draw,
-    json_option,
-    judged_by,
-    milliseconds,
-    rule_file,
-    say,
-    seconds_option,
-    single,
-    stoppable,
-)
+from repurchase.cli.proving import milliseconds, seconds_option, stoppable
+from repurchase.cli.show import draw, json_option, judged_by, rule_file, say, single
 
 if TYPE_CHECKING:
     from repurchase.prove import Proof

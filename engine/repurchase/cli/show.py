@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
@@ -51,50 +48,10 @@ rules_option = single(
 )
 
 
-seconds_option = single(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="NUMBER",
-    help="Look no longer than this, 60 if not given: what is not proved by then is not proved.",
-)
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], int]]:
-    """Yield a clock for proofs, counting nanoseconds, that heeds Ctrl-C when it is read.
-
-    Amid a call of z3 nothing can be raised that would come out as what it is.
-    """
-    is_stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal is_stopped
-        is_stopped = True
-
-    def now() -> int:
-        if is_stopped:
-            raise KeyboardInterrupt
-        return time.monotonic_ns()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield now
-        now()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def certificate_option(said: str) -> Callable[[F], F]:
     """Return `--certificate`, which *said* tells what it is checked against."""
     what = f"What `repurchase prove` certified, of {said}; it needs no prover."
     return single("--certificate", type=click.Path(path_type=Path), metavar="FILE.json", help=what)
-
-
-def milliseconds(seconds: float | None) -> int:
-    """Return how long a proof may take where *seconds* are given, and where they are not."""
-    from repurchase.prove import MILLISECONDS
-
-    return MILLISECONDS if seconds is None else int(seconds * 1000)
 
 
 def known_at_option(command: Any) -> Any:

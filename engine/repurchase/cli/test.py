@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from repurchase.cli.show import draw, is_file, json_option, rule_file, say, stoppable, warn
+from repurchase.cli.proving import stoppable
+from repurchase.cli.show import draw, is_file, json_option, rule_file, say, warn
 from repurchase.errors import Problem, UsageError, plain
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ except ImportError as missing:
 
 from repurchase.prove.engine import History
 from repurchase.prove.proof import MILLISECONDS, Failure, Proof, Proved, proved
-from repurchase.prove.solving import Time
+from repurchase.prove.solving import Time, interrupt
 
 __all__ = [
     "MILLISECONDS",
@@ -22,6 +22,7 @@ __all__ = [
     "Proof",
     "Proved",
     "Time",
+    "interrupt",
     "proved",
     "z3",
 ]

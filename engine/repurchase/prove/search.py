@@ -19,7 +19,6 @@ from repurchase.prove.exact import Past, Prior, after, became, dated, figures, f
 from repurchase.prove.free import scope_of
 from repurchase.prove.logic import Term, number
 from repurchase.prove.model import REPLACES, Kind, Request, Sums, request
-from repurchase.prove.solving import found
 from repurchase.stretches import Stretch
 
 # So long, in milliseconds, small figures are looked for where any would do.
@@ -116,7 +115,7 @@ def _found(
             # A history that is long in coming may be of another shape.
             plain.set("timeout", max(remaining() // _SHARE, 1))
             plain.add(more)
-            if found(plain) == z3.sat:
+            if plain.check() == z3.sat:
                 model = _smaller(more, asked, remaining()) or plain.model()
                 yield _told(model, asked, forward if is_any else None)
                 break
@@ -170,7 +169,7 @@ def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: i
     solver.add(list(formulas))
     for event in asked:
         _prefer(solver, event[0].asked)
-    return solver.model() if found(solver) == z3.sat else None
+    return solver.model() if solver.check() == z3.sat else None
 
 
 def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:

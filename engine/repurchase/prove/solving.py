@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import z3
 
@@ -11,16 +11,13 @@ from repurchase.prove.logic import Term
 
 _NANOSECONDS: Final = 1_000_000
 
+# z3 would take Ctrl-C for itself, and lose it where it has just found something.
+z3.set_param("ctrl_c", False)
 
-def found(solver: Any) -> object:
-    """Return what *solver* finds; raise KeyboardInterrupt where Ctrl-C stopped it.
 
-    z3 takes the signal for itself while it looks, and says no more than that it was interrupted.
-    """
-    answer = solver.check()
-    if answer == z3.unknown and "interrupt" in solver.reason_unknown():
-        raise KeyboardInterrupt
-    return answer
+def interrupt() -> None:
+    """Break off what z3 does at this moment in another thread, so that it finds nothing."""
+    z3.main_ctx().interrupt()
 
 
 class Time:
@@ -42,7 +39,7 @@ class Time:
         solver = z3.Solver()
         solver.set("timeout", left)
         solver.add(formulas)
-        return found(solver)
+        return solver.check()
 
     def never(self, *formulas: Term) -> bool:
         """Return whether *formulas* are proved never to hold together."""

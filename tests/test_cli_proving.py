@@ -1,0 +1,120 @@
+"""Ctrl-C while z3 looks: it is never lost, wherever it falls, and is heeded soon."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import pytest
+
+from repurchase.cli.proving import stoppable
+from repurchase.prove import z3
+from repurchase.shipped import rule_path
+
+
+def _solver(*formulas: Any) -> Any:
+    solver = z3.Solver()
+    solver.add(*formulas)
+    return solver
+
+
+def _quick() -> Any:
+    first, second = z3.Reals("first second")
+    return _solver(first > 0, second > first, first * second == 2)
+
+
+def _endless() -> Any:
+    """Return a solver that would look for more hours than anyone has waited."""
+    one = z3.Ints("x y z")
+    return _solver(sum(each * each * each for each in one) == 114)
+
+
+def _sent(seconds: float) -> Timer:
+    timer = Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
+
+
+def _stopped(seconds: float, work: Callable[[Callable[[], int]], object]) -> None:
+    """Do *work* and press Ctrl-C after so many *seconds* of it."""
+    with stoppable() as clock:
+        timer = _sent(seconds)
+        try:
+            work(clock)
+        finally:
+            timer.join()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ctrl_c_between_calls_and_amid_them_is_heeded(seed: int) -> None:
+    """Much of the time of a proof is many short calls."""
+    before = signal.getsignal(signal.SIGINT)
+    solver = _quick()
+
+    def work(clock: Callable[[], int]) -> None:
+        for _ in range(2_000):
+            clock()
+            solver.check()
+
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(random.Random(seed).uniform(0, 0.05), work)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("make", [z3.Solver, z3.Optimize])
+def test_long_call_is_broken_off(make: Any) -> None:
+    """Nobody waits for what z3 would find in its own time."""
+    solver = make()
+    solver.add(_endless().assertions())
+    solver.set("timeout", 20_000)
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(0.2, lambda _: solver.check())
+
+
+def _fails(_clock: Callable[[], int]) -> None:
+    raise z3.Z3Exception("canceled")
+
+
+def test_error_that_ctrl_c_caused_is_no_error() -> None:
+    """What is broken off amid other work of z3 comes out as an exception of its own."""
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(0, _fails)
+    with pytest.raises(z3.Z3Exception), stoppable() as clock:
+        _fails(clock)
+
+
+def test_ctrl_c_that_is_ignored_stays_so() -> None:
+    """A shell starts what runs behind with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable() as clock:
+            _sent(0).join()
+            assert _quick().check() == z3.sat
+            clock()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("seconds", [1.5, 2.5, 3.5])
+def test_command_that_is_stopped_ends_with_130(tmp_path: Path, seconds: float) -> None:
+    """The whole command says that it was stopped, and nothing else."""
+    text = rule_path("iij-2008").read_text().replace('"4,000 shares"', '"3,999 shares"')
+    (tmp_path / "new.yaml").write_text(text)
+    command = [str(Path(sys.executable).parent / "repurchase"), "diff", "iij-2008", "new.yaml"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("stopped\n")
+    assert "Traceback" not in err
