@@ -369,10 +369,41 @@ def test_command_says_what_is_looser(folder: Path) -> None:
         "looser",
         None,
     )
-    log = "".join(json.dumps(event) + "\n" for event in order["looser"]["history"])
+    log = "".join(line + "\n" for line in ended.out.splitlines() if line.startswith("{"))
+    assert [json.loads(line) for line in log.splitlines()] == order["looser"]["history"]
     for file, denied in (("sound.yaml", 1), ("broken.yaml", 0)):
         replayed = run("replay", "-", "--rules", file, "--json", cwd=folder, stdin=log).json
         assert replayed["denied"] == denied
+
+
+def test_kinds_that_change_by_one_cause_are_told_together(folder: Path) -> None:
+    """Whoever edits one rule reads one sentence, and what else it is about."""
+    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder)
+    said = " ".join(ended.out.split())
+    kinds = "order, replace, fill of an open order, fill without an order, correct of a fill"
+    assert said.count("the other file") == 1
+    assert f"looser for {kinds}: broken.yaml approves order" in said
+    assert "so too: replace n-" in said
+
+
+def test_changes_by_two_causes_are_told_apart(folder: Path) -> None:
+    """What one rule lets pass and another stops is no one thing."""
+    text = SOUND.replace("4,000 shares", "4,001 shares") + MORE % "require: trade.units <= 9"
+    (folder / "both.yaml").write_text(text)
+    said = " ".join(run("diff", "sound.yaml", "both.yaml", cwd=folder).out.split())
+    assert "looser for order" in said
+    assert "tighter for order" in said
+
+
+def test_history_says_what_facts_of_its_day_are_made_of(folder: Path) -> None:
+    """Who reads the brokers of a day reads no broker of an event, and needs to be told of it."""
+    daily = MORE % "require: day.brokers_after <= 1"
+    for name, text in (("old", SOUND), ("new", SOUND.replace("4,000 shares", "4,001 shares"))):
+        (folder / f"{name}.yaml").write_text(text + daily)
+    found_ = run("diff", "old.yaml", "new.yaml", "--json", cwd=folder).json
+    assert {one["verdict"] for one in found_["compared"]} == {"looser"}
+    order = next(one for one in found_["compared"] if one["kind"] == "order")
+    assert order["looser"]["history"][-1]["broker"] == "Other"
 
 
 def test_command_ends_well_where_nothing_is_looser(folder: Path) -> None:

@@ -54,7 +54,7 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
         said["fill" if kind == "correct" else "order"] = about
         broker = ones[0].said.words["trade.broker"]
         at = whole(model, broker.chosen)
-        if kind == "fill" and at >= 0 and any("trade.broker" in one.edition.facts for one in ones):
+        if kind == "fill" and at >= 0 and "broker" in _read(ones):
             said["broker"] = broker.choices[at]
     if ones[0].kind in FILLS:
         said.pop("expires", None)
@@ -73,11 +73,11 @@ def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     one = ones[0]
     symbol, venue = one.said.scope.pairs[whole(model, one.said.listing)]
     said: dict[str, Any] = {"symbol": symbol} | ({"venue": venue} if venue is not None else {})
-    read = {fact for each in ones for fact in each.edition.facts}
+    read = {*_read(ones), "side"}
     for fact, word in one.said.words.items():
-        at = whole(model, word.chosen)
-        if at >= 0 and (fact in read or fact == "trade.side" or word.choices[at] == "market"):
-            said[fact.removeprefix("trade.")] = word.choices[at]
+        field, at = fact.removeprefix("trade."), whole(model, word.chosen)
+        if at >= 0 and (field in read or word.choices[at] == "market"):
+            said[field] = word.choices[at]
     if _is_so(model, one.said.has_rate) and any(
         (listing := each.listings[whole(model, each.said.listing)]) is not None
         and listing.currency != each.edition.reckoning.currency
@@ -85,6 +85,12 @@ def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     ):
         said["fx"] = "1" if _is_so(model, one.said.is_even) else str(RATE)
     return said
+
+
+def _read(ones: Sequence[Request]) -> set[str]:
+    """Return the fields that give what the rules read: some give facts of the day, too."""
+    facts = {fact for each in ones for fact in each.edition.facts}
+    return {field for fact in facts for field in TABLE[fact].given_by}
 
 
 def _outside(model: Any, ones: Sequence[Request]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from repurchase.edition import Edition
 from repurchase.prove.claims import passes, window
 from repurchase.prove.events import event_of, whole
 from repurchase.prove.exact import Past, Prior, after, became, dated, figures, follows, left
-from repurchase.prove.free import scope_of
+from repurchase.prove.free import OTHER, scope_of
 from repurchase.prove.logic import Term, number
 from repurchase.prove.model import REPLACES, Kind, Request, Sums, request
 from repurchase.stretches import Stretch
@@ -192,6 +192,10 @@ def _prefer(solver: Any, one: Request) -> None:
     solver.minimize(one.facts["trade.price"].value)
     solver.add_soft(one.said.listing == 0)
     solver.add_soft(z3.Not(one.said.timed))
+    broker = one.said.words["trade.broker"]
+    if OTHER in broker.choices:
+        # Any is as good, and the name of a venue or a symbol would mislead.
+        solver.add_soft(broker.is_one(OTHER))
     solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
     solver.add_soft(one.day("last_date") == one.day("date"))
     if first is not None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.compare.diff import Compared, Diff, Shown, Verdict
+from repurchase.compare.diff import Compared, Diff, Shown, Side, Verdict
 from repurchase.errors import plain
 from repurchase.report.changes import moved_view
-from repurchase.report.histories import last_asked, place
+from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization
-from repurchase.wording import WordedDecision, worded
+from repurchase.wording import Worded, WordedDecision, worded
 
 _STYLES: Final[dict[Verdict, str]] = {
     "equivalent": "green",
@@ -45,9 +45,8 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
         days = ", ".join(_days(*each) for each in one.days)
         mark = Text(one.verdict, style=_STYLES[one.verdict])
         table.add_row(Text(plain(_kind(one))), mark, Text(days))
-    shown = (text for one in found.compared for text in _shown(one, old, new))
     verdict = found.verdict
-    parts: list[RenderableType] = [table, *shown]
+    parts: list[RenderableType] = [table, *_shown(found, old, new), *_unknown(found)]
     if not found.alike:
         parts.append(Text(_OTHERWISE))
     return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
@@ -103,17 +102,48 @@ def _kind(one: Compared) -> str:
     return kind if one.flag is None else f"{kind}, flag {one.flag}"
 
 
-def _shown(one: Compared, old: Authorization, new: Authorization) -> Iterator[Text]:
-    """Yield the events that show how *one* changed, each history after a sentence."""
-    for word, side in (("looser", one.looser), ("tighter", one.tighter)):
-        if side.shown is not None:
-            yield Text(f"{word}: {sentence(side.shown, one.flag, old, new)}", style="bold")
-            yield from (Text(plain(json_text(event))) for event in side.shown.events)
-        elif not side.never:
-            yield Text(f"{_kind(one)}: it is not known whether it is {word}", style="bold red")
+def _sides(one: Compared) -> tuple[tuple[str, Side], ...]:
+    return ("looser", one.looser), ("tighter", one.tighter)
 
 
-def sentence(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> str:
+def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text]:
+    """Yield a sentence and a history for each cause, and what else is answered otherwise by it."""
+    causes: dict[tuple[str, ...], list[tuple[str, Shown, Answers]]] = {}
+    for one in found.compared:
+        for word, side in _sides(one):
+            if side.shown is not None:
+                answers = answers_of(side.shown, one.flag, old, new)
+                cause = (word, one.flag or "", *answers.rules)
+                causes.setdefault(cause, []).append((_kind(one), side.shown, answers))
+    for (word, *_), ones in causes.items():
+        (_, first, answers), *others = ones
+        kinds = plain(", ".join(kind for kind, *_ in ones))
+        yield Text()
+        yield Text(f"{word} for {kinds}: {answers.sentence}", style="bold")
+        yield from told(first.events)
+        if others:
+            also = ", ".join(last_asked(shown.events, new) for _, shown, _ in others)
+            yield Text(f"so too: {also}; --json has each with its history")
+    if causes:
+        yield Text()
+
+
+def _unknown(found: Diff) -> Iterator[Text]:
+    for one in found.compared:
+        for word, side in _sides(one):
+            if side.shown is None and not side.never:
+                text = f"{_kind(one)}: it is not known whether it is {word}"
+                yield Text(plain(text), style="bold red")
+
+
+class Answers(NamedTuple):
+    """What two files answer otherwise to one event, as a *sentence*, and the *rules* that do it."""
+
+    sentence: str
+    rules: tuple[str, ...]
+
+
+def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> Answers:
     """Return which file approves what the other one stops, and by which rule it does."""
     said = last_asked(shown.events, new)
     is_now = shown.new.decision.outcome == "approved"
@@ -127,22 +157,23 @@ def sentence(shown: Shown, flag: str | None, old: Authorization, new: Authorizat
     also = {one.rule for one in passed.decision.findings}
     verb = "flags" if flag is not None else "holds" if decision.outcome == "held" else "denies"
     about = f"{decision.kind} {plain(decision.id)}" if shown.held else "it"
-    why = "; ".join(_why(decision, flag, also, stopping))
+    found = _stopping(decision, flag, also)
+    why = "; ".join(
+        f"{place(one.rule, stopping)}: {plain(one.rule)}, {one.message}" for one in found
+    )
     approves = "does not flag" if flag is not None else "approves"
-    return f"{plain(passing.file)} {approves} {said}; the other file {verb} {about}: {why}"
+    sentence = f"{plain(passing.file)} {approves} {said}; the other file {verb} {about}: {why}"
+    return Answers(sentence, tuple(one.rule for one in found))
 
 
-def _why(
-    decision: WordedDecision, flag: str | None, also: set[str], of: Authorization
-) -> Iterator[str]:
-    """Yield which rules stop it, each with its place: but for those that both files find."""
+def _stopping(decision: WordedDecision, flag: str | None, also: set[str]) -> list[Worded]:
+    """Return what stops it: but for what both files find."""
     found = [
         one
         for one in decision.findings
         if one.result != "pass" and (one.effect != "flag" if flag is None else one.rule == flag)
     ]
-    for one in [each for each in found if each.rule not in also] or found:
-        yield f"{place(one.rule, of)}: {plain(one.rule)}, {one.message}"
+    return [one for one in found if one.rule not in also] or found
 
 
 def _days(first: date, last: date) -> str:

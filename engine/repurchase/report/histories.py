@@ -1,13 +1,22 @@
-"""Histories of events in words: what is asked for at their end, and which rule stops it."""
+"""Histories of events: their lines, what is asked for at their end, and which rule stops it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from rich.text import Text
 
 from repurchase.errors import plain
 from repurchase.quantities import exact, shown
+from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization
+
+
+def told(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """Yield *events* as the lines of a log, each whole however long, so that it can be replayed."""
+    for event in events:
+        yield Text(plain(json_text(event)), no_wrap=True, overflow="ignore")
 
 
 def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from repurchase.errors import plain
 from repurchase.prove import Failure, Proof
 from repurchase.quantities import shown
-from repurchase.report.histories import last_asked, place
+from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import json_text
 from repurchase.rulefile import Authorization
@@ -43,7 +43,7 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
         at = plain(f"{authorization.file}{_line(failure, authorization)}")
         parts.append(Text(f"{at}: {sentence(failure, authorization)}", style="bold red"))
         if failure.history is not None:
-            parts += [Text(plain(json_text(event))) for event in failure.history.events]
+            parts += [*told(failure.history.events), Text()]
     table = plain_table("from", "until", "at the venue", "edition", "proved of all histories")
     for one in proof.editions:
         claims = ", ".join(one.claims) or "nothing"
