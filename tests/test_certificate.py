@@ -21,8 +21,10 @@ from repurchase.edition import Editions, load, load_text
 from repurchase.errors import InputError, UsageError
 from repurchase.prove import proved
 from repurchase.prove.claims import claims
+from repurchase.prove.engine import answered
 from repurchase.prove.model import any_sums, request
-from repurchase.shipped import rule_path
+from repurchase.report.proofs import remarks
+from repurchase.shipped import rule_names, rule_path
 from test_cli import run
 from test_prove import BROKEN, NOTHING, SOUND, TERM, proof_shipped, text_of
 
@@ -63,6 +65,33 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
     assert problem.what == "what is in force on all days is not what was proved"
     (problem,) = uncertified(made, sound(**{"authorization: acme": "authorization: other"}))
     assert problem.what == "the certificate is of `acme`"
+
+
+@pytest.mark.parametrize("name", rule_names())
+def test_certificate_shows_an_order_that_is_approved(name: str) -> None:
+    """A file that approved nothing would be proved, too: what is certified is of some use."""
+    editions = load(rule_path(name))
+    found = [one for one in proof_shipped(name).certificate(DAY).editions if one.example]
+    assert found
+    for one in found:
+        assert one.example is not None
+        decided = answered(one.example, editions)
+        assert decided is not None
+        assert (decided.decision.outcome, decided.decision.kind) == ("approved", "order")
+        assert one.first <= date.fromisoformat(one.example[-1]["date"]) <= one.last
+        assert editions.on(date.fromisoformat(one.example[-1]["date"])).hash == one.edition
+
+
+def test_proof_says_on_which_days_of_the_window_nothing_is_approved() -> None:
+    """Outside the window that goes without saying."""
+    hole = "  - {id: hole, from: 2008-12-01, until: 2008-12-31, require: trade.units < 0}\n"
+    editions = load_text((SOUND + hole).encode(), "acme.yaml")
+    proof = proved(editions, time.monotonic_ns, 600_000)
+    said = [said for _, said in remarks(proof, editions.authorization) if "approved" in said]
+    assert said[0] == "from 2008-12-01 until 2008-12-31 no order can be approved"
+    assert [one.startswith("approved is, for one, order o-1 (buy") for one in said] == [False, True]
+    examples = [one.example is not None for one in proof.editions]
+    assert examples == [one.approves for one in proof.editions] == [True, False, True]
 
 
 def test_each_edition_of_a_file_must_be_certified() -> None:

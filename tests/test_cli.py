@@ -417,7 +417,7 @@ def test_init_starts_a_program_that_works_at_once(tmp_path: Path) -> None:
         "trades.csv",
     ]
     rules = "my/my-program.yaml"
-    assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the rule file is sound\n")
+    assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the rule file has no error or gap\n")
     assert run("test", rules, cwd=tmp_path) == Run(0, "", "4 of 4 cases pass\n")
     replayed = run("replay", "my/trades.csv", "--rules", rules, "--json", cwd=tmp_path)
     assert (replayed.code, replayed.json["events"], replayed.err) == (1, 5, "")
@@ -492,9 +492,9 @@ def test_init_in_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
 
 def test_sound_rule_files_lint_clean(here: Path) -> None:
     """Nothing to say is said in one line."""
-    assert run("lint", "rules.yaml", cwd=here) == Run(0, "", "the rule file is sound\n")
+    assert run("lint", "rules.yaml", cwd=here) == Run(0, "", "the rule file has no error or gap\n")
     assert run("lint", "rules.yaml", "rules.yaml", cwd=here) == Run(
-        0, "", "2 rule files are sound\n"
+        0, "", "2 rule files have no error or gap\n"
     )
     assert run("lint", "rules.yaml", "--json", cwd=here) == Run(0, '{"errors":[]}\n', "")
 
@@ -502,7 +502,7 @@ def test_sound_rule_files_lint_clean(here: Path) -> None:
 @pytest.mark.parametrize("name", rule_names())
 def test_shipped_rule_file_loads_by_name(name: str) -> None:
     """What ships is called by its name, without a gap, and its cases pass."""
-    assert run("lint", name) == Run(0, "", "the rule file is sound\n")
+    assert run("lint", name) == Run(0, "", "the rule file has no error or gap\n")
     ended = run("test", name)
     assert (ended.code, ended.err.endswith(" cases pass\n")) == (0, True)
 

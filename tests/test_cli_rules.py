@@ -243,7 +243,8 @@ def test_quote_that_lacks_its_figure_is_a_gap(
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
     ended = run("lint", "rules.yaml", cwd=tmp_path)
     said = [line.split(":")[0] for line in ended.lines]
-    assert (ended.code, said) == (code, ["rules.yaml" if code else "the rule file is sound"])
+    told = "rules.yaml" if code else "the rule file has no error or gap"
+    assert (ended.code, said) == (code, [told])
 
 
 def test_gap_does_not_stop_a_decision(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ include: [./desk]
 rules:
   - {id: last, require: trade.last_date <= 2030-12-31}
 """
-SOUND: Final = Run(0, "", "the rule file is sound\n")
+SOUND: Final = Run(0, "", "the rule file has no error or gap\n")
 
 
 @pytest.fixture

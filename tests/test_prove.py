@@ -279,7 +279,7 @@ def test_shipped_file_is_proved(name: str) -> None:
     """Whatever arrives, and in whatever order: none gets past its caps and its window."""
     found = proof_shipped(name)
     assert (found.failures, found.raising) == ((), ())
-    assert all(one.approves for one in found.editions)
+    assert all(one.approves == one.in_window == (one.example is not None) for one in found.editions)
     claims = {"shares", "amount", "window", "window-at-venue", "buys"}
     assert all(set(one.claims) == claims for one in found.editions)
 

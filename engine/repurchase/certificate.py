@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -33,7 +33,9 @@ STATEMENT: Final = (
 class Certified(msgspec.Struct, frozen=True):
     """The *claims* that hold of the *edition* in force from *first* to *last*, by its hash.
 
-    *venue_day* is the day at the venue, where it is another than the one here.
+    *venue_day* is the day at the venue, where it is another than the one here. *example* are events
+    that end with an order which is approved then, so that who reads this sees what is: there is
+    none outside the window.
     """
 
     edition: str
@@ -41,6 +43,7 @@ class Certified(msgspec.Struct, frozen=True):
     last: date
     claims: tuple[str, ...]
     venue_day: date | None = None
+    example: tuple[dict[str, Any], ...] | None = None
 
 
 class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -65,7 +65,8 @@ def command(
     if found or as_json:
         failed(found)
         return code
-    say(f"{len(files)} rule files are sound" if len(files) > 1 else "the rule file is sound")
+    told = f"{len(files)} rule files have" if len(files) > 1 else "the rule file has"
+    say(f"{told} no error or gap")
     if certificate is not None:
         say(f"it is the rule file that {certificate} certifies")
     return 0

@@ -20,7 +20,7 @@ from repurchase.prove.claims import HELD, judging, passes
 from repurchase.prove.engine import answered
 from repurchase.prove.free import Scope, scope_of
 from repurchase.prove.logic import Term, holds, number
-from repurchase.prove.model import Kind, Request, any_sums, from_zero, request
+from repurchase.prove.model import Kind, Request, any_sums, from_zero, request, within
 from repurchase.prove.search import Goal, histories
 from repurchase.stretches import Stretch, stretches
 
@@ -189,14 +189,7 @@ class Pairs:
 
 def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
     """Return that what is *asked* is of the days of one of the stretches *found*."""
-    return z3.Or([z3.And([of for one in asked for of in _within(each, one)]) for each in found])
-
-
-def _within(stretch: Stretch, one: Request) -> Iterator[Term]:
-    yield one.day("date") >= stretch.first.toordinal()
-    yield one.day("date") <= stretch.last.toordinal()
-    if stretch.venue_day is not None:
-        yield one.day("venue_date") == stretch.venue_day.toordinal()
+    return z3.Or([z3.And([of for one in asked for of in within(each, one)]) for each in found])
 
 
 def _kinds(pairs: Pairs) -> Iterator[Kind]:

@@ -7,7 +7,7 @@ name of z3 is one thing of the event: so the same event can be read under two ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -28,6 +28,7 @@ from repurchase.prove.free import (
     scope_of,
 )
 from repurchase.prove.logic import Fact, Facts, Term, chosen, number
+from repurchase.stretches import Stretch
 from repurchase.terms import Listing
 
 # What the rules judge. A fill is one within an open order, unless it is alone, as in a log of
@@ -418,3 +419,11 @@ def _program(sums: Sums, suffix: str) -> dict[str, Fact]:
             "program.reserved_amount": Fact(sums.bounded, sums.reserved_amount),
         }
     return found
+
+
+def within(stretch: Stretch, one: Request) -> Iterator[Term]:
+    """Yield that *one* is of a day of *stretch*, here and at the venue."""
+    yield one.day("date") >= stretch.first.toordinal()
+    yield one.day("date") <= stretch.last.toordinal()
+    if stretch.venue_day is not None:
+        yield one.day("venue_date") == stretch.venue_day.toordinal()

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import z3
+from msgspec.structs import replace
 
 from repurchase import __version__
 from repurchase.certificate import FORMAT, STATEMENT, Certificate, Certified
 from repurchase.edition import Edition, Editions
-from repurchase.prove.claims import HELD, KINDS, claims, judging, passes
-from repurchase.prove.engine import History, confirmed
+from repurchase.prove.claims import HELD, KINDS, claims, judging, passes, window
+from repurchase.prove.engine import History, answered, confirmed
 from repurchase.prove.logic import Term, holds
-from repurchase.prove.model import Kind, Request, any_sums, from_zero, request, unlisted
-from repurchase.prove.search import histories
+from repurchase.prove.model import (
+    Kind,
+    Request,
+    any_sums,
+    from_zero,
+    request,
+    unlisted,
+    within,
+)
+from repurchase.prove.search import ALONE, histories
 from repurchase.prove.solving import Time
 from repurchase.prove.steps import raising
 from repurchase.stretches import Stretch, stretches
@@ -38,20 +47,23 @@ class Failure(msgspec.Struct, frozen=True):
 class Proved(msgspec.Struct, frozen=True):
     """What holds of one edition, whatever arrives: the claims, by name.
 
-    It is in force from *first* to *last*. *approves* is whether it lets any order pass at all;
-    *idle* are the rules that stop no order, *shut* those that let none pass, and *implied* those
-    that stop none which the others let pass.
+    It is in force from *first* to *last*, of which a day is *in_window* or none. *approves* is
+    whether it lets any order of these days pass; *example* are events that end with one which the
+    engine approves, where one was found. *idle* are the rules that stop no order, *shut* those that
+    let none pass, and *implied* those that stop none which the others let pass.
     """
 
     edition: str
     first: date
     last: date
     claims: tuple[str, ...]
+    in_window: bool
     approves: bool
     idle: tuple[str, ...]
     shut: tuple[str, ...]
     implied: tuple[str, ...]
     venue_day: date | None = None
+    example: tuple[dict[str, Any], ...] | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -77,7 +89,7 @@ class Proof(msgspec.Struct, frozen=True):
         """Return what was proved on *day*, for commands that prove nothing; all of it must hold."""
         assert self.holds, "what does not hold is not certified"
         editions = tuple(
-            Certified(one.edition, one.first, one.last, one.claims, one.venue_day)
+            Certified(one.edition, one.first, one.last, one.claims, one.venue_day, one.example)
             for one in self.editions
         )
         return Certificate(
@@ -104,7 +116,8 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
             Proved(
                 *days,
                 one.held,
-                one.approves,
+                _is_in_window(stretch),
+                _approves(stretch, time),
                 one.idle,
                 one.shut,
                 one.implied,
@@ -114,9 +127,45 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
         for claim, kind in one.failing:
             history = _history(stretch, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
+    if not failures:
+        # What lets nothing pass is easily proved: who reads a proof wants to see that it does.
+        with_examples = zip(found, stretches(editions), strict=True)
+        found = [
+            replace(one, example=_example(stretch, editions, time)) if one.approves else one
+            for one, stretch in with_examples
+        ]
     solver = f"z3 {z3.get_version_string()}"
     name = editions.authorization.name
     return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
+
+
+def _is_in_window(stretch: Stretch) -> bool:
+    """Return whether a day of *stretch* is within the window of its edition."""
+    first, last = window(stretch.editions[0])
+    return (first is None or stretch.last.toordinal() >= first) and (
+        last is None or stretch.first.toordinal() <= last
+    )
+
+
+def _approves(stretch: Stretch, time: Time) -> bool:
+    """Return whether any order of the days of *stretch* may be let pass."""
+    sums = any_sums("s")
+    asked = request(stretch.editions[0], sums, "r")
+    known = [*from_zero(sums), *asked.ties, *within(stretch, asked)]
+    return not time.never(*known, passes(asked))
+
+
+def _example(stretch: Stretch, editions: Editions, time: Time) -> tuple[dict[str, Any], ...] | None:
+    """Return events that end with an order which the engine approves, `None` if none is found."""
+
+    def goal(asked: Sequence[Request]) -> Term:
+        return passes(asked[-1])
+
+    for events in histories(stretch, "order", goal, time.milliseconds, ALONE):
+        decided = answered(events, editions)
+        if decided is not None and decided.decision.outcome == "approved":
+            return tuple(events)
+    return None
 
 
 def _history(
@@ -153,7 +202,6 @@ class _Judged(msgspec.Struct, frozen=True):
 
     held: tuple[str, ...]
     failing: tuple[tuple[str, Kind], ...]
-    approves: bool
     idle: tuple[str, ...]
     shut: tuple[str, ...]
     implied: tuple[str, ...]
@@ -182,7 +230,6 @@ def _judged(edition: Edition, time: Time) -> _Judged:
     return _Judged(
         held=tuple(name for name in names if name not in failing),
         failing=tuple(failing.items()),
-        approves=not time.never(*known, passes(asked)),
         idle=tuple(idle),
         shut=tuple(name for name, passing in let.items() if time.never(*known, passing)),
         implied=tuple(

@@ -70,6 +70,8 @@ SHAPES: Final = tuple(
     for priors, grid, is_forward in _PRIORS
     for at_one in _AT_ONE
 )
+# Of one event and what was brought forward.
+ALONE: Final = tuple(shape for shape in SHAPES if not shape.priors)
 _CAN_FILL: Final = ("open", "released", "filled")
 
 # What is looked for, of the last event as each edition reckons it.
@@ -77,14 +79,18 @@ Goal = Callable[[Sequence[Request]], Term]
 
 
 def histories(
-    stretch: Stretch, kind: Kind, goal: Goal, remaining: Callable[[], int]
+    stretch: Stretch,
+    kind: Kind,
+    goal: Goal,
+    remaining: Callable[[], int],
+    shapes: Sequence[Shape] = SHAPES,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
 
     The orders before it are approved by every edition of *stretch*. *remaining* tells how many
     milliseconds may still be spent.
     """
-    for shape in SHAPES:
+    for shape in shapes:
         if _is_one(shape, kind) and remaining():
             yield from _found(stretch, kind, goal, shape, remaining)
 

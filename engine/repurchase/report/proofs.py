@@ -107,9 +107,15 @@ def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, s
             if "." not in name and all(name in getattr(one, of) for one in proof.editions):
                 yield place(name, authorization), f"rule `{name}` {said}"
     for one in proof.editions:
-        if not one.approves:
+        if one.in_window and not one.approves:
             said = f"from {_day(one.first)} until {_day(one.last)} no order can be approved"
             yield plain(authorization.file), said
+    examples = [one.example for one in proof.editions if one.in_window and one.approves]
+    if proof.holds and None in examples:
+        yield plain(authorization.file), "for some days no order was found that is approved"
+    elif proof.holds and examples:
+        approved = last_asked(examples[0] or (), authorization)
+        yield plain(authorization.file), f"approved is, for one, {approved}"
 
 
 def _line(failure: Failure, authorization: Authorization) -> str:
