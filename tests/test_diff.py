@@ -59,7 +59,7 @@ EDITS: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
             "replace": E,
             "release": T,
             "release-replace": E,
-            "fill": E,
+            "fill": T,
             "fill-alone": T,
             "correct": T,
         },
@@ -134,7 +134,7 @@ def kind_of(event: Event, asked: object, position: Position) -> str | None:
         return "fill-alone"
     own = position.orders.get(event.order)
     is_early = own is not None and own.terms.event.date is not None and asked.date < _day(own)
-    return "fill" if asked.of_order and not asked.is_made_otherwise and not is_early else None
+    return "fill" if asked.of_order and not is_early else None
 
 
 def _day(order: object) -> date:

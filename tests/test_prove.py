@@ -33,7 +33,7 @@ from repurchase.rulefile import kept
 from repurchase.shipped import rule_names, rule_path
 from strategies import Case, cases
 from test_cli import run
-from test_verdicts import coded, loaded
+from test_verdicts import check_verdict, coded, loaded
 
 SOUND: Final = """\
 repurchase: 1
@@ -346,7 +346,8 @@ def test_day_that_is_another_at_the_venue_is_proved_too() -> None:
 
 @given(case=cases())
 def test_z3_reads_conditions_as_the_engine_does(case: Case) -> None:
-    """Of each rule both say that it passes, that it fails, or neither."""
+    """Of each rule they and the oracle say that it passes, that it fails, or neither."""
+    check_verdict(case)
     editions = loaded(case.file, case.known_at)
     if editions is None:
         return

@@ -16,7 +16,7 @@ from repurchase.compare.moved import Moved, moved
 from repurchase.edition import Edition, Editions, RuleInForce
 from repurchase.program import Decided
 from repurchase.prove import MILLISECONDS, Time, z3
-from repurchase.prove.claims import HELD, judging, passes
+from repurchase.prove.claims import HELD, OF_ORDER, is_new_use, judging, passes
 from repurchase.prove.engine import answered
 from repurchase.prove.free import Scope, scope_of
 from repurchase.prove.logic import Term, holds, number
@@ -308,7 +308,11 @@ def _of_order(pairs: Pairs, one: Request) -> list[Term]:
         method = words["trade.method"].chosen
         found += [
             one.said.words["trade.side"].chosen == words["trade.side"].chosen,
-            z3.Or(method == -1, one.said.words["trade.method"].chosen == method),
+            z3.Or(
+                one.said.otherwise,
+                method == -1,
+                one.said.words["trade.method"].chosen == method,
+            ),
         ]
     terms = [own for own, _ in orders]
     found += [
@@ -352,10 +356,17 @@ def _apart(event: Event, flag: str | None, which: int) -> Term:
 
 def _unflagged(asked: Request, flag: str) -> Term:
     """Return where the rule *flag* is not among the findings of an event that is approved."""
+    if asked.kind not in OF_ORDER:
+        return _without(asked, flag, asked.kind)
+    is_new = is_new_use(asked, asked.kind)
+    return z3.If(is_new, _without(asked, flag, "fill-alone"), _without(asked, flag, "fill"))
+
+
+def _without(asked: Request, flag: str, kind: Kind) -> Term:
     return z3.And(
         [
             holds(one.passes, asked.facts)
-            for one in judging(asked.edition, asked.kind)
+            for one in judging(asked.edition, kind)
             if one.rule.id == flag and one.rule.effect == "flag"
         ]
     )

@@ -60,7 +60,13 @@ def _finds_the_same(old: Edition, new: Edition, kind: Kind, time: Time) -> bool:
     # What is within an open order is of its instrument; any other event may be of none.
     is_listed = z3.And([one.listed for one in asked])
     apart = [z3.And(is_listed, one) for one in _apart(old, new, kind, *(of.facts for of in asked))]
-    if kind != "fill":
+    if kind == "fill":
+        # Made otherwise than it was ordered, it is judged by all rules.
+        apart += [
+            z3.And(is_listed, one)
+            for one in _apart(old, new, "fill-alone", *(of.facts for of in asked))
+        ]
+    else:
         apart += _apart(old, new, kind, *(unlisted(of) for of in asked))
     return not apart or time.never(*known, z3.Or(apart))
 

@@ -16,6 +16,8 @@ from repurchase.quantities import Exact
 KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release", "release-replace")
 # As what it was held that is released.
 HELD: Final[dict[Kind, Kind]] = {"release": "order", "release-replace": "replace"}
+# What is judged by the rules for fills alone, while it uses nothing new.
+OF_ORDER: Final[tuple[Kind, ...]] = ("fill", "correct")
 # Which rules judge a kind are those that are not for the other moment; of a fill alone, all.
 _NOT_JUDGED_BY: Final[dict[Kind, str]] = {
     "order": "fill",
@@ -39,10 +41,24 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     fill also where its money is not known. It is judged as one of *kind*, without it as what it is.
     """
     kind = kind or request.kind
-    if kind == "correct":
-        # One that raises nothing is judged as a fill of an order is.
-        raises = z3.Or(request.more[0] > 0, request.more[1] > 0)
-        return z3.If(raises, passes(request, "fill-alone"), passes(request, "fill"))
+    if kind not in OF_ORDER:
+        return _passes(request, kind)
+    return z3.If(
+        is_new_use(request, kind), _passes(request, "fill-alone"), _passes(request, "fill")
+    )
+
+
+def is_new_use(request: Request, kind: Kind) -> Term:
+    """Return where a fill of an order, or a correct, is judged by all rules as if asked for.
+
+    Such is what was made otherwise than it was ordered, and a correct that raises anything.
+    """
+    if kind == "fill":
+        return request.said.otherwise
+    return z3.Or(request.said.otherwise, request.more[0] > 0, request.more[1] > 0)
+
+
+def _passes(request: Request, kind: Kind) -> Term:
     asked = judging(request.edition, kind)
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
     is_judged = bool(request.edition.rules if kind in FILLS else asked)

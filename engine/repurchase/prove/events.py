@@ -56,6 +56,9 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
         at = whole(model, broker.chosen)
         if kind == "fill" and at >= 0 and "broker" in _read(ones):
             said["broker"] = broker.choices[at]
+        if kind == "fill" and _is_so(model, ones[0].said.otherwise):
+            method = ones[0].said.words["trade.method"]
+            said["method"] = method.choices[whole(model, method.chosen)]
     if ones[0].kind in FILLS:
         said.pop("expires", None)
     one = ones[0]

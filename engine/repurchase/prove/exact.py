@@ -116,6 +116,7 @@ def follows(one: Request, about: Past | None) -> list[Term]:
         # It is of the fill's day, and of an other number or price.
         return [
             *(part for part in same if not part.eq(is_open)),
+            z3.Not(one.said.otherwise),
             *(one.day(day) == own.day(day) for day in ("date", "venue_date")),
             one.more[0] == shares - own.facts["trade.shares"].value,
             one.more[1] == money - own.facts["trade.amount"].value,
@@ -154,8 +155,11 @@ def follows(one: Request, about: Past | None) -> list[Term]:
 
 
 def _is_lent(one: Request, own: Request, name: str) -> Term:
-    """Return that a word is that of the order; a fill may say another broker."""
+    """Return that a word is that of the order; a fill may say another broker or method."""
     word, lent = one.said.words[name].chosen, own.said.words[name].chosen
+    if one.kind == "fill" and name == "trade.method":
+        is_other = z3.And(word != lent, lent >= 0, word >= 0)
+        return z3.If(one.said.otherwise, is_other, word == lent)
     if one.kind == "fill" and name == "trade.broker":
         return z3.Or(word == lent, word >= 0)
     return word == lent
@@ -198,8 +202,11 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
         )
         for one in past
     ]
-    # What a fill of an order buys was ordered by that, and on its day by that method, too.
-    is_covered = z3.Or([z3.BoolVal(False), *same]) if now.kind == "fill" else z3.BoolVal(False)
+    # What a fill of an order buys was ordered by that; and on its day by that method, too, unless
+    # it was made otherwise.
+    is_covered = z3.BoolVal(False)
+    if now.kind == "fill":
+        is_covered = z3.And(z3.Or([z3.BoolVal(False), *same]), z3.Not(now.said.otherwise))
     asked = now.more[0] if now.kind in (*REPLACES, "correct") else _shares(now)
     ordered = _NOTHING if now.kind == "fill" else asked
     if now.kind == "correct":
@@ -224,8 +231,10 @@ def _day(now: Request, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
         before = z3.And([_ALWAYS, *each])
         return before, z3.And(before, now.said.words[fact].chosen >= 0)
 
-    is_made = now.kind not in (*REPLACES, "fill", "correct")
-    block = z3.If(_is_by(now, "block"), number(1), _NOTHING) if is_made else _NOTHING
+    is_made = z3.BoolVal(now.kind not in (*REPLACES, "correct"))
+    if now.kind == "fill":
+        is_made = now.said.otherwise
+    block = z3.If(z3.And(is_made, _is_by(now, "block")), number(1), _NOTHING)
     any_before = z3.Or([z3.BoolVal(False), *same])
     counts: Mapping[str, tuple[tuple[Term, Term], tuple[Term, Term]]] = {
         "ordered_shares": (count(lambda one: _shares(one.asked), ordered), (_ALWAYS, _ALWAYS)),

@@ -87,7 +87,8 @@ class Said(msgspec.Struct, frozen=True):
 
     *listing* counts the pairs of a symbol and a venue of its *scope*. *cost* is price times
     quantity times rate, *paid* that of one unit; *is_even* is whether that rate is 1. *has_amount*
-    is whether a fill says what was paid in one sum, *timed* whether its time of day is known.
+    is whether a fill says what was paid in one sum, *timed* whether its time of day is known, and
+    *otherwise* whether a fill or a correct has another method than what it is of.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Said(msgspec.Struct, frozen=True):
     has_fees: Term
     has_amount: Term
     timed: Term
+    otherwise: Term
     ties: list[Term]
 
 
@@ -170,14 +172,17 @@ def said_of(scope: Scope, name: str, kind: Kind) -> Said:
     price, cost, paid, fees, seconds = (
         z3.Real(f"{name}.{one}") for one in ("price", "cost", "paid", "fees", "seconds")
     )
-    has_price, has_rate, is_even, has_fees, has_amount, timed = (
-        z3.Bool(f"{name}.{one}?") for one in ("price", "rate", "even", "fees", "amount", "time")
+    has_price, has_rate, is_even, has_fees, has_amount, timed, otherwise = (
+        z3.Bool(f"{name}.{one}?")
+        for one in ("price", "rate", "even", "fees", "amount", "time", "otherwise")
     )
     words = dict(any_words(scope, name))
     ties = [listing >= 0, listing < len(scope.pairs), units >= 1, units <= QUANTITY_MAX, price > 0]
     ties += [cost > 0, paid > 0, fees >= 0, seconds >= 0, seconds < DAY_SECONDS]
     for word in words.values():
         ties += [word.chosen >= -1, word.chosen < len(word.choices)]
+    # What says no method has that of its order.
+    ties.append(z3.Implies(otherwise, words["trade.method"].chosen >= 0))
     if kind not in FILLS:
         # What a market order says of a price binds nobody.
         ties.append(z3.Implies(words["trade.order_type"].is_one("market"), z3.Not(has_price)))
@@ -199,6 +204,7 @@ def said_of(scope: Scope, name: str, kind: Kind) -> Said:
         has_fees,
         has_amount,
         timed,
+        otherwise,
         ties,
     )
 

@@ -202,6 +202,7 @@ def _prefer(solver: Any, one: Request) -> None:
     if OTHER in broker.choices:
         # Any is as good, and the name of a venue or a symbol would mislead.
         solver.add_soft(broker.is_one(OTHER))
+    solver.add_soft(z3.Not(one.said.otherwise))
     solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
     solver.add_soft(one.day("last_date") == one.day("date"))
     if first is not None:
