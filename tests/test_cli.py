@@ -418,7 +418,7 @@ def test_init_starts_a_program_that_works_at_once(tmp_path: Path) -> None:
     ]
     rules = "my/my-program.yaml"
     assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the rule file has no error or gap\n")
-    assert run("test", rules, cwd=tmp_path) == Run(0, "", "4 of 4 cases pass\n")
+    assert run("test", rules, cwd=tmp_path) == Run(0, "", "18 of 18 cases pass\n")
     replayed = run("replay", "my/trades.csv", "--rules", rules, "--json", cwd=tmp_path)
     assert (replayed.code, replayed.json["events"], replayed.err) == (1, 5, "")
     for said in started.lines[1:]:

@@ -233,6 +233,28 @@ def test_adoption_that_changes_nothing_is_an_error(store: Store) -> None:
         assert stored(journal) == before
 
 
+def test_what_would_be_adopted_is_what_is(store: Store) -> None:
+    """Asked before, a desk shows the program as the adoption leaves it, and records nothing."""
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        with pytest.raises(UsageError, match="has not begun"):
+            desk.would_adopt(other_rules())
+        desk.submit(order("o1"))
+        # What another has recorded meanwhile counts too.
+        a_desk(journal).submit(order("o2"))
+        before = stored(journal)
+        was, would = desk.would_adopt(other_rules())
+        for refused, said in ((rules(), "in force"), (rule_text(FOREIGN.encode(), "f"), "`other`")):
+            with pytest.raises(UsageError, match=said):
+                desk.would_adopt(refused)
+        assert stored(journal) == before
+        assert journal.text(other_rules().rules.file) is None
+        assert desk.submit(order("o1")).repeated
+        old, new = desk.adopt(other_rules(), "cid", "the board amended it")
+    assert (was, replace(would, head=new.head)) == (old, new)
+    assert sorted(would.position.orders) == ["o1", "o2"]
+
+
 def test_adoption_that_failed_leaves_the_desk_as_it_was(store: Store) -> None:
     """A desk opened with one rule file still refuses to go by another that someone adopted."""
     with store.journal() as journal:

@@ -421,11 +421,40 @@ def test_command_without_time_decides_nothing(folder: Path) -> None:
     assert (ended.code, "UNDECIDED" in ended.out) == (2, True)
 
 
-def test_command_without_its_package_says_what_to_install(folder: Path) -> None:
-    """Without a prover nothing is compared, and it is said what to do."""
+def test_command_without_its_package_shows_what_moved(folder: Path) -> None:
+    """Without a prover no event is compared: it says so, and what moved all the same."""
+    (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "5,000 shares"))
     (folder / "z3.py").write_text("raise ImportError\n")
-    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder, PYTHONPATH=str(folder))
-    assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (2, True)
+    call = ("diff", "sound.yaml", "new.yaml")
+    ended = run(*call, cwd=folder, PYTHONPATH=str(folder))
+    assert ended.code == 2
+    assert ended.lines == [
+        "what this changes for events was not compared",
+        "a proof needs the package z3-solver; install it with: pip install 'repurchase[prove]'",
+    ]
+    rows = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert rows[1:] == ["terms.max_shares 9 4,000 shares 5,000 shares"]
+    told = run(*call, "--json", cwd=folder, PYTHONPATH=str(folder))
+    assert (told.code, told.lines) == (2, ended.lines)
+    (folder / "z3.py").unlink()
+    compared_ = run(*call, "--json", cwd=folder).json
+    assert list(told.json) == list(compared_)
+    assert told.json == {
+        "verdict": "undecided",
+        "alike": None,
+        "moved": compared_["moved"],
+        "compared": None,
+    }
+
+
+def test_command_without_its_package_tells_what_is_wrong_with_a_file(folder: Path) -> None:
+    """A file that does not load is told as ever, and two that say the same are not compared."""
+    (folder / "z3.py").write_text("raise ImportError\n")
+    (folder / "wrong.yaml").write_text(SOUND.replace("max_shares:", "max_share:"))
+    wrong = run("diff", "sound.yaml", "wrong.yaml", cwd=folder, PYTHONPATH=str(folder))
+    assert (wrong.code, wrong.out, "wrong.yaml:9:" in wrong.err) == (2, "", True)
+    same = run("diff", "sound.yaml", "sound.yaml", cwd=folder, PYTHONPATH=str(folder))
+    assert (same.code, same.out) == (2, "both files say the same\n")
 
 
 # -- what is easily forgotten ---------------------------------------------------------------------

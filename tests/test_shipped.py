@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from repurchase import cases, shipped
+from repurchase.compare.mutation import apart, mutation
 from repurchase.edition import load
 from repurchase.errors import RuleFileError
 from repurchase.rulefile import cases_path, check_source, gaps
+from test_cli import run
+from test_mutants import left, proved_same
 
 # It stays with its owner: beside the checkout of those who have it.
 ANNOUNCEMENT = Path(__file__).parents[2] / "shared" / "data" / "iij-2008.txt"
@@ -44,13 +47,25 @@ def test_case_that_is_wrong_is_told(tmp_path: Path) -> None:
     rules, wrong = tmp_path / "my.yaml", tmp_path / "my.cases.yaml"
     rules.write_text(STARTER.read_text())
     text = cases_path(STARTER).read_text()
-    wrong.write_text(
-        text.replace("expect: approved", "expect: denied").replace("[window]", "[share-cap]")
-    )
+    for right, other in (("expect: approved", "expect: denied"), ("[window]", "[share-cap]")):
+        text = text.replace(right, other, 1)
+    wrong.write_text(text)
     found = [(one.case.name, one.wrong) for one in cases.run(rules, wrong) if one.wrong]
     assert found == [
         ("the last share fits", "expected denied, got approved"),
-        ("the day after is outside", "expected share-cap not to pass, got window"),
+        ("the day before is outside", "expected share-cap not to pass, got window"),
+    ]
+
+
+def test_cases_of_the_starter_notice_every_slip(tmp_path: Path) -> None:
+    """Who begins with what `init` writes has cases for each limit, and is told of none missing."""
+    assert run("init", "my", cwd=tmp_path).code == 0
+    rules = tmp_path / "my" / "my-program.yaml"
+    found = apart(mutation(rules, cases_path(rules)), proved_same)
+    assert (found.wrong, left(found)) == ((), [])
+    # What no rule could tell apart: only a listed share is in an open order.
+    assert [one.mutant.what for one in found.come_to("equal")] == [
+        "rule `share-class` was given `at: order`"
     ]
 
 

@@ -184,21 +184,25 @@ class Desk:
         check_said("by", by)
         check_said("reason", reason)
         with self._journal.writing(self._program) as writer:
-            book = self._caught_up(writer)
-            group = _Group(book, self._now(), writer, self._texts, self._feed)
-            if group.book.rules is None:
-                hint = "its first submission adopts its rule file"
-                raise UsageError(Problem("the program has not begun", hint, self._journal.url))
-            if group.book.rules == rules.rules:
-                raise UsageError(Problem("it is the rule file in force", file=rules.name))
-            before = group.book
-            _check_money(rules, before)
+            before = self._caught_up(writer)
+            _check_adoptable(rules, before, self._journal.url)
+            group = _Group(before, self._now(), writer, self._texts, self._feed)
             group.adopt(rules, by, reason)
             group.write(self._kept)
         self._book = group.book
         if self._rules is not None:
             self._rules = rules
         return before, self._book
+
+    def would_adopt(self, rules: RuleText) -> tuple[Book, Book]:
+        """Return the program as it is and as it would go by *rules*; nothing is written.
+
+        Raise UsageError where `adopt` refuses them, whoever it is by.
+        """
+        _check_authorization(rules, self._program)
+        book = self.refresh()
+        _check_adoptable(rules, book, self._journal.url)
+        return book, _going_by(rules, book)
 
     def refresh(self) -> Book:
         """Return the program with what others have recorded since; nothing is written."""
@@ -317,7 +321,7 @@ class _Group:
             self._writer.keep_text(digest(text), text)
         name, adopted = rules.editions.authorization.name, rules.rules
         self._seal(adoption=Adoption(name, adopted, by, reason))
-        self.book = replace(self.book, editions=rules.editions, rules=adopted)
+        self.book = _going_by(rules, self.book)
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the answer to *event*: as it was given before, or anew and with its record."""
@@ -426,6 +430,21 @@ def check_dates(events: Sequence[Event], now: datetime) -> None:
             dated = event.time or day
             what = f"the event `{event.id}` is of {dated}, and now it is {now:%Y-%m-%d %H:%M%z}"
             raise InputError(Problem(what, "what has not happened cannot be submitted"))
+
+
+def _going_by(rules: RuleText, book: Book) -> Book:
+    """Return the program of *book*, its position as it is, by *rules*."""
+    return replace(book, editions=rules.editions, rules=rules.rules)
+
+
+def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
+    """Raise UsageError where the program of *book*, in the journal at *place*, refuses *rules*."""
+    if book.rules is None:
+        hint = "its first submission adopts its rule file"
+        raise UsageError(Problem("the program has not begun", hint, place))
+    if book.rules == rules.rules:
+        raise UsageError(Problem("it is the rule file in force", file=rules.name))
+    _check_money(rules, book)
 
 
 def _check_money(rules: RuleText, book: Book) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from repurchase.cli.proving import milliseconds, seconds_option, stoppable
-from repurchase.cli.show import draw, json_option, judged_by
+from repurchase.cli.show import draw, json_option, judged_by, say, warn
+from repurchase.errors import UsageError
+
+if TYPE_CHECKING:
+    from repurchase.rulefile import Authorization
 
 EXIT_LOOSER = 1
 EXIT_UNDECIDED = 2
@@ -32,12 +38,18 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     clock, nothing is proved equivalent: what-if tells what it does to a log.
 
     Exit codes: 0 equivalent or tighter; 1 looser in anything; 2 undecided. It needs
-    pip install 'repurchase[prove]'.
+    pip install 'repurchase[prove]': without that it shows what moved, and is undecided.
     """
-    from repurchase.compare.diff import diff
+    before, after = judged_by(old, None), judged_by(new, None)
+    try:
+        from repurchase.compare.diff import diff
+    except UsageError as error:
+        _show_moved(before.authorization, after.authorization, as_json=as_json)
+        say("what this changes for events was not compared")
+        warn(error.problems)
+        return EXIT_UNDECIDED
     from repurchase.report.diffs import diff_json, diff_view
 
-    before, after = judged_by(old, None), judged_by(new, None)
     with stoppable() as clock:
         found = diff(before, after, clock, milliseconds(seconds))
     if as_json:
@@ -47,3 +59,15 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     if found.is_looser:
         return EXIT_LOOSER
     return EXIT_UNDECIDED if found.verdict == "undecided" else 0
+
+
+def _show_moved(old: Authorization, new: Authorization, *, as_json: bool) -> None:
+    from repurchase.compare.moved import moved
+    from repurchase.report import json_text
+    from repurchase.report.changes import moved_view, uncompared_object
+
+    found = moved(old, new)
+    if as_json:
+        click.echo(json_text(uncompared_object(found)))
+    else:
+        draw(moved_view(found))

@@ -20,6 +20,7 @@ from repurchase.report.programs import (
     position_view,
     story_json,
     story_view,
+    unadopted_view,
     verified_view,
 )
 from repurchase.report.summaries import Denials, bar, summary_view
@@ -52,6 +53,7 @@ __all__ = [
     "story_json",
     "story_view",
     "summary_view",
+    "unadopted_view",
     "verified_view",
     "views_of",
 ]

@@ -148,21 +148,32 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
     return table
 
 
-def adoption_view(found: Adopted, edition: Edition) -> RenderableType:
-    """Return what a program goes by now and whether what it has used fits, for a terminal."""
+def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> RenderableType:
+    """Return what a program goes by and whether what it has used fits, for a terminal.
+
+    Where it is not done, that is what it would go by.
+    """
     currency = edition.authorization.currency
     left = (
         unit(found.position.remaining_shares, "shares") if edition.max_shares is not None else "",
         unit(found.position.remaining_amount, currency) if edition.max_amount is not None else "",
     )
+    goes, approved = ("goes", "is") if is_done else ("would go", "would be")
     said = f"left under it: {', '.join(part for part in left if part) or 'no cap'}"
     if not found.fits:
         past = "use is past a cap or not known"
-        said += f"; {past}, and nothing is approved until that changes"
-    heading = Text.assemble((plain(found.authorization), "bold"), f" goes by {found.rules[:12]}...")
+        said += f"; {past}, and nothing {approved} approved until that changes"
+    heading = Text.assemble(
+        (plain(found.authorization), "bold"), f" {goes} by {found.rules[:12]}..."
+    )
     return Group(
         heading, moved_view(found.changed), Text(said, style="" if found.fits else "bold red")
     )
+
+
+def unadopted_view() -> RenderableType:
+    """Return that nothing of what was shown is done, for a terminal."""
+    return Text.assemble(("NOT ADOPTED", "bold"), ": nothing was written to the journal")
 
 
 def verified_view(verified: Verified) -> RenderableType:
