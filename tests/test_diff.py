@@ -20,8 +20,10 @@ from repurchase.compare import diff as module
 from repurchase.compare.diff import Compared, Diff, Side, diff
 from repurchase.compare.equal import same
 from repurchase.compare.moved import moved
+from repurchase.compare.mutants import mutants
 from repurchase.edition import Editions, load_text
-from repurchase.events import Event
+from repurchase.errors import RuleFileError
+from repurchase.events import JUDGED, Event
 from repurchase.position import Position, Trade, trade
 from repurchase.program import step
 from repurchase.prove import Time, search
@@ -30,6 +32,7 @@ from repurchase.prove.model import Kind
 from repurchase.shipped import rule_path
 from test_cli import run
 from test_prove import AMOUNT, BOUNDS, BROKEN, NOTHING, SOUND, text_of
+from test_prove_events import kind_of as kind_to_prove
 
 ONE_BROKER: Final = "  - {id: one-broker, effect: flag, require: trade.broker == north}\n"
 BUYS: Final = "  - {id: buys-only, require: trade.side == buy}\n"
@@ -124,17 +127,15 @@ def test_what_is_shown_is_answered_so(name: str) -> None:
             assert not outcomes[1 - approving]
 
 
-def kind_of(event: Event, asked: object, position: Position) -> str | None:
+def kind_of(event: Event, asked: object, position: Position) -> Kind | None:
     """Return what kind of event *asked* is in a comparison, `None` where it is of none."""
-    if not isinstance(asked, Trade) or event.kind == "correct":
+    if not isinstance(asked, Trade) or event.kind not in JUDGED or not asked.counts:
         return None
-    if event.kind != "fill":
-        return event.kind
-    if event.order is None:
-        return "fill-alone"
-    own = position.orders.get(event.order)
+    kind = kind_to_prove(asked, event, position)
+    own = position.orders.get(event.order or "")
+    # A log is in order, and these events are not.
     is_early = own is not None and own.terms.event.date is not None and asked.date < _day(own)
-    return "fill" if asked.of_order and not is_early else None
+    return None if kind == "fill" and is_early else kind
 
 
 def _day(order: object) -> date:
@@ -170,6 +171,73 @@ def _agrees(outcomes: Sequence[str], one: Compared | None) -> None:
     if one is not None and old != new:
         side: Side = one.looser if new else one.tighter
         assert not side.never
+
+
+@cache
+def slip(number: int) -> tuple[Editions, Editions] | None:
+    """Return the tests' program before and after one of its mutants, `None` where none reads."""
+    before = load_text(RULES.encode(), "acme.yaml")
+    made = mutants(before.authorization)
+    text = made[number % len(made)].of(RULES)
+    try:
+        return before, load_text(text.encode(), "acme.yaml")
+    except RuleFileError:
+        return None
+
+
+@cache
+def is_never(number: int, kind: Kind, which: int) -> bool:
+    """Return whether after a slip the file *which* is proved to approve nothing alone."""
+    before_and_after = slip(number)
+    assert before_and_after is not None
+    pairs, clock = module.Pairs(*before_and_after), Time(600_000, time.monotonic_ns)
+    return all(
+        module._is_comparable(pairs, one[0].editions)
+        and module._is_never(pairs, one, kind, None, which, clock)
+        for one in pairs.stretches.values()
+    )
+
+
+@given(
+    number=st.integers(0, 1_000),
+    plans=st.lists(st.lists(drafts(), min_size=5, max_size=20), min_size=6, max_size=6),
+)
+def test_no_history_is_against_what_is_proved_of_a_slip(
+    number: int, plans: list[list[Draft]]
+) -> None:
+    """Of any one slip in the file: where it is proved that one file approves nothing alone, or
+    that both find the same of every event, no history shows anything else.
+    """
+    files_ = slip(number)
+    if files_ is None:
+        return
+    for plan in plans:
+        position = Position()
+        for count, draft in enumerate(plan):
+            event = draft.event(f"e-{count}", position)
+            editions = [of.of(event, position) for of in files_]
+            asked = trade(event, editions[0].reckoning, position)
+            kind = kind_of(event, asked, position)
+            steps = [step(event, position, one) for one in editions]
+            old, new = (one.decision for one in steps)
+            if kind in module.KINDS and old.outcome != new.outcome:
+                which = int(new.outcome == "approved")
+                if "approved" in (old.outcome, new.outcome):
+                    assert not is_never(number, kind, which), (kind, which)
+            if old.findings != new.findings:
+                assert not is_same(number)
+            if steps[0].position != steps[1].position:
+                # From here on they are at two positions.
+                break
+            position = steps[0].position
+
+
+@cache
+def is_same(number: int) -> bool:
+    """Return whether a slip is proved to come to the same."""
+    files_ = slip(number)
+    assert files_ is not None
+    return same(*files_, time.monotonic_ns, 600_000)
 
 
 # Of the defects that a prover finds, those whose comparison is quick.
