@@ -255,9 +255,9 @@ def forget_rules_that_end(patch: pytest.MonkeyPatch) -> None:
     """A rule holds for ever, whatever its dates say."""
     compiled = edition.compile_edition
 
-    def timeless(authorization: Any, day: Any, venue_day: Any, known_at: Any) -> edition.Edition:
+    def timeless(authorization: Any, *when: Any) -> edition.Edition:
         rules = tuple(replace(rule, span=Span()) for rule in authorization.rules)
-        return compiled(replace(authorization, rules=rules), day, venue_day, known_at)
+        return compiled(replace(authorization, rules=rules), *when)
 
     patch.setattr(edition, "compile_edition", timeless)
 
@@ -462,8 +462,8 @@ def take_the_first_rule_alone(patch: pytest.MonkeyPatch) -> None:
     """Only the rule that is written first is judged."""
     compiled = edition._compiled
 
-    def first(authorization: Any, rules: list[Any], constants: Any) -> Any:
-        return compiled(authorization, rules[:1], constants)
+    def first(authorization: Any, rules: list[Any], *others: Any) -> Any:
+        return compiled(authorization, rules[:1], *others)
 
     patch.setattr(edition, "_compiled", first)
 

@@ -133,7 +133,7 @@ def test_rule_file_is_no_cases_file() -> None:
     """The keys of a rule file are not those of a cases file."""
     assert problems("repurchase: 1\n") == [
         "1:1: the key `cases` is missing",
-        "1:1: unknown key `repurchase`; the keys here are `usual`, `cases`",
+        "1:1: unknown key `repurchase`; the keys here are `under`, `usual`, `cases`",
     ]
 
 

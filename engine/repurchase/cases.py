@@ -1,22 +1,34 @@
-"""The cases beside a rule file: each an event, what came before it, and the answer expected."""
+"""The cases beside a rule file or a pack: each an event, what came before, the answer expected."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from repurchase.decision import Decision
-from repurchase.edition import Editions, load
-from repurchase.errors import InputError, Problem, RuleFileError, nearest, short
+from repurchase.edition import Editions, load, load_pack, load_text
+from repurchase.errors import InputError, Problem, RuleFileError, UsageError, nearest, short
 from repurchase.events import KINDS, Event
 from repurchase.feeds import read_feed
 from repurchase.logs import event
 from repurchase.logs.fields import READERS, misplaced
 from repurchase.position import Position
 from repurchase.program import step
-from repurchase.rulefile import Case, read_cases
+from repurchase.rulefile import (
+    Authorization,
+    Case,
+    Pack,
+    Under,
+    instead,
+    is_pack_file,
+    read_bytes,
+    read_cases,
+)
+
+_OWN: Final = ""
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -32,12 +44,16 @@ def run(rules: Path, cases: Path) -> tuple[CaseResult, ...]:
 
     Errors of all cases are told at once.
     """
-    editions = load(rules)
-    results: list[CaseResult] = []
+    return results(tested(rules, cases), cases)
+
+
+def results(of: Tested, cases: Path) -> tuple[CaseResult, ...]:
+    """Return what comes of each case *of* what is tested, which the file *cases* holds."""
+    found: list[CaseResult] = []
     problems: list[Problem] = []
-    for case in read_cases(cases):
+    for case in of.cases:
         try:
-            results.append(result(case, editions))
+            found.append(result(case, of.editions[of.by(case)]))
         except InputError as error:
             problems += [
                 Problem(
@@ -51,7 +67,92 @@ def run(rules: Path, cases: Path) -> tuple[CaseResult, ...]:
             ]
     if problems:
         raise RuleFileError(problems)
-    return tuple(results)
+    return tuple(found)
+
+
+class Tested(msgspec.Struct, frozen=True):
+    """A rule file or a pack, and the *cases* beside it.
+
+    *editions* are those by which they are judged: the rule file's own, or, as a pack judges nothing
+    alone, those of each rule file under which a case of it is, by what the case calls it.
+    """
+
+    file: Authorization | Pack
+    cases: tuple[Case, ...]
+    editions: Mapping[str, Editions]
+
+    def by(self, case: Case) -> str:
+        """Return under which of *editions* the *case* is."""
+        return _OWN if case.under is None else case.under.path
+
+    def changed(self, by: str, text: str) -> Editions:
+        """Return those called *by*, were *text* what the file says.
+
+        Raise RuleFileError where that does not load.
+        """
+        judge = self.editions[by].authorization
+        if isinstance(self.file, Authorization):
+            return load_text(text.encode(), judge.file)
+        packs = instead(judge.file, self.file.file, text.encode())
+        return load_text(judge.text.encode(), judge.file, packs=packs)
+
+
+def tested(rules: Path, cases: Path) -> Tested:
+    """Return the rule file or pack *rules* with its *cases*.
+
+    Raise UsageError where one cannot be opened, RuleFileError where one is amiss, or is not under
+    what it must be.
+    """
+    if is_pack_file(rules):
+        pack = load_pack(rules)
+        found = read_cases(cases)
+        return Tested(pack, found, _programs(pack, found, cases))
+    editions = load(rules)
+    found = read_cases(cases)
+    if needless := dict.fromkeys(one.under for one in found if one.under is not None):
+        what = "`under` is for the cases of a pack, and a rule file judges its own"
+        raise RuleFileError(_at(cases, one, what, "leave it out") for one in needless)
+    return Tested(editions.authorization, found, {_OWN: editions})
+
+
+def _programs(pack: Pack, found: Sequence[Case], cases: Path) -> Mapping[str, Editions]:
+    """Return the editions of each rule file under which a case is, by what the case calls it."""
+    alone = next((case for case in found if case.under is None), None)
+    if alone is not None:
+        what = f"the case `{alone.name}` is under no rule file, and a pack alone judges nothing"
+        hint = "above `cases` write `under: FILE`, one that includes the pack"
+        raise RuleFileError(Problem(what, hint, str(cases), alone.line, alone.column))
+    programs: dict[str, Editions] = {}
+    problems: list[Problem] = []
+    for under in dict.fromkeys(case.under for case in found if case.under is not None):
+        if under.path in programs:
+            continue
+        try:
+            programs[under.path] = _program(pack, under, cases)
+        except RuleFileError as error:
+            problems += error.problems
+    if problems:
+        raise RuleFileError(dict.fromkeys(problems))
+    return programs
+
+
+def _program(pack: Pack, under: Under, cases: Path) -> Editions:
+    path = cases.parent / under.path
+    try:
+        data = read_bytes(path)
+    except UsageError as error:
+        what = f"the rule file `{short(under.path)}` cannot be read: {error.problems[0].what}"
+        raise RuleFileError(_at(cases, under, what, f"it would be {path}")) from error
+    packs = instead(str(path), pack.file, pack.text.encode())
+    editions = load_text(data, str(path), packs=packs)
+    if all(one.file != pack.file for one in editions.authorization.packs):
+        what = f"the rule file `{short(under.path)}` does not include the pack"
+        raise RuleFileError(_at(cases, under, what, f"it would say `include: [{pack.included}]`"))
+    return editions
+
+
+def _at(cases: Path, under: Under, what: str, hint: str) -> Problem:
+    return Problem(what, hint, str(cases), under.line, under.column)
 
 
 def result(case: Case, editions: Editions) -> CaseResult:

@@ -31,7 +31,7 @@ from repurchase.condition import (
 )
 from repurchase.errors import Problem, RuleFileError
 from repurchase.events import Event
-from repurchase.expression import Expression, on_one_line
+from repurchase.expression import on_one_line
 from repurchase.position import Position
 from repurchase.quantities import Exact, written
 from repurchase.rulefile import (
@@ -101,6 +101,7 @@ class Editions:
         self.zone = zone(authorization.timezone)
         self._by_day: dict[tuple[date, date], Edition] = {}
         self._by_key: dict[tuple[object, ...], Edition] = {}
+        self._rules: dict[tuple[object, ...], RuleInForce] = {}
         self._spans = tuple(_spans(authorization))
         self._pack_spans = tuple(_pack_spans(authorization))
         self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
@@ -190,7 +191,7 @@ class Editions:
         )
         found = self._by_key.get(key)
         if found is None:
-            found = compile_edition(self.authorization, day, venue_day, known_at)
+            found = compile_edition(self.authorization, day, venue_day, known_at, self._rules)
             self._by_key[key] = found
         return found
 
@@ -209,7 +210,7 @@ def load(path: Path | str, known_at: date | None = None) -> Editions:
 
     Every edition is compiled and every check decided, whatever is asked for later.
     """
-    return Editions(_sound(read(path)), known_at)
+    return _sound(Editions(read(path), known_at))
 
 
 def load_text(
@@ -219,7 +220,7 @@ def load_text(
 
     *packs* gives the text of each that it includes; without it, those shipped and those beside it.
     """
-    return Editions(_sound(read_text(data, name, packs)), known_at)
+    return _sound(Editions(read_text(data, name, packs), known_at))
 
 
 def load_file(path: Path | str) -> Authorization | Pack:
@@ -237,23 +238,25 @@ def load_pack(path: Path | str) -> Pack:
     """
     pack = pack_alone(path)
     whole = msgspec.structs.replace(pack, rules=(*pack.rules, *pack.off), off=())
-    _sound(Authorization(pack.name, "UTC", NO_CURRENCY, (), packs=(whole,), file=pack.file))
+    alone = Authorization(pack.name, "UTC", NO_CURRENCY, (), packs=(whole,), file=pack.file)
+    _sound(Editions(alone))
     return pack
 
 
-def _sound(authorization: Authorization) -> Authorization:
-    """Return *authorization* once all its editions compile and its checks hold in them."""
-    problems = dict.fromkeys(_unsound(authorization))
+def _sound(editions: Editions) -> Editions:
+    """Return *editions* once all of them compile and the checks hold in them."""
+    problems = dict.fromkeys(_unsound(editions))
     if problems:
         raise RuleFileError(problems)
-    return authorization
+    return editions
 
 
-def _unsound(authorization: Authorization) -> Iterator[Problem]:
+def _unsound(editions: Editions) -> Iterator[Problem]:
+    authorization = editions.authorization
     # Without a term that it reads a check is undecided; in one edition at least it is decided.
     undecided = {check.id: check for check in authorization.checks}
     try:
-        for edition in Editions(authorization).all():
+        for edition in editions.all():
             for check in authorization.checks:
                 holds, why = _decided(check, edition.constants)
                 if holds is not None:
@@ -269,9 +272,16 @@ def _unsound(authorization: Authorization) -> Iterator[Problem]:
 
 
 def compile_edition(
-    authorization: Authorization, day: date, venue_day: date, known_at: date
+    authorization: Authorization,
+    day: date,
+    venue_day: date,
+    known_at: date,
+    made: dict[tuple[object, ...], RuleInForce],
 ) -> Edition:
-    """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then."""
+    """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then.
+
+    *made* holds the rules of its other editions: what changes is not what most of them read.
+    """
     terms = {
         f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
     }
@@ -289,7 +299,7 @@ def compile_edition(
         {name: one.figure.value if one is not None else None for name, one in terms.items()},
         _word_codes(in_force_rules),
     )
-    rules = _compiled(authorization, in_force_rules, constants)
+    rules = _compiled(authorization, in_force_rules, constants, made)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
     content = canonical(_content(authorization, terms, instruments, in_force_rules))
     return Edition(
@@ -312,14 +322,21 @@ def canonical(content: object) -> str:
 
 
 def _compiled(
-    authorization: Authorization, rules: list[Rule], constants: Constants
+    authorization: Authorization,
+    rules: list[Rule],
+    constants: Constants,
+    made: dict[tuple[object, ...], RuleInForce],
 ) -> tuple[RuleInForce, ...]:
     files = {rule.id: authorization.file for rule in authorization.rules}
     files |= {rule.id: pack.file for pack in authorization.packs for rule in pack.rules}
     compiled, problems = [], []
     for rule in sorted(rules, key=lambda rule: rule.id):
+        read = (constants.terms[name] for name in sorted(rule.constants))
+        key = (rule.id, *read, *(constants.words[word] for word in sorted(rule.words)))
         try:
-            compiled.append(_rule(rule, constants))
+            if key not in made:
+                made[key] = _rule(rule, constants)
+            compiled.append(made[key])
         except ConditionError as error:
             what = f"rule `{rule.id}` cannot be used: {error}"
             problems.append(Problem(what, None, files.get(rule.id), rule.line, rule.column))
@@ -363,9 +380,7 @@ def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
 
 
 def _word_codes(rules: list[Rule]) -> Mapping[str, int]:
-    expressions: list[Expression] = [rule.require for rule in rules]
-    expressions += [rule.when for rule in rules if rule.when is not None]
-    words = sorted({word for expression in expressions for word in expression.words})
+    words = sorted({word for rule in rules for word in rule.words})
     return {word: code for code, word in enumerate(words, UNKNOWN_WORD + 1)}
 
 

@@ -13,8 +13,7 @@ def rule_path(name: str) -> Path:
 
 def rule_names() -> tuple[str, ...]:
     """Return the names of the authorizations that are shipped."""
-    found = (path.name for path in _folder("rules").glob("*.yaml"))
-    return tuple(sorted(name[:-5] for name in found if not name.endswith(".cases.yaml")))
+    return _names(_folder("rules"))
 
 
 def pack_path(name: str) -> Path:
@@ -24,12 +23,17 @@ def pack_path(name: str) -> Path:
 
 def pack_names() -> tuple[str, ...]:
     """Return the names of the packs that are shipped."""
-    return tuple(sorted(path.stem for path in (_folder("rules") / "packs").glob("*.yaml")))
+    return _names(_folder("rules") / "packs")
 
 
 def sample_path(name: str) -> Path:
     """Return the path of the sample file *name*."""
     return _folder("samples") / name
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    found = (path.name for path in folder.glob("*.yaml"))
+    return tuple(sorted(name[:-5] for name in found if not name.endswith(".cases.yaml")))
 
 
 def _folder(name: str) -> Path:

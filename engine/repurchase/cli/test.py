@@ -1,4 +1,4 @@
-"""`repurchase test`: run the cases that lie beside rule files, and what they would notice."""
+"""`repurchase test`: run the cases beside rule files and packs, and what they would notice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from repurchase.cli.proving import stoppable
-from repurchase.cli.show import draw, is_file, json_option, rule_file, say, warn
+from repurchase.cli.show import draw, file_named, is_file, json_option, say, warn
 from repurchase.errors import Problem, UsageError, plain
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # So long it may take to show that a mutant comes to the same as its file.
 _MILLISECONDS: Final = 10_000
+# Where cases lie of which none is named.
+_FOLDERS: Final = (".", "packs", "rules", "rules/packs")
 
 
 @click.command("test")
@@ -32,12 +34,13 @@ _MILLISECONDS: Final = 10_000
 )
 @json_option
 def command(files: tuple[str, ...], mutate: bool, as_json: bool) -> int:
-    """Run the cases beside rule files: NAME.cases.yaml for NAME.yaml.
+    """Run the cases beside rule files and packs: NAME.cases.yaml for NAME.yaml.
 
     \b
-    repurchase test                          every NAME.cases.yaml here and in rules/
+    repurchase test                  every NAME.cases.yaml here, in rules/, and in packs/ of either
     repurchase test rules/my-program.yaml
     repurchase test rules/my-program.yaml --mutate
+    repurchase test my-desk.yaml --mutate    a pack, under what its cases say: `under: acme.yaml`
 
     With --mutate it is the cases that are tested: would they notice a slip in any cap, date,
     operator, instrument, effect or word? A change is noticed where the file does not load with it,
@@ -74,7 +77,7 @@ def _mutated(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
     watch = partial(counted, doing="trying", noun="mutants")
     found = [(cases, mutation(rules, cases, watch)) for rules, cases in pairs]
     wrong = [(cases, one) for cases, mutated in found for one in mutated.wrong]
-    count = sum(mutated.cases for _, mutated in found)
+    count = sum(len(mutated.tested.cases) for _, mutated in found)
     mutations, is_proved = _apart([mutated for _, mutated in found])
     if as_json:
         _answer(_failures(count, wrong) | mutation_json(mutations, is_proved=is_proved))
@@ -127,9 +130,9 @@ def _say(count: int, wrong: Failed) -> None:
 def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
     from repurchase.rulefile import CASES
 
-    paths = [rule_file(name) for name in files]
+    paths = [file_named(name) for name in files]
     if not files:
-        paths = sorted({*Path().glob(f"*{CASES}"), *Path("rules").glob(f"*{CASES}")})
+        paths = sorted({path for folder in _FOLDERS for path in Path(folder).glob(f"*{CASES}")})
     found = [_pair(path) for path in paths]
     if not found:
         raise UsageError(Problem("there are no cases here", "name a rule file or a cases file"))

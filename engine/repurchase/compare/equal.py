@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from repurchase.edition import Edition, Editions, RuleInForce
 from repurchase.prove import Time, z3
@@ -12,8 +12,18 @@ from repurchase.prove.logic import Facts, Term, holds
 from repurchase.prove.model import Kind, any_sums, from_zero, request, unlisted
 from repurchase.stretches import stretches
 
+# The kinds of events, each with the kind by whose rules it is judged: what is made otherwise than
+# it was ordered is judged as what nobody ordered is, and a correct that raises nothing as a fill.
 # What is released has the facts of an order or a replace.
-_KINDS: tuple[Kind, ...] = ("order", "replace", "fill", "fill-alone", "correct")
+_JUDGED: tuple[tuple[Kind, Kind], ...] = (
+    ("order", "order"),
+    ("replace", "replace"),
+    ("fill", "fill"),
+    ("fill", "fill-alone"),
+    ("fill-alone", "fill-alone"),
+    ("correct", "fill-alone"),
+    ("correct", "fill"),
+)
 
 
 def same(old: Editions, new: Editions, now: Callable[[], int], milliseconds: int) -> bool:
@@ -45,40 +55,64 @@ def _same(old: Edition, new: Edition, time: Time) -> bool:
         and (old.max_shares, old.max_amount) == (new.max_shares, new.max_amount)
         and all(effects[0][name] == effects[1][name] for name in shared)
     )
-    return is_reckoned_so and all(_finds_the_same(old, new, kind, time) for kind in _KINDS)
+    return is_reckoned_so and all(
+        _finds_the_same(old, new, kind, judged, time) for kind, judged in _JUDGED
+    )
 
 
-def _finds_the_same(old: Edition, new: Edition, kind: Kind, time: Time) -> bool:
-    scope, sums = scope_of([old, new]), any_sums("r.s")
-    asked = [request(edition, sums, "r", kind, scope=scope) for edition in (old, new)]
-    if any(bool(judging(one.edition, kind)) != bool(judging(old, kind)) for one in asked):
+def _finds_the_same(old: Edition, new: Edition, kind: Kind, judged: Kind, time: Time) -> bool:
+    before, after = (
+        {one.rule.id: one for one in judging(edition, judged)} for edition in (old, new)
+    )
+    if bool(before) != bool(after):
         # What no rule judges is denied for that.
         return False
+    scope, sums = scope_of([old, new]), any_sums("r.s")
     if not scope.is_sure:
         return False
+    has_words = old.constants.words != new.constants.words
+    names = _unlike(before, after, has_words=has_words)
+    if not names:
+        return True
+    asked = [request(old, sums, "r", kind, scope=scope)]
+    # Where both know each word by one number, what one reads of an event the other reads.
+    asked.append(request(new, sums, "r", kind, scope=scope) if has_words else asked[0])
     known = [*from_zero(sums), *(tie for one in asked for tie in one.ties)]
     # What is within an open order is of its instrument; any other event may be of none.
     is_listed = z3.And([one.listed for one in asked])
-    apart = [z3.And(is_listed, one) for one in _apart(old, new, kind, *(of.facts for of in asked))]
-    if kind == "fill":
-        # Made otherwise than it was ordered, it is judged by all rules.
-        apart += [
-            z3.And(is_listed, one)
-            for one in _apart(old, new, "fill-alone", *(of.facts for of in asked))
-        ]
-    else:
-        apart += _apart(old, new, kind, *(unlisted(of) for of in asked))
+    rules = [(before.get(name), after.get(name)) for name in names]
+    apart = [z3.And(is_listed, one) for one in _apart(rules, *(of.facts for of in asked))]
+    if "fill" not in (kind, judged):
+        apart += _apart(rules, *(unlisted(of) for of in asked))
     return not apart or time.never(*known, z3.Or(apart))
 
 
+def _unlike(
+    before: Mapping[str, RuleInForce], after: Mapping[str, RuleInForce], *, has_words: bool
+) -> list[str]:
+    """Return the rules that are not, to the letter, in both files what they are in the other.
+
+    Where other words are named, the engine knows each by another number: all rules are, then.
+    """
+    return [
+        name
+        for name in sorted(before.keys() | after.keys())
+        if has_words
+        or name not in before
+        or name not in after
+        or (before[name].passes, before[name].fails) != (after[name].passes, after[name].fails)
+    ]
+
+
 def _apart(
-    old: Edition, new: Edition, kind: Kind, old_facts: Facts, new_facts: Facts
+    rules: Sequence[tuple[RuleInForce | None, RuleInForce | None]],
+    old_facts: Facts,
+    new_facts: Facts,
 ) -> list[Term]:
-    """Return where a rule passes or fails in one file and not in the other."""
-    before, after = ({one.rule.id: one for one in judging(edition, kind)} for edition in (old, new))
+    """Return where one of *rules* passes or fails in one file and not in the other."""
     found: list[Term] = []
-    for name in sorted(before.keys() | after.keys()):
-        here, there = _results(before.get(name), old_facts), _results(after.get(name), new_facts)
+    for old, new in rules:
+        here, there = _results(old, old_facts), _results(new, new_facts)
         found += [one != other for one, other in zip(here, there, strict=True) if not one.eq(other)]
     return found
 

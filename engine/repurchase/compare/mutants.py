@@ -1,8 +1,8 @@
-"""The mutants of a rule file: each its text with one figure, word or sign of it changed.
+"""The mutants of a rule file or a pack: each its text with one figure, word or sign changed.
 
-They are of what decides: figures, days, instruments, conditions, effects. What a file only says,
-such as a title, a quote or the day of the resolution, decides nothing; and a check is, as a case
-is, what notices.
+They are of what decides: figures, days, instruments, conditions, effects, options. What a file only
+says, such as a title, a quote or the day of the resolution, decides nothing, nor does how a pack is
+`judged`; and a check is, as a case is, what notices.
 """
 
 from __future__ import annotations
@@ -10,56 +10,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from repurchase.compare import slips
-from repurchase.compare.written import Span, Written, quoted
-from repurchase.decision import EFFECTS
-from repurchase.expression import Piece, pieces
-from repurchase.rulefile import Authorization, Option
-from repurchase.rulefile.nouns import ATS
-from repurchase.rulefile.reader import Path, read_document
+from repurchase.compare.edits import Edits, Mutant
+from repurchase.quantities import Dimension
+from repurchase.rulefile import Authorization, Option, Pack
+from repurchase.rulefile.reader import Path
 from repurchase.rulefile.schema import BASES
 
-_DAYS: Final = ("from", "until", "known")
 _RATIOS: Final = ("per_share", "shares_each")
+_OPTIONAL: Final = ("option", "without")
 
 
-class Mutant(msgspec.Struct, frozen=True):
-    """One change of a rule file: *what* became of it at its *line* and *column*.
+def mutants(
+    file: Authorization | Pack, programs: Sequence[Authorization] = ()
+) -> tuple[Mutant, ...]:
+    """Return the mutants of the text of *file*, by their place.
 
-    What stands in its text from *start* to *end* is written *instead*.
+    The conditions of a pack read the terms of the *programs* that include it.
     """
-
-    line: int
-    column: int
-    what: str
-    start: int
-    end: int
-    instead: str
-
-    def of(self, text: str) -> str:
-        """Return *text*, that of the file, so changed."""
-        return text[: self.start] + self.instead + text[self.end :]
-
-
-def mutants(authorization: Authorization) -> tuple[Mutant, ...]:
-    """Return the mutants of the file that *authorization* was read from, by their place."""
     made: dict[tuple[int, int, str], Mutant] = {}
-    for one in _File(authorization).mutants():
+    of = _OfPack(file, programs) if isinstance(file, Pack) else _OfAuthorization(file)
+    for one in of.mutants():
         made.setdefault((one.start, one.end, one.instead), one)
     return tuple(sorted(made.values(), key=lambda one: (one.line, one.column)))
 
 
-class _File:
-    """What is written in a rule file, and what it means."""
+class _OfAuthorization(Edits):
+    """The changes of a rule file, beside what it means."""
 
     def __init__(self, authorization: Authorization) -> None:
+        instruments = tuple(one.name for one in authorization.instruments)
+        super().__init__(authorization, _terms(authorization), instruments)
         self._means = authorization
-        document = read_document(authorization.text.encode(), authorization.file)
-        self._written = Written(document)
-        self._instruments = tuple(one.name for one in authorization.instruments)
-        self._terms = {f"terms.{one.name}": one.dimension for one in authorization.terms}
 
     def mutants(self) -> Iterator[Mutant]:
         """Yield all of them, some perhaps twice."""
@@ -84,8 +66,6 @@ class _File:
         foreign = any(one.currency != means.currency for one in means.instruments)
         return foreign or any(one.dimension.kind == "money" for one in means.terms)
 
-    # --- the parts of a file
-
     def _instrument(self, path: Path) -> Iterator[Mutant]:
         yield from self._changed((*path, "symbol"), [slips.of_text(self._text((*path, "symbol")))])
         venues = (*path, "venues")
@@ -103,16 +83,6 @@ class _File:
                 yield from self._renamed((*path, key), slips.of_choice(key, _RATIOS)[0])
                 yield from self._figures((*path, key))
         yield from self._figure((*path, "fx_margin"))
-
-    def _figures(self, path: Path) -> Iterator[Mutant]:
-        """Yield those of the figure at *path*, of each of its versions, and of their days."""
-        held = self._written.value(path)
-        if isinstance(held, str):
-            yield from self._figure(path)
-            return
-        for version in self._paths(*path) if isinstance(held, list) else [path]:
-            for key in ("value", *_DAYS):
-                yield from self._figure((*version, key))
 
     def _included(self, path: Path) -> Iterator[Mutant]:
         asked = self._text((*path, "pack")) or self._text(path)
@@ -139,145 +109,34 @@ class _File:
             start, instead = end, f"options: [{option.name}]{joint}"
         return self._mutant((start, end), instead, f"option `{option.name}` was turned on")
 
-    def _rule(self, path: Path) -> Iterator[Mutant]:
-        name = self._text((*path, "id"))
-        yield self._left_out(path, f"rule `{name}`")
-        yield from self._choice((*path, "effect"), EFFECTS, "deny")
-        yield from self._choice((*path, "at"), ATS, "both")
-        for key in _DAYS:
-            yield from self._figure((*path, key))
-        if self._written.value((*path, "when")) is not None:
-            yield self._left_out((*path, "when"), f"`when` of rule `{name}`")
-            yield from self._condition((*path, "when"))
-        yield from self._condition((*path, "require"))
 
-    # --- conditions
+class _OfPack(Edits):
+    """The changes of a pack."""
 
-    def _condition(self, path: Path) -> Iterator[Mutant]:
-        found = pieces(str(self._written.value(path)))
-        for index, piece in enumerate(found):
-            before = found[index - 1] if index else None
-            after = found[index + 1] if index + 1 < len(found) else None
-            for instead in slips.of_piece(piece, before, after, self._terms):
-                yield self._part(path, piece.offset, piece.end, instead)
-            if piece.kind == "_NOT" and after is not None:
-                yield self._part(path, piece.offset, after.offset, "")
-            if piece.kind == "LSQB":
-                yield from self._listed(path, _elements(found[index + 1 :]))
-            elif slips.is_word(piece):
-                yield from self._words(path, piece, _beside(found, index))
+    def __init__(self, pack: Pack, programs: Sequence[Authorization]) -> None:
+        terms = {name: one for program in programs for name, one in _terms(program).items()}
+        super().__init__(pack, terms | {f"limits.{one.name}": one.dimension for one in pack.limits})
+        self._options = tuple(one.name for one in pack.options)
 
-    def _words(self, path: Path, piece: Piece, beside: Sequence[str]) -> Iterator[Mutant]:
-        for other in slips.of_word(piece, self._instruments):
-            # One that is listed already would come to the same as leaving this one out.
-            if other not in beside:
-                yield self._part(path, piece.offset, piece.end, other)
+    def mutants(self) -> Iterator[Mutant]:
+        """Yield all of them, some perhaps twice."""
+        for path in self._paths("limits"):
+            yield from self._figures(path)
+        yield from self._scope(("when",), "the pack")
+        for path in self._paths("rules"):
+            yield from self._rule(path)
+            yield from self._optional(path)
 
-    def _listed(self, path: Path, elements: list[Span]) -> Iterator[Mutant]:
-        """Yield the list at *path* without each of its *elements*."""
-        for index, (start, end) in enumerate(elements):
-            what = f"`{str(self._written.value(path))[start:end]}` was left out"
-            if index + 1 < len(elements):
-                yield self._part(path, start, elements[index + 1][0], "", what)
-            elif index:
-                yield self._part(path, elements[index - 1][1], end, "", what, start)
-
-    # --- one change
-
-    def _figure(self, path: Path) -> Iterator[Mutant]:
-        if self._written.value(path) is not None:
-            yield from self._changed(path, slips.of_figure(self._text(path)))
-
-    def _choice(
-        self, path: Path, choices: tuple[str, ...], default: str | None = None
-    ) -> Iterator[Mutant]:
-        """Yield the other *choices* at *path*, which is *default* where it is not written."""
-        word = self._text(path)
-        if word:
-            yield from self._changed(path, slips.of_choice(word, choices))
-        elif default is not None:
-            rule = path[:-1]
-            start, joint = self._written.opening(rule)
-            for other in slips.of_choice(default, choices):
-                said = f"{path[-1]}: {other}"
-                what = f"rule `{self._text((*rule, 'id'))}` was given `{said}`"
-                place = self._written.span(rule)[0]
-                yield self._mutant((start, start), said + joint, what, place)
-
-    def _changed(self, path: Path, others: Sequence[str]) -> Iterator[Mutant]:
-        written = str(self._written.value(path))
-        start = len(written) - len(written.lstrip())
-        for other in others:
-            yield self._part(path, start, len(written.rstrip()), other)
-
-    def _part(
-        self,
-        path: Path,
-        start: int,
-        end: int,
-        instead: str,
-        what: str | None = None,
-        told: int | None = None,
-    ) -> Mutant:
-        """Return the mutant that has *instead* in the text at *path* from *start* to *end*.
-
-        Its place is that of the letter *told*, the first if none.
-        """
-        text = str(self._written.value(path))
-        old = text[start:end].strip()
-        if what is None:
-            what = f"`{old}` became `{instead}`" if instead else f"`{old}` was left out"
-        span = self._written.part(path, start, end)
-        if span is None:
-            span = self._written.span(path)
-            instead = quoted(text[:start] + instead + text[end:])
-            return self._mutant(span, instead, what)
-        place = None if told is None else self._written.part(path, told, end)
-        return self._mutant(span, instead, what, place and place[0])
-
-    def _renamed(self, path: Path, key: str) -> Iterator[Mutant]:
-        yield self._mutant(self._written.key(path), key, f"`{path[-1]}` became `{key}`")
-
-    def _left_out(self, path: Path, what: str) -> Mutant:
-        place = self._written.span(path)[0]
-        return self._mutant(self._written.entry(path), "", f"{what} was left out", place)
-
-    def _mutant(self, span: Span, instead: str, what: str, at: int | None = None) -> Mutant:
-        place = self._written.place(span[0] if at is None else at)
-        return Mutant(place.line, place.column, what, *span, instead)
-
-    def _paths(self, *path: str | int) -> list[Path]:
-        held = self._written.value(path)
-        if isinstance(held, dict):
-            return [(*path, key) for key in held]
-        return [(*path, index) for index in range(len(held))] if isinstance(held, list) else []
-
-    def _text(self, path: Path) -> str:
-        held = self._written.value(path)
-        return held.strip() if isinstance(held, str) else ""
+    def _optional(self, path: Path) -> Iterator[Mutant]:
+        """Yield the rule at *path* with another option than its own, or with none."""
+        for key, other in zip(_OPTIONAL, reversed(_OPTIONAL), strict=True):
+            name = self._text((*path, key))
+            if name:
+                rule = self._text((*path, "id"))
+                yield self._left_out((*path, key), f"`{key}` of rule `{rule}`")
+                yield from self._renamed((*path, key), other)
+                yield from self._changed((*path, key), slips.of_choice(name, self._options))
 
 
-def _elements(found: Sequence[Piece]) -> list[Span]:
-    """Return where each element stands of the list that *found* begins within."""
-    elements: list[Span] = []
-    start, depth = found[0].offset, 0
-    for index, piece in enumerate(found):
-        depth += (piece.kind == "LPAR") - (piece.kind == "RPAR")
-        if piece.kind in ("COMMA", "RSQB") and not depth:
-            elements.append((start, found[index - 1].end))
-            start = found[index + 1].offset if piece.kind == "COMMA" else start
-        if piece.kind == "RSQB":
-            break
-    return elements
-
-
-def _beside(found: Sequence[Piece], index: int) -> list[str]:
-    """Return what is in one list with the word at *index*, none where it is in no list."""
-    opened = next((one for one in reversed(range(index)) if found[one].kind in _BRACKETS), None)
-    if opened is None or found[opened].kind == "RSQB":
-        return []
-    closed = next(one for one in range(index, len(found)) if found[one].kind == "RSQB")
-    return [piece.text for piece in found[opened:closed]]
-
-
-_BRACKETS: Final = ("LSQB", "RSQB")
+def _terms(authorization: Authorization) -> dict[str, Dimension]:
+    return {f"terms.{one.name}": one.dimension for one in authorization.terms}

@@ -1,4 +1,4 @@
-"""What the cases beside a rule file notice: each mutant of the file judged by all of them.
+"""What the cases beside a rule file or a pack notice: each mutant of it judged by all of them.
 
 A mutant that does not load is noticed by who reads it, checks included; one under which a case
 comes to something else, by that case. Of the others, those that prove equal are set apart.
@@ -6,19 +6,21 @@ comes to something else, by that case. Of the others, those that prove equal are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.cases import CaseResult, result, run
-from repurchase.compare.mutants import Mutant, mutants
-from repurchase.edition import Editions, load, load_text
+from repurchase.cases import CaseResult, Tested, result, results, tested
+from repurchase.compare.edits import Mutant
+from repurchase.compare.mutants import mutants
+from repurchase.edition import Editions
 from repurchase.errors import RuleFileError
 from repurchase.judge import forget
-from repurchase.rulefile import Authorization, Case
+from repurchase.rulefile import Authorization, Case, Pack
 
 T = TypeVar("T")
 Fate = Literal["refused", "noticed", "equal", "unnoticed"]
@@ -46,13 +48,12 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True):
-    """What the cases of a rule file notice of its mutants, by their place.
+    """What the cases of a rule file or a pack notice of its mutants, by their place.
 
     None was tried where cases fail of the file as it is: those are *wrong*.
     """
 
-    authorization: Authorization
-    cases: int
+    tested: Tested
     wrong: tuple[CaseResult, ...]
     tried: tuple[Tried, ...]
 
@@ -66,58 +67,98 @@ def mutation(rules: Path, cases: Path, watch: Watch = unwatched) -> Mutation:
 
     Raise RuleFileError where a file cannot be used.
     """
-    results = run(rules, cases)
-    authorization = load(rules).authorization
-    wrong = tuple(one for one in results if one.wrong is not None)
+    of = tested(rules, cases)
+    wrong = tuple(one for one in results(of, cases) if one.wrong is not None)
     tried: Iterable[Tried] = ()
     if not wrong:
-        asked = _Asked([one.case for one in results])
-        made = mutants(authorization)
-        tried = watch((_tried(one, authorization, asked) for one in made), len(made))
-    return Mutation(authorization, len(results), wrong, tuple(tried))
+        asked = _Asked(of)
+        made = mutants(of.file, [one.authorization for one in of.editions.values()])
+        tried = watch((_tried(one, asked) for one in made), len(made))
+    return Mutation(of, wrong, tuple(tried))
 
 
 def apart(found: Mutation, same: Same, watch: Watch = unwatched) -> Mutation:
-    """Return *found* with the mutants that are the *same* as the file, if unnoticed, set apart."""
-    original = _loaded(found.authorization, found.authorization.text)
+    """Return *found* with the mutants that are the *same* as the file, if unnoticed, set apart.
+
+    One of a pack is so under each rule file under which cases are, with all its rules in force.
+    """
+    of = found.tested
     unnoticed = found.come_to("unnoticed")
 
     def proved() -> Iterator[Tried]:
         for one in unnoticed:
-            text = one.mutant.of(found.authorization.text)
-            is_same = same(original, _loaded(found.authorization, text))
+            text = one.mutant.of(of.file.text)
+            pairs = ((old, of.changed(by, text)) for by, old in of.editions.items())
+            is_same = all(_is_same(of.file, *pair, same) for pair in pairs)
             yield replace(one, fate="equal") if is_same else one
 
     told = {one.mutant: one for one in watch(proved(), len(unnoticed))}
     return replace(found, tried=tuple(told.get(one.mutant, one) for one in found.tried))
 
 
+def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Same) -> bool:
+    if not same(old, new):
+        return False
+    before, after = (_pack(file, editions) for editions in (old, new))
+    if before is None or after is None:
+        return True
+    if _turned(before) != _turned(after):
+        return False
+    if not (before.off or after.off):
+        return True
+    # No case and no proof reads a rule that is off, and another rule file may turn it on.
+    are_on = [one.id for one in before.rules] == [one.id for one in after.rules]
+    return are_on and same(_with(before, old.authorization), _with(after, new.authorization))
+
+
+def _pack(file: Authorization | Pack, editions: Editions) -> Pack | None:
+    packs = editions.authorization.packs
+    return next((one for one in packs if one.file == file.file), None)
+
+
+def _turned(pack: Pack) -> list[tuple[str, tuple[str, ...]]]:
+    """Return which rules each option turns on or off."""
+    return [(one.name, one.turns) for one in pack.options]
+
+
+def _with(pack: Pack, authorization: Authorization) -> Editions:
+    """Return the editions of *authorization* with all rules of its *pack* in force."""
+    whole = replace(pack, rules=(*pack.rules, *pack.off), off=())
+    packs = tuple(whole if one is pack else one for one in authorization.packs)
+    return Editions(replace(authorization, packs=packs))
+
+
 class _Asked:
     """The cases in the order in which they are asked: what noticed one mutant first of the next."""
 
-    def __init__(self, cases: Sequence[Case]) -> None:
-        self._cases = [*cases]
+    def __init__(self, of: Tested) -> None:
+        self._of = of
+        self._cases = [*of.cases]
 
-    def notices(self, editions: Editions) -> Case | None:
-        """Return a case that comes to something else under *editions*, if one does."""
+    def notices(self, mutant: Mutant) -> Case | None:
+        """Return a case that comes to something else under *mutant*, if one does.
+
+        Raise RuleFileError where it does not load.
+        """
+        text = mutant.of(self._of.file.text)
+
+        @cache
+        def changed(by: str) -> Editions:
+            return self._of.changed(by, text)
+
         for index, case in enumerate(self._cases):
-            if result(case, editions).wrong is not None:
+            if result(case, changed(self._of.by(case))).wrong is not None:
                 self._cases.insert(0, self._cases.pop(index))
                 return case
         return None
 
 
-def _tried(mutant: Mutant, authorization: Authorization, asked: _Asked) -> Tried:
+def _tried(mutant: Mutant, asked: _Asked) -> Tried:
     try:
-        editions = _loaded(authorization, mutant.of(authorization.text))
-        case = asked.notices(editions)
+        case = asked.notices(mutant)
     except RuleFileError:
         return Tried(mutant, "refused")
     finally:
         # Its rule sets are asked for once.
         forget()
     return Tried(mutant, "unnoticed" if case is None else "noticed", case)
-
-
-def _loaded(authorization: Authorization, text: str) -> Editions:
-    return load_text(text.encode(), authorization.file)

@@ -169,9 +169,12 @@ def any_day(
         before, more = z3.Real(f"{name}.{fact}"), z3.Real(f"{name}.{fact}_more")
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
         ties.append(before >= 0)
+        if kind != "correct" or quantity != "executed_shares":
+            # A correct takes back what was bought, and nothing that was ordered.
+            ties.append(more >= 0)
         if kind != "correct":
             # What a correct takes back may be what nobody knew.
-            ties += [more >= 0, z3.Implies(known_after, known)]
+            ties.append(z3.Implies(known_after, known))
         is_shares = quantity.endswith("shares")
         most = all_units if is_shares else number(1)
         if quantity in _WHOLLY.get(kind, ()):

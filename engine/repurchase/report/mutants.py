@@ -1,4 +1,4 @@
-"""What the cases of rule files notice of their mutants, for a terminal and for programs."""
+"""What the cases of rule files and packs notice of mutants, for a terminal and for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mutation_view(found: Sequence[Mutation]) -> RenderableType:
     table = plain_table("file", "mutants", "refused", "noticed", "equal", "unnoticed")
     for one in found:
         counts = (len(one.tried), *(len(one.come_to(fate)) for fate in _FATES))
-        row = (plain(one.authorization.file), *(f"{count:,}" for count in counts))
+        row = (plain(one.tested.file.file), *(f"{count:,}" for count in counts))
         table.add_row(*map(Text, row))
     left = sum(len(one.come_to("unnoticed")) for one in found)
     if left:
@@ -49,11 +49,11 @@ def _come_to(found: Sequence[Mutation], fate: Fate) -> Iterator[tuple[Mutation, 
 
 def _said(one: Mutation, tried: Tried) -> str:
     mutant = tried.mutant
-    return str(Problem(mutant.what, None, one.authorization.file, mutant.line, mutant.column))
+    return str(Problem(mutant.what, None, one.tested.file.file, mutant.line, mutant.column))
 
 
 def _told(one: Mutation, tried: Tried) -> dict[str, Any]:
     mutant = tried.mutant
-    place = {"file": one.authorization.file, "line": mutant.line, "column": mutant.column}
+    place = {"file": one.tested.file.file, "line": mutant.line, "column": mutant.column}
     told = {**place, "what": mutant.what}
     return told if tried.case is None else {**told, "case": tried.case.name}

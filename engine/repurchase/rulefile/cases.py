@@ -1,4 +1,4 @@
-"""Cases beside a rule file: an event, what came before it, and the answer that is expected."""
+"""Cases beside a rule file or a pack: an event, what came before it, the answer expected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pathlib
 from typing import Final
 
 from repurchase.quantities import Exact
-from repurchase.rulefile.nouns import Case
+from repurchase.rulefile.nouns import Case, Under
 from repurchase.rulefile.parts import usable
 from repurchase.rulefile.reader import Document, Path, read_bytes, read_document
 from repurchase.rulefile.schema import CaseFields, CasesFileFields, GivenFields
@@ -17,7 +17,7 @@ CASES: Final = ".cases.yaml"
 
 
 def cases_path(path: pathlib.Path) -> pathlib.Path:
-    """Return where the cases of the rule file *path* lie: `NAME.cases.yaml` beside it."""
+    """Return where the cases of the rule file or pack *path* lie: `NAME.cases.yaml` beside it."""
     return path.parent / (path.stem + CASES)
 
 
@@ -35,15 +35,19 @@ def read_cases_text(data: bytes, name: str) -> tuple[Case, ...]:
     fields, _, _ = usable(CasesFileFields, document)
     cases: tuple[Case, ...] = ()
     if fields is not None:
+        under = _under(document, (), fields.under)
         cases = tuple(
-            _case(document, index, each, fields.usual) for index, each in enumerate(fields.cases)
+            _case(document, index, each, fields.usual, under)
+            for index, each in enumerate(fields.cases)
         )
     if document.problems:
         document.refuse()
     return cases
 
 
-def _case(document: Document, index: int, fields: CaseFields, usual: dict[str, str]) -> Case:
+def _case(
+    document: Document, index: int, fields: CaseFields, usual: dict[str, str], under: Under | None
+) -> Case:
     path: Path = ("cases", index)
     shares = amount = None
     events: tuple[dict[str, str], ...] = ()
@@ -64,9 +68,17 @@ def _case(document: Document, index: int, fields: CaseFields, usual: dict[str, s
         given_events=events,
         rules=None if fields.rules is None else tuple(fields.rules),
         effects=fields.rules if isinstance(fields.rules, dict) else {},
+        under=_under(document, path, fields.under) or under,
         line=place.line,
         column=place.column,
     )
+
+
+def _under(document: Document, path: Path, written: str | None) -> Under | None:
+    if written is None:
+        return None
+    place = document.place((*path, "under"))
+    return Under(written, place.line, place.column)
 
 
 def _given(document: Document, path: Path, figure: Figure | None) -> Exact | None:

@@ -54,6 +54,11 @@ class Rule(msgspec.Struct, frozen=True):
         when = self.when
         return self.require.constants | (when.constants if when is not None else frozenset())
 
+    @property
+    def words(self) -> frozenset[str]:
+        """Return the words with which it compares facts."""
+        return self.require.words | (self.when.words if self.when is not None else frozenset())
+
 
 class Check(msgspec.Struct, frozen=True):
     """One condition over terms alone, which is decided when the file is loaded."""
@@ -135,13 +140,22 @@ class Authorization(msgspec.Struct, frozen=True):
         return {pack.included: pack.text.encode() for pack in self.packs}
 
 
+class Under(msgspec.Struct, frozen=True):
+    """The rule file by which cases of a pack are judged: its path from that of the cases."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+
 class Case(msgspec.Struct, frozen=True):
     """One event and the answer that is expected of it, after what is *given*.
 
     The fields of events stay text: they are read as the rows of a log are. What is *usual* each
     event says that can, unless it says otherwise; nothing, where it has an empty text. *rules* are
     exactly those that do not pass, `None` where the case does not say, and *effects* what they are
-    to have for effects, where it does.
+    to have for effects, where it does. A pack judges nothing alone: its cases are judged *under* a
+    rule file that includes it.
     """
 
     name: str
@@ -153,5 +167,6 @@ class Case(msgspec.Struct, frozen=True):
     usual: Mapping[str, str] = {}
     rules: tuple[str, ...] | None = None
     effects: Mapping[str, Effect] = {}
+    under: Under | None = None
     line: int = 0
     column: int = 0

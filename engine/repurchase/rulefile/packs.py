@@ -54,6 +54,23 @@ def shipped_or_beside(file: str) -> PackText:
     return text
 
 
+def instead(file: str, pack: str, data: bytes) -> PackText:
+    """Return what gives the packs of the rule file *file*, *data* in the place of the file *pack*.
+
+    It also stands in the place of the shipped one of its name: who edits a copy means the copy.
+    """
+    others = shipped_or_beside(file)
+    place, name = pathlib.Path(pack).resolve(), pathlib.Path(pack).stem
+
+    def text(asked: str) -> tuple[bytes, str]:
+        beside = pathlib.Path(file).parent / f"{asked.removeprefix(_OWN)}.yaml"
+        is_own = asked.startswith(_OWN) and beside.resolve() == place
+        is_shipped = asked == name and asked in pack_names()
+        return (data, pack) if is_own or is_shipped else others(asked)
+
+    return text
+
+
 def kept(texts: dict[str, bytes]) -> PackText:
     """Return what gives the packs *texts*, each by the name by which it is asked for."""
 

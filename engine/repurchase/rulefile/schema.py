@@ -580,11 +580,17 @@ class CaseFields(_Mapping):
     rules: Stopping | None = Field(
         None, description="Exactly the rules that do not pass: a list, or each with its effect."
     )
+    under: Prose | None = Field(
+        None, description="Of a pack: another rule file than that of all cases, to judge this by."
+    )
 
 
 class CasesFileFields(_Mapping):
-    """Cases beside a rule file."""
+    """Cases beside a rule file or a pack."""
 
+    under: Prose | None = Field(
+        None, description="Of a pack: the rule file that includes it, to judge the cases by."
+    )
     usual: EventFields = Field(
         {}, description="What each event says that can, unless it says otherwise itself."
     )

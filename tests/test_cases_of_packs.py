@@ -1,0 +1,495 @@
+"""Cases of packs: under which rule file they are judged, and which mutants they notice."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from repurchase import cases, shipped
+from repurchase.compare.equal import same
+from repurchase.compare.mutants import mutants
+from repurchase.compare.mutation import Mutation, apart, mutation
+from repurchase.edition import Editions, load, load_pack
+from repurchase.errors import RuleFileError
+from repurchase.rulefile import cases_path, gaps
+from test_cli import run
+from test_mutants import differences, left, read
+
+# A user's own pack, and of each line with a mutant what becomes of it; the others have none.
+EVERYTHING: Final[list[tuple[str, list[str]]]] = [
+    ("repurchase: 1", []),
+    ("pack: house  # at most 500 shares, from 2026-01-01", []),
+    ("title: What the house allows, 500 shares <= limits.most", []),
+    ("judged: by_day", []),
+    (
+        "when: trade.side == buy",
+        [
+            "7: `when` of the pack was left out",
+            "7: `trade.side` became `trade.share_class`",
+            "7: `trade.side` became `trade.symbol`",
+            "7: `trade.side` became `trade.venue`",
+            "7: `trade.side` became `trade.broker`",
+            "7: `trade.side` became `trade.order_type`",
+            "7: `trade.side` became `trade.method`",
+            "18: `==` became `!=`",
+            "21: `buy` became `sell`",
+        ],
+    ),
+    ("limits:", []),
+    ("  most:", []),
+    (
+        '    - {value: 500 shares, until: 2026-05-31, cite: "Manual, 3.1"}',
+        [
+            "15: `500 shares` became `499 shares`",
+            "15: `500 shares` became `501 shares`",
+            "34: `2026-05-31` became `2026-05-30`",
+            "34: `2026-05-31` became `2026-06-01`",
+        ],
+    ),
+    (
+        "    - {value: 300 shares, from: 2026-06-01, known: 2026-05-20}",
+        [
+            "15: `300 shares` became `299 shares`",
+            "15: `300 shares` became `301 shares`",
+            "33: `2026-06-01` became `2026-05-31`",
+            "33: `2026-06-01` became `2026-06-02`",
+            "52: `2026-05-20` became `2026-05-19`",
+            "52: `2026-05-20` became `2026-05-21`",
+        ],
+    ),
+    (
+        "  few: {value: 9 shares}",
+        ["16: `9 shares` became `8 shares`", "16: `9 shares` became `10 shares`"],
+    ),
+    ("options:", []),
+    ("  calm: {title: Half as much}", []),
+    ("  wild: {title: Twice as much}", []),
+    ("rules:", []),
+    (
+        "  - id: size",
+        [
+            "5: rule `size` was left out",
+            "5: rule `size` was given `effect: review`",
+            "5: rule `size` was given `effect: flag`",
+            "5: rule `size` was given `at: order`",
+            "5: rule `size` was given `at: fill`",
+        ],
+    ),
+    (
+        "    without: calm",
+        [
+            "5: `without` became `option`",
+            "14: `without` of rule `size` was left out",
+            "14: `calm` became `wild`",
+        ],
+    ),
+    (
+        "    require: trade.shares <= limits.most",
+        [
+            "27: `<=` became `<`",
+            "27: `<=` became `==`",
+            "27: `<=` became `>=`",
+            "30: `limits.most` became `limits.few`",
+        ],
+    ),
+    (
+        "  - id: size-calm",
+        [
+            "5: rule `size-calm` was left out",
+            "5: rule `size-calm` was given `at: order`",
+            "5: rule `size-calm` was given `at: fill`",
+        ],
+    ),
+    (
+        "    option: calm",
+        [
+            "5: `option` became `without`",
+            "13: `option` of rule `size-calm` was left out",
+            "13: `calm` became `wild`",
+        ],
+    ),
+    ("    unverified: nobody looked at the 9 shares", []),
+    ("    effect: review", ["13: `review` became `deny`", "13: `review` became `flag`"]),
+    (
+        "    from: 2026-01-01",
+        ["11: `2026-01-01` became `2025-12-31`", "11: `2026-01-01` became `2026-01-02`"],
+    ),
+    (
+        "    require: trade.shares <= 50% * terms.max_shares - limits.few",
+        [
+            "27: `<=` became `<`",
+            "27: `<=` became `==`",
+            "27: `<=` became `>=`",
+            "30: `50%` became `49%`",
+            "30: `50%` became `51%`",
+            "34: `*` became `/`",
+            "36: `terms.max_shares` became `terms.lot`",
+            "53: `-` became `+`",
+            "55: `limits.few` became `limits.most`",
+        ],
+    ),
+]
+TEXT: Final = "".join(f"{line}\n" for line, _ in EVERYTHING)
+
+PROGRAM: Final = """\
+repurchase: 1
+authorization: acme
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: "1", venues: [XTKS]}
+terms:
+  max_shares: {value: 1000 shares}
+  lot: {value: 10 shares}
+include: [./house]
+rules:
+  - {id: lot, require: trade.shares >= terms.lot}
+"""
+HOUSE: Final = """\
+repurchase: 1
+pack: house
+title: What the house allows
+limits:
+  most: {value: 500 shares}
+options:
+  calm: {title: Half as much}
+rules:
+  - {id: size, without: calm, require: trade.shares <= limits.most}
+  - {id: size-calm, option: calm, require: trade.shares <= 50% * limits.most}
+"""
+USUAL: Final = 'usual: {date: 2026-06-01, symbol: "1", side: buy, price: 100}\n'
+# The cases of both sides of the limit, of a small order, and of a fill that passes it.
+SIDES: Final = """\
+  - {name: MOST fit, event: {kind: order, quantity: MOST}, expect: approved}
+  - {name: fewer than MOST fit, event: {kind: order, quantity: 20}, expect: approved}
+  - name: one more than MOST does not
+    event: {kind: order, quantity: MORE}
+    expect: denied
+    rules: [RULE]
+  - name: nor does a fill of one more than MOST
+    given: [{kind: order, id: o-1, quantity: MOST}]
+    event: {kind: fill, order: o-1, quantity: MORE}
+    expect: denied
+    rules: [engine.overrun, RULE]
+"""
+
+
+def sides(most: int, rule: str) -> str:
+    """Return the cases of a *rule* by which *most* shares fit."""
+    text = SIDES.replace("MOST", str(most)).replace("MORE", str(most + 1))
+    return text.replace("RULE", f"house.{rule}")
+
+
+ORDINARY: Final = sides(500, "size")
+BY_CALM: Final = (
+    "  - name: it is the option that says so\n    event: {kind: order, quantity: 501}\n"
+)
+CALM: Final = re.sub(
+    r"name: ([^,\n]*)(\n    |, )",
+    r"name: \1\2under: calm.yaml\2",
+    f"{sides(250, 'size-calm')}{BY_CALM}    expect: denied\n    rules: [house.size-calm]\n",
+)
+CASES: Final = f"under: acme.yaml\n{USUAL}cases:\n{ORDINARY}"
+
+
+def house(folder: Path, text: str, pack: str = HOUSE) -> tuple[Path, Path]:
+    """Write the house's *pack*, its cases *text* and two programs, and return where they are."""
+    (folder / "acme.yaml").write_text(PROGRAM)
+    calm = PROGRAM.replace("[./house]", "[{pack: ./house, options: [calm]}]")
+    (folder / "calm.yaml").write_text(calm)
+    rules, beside = folder / "house.yaml", folder / "house.cases.yaml"
+    rules.write_text(pack)
+    beside.write_text(text)
+    return rules, beside
+
+
+def proved_same(old: Editions, new: Editions) -> bool:
+    return same(old, new, time.monotonic_ns, 600_000)
+
+
+# -- which mutants a pack has ---------------------------------------------------------------------
+
+
+def test_every_kind_of_mutant_of_a_pack_is_made_at_its_place(tmp_path: Path) -> None:
+    """Each line has the mutants that are said of it, and none has any other."""
+    rules, _ = house(tmp_path, CASES, TEXT)
+    made = mutants(load_pack(rules), [load(tmp_path / "acme.yaml").authorization])
+    told = {
+        line: [f"{one.column}: {one.what}" for one in made if one.line == number]
+        for number, (line, _) in enumerate(EVERYTHING, 1)
+    }
+    assert told == dict(EVERYTHING)
+
+
+@pytest.mark.parametrize("name", shipped.pack_names())
+def test_mutant_of_a_pack_differs_in_one_place_and_reads(name: str) -> None:
+    """Each is YAML as the pack is, with one value, key or entry changed, added or gone."""
+    pack = load_pack(shipped.pack_path(name))
+    old = read(pack.text).value
+    made = mutants(pack)
+    changed = [(one, differences(old, read(one.of(pack.text)).value)) for one in made]
+    assert [(one.what, count) for one, count in changed if count != 1] == []
+    assert len({one.of(pack.text) for one in made}) == len(made)
+
+
+# -- what the shipped cases notice ----------------------------------------------------------------
+
+# No case can notice these, and they prove to be the same: where two versions of one figure meet
+# either may begin or end, what is known before it begins is known when it does, no last day is
+# before its first, a day's shares and a limit's minutes are not below zero, and where the units
+# that little trading allows are told apart both allow the same.
+UNSEEN: Final = {
+    "jp-order-59": """\
+33:46: `2008-12-31` became `2009-01-01`
+34:27: `2009-01-01` became `2008-12-31`
+34:65: `2008-12-26` became `2008-12-25`
+34:65: `2008-12-26` became `2008-12-27`
+36:27: `2013-09-01` became `2013-08-31`
+39:43: `2008-12-31` became `2009-01-01`
+40:24: `2009-01-01` became `2008-12-31`
+40:62: `2008-12-26` became `2008-12-25`
+40:62: `2008-12-26` became `2008-12-27`
+42:24: `2013-09-01` became `2013-08-31`
+66:9: `order` became `both`
+67:36: `==` became `<=`
+96:35: `==` became `<=`
+116:89: `<` became `<=`
+116:89: `<` became `!=`
+116:91: `400` became `401`
+118:34: `<` became `<=`
+118:34: `<` became `!=`
+118:36: `200` became `201`
+134:39: `==` became `<=`
+142:41: `==` became `<=`
+""",
+}
+
+
+@pytest.mark.parametrize("name", shipped.pack_names())
+def test_cases_of_shipped_packs_leave_none(name: str) -> None:
+    """Every figure, date, word and sign of the law is held by a case, or comes to the same."""
+    rules = shipped.pack_path(name)
+    found = mutation(rules, cases_path(rules))
+    assert left(found) == UNSEEN.get(name, "").splitlines()
+    assert found.tried
+    assert left(apart(found, proved_same)) == []
+
+
+PROGRAMS: Final = sorted(shipped.pack_path("uk").parent.glob("programs/*.yaml"))
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_program_that_judges_a_shipped_pack_has_no_gap(path: Path) -> None:
+    """It loads, leaves nothing open, and is called as its file is."""
+    authorization = load(path).authorization
+    assert gaps(authorization) == ()
+    assert authorization.name == path.stem
+    assert path.stem.startswith(tuple(pack.name for pack in authorization.packs))
+
+
+def test_every_program_beside_the_packs_judges_one() -> None:
+    """None lies there in vain."""
+    judging = {
+        case.under.path
+        for name in shipped.pack_names()
+        for case in cases.tested(shipped.pack_path(name), cases_path(shipped.pack_path(name))).cases
+        if case.under is not None
+    }
+    assert judging == {f"programs/{path.name}" for path in PROGRAMS}
+
+
+# -- a user's own pack ----------------------------------------------------------------------------
+
+
+def test_strong_cases_of_an_own_pack_notice_everything(tmp_path: Path) -> None:
+    """Under a rule file with the option and one without it, nothing is left."""
+    found = mutation(*house(tmp_path, CASES + CALM))
+    assert (found.wrong, left(found)) == ((), [])
+    assert {one.fate for one in found.tried} == {"refused", "noticed"}
+
+
+def test_case_of_a_pack_that_is_gone_is_missed(tmp_path: Path) -> None:
+    """Without the case of what just fits, nobody sees that the limit moved down."""
+    text = CASES.replace(ORDINARY.splitlines()[0] + "\n", "") + CALM
+    found = mutation(*house(tmp_path, text.replace("quantity: 500}]", "quantity: 499}]")))
+    assert left(found) == ["9:53: `<=` became `<`"]
+
+
+def test_rule_that_no_case_turns_on_is_not_equal(tmp_path: Path) -> None:
+    """What is off in each rule file that judges may be on in another: it is left, not proved."""
+    found = apart(mutation(*house(tmp_path, CASES)), proved_same)
+    assert found.come_to("equal") == ()
+    assert left(found) == [
+        "9:25: `without` of rule `size` was left out",
+        "10:5: rule `size-calm` was left out",
+        "10:5: rule `size-calm` was given `effect: review`",
+        "10:5: rule `size-calm` was given `effect: flag`",
+        "10:5: rule `size-calm` was given `at: order`",
+        "10:5: rule `size-calm` was given `at: fill`",
+        "10:57: `<=` became `<`",
+        "10:57: `<=` became `==`",
+        "10:57: `<=` became `>=`",
+        "10:60: `50%` became `49%`",
+        "10:60: `50%` became `51%`",
+    ]
+
+
+def test_option_that_every_case_has_on_is_not_equal(tmp_path: Path) -> None:
+    """Without it the rule would hold for those too who do not turn it on."""
+    pack = HOUSE.replace(HOUSE.splitlines()[8] + "\n", "")
+    text = f"under: calm.yaml\n{USUAL}cases:\n{sides(250, 'size-calm')}"
+    found = apart(mutation(*house(tmp_path, text, pack)), proved_same)
+    assert left(found) == ["9:29: `option` of rule `size-calm` was left out"]
+
+
+def test_mutant_of_a_pack_that_comes_to_the_same_is_set_apart(tmp_path: Path) -> None:
+    """It does under both rule files, and so does what the option turns on."""
+    more = "  - {id: some, require: trade.shares > 0 shares}\n"
+    found = apart(mutation(*house(tmp_path, CASES + CALM, HOUSE + more)), proved_same)
+    equal = [one.mutant.what for one in found.come_to("equal")]
+    assert "`>` became `!=`" in equal
+    assert "rule `some` was left out" not in equal
+
+
+def test_pack_is_judged_by_its_file_in_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    """Who edits a copy of a shipped pack sees what the copy does, also where it is not `./`."""
+    program = shipped.pack_path("uk").parent / "programs" / "uk.yaml"
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "uk.yaml").write_text(program.read_text())
+    rules, beside = tmp_path / "uk.yaml", tmp_path / "uk.cases.yaml"
+    beside.write_text(cases_path(shipped.pack_path("uk")).read_text())
+    rules.write_text(shipped.pack_path("uk").read_text())
+    assert {one.wrong for one in cases.run(rules, beside)} == {None}
+    rules.write_text(rules.read_text().replace("105%", "104%"))
+    wrong = [one.case.name for one in cases.run(rules, beside) if one.wrong]
+    assert wrong == ["five per cent above the average"]
+
+
+# -- what is said of a fault ----------------------------------------------------------------------
+
+FAULTS: Final = [
+    (
+        CASES.replace("under: acme.yaml\n", ""),
+        (
+            "house.cases.yaml:3:5: the case `500 fit` is under no rule file, and a pack alone"
+            " judges nothing; above `cases` write `under: FILE`, one that includes the pack"
+        ),
+    ),
+    (
+        CASES.replace("acme.yaml", "other.yaml"),
+        (
+            "house.cases.yaml:1:8: the rule file `other.yaml` does not include the pack; it "
+            "would say `include: [./house]`"
+        ),
+    ),
+    (
+        CASES.replace("acme.yaml", "acne.yaml"),
+        (
+            "house.cases.yaml:1:8: the rule file `acne.yaml` cannot be read: there is no such"
+            " file; it would be acne.yaml"
+        ),
+    ),
+    (
+        CASES + CALM.replace("calm.yaml", "clam.yaml", 1),
+        (
+            "house.cases.yaml:15:28: the rule file `clam.yaml` cannot be read: there is no "
+            "such file; it would be clam.yaml"
+        ),
+    ),
+    (
+        CASES.replace("acme.yaml", "[acme.yaml]"),
+        "house.cases.yaml:1:8: `under` takes text, and a list stands here",
+    ),
+    (
+        CASES.replace("acme.yaml", "house.yaml"),
+        (
+            "house.yaml:2:1: this is a pack of law, and a pack alone grants nothing to judge "
+            "by; judge by a rule file that has it under `include`, as `./house`"
+        ),
+    ),
+    (
+        CASES.replace("acme.yaml", "broken.yaml"),
+        "broken.yaml:12:24: unknown fact `trade.shars`; did you mean `trade.shares`?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), FAULTS)
+def test_what_a_pack_is_wrongly_under_is_told(tmp_path: Path, text: str, said: str) -> None:
+    """A pack is judged under a rule file that is there, loads and includes it."""
+    house(tmp_path, text)
+    (tmp_path / "other.yaml").write_text(PROGRAM.replace("./house", "uk"))
+    (tmp_path / "broken.yaml").write_text(PROGRAM.replace("trade.shares", "trade.shars"))
+    for more in ((), ("--mutate",)):
+        ended = run("test", "house.yaml", *more, cwd=tmp_path)
+        assert (ended.code, ended.out, ended.err.splitlines()) == (2, "", [said])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (CASES.replace("house.size", "lot"), "acme.cases.yaml:1:8"),
+        (
+            CASES.replace("under: acme.yaml\n", "").replace(
+                "name: 500 fit,", "name: x, under: acme.yaml,"
+            ),
+            "acme.cases.yaml:3:22",
+        ),
+    ],
+)
+def test_rule_file_judges_its_own_cases(tmp_path: Path, text: str, place: str) -> None:
+    """`under` among its cases is an error, told once."""
+    house(tmp_path, CASES)
+    (tmp_path / "acme.cases.yaml").write_text(text)
+    ended = run("test", "acme.yaml", cwd=tmp_path)
+    what = "`under` is for the cases of a pack, and a rule file judges its own; leave it out"
+    assert (ended.code, ended.lines) == (2, [f"{place}: {what}"])
+
+
+def test_pack_that_is_wrong_is_told_by_itself(tmp_path: Path) -> None:
+    """Its errors are told once, however many rule files include it."""
+    rules, beside = house(tmp_path, CASES + CALM, HOUSE.replace("trade.shares", "trade.shars"))
+    with pytest.raises(RuleFileError) as caught:
+        cases.run(rules, beside)
+    assert [(one.line, one.column) for one in caught.value.problems] == [(9, 40), (10, 44)]
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def test_command_runs_cases_of_packs_where_they_lie(tmp_path: Path) -> None:
+    """Without files it looks in packs/ too, here and in rules/."""
+    for folder in (tmp_path / "packs", tmp_path / "rules" / "packs"):
+        folder.mkdir(parents=True)
+        house(folder, CASES)
+    assert run("test", cwd=tmp_path) == (0, "", "8 of 8 cases pass\n")
+    assert run("test", "packs/house.yaml", cwd=tmp_path) == (0, "", "4 of 4 cases pass\n")
+
+
+def test_command_lists_what_no_case_of_a_pack_notices(tmp_path: Path) -> None:
+    """With the pack as the file, for people and for programs."""
+    house(tmp_path, CASES)
+    ended = run("test", "house.yaml", "--mutate", cwd=tmp_path)
+    assert (ended.code, ended.err) == (1, "4 of 4 cases pass\n")
+    what = "house.yaml:9:25: `without` of rule `size` was left out, and no case notices"
+    assert ended.out.splitlines()[0] == what
+    told = run("test", "house.yaml", "--mutate", "--json", cwd=tmp_path).json
+    assert {one["file"] for one in told["unnoticed"]} == {"house.yaml"}
+
+
+@pytest.mark.parametrize("name", shipped.pack_names())
+def test_cases_of_a_shipped_pack_run_by_its_name(name: str) -> None:
+    """As those of a shipped rule file do, and all pass."""
+    ended = run("test", name)
+    assert (ended.code, ended.out, ended.err.endswith(" cases pass\n")) == (0, "", True)
+
+
+def test_mutation_knows_what_was_tested(tmp_path: Path) -> None:
+    """With the editions of each rule file under which cases are."""
+    found: Mutation = mutation(*house(tmp_path, CASES + CALM))
+    assert [*found.tested.editions] == ["acme.yaml", "calm.yaml"]
+    assert len(found.tested.cases) == 9
