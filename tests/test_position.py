@@ -30,6 +30,7 @@ from repurchase.terms import Listing, Reckoning
 FRIDAY: Final = date(2009, 1, 30)
 # The afternoon in Tokyo, and still the night of the same day in New York.
 NOON: Final = datetime(2009, 1, 30, 5, tzinfo=UTC)
+NEXT: Final = NOON + timedelta(days=1)
 TINY: Final = Fraction(1, 10**12)
 
 
@@ -646,6 +647,26 @@ def venue_says(kind: str, **fields: Any) -> Event:
             ],
             0,
             3,
+        ),
+        # What is asked for on another day is counted there, and given back nowhere else.
+        (
+            [
+                order(method="off_auction", expires=NEXT.date()),
+                replace(venue_says("replace", quantity=30), time=NEXT),
+                replace(venue_says("rejected"), time=NEXT),
+            ],
+            0,
+            10,
+        ),
+        (
+            [
+                order(method="off_auction", expires=NEXT.date()),
+                replace(venue_says("replace", quantity=30), time=NEXT),
+                replace(venue_says("rejected"), time=NEXT),
+                replace(venue_says("cancel"), time=NEXT),
+            ],
+            0,
+            0,
         ),
         # A fill beyond its order, and one without an order, are bought all the same.
         ([order(method="off_auction"), fill(quantity=14)], 0, 14),

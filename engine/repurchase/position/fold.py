@@ -87,8 +87,19 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     following = _answered(order, event.kind)
     if not isinstance(following, Order):
         return following
-    days = _given_back(position.days, order, order.reserved_shares - following.reserved_shares)
+    days = position.days
+    if event.kind != "rejected" or not _is_asked_elsewhere(order):
+        days = _given_back(days, order, order.reserved_shares - following.reserved_shares)
     return _with_order(position, order, following, days=days)
+
+
+def _is_asked_elsewhere(order: Order) -> bool:
+    """Return whether its replace was asked for on another day than *order*.
+
+    All that it may still buy was counted on that day, and stays so: what is refused is not given
+    back on the day of the order, where it never was.
+    """
+    return order.asked is not None and _day_of(order.asked) != _day_of(order.terms)
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
@@ -237,7 +248,7 @@ def _more(trade: Trade) -> Exact:
     """Return the ordinary-share equivalents that an order adds to those ordered that day."""
     if trade.shares is None or trade.before is None:
         return trade.shares or 0
-    if _day_of(trade.before) != _key(trade):
+    if _day_of(trade.before.terms) != _key(trade):
         # On another day than its own, all that it may still buy is asked for.
         return trade.order.reserved_shares if trade.order is not None else trade.shares
     return max(trade.shares - max(terms.shares for terms in trade.before.in_play()), 0)
@@ -275,7 +286,7 @@ def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
     if trade.before is None or trade.order is None:
         return 0, None, None
     covered = trade.before.reserved_shares - trade.order.reserved_shares
-    return covered, trade.before.terms.event, _day_of(trade.before)
+    return covered, trade.before.terms.event, _day_of(trade.before.terms)
 
 
 def _ordered(
@@ -319,7 +330,7 @@ def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) ->
 
 def _given_back(days: Days, order: Order, shares: Exact) -> Days:
     """Return *days* once an open *order* can no longer buy *shares* of what it reserved."""
-    key = _day_of(order)
+    key = _day_of(order.terms)
     if key is None or order.terms.event.method != "off_auction":
         return days
     day = days.get(key)
@@ -328,9 +339,9 @@ def _given_back(days: Days, order: Order, shares: Exact) -> Days:
     return days.insert(key, replace(day, off_auction=day.off_auction - shares))
 
 
-def _day_of(order: Order) -> DayKey | None:
-    """Return the day on which *order*, by its own terms, was asked for."""
-    asked, listing = order.terms.event, order.terms.listing
+def _day_of(terms: Terms) -> DayKey | None:
+    """Return the day on which the *terms* of an order were asked for."""
+    asked, listing = terms.event, terms.listing
     if listing is None:
         return None
     asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
