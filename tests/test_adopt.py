@@ -79,6 +79,15 @@ EDITS: Final[dict[str, tuple[str, str, int, str]]] = {
 }
 
 
+def without_histories(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return *answer* but for the examples, of which another may be found on a busy machine."""
+    compared = [
+        {name: one[name] for name in ("kind", "flag", "verdict", "days")}
+        for one in answer["compared"]
+    ]
+    return {**answer, "compared": compared}
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
     """Same code, same answer and same messages, but that nothing is written before the second."""
@@ -96,7 +105,7 @@ def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
         assert said in errors_of(done)[0]["what"]
         return
     assert (tried.json.pop("adopted"), done.json["adopted"]) == (False, True)
-    assert {**tried.json, "adopted": True} == done.json
+    assert without_histories({**tried.json, "adopted": True}) == without_histories(done.json)
     assert (done.json["verdict"], done.json["fits"]) == (said, code == 0)
     position = run("position", "--journal", "desk.db", "--json", cwd=folder).json
     assert [position[name] for name in ("rules", "position")] == [

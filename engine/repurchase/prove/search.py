@@ -21,8 +21,9 @@ from repurchase.prove.logic import Term, number
 from repurchase.prove.model import REPLACES, Kind, Request, Sums, request
 from repurchase.stretches import Stretch
 
-# So long, in milliseconds, small figures are looked for where any would do.
-_PATIENCE: Final = 1_000
+# So many steps of z3, about a second of them, small figures are looked for where any would do.
+# They are no time, so that a busy machine shows the same history.
+_PATIENCE: Final = 15_000_000
 # So large a share of the time that is left is spent on one shape.
 _SHARE: Final = 8
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
@@ -83,14 +84,14 @@ def histories(
     kind: Kind,
     goal: Goal,
     remaining: Callable[[], int],
-    shapes: Sequence[Shape] = SHAPES,
+    shapes: Sequence[Shape] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
 
     The orders before it are approved by every edition of *stretch*. *remaining* tells how many
-    milliseconds may still be spent.
+    milliseconds may still be spent. Without *shapes* it is looked for in all.
     """
-    for shape in shapes:
+    for shape in SHAPES if shapes is None else shapes:
         if _is_one(shape, kind) and remaining():
             yield from _found(stretch, kind, goal, shape, remaining)
 
@@ -171,7 +172,8 @@ def _about(past: Sequence[Past], kind: Kind) -> int:
 def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
     """Return a model with small figures, `None` where it would take long to find one."""
     solver = z3.Optimize()
-    solver.set("timeout", max(min(limit, _PATIENCE), 1))
+    solver.set("timeout", max(limit, 1))
+    solver.set("rlimit", _PATIENCE)
     solver.add(list(formulas))
     for event in asked:
         _prefer(solver, event[0].asked)
