@@ -23,7 +23,7 @@ from repurchase.stretches import Stretch
 
 # So many steps of z3, about a second of them, small figures are looked for where any would do.
 # They are no time, so that a busy machine shows the same history.
-_PATIENCE: Final = 15_000_000
+_PATIENCE: Final = 5_000_000
 # So large a share of the time that is left is spent on one shape.
 _SHARE: Final = 8
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
