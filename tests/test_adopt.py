@@ -223,7 +223,7 @@ def test_ctrl_c_takes_no_answer_away(tmp_path: Path, is_dry: bool, seconds: floa
     answer = json.loads(out)
     assert (answer["adopted"], answer["fits"]) == (not is_dry, True)
     assert {"verdict", "compared"} & answer.keys() == set()
-    said = "nothing was adopted, and" if is_dry else "it is adopted; what it changes"
+    said = "nothing was adopted; what" if is_dry else "it is adopted; what changes"
     assert (said in err, err.splitlines()[-1]) == (True, "stopped"), err
     assert "Traceback" not in err
     assert adoptions(tmp_path) == (1 if is_dry else 2)

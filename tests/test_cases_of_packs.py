@@ -338,6 +338,17 @@ def test_rule_that_no_case_turns_on_is_not_equal(tmp_path: Path) -> None:
     ]
 
 
+def test_mutant_that_breaks_a_rule_that_is_off_is_missed(tmp_path: Path) -> None:
+    """Nobody compiles it until it is turned on: it is listed, and ends nothing."""
+    pack = HOUSE.replace("options:", "  parts: {value: 1}\noptions:\n  parts: {title: In parts}")
+    pack += (
+        "  - {id: in-parts, option: parts, require: trade.shares <= limits.most / limits.parts}\n"
+    )
+    found = apart(mutation(*house(tmp_path, CASES + CALM, pack)), proved_same)
+    assert not found.wrong
+    assert any("`1` became `0`" in one for one in left(found))
+
+
 def test_option_that_every_case_has_on_is_not_equal(tmp_path: Path) -> None:
     """Without it the rule would hold for those too who do not turn it on."""
     pack = HOUSE.replace(HOUSE.splitlines()[8] + "\n", "")

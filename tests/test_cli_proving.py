@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
@@ -88,6 +89,54 @@ def test_error_that_ctrl_c_caused_is_no_error() -> None:
         _stopped(0, _fails)
     with pytest.raises(z3.Z3Exception), stoppable() as clock:
         _fails(clock)
+
+
+def test_ctrl_c_as_the_last_proof_ends_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may come when all is found, and before another hears it."""
+    set_handler = signal.signal
+
+    def late(number: int, handler: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return set_handler(number, handler)
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        monkeypatch.setattr(signal, "signal", late)
+
+
+def test_ctrl_c_pressed_twice_ends_what_heeds_nothing(tmp_path: Path) -> None:
+    """Where the first one is not heeded, nobody has to wait."""
+    code = (
+        "from repurchase.cli.proving import stoppable\n"
+        "with stoppable():\n"
+        "    print('begun', flush=True)\n"
+        "    while True: pass\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+    assert process.returncode == 130
+    process.stdout.close()
+
+
+def test_proof_off_the_main_thread_is_no_error() -> None:
+    """Only the main thread hears signals, and a library may prove in another."""
+    found: list[object] = []
+
+    def work() -> None:
+        with stoppable() as clock:
+            clock()
+            found.append(_quick().check())
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [z3.sat]
 
 
 def test_ctrl_c_that_is_ignored_stays_so() -> None:

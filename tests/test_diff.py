@@ -355,6 +355,34 @@ def test_other_findings_are_not_the_same(old: str, new: str) -> None:
     assert not _same(old, new)
 
 
+@pytest.mark.parametrize(
+    ("at", "old", "new"),
+    [
+        (
+            "fill",
+            "program.shares_after <= program.shares",
+            "2 * program.shares_after <= 2 * program.shares + trade.shares",
+        ),
+        (
+            "fill",
+            "program.amount_after <= program.amount",
+            "2 * program.amount_after <= 2 * program.amount + trade.amount",
+        ),
+        ("both", "program.shares_after >= 1 share", "trade.shares >= 1 share"),
+        ("both", "day.off_auction_shares >= 0 shares", "day.off_auction_shares >= 1 share"),
+    ],
+)
+def test_what_only_an_overrun_or_a_sale_tells_apart_is_not_the_same(
+    at: str, old: str, new: str
+) -> None:
+    """A fill beyond its order adds less than all of it, and a sale nothing."""
+    before, after = (
+        load_text((SOUND + MORE % f'at: {at}, require: "{one}"').encode(), "acme.yaml")
+        for one in (old, new)
+    )
+    assert not same(before, after, time.monotonic_ns, 600_000)
+
+
 # -- what moved -----------------------------------------------------------------------------------
 
 
@@ -451,7 +479,7 @@ def test_kinds_that_change_by_one_cause_are_told_together(folder: Path) -> None:
     kinds = "order, replace, fill of an open order, fill without an order, correct of a fill"
     assert said.count("the other file") == 1
     assert f"looser for {kinds}: broken.yaml approves order" in said
-    assert "so too: replace n-" in said
+    assert "likewise replace n-" in said
 
 
 def test_changes_by_two_causes_are_told_apart(folder: Path) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import desk_events
+from desk_events import Draft, drafts
 from repurchase.clocks import VENUE_ZONES, zone
+from repurchase.edition import Editions, load_text
 from repurchase.events import Event
 from repurchase.facts import TABLE, Situation, Value
 from repurchase.position import (
@@ -24,6 +31,7 @@ from repurchase.position import (
     settled,
     trade,
 )
+from repurchase.program import step
 from repurchase.quantities import Exact
 from repurchase.terms import Listing, Reckoning
 
@@ -668,6 +676,25 @@ def venue_says(kind: str, **fields: Any) -> Event:
             0,
             0,
         ),
+        (
+            [
+                order(method="off_auction", expires=NEXT.date()),
+                replace(venue_says("replace", quantity=30), time=NEXT),
+                replace(venue_says("cancel"), time=NEXT),
+            ],
+            0,
+            0,
+        ),
+        (
+            [
+                order(method="off_auction", expires=NEXT.date()),
+                fill(quantity=4),
+                replace(venue_says("replace", quantity=30), time=NEXT),
+                replace(venue_says("replaced"), time=NEXT),
+            ],
+            0,
+            4,
+        ),
         # A fill beyond its order, and one without an order, are bought all the same.
         ([order(method="off_auction"), fill(quantity=14)], 0, 14),
         ([fill(order=None, symbol="3774", venue="XTKS", side="buy", method="off_auction")], 0, 10),
@@ -693,6 +720,31 @@ def test_day_tells_the_auction_from_what_is_bought_off_it(
             position = following
     facts = day_facts(position, order(id="z", method="auction"))
     assert (facts["auction_ordered_shares"], facts["off_auction_shares"]) == (auction, off)
+
+
+NO_BLOCKS: Final = "{id: no-blocks, effect: review, at: order, require: trade.method == auction}"
+# Orders off the auction that last for days and are replaced on another than their own.
+OFF: Final = drafts(
+    ("order", "order", "fill", "replace", "replace", "rejected", "replaced", "cancel", "correct")
+).map(lambda draft: dataclasses.replace(draft, method="off_auction", lasting=90, slip=None))
+
+
+@given(plan=st.lists(OFF, min_size=3, max_size=20))
+def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
+    """Whatever is rejected, replaced, cancelled or corrected, whenever; a proof rests on it."""
+    assert desk_events.RULES.count(NO_BLOCKS) == 1
+    editions, position = off_auction_rules(), Position()
+    for count, draft in enumerate(sorted(plan, key=lambda one: one.day)):
+        event = draft.event(f"e-{count}", position)
+        position = step(event, position, editions.of(event, position)).position
+        for one in position.days.values():
+            assert min(one.ordered_shares, one.executed_shares, one.off_auction or 0) >= 0
+
+
+@cache
+def off_auction_rules() -> Editions:
+    text = desk_events.RULES.replace(NO_BLOCKS, "{id: any, require: trade.units >= 1}")
+    return load_text(text.encode(), "acme.yaml")
 
 
 @pytest.mark.parametrize(

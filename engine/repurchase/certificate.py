@@ -35,7 +35,7 @@ class Certified(msgspec.Struct, frozen=True):
 
     *venue_day* is the day at the venue, where it is another than the one here. *example* are events
     that end with an order which is approved then, so that who reads this sees what is: there is
-    none outside the window.
+    none outside the window. It is told, and not checked where a certificate is.
     """
 
     edition: str

@@ -88,7 +88,7 @@ class Edition(msgspec.Struct, frozen=True):
 
 
 class Editions:
-    """The editions of one authorization, each compiled when it is first asked for.
+    """The editions of one authorization, each compiled when it is first asked for, and kept.
 
     What the board granted is that of the day on the authorization's clock, what a pack says that
     of the day at the venue. *known_at* fixes what was known; without it, it is what was known on

@@ -49,11 +49,11 @@ def command(
     and were not is shown as `repurchase diff` shows it; it needs pip install 'repurchase[prove]'.
     With --dry-run all is checked and shown as it would be, and nothing is written to the journal.
 
-    Exit codes, with --dry-run those that there would be: 0 adopted, also where the file is looser;
-    1 adopted, but what is used is past a new cap or not known, and nothing is approved until that
-    changes; 2 refused, and nothing is adopted; 130 stopped with Ctrl-C: what had been answered by
-    then holds, and only what changes for events was not compared. Without any answer, `show
-    --adoptions` tells whether it is adopted.
+    Exit codes, with --dry-run those that there would be, were the journal writable: 0
+    adopted, also where the file is looser; 1 adopted, but what is used is past a new cap or not
+    known, and nothing is approved until that changes; 2 refused, and nothing is adopted; 130
+    stopped with Ctrl-C: what had been answered by then holds, and only what changes for events was
+    not compared. Without any answer, `show --adoptions` tells whether it is adopted.
     """
     from repurchase.cli.journal import chosen
     from repurchase.desk import Desk
@@ -74,7 +74,8 @@ def command(
     try:
         answer |= _changed(before.editions, text.editions, seconds, as_json=as_json)
     except KeyboardInterrupt:
-        say(_UNCOMPARED[dry_run])
+        done = "nothing was adopted" if dry_run else "it is adopted"
+        say(f"{done}; what changes for events was not compared")
         raise
     finally:
         # It is done, whatever ends the comparison.
@@ -83,12 +84,6 @@ def command(
     if dry_run and not as_json:
         draw(unadopted_view())
     return 0 if found.fits else 1
-
-
-_UNCOMPARED = {
-    False: "it is adopted; what it changes for events was not compared",
-    True: "nothing was adopted, and what it would change for events was not compared",
-}
 
 
 def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:

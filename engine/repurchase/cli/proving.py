@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import Final
 
 import click
 
 from repurchase.cli.show import single
 
+# As `__main__` ends whatever is stopped.
+_EXIT_STOPPED: Final = 130
 _AGAIN_SECONDS: Final = 0.05
 
 seconds_option = single(
@@ -35,7 +38,8 @@ def milliseconds(seconds: float | None) -> int:
 def stoppable() -> Iterator[Callable[[], int]]:
     """Yield a clock for proofs, counting nanoseconds, that heeds Ctrl-C when it is read.
 
-    Amid a call of z3 no handler of Python's runs, so that a thread breaks the call off.
+    Amid a call of z3 no handler of Python's runs, so that a thread breaks the call off; pressed a
+    second time, Ctrl-C ends the process.
     """
     is_stopped = Event()
 
@@ -44,25 +48,25 @@ def stoppable() -> Iterator[Callable[[], int]]:
             raise KeyboardInterrupt
         return time.monotonic_ns()
 
-    with _heeded(is_stopped):
-        try:
+    try:
+        with _heeded(is_stopped):
             yield now
-        finally:
-            # What was broken off may have come out as an answer, or as an error.
-            now()
+    finally:
+        # What was broken off may have come out as an answer, or as an error.
+        now()
 
 
 @contextmanager
 def _heeded(is_stopped: Event) -> Iterator[None]:
     """Set *is_stopped* at Ctrl-C, and break off whatever z3 does from then on."""
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
+    is_heard = current_thread() is main_thread() and hasattr(os, "set_blocking")
+    if before is signal.SIG_IGN or not is_heard:
         yield
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    ended = Event()
-    thread = Thread(target=_break_off, args=(reading, is_stopped, ended), daemon=True)
+    thread = Thread(target=_break_off, args=(reading, is_stopped), daemon=True)
     thread.start()
     wakened = signal.set_wakeup_fd(writing)
     signal.signal(signal.SIGINT, lambda *_: is_stopped.set())
@@ -71,18 +75,25 @@ def _heeded(is_stopped: Event) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         signal.set_wakeup_fd(wakened)
-        ended.set()
         os.close(writing)
         thread.join()
         os.close(reading)
 
 
-def _break_off(reading: int, is_stopped: Event, ended: Event) -> None:
-    """Wait for the number of a signal that is Ctrl-C, then break off z3 until it has *ended*."""
+def _break_off(reading: int, is_stopped: Event) -> None:
+    """Break off z3 again and again, from Ctrl-C on, until nobody writes what is *reading*."""
     from repurchase.prove import interrupt
 
-    while number := os.read(reading, 1):
+    is_pressed = False
+    while True:
+        heard, _, _ = select.select([reading], [], [], _AGAIN_SECONDS if is_pressed else None)
+        number = os.read(reading, 1) if heard else bytes([0])
+        if not number:
+            return
         if number[0] == signal.SIGINT:
+            if is_pressed:
+                os._exit(_EXIT_STOPPED)
+            is_pressed = True
             is_stopped.set()
-            while not ended.wait(_AGAIN_SECONDS):
-                interrupt()
+        if is_pressed:
+            interrupt()

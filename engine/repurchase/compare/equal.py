@@ -14,7 +14,8 @@ from repurchase.stretches import stretches
 
 # The kinds of events, each with the kind by whose rules it is judged: what is made otherwise than
 # it was ordered is judged as what nobody ordered is, and a correct that raises nothing as a fill.
-# What is released has the facts of an order or a replace.
+# What is released has the facts of an order or a replace. A fill beyond its order, and a sale, add
+# to what is used less than they say, or nothing: they are among the corrects, which may.
 _JUDGED: tuple[tuple[Kind, Kind], ...] = (
     ("order", "order"),
     ("replace", "replace"),

@@ -107,8 +107,13 @@ def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Sam
     if not (before.off or after.off):
         return True
     # No case and no proof reads a rule that is off, and another rule file may turn it on.
-    are_on = [one.id for one in before.rules] == [one.id for one in after.rules]
-    return are_on and same(_with(before, old.authorization), _with(after, new.authorization))
+    if [one.id for one in before.rules] != [one.id for one in after.rules]:
+        return False
+    try:
+        return same(_with(before, old.authorization), _with(after, new.authorization))
+    except RuleFileError:
+        # A rule that is off cannot be used as it is now.
+        return False
 
 
 def _pack(file: Authorization | Pack, editions: Editions) -> Pack | None:

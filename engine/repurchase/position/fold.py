@@ -87,19 +87,20 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     following = _answered(order, event.kind)
     if not isinstance(following, Order):
         return following
-    days = position.days
-    if event.kind != "rejected" or not _is_asked_elsewhere(order):
-        days = _given_back(days, order, order.reserved_shares - following.reserved_shares)
-    return _with_order(position, order, following, days=days)
+    return _with_order(position, order, following, days=_freed(position.days, order, following))
 
 
-def _is_asked_elsewhere(order: Order) -> bool:
-    """Return whether its replace was asked for on another day than *order*.
-
-    All that it may still buy was counted on that day, and stays so: what is refused is not given
-    back on the day of the order, where it never was.
-    """
-    return order.asked is not None and _day_of(order.asked) != _day_of(order.terms)
+def _freed(days: Days, order: Order, following: Order) -> Days:
+    """Return *days* once the venue has answered, and *order* can buy no more than *following*."""
+    asked, left = order.asked, following.reserved_shares
+    if asked is None or _day_of(asked) == _day_of(order.terms):
+        return _given_back(days, order.terms, order.reserved_shares - left)
+    # A replace on another day counted there all that the order may buy, while the order's own day
+    # had it, too: each gives back what it counted, but for what is left of the terms of its day.
+    own = standing(replace(order, asked=None)).reserved_shares
+    is_replaced = following.terms == asked
+    days = _given_back(days, asked, order.reserved_shares - (left if is_replaced else 0))
+    return _given_back(days, order.terms, own - (0 if is_replaced else left))
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
@@ -328,10 +329,10 @@ def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) ->
     return shares + ordered if own == method else shares
 
 
-def _given_back(days: Days, order: Order, shares: Exact) -> Days:
-    """Return *days* once an open *order* can no longer buy *shares* of what it reserved."""
-    key = _day_of(order.terms)
-    if key is None or order.terms.event.method != "off_auction":
+def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
+    """Return *days* once *shares* can no longer be bought of what *terms* reserved."""
+    key = _day_of(terms)
+    if key is None or terms.event.method != "off_auction":
         return days
     day = days.get(key)
     if day is None or day.off_auction is None:

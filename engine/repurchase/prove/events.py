@@ -54,7 +54,7 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
         said["fill" if kind == "correct" else "order"] = about
         broker = ones[0].said.words["trade.broker"]
         at = whole(model, broker.chosen)
-        if kind == "fill" and at >= 0 and "broker" in _read(ones):
+        if kind == "fill" and at >= 0 and "broker" in _fields_read(ones):
             said["broker"] = broker.choices[at]
         if kind == "fill" and _is_so(model, ones[0].said.otherwise):
             method = ones[0].said.words["trade.method"]
@@ -76,7 +76,7 @@ def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     one = ones[0]
     symbol, venue = one.said.scope.pairs[whole(model, one.said.listing)]
     said: dict[str, Any] = {"symbol": symbol} | ({"venue": venue} if venue is not None else {})
-    read = {*_read(ones), "side"}
+    read = {*_fields_read(ones), "side"}
     for fact, word in one.said.words.items():
         field, at = fact.removeprefix("trade."), whole(model, word.chosen)
         if at >= 0 and (field in read or word.choices[at] == "market"):
@@ -90,7 +90,7 @@ def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
     return said
 
 
-def _read(ones: Sequence[Request]) -> set[str]:
+def _fields_read(ones: Sequence[Request]) -> set[str]:
     """Return the fields that give what the rules read: some give facts of the day, too."""
     facts = {fact for each in ones for fact in each.edition.facts}
     return {field for fact in facts for field in TABLE[fact].given_by}

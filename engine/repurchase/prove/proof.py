@@ -163,7 +163,9 @@ def _example(stretch: Stretch, editions: Editions, time: Time) -> tuple[dict[str
 
     for events in histories(stretch, "order", goal, time.milliseconds, ALONE):
         decided = answered(events, editions)
-        if decided is not None and decided.decision.outcome == "approved":
+        if decided is None or decided.edition.hash != stretch.editions[0].hash:
+            continue
+        if decided.decision.outcome == "approved":
             return tuple(events)
     return None
 

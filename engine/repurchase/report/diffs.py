@@ -123,17 +123,20 @@ def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text
         yield from told(first.events)
         if others:
             also = ", ".join(last_asked(shown.events, new) for _, shown, _ in others)
-            yield Text(f"so too: {also}; --json has each with its history")
+            yield Text(f"likewise {also}; --json has what comes before each")
     if causes:
         yield Text()
 
 
 def _unknown(found: Diff) -> Iterator[Text]:
+    unknown: dict[str, list[str]] = {}
     for one in found.compared:
         for word, side in _sides(one):
             if side.shown is None and not side.never:
-                text = f"{_kind(one)}: it is not known whether it is {word}"
-                yield Text(plain(text), style="bold red")
+                unknown.setdefault(word, []).append(_kind(one))
+    for word, kinds in unknown.items():
+        text = f"not known to be {word} or not: {', '.join(kinds)}"
+        yield Text(plain(text), style="bold red")
 
 
 class Answers(NamedTuple):

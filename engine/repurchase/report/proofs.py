@@ -106,16 +106,25 @@ def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, s
         for name in getattr(proof.editions[0], of):
             if "." not in name and all(name in getattr(one, of) for one in proof.editions):
                 yield place(name, authorization), f"rule `{name}` {said}"
-    for one in proof.editions:
-        if one.in_window and not one.approves:
-            said = f"from {_day(one.first)} until {_day(one.last)} no order can be approved"
-            yield plain(authorization.file), said
-    examples = [one.example for one in proof.editions if one.in_window and one.approves]
-    if proof.holds and None in examples:
-        yield plain(authorization.file), "for some days no order was found that is approved"
-    elif proof.holds and examples:
-        approved = last_asked(examples[0] or (), authorization)
-        yield plain(authorization.file), f"approved is, for one, {approved}"
+    for said in _of_days(proof, authorization):
+        yield plain(authorization.file), said
+
+
+def _of_days(proof: Proof, authorization: Authorization) -> Iterator[str]:
+    """Yield on which days of the window nothing is approved, and an example of what is.
+
+    It is said of days that are the same at the venue.
+    """
+    open_days = [one for one in proof.editions if one.in_window and one.venue_day is None]
+    for one in open_days:
+        days = _days(one.first, one.last)
+        if not one.approves:
+            yield f"{days} no order can be approved"
+        elif proof.holds and one.example is None:
+            yield f"{days} no order was found that is approved by itself"
+    example = next((one.example for one in open_days if one.example is not None), None)
+    if example is not None:
+        yield f"for example, {last_asked(example, authorization)} is approved"
 
 
 def _line(failure: Failure, authorization: Authorization) -> str:
@@ -133,7 +142,7 @@ def sentence(failure: Failure, authorization: Authorization) -> str:
     """Return what *failure* shows, in one sentence."""
     what, history = _SAID[failure.claim], failure.history
     if history is None:
-        days = f"from {_day(failure.first)} until {_day(failure.last)}"
+        days = _days(failure.first, failure.last)
         what = "not proved in the time that there was, nor was a history found that shows why"
         return f"{failure.claim}, {days}: {what}"
     asked = last_asked(history.events, authorization)
@@ -149,6 +158,10 @@ def sentence(failure: Failure, authorization: Authorization) -> str:
     if not is_shares:
         known = f"{authorization.currency} {shown(used)} of {cap}"
     return f"{what}: after {asked} the program may use {known}"
+
+
+def _days(first: date, last: date) -> str:
+    return f"on {first}" if first == last else f"from {_day(first)} until {_day(last)}"
 
 
 def _day(day: date) -> str:
