@@ -725,13 +725,18 @@ def test_day_tells_the_auction_from_what_is_bought_off_it(
 NO_BLOCKS: Final = "{id: no-blocks, effect: review, at: order, require: trade.method == auction}"
 # Orders off the auction that last for days and are replaced on another than their own.
 OFF: Final = drafts(
-    ("order", "order", "fill", "replace", "replace", "rejected", "replaced", "cancel", "correct")
-).map(lambda draft: dataclasses.replace(draft, method="off_auction", lasting=90, slip=None))
+    (
+        *("order", "order", "fill", "replace", "replace", "rejected", "replaced", "cancel"),
+        *("expire", "correct", "bust"),
+    )
+).map(lambda draft: dataclasses.replace(draft, method="off_auction", lasting=30, slip=None))
 
 
 @given(plan=st.lists(OFF, min_size=3, max_size=20))
 def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
-    """Whatever is rejected, replaced, cancelled or corrected, whenever; a proof rests on it."""
+    """Whatever is rejected, replaced, cancelled or corrected, whenever; a proof rests on it. Nor do
+    all days together have less off the auction than was bought there or may still be.
+    """
     assert desk_events.RULES.count(NO_BLOCKS) == 1
     editions, position = off_auction_rules(), Position()
     for count, draft in enumerate(sorted(plan, key=lambda one: one.day)):
@@ -739,6 +744,8 @@ def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
         position = step(event, position, editions.of(event, position)).position
         for one in position.days.values():
             assert min(one.ordered_shares, one.executed_shares, one.off_auction or 0) >= 0
+        off_auction = sum(one.off_auction or 0 for one in position.days.values())
+        assert off_auction >= position.executed_shares + position.reserved_shares
 
 
 @cache
