@@ -372,10 +372,8 @@ def test_other_findings_are_not_the_same(old: str, new: str) -> None:
         ("both", "day.off_auction_shares >= 0 shares", "day.off_auction_shares >= 1 share"),
     ],
 )
-def test_what_only_an_overrun_or_a_sale_tells_apart_is_not_the_same(
-    at: str, old: str, new: str
-) -> None:
-    """A fill beyond its order adds less than all of it, and a sale nothing."""
+def test_what_only_rare_events_tell_apart_is_not_the_same(at: str, old: str, new: str) -> None:
+    """A fill beyond its order adds less than all of it, a sale nothing, and most days have none."""
     before, after = (
         load_text((SOUND + MORE % f'at: {at}, require: "{one}"').encode(), "acme.yaml")
         for one in (old, new)

@@ -62,7 +62,7 @@ def command(
 
     _check_named(by, reason, dry_run=dry_run)
     text = read_rules(rules)
-    _check_sound(text, certificate)
+    _check_certified(text, certificate)
     with opened(journal) as kept:
         desk = Desk(kept, chosen(kept, text.editions.authorization.name), now)
         before, after = _adopted(desk, text, by, reason, dry_run=dry_run)
@@ -97,7 +97,7 @@ def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
             raise click.UsageError(f"Missing option '--{name}'.", click.get_current_context())
 
 
-def _check_sound(text: RuleText, certificate: Path | None) -> None:
+def _check_certified(text: RuleText, certificate: Path | None) -> None:
     """Show the gaps of *text*; raise UsageError where it is not as the *certificate* says."""
     from repurchase.certificate import read_certificate, uncertified
     from repurchase.rulefile import gaps

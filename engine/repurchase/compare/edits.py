@@ -17,6 +17,7 @@ from repurchase.rulefile.nouns import ATS
 from repurchase.rulefile.reader import Path, read_document
 
 _DAYS: Final = ("from", "until", "known")
+_BRACKETS: Final = ("LSQB", "RSQB")
 
 
 class Mutant(msgspec.Struct, frozen=True):
@@ -207,6 +208,3 @@ def _beside(found: Sequence[Piece], index: int) -> list[str]:
         return []
     closed = next(one for one in range(index, len(found)) if found[one].kind == "RSQB")
     return [piece.text for piece in found[opened:closed]]
-
-
-_BRACKETS: Final = ("LSQB", "RSQB")
