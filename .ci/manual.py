@@ -13,12 +13,12 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from repurchase.decision import EFFECTS
+from repurchase.domain.decisions import EFFECTS
+from repurchase.evaluation.wording import ENGINE
 from repurchase.facts import TABLE
-from repurchase.rulefile import shipped_pack
-from repurchase.rulefile.schema import PackFields, PackRuleFields, RuleFields, RuleFileFields
-from repurchase.shipped import pack_names
-from repurchase.wording import ENGINE
+from repurchase.rulebook import shipped_pack
+from repurchase.rulebook.library import pack_names
+from repurchase.rulebook.schema import PackFields, PackRuleFields, RuleFields, RuleFileFields
 
 MANUAL = Path(__file__).parents[1] / "rules" / "README.md"
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from repurchase import desk, position, program
-from repurchase.desk import Desk
-from repurchase.journal import Book, Journal, book, read_position, store
+from repurchase import ledger as position
+from repurchase.evaluation import step as program
+from repurchase.journal import Book, Journal, book, desk, read_position, store
+from repurchase.journal.desk import Desk
 from repurchase.journal.records import Sealed, event_object, read_record
 
 Set = Callable[[Any, str, Any], None]

@@ -25,11 +25,11 @@ import msgspec
 from desk_breaks import BREAKS
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
 from repurchase.audit import verify
-from repurchase.desk import Desk
-from repurchase.errors import RepurchaseError
-from repurchase.events import Event
+from repurchase.domain.errors import RepurchaseError
+from repurchase.domain.events import Event
 from repurchase.journal import Journal, read_record, stored_book
-from repurchase.position import Position
+from repurchase.journal.desk import Desk
+from repurchase.ledger import Position
 
 # So many threads of a child submit at once.
 THREADS: Final = 3

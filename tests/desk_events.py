@@ -13,10 +13,10 @@ from typing import Final
 from hypothesis import strategies as st
 from msgspec import structs
 
-from repurchase.desk import RuleText, rule_text
-from repurchase.events import Event
-from repurchase.position import Order, Position
-from repurchase.quantities import Exact, simplest
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, simplest
+from repurchase.journal.desk import RuleText, rule_text
+from repurchase.ledger import Order, Position
 
 PROGRAM: Final = "acme-2008"
 FIRST: Final = date(2008, 11, 14)

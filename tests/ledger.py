@@ -16,8 +16,8 @@ from functools import cached_property
 
 from msgspec import structs
 
-from repurchase.events import Event
-from repurchase.quantities import Exact
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
 
 # Hours from UTC in the winter of 2008: neither clock is set while the tests' events happen.
 HOURS = {"Asia/Tokyo": 9, "XTKS": 9, "XNGO": 9, "XNAS": -5, "XNYS": -5}

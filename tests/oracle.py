@@ -14,7 +14,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from repurchase.expression import (
+from repurchase.language.expression import (
     All,
     Comparison,
     Condition,

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 import oracle
 from oracle import Dated, Days, Terms, Value, terms_read
-from repurchase.expression import Comparison, Condition, Constant, Name, Names, Word, parse
+from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
+from repurchase.evaluation.judge import Scope
 from repurchase.facts import TABLE
-from repurchase.judge import Scope
-from repurchase.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
+from repurchase.language.expression import Comparison, Condition, Constant, Name, Names, Word, parse
 
 CURRENCY: Final = "JPY"
 INSTRUMENTS: Final = ("common", "ads", "second_class")

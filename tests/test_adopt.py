@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from repurchase.shipped import rule_path
+from repurchase.rulebook.library import rule_path
 from test_cli import COMMAND, Run, errors_of, run
 from test_cli_desk import EVENTS as LAWFUL
 from test_prove import SHARES

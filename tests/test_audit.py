@@ -23,19 +23,21 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from repurchase import clocks, desk, edition
 from repurchase.audit import Checkpoint, Verified, check_strays, verify, whole
 from repurchase.audit import judged as verifying
 from repurchase.audit.judged import Audit
 from repurchase.audit.signatures import signed
-from repurchase.desk import Desk, RuleText, rule_text
-from repurchase.errors import JournalError, Tampering, UsageError
-from repurchase.events import Event
+from repurchase.domain import calendars as clocks
+from repurchase.domain.errors import JournalError, Tampering, UsageError
+from repurchase.domain.events import Event
+from repurchase.evaluation.step import retold, step
+from repurchase.intake import event_from_json
 from repurchase.journal import (
     Head,
     Journal,
     Record,
     Rules,
+    desk,
     digest,
     event_of,
     position_bytes,
@@ -43,9 +45,9 @@ from repurchase.journal import (
     sealed,
     stored_book,
 )
-from repurchase.logs import event_from_json
-from repurchase.position import Position
-from repurchase.program import retold, step
+from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.ledger import Position
+from repurchase.rulebook import editions as edition
 from stores import Stores
 
 NAME: Final = "acme-2026"

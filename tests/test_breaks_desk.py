@@ -11,9 +11,9 @@ import test_desk
 import test_journal
 from chance import run_machine
 from desk_breaks import BREAKS
-from repurchase import desk as desk_module
-from repurchase.errors import JournalError, RepurchaseError
+from repurchase.domain.errors import JournalError, RepurchaseError
 from repurchase.journal import book as book_module
+from repurchase.journal import desk as desk_module
 from stores import Store
 from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program, loading_once
 

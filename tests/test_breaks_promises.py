@@ -18,13 +18,14 @@ from msgspec.structs import replace
 
 from chance import run_machine
 from ledger import Book
-from repurchase import program
-from repurchase.decision import Finding, Outcome
-from repurchase.edition import Edition
-from repurchase.events import Event
+from repurchase.domain.decisions import Finding, Outcome
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
+from repurchase.domain.terms import Listing, Reckoning
+from repurchase.evaluation import step as program
+from repurchase.evaluation.judge import outcome
 from repurchase.facts import Situation
-from repurchase.judge import outcome
-from repurchase.position import (
+from repurchase.ledger import (
     Counted,
     Fault,
     Order,
@@ -35,8 +36,7 @@ from repurchase.position import (
     orders,
     trades,
 )
-from repurchase.quantities import Exact
-from repurchase.terms import Listing, Reckoning
+from repurchase.rulebook.editions import Edition
 from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
 
 Patch = pytest.MonkeyPatch

@@ -14,16 +14,20 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from chance import run_check
-from repurchase import condition, edition, expression, judge, program, rete
-from repurchase.condition import AllOf, AnyOf, Form, Undecided
-from repurchase.decision import Finding, Result
-from repurchase.errors import EngineFault, InputError
-from repurchase.events import Event
+from repurchase.domain.decisions import Finding, Result
+from repurchase.domain.errors import EngineFault, InputError
+from repurchase.domain.events import Event
+from repurchase.domain.terms import Span
+from repurchase.evaluation import judge, rete
+from repurchase.evaluation import step as program
 from repurchase.facts import TABLE, Situation
-from repurchase.logs import Row, csv_rows
-from repurchase.logs.rows import Record
-from repurchase.position import Day, DayKey, Trade, fold, trades
-from repurchase.terms import Span
+from repurchase.intake import Row, csv_rows
+from repurchase.intake.rows import Record
+from repurchase.language import expression
+from repurchase.language import linear as condition
+from repurchase.language.linear import AllOf, AnyOf, Form, Undecided
+from repurchase.ledger import Day, DayKey, Trade, fold, trades
+from repurchase.rulebook import editions as edition
 from strategies import Case, History, cases, histories, questions, word_leaves
 from test_orderings import check_rewritten, check_shuffled, replayed, rewritings, shuffles
 from test_verdicts import check_condition, check_history, check_verdict
@@ -511,7 +515,7 @@ def test_dependence_on_the_order_of_columns_is_caught(monkeypatch: pytest.Monkey
 
 def test_dependence_on_hashes_is_caught(tmp_path: Path) -> None:
     """Processes differ where names are told in the order in which a set holds them."""
-    unsorted = "from repurchase import judge; judge.sorted = list"
+    unsorted = "from repurchase.evaluation import judge; judge.sorted = list"
     decisions = {replayed(tmp_path, seed, unsorted) for seed in (0, 1, 2, 3)}
     assert len(decisions) > 1
 

@@ -9,13 +9,14 @@ from typing import Final
 
 import pytest
 
-from repurchase import cases, shipped
-from repurchase.compare.equal import same
-from repurchase.compare.mutants import mutants
-from repurchase.compare.mutation import Mutation, apart, mutation
-from repurchase.edition import Editions, load, load_pack
-from repurchase.errors import RuleFileError
-from repurchase.rulefile import cases_path, gaps
+from repurchase.domain.errors import RuleFileError
+from repurchase.proof.equal import same
+from repurchase.rulebook import cases_path, gaps
+from repurchase.rulebook import library as shipped
+from repurchase.rulebook.editions import Editions, load, load_pack
+from repurchase.tester import cases
+from repurchase.tester.mutants import mutants
+from repurchase.tester.mutation import Mutation, apart, mutation
 from test_cli import run
 from test_mutants import differences, left, read
 

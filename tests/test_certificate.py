@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from repurchase.certificate import (
+from repurchase.domain.errors import InputError, UsageError
+from repurchase.proof import proved
+from repurchase.proof.certificate import (
     Certificate,
     certificate_text,
     claimed,
@@ -17,14 +19,12 @@ from repurchase.certificate import (
     uncertified,
     uncovered,
 )
-from repurchase.edition import Editions, load, load_text
-from repurchase.errors import InputError, UsageError
-from repurchase.prove import proved
-from repurchase.prove.claims import claims
-from repurchase.prove.engine import answered
-from repurchase.prove.model import any_sums, request
+from repurchase.proof.claims import claims
+from repurchase.proof.engine import answered
+from repurchase.proof.model import any_sums, request
 from repurchase.report.proofs import remarks
-from repurchase.shipped import rule_names, rule_path
+from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.library import rule_names, rule_path
 from test_cli import run
 from test_prove import BROKEN, NOTHING, SOUND, TERM, proof_shipped, text_of
 

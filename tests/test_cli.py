@@ -23,9 +23,9 @@ import pytest
 
 import repurchase
 from repurchase.cli import commands
-from repurchase.cli.show import judged_by
-from repurchase.errors import UsageError
-from repurchase.shipped import rule_names, sample_path
+from repurchase.cli.output import judged_by
+from repurchase.domain.errors import UsageError
+from repurchase.rulebook.library import rule_names, sample_path
 
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
 COMMANDS: Final = (
@@ -78,7 +78,13 @@ class Run(NamedTuple):
 # another one might not reach the installation, nor the tests' folders.
 _SERVER: Final = """
 import ctypes, json, os, sys, traceback
-from repurchase import cases, edition, logs, replay, report, rulefile, shipped
+from repurchase import report
+from repurchase.tester import cases
+from repurchase.rulebook import editions as edition
+from repurchase import intake as logs
+from repurchase.replay import run as replay
+from repurchase import rulebook as rulefile
+from repurchase.rulebook import library as shipped
 from repurchase.cli import main
 if os.geteuid() == 0:
     this, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from repurchase.shipped import rule_path
+from repurchase.rulebook.library import rule_path
 from test_audit import changed
 from test_cli import COMMAND, run
 

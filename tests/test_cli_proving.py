@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from repurchase.cli.proving import stoppable
-from repurchase.prove import z3
-from repurchase.shipped import rule_path
+from repurchase.cli.interrupts import stoppable
+from repurchase.proof.solver import z3
+from repurchase.rulebook.library import rule_path
 
 
 def _solver(*formulas: Any) -> Any:
@@ -106,7 +106,7 @@ def test_ctrl_c_as_the_last_proof_ends_is_heeded(monkeypatch: pytest.MonkeyPatch
 def test_ctrl_c_pressed_twice_ends_what_heeds_nothing(tmp_path: Path) -> None:
     """Where the first one is not heeded, nobody has to wait."""
     code = (
-        "from repurchase.cli.proving import stoppable\n"
+        "from repurchase.cli.interrupts import stoppable\n"
         "with stoppable():\n"
         "    print('begun', flush=True)\n"
         "    while True: pass\n"

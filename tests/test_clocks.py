@@ -15,7 +15,7 @@ import tzdata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.clocks import (
+from repurchase.domain.calendars import (
     TZDATA_VERSION,
     VENUE_ZONES,
     YEAR_MAX,
@@ -30,7 +30,7 @@ from repurchase.clocks import (
 # Says which day three clocks show, in a program of its own.
 ASK: Final = """\
 import sys, zoneinfo
-from repurchase.clocks import TZDATA_VERSION, day_at, read_moment, zone
+from repurchase.domain.calendars import TZDATA_VERSION, day_at, read_moment, zone
 moment = read_moment("2009-01-30T15:00:00Z")
 print(*(day_at(moment, zone(name)) for name in sys.argv[1:]), TZDATA_VERSION)
 """

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.condition import (
+from repurchase.domain.errors import RuleFileError
+from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, Exact, money
+from repurchase.language.expression import Comparison, Names, Operator, parse
+from repurchase.language.linear import (
     COMPARISONS_MAX,
     CONSTANT_MAX,
     FALSE,
@@ -32,10 +35,7 @@ from repurchase.condition import (
     negated,
     value,
 )
-from repurchase.edition import load_text
-from repurchase.errors import RuleFileError
-from repurchase.expression import Comparison, Names, Operator, parse
-from repurchase.quantities import BARE, DATE, RATIO, SHARES, Exact, money
+from repurchase.rulebook.editions import load_text
 
 NAMES: Final = Names(
     {

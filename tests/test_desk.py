@@ -28,14 +28,20 @@ from desk_events import (
     other_rules,
     rules,
 )
-from repurchase.decision import Decision
-from repurchase.desk import Desk, RuleText, rule_text
-from repurchase.errors import InputError, JournalError, RepurchaseError, Tampering, UsageError
-from repurchase.events import Event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import (
+    InputError,
+    JournalError,
+    RepurchaseError,
+    Tampering,
+    UsageError,
+)
+from repurchase.domain.events import Event
+from repurchase.evaluation.step import retold, step
 from repurchase.journal import Journal, Stored, position_bytes, read_record, stored_book
-from repurchase.overview import asked, story
-from repurchase.position import Position
-from repurchase.program import retold, step
+from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.queries import asked, story
+from repurchase.ledger import Position
 from stores import Store
 
 FOREIGN: Final = "repurchase: 1\nauthorization: other\n" + RULES.partition("2008\n")[2]
@@ -403,7 +409,7 @@ def test_words_of_an_answer_are_those_of_its_rule_file(
     store: Store, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever record named the rule file last, an answer is told in the words of then."""
-    monkeypatch.setattr("repurchase.desk.SNAPSHOT_EVERY", every)
+    monkeypatch.setattr("repurchase.journal.desk.SNAPSHOT_EVERY", every)
     with store.journal() as journal:
         desk = a_desk(journal)
         first = [desk.submit(order(f"o{number}")) for number in range(4)]

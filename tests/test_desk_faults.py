@@ -15,11 +15,11 @@ import pytest
 
 from desk_events import PROGRAM, clock, order, rules
 from repurchase.audit import verify
-from repurchase.decision import Decision
-from repurchase.desk import Desk
-from repurchase.errors import JournalError, RepurchaseError
-from repurchase.events import Event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import JournalError, RepurchaseError
+from repurchase.domain.events import Event
 from repurchase.journal import Journal, stored_book
+from repurchase.journal.desk import Desk
 from stores import Store
 from test_desk_crashes import children
 from test_desk_machine import FAILPOINTS
@@ -366,7 +366,7 @@ def test_error_of_the_program_itself_leaves_nobody_waiting(
         desk = a_desk(journal)
         desk.submit(order("o1"))
         with monkeypatch.context() as patch:
-            patch.setattr("repurchase.desk.step", broken)
+            patch.setattr("repurchase.journal.desk.step", broken)
             with pytest.raises(ZeroDivisionError):
                 desk.submit(order("o2"))
         assert desk.submit(order("o2")).decision.outcome == "approved"

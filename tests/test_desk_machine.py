@@ -46,11 +46,9 @@ from desk_events import (
     other_rules,
     rules,
 )
-from repurchase import desk as desk_module
-from repurchase.decision import Decision
-from repurchase.desk import Desk
-from repurchase.edition import Editions, load_text
-from repurchase.events import Event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import written
 from repurchase.journal import (
     Book,
     Journal,
@@ -62,9 +60,11 @@ from repurchase.journal import (
     stored_book,
 )
 from repurchase.journal import book as book_module
-from repurchase.position import Position
-from repurchase.quantities import written
-from repurchase.rulefile import kept
+from repurchase.journal import desk as desk_module
+from repurchase.journal.desk import Desk
+from repurchase.ledger import Position
+from repurchase.rulebook import kept
+from repurchase.rulebook.editions import Editions, load_text
 
 # The points that `Journal` names, and whether an event is recorded once one is reached.
 FAILPOINTS: Final = {

@@ -15,21 +15,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk_events import RULES, Draft, drafts
-from repurchase.clocks import day_at
-from repurchase.compare import diff as module
-from repurchase.compare.diff import Compared, Diff, Side, diff
-from repurchase.compare.equal import same
-from repurchase.compare.moved import moved
-from repurchase.compare.mutants import mutants
-from repurchase.edition import Editions, load_text
-from repurchase.errors import RuleFileError
-from repurchase.events import JUDGED, Event
-from repurchase.position import Position, Trade, trade
-from repurchase.program import step
-from repurchase.prove import Time, search
-from repurchase.prove.engine import answered
-from repurchase.prove.model import Kind
-from repurchase.shipped import rule_path
+from repurchase.domain.calendars import day_at
+from repurchase.domain.errors import RuleFileError
+from repurchase.domain.events import JUDGED, Event
+from repurchase.evaluation.step import step
+from repurchase.ledger import Position, Trade, trade
+from repurchase.proof import Time, search
+from repurchase.proof import diff as module
+from repurchase.proof.diff import Compared, Diff, Side, diff
+from repurchase.proof.engine import answered
+from repurchase.proof.equal import same
+from repurchase.proof.model import Kind
+from repurchase.rulebook.changes import moved
+from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.library import rule_path
+from repurchase.tester.mutants import mutants
 from test_cli import run
 from test_prove import AMOUNT, BOUNDS, BROKEN, NOTHING, SOUND, text_of
 from test_prove_events import kind_of as kind_to_prove

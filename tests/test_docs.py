@@ -16,18 +16,18 @@ import msgspec
 import pytest
 
 from repurchase.cli import commands
-from repurchase.compare.what_if import Changes, Direction, OtherFindings, RuleFindings
-from repurchase.decision import EFFECTS, Standing
-from repurchase.errors import Problem
+from repurchase.domain.decisions import EFFECTS, Standing
+from repurchase.domain.errors import Problem
+from repurchase.evaluation.wording import ENGINE, Worded, WordedDecision
 from repurchase.facts import TABLE
-from repurchase.feeds import KINDS
+from repurchase.ledger import Fault
 from repurchase.market import AVERAGES, QUOTE_FACTS, TAPE_FACTS
-from repurchase.position import Fault
-from repurchase.replay import RuleCount, Summary
+from repurchase.market.feeds import KINDS
+from repurchase.replay.run import RuleCount, Summary
+from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFindings
 from repurchase.report.flips import Flip
-from repurchase.rulefile.schema import OptionFields, PackFields, PackRuleFields, json_schema
-from repurchase.shipped import pack_names
-from repurchase.wording import ENGINE, Worded, WordedDecision
+from repurchase.rulebook.library import pack_names
+from repurchase.rulebook.schema import OptionFields, PackFields, PackRuleFields, json_schema
 from test_cli import order, run
 
 ROOT = Path(__file__).parents[1]

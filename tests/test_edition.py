@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from repurchase.edition import load_text
-from repurchase.errors import RuleFileError
+from repurchase.domain.errors import RuleFileError
+from repurchase.rulebook.editions import load_text
 
 HEAD: Final = """\
 repurchase: 1

@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given, reject, settings
 from rich.console import Console
 
-from repurchase.decision import Finding
-from repurchase.edition import Editions, load, load_text
-from repurchase.errors import RuleFileError
-from repurchase.expression import Names, parse
+from repurchase.domain.decisions import Finding
+from repurchase.domain.errors import RuleFileError
+from repurchase.domain.terms import KNOWN_TERMS, term_dimension
+from repurchase.evaluation.step import step
 from repurchase.facts import TABLE, Fact
-from repurchase.logs import event_from_json
-from repurchase.logs.fields import READERS
+from repurchase.intake import event_from_json
+from repurchase.intake.fields import READERS
+from repurchase.language.expression import Names, parse
+from repurchase.ledger import Position
 from repurchase.market import AVERAGES, MINUTES, sessions
-from repurchase.position import Position
-from repurchase.program import step
 from repurchase.report import json_text, views_of
 from repurchase.report.examples import VALUES, example
-from repurchase.rulefile import Pack, Rule, shipped_pack
-from repurchase.shipped import pack_names, rule_names, rule_path
-from repurchase.terms import KNOWN_TERMS, term_dimension
+from repurchase.rulebook import Pack, Rule, shipped_pack
+from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.library import pack_names, rule_names, rule_path
 from strategies import RuleFile, conditions, rule_files
 from test_cli import Run, run
 

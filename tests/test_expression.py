@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.expression import (
+from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, money
+from repurchase.facts import TABLE
+from repurchase.language.expression import (
     DEPTH_MAX,
     TEXT_MAX,
     All,
@@ -33,8 +35,6 @@ from repurchase.expression import (
     parse,
     pieces,
 )
-from repurchase.facts import TABLE
-from repurchase.quantities import BARE, DATE, RATIO, SHARES, money
 from strategies import conditions
 
 NAMES: Final = Names(

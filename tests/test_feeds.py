@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.edition import load_text
-from repurchase.errors import InputError, UsageError
+from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.quantities import Exact
 from repurchase.facts import TABLE, Market, Value
-from repurchase.feeds import SOURCES, read_feed
-from repurchase.logs import event_from_json
+from repurchase.intake import event_from_json
+from repurchase.ledger import Position, Trade, trade
 from repurchase.market import (
     QUOTE_FACTS,
     TAPE_FACTS,
@@ -30,8 +30,8 @@ from repurchase.market import (
     overlaps,
     through,
 )
-from repurchase.position import Position, Trade, trade
-from repurchase.quantities import Exact
+from repurchase.market.feeds import SOURCES, read_feed
+from repurchase.rulebook.editions import load_text
 from test_cli import run
 from test_market import HEADER
 

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load_text
-from repurchase.errors import InputError, RuleFileError
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import InputError, RuleFileError
+from repurchase.evaluation.step import step
 from repurchase.facts import TABLE
-from repurchase.logs import event_from_json
-from repurchase.position import Position
-from repurchase.program import step
+from repurchase.intake import event_from_json
+from repurchase.ledger import Position
+from repurchase.rulebook.editions import Editions, load_text
 
 KINDS: Final = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "

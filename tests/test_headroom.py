@@ -15,12 +15,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from repurchase import headroom as module
-from repurchase.edition import Edition, load, load_text
-from repurchase.errors import EngineFault
-from repurchase.events import Event
-from repurchase.feeds import read_feed
-from repurchase.headroom import (
+from repurchase.domain.errors import EngineFault
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import NUMBER, Exact, exact, written
+from repurchase.evaluation import headroom as module
+from repurchase.evaluation.headroom import (
     QUANTITIES,
     QUANTITY_MAX,
     TICK,
@@ -29,11 +28,12 @@ from repurchase.headroom import (
     headroom,
     prices,
 )
-from repurchase.position import Position
-from repurchase.program import step
-from repurchase.prove.logic import Fact, holds, number
-from repurchase.quantities import NUMBER, Exact, exact, written
-from repurchase.shipped import rule_path
+from repurchase.evaluation.step import step
+from repurchase.ledger import Position
+from repurchase.market.feeds import read_feed
+from repurchase.proof.logic import Fact, holds, number
+from repurchase.rulebook.editions import Edition, load, load_text
+from repurchase.rulebook.library import rule_path
 
 NOW: Final = datetime(2008, 11, 14, 1, tzinfo=UTC)
 ORDER: Final = Event(

@@ -21,15 +21,16 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from desk_events import PROGRAM, Draft, about, clock, drafts, order, roomy_rules, rules
-from repurchase import __version__, desk
-from repurchase.desk import Desk
-from repurchase.errors import JournalError, RepurchaseError, UsageError
+from repurchase import __version__
+from repurchase.domain.errors import JournalError, RepurchaseError, UsageError
+from repurchase.evaluation.step import step
 from repurchase.journal import (
     BEGINNING,
     Head,
     Journal,
     Record,
     book,
+    desk,
     event_object,
     event_of,
     position_bytes,
@@ -38,8 +39,8 @@ from repurchase.journal import (
     sealed,
     stored_book,
 )
-from repurchase.position import Fills, Position
-from repurchase.program import step
+from repurchase.journal.desk import Desk
+from repurchase.ledger import Fills, Position
 from stores import Store
 
 # A snapshot after so many records, where a test is about snapshots.

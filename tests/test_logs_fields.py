@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 
-from repurchase.errors import InputError
-from repurchase.events import Event
-from repurchase.logs import Number, event, event_from_json
+from repurchase.domain.errors import InputError
+from repurchase.domain.events import Event
+from repurchase.intake import Number, event, event_from_json
 
 FILL = {
     "kind": "fill",

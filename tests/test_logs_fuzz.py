@@ -12,12 +12,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.errors import InputError, Problem
-from repurchase.events import METHODS, ORDER_TYPES, SIDES, Event
-from repurchase.logs import Row, event_from_json, open_log
-from repurchase.logs import rows as rows_module
-from repurchase.logs.fields import READERS
-from repurchase.quantities import Exact, exact, written
+from repurchase.domain.errors import InputError, Problem
+from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES, Event
+from repurchase.domain.quantities import Exact, exact, written
+from repurchase.intake import Row, event_from_json, open_log
+from repurchase.intake import rows as rows_module
+from repurchase.intake.fields import READERS
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.errors import UsageError
-from repurchase.logs import Ids, ids, scratch
+from repurchase.domain.errors import UsageError
+from repurchase.intake import Ids, ids, scratch
 
 ONE = b"1" * 16
 TWO = b"2" * 16
@@ -79,7 +79,7 @@ def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
     """Not even a process that is killed leaves its temporary file behind."""
     program = (
         "import os, signal\n"
-        "from repurchase.logs import Ids\n"
+        "from repurchase.intake import Ids\n"
         "index = Ids(held_max=20_000)\n"
         "for at in range(200_000): index.seen(f'f{at}', b'1' * 16)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -8,9 +8,9 @@ import sqlite3
 
 import pytest
 
-from repurchase.clocks import zone
-from repurchase.errors import UsageError
-from repurchase.logs import Order, open_log, order, scratch, sorted_rows
+from repurchase.domain.calendars import zone
+from repurchase.domain.errors import UsageError
+from repurchase.intake import Order, open_log, order, scratch, sorted_rows
 
 TOKYO = zone("Asia/Tokyo")
 HEADER = "kind,id,time,date,symbol,quantity,shares,amount\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from repurchase.errors import InputError, UsageError
-from repurchase.events import Event
-from repurchase.logs import Log, Row, open_log
+from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.events import Event
+from repurchase.intake import Log, Row, open_log
 
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.errors import InputError, UsageError
+from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.quantities import SHARES, Exact
 from repurchase.facts import TABLE
-from repurchase.feeds import read_feed
 from repurchase.market import AVERAGES, Bar, Sessions, sessions
+from repurchase.market.feeds import read_feed
 from repurchase.market.sessions import VENUES
-from repurchase.quantities import SHARES, Exact
 from test_cli import run
 
 

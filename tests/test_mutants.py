@@ -17,16 +17,16 @@ import yaml
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from repurchase import shipped
-from repurchase.compare import slips
-from repurchase.compare.equal import same
-from repurchase.compare.mutants import mutants
-from repurchase.compare.mutation import Mutation, apart, mutation
-from repurchase.edition import Editions, load
-from repurchase.errors import RuleFileError
-from repurchase.rulefile import Authorization, cases_path, read_text
-from repurchase.rulefile.figures import read_figure
-from repurchase.rulefile.reader import Document, read_document
+from repurchase.domain.errors import RuleFileError
+from repurchase.proof.equal import same
+from repurchase.rulebook import Authorization, cases_path, read_text
+from repurchase.rulebook import library as shipped
+from repurchase.rulebook.editions import Editions, load
+from repurchase.rulebook.figures import read_figure
+from repurchase.rulebook.yaml_reader import Document, read_document
+from repurchase.tester import operators as slips
+from repurchase.tester.mutants import mutants
+from repurchase.tester.mutation import Mutation, apart, mutation
 from strategies import RuleFile, rule_files
 from test_cli import run
 from test_rete import resident

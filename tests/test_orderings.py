@@ -16,10 +16,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase import edition, judge
-from repurchase.logs import Form, open_log
-from repurchase.replay import Program, Reading, replay
+from repurchase.evaluation import judge
+from repurchase.intake import Form, open_log
+from repurchase.replay.run import Program, Reading, replay
 from repurchase.report import decided_json
+from repurchase.rulebook import editions as edition
 from strategies import DAYS, Case, History, cases, histories, written
 from test_verdicts import loaded
 

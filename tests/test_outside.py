@@ -12,13 +12,13 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from repurchase.desk import Desk, rule_text
+from repurchase.evaluation.step import Decided
 from repurchase.facts import TABLE
-from repurchase.feeds import Feed, read_feed
+from repurchase.intake import event_from_json
 from repurchase.journal import Journal, Record, event_object, sealed
-from repurchase.logs import event_from_json
+from repurchase.journal.desk import Desk, rule_text
 from repurchase.market import sessions
-from repurchase.program import Decided
+from repurchase.market.feeds import Feed, read_feed
 from test_audit import NAME, bodies, forged, found, verified
 from test_cli import run
 

@@ -12,21 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase import shipped
 from repurchase.audit import ExportFile, export, imported, verify
-from repurchase.decision import Decision
-from repurchase.desk import Desk, RuleText, rule_text
-from repurchase.edition import Editions, load, load_text
-from repurchase.errors import RuleFileError, Tampering, UsageError
-from repurchase.events import Event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import RuleFileError, Tampering, UsageError
+from repurchase.domain.events import Event
+from repurchase.domain.terms import Span
+from repurchase.evaluation.step import Decided, step
+from repurchase.evaluation.wording import worded
+from repurchase.intake import event
 from repurchase.journal import Journal, digest
-from repurchase.logs import event
-from repurchase.overview import adoption, adoptions, story
-from repurchase.position import Position
-from repurchase.program import Decided, step
-from repurchase.rulefile import gaps, kept, shipped_pack
-from repurchase.terms import Span
-from repurchase.wording import worded
+from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.queries import adoption, adoptions, story
+from repurchase.ledger import Position
+from repurchase.rulebook import gaps, kept, shipped_pack
+from repurchase.rulebook import library as shipped
+from repurchase.rulebook.editions import Editions, load, load_text
 from test_audit import changed
 from test_cli import run
 
@@ -449,7 +449,7 @@ def test_program_is_judged_again_by_the_packs_it_adopted(folder: Path, tmp_path:
         assert said == ["approved", "denied", "approved", "approved"]
         (folder / "own.yaml").unlink()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("repurchase.rulefile.packs.pack_names", tuple)
+            patch.setattr("repurchase.rulebook.packs.pack_names", tuple)
             assert verify(journal, "acme").records == 5
             assert [one.edition.hash for one in story(journal, "acme", "o-3")] == [
                 desk.submit(events[2]).edition.hash,

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 
-from repurchase.rulefile import pack_alone
-from repurchase.shipped import pack_names, pack_path
+from repurchase.rulebook import pack_alone
+from repurchase.rulebook.library import pack_names, pack_path
 from test_cli import Run, errors_of, order, run
 from test_cli_rules import mutated
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import pytest
 
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load_text
-from repurchase.logs import event
-from repurchase.position import Position
-from repurchase.program import step
-from repurchase.replay import Program, Tainted
-from repurchase.rulefile import shipped_pack
-from repurchase.shipped import pack_names
+from repurchase.domain.decisions import Decision
+from repurchase.evaluation.step import step
+from repurchase.intake import event
+from repurchase.ledger import Position
+from repurchase.replay.run import Program, Tainted
+from repurchase.rulebook import shipped_pack
+from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.library import pack_names
 from test_cli import run
 
 RULES: Final = """

@@ -16,11 +16,13 @@ from msgspec.structs import replace
 
 import desk_events
 from desk_events import Draft, drafts
-from repurchase.clocks import VENUE_ZONES, zone
-from repurchase.edition import Editions, load_text
-from repurchase.events import Event
+from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
+from repurchase.domain.terms import Listing, Reckoning
+from repurchase.evaluation.step import step
 from repurchase.facts import TABLE, Situation, Value
-from repurchase.position import (
+from repurchase.ledger import (
     Day,
     Position,
     Trade,
@@ -31,9 +33,7 @@ from repurchase.position import (
     settled,
     trade,
 )
-from repurchase.program import step
-from repurchase.quantities import Exact
-from repurchase.terms import Listing, Reckoning
+from repurchase.rulebook.editions import Editions, load_text
 
 FRIDAY: Final = date(2009, 1, 30)
 # The afternoon in Tokyo, and still the night of the same day in New York.

@@ -6,12 +6,12 @@ from typing import Final
 
 import pytest
 
-from repurchase.decision import Decision
-from repurchase.edition import load_text
-from repurchase.logs import event
-from repurchase.position import Position
-from repurchase.program import step
-from repurchase.wording import sentence
+from repurchase.domain.decisions import Decision
+from repurchase.evaluation.step import step
+from repurchase.evaluation.wording import sentence
+from repurchase.intake import event
+from repurchase.ledger import Position
+from repurchase.rulebook.editions import load_text
 
 HEAD: Final = """\
 repurchase: 1

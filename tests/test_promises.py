@@ -28,13 +28,13 @@ from hypothesis.stateful import (
 
 from chance import run_machine
 from ledger import Book, Bought, Entry, Instrument, Ledger, Reading, day_end, day_on, last_days
-from repurchase import shipped
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load_text
-from repurchase.events import Event
-from repurchase.position import Position, Trade
-from repurchase.program import step
-from repurchase.quantities import Exact, simplest, written
+from repurchase.domain.decisions import Decision
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, simplest, written
+from repurchase.evaluation.step import step
+from repurchase.ledger import Position, Trade
+from repurchase.rulebook import library as shipped
+from repurchase.rulebook.editions import Editions, load_text
 
 FIRST: Final = date(2008, 11, 14)
 LAST: Final = date(2009, 1, 30)

@@ -17,20 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk_events import Draft, drafts, rules
-from repurchase import judge
-from repurchase.clocks import zone
-from repurchase.edition import Editions, load, load_text
-from repurchase.events import Event
-from repurchase.position import Position, Trade, trade
-from repurchase.program import step
-from repurchase.prove import Proof, free, proof, proved, steps
-from repurchase.prove import claims as claiming
-from repurchase.prove.engine import confirmed
-from repurchase.prove.free import differences
-from repurchase.prove.logic import Fact, holds, number
-from repurchase.prove.model import Sums
-from repurchase.rulefile import kept
-from repurchase.shipped import rule_names, rule_path
+from repurchase.domain.calendars import zone
+from repurchase.domain.events import Event
+from repurchase.evaluation import judge
+from repurchase.evaluation.step import step
+from repurchase.ledger import Position, Trade, trade
+from repurchase.proof import Proof, free, proof, proved, steps
+from repurchase.proof import claims as claiming
+from repurchase.proof.engine import confirmed
+from repurchase.proof.free import differences
+from repurchase.proof.logic import Fact, holds, number
+from repurchase.proof.model import Sums
+from repurchase.rulebook import kept
+from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.library import rule_names, rule_path
 from strategies import Case, cases
 from test_cli import run
 from test_verdicts import check_verdict, coded, loaded

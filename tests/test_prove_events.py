@@ -15,16 +15,17 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from desk_events import Draft, drafts, rules
-from repurchase import logs
-from repurchase.decision import Decision
-from repurchase.edition import Edition
-from repurchase.events import JUDGED, Event
+from repurchase import intake as logs
+from repurchase.domain.decisions import Decision
+from repurchase.domain.events import JUDGED, Event
+from repurchase.evaluation.step import step
 from repurchase.facts import TABLE, Situation
-from repurchase.position import Position, Trade, after, raises, trade
-from repurchase.program import step
-from repurchase.prove.claims import passes
-from repurchase.prove.logic import Term, number
-from repurchase.prove.model import Kind, Request, any_sums, request
+from repurchase.ledger import Position, Trade, after, raises, trade
+from repurchase.proof.claims import passes
+from repurchase.proof.logic import number
+from repurchase.proof.model import Kind, Request, any_sums, request
+from repurchase.proof.solver import Term
+from repurchase.rulebook.editions import Edition
 from strategies import History, histories
 from test_verdicts import check_history, coded, loaded
 

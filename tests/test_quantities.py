@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.quantities import (
+from repurchase.domain.quantities import (
     COUNT,
     DATE,
     FLAG,

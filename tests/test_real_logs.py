@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pytest
 
-from repurchase.edition import load
-from repurchase.logs import open_log
-from repurchase.replay import Program, Reading, Summary, brought_forward, replay
-from repurchase.shipped import rule_path, sample_path
+from repurchase.intake import open_log
+from repurchase.replay.run import Program, Reading, Summary, brought_forward, replay
+from repurchase.rulebook.editions import load
+from repurchase.rulebook.library import rule_path, sample_path
 from test_cli import run
 
 COLUMNS: Final = {"quantity": "shares", "amount": "amount_jpy"}

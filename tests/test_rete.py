@@ -15,7 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.condition import (
+from repurchase.domain.errors import EngineFault, RuleFileError
+from repurchase.domain.quantities import Exact
+from repurchase.evaluation.rete import PROPERTIES_MAX, RULES_MAX, Network, sent
+from repurchase.evaluation.step import Step, step
+from repurchase.intake import event_from_json
+from repurchase.language.expression import Operator
+from repurchase.language.linear import (
     CONSTANT_MAX,
     FALSE,
     GROUPS_MAX,
@@ -31,14 +37,8 @@ from repurchase.condition import (
     engine_form,
     negated,
 )
-from repurchase.edition import Edition, load_text
-from repurchase.errors import EngineFault, RuleFileError
-from repurchase.expression import Operator
-from repurchase.logs import event_from_json
-from repurchase.position import Position
-from repurchase.program import Step, step
-from repurchase.quantities import Exact
-from repurchase.rete import PROPERTIES_MAX, RULES_MAX, Network, sent
+from repurchase.ledger import Position
+from repurchase.rulebook.editions import Edition, load_text
 
 # --- the C core itself
 

@@ -11,10 +11,10 @@ from typing import Final
 
 import pytest
 
-from repurchase.errors import RuleFileError, UsageError
-from repurchase.quantities import DATE, SHARES, money
-from repurchase.rulefile import Authorization, gaps, json_schema, read, read_text
-from repurchase.terms import Span
+from repurchase.domain.errors import RuleFileError, UsageError
+from repurchase.domain.quantities import DATE, SHARES, money
+from repurchase.domain.terms import Span
+from repurchase.rulebook import Authorization, gaps, json_schema, read, read_text
 
 SAMPLE: Final = """\
 repurchase: 1                                   # version of this format

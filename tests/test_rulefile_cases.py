@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repurchase.errors import RuleFileError, UsageError
-from repurchase.rulefile import Case, cases_path, read_cases, read_cases_text
+from repurchase.domain.errors import RuleFileError, UsageError
+from repurchase.rulebook import Case, cases_path, read_cases, read_cases_text
 
 CASES = """\
 cases:

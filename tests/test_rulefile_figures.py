@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from repurchase.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, Exact, money
-from repurchase.rulefile.figures import Wrong, read_figure
+from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, Exact, money
+from repurchase.rulebook.figures import Wrong, read_figure
 
 
 @pytest.mark.parametrize(

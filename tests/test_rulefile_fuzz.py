@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from repurchase.errors import Problem, RuleFileError
-from repurchase.rulefile import check_source, gaps, read_cases_text, read_text
+from repurchase.domain.errors import Problem, RuleFileError
+from repurchase.rulebook import check_source, gaps, read_cases_text, read_text
 from test_rulefile import SAMPLE
 from test_rulefile_cases import CASES
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from repurchase.rulefile import check_source
-from repurchase.rulefile.figures import read_figure
-from repurchase.rulefile.quotes import holds, says
+from repurchase.rulebook import check_source
+from repurchase.rulebook.figures import read_figure
+from repurchase.rulebook.quotes import holds, says
 from test_rulefile import BUYS, SAMPLE, changed, load
 
 # It stays with its owner: beside the checkout of those who have it.

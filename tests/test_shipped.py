@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from repurchase import cases, shipped
-from repurchase.compare.mutation import apart, mutation
-from repurchase.edition import load
-from repurchase.errors import RuleFileError
-from repurchase.rulefile import cases_path, check_source, gaps
+from repurchase.domain.errors import RuleFileError
+from repurchase.rulebook import cases_path, check_source, gaps
+from repurchase.rulebook import library as shipped
+from repurchase.rulebook.editions import load
+from repurchase.tester import cases
+from repurchase.tester.mutation import apart, mutation
 from test_cli import run
 from test_mutants import left, proved_same
 

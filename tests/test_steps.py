@@ -14,11 +14,11 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace as changed
 
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load_text
-from repurchase.events import KINDS, Event
-from repurchase.position import FILLS_REMEMBERED, Counted, Fills, Position
-from repurchase.program import step
+from repurchase.domain.decisions import Decision
+from repurchase.domain.events import KINDS, Event
+from repurchase.evaluation.step import step
+from repurchase.ledger import FILLS_REMEMBERED, Counted, Fills, Position
+from repurchase.rulebook.editions import Editions, load_text
 
 HEAD: Final = """\
 repurchase: 1

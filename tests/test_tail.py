@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from repurchase.audit import tail, verify
 from repurchase.audit.judged import Audit, Part
-from repurchase.errors import Tampering
+from repurchase.domain.errors import Tampering
 from repurchase.journal import Journal, Record
 from test_audit import (
     CHANGES,

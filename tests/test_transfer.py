@@ -31,7 +31,7 @@ from repurchase.audit.signatures import (
     signed,
     signing_key,
 )
-from repurchase.errors import InputError, Tampering, UsageError
+from repurchase.domain.errors import InputError, Tampering, UsageError
 from repurchase.journal import Head, Journal, Writer
 from repurchase.report import json_text
 from stores import KINDS, Stores

@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import pytest
 
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load, load_text
-from repurchase.errors import InputError
-from repurchase.feeds import read_feed
-from repurchase.logs import event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import InputError
+from repurchase.evaluation.step import step
+from repurchase.intake import event
+from repurchase.ledger import Position
 from repurchase.market import AVERAGES, Bar, Sessions, sessions
-from repurchase.position import Position
-from repurchase.program import step
-from repurchase.replay import Program
-from repurchase.rulefile import shipped_pack
-from repurchase.shipped import rule_path
+from repurchase.market.feeds import read_feed
+from repurchase.replay.run import Program
+from repurchase.rulebook import shipped_pack
+from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.library import rule_path
 
 RULES: Final = """
 repurchase: 1

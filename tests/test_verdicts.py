@@ -28,16 +28,19 @@ from ledger import (
     of_instrument,
 )
 from oracle import Value
-from repurchase import condition, edition, judge, logs, rete
-from repurchase.condition import ConditionError
-from repurchase.decision import Finding
-from repurchase.errors import RuleFileError
-from repurchase.events import Event
-from repurchase.expression import Word
+from repurchase import intake as logs
+from repurchase.domain.decisions import Finding
+from repurchase.domain.errors import RuleFileError
+from repurchase.domain.events import Event
+from repurchase.evaluation import judge, rete
+from repurchase.evaluation.judge import Scope
+from repurchase.evaluation.step import step
 from repurchase.facts import TABLE
-from repurchase.judge import Scope
-from repurchase.position import Position
-from repurchase.program import step
+from repurchase.language import linear as condition
+from repurchase.language.expression import Word
+from repurchase.language.linear import ConditionError
+from repurchase.ledger import Position
+from repurchase.rulebook import editions as edition
 from strategies import Case, History, Question, RuleFile, cases, histories, questions, rule_files
 
 # How a rule is refused that means something, but more than the engine can be given.

@@ -20,18 +20,18 @@ from hypothesis import strategies as st
 
 import desk_events
 from desk_events import Draft, drafts
-from repurchase.compare.what_if import WhatIf
-from repurchase.decision import Decision
-from repurchase.edition import Editions, load_text
-from repurchase.events import Event
-from repurchase.logs import open_log
-from repurchase.position import Position
-from repurchase.program import retold, step
-from repurchase.replay import Program, Reading
-from repurchase.replay import replay as replayed
+from repurchase.domain.decisions import Decision
+from repurchase.domain.events import Event
+from repurchase.evaluation.step import retold, step
+from repurchase.intake import open_log
+from repurchase.ledger import Position
+from repurchase.replay.run import Program, Reading
+from repurchase.replay.run import replay as replayed
+from repurchase.replay.what_if import WhatIf
 from repurchase.report import json_text
 from repurchase.report.flips import changes_json
-from repurchase.shipped import rule_path
+from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.library import rule_path
 from strategies import History, histories
 from test_cli import LOG, RULES, run
 from test_cli_logs import BAD_ROWS, GOOD, HEADER, NO_LOG, row

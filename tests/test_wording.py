@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.decision import Finding, choices_of, listed
-from repurchase.edition import load_text
-from repurchase.logs import event
-from repurchase.position import Position
-from repurchase.program import step
-from repurchase.wording import sentence
+from repurchase.domain.decisions import Finding, choices_of, listed
+from repurchase.evaluation.step import step
+from repurchase.evaluation.wording import sentence
+from repurchase.intake import event
+from repurchase.ledger import Position
+from repurchase.rulebook.editions import load_text
 
 HEAD: Final = """\
 repurchase: 1

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from repurchase.errors import RuleFileError
-from repurchase.rulefile.reader import Plain, read_document, surprising, ticked
+from repurchase.domain.errors import RuleFileError
+from repurchase.rulebook.yaml_reader import Plain, read_document, surprising, ticked
 
 
 def said(data: bytes) -> list[str]:

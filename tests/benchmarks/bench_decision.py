@@ -14,9 +14,9 @@ import durable_rules_engine as core
 from durable.engine import Ruleset
 from generate import RULES
 
-from repurchase import judge
-from repurchase.edition import Edition, load_text
-from repurchase.quantities import Exact
+from repurchase.domain.quantities import Exact
+from repurchase.evaluation import judge
+from repurchase.rulebook.editions import Edition, load_text
 
 DECISIONS: Final = 20_000
 ROUNDS: Final = 7

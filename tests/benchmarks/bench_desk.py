@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 
 from desk_events import PROGRAM, RULES, clock, order
-from repurchase.desk import Desk, rule_text
 from repurchase.journal import stored_book
+from repurchase.journal.desk import Desk, rule_text
 from stores import Store
 from test_desk_crashes import children
 

@@ -12,14 +12,14 @@ from typing import Final
 from generate import RULES, write_log
 from msgspec.structs import replace
 
-from repurchase.edition import load_text
-from repurchase.events import Event
-from repurchase.feeds import Feed
-from repurchase.logs import open_log
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
+from repurchase.intake import open_log
 from repurchase.market import Bar, sessions
-from repurchase.quantities import Exact
-from repurchase.replay import Program
-from repurchase.shipped import pack_names
+from repurchase.market.feeds import Feed
+from repurchase.replay.run import Program
+from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.library import pack_names
 
 EVENTS: Final = int(os.environ.get("EVENTS", "30000"))
 ROUNDS: Final = 3

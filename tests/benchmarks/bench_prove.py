@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from functools import partial
 from statistics import median
 
-from repurchase.compare.diff import diff
-from repurchase.edition import load_text
-from repurchase.prove import proved
-from repurchase.shipped import rule_names, rule_path
+from repurchase.proof import proved
+from repurchase.proof.diff import diff
+from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.library import rule_names, rule_path
 
 ROUNDS = 3
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 import durable_rules_engine as core
 from generate import RULES, write_log
 
-from repurchase import judge
-from repurchase.edition import load
+from repurchase.evaluation import judge
 from repurchase.facts import TABLE, Situation
-from repurchase.logs import open_log
-from repurchase.position import Position, Trade, after, trade
+from repurchase.intake import open_log
+from repurchase.ledger import Position, Trade, after, trade
+from repurchase.rulebook.editions import load
 
 ROWS: Final = int(os.environ.get("ROWS", "1000000"))
 BARE_FACTS: Final = 100_000

@@ -12,10 +12,11 @@ import msgspec
 
 from repurchase import __version__
 from repurchase.audit.checkpoint import Checkpoint
-from repurchase.decision import Decision
-from repurchase.edition import Edition, canonical
-from repurchase.errors import JournalError, Problem, Tampering, UsageError, short
-from repurchase.events import Event
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.events import Event
+from repurchase.evaluation.step import step
+from repurchase.intake.fields import READERS, Wrong, built
 from repurchase.journal import (
     Adoption,
     Answer,
@@ -30,8 +31,7 @@ from repurchase.journal import (
     position_bytes,
     record_bytes,
 )
-from repurchase.logs.fields import READERS, Wrong, built
-from repurchase.program import step
+from repurchase.rulebook.editions import Edition, canonical
 
 
 class Verified(msgspec.Struct, frozen=True):

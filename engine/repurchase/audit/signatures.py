@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
-from repurchase.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
 from repurchase.journal import Head
 
 try:

@@ -14,7 +14,7 @@ import msgspec
 
 from repurchase.audit.judged import Audit, Verified, placed
 from repurchase.audit.whole import Watch, audited, unwatched, verify
-from repurchase.errors import InputError, JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.journal import Head, Journal, Sealed, Writer, chained, following
 
 FORMAT: Final = "repurchase export 3"

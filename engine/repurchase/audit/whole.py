@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Verified, named_missing, placed
 from repurchase.audit.tail import Tail
-from repurchase.errors import JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
 from repurchase.journal import Extent, Journal, following
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from repurchase import __version__
-from repurchase.cli import (
+from repurchase.cli.commands import (
     adopt,
     check,
     checkpoint,
@@ -29,14 +29,14 @@ from repurchase.cli import (
     position,
     prove,
     replay,
-    story,
+    show,
     submit,
     test,
     verify,
     what_if,
 )
-from repurchase.cli.show import as_json, fail, failed, silence, tell
-from repurchase.errors import Problem, RepurchaseError, reason
+from repurchase.cli.output import as_json, fail, failed, silence, tell
+from repurchase.domain.errors import Problem, RepurchaseError, reason
 
 EXIT_UNDECIDED = 2
 
@@ -79,7 +79,7 @@ for command in (
     submit.command,
     position.command,
     headroom.command,
-    story.command,
+    show.command,
     adopt.command,
     verify.command,
     checkpoint.command,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from repurchase.logs import Log
+    from repurchase.intake import Log
 
 T = TypeVar("T")
 EVENTS_A_STEP = 1_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
 from repurchase.facts.fact import Fact, Situation
-from repurchase.position import Day
-from repurchase.position import day as day_of
-from repurchase.quantities import COUNT, SHARES, Dimension, Exact
+from repurchase.ledger import Day
+from repurchase.ledger import day as day_of
 
 
 def _brokers(day: Day) -> int | None:

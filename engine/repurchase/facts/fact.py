@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from repurchase.position import Position, Trade
-from repurchase.quantities import Dimension, Exact
+from repurchase.domain.quantities import Dimension, Exact
+from repurchase.ledger import Position, Trade
 
 # A day is a number counted from 0001-01-01, a time of day seconds from midnight.
 Value = Exact | str | bool

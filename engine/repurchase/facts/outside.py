@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from repurchase.domain.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
 from repurchase.facts.fact import Fact, Situation, Value
-from repurchase.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
 
 # Name, dimension, meaning and an example.
 _NAMES: Final[tuple[tuple[str, Dimension, str, str], ...]] = (

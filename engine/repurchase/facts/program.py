@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from repurchase.domain.quantities import SHARES
 from repurchase.facts.fact import Fact
 from repurchase.facts.trade import PROGRAM_MONEY
-from repurchase.quantities import SHARES
 
 _SHARES: Final = ("symbol", "venue", "quantity")
 _AMOUNT: Final = (*_SHARES, "price", "amount", "fx", "fees")

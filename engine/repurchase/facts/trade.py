@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from repurchase.clocks import VENUE_ZONES
-from repurchase.events import METHODS, ORDER_TYPES, SIDES
-from repurchase.facts.fact import Fact, Situation
-from repurchase.quantities import (
+from repurchase.domain.calendars import VENUE_ZONES
+from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES
+from repurchase.domain.quantities import (
     DATE,
     PRICE,
     SHARES,
@@ -19,6 +18,7 @@ from repurchase.quantities import (
     quotient,
     time_number,
 )
+from repurchase.facts.fact import Fact, Situation
 
 # The program's currency, which only the rule file knows: the expression checker fills it in.
 PROGRAM_MONEY: Final = Dimension("money", "program")

@@ -11,14 +11,14 @@ from typing import Final
 
 import msgspec
 
-from repurchase.edition import Editions, load_text
-from repurchase.errors import JournalError, Problem, RuleFileError, Tampering
+from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
+from repurchase.evaluation.step import retold, standing
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Stored
-from repurchase.position import Position
-from repurchase.program import retold, standing
-from repurchase.rulefile import kept
+from repurchase.ledger import Position
+from repurchase.rulebook import kept
+from repurchase.rulebook.editions import Editions, load_text
 
 MORE: Final = "`repurchase verify` says more"
 

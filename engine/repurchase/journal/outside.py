@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from repurchase.errors import Problem, Tampering
+from repurchase.domain.errors import Problem, Tampering
+from repurchase.domain.quantities import written
 from repurchase.facts import TABLE, Market, Value
 from repurchase.journal.records import number
-from repurchase.position import Trade
-from repurchase.quantities import written
+from repurchase.ledger import Trade
 
 
 class NotedMarket:

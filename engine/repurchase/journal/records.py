@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from repurchase.decision import Decision, Finding, Outcome, Standing
-from repurchase.errors import Problem, Tampering
-from repurchase.events import Event
-from repurchase.quantities import Exact, simplest, written
+from repurchase.domain.decisions import Decision, Finding, Outcome, Standing
+from repurchase.domain.errors import Problem, Tampering
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, simplest, written
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)

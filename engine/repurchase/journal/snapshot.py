@@ -13,14 +13,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 from rpds import HashTrieMap, Queue
 
-from repurchase.clocks import zone
-from repurchase.errors import JournalError, Problem
-from repurchase.events import Event
+from repurchase.domain.calendars import zone
+from repurchase.domain.errors import JournalError, Problem
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, written
+from repurchase.domain.terms import Listing
 from repurchase.journal.records import NUMBERS, event_of, number
-from repurchase.position import Counted, Day, Fills, Order, OrderState, Position, Terms
-from repurchase.position.orders import standing
-from repurchase.quantities import Exact, written
-from repurchase.terms import Listing
+from repurchase.ledger import Counted, Day, Fills, Order, OrderState, Position, Terms
+from repurchase.ledger.orders import standing
 
 T = TypeVar("T")
 

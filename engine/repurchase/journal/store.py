@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 import sqlalchemy as sa
 
-from repurchase.errors import JournalError, Problem, Tampering, UsageError, reason, short
+from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, reason, short
 from repurchase.journal.records import BEGINNING, Sealed
 
 FORMAT: Final = "4"

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
+from repurchase.domain.quantities import Exact, quotient
 from repurchase.market.sessions import Sessions
-from repurchase.quantities import Exact, quotient
 
 _WEEK: Final = timedelta(weeks=1)
 _DAY: Final = timedelta(1)

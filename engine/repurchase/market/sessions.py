@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from repurchase.quantities import Exact, quotient
+from repurchase.domain.quantities import Exact, quotient
 
 # The venues that there are tables for.
 VENUES: Final = ("XETR", "XLON", "XNAS", "XNYS", "XPAR", "XTKS")

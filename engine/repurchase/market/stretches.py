@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from repurchase.quantities import Exact
+from repurchase.domain.quantities import Exact
 
 
 class Stretch(msgspec.Struct, frozen=True):

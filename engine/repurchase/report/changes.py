@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from repurchase.compare.moved import Moved
-from repurchase.errors import plain
+from repurchase.domain.errors import plain
 from repurchase.report.tables import plain_table
+from repurchase.rulebook.changes import Moved
 
 
 def moved_view(moved: Iterable[Moved]) -> RenderableType:

@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from repurchase.edition import Edition
-from repurchase.errors import plain
-from repurchase.program import Decided
-from repurchase.quantities import shown
+from repurchase.domain.errors import plain
+from repurchase.domain.formats import unit
+from repurchase.domain.quantities import shown
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import WordedDecision, worded
 from repurchase.report.tables import plain_table
-from repurchase.wording import WordedDecision, unit, worded
+from repurchase.rulebook.editions import Edition
 
 MARKS: Final = {
     "approved": ("approved", "green"),

@@ -9,14 +9,14 @@ from typing import Any, Final, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.compare.diff import Compared, Diff, Shown, Side, Verdict
-from repurchase.errors import plain
+from repurchase.domain.errors import plain
+from repurchase.evaluation.wording import Worded, WordedDecision, worded
+from repurchase.proof.diff import Compared, Diff, Shown, Side, Verdict
 from repurchase.report.changes import moved_view
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
-from repurchase.rulefile import Authorization
-from repurchase.wording import Worded, WordedDecision, worded
+from repurchase.rulebook import Authorization
 
 _STYLES: Final[dict[Verdict, str]] = {
     "equivalent": "green",

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from repurchase.clocks import VENUE_ZONES, zone
-from repurchase.condition import holds
-from repurchase.expression import (
+from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.quantities import Exact, written
+from repurchase.domain.terms import Instrument
+from repurchase.facts import TABLE
+from repurchase.language.expression import (
     All,
     Comparison,
     Condition,
@@ -19,10 +21,8 @@ from repurchase.expression import (
     Truth,
     Word,
 )
-from repurchase.facts import TABLE
-from repurchase.quantities import Exact, written
-from repurchase.rulefile import Authorization, Pack, Rule
-from repurchase.terms import Instrument
+from repurchase.language.linear import holds
+from repurchase.rulebook import Authorization, Pack, Rule
 
 # What an event may say, in the order in which it is written. No rule has values of its own.
 VALUES: Final[Mapping[str, str | int | bool]] = {

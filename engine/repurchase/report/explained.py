@@ -9,17 +9,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from repurchase.errors import plain
-from repurchase.expression import on_one_line
+from repurchase.domain.errors import plain
+from repurchase.domain.formats import unit
+from repurchase.domain.quantities import value_written
+from repurchase.domain.terms import Span, Term
+from repurchase.evaluation.wording import ENGINE
 from repurchase.facts import TABLE, Fact
-from repurchase.feeds import SOURCES
-from repurchase.quantities import value_written
+from repurchase.language.expression import on_one_line
+from repurchase.market.feeds import SOURCES
 from repurchase.report.examples import example
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
-from repurchase.rulefile import Authorization, Check, Pack, Rule
-from repurchase.terms import Span, Term
-from repurchase.wording import ENGINE, unit
+from repurchase.rulebook import Authorization, Check, Pack, Rule
 
 
 def fact_view(fact: Fact) -> RenderableType:

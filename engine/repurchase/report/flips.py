@@ -12,16 +12,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from repurchase.compare.what_if import Changes, Compared, OtherFindings, WhatIf
-from repurchase.decision import EFFECTS
-from repurchase.errors import plain
-from repurchase.program import Decided
-from repurchase.quantities import shown
-from repurchase.replay import Program, Summary
+from repurchase.domain.decisions import EFFECTS
+from repurchase.domain.errors import plain
+from repurchase.domain.formats import unit
+from repurchase.domain.quantities import shown
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import Worded, WordedDecision, worded
+from repurchase.replay.run import Program, Summary
+from repurchase.replay.what_if import Changes, Compared, OtherFindings, WhatIf
 from repurchase.report.decisions import MARKS, no_cap
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import WholeFile, json_text
-from repurchase.wording import Worded, WordedDecision, unit, worded
 
 # So many flips of either sort a terminal shows; `FlipsFile` has them all.
 LISTED: Final = 20

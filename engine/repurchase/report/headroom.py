@@ -9,15 +9,15 @@ from msgspec.structs import replace
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.edition import Edition
-from repurchase.errors import plain
-from repurchase.events import Event
-from repurchase.headroom import Headroom, Stretch
-from repurchase.program import Decided
-from repurchase.quantities import Exact, written
+from repurchase.domain.errors import plain
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, written
+from repurchase.evaluation.headroom import Headroom, Stretch
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import WordedDecision, worded
 from repurchase.report.decisions import findings_table, left_after
 from repurchase.report.written import json_text
-from repurchase.wording import WordedDecision, worded
+from repurchase.rulebook.editions import Edition
 
 _OUTCOMES: Final = ("denied", "held")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.text import Text
 
-from repurchase.errors import plain
-from repurchase.quantities import exact, shown
+from repurchase.domain.errors import plain
+from repurchase.domain.quantities import exact, shown
 from repurchase.report.written import json_text
-from repurchase.rulefile import Authorization
+from repurchase.rulebook import Authorization
 
 
 def told(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:

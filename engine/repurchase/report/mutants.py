@@ -8,9 +8,9 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.compare.mutation import Fate, Mutation, Tried
-from repurchase.errors import Problem, plain
+from repurchase.domain.errors import Problem, plain
 from repurchase.report.tables import counted, plain_table
+from repurchase.tester.mutation import Fate, Mutation, Tried
 
 _FATES: Final[tuple[Fate, ...]] = ("refused", "noticed", "equal", "unnoticed")
 

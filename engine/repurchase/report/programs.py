@@ -12,15 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from repurchase.audit import Verified
-from repurchase.edition import Edition
-from repurchase.errors import plain
-from repurchase.overview import Adopted, AdoptedThen, OrderLine, Overview, Told
-from repurchase.quantities import shown
+from repurchase.domain.errors import plain
+from repurchase.domain.formats import unit
+from repurchase.domain.quantities import shown
+from repurchase.evaluation.wording import worded
+from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, Told
 from repurchase.report.changes import moved_view
 from repurchase.report.decisions import MARKS, findings_table, halted_line, left_after
 from repurchase.report.tables import counted, moment_shown, plain_table
 from repurchase.report.written import json_text
-from repurchase.wording import unit, worded
+from repurchase.rulebook.editions import Edition
 
 _NAMED: Final = frozenset(("kind", "id"))
 

@@ -9,13 +9,13 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.errors import plain
-from repurchase.prove import Failure, Proof
-from repurchase.quantities import shown
+from repurchase.domain.errors import plain
+from repurchase.domain.quantities import shown
+from repurchase.proof import Failure, Proof
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import json_text
-from repurchase.rulefile import Authorization
+from repurchase.rulebook import Authorization
 
 # What is not so where a claim fails.
 _SAID: Final = {

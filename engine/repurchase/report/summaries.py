@@ -12,14 +12,15 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from repurchase.edition import Edition
-from repurchase.errors import plain
-from repurchase.program import Decided
-from repurchase.quantities import percent
-from repurchase.replay import Program, RuleCount, Summary
+from repurchase.domain.errors import plain
+from repurchase.domain.formats import unit
+from repurchase.domain.quantities import percent
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import quote_of, sentence
+from repurchase.replay.run import Program, RuleCount, Summary
 from repurchase.report.decisions import no_cap
 from repurchase.report.tables import counted, plain_table
-from repurchase.wording import quote_of, sentence, unit
+from repurchase.rulebook.editions import Edition
 
 _BAR_WIDTH: Final = 32
 _BAR_WIDTH_MIN: Final = 8

@@ -12,9 +12,9 @@ from typing import Final, Self, TextIO
 
 import msgspec
 
-from repurchase.errors import Problem, UsageError, reason
-from repurchase.program import Decided
-from repurchase.wording import worded
+from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 

@@ -1,0 +1,128 @@
+"""`repurchase explain`: what a fact, a rule file, a pack, or a part of one means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from repurchase.cli.output import draw, file_named, is_file, looks_like_a_file, rule_files
+from repurchase.domain.errors import Problem, RepurchaseError, UsageError, nearest, short
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from repurchase.rulebook import Authorization, Pack
+
+
+def _names(_context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
+    """Return what a shell may complete *begun* to: names, and else the files that are there."""
+    from repurchase.evaluation.wording import ENGINE
+    from repurchase.facts import TABLE
+
+    whole = begun.partition(".")[0]
+    parts = (f"{whole}.{part}" for part in _part_names(whole)) if whole in _shipped() else ()
+    return [CompletionItem(begun, type="file"), *_of((*TABLE, *ENGINE, *_shipped(), *parts), begun)]
+
+
+def _parts(context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
+    return _of(_part_names(context.params["name"]), begun)
+
+
+def _of(names: Iterable[str], begun: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+
+def _part_names(name: str) -> tuple[str, ...]:
+    from repurchase.report import views_of
+
+    try:
+        return tuple(views_of(_file(name)))
+    except RepurchaseError:
+        # Nobody can read a message there; the command itself will tell.
+        return ()
+
+
+@click.command("explain")
+@click.argument("name", metavar="NAME|FILE", shell_complete=_names)
+@click.argument("part", metavar="[PART]", required=False, shell_complete=_parts)
+def command(name: str, part: str | None) -> int:
+    """Explain a fact, a finding, a rule file or a pack of law; or a PART of a file: a rule, a
+    check, a term or a limit.
+
+    \b
+    repurchase explain program.shares_after
+    repurchase explain engine.overrun
+    repurchase explain jp-order-59
+    repurchase explain jp-order-59.daily-volume
+    repurchase explain iij-2008.terms.max_shares
+    repurchase explain rules/my-program.yaml
+    repurchase explain rules/my-program.yaml share-cap
+    repurchase explain ./my-desk.yaml limits.largest_order
+
+    A rule is shown with an example: an event that gives all that it reads.
+    """
+    draw(_view(name, part))
+    return 0
+
+
+def _view(name: str, part: str | None) -> RenderableType:
+    from repurchase.evaluation.wording import ENGINE
+    from repurchase.facts import TABLE
+    from repurchase.report import authorization_view, fact_view, own_finding_view, pack_view
+    from repurchase.rulebook import Pack
+
+    if name in TABLE or name in ENGINE:
+        if part is not None:
+            raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
+        return fact_view(TABLE[name]) if name in TABLE else own_finding_view(name)
+    if part is None and not _is_whole(name):
+        name, part = _parted(name)
+    file = _file(name)
+    if part is not None:
+        return _part_view(file, name, part)
+    return pack_view(file) if isinstance(file, Pack) else authorization_view(file)
+
+
+def _is_whole(name: str) -> bool:
+    """Return whether *name* is all of a file: a shipped one, or one that is written as a file."""
+    path = Path(name)
+    return name in _shipped() or is_file(path) or looks_like_a_file(path)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return the shipped file and the part of it that *name* has around its first point."""
+    from repurchase.evaluation.wording import ENGINE
+    from repurchase.facts import TABLE
+
+    whole, _, part = name.partition(".")
+    if whole not in _shipped():
+        hint = nearest(name, (*TABLE, *ENGINE, *_shipped(), *rule_files()))
+        raise UsageError(Problem(f"`{name}` is no fact, no pack and no rule file", hint))
+    return whole, part
+
+
+def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableType:
+    from repurchase.report import views_of
+
+    views = views_of(file)
+    called = part if part in views else part.removeprefix(f"{file.name}.")
+    if called not in views:
+        hint = nearest(called[:100], views) or f"`repurchase explain {name}` lists what it has"
+        raise UsageError(Problem(f"`{file.name}` has no rule and no figure `{short(part)}`", hint))
+    return views[called]()
+
+
+def _file(name: str) -> Authorization | Pack:
+    from repurchase.rulebook.editions import load_file
+
+    return load_file(file_named(name))
+
+
+def _shipped() -> tuple[str, ...]:
+    from repurchase.rulebook.library import pack_names, rule_names
+
+    return (*pack_names(), *rule_names())

@@ -1,0 +1,130 @@
+"""`repurchase headroom`: the largest order that would pass now, or its highest price."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from repurchase.cli.journal_options import chosen, journal_option, now, opened, program_option
+from repurchase.cli.log_options import feed, market_option
+from repurchase.cli.output import draw, json_option, single
+from repurchase.domain.errors import Problem, UsageError, short
+
+if TYPE_CHECKING:
+    from repurchase.domain.quantities import Exact
+    from repurchase.evaluation.headroom import Grid
+
+
+@click.command("headroom")
+@click.argument("fields", metavar="NAME=VALUE...", nargs=-1, required=True)
+@single(
+    "--tick",
+    metavar="STEP",
+    help="The step of prices: the highest is a multiple of it. Default: 0.01.",
+)
+@journal_option
+@market_option
+@program_option
+@json_option
+def command(
+    fields: tuple[str, ...],
+    tick: str | None,
+    journal: str,
+    market: tuple[Path, ...],
+    authorization: str | None,
+    as_json: bool,
+) -> int:
+    """Show the largest quantity at a price, or the highest price for a quantity, that would pass.
+
+    \b
+    repurchase headroom symbol=IIJI price=3.25 fx=96.70 --journal desk.db
+    repurchase headroom symbol=IIJI quantity=4000 fx=96.70 --journal desk.db
+    repurchase headroom symbol=3774 price=100000 time=2008-11-14T09:35:00+09:00 broker=North \\
+        method=auction order_type=limit --journal desk.db --market bars.csv
+    repurchase headroom symbol=3774 quantity=60 time=2008-11-14T09:35:00+09:00 broker=North \\
+        method=auction order_type=limit --tick 100 --journal desk.db --market bars.csv
+
+    The order is given by its fields; without others it buys, now. Which of price and quantity is
+    left out is what is asked for; of a market order it is the quantity, as no price binds it.
+    Beside the answer stand the rules that stop one more, or one tick more, and the proof that
+    nothing larger passes. Nothing is recorded.
+    """
+    from repurchase.evaluation.headroom import headroom
+    from repurchase.intake import event
+    from repurchase.journal import stored_book
+    from repurchase.report import headroom_json, headroom_view
+
+    values = _values(fields)
+    grid = _grid(values, tick)
+    if "time" not in values and "date" not in values:
+        values["time"] = now().isoformat()
+    order = event({**values, grid.field: "1"})
+    told = feed(market)
+    with opened(journal) as kept:
+        book = stored_book(kept, chosen(kept, authorization))
+    assert book.editions is not None, "a program that is held has begun"
+    edition = book.editions.of(order, book.position)
+    found = headroom(order, book.position, edition, told.of(edition.authorization), grid)
+    if as_json:
+        click.echo(headroom_json(found, order))
+    else:
+        draw(headroom_view(found, order))
+    return 0 if found.largest else 1
+
+
+# Which program it is of, the option says.
+_NOT_ASKED: Final = ("kind", "id", "authorization")
+
+
+def _values(fields: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for field in fields:
+        name, sign, value = field.partition("=")
+        if not sign or not name or name in _NOT_ASKED:
+            hint = "write a field of an order, such as price=100000"
+            raise UsageError(Problem(f"`{field}` is no field to ask with", hint))
+        if name in values:
+            raise UsageError(Problem(f"`{name}` is given twice", "give it once"))
+        values[name] = value
+    return {"kind": "order", "id": "headroom", "side": "buy"} | values
+
+
+def _grid(values: dict[str, str], tick: str | None) -> Grid:
+    """Return what is asked for: of price and quantity that which *values* do not give."""
+    from repurchase.evaluation.headroom import QUANTITIES, TICK, prices
+
+    is_market = values.get("order_type") == "market"
+    if "quantity" in values:
+        _refuse_without_a_price_to_find(values, is_market=is_market)
+        return prices(TICK if tick is None else _step(tick))
+    if "price" not in values and not is_market:
+        hint = "give price= for the largest quantity, or quantity= for the highest price"
+        raise UsageError(Problem("neither `price` nor `quantity` is given", hint))
+    if tick is not None:
+        what = "`--tick` is a step of prices, and the largest quantity is asked for"
+        raise UsageError(Problem(what, "give quantity= for the highest price"))
+    return QUANTITIES
+
+
+def _refuse_without_a_price_to_find(values: dict[str, str], *, is_market: bool) -> None:
+    if "price" in values:
+        hint = "leave out the one to be found; `repurchase check` asks about a whole order"
+        raise UsageError(Problem("`price` and `quantity` are both given", hint))
+    if is_market:
+        hint = "leave out `quantity` for the largest one, or give order_type=limit"
+        raise UsageError(Problem("no price binds a market order, so it has no highest", hint))
+
+
+def _step(tick: str) -> Exact:
+    from repurchase.domain.quantities import exact
+
+    try:
+        step = exact(tick)
+    except ValueError:
+        step = 0
+    if step <= 0:
+        hint = "write a number above zero, of at most 18 digits and 12 decimals, such as 0.01"
+        raise UsageError(Problem(f"`--tick {short(tick)}` is no step of prices", hint))
+    return step

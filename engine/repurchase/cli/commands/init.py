@@ -1,0 +1,77 @@
+"""`repurchase init`: start a rule file of one's own."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+
+from repurchase.cli.output import say
+from repurchase.domain.errors import Problem, UsageError, reason
+
+FILES = {
+    "my-program.yaml": "starter.yaml",
+    "my-program.cases.yaml": "starter.cases.yaml",
+    "trades.csv": "starter.csv",
+}
+
+
+@click.command("init")
+@click.argument("directory", metavar="DIR")
+def command(directory: str) -> int:
+    """Start a rule file in DIR, with its cases and a log to try it on. Nothing is overwritten.
+
+    \b
+    repurchase init my-program
+    repurchase test my-program/my-program.yaml
+    repurchase replay my-program/trades.csv --rules my-program/my-program.yaml
+    """
+    if not directory:
+        raise UsageError(Problem("the folder has no name", "write . for this one"))
+    try:
+        _start(Path(directory))
+    except OSError as error:
+        raise UsageError(
+            Problem(f"it cannot be written: {reason(error)}", file=directory)
+        ) from error
+    rules = _pasted(Path(directory, "my-program.yaml"))
+    say(f"{', '.join(FILES)} are in {directory}; next:")
+    say(f"  edit {rules}")
+    say(f"  repurchase lint {rules}")
+    say(f"  repurchase test {rules}")
+    say(f"  repurchase replay {_pasted(Path(directory, 'trades.csv'))} --rules {rules}")
+    return 0
+
+
+def _start(directory: Path) -> None:
+    from repurchase.rulebook.library import sample_path
+
+    there = next((name for name in FILES if (directory / name).exists()), None)
+    if there is not None:
+        raise UsageError(
+            Problem(f"`{there}` is there already", "name another folder", str(directory))
+        )
+    # On a full disk nothing is left, so that another try does not find half of it.
+    with ExitStack() as undo:
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            undo.callback(_removed, directory)
+        for name, sample in FILES.items():
+            with (directory / name).open("x", encoding="utf-8") as file:
+                undo.callback((directory / name).unlink)
+                file.write(sample_path(sample).read_text("utf-8"))
+        undo.pop_all()
+
+
+def _removed(directory: Path) -> None:
+    # Someone else may have put something there meanwhile.
+    with suppress(OSError):
+        directory.rmdir()
+
+
+def _pasted(path: Path) -> str:
+    """Return *path* as a shell takes it for one word, and a command for no option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

@@ -1,0 +1,79 @@
+"""`repurchase prove`: what a rule file guarantees, whatever arrives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from repurchase.cli.interrupts import milliseconds, seconds_option, stoppable
+from repurchase.cli.log_options import keep_apart
+from repurchase.cli.output import draw, json_option, judged_by, rule_file, say, single
+
+if TYPE_CHECKING:
+    from repurchase.proof import Proof
+
+EXIT_HISTORY = 1
+EXIT_NOT_PROVED = 2
+
+
+@click.command("prove")
+@click.argument("rules", metavar="FILE")
+@seconds_option
+@single(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="OUT.json",
+    help="Write what was proved to this file, for lint, adopt and verify to check.",
+)
+@json_option
+def command(rules: str, seconds: float | None, certificate: Path | None, as_json: bool) -> int:
+    """Prove that no sequence of orders gets past the caps and the window of a rule file.
+
+    \b
+    repurchase prove iij-2008
+    repurchase prove rules/my-program.yaml --seconds 10
+    repurchase prove rules/my-program.yaml --certificate my-program.proof.json
+    repurchase lint rules/my-program.yaml --certificate my-program.proof.json
+
+    It is proved of every stretch of days, over all positions and events: what is approved keeps to
+    max_shares, max_amount, first_day and last_day, these on both clocks, and is a purchase. Where
+    that is not so, a short history of events shows it, which the engine has judged again.
+
+    Exit codes: 0 proved; 1 a history that should have been stopped; 2 not proved. It needs
+    pip install 'repurchase[prove]'.
+    """
+    from repurchase.proof import proved
+    from repurchase.report.proofs import proof_json, proof_view
+
+    editions = judged_by(rules, None)
+    if certificate is not None:
+        path = rule_file(rules)
+        keep_apart(certificate, "proofs", str(path), path)
+    with stoppable() as clock:
+        proof = proved(editions, clock, milliseconds(seconds))
+    if as_json:
+        click.echo(proof_json(proof, editions.authorization))
+    else:
+        draw(proof_view(proof, editions.authorization))
+    if certificate is not None:
+        _certify(proof, certificate)
+    if proof.holds:
+        return 0
+    is_shown = not proof.raising and all(one.history is not None for one in proof.failures)
+    return EXIT_HISTORY if is_shown else EXIT_NOT_PROVED
+
+
+def _certify(proof: Proof, path: Path) -> None:
+    """Write the certificate of *proof* to *path*; what is not proved has none."""
+    from repurchase.proof.certificate import certificate_text
+    from repurchase.report import WholeFile
+
+    if not proof.holds:
+        say(f"{path}: no certificate is written of what is not proved")
+        return
+    with WholeFile(path, "the certificate") as file:
+        file.add(certificate_text(proof.certificate(datetime.now(UTC).date())))
+    say(f"{path}: certified; who doubts it proves the file again")

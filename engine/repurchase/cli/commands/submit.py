@@ -1,0 +1,230 @@
+"""`repurchase submit`: live events into a journal, each answered once it is recorded."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from repurchase.cli.journal_options import journal_option, now, opened, program_option
+from repurchase.cli.log_options import feed, market_option
+from repurchase.cli.output import (
+    called,
+    draw,
+    json_option,
+    rule_file,
+    say,
+    single,
+    standard_input,
+    warn,
+)
+from repurchase.domain.errors import (
+    EngineFault,
+    InputError,
+    Problem,
+    RepurchaseError,
+    UsageError,
+    reason,
+)
+
+if TYPE_CHECKING:
+    from repurchase.domain.events import Event
+    from repurchase.evaluation.step import Decided
+    from repurchase.intake import Log, Row
+    from repurchase.journal import Journal
+    from repurchase.journal.desk import Desk, RuleText
+
+
+@click.command("submit")
+@click.argument("events", metavar="FILE|-")
+@journal_option
+@single(
+    "--rules",
+    metavar="FILE",
+    help="The rule file. The first submission adopts it; later it must be the one adopted.",
+)
+@single("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@market_option
+@program_option
+@json_option
+def command(
+    events: str,
+    journal: str,
+    rules: str | None,
+    by: str | None,
+    market: tuple[Path, ...],
+    authorization: str | None,
+    as_json: bool,
+) -> int:
+    """Submit live events (JSON lines; - for standard input) and answer each once it is recorded.
+
+    \b
+    repurchase submit orders.jsonl --journal desk.db --rules iij-2008.yaml --by Tanaka
+    repurchase submit orders.jsonl --journal desk.db --market bars.csv
+    some-order-system | repurchase submit - --journal desk.db --json
+
+    An answer is shown once its record has reached the disk. The same event sent again gets the
+    same answer and no second record, so what was not answered can always be sent again. A line
+    that cannot be read stops the rest: what it says is not known, and later events may rest on it.
+    """
+    from repurchase.journal.desk import Desk, check_said
+    from repurchase.rulebook import gaps
+
+    # Before the journal: what is refused leaves no empty one.
+    if by is not None:
+        check_said("by", by)
+    text = read_rules(rules) if rules is not None else None
+    if text is not None:
+        warn(gaps(text.editions.authorization))
+    told = feed(market)
+    if text is not None:
+        told.of(text.editions.authorization)
+    # A file that is not there leaves no empty journal. What is piped may come late: that there is
+    # no such journal is told before.
+    log = None if events == "-" else _log(events)
+    with opened(journal, create=text is not None) as kept:
+        program = _program(kept, text, authorization)
+        desk = Desk(kept, program, now, text, by, told)
+        if by is not None and program in kept.programs():
+            say("--by is who adopts the rule file, which is done; who orders stands in each event")
+        return _Counter(as_json=as_json).run(desk, log or _log(events), text)
+
+
+def _log(events: str) -> Log:
+    from repurchase.intake import open_log
+
+    source = standard_input() if events == "-" else events
+    return open_log(source, called(events), form="jsonl")
+
+
+def read_rules(name: str) -> RuleText:
+    """Return the rule file *name*, a shipped one or a path, as a program adopts it."""
+    from repurchase.journal.desk import rule_text
+
+    path = rule_file(name)
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        problem = Problem(f"the rule file cannot be read: {reason(error)}", file=str(path))
+        raise UsageError(problem) from error
+    return rule_text(body, str(path))
+
+
+def _program(kept: Journal, text: RuleText | None, authorization: str | None) -> str:
+    from repurchase.cli.journal_options import chosen
+
+    if text is None:
+        return chosen(kept, authorization)
+    name = text.editions.authorization.name
+    if authorization not in (None, name):
+        raise UsageError(Problem(f"it is of authorization `{name}`", file=text.name))
+    held = kept.programs()
+    if authorization is None and held and name not in held:
+        # A name that was edited would begin anew, with nothing used.
+        what = f"it is of authorization `{name}`, and the journal holds `{held[0]}`"
+        hint = f"begin another program in it with --authorization {name}"
+        raise UsageError(Problem(what, hint, text.name))
+    return name
+
+
+class _Counter:
+    """The answers shown so far."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._count = 0
+        self._stopped = False
+
+    def run(self, desk: Desk, log: Log, text: RuleText | None) -> int:
+        """Submit the events of *log*, what waits together in one transaction; return the code."""
+        try:
+            for group in _groups(log):
+                answers = desk.answer(group)
+                if desk.has_begun_it and text is not None and not self._count:
+                    name = text.editions.authorization.name
+                    say(f"the program `{name}` begins, and goes by {text.name}")
+                for decided in answers:
+                    self._show(decided)
+        except (RepurchaseError, KeyboardInterrupt):
+            say(self._answered())
+            raise
+        if not self._count:
+            raise InputError(Problem("no event was given", "write each on its own line", log.name))
+        return 1 if self._stopped else 0
+
+    def _answered(self) -> str:
+        if not self._count:
+            return "no event was answered"
+        events = "1 event was" if self._count == 1 else f"{self._count:,} events were"
+        return f"{events} answered, and recorded; send the others again"
+
+    def _show(self, decided: Decided) -> None:
+        from repurchase.report import decided_json, decision_view
+
+        self._count += 1
+        self._stopped |= decided.decision.outcome not in ("approved", "recorded")
+        if self._as_json:
+            click.echo(decided_json(decided))
+        else:
+            draw(decision_view(decided))
+
+
+def _groups(log: Log) -> Iterator[list[Event]]:
+    """Yield the events of *log*, those together that can be read without waiting for more.
+
+    Raise InputError at the first row that cannot be read.
+    """
+    from repurchase.journal.desk import GROUP_MAX
+
+    rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
+    # A daemon: what waits for a line that never comes does not keep the process alive.
+    threading.Thread(target=_read, args=(log, rows), daemon=True).start()
+    row = rows.get()
+    while row is not None:
+        group: list[Event] = []
+        while row is not None and len(group) < GROUP_MAX:
+            try:
+                group.append(_event(row, log.name))
+            except RepurchaseError:
+                # What came before it is answered first.
+                if group:
+                    yield group
+                raise
+            if rows.empty():
+                break
+            row = rows.get()
+        else:
+            yield group
+            continue
+        yield group
+        row = rows.get()
+
+
+def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
+    end: RepurchaseError | None = EngineFault("the events can no longer be read")
+    try:
+        # Closed here alone: anyone else would wait for a reader that waits for its sender.
+        with log:
+            for row in log.rows():
+                rows.put(row)
+        end = None
+    except RepurchaseError as error:
+        end = error
+    finally:
+        rows.put(end)
+
+
+def _event(row: Row | RepurchaseError, name: str) -> Event:
+    if isinstance(row, RepurchaseError):
+        raise row
+    if row.problems:
+        raise InputError(row.problems)
+    if row.digest is None:
+        hint = "an event without its own `id` cannot be sent again without counting twice"
+        raise InputError(Problem("the event has no `id`", hint, name, row.number))
+    assert row.event is not None, "a row without problems has an event"
+    return row.event

@@ -1,1 +1,0 @@
-"""What an edit of a rule file changes: in a log, in all histories, in its cases."""

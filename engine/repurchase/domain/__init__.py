@@ -1,0 +1,1 @@
+"""The nouns: quantities, formats, calendars, events, decisions, terms and errors."""

@@ -1,0 +1,29 @@
+"""Exact strings to what people read: grouped, with their unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from repurchase.domain.errors import plain
+from repurchase.domain.quantities import shown
+
+
+def unit(text: str | None, dimension: str | None, figure: Callable[[Fraction], str] = shown) -> str:
+    """Return an exact string of a decision for people: grouped, with its unit, rounded up.
+
+    Another *figure* writes the number otherwise.
+    """
+    if text is None:
+        return "nothing known"
+    if dimension in ("date", "time", "word", "flag", None):
+        return plain(text)
+    number = Fraction(text)
+    if dimension == "ratio":
+        return f"{figure(number * 100)}%"
+    if dimension in ("shares", "units"):
+        return f"{figure(number)} {dimension[:-1] if number == 1 else dimension}"
+    if dimension in ("count", "number"):
+        return figure(number)
+    currency = dimension.split()[0]
+    return figure(number) if currency == "own" else f"{currency} {figure(number)}"

@@ -1,0 +1,1 @@
+"""One event judged: facts to the engine, its answers to a decision and a position."""

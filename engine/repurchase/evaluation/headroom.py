@@ -1,0 +1,217 @@
+"""The largest quantity of an order that would pass now, or its highest price, exactly, with proof.
+
+Every fact is linear in the quantity, and in the price, or absent at all of them; so a comparison
+turns at one figure at most. All figures are cut below each turn, after the last one before it, and
+after the turn where it is a figure itself. In a stretch between two cuts no comparison changes that
+a rule which can stop the order makes, so neither does the verdict. From the top the engine itself
+is asked, at both ends of each stretch, until one passes: its last figure is the answer. Every
+larger one lies in one of the stretches above, which do not pass, and one step more is the first of
+them; so the answer is the largest of all that pass, whatever holes the rules leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from repurchase.domain.decisions import Finding
+from repurchase.domain.errors import EngineFault
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import DIGITS_MAX, Exact, simplest
+from repurchase.evaluation.step import Decided, step
+from repurchase.facts import TABLE, Market, Situation, Value
+from repurchase.language.linear import Atom, atoms
+from repurchase.ledger import Position, after, trade
+from repurchase.rulebook.editions import Edition
+
+QUANTITY_MAX: Final = 10**DIGITS_MAX - 1
+# The step of prices where none is said: that of most currencies, and finer than the others'.
+TICK: Final = Fraction(1, 100)
+
+
+class Grid(msgspec.Struct, frozen=True):
+    """The figures that an order is asked with as its *field*: 1 to *most* times *step*."""
+
+    field: Literal["quantity", "price"]
+    step: Exact
+    most: int
+
+    def figure(self, count: int) -> Exact:
+        """Return what *count* steps come to."""
+        return simplest(count * self.step)
+
+    def order(self, order: Event, count: int) -> Event:
+        """Return *order* with the figure that *count* steps come to."""
+        return replace(order, **{self.field: self.figure(count)})
+
+
+QUANTITIES: Final = Grid("quantity", 1, QUANTITY_MAX)
+
+
+def prices(tick: Exact) -> Grid:
+    """Return the prices that an event can have and that are multiples of *tick*."""
+    return Grid("price", tick, (Fraction(10**DIGITS_MAX) / tick).__ceil__() - 1)
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Figures from *first* to *last* of which none passes; *answer* is that to the first.
+
+    The last was asked too, and came to the same by the same rules.
+    """
+
+    first: Exact
+    last: Exact
+    answer: Decided
+
+    @property
+    def binding(self) -> tuple[Finding, ...]:
+        """Return what stops them, by the figures of the first."""
+        return _stopping(self.answer)
+
+
+class Headroom(msgspec.Struct, frozen=True):
+    """The *largest* figure of *grid* that passes, and the answer to it; 0 and `None` without one.
+
+    *above* is the proof: the stretches of all larger figures, in order, each asked at both ends.
+    """
+
+    grid: Grid
+    largest: Exact
+    passing: Decided | None
+    above: tuple[Stretch, ...]
+
+    @property
+    def stopped(self) -> Stretch | None:
+        """Return where one step more lies, `None` where no event can have more."""
+        return self.above[0] if self.above else None
+
+
+def headroom(
+    order: Event,
+    position: Position,
+    edition: Edition,
+    market: Market | None = None,
+    grid: Grid = QUANTITIES,
+) -> Headroom:
+    """Return the largest figure of *grid* with which *order* passes, whichever it has itself.
+
+    *market* gives the facts of the market that it does not carry. Raise EngineFault where the two
+    ends of a stretch are answered differently: then nothing is proved.
+    """
+
+    def asked(count: int) -> Decided:
+        event = grid.order(order, count)
+        return Decided(step(event, position, edition, market=market).decision, edition)
+
+    above: list[Stretch] = []
+    for first, last in _stretches(order, position, edition, market, grid):
+        answer = asked(last)
+        if answer.decision.outcome == "approved":
+            return Headroom(grid, grid.figure(last), answer, tuple(reversed(above)))
+        lowest = asked(first)
+        if _verdict(lowest) != _verdict(answer):
+            raise EngineFault("the answers differ between two turns of the rules")
+        above.append(Stretch(grid.figure(first), grid.figure(last), lowest))
+    return Headroom(grid, 0, None, tuple(reversed(above)))
+
+
+def _stopping(answer: Decided) -> tuple[Finding, ...]:
+    """Return the findings of *answer* that stop an order: a flag never does."""
+    return tuple(finding for finding in answer.decision.findings if finding.effect != "flag")
+
+
+def _verdict(answer: Decided) -> tuple[object, ...]:
+    found = [(finding.rule, finding.result) for finding in _stopping(answer)]
+    return answer.decision.outcome, found
+
+
+def _stretches(
+    order: Event, position: Position, edition: Edition, market: Market | None, grid: Grid
+) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last count of each stretch, from the top: all from 1 to the most."""
+    lines = _lines(order, position, edition, market, grid)
+    ends = {grid.most}
+    for atom in _comparisons(edition):
+        turn = _turn(atom, lines)
+        if turn is not None:
+            ends.update(_ends(turn))
+    last = grid.most
+    for end in sorted((end for end in ends if 1 <= end < grid.most), reverse=True):
+        yield end + 1, last
+        last = end
+    yield 1, last
+
+
+def _comparisons(edition: Edition) -> Iterator[Atom]:
+    """Yield the comparisons of the rules that can stop an order."""
+    for rule in edition.rules:
+        if rule.rule.at != "fill" and rule.rule.effect != "flag":
+            yield from atoms(rule.passes)
+
+
+def _ends(turn: Fraction) -> tuple[int, int]:
+    """Return the last count below *turn* and the last one not above it, which may be the turn."""
+    return turn.__ceil__() - 1, turn.__floor__()
+
+
+_Line = tuple[Fraction, Fraction]
+
+
+def _lines(
+    order: Event, position: Position, edition: Edition, market: Market | None, grid: Grid
+) -> Mapping[str, _Line]:
+    """Return of each fact that is a number how much a step adds to it, and what it is at none.
+
+    Two points make a line; a third, as far as there is one, tells of whatever bends between.
+    """
+    points = (1, 2, max(grid.most, 3))
+    one, two, far = (
+        _values(grid.order(order, count), position, edition, market) for count in points
+    )
+    lines = {}
+    for name, value in one.items():
+        pair = two[name], far[name]
+        if type(value) is int or type(value) is Fraction:
+            lines[name] = _line(name, value, pair, points[-1])
+        elif pair != (value, value):
+            raise _bends(name)
+    return lines
+
+
+def _line(name: str, one: Exact, others: tuple[Value | None, Value | None], most: int) -> _Line:
+    two, far = others
+    if two is None or far is None or isinstance(two, str) or isinstance(far, str):
+        raise _bends(name)
+    rise = Fraction(two - one)
+    if far - one != rise * (most - 1):
+        raise _bends(name)
+    return rise, one - rise
+
+
+def _bends(name: str) -> EngineFault:
+    return EngineFault(f"`{name}` is not linear in what is asked for")
+
+
+def _values(
+    order: Event, position: Position, edition: Edition, market: Market | None
+) -> dict[str, Value | None]:
+    proposed = trade(order, edition.reckoning, position)
+    assert not isinstance(proposed, str), "an order is always a trade"
+    situation = Situation(proposed, position, after(position, proposed), market)
+    return {name: TABLE[name].of(situation) for name in edition.facts}
+
+
+def _turn(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
+    """Return the count at which *atom* turns, a fraction of a step too; `None` where none does."""
+    rise, start = Fraction(0), Fraction(0)
+    for name, coefficient in atom.terms:
+        if name not in lines:
+            # A word, a flag, or what is not known, and so never decides: none of them turns.
+            return None
+        rise += coefficient * lines[name][0]
+        start += coefficient * lines[name][1]
+    return None if rise == 0 else (atom.constant - start) / rise

@@ -1,0 +1,265 @@
+"""Conditions to a durable-rules rule set, and exact quantities to the rules that fire.
+
+The only module that touches durable-rules. Its C core is called directly: no host, no threads,
+no actions. What it is given is shaped by what it was measured to do (each line has a test):
+
+* A rule compares properties with integer constants under nested and/or, nothing else. Facts are
+  asserted one at a time and retracted, so that every rule that matches fires.
+* Only integers reach it. An exact x is sent rounded the way its comparison needs: for an integer
+  c, `x <= c` is `ceil(x) <= c` and `x >= c` is `floor(x) >= c`, so no verdict is lost. Sums past
+  2**61 are sent as 2**61: every constant is smaller, so each comparison stands.
+* A missing quantity is left out of the fact, and what compares it does not fire.
+* It holds 64 alternatives at once, 31 marks of and/or groups a rule, and 254 properties a fact;
+  rules are spread over as many rule sets as that takes.
+* With a rule set it does not free the 200 kB that it took for the first fact, and the call that
+  frees them reads what is written when an action starts: so each has a rule of its own to end with.
+* It tells properties apart by a 32-bit hash of their names: the names used here have none equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from operator import itemgetter
+from typing import Any, Final, Literal
+
+import durable_rules_engine as engine
+import msgspec
+
+from repurchase.domain.errors import EngineFault
+from repurchase.domain.quantities import Exact, simplest
+from repurchase.language.linear import (
+    CONSTANT_MAX,
+    FALSE,
+    WEIGHT_MAX,
+    AllOf,
+    AnyOf,
+    Atom,
+    Form,
+    engine_form,
+)
+
+RULES_MAX: Final = 50
+PROPERTIES_MAX: Final = 200
+
+_NOT_HANDLED: Final = 1
+_ALWAYS: Final = "one"
+_START: Final = '{"id":1,"sid":"0","one":1'
+_STATE: Final = "0"
+_END: Final = '{"id":1,"sid":"0","end":1}'
+_ENDING: Final = {":end": {"all": [{"m": {"$gte": {"end": 0}}}]}}
+_INTS: Final = {int}
+
+Rounding = Literal["up", "down"]
+Rule = tuple[str, Form]
+
+
+class Property(msgspec.Struct, frozen=True):
+    """An integer that a rule set compares: a sum of facts, rounded up or down."""
+
+    terms: tuple[tuple[str, int], ...]
+    rounding: Rounding
+
+
+class _Plan:
+    """One rule set in the making: its definition and the properties that it compares."""
+
+    def __init__(self) -> None:
+        self.definition: dict[str, Any] = {}
+        self.properties: dict[Property, str] = {}
+        self.weight = 0
+
+    def fits(self, addition: _Plan) -> bool:
+        """Return whether *addition* can stand in the same rule set."""
+        return (
+            self.weight + addition.weight <= WEIGHT_MAX
+            and len(self.definition) + len(addition.definition) <= RULES_MAX
+            and len(self.properties | addition.properties) <= PROPERTIES_MAX
+        )
+
+    def add(self, name: str, form: Form) -> None:
+        """Add the rule *name*, which fires where *form* holds."""
+        self.definition[name] = {"all": [{"m": self._test(form)}]}
+
+    def _test(self, form: Form) -> dict[str, Any]:
+        self.weight += 1
+        if isinstance(form, Atom):
+            return self._comparison(form)
+        if isinstance(form, AllOf) and not form.parts:
+            return {"$gte": {_ALWAYS: 0}}
+        if isinstance(form, AllOf):
+            return {"$and": [self._test(part) for part in form.parts]}
+        if isinstance(form, AnyOf) and form.parts:
+            return {"$or": [self._test(part) for part in form.parts]}
+        raise EngineFault("a condition that can never hold is no rule of the engine")
+
+    def _comparison(self, atom: Atom) -> dict[str, Any]:
+        sign = _SIGNS[atom.operator]
+        rounding: Rounding = "up" if atom.operator in ("<=", ">") else "down"
+        return {sign: {self._property(Property(atom.terms, rounding)): atom.constant}}
+
+    def _property(self, wanted: Property) -> str:
+        return self.properties.setdefault(wanted, f"p{len(self.properties)}")
+
+
+_SIGNS: Final = {"<=": "$lte", "<": "$lt", ">=": "$gte", ">": "$gt", "==": "$eq", "!=": "$neq"}
+
+
+class Network:
+    """Rules loaded into durable-rules. It belongs to one thread and is never modified."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rule_sets = [RuleSet(batch) for batch in _batches(rules)]
+
+    def fired(self, facts: Mapping[str, Exact | None]) -> set[str]:
+        """Return the names of the rules whose condition holds with *facts*.
+
+        Raise EngineFault where durable-rules fails; what it then holds is not known, so the
+        network is not to be used again.
+        """
+        names: set[str] = set()
+        for rule_set in self.rule_sets:
+            rule_set.fire(facts, names)
+        return names
+
+
+class RuleSet:
+    """One durable-rules rule set, its handle, and the properties that it is sent."""
+
+    def __init__(self, plan: _Plan) -> None:
+        self._is_sound = True
+        self.definition = json.dumps(plan.definition | _ENDING)
+        named = [
+            (f',"{name}":', wanted.terms, wanted.rounding == "up")
+            for wanted, name in plan.properties.items()
+        ]
+        self._single = [(prefix, *terms[0], up) for prefix, terms, up in named if len(terms) == 1]
+        self._sums = [(prefix, terms, up) for prefix, terms, up in named if len(terms) > 1]
+        # Mostly each rule compares one fact as it is, and all are there and whole: `_whole`.
+        names = [name for _, name, coefficient, _ in self._single if coefficient == 1]
+        self._template = _START + "".join(f"{prefix}%d" for prefix, *_ in self._single) + "}"
+        # One name alone would be got without a tuple around it.
+        self._values = itemgetter(*names) if len(names) == len(named) > 1 else None
+        self._handle = self._load()
+
+    def fire(self, facts: Mapping[str, Exact | None], names: set[str]) -> None:
+        """Add to *names* the rules that hold with *facts*."""
+        fact = self.fact(facts)
+        try:
+            result, state = engine.assert_fact(self._handle, fact)
+            if result != _NOT_HANDLED:
+                self._collect(fact, state, names)
+                engine.retract_fact(self._handle, fact)
+        except Exception as error:
+            # Foreign code: whatever goes wrong in it, the answer is that there is none.
+            self._is_sound = False
+            raise EngineFault(f"durable-rules failed on a fact: {error}") from error
+
+    def _collect(self, fact: str, state: int, names: set[str]) -> None:
+        # Each action tells of one rule; one that is not completed would stay pending.
+        first = engine.start_action_for_state(self._handle, state)
+        action = first[1] if first else None
+        while action:
+            # An action reads {"rule name":{"m":{...}}}; the names here hold no quote. Were one
+            # left over from another fact, it would answer for that one.
+            if fact not in action:
+                raise EngineFault("durable-rules answered for another fact")
+            names.add(action[2 : action.index('"', 2)])
+            action = engine.complete_and_start_action(self._handle, state)
+
+    def _load(self) -> int:
+        try:
+            handle: int = engine.create_ruleset("rules", self.definition)
+        except engine.error as error:
+            raise EngineFault(f"durable-rules did not take the rules: {error}") from error
+        return handle
+
+    def __del__(self) -> None:
+        # The C core keeps what it is not told to forget, and has room for 131,072 rule sets.
+        handle = getattr(self, "_handle", None)
+        if handle is not None:
+            if self._is_sound:
+                _empty(handle)
+            engine.delete_ruleset(handle)
+
+    def fact(self, facts: Mapping[str, Exact | None]) -> str:
+        """Return the fact to assert, as JSON; raise EngineFault for what is no exact quantity."""
+        return (self._values and self._whole(self._values(facts))) or self._partial(facts)
+
+    def _whole(self, values: tuple[Any, ...]) -> str | None:
+        """Return the fact to assert where all *values* are ints in bounds, `None` otherwise."""
+        if set(map(type, values)) != _INTS:
+            return None
+        if max(values) >= CONSTANT_MAX or min(values) <= -CONSTANT_MAX:
+            return None
+        return self._template % values
+
+    def _partial(self, facts: Mapping[str, Exact | None]) -> str:
+        """Return the fact to assert: what is missing is left out."""
+        parts = [_START]
+        for prefix, name, coefficient, up in self._single:
+            value = facts[name]
+            if value is not None:
+                parts.append(f"{prefix}{sent(value, coefficient, up=up)}")
+        for prefix, terms, up in self._sums:
+            values = [facts[name] for name, _ in terms]
+            if None not in values:
+                total = simplest(
+                    sum(
+                        (exactly(value) * coefficient)
+                        for value, (_, coefficient) in zip(values, terms, strict=True)
+                    )
+                )
+                parts.append(f"{prefix}{sent(total, 1, up=up)}")
+        parts.append("}")
+        return "".join(parts)
+
+
+def _empty(handle: int) -> None:
+    """Let the rule set *handle*, which is used no more, free what it took for its facts."""
+    try:
+        _, state = engine.assert_fact(handle, _END)
+        if engine.start_action_for_state(handle, state) is not None:
+            engine.delete_state(handle, _STATE)
+    except engine.error:
+        # What it holds it keeps then, as it does by itself.
+        return
+
+
+def sent(value: Exact, coefficient: int, *, up: bool) -> int:
+    """Return the integer that stands for *coefficient* times *value* beside an integer.
+
+    Raise EngineFault for anything but an int or a Fraction: a float or a truth value has no
+    place among quantities.
+    """
+    if type(value) is int:
+        whole = value * coefficient
+    else:
+        product = exactly(value) * coefficient
+        whole = product.__ceil__() if up else product.__floor__()
+    if -CONSTANT_MAX < whole < CONSTANT_MAX:
+        return whole
+    return CONSTANT_MAX if whole > 0 else -CONSTANT_MAX
+
+
+def exactly(value: Exact | None) -> Exact:
+    """Return *value*; raise EngineFault where it is no int and no Fraction."""
+    if type(value) is int or type(value) is Fraction:
+        return value
+    raise EngineFault(f"a {type(value).__name__} is no exact quantity")
+
+
+def _batches(rules: Iterable[Rule]) -> Sequence[_Plan]:
+    plans: list[_Plan] = []
+    for name, form in rules:
+        shape = engine_form(form)
+        if shape == FALSE:
+            # It can never fire, and what cannot fire needs no rule.
+            continue
+        addition = _Plan()
+        addition.add(name, shape)
+        if not plans or not plans[-1].fits(addition):
+            plans.append(_Plan())
+        plans[-1].add(name, shape)
+    return plans

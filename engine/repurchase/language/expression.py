@@ -1,0 +1,678 @@
+"""The language of `require:` and `when:`: text to a checked tree, with dimensions.
+
+Arithmetic over facts is linear, every comparison is between like dimensions, and every word is
+one that its fact can be. What the tree means to the engine is told by `condition`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal, NoReturn
+
+import msgspec
+from lark import Lark, Token, Tree, UnexpectedInput
+from lark.exceptions import UnexpectedEOF, UnexpectedToken
+
+from repurchase.domain.calendars import read_day
+from repurchase.domain.errors import nearest, short
+from repurchase.domain.quantities import (
+    BARE,
+    COUNT,
+    DATE,
+    FLAG,
+    PRICE,
+    RATIO,
+    SHARES,
+    TIME,
+    WORD,
+    Dimension,
+    Exact,
+    figure,
+    money,
+    quotient,
+)
+from repurchase.facts import TABLE
+
+TEXT_MAX: Final = 2000
+DEPTH_MAX: Final = 32
+
+# What stands in quotes, or what the grammar reads over. A line that ends within quotes is left
+# as it is: the grammar refuses it.
+_QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
+
+_FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit"}
+
+Operator = Literal["<=", "<", ">=", ">", "==", "!="]
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """What is wrong with an expression, *offset* characters into its text."""
+
+    offset: int
+    what: str
+    hint: str | None = None
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be used; *flaws* holds all that was found."""
+
+    def __init__(self, flaws: tuple[Flaw, ...]) -> None:
+        self.flaws = flaws
+        super().__init__("; ".join(flaw.what for flaw in flaws))
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What an expression may name beside facts.
+
+    *constants* maps `terms.x` and, within a *pack*, `limits.x` to its dimension, *instruments*
+    are the words of `trade.share_class`, *currency* is the program's.
+    """
+
+    constants: Mapping[str, Dimension]
+    instruments: tuple[str, ...]
+    currency: str
+    pack: str | None = None
+
+    def whole(self, name: str) -> str:
+        """Return what the constant *name* is called among those of all packs."""
+        return f"{self.pack}.{name}" if name.startswith("limits.") else name
+
+    def called(self, rule: str) -> str:
+        """Return what *rule* is called among those of all packs."""
+        return rule if self.pack is None else f"{self.pack}.{rule}"
+
+
+class Constant(msgspec.Struct, frozen=True):
+    """A written value."""
+
+    value: Exact
+    dimension: Dimension
+    text: str
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A written word, in composed form."""
+
+    text: str
+    dimension: Dimension = WORD
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A fact, or a constant of the authorization."""
+
+    name: str
+    dimension: Dimension
+    is_fact: bool
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """Parts added, each with its sign."""
+
+    parts: tuple[tuple[int, Node], ...]
+    dimension: Dimension
+
+
+class Product(msgspec.Struct, frozen=True):
+    """Two parts multiplied, of which one at least is constant."""
+
+    left: Node
+    right: Node
+    dimension: Dimension
+
+
+class Quotient(msgspec.Struct, frozen=True):
+    """A part divided by a constant."""
+
+    left: Node
+    right: Node
+    dimension: Dimension
+
+
+class Extreme(msgspec.Struct, frozen=True):
+    """The smallest or the largest of its parts."""
+
+    which: Literal["min", "max"]
+    parts: tuple[Node, ...]
+    dimension: Dimension
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Two sides of one dimension compared."""
+
+    left: Node
+    operator: Operator
+    right: Node
+    dimension: Dimension
+
+
+class Member(msgspec.Struct, frozen=True):
+    """Whether *left* is one of *choices*."""
+
+    left: Node
+    choices: tuple[Node, ...]
+    dimension: Dimension
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """Whether a flag is true."""
+
+    name: str
+
+
+class Not(msgspec.Struct, frozen=True):
+    """The contrary of a condition."""
+
+    of: Condition
+
+
+class All(msgspec.Struct, frozen=True):
+    """Whether all parts hold."""
+
+    parts: tuple[Condition, ...]
+
+
+class Some(msgspec.Struct, frozen=True):
+    """Whether one part at least holds."""
+
+    parts: tuple[Condition, ...]
+
+
+Node = Constant | Word | Name | Sum | Product | Quotient | Extreme
+Leaf = Comparison | Member | Truth
+Condition = Leaf | Not | All | Some
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """A checked condition, the text it came from, and the names that it reads."""
+
+    text: str
+    root: Condition
+    facts: frozenset[str]
+    constants: frozenset[str]
+    words: frozenset[str]
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A word, a sign or a figure of an expression, and where it begins; *kind* as in the grammar.
+
+    The words of the language have kinds of their own, such as `_AND`.
+    """
+
+    kind: str
+    text: str
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Return where it ends."""
+        return self.offset + len(self.text)
+
+
+def both(one: Expression, other: Expression) -> Expression:
+    """Return the condition that *one* and *other* hold."""
+    return Expression(
+        text=" and ".join(
+            f"({each.text})" if isinstance(each.root, Some) else each.text for each in (one, other)
+        ),
+        root=All((one.root, other.root)),
+        facts=one.facts | other.facts,
+        constants=one.constants | other.constants,
+        words=one.words | other.words,
+    )
+
+
+def parse(text: str, names: Names) -> Expression:
+    """Return the condition that *text* states; raise ExpressionError with all that is wrong."""
+    _bound(text)
+    tree = _tree(text)
+    reader = _Reader(names)
+    root = reader.condition(tree.children[0])
+    if reader.flaws or root is None:
+        raise ExpressionError(tuple(sorted(reader.flaws, key=lambda flaw: flaw.offset)))
+    return Expression(
+        text=text,
+        root=root,
+        facts=frozenset(reader.facts),
+        constants=frozenset(reader.constants),
+        words=frozenset(reader.words),
+    )
+
+
+def pieces(text: str) -> tuple[Piece, ...]:
+    """Return what the condition *text*, which is sound, is written of, in order."""
+    tokens = _parser().parse_interactive(text).iter_parse()
+    return tuple(Piece(token.type, str(token), token.start_pos or 0) for token in tokens)
+
+
+def on_one_line(text: str) -> str:
+    """Return the expression *text* with one space where it has white space between its words.
+
+    What stands in quotes is kept to the letter: there, one space and two are different words.
+    """
+    return _QUOTED_OR_SPACE.sub(lambda found: found[1] or " ", text).strip(" ")
+
+
+def facts_of(node: Node) -> Iterator[str]:
+    """Yield the names of the facts that *node* reads, in the order they are written."""
+    if isinstance(node, Name):
+        if node.is_fact:
+            yield node.name
+    elif isinstance(node, Sum):
+        for _, part in node.parts:
+            yield from facts_of(part)
+    elif isinstance(node, Product | Quotient):
+        yield from facts_of(node.left)
+        yield from facts_of(node.right)
+    elif isinstance(node, Extreme):
+        for part in node.parts:
+            yield from facts_of(part)
+
+
+def composed(word: str) -> str:
+    """Return *word* in Unicode's composed form, so that one spelling has one code."""
+    return word if word.isascii() else unicodedata.normalize("NFC", word)
+
+
+def _bound(text: str) -> None:
+    if len(text) > TEXT_MAX:
+        _fail(TEXT_MAX, f"the expression has {len(text):,} characters", f"at most {TEXT_MAX:,}")
+    depth = 0
+    for offset, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth > DEPTH_MAX:
+            _fail(offset, "too many brackets inside one another", f"at most {DEPTH_MAX}")
+
+
+def _fail(offset: int, what: str, hint: str | None = None) -> NoReturn:
+    raise ExpressionError((Flaw(offset, what, hint),))
+
+
+@cache
+def _parser() -> Lark:
+    grammar = (files("repurchase.language") / "expression.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+
+
+def _tree(text: str) -> Tree[Token]:
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        _fail(*_syntax(error, text))
+    depths: dict[int, int] = {}
+    for subtree in tree.iter_subtrees():
+        inner = (depths[id(child)] for child in subtree.children if isinstance(child, Tree))
+        depths[id(subtree)] = 1 + max(inner, default=0)
+        if depths[id(subtree)] > DEPTH_MAX:
+            _fail(_start(subtree), "too deeply nested", f"at most {DEPTH_MAX} levels")
+    return tree
+
+
+def _syntax(error: UnexpectedInput, text: str) -> tuple[int, str, str | None]:
+    ended = isinstance(error, UnexpectedEOF) or (
+        isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    )
+    if ended:
+        return len(text), "the expression ends too early", None
+    offset = error.pos_in_stream or 0  # type: ignore[redundant-expr]  # lark's stub says None
+    token = error.token if isinstance(error, UnexpectedToken) else text[offset]
+    return offset, f"`{short(str(token))}` does not belong here", _instead(text[offset:])
+
+
+def _instead(rest: str) -> str | None:
+    if rest.startswith(('"', "'")):
+        return "close the quotes, on the same line"
+    for wrong, right in (("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
+        if rest.startswith(wrong):
+            return f"write `{right}`"
+    return None
+
+
+def _start(tree: Tree[Token]) -> int:
+    return int(getattr(tree.meta, "start_pos", 0))
+
+
+class _Flawed(Exception):
+    """A part that cannot be used; its flaw is noted already."""
+
+
+class _Reader:
+    """Reads a parsed tree into nodes, noting every flaw and every name on the way."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.flaws: list[Flaw] = []
+        self.facts: set[str] = set()
+        self.constants: set[str] = set()
+        self.words: set[str] = set()
+
+    def condition(self, tree: Any) -> Condition | None:
+        """Return the condition of *tree*, `None` where it has a flaw."""
+        try:
+            return self._condition(tree)
+        except _Flawed:
+            return None
+
+    def _condition(self, tree: Any) -> Condition:
+        kind = tree.data
+        if kind in ("all_of", "any_of"):
+            parts = [self.condition(part) for part in tree.children]
+            usable = tuple(part for part in parts if part is not None)
+            if len(usable) < len(parts):
+                raise _Flawed
+            return All(usable) if kind == "all_of" else Some(usable)
+        if kind == "negation":
+            return Not(self._condition(tree.children[0]))
+        if kind == "chain":
+            return self._chain(tree)
+        if kind in ("member", "not_member"):
+            member = self._member(tree)
+            return member if kind == "member" else Not(member)
+        node = self._node(tree)
+        if isinstance(node, Name) and node.dimension == FLAG:
+            return Truth(node.name)
+        self._flaw(tree, "this is a quantity, not a condition", "compare it with something")
+
+    def _chain(self, tree: Any) -> Condition:
+        sides = [self._node(side) for side in tree.children[::2]]
+        operators = [str(token) for token in tree.children[1::2]]
+        compared: list[Condition] = []
+        for index, operator in enumerate(operators):
+            left, right = sides[index], sides[index + 1]
+            place = tree.children[2 * index + 2]
+            dimension = self._alike(place, left, right)
+            if dimension.kind == "word" and operator not in ("==", "!="):
+                self._flaw(place, "words have no order", "use `==`, `!=` or `in`")
+            compared.append(Comparison(left, operator, right, dimension))  # type: ignore[arg-type]
+        return compared[0] if len(compared) == 1 else All(tuple(compared))
+
+    def _member(self, tree: Any) -> Member:
+        left = self._node(tree.children[0])
+        choices = tuple(self._node(choice) for choice in tree.children[1:])
+        self._told_apart(tree.children[1:])
+        dimension = left.dimension
+        for place, choice in zip(tree.children[1:], choices, strict=True):
+            dimension = self._alike(place, left, choice)
+        return Member(left, choices, dimension)
+
+    def _told_apart(self, listed: list[Any]) -> None:
+        """Refuse `100,200` among what commas separate: it may be one number, or two."""
+        grouped = [
+            number
+            for part in listed
+            for number in part.find_data("number")
+            if "," in number.children[0]
+        ]
+        for number in grouped:
+            digits = str(number.children[0])
+            # No figure begins with a zero, so `1,000` can only be meant as one.
+            several = "" if ",0" in digits else f"`{digits.replace(',', ', ')}` or "
+            hint = f"write {several}`{digits.replace(',', '')}`"
+            what = f"`{digits}` may be one number or several"
+            self.flaws.append(Flaw(_start(number), what, hint))
+        if grouped:
+            raise _Flawed
+
+    def _node(self, tree: Any) -> Node:
+        if tree.data not in _QUANTITIES:
+            self._flaw(tree, "this is a condition, not a quantity")
+        read: Callable[[Any], Node] = getattr(self, f"_{tree.data}")
+        return read(tree)
+
+    def _name(self, tree: Any) -> Node:
+        name = str(tree.children[0])
+        fact = TABLE.get(name)
+        if fact is not None:
+            self.facts.add(name)
+            return Name(name, self._own(fact.dimension), is_fact=True)
+        dimension = self.names.constants.get(name)
+        if dimension is None:
+            what = _FAMILIES.get(name.partition(".")[0], "fact")
+            known = (*TABLE, *self.names.constants)
+            self._flaw(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
+        whole = self.names.whole(name)
+        self.constants.add(whole)
+        return Name(whole, dimension, is_fact=False)
+
+    def _own(self, dimension: Dimension) -> Dimension:
+        if dimension.currency == "program":
+            return Dimension(dimension.kind, self.names.currency)
+        return dimension
+
+    def _number(self, tree: Any) -> Node:
+        return self._figure(tree, str(tree.children[0]), BARE)
+
+    def _percent(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        whole = self._figure(tree, text[:-1], RATIO)
+        return Constant(quotient(whole.value, 100), RATIO, text)
+
+    def _shares(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        return self._figure(tree, text.split(maxsplit=1)[0], SHARES, text)
+
+    def _money(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        currency, amount = text.split()
+        return self._figure(tree, amount, money(currency), text)
+
+    def _figure(
+        self, tree: Any, digits: str, dimension: Dimension, text: str | None = None
+    ) -> Constant:
+        try:
+            return Constant(figure(digits), dimension, text or digits)
+        except ValueError:
+            hint = "write it as `4000`, `4,000` or `0.5`"
+            if "," in digits:
+                hint += f"; for several values write `{short(digits.replace(',', ', '))}`"
+            self._flaw(tree, f"`{short(digits)}` is not a figure", hint)
+
+    def _date(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        try:
+            return Constant(read_day(text).toordinal(), DATE, text)
+        except ValueError as error:
+            self._flaw(tree, str(error), None)
+
+    def _time(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        hours, minutes, seconds = (*(int(part) for part in text.split(":")), 0)[:3]
+        if hours > 23 or minutes > 59 or seconds > 59:
+            self._flaw(tree, f"`{text}` is no time of day that exists", None)
+        return Constant(hours * 3600 + minutes * 60 + seconds, TIME, text)
+
+    def _word(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        if text in _KEYWORDS:
+            self._flaw(tree, f"`{text}` is a keyword", f'for the word write `"{text}"`')
+        return self._note_word(text)
+
+    def _string(self, tree: Any) -> Node:
+        return self._note_word(str(tree.children[0])[1:-1])
+
+    def _note_word(self, text: str) -> Word:
+        word = composed(text)
+        self.words.add(word)
+        return Word(word)
+
+    def _sum(self, tree: Any) -> Node:
+        parts = [self._node(part) for part in tree.children[::2]]
+        signs = [1, *(1 if token == "+" else -1 for token in tree.children[1::2])]
+        dimension = parts[0].dimension
+        for place, sign, part in zip(tree.children[2::2], signs[1:], parts[1:], strict=True):
+            dimension = self._added(place, sign, dimension, parts[0], part)
+        return Sum(tuple(zip(signs, parts, strict=True)), dimension)
+
+    def _added(
+        self, place: Any, sign: int, before: Dimension, first: Node, part: Node
+    ) -> Dimension:
+        if before == DATE and part.dimension == DATE and sign < 0:
+            return COUNT
+        if before == DATE and part.dimension in (BARE, COUNT):
+            return DATE
+        kinds = {before.kind, part.dimension.kind}
+        if kinds & {*_NOT_ADDED, "date"}:
+            self._flaw(place, f"{before} and {part.dimension} cannot be added", None)
+        return self._like(place, before, _is_literal(first), part.dimension, _is_literal(part))
+
+    def _signed(self, tree: Any) -> Node:
+        sign = 1 if tree.children[0] == "+" else -1
+        part = self._node(tree.children[1])
+        if part.dimension.kind in _NOT_ADDED or part.dimension == DATE:
+            self._flaw(tree, f"a {part.dimension} has no sign", None)
+        return Sum(((sign, part),), part.dimension)
+
+    def _times(self, tree: Any) -> Node:
+        left, right = (self._node(part) for part in tree.children)
+        if not _is_constant(left) and not _is_constant(right):
+            self._flaw(tree, "two facts cannot be multiplied", "one side must be a constant")
+        dimension = _multiplied(left.dimension, right.dimension)
+        if dimension is None:
+            self._flaw(tree, f"{left.dimension} and {right.dimension} cannot be multiplied", None)
+        return Product(left, right, dimension)
+
+    def _divided(self, tree: Any) -> Node:
+        left, right = (self._node(part) for part in tree.children)
+        if not _is_constant(right):
+            self._flaw(tree.children[1], "only a constant can divide", None)
+        dimension = _divided(left.dimension, right.dimension)
+        if dimension is None:
+            self._flaw(tree, f"{left.dimension} cannot be divided by {right.dimension}", None)
+        return Quotient(left, right, dimension)
+
+    def _extreme(self, tree: Any) -> Node:
+        which = str(tree.children[0])
+        parts = [self._node(part) for part in tree.children[1:]]
+        self._told_apart(tree.children[1:])
+        dimension = parts[0].dimension
+        for place, part in zip(tree.children[2:], parts[1:], strict=True):
+            if part.dimension.kind in ("word", "flag") or dimension.kind in ("word", "flag"):
+                self._flaw(place, f"`{which}` takes quantities", None)
+            literal = _is_literal(parts[0])
+            dimension = self._like(place, dimension, literal, part.dimension, _is_literal(part))
+        return Extreme(which, tuple(parts), dimension)  # type: ignore[arg-type]
+
+    def _alike(self, place: Any, left: Node, right: Node) -> Dimension:
+        """Return the dimension in which *left* and *right* are compared."""
+        for side in (left, right):
+            if isinstance(side, Name) and side.dimension == FLAG:
+                hint = f"write `{side.name}` or `not {side.name}`"
+                self._flaw(place, "a flag is not compared", hint)
+        if left.dimension == WORD and right.dimension == WORD:
+            return self._word_fits(place, left, right)
+        return self._like(
+            place, left.dimension, _is_literal(left), right.dimension, _is_literal(right)
+        )
+
+    def _like(
+        self, place: Any, left: Dimension, left_written: bool, right: Dimension, written: bool
+    ) -> Dimension:
+        for one, other, adapts in ((left, right, left_written), (right, left, written)):
+            if one == other or _adapts(one, other, adapts):
+                return other
+        if left == WORD or right == WORD:
+            self._flaw(place, f"a word cannot be compared with {right if left == WORD else left}")
+        hint = None
+        if PRICE in (left, right):
+            hint = "in money, a price is `trade.price_per_share`"
+        elif BARE in (left, right):
+            hint = f"write its unit, such as `{_example(left if right == BARE else right)}`"
+        self._flaw(place, f"{left} and {right} do not fit together", hint)
+
+    def _word_fits(self, place: Any, left: Node, right: Node) -> Dimension:
+        names = [side for side in (left, right) if isinstance(side, Name)]
+        words = [side for side in (left, right) if isinstance(side, Word)]
+        if len(names) != 1 or len(words) != 1:
+            self._flaw(place, "a fact is compared with written words alone", None)
+        fact, word = names[0].name, words[0].text
+        known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
+        if known and word not in known:
+            hint = (
+                nearest(word[:100], known) or f"it can be {', '.join(f'`{one}`' for one in known)}"
+            )
+            self._flaw(place, f"`{fact}` is never `{short(word)}`", hint)
+        return WORD
+
+    def _flaw(self, tree: Any, what: str, hint: str | None = None) -> NoReturn:
+        self.flaws.append(Flaw(_start(tree), what, hint))
+        raise _Flawed
+
+
+# The rules of the grammar that make a quantity; each has a method of its name above.
+_QUANTITIES: Final = frozenset(
+    (
+        "name",
+        "number",
+        "percent",
+        "shares",
+        "money",
+        "date",
+        "time",
+        "word",
+        "string",
+        "sum",
+        "signed",
+        "times",
+        "divided",
+        "extreme",
+    )
+)
+_KEYWORDS: Final = ("and", "in", "not", "or")
+_NOT_ADDED: Final = ("word", "flag", "time")
+
+
+def _is_constant(node: Node) -> bool:
+    return next(facts_of(node), None) is None
+
+
+def _is_literal(node: Node) -> bool:
+    """Return whether *node* is written out, so that it can take another's dimension."""
+    if isinstance(node, Name):
+        return node.dimension == BARE
+    if isinstance(node, Sum):
+        return all(_is_literal(part) for _, part in node.parts)
+    if isinstance(node, Product | Quotient):
+        return _is_literal(node.left) and _is_literal(node.right)
+    if isinstance(node, Extreme):
+        return all(_is_literal(part) for part in node.parts)
+    return True
+
+
+def _adapts(one: Dimension, other: Dimension, written: bool) -> bool:
+    """Return whether what is written as *one* can be read as *other*."""
+    if not written:
+        return False
+    if one == BARE:
+        return other.kind in ("shares", "units", "count", "ratio")
+    return one.kind == "money" and other.kind == "price" and other.currency == one.currency
+
+
+def _multiplied(left: Dimension, right: Dimension) -> Dimension | None:
+    for one, other in ((left, right), (right, left)):
+        if one.kind in ("number", "ratio") and other.kind not in (*_NOT_ADDED, "date"):
+            # A bare number scales and adds nothing; a ratio of a bare number stays a ratio.
+            return other if other.kind != "number" else one
+        if one.kind == "price" and one.currency and other == SHARES:
+            return money(one.currency)
+    return None
+
+
+def _divided(left: Dimension, right: Dimension) -> Dimension | None:
+    if left.kind in (*_NOT_ADDED, "date") or right.kind in (*_NOT_ADDED, "date"):
+        return None
+    if right.kind in ("number", "ratio"):
+        return left
+    if left == right:
+        return RATIO
+    if left.kind == "money" and left.currency and right == SHARES:
+        return Dimension("price", left.currency)
+    return None
+
+
+def _example(dimension: Dimension) -> str:
+    if dimension.kind in ("money", "price"):
+        return f"{dimension.currency or 'JPY'} 100"
+    return {"date": "2008-11-14", "time": "14:30"}.get(dimension.kind, "100 shares")

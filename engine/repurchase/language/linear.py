@@ -1,0 +1,449 @@
+"""A checked tree as the engine takes it: and/or over `sum of facts OP constant`, and its negation.
+
+Everything a rule compares comes to integer coefficients and one integer constant, so that
+nothing is lost: both sides are multiplied by the denominators. A comparison is decided only
+when every fact that it was written with is there, also one whose coefficient comes to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from math import lcm
+from typing import Final
+
+import msgspec
+
+from repurchase.domain.quantities import Exact
+from repurchase.language.expression import (
+    All,
+    Comparison,
+    Constant,
+    Expression,
+    Extreme,
+    Leaf,
+    Member,
+    Name,
+    Node,
+    Not,
+    Operator,
+    Product,
+    Quotient,
+    Some,
+    Sum,
+    Truth,
+    Word,
+)
+from repurchase.language.expression import (
+    Condition as Tree,
+)
+
+COMPARISONS_MAX: Final = 24
+# What the engine can be given: see `rete` for what was measured.
+CONSTANT_MAX: Final = 2**61
+GROUPS_MAX: Final = 14
+WEIGHT_MAX: Final = 56
+PATHS_MAX: Final = 512
+
+NEGATED: Final[Mapping[Operator, Operator]] = {
+    "<=": ">",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "==": "!=",
+    "!=": "==",
+}
+_MIRRORED: Final[Mapping[str, str]] = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
+_WHOLE: Final = ("word", "flag", "date", "units")
+
+
+class ConditionError(ValueError):
+    """A condition that the engine cannot be given; its text says why."""
+
+
+class Atom(msgspec.Struct, frozen=True):
+    """`sum of coefficient * fact OP constant`; *whole* where the sum can only be an integer."""
+
+    terms: tuple[tuple[str, int], ...]
+    operator: Operator
+    constant: int
+    whole: bool
+
+
+class Undecided(msgspec.Struct, frozen=True):
+    """A comparison with a constant that is not in force: neither it nor its negation holds."""
+
+    constants: tuple[str, ...]
+
+
+class AllOf(msgspec.Struct, frozen=True):
+    """Holds where all parts do; without parts it is true."""
+
+    parts: tuple[Form, ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True):
+    """Holds where one part does; without parts it is false."""
+
+    parts: tuple[Form, ...]
+
+
+Form = Atom | Undecided | AllOf | AnyOf
+TRUE: Final = AllOf(())
+FALSE: Final = AnyOf(())
+
+
+class Linear(msgspec.Struct, frozen=True):
+    """A sum of facts and a constant; *missing* names constants that are not in force."""
+
+    coefficients: Mapping[str, Exact]
+    constant: Exact
+    missing: tuple[str, ...] = ()
+    whole: bool = True
+
+
+class Lowest(msgspec.Struct, frozen=True):
+    """The smallest of its parts."""
+
+    parts: tuple[Lattice, ...]
+
+
+class Highest(msgspec.Struct, frozen=True):
+    """The largest of its parts."""
+
+    parts: tuple[Lattice, ...]
+
+
+# min(a, b) + c is min(a + c, b + c): so every sum comes to extremes over linear sums.
+Lattice = Linear | Lowest | Highest
+
+
+class Constants(msgspec.Struct, frozen=True):
+    """What an edition gives a condition: its terms (`None`: not in force) and word codes."""
+
+    terms: Mapping[str, Exact | None]
+    words: Mapping[str, int]
+
+
+def form(tree: Tree, constants: Constants) -> Form:
+    """Return *tree* with the terms of *constants* in it; raise ConditionError if none can be."""
+    if isinstance(tree, Not):
+        return negated(form(tree.of, constants))
+    if isinstance(tree, All):
+        return all_of(form(part, constants) for part in tree.parts)
+    if isinstance(tree, Some):
+        return any_of(form(part, constants) for part in tree.parts)
+    return leaf_form(tree, constants)
+
+
+def leaf_form(leaf: Leaf, constants: Constants) -> Form:
+    """Return one written comparison as and/or over atoms."""
+    if isinstance(leaf, Truth):
+        return Atom(((leaf.name, 1),), ">=", 1, whole=True)
+    left = _lattice(leaf.left, constants)
+    if isinstance(leaf, Comparison):
+        difference = _added(left, _scaled(_lattice(leaf.right, constants), -1))
+        return _compared(difference, leaf.operator)
+    choices = (_scaled(_lattice(choice, constants), -1) for choice in leaf.choices)
+    return any_of(_compared(_added(left, choice), "==") for choice in choices)
+
+
+def negated(form: Form) -> Form:
+    """Return what holds exactly where *form* is known not to."""
+    if isinstance(form, AllOf):
+        return any_of(negated(part) for part in form.parts)
+    if isinstance(form, AnyOf):
+        return all_of(negated(part) for part in form.parts)
+    if isinstance(form, Atom):
+        return Atom(form.terms, NEGATED[form.operator], form.constant, form.whole)
+    return form
+
+
+def all_of(parts: Iterable[Form]) -> Form:
+    """Return the conjunction of *parts*, without what changes nothing."""
+    flat: dict[Form, None] = {}
+    for part in parts:
+        if part == FALSE:
+            return FALSE
+        flat.update(dict.fromkeys(part.parts if isinstance(part, AllOf) else (part,)))
+    return next(iter(flat)) if len(flat) == 1 else AllOf(tuple(flat))
+
+
+def any_of(parts: Iterable[Form]) -> Form:
+    """Return the disjunction of *parts*, without what changes nothing."""
+    flat: dict[Form, None] = {}
+    for part in parts:
+        if part == TRUE:
+            return TRUE
+        flat.update(dict.fromkeys(part.parts if isinstance(part, AnyOf) else (part,)))
+    return next(iter(flat)) if len(flat) == 1 else AnyOf(tuple(flat))
+
+
+def engine_form(form: Form) -> Form:
+    """Return *form* with equations as pairs of inequalities, and without what can never hold.
+
+    An exact sum reaches the engine rounded, each inequality's own way; one rounding would make
+    a half equal to one. What is undecided never holds, nor does its negation.
+    """
+    if isinstance(form, Undecided):
+        return FALSE
+    if isinstance(form, AllOf):
+        return all_of(engine_form(part) for part in form.parts)
+    if isinstance(form, AnyOf):
+        return any_of(engine_form(part) for part in form.parts)
+    if form.whole or form.operator not in ("==", "!="):
+        return form
+    if form.operator == "==":
+        return all_of((_with(form, "<="), _with(form, ">=")))
+    return any_of((_with(form, "<"), _with(form, ">")))
+
+
+def check_size(form: Form) -> None:
+    """Raise ConditionError where *form* is more than the engine can be given as one rule."""
+    shape = engine_form(form)
+    if _groups(shape) > GROUPS_MAX:
+        raise ConditionError("it nests too many groups of and/or; make two rules of it")
+    if _weight(shape) > WEIGHT_MAX:
+        raise ConditionError("it comes to too many comparisons; make two rules of it")
+    if _paths(shape) > PATHS_MAX:
+        raise ConditionError("its alternatives multiply; make a rule of each")
+
+
+def _with(atom: Atom, operator: Operator) -> Atom:
+    return Atom(atom.terms, operator, atom.constant, whole=False)
+
+
+def _groups(form: Form) -> int:
+    if isinstance(form, AllOf | AnyOf):
+        return 1 + sum(_groups(part) for part in form.parts)
+    return 0
+
+
+def _paths(form: Form) -> int:
+    """Return in how many ways *form* can hold: a rule fires once for each that does."""
+    if isinstance(form, AnyOf):
+        return sum(_paths(part) for part in form.parts)
+    return _multiplied(_paths(part) for part in form.parts) if isinstance(form, AllOf) else 1
+
+
+def _weight(form: Form) -> int:
+    parts = form.parts if isinstance(form, AllOf | AnyOf) else ()
+    return 1 + sum(_weight(part) for part in parts)
+
+
+def atoms(form: Form) -> Iterator[Atom]:
+    """Yield the comparisons of *form*."""
+    if isinstance(form, Atom):
+        yield form
+    elif isinstance(form, AllOf | AnyOf):
+        for part in form.parts:
+            yield from atoms(part)
+
+
+def comparisons(expression: Expression) -> int:
+    """Return how many comparisons *expression* comes to once min and max are expanded."""
+    return _count(expression.root)
+
+
+def value(node: Node, constants: Constants, facts: Mapping[str, Exact | None]) -> Exact | None:
+    """Return what *node* comes to with *facts*, `None` where one it needs is missing."""
+    return _valued(_lattice(node, constants), facts)
+
+
+def _valued(lattice: Lattice, facts: Mapping[str, Exact | None]) -> Exact | None:
+    if isinstance(lattice, Lowest | Highest):
+        values = [_valued(part, facts) for part in lattice.parts]
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return None
+        return min(known) if isinstance(lattice, Lowest) else max(known)
+    if lattice.missing:
+        return None
+    total = lattice.constant
+    for name, coefficient in lattice.coefficients.items():
+        fact = facts.get(name)
+        if fact is None:
+            return None
+        total += coefficient * fact
+    return total
+
+
+def _count(tree: Tree) -> int:
+    if isinstance(tree, Not):
+        return _count(tree.of)
+    if isinstance(tree, All | Some):
+        return sum(_count(part) for part in tree.parts)
+    if isinstance(tree, Truth):
+        return 1
+    equation = isinstance(tree, Member) or tree.operator in ("==", "!=")
+    others = tree.choices if isinstance(tree, Member) else (tree.right,)
+    pairs = [_leaf_count(tree.left) * _leaf_count(other) for other in others]
+    # An equation between extremes is two inequalities of each pair.
+    return sum(2 * count if count > 1 and equation else count for count in pairs)
+
+
+def _leaf_count(node: Node) -> int:
+    """Return how many linear sums *node* comes to."""
+    if isinstance(node, Extreme):
+        return sum(_leaf_count(part) for part in node.parts)
+    if isinstance(node, Sum):
+        return _multiplied(_leaf_count(part) for _, part in node.parts)
+    if isinstance(node, Product | Quotient):
+        return _multiplied((_leaf_count(node.left), _leaf_count(node.right)))
+    return 1
+
+
+def _multiplied(counts: Iterable[int]) -> int:
+    total = 1
+    for count in counts:
+        total *= count
+    return total
+
+
+def _lattice(node: Node, constants: Constants) -> Lattice:
+    if isinstance(node, Constant):
+        return Linear({}, node.value)
+    if isinstance(node, Word):
+        return Linear({}, constants.words[node.text])
+    if isinstance(node, Name):
+        return _named(node, constants)
+    if isinstance(node, Extreme):
+        parts = tuple(_lattice(part, constants) for part in node.parts)
+        return Lowest(parts) if node.which == "min" else Highest(parts)
+    if isinstance(node, Sum):
+        total: Lattice = Linear({}, 0)
+        for sign, part in node.parts:
+            total = _added(total, _scaled(_lattice(part, constants), sign))
+        return total
+    return _scaled_by_constant(node, constants)
+
+
+def _named(node: Name, constants: Constants) -> Linear:
+    if node.is_fact:
+        return Linear({node.name: 1}, 0, whole=node.dimension.kind in _WHOLE)
+    constant = constants.terms[node.name]
+    if constant is None:
+        return Linear({}, 0, (node.name,))
+    return Linear({}, constant)
+
+
+def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Lattice:
+    left, right = _lattice(node.left, constants), _lattice(node.right, constants)
+    factor = _factor(right)
+    if isinstance(node, Product) and (factor is None or factor.missing):
+        # Of two constants the one in force scales: `3 * x` says no less than `x * 3`.
+        other = _factor(left)
+        if other is not None and (factor is None or not other.missing):
+            left, factor = right, other
+    if factor is None:
+        raise ConditionError("two facts cannot be multiplied")
+    if factor.missing:
+        # Nothing can be told of the side that it scales, but which facts it needs.
+        return _without(left, factor.missing)
+    if isinstance(node, Product):
+        return _scaled(left, factor.constant)
+    if not factor.constant:
+        raise ConditionError("it divides by zero")
+    return _scaled(left, Fraction(1) / factor.constant)
+
+
+def _factor(lattice: Lattice) -> Linear | None:
+    """Return the constant that *lattice* comes to, `None` where it reads a fact."""
+    if isinstance(lattice, Linear):
+        return None if lattice.coefficients else lattice
+    parts = [_factor(part) for part in lattice.parts]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    missing = tuple(name for part in known for name in part.missing)
+    if missing:
+        return Linear({}, 0, missing)
+    constant_values = [part.constant for part in known]
+    best = min(constant_values) if isinstance(lattice, Lowest) else max(constant_values)
+    return Linear({}, best)
+
+
+def _without(lattice: Lattice, missing: tuple[str, ...]) -> Lattice:
+    return _mapped(
+        lattice,
+        lambda one: Linear(one.coefficients, one.constant, (*one.missing, *missing), one.whole),
+    )
+
+
+def _mapped(lattice: Lattice, change: Callable[[Linear], Linear]) -> Lattice:
+    if isinstance(lattice, Linear):
+        return change(lattice)
+    parts = tuple(_mapped(part, change) for part in lattice.parts)
+    return Lowest(parts) if isinstance(lattice, Lowest) else Highest(parts)
+
+
+def _scaled(lattice: Lattice, factor: Exact) -> Lattice:
+    if isinstance(lattice, Linear):
+        coefficients = {name: one * factor for name, one in lattice.coefficients.items()}
+        return Linear(coefficients, lattice.constant * factor, lattice.missing, lattice.whole)
+    parts = tuple(_scaled(part, factor) for part in lattice.parts)
+    lowest = isinstance(lattice, Lowest)
+    return Lowest(parts) if lowest == (factor >= 0) else Highest(parts)
+
+
+def _added(left: Lattice, right: Lattice) -> Lattice:
+    if isinstance(left, Lowest | Highest):
+        parts = tuple(_added(part, right) for part in left.parts)
+        return Lowest(parts) if isinstance(left, Lowest) else Highest(parts)
+    if isinstance(right, Lowest | Highest):
+        return _added(right, left)
+    coefficients = dict(left.coefficients)
+    for name, coefficient in right.coefficients.items():
+        coefficients[name] = coefficients.get(name, 0) + coefficient
+    return Linear(
+        coefficients,
+        left.constant + right.constant,
+        (*left.missing, *right.missing),
+        left.whole and right.whole,
+    )
+
+
+def _compared(lattice: Lattice, operator: Operator) -> Form:
+    """Return `lattice OP 0` as and/or over atoms."""
+    if isinstance(lattice, Linear):
+        return _atom(lattice, operator)
+    if operator == "==":
+        return all_of(_compared(lattice, one) for one in ("<=", ">="))
+    if operator == "!=":
+        return any_of(_compared(lattice, one) for one in ("<", ">"))
+    parts = (_compared(part, operator) for part in lattice.parts)
+    below = operator in ("<=", "<")
+    return any_of(parts) if below == isinstance(lattice, Lowest) else all_of(parts)
+
+
+def _atom(linear: Linear, operator: Operator) -> Form:
+    if linear.missing:
+        return Undecided(tuple(dict.fromkeys(linear.missing)))
+    if not linear.coefficients:
+        return TRUE if holds(linear.constant, operator) else FALSE
+    numbers = (*linear.coefficients.values(), linear.constant)
+    scale = lcm(*(number.denominator for number in numbers))
+    terms = tuple(
+        (name, int(coefficient * scale))
+        for name, coefficient in sorted(linear.coefficients.items())
+    )
+    constant = int(-linear.constant * scale)
+    if abs(constant) >= CONSTANT_MAX:
+        raise ConditionError("its figures are too large to compare exactly")
+    # A single fact is written with a positive sign, so that rules share what they compute.
+    if len(terms) == 1 and terms[0][1] < 0:
+        terms, constant = ((terms[0][0], -terms[0][1]),), -constant
+        operator = _MIRRORED.get(operator, operator)  # type: ignore[assignment]
+    return Atom(terms, operator, constant, linear.whole and scale == 1)
+
+
+def holds(number: Exact, operator: Operator) -> bool:
+    """Return whether `number OP 0`."""
+    return {
+        "<=": number <= 0,
+        "<": number < 0,
+        ">=": number >= 0,
+        ">": number > 0,
+        "==": number == 0,
+        "!=": number != 0,
+    }[operator]

@@ -1,0 +1,361 @@
+"""The fold: a position and what happened to the next position. Nothing here decides: see `judge`.
+
+Executed shares and money only count what happened; reserved is the worst case of every open
+order. So executed + reserved bounds what can still come, and a cap on it cannot be passed by a
+fill within its order.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+from rpds import HashTrieMap, Queue
+
+from repurchase.domain.calendars import day_at
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
+from repurchase.ledger.orders import Order, Terms, closed, standing
+from repurchase.ledger.position import NO_DAY, Counted, Day, DayKey, Position
+from repurchase.ledger.trades import Fault, Trade, day_of, is_past
+
+Days: TypeAlias = "HashTrieMap[DayKey, Day]"
+
+
+def brought_forward(position: Position, event: Event) -> Position:
+    """Return *position* with the shares and the amount of *event* executed before its log."""
+    return replace(
+        position,
+        executed_shares=position.executed_shares + (event.shares or 0),
+        executed_amount=position.executed_amount + (event.amount or 0),
+        started=True,
+    )
+
+
+def after(position: Position, trade: Trade) -> Position:
+    """Return *position* after *trade*, were it accepted; a fill is always accepted: it happened."""
+    position = arrived(position, trade.date)
+    if trade.is_fill and not trade.counts:
+        return position
+    position = _at(position, trade.date)
+    if trade.is_fill:
+        return _after_fill(position, trade)
+    assert trade.order is not None, "what is no fill is about an order"
+    return _with_order(
+        position,
+        trade.before,
+        trade.order,
+        # What no instrument says the shares of is never approved; until then they are unknown.
+        unknown_shares=_with_unknown(position.unknown_shares, trade.event.id, trade.shares),
+        days=_ordered(position.days, trade, _more(trade), made=trade.before is None),
+    )
+
+
+def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]) -> Position:
+    """Return *position* after an order, replace or release that was not approved.
+
+    What was refused is remembered, nothing more.
+    """
+    position = arrived(position, trade.date)
+    if outcome == "held":
+        position = _at(position, trade.date)
+    if trade.before is not None:
+        return position if outcome == "denied" else _with_held(position, trade)
+    assert trade.order is not None, "what is no fill is about an order"
+    if outcome == "denied" and trade.order.terms.event.id in position.orders:
+        # A release that was denied: the order stays held.
+        return position
+    return _remembered(position, closed(trade.order, outcome))
+
+
+def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
+    """Return *position* after *event*, of a kind that no rule judges, or why it cannot be."""
+    day = day_of(event, clock)
+    position = _at(arrived(position, day), day)
+    match event.kind:
+        case "halt":
+            return replace(position, halted=event.id)
+        case "resume":
+            return replace(position, halted=None)
+        case "bust":
+            return _busted(position, event)
+    order = position.orders.get(event.order or "")
+    if order is None:
+        return "unknown-order"
+    following = _answered(order, event.kind)
+    if not isinstance(following, Order):
+        return following
+    return _with_order(position, order, following, days=_freed(position.days, order, following))
+
+
+def _freed(days: Days, order: Order, following: Order) -> Days:
+    """Return *days* once the venue has answered, and *order* can buy no more than *following*."""
+    asked, left = order.asked, following.reserved_shares
+    if asked is None or _day_of(asked) == _day_of(order.terms):
+        return _given_back(days, order.terms, order.reserved_shares - left)
+    # A replace on another day counted there all that the order may buy, while the order's own day
+    # had it, too: each gives back what it counted, but for what is left of the terms of its day.
+    own = standing(replace(order, asked=None)).reserved_shares
+    is_replaced = following.terms == asked
+    days = _given_back(days, asked, order.reserved_shares - (left if is_replaced else 0))
+    return _given_back(days, order.terms, own - (0 if is_replaced else left))
+
+
+def arrived(position: Position, day: datetime.date) -> Position:
+    """Return *position* on *day*: orders that are closed and past their last day are forgotten."""
+    if position.started and day <= position.today:
+        return position
+    past = [name for name, order in position.orders.items() if is_past(order, day)]
+    orders = position.orders
+    for name in past:
+        orders = orders.remove(name)
+    return replace(position, orders=orders, today=max(position.today, day), started=True)
+
+
+def _at(position: Position, day: datetime.date) -> Position:
+    """Return *position* once something of *day* was approved or held, or happened."""
+    return replace(position, latest=day) if day > position.latest else position
+
+
+def _answered(order: Order, kind: str) -> Order | Fault:
+    """Return *order* after the venue's answer of *kind*, or why it cannot be one."""
+    if kind in ("cancel", "expire"):
+        if order.state not in ("open", "held"):
+            return "order-closed"
+        return closed(order, "cancelled" if kind == "cancel" else "expired")
+    if not order.is_open:
+        return "order-closed"
+    if order.asked is not None:
+        return _under(order, order.asked if kind == "replaced" else order.terms)
+    if kind == "rejected" and not order.filled:
+        return closed(order, "rejected")
+    # What has filled was not refused.
+    return "no-replace"
+
+
+def _under(order: Order, terms: Terms) -> Order:
+    """Return *order* once the venue has answered its replace: under *terms* alone."""
+    following = replace(order, terms=terms, asked=None)
+    # While it was pending, more may have filled than these terms have.
+    return closed(following, "filled") if order.filled >= terms.quantity else standing(following)
+
+
+def _busted(position: Position, event: Event) -> Position | Fault:
+    fill = position.fills.get(event.fill or "")
+    if fill is None:
+        return "unknown-fill"
+    return "fill-settled" if fill.settled else _without(position, fill)
+
+
+def _without(position: Position, fill: Counted) -> Position:
+    """Return *position* without what *fill* counted; its order is not opened again."""
+    name = fill.event.id
+    days, key = position.days, _key(fill)
+    day = None if key is None else days.get(key)
+    if key is not None and day is not None:
+        rest = replace(day, executed_shares=day.executed_shares - (fill.shares or 0))
+        days = days.insert(key, rest)
+    return replace(
+        position,
+        executed_shares=position.executed_shares - (fill.shares or 0),
+        executed_amount=position.executed_amount - (fill.amount or 0),
+        unknown_shares=_settled(position.unknown_shares, name, fill.shares),
+        unknown_amount=_settled(position.unknown_amount, name, fill.amount),
+        fills=position.fills.with_fill(name, replace(fill, settled=True)),
+        days=days,
+    )
+
+
+def _after_fill(position: Position, trade: Trade) -> Position:
+    if trade.corrects is not None:
+        position = _without(position, trade.corrects)
+    name, shares, amount = trade.event.id, trade.shares, trade.amount
+    counted = Counted(
+        trade.event,
+        trade.listing,
+        shares,
+        amount,
+        trade.date,
+        trade.venue_date,
+        trade.venue_time,
+    )
+    return _with_order(
+        position,
+        trade.before,
+        trade.order,
+        executed_shares=position.executed_shares + (shares or 0),
+        executed_amount=position.executed_amount + (amount or 0),
+        unknown_shares=_with_unknown(position.unknown_shares, name, shares),
+        unknown_amount=_with_unknown(position.unknown_amount, name, amount),
+        fills=position.fills.with_fill(name, counted),
+        days=_executed(position.days, trade),
+    )
+
+
+def day(position: Position, trade: Trade) -> Day | None:
+    """Return the use of *trade*'s instrument on its venue and day, `None` if unknown."""
+    key = _key(trade)
+    if key is None or position.unknown_shares:
+        return None
+    return position.days.get(key, NO_DAY)
+
+
+def _with_order(
+    position: Position, before: Order | None, order: Order | None, **changes: object
+) -> Position:
+    """Return *position* with *order* in the place of *before*, and with *changes*."""
+    if order is None:
+        return replace(position, **changes)
+    shares, amount, unbounded = order.reserved_shares, order.reserved_amount, position.unbounded
+    if amount is None:
+        amount, unbounded = 0, unbounded + 1
+    if before is not None:
+        shares -= before.reserved_shares
+        if before.reserved_amount is None:
+            unbounded -= 1
+        else:
+            amount -= before.reserved_amount
+    return replace(
+        position,
+        reserved_shares=position.reserved_shares + shares,
+        reserved_amount=position.reserved_amount + amount,
+        unbounded=unbounded,
+        orders=position.orders.insert(order.terms.event.id, order),
+        **changes,
+    )
+
+
+def _with_held(position: Position, trade: Trade) -> Position:
+    """Return *position* with a replace that waits for its release."""
+    assert trade.before is not None, "a replace is of an order"
+    return _remembered(position, replace(trade.before, held=trade.event))
+
+
+def _remembered(position: Position, order: Order) -> Position:
+    return replace(position, orders=position.orders.insert(order.terms.event.id, order))
+
+
+def _with_unknown(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]:
+    return unknown if figure is not None else unknown.enqueue(name)
+
+
+def _settled(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]:
+    return unknown if figure is not None else Queue(one for one in unknown if one != name)
+
+
+def _more(trade: Trade) -> Exact:
+    """Return the ordinary-share equivalents that an order adds to those ordered that day."""
+    if trade.shares is None or trade.before is None:
+        return trade.shares or 0
+    if _day_of(trade.before.terms) != _key(trade):
+        # On another day than its own, all that it may still buy is asked for.
+        return trade.order.reserved_shares if trade.order is not None else trade.shares
+    return max(trade.shares - max(terms.shares for terms in trade.before.in_play()), 0)
+
+
+def _key(trade: Trade | Counted) -> DayKey | None:
+    if trade.listing is None or trade.venue_date is None:
+        return None
+    return (trade.listing.instrument, trade.listing.venue, trade.venue_date)
+
+
+def _executed(days: Days, trade: Trade) -> Days:
+    """Return *days* with a fill; what no order and no fill before it covered was ordered by it."""
+    shares = trade.shares or 0
+    covered, own, key = _covering(trade)
+    # Made otherwise than it was ordered, or on another day, it was not ordered so that day.
+    is_its = key == _key(trade) and not trade.is_made_otherwise
+    return _ordered(
+        days,
+        trade,
+        max(shares - covered, 0),
+        executed=shares,
+        # A block order is one block, in however many fills.
+        made=own is None or own.method != "block",
+        by_method=max(shares - covered, 0) if is_its else shares,
+    )
+
+
+def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
+    """Return how many shares of a fill were ordered already, by which event, and on which day."""
+    old = trade.corrects
+    if old is not None:
+        is_its = _key(old) == _key(trade)
+        return (old.shares or 0, old.event, _key(old)) if is_its else (0, None, None)
+    if trade.before is None or trade.order is None:
+        return 0, None, None
+    covered = trade.before.reserved_shares - trade.order.reserved_shares
+    return covered, trade.before.terms.event, _day_of(trade.before.terms)
+
+
+def _ordered(
+    days: Days,
+    trade: Trade,
+    ordered: Exact,
+    *,
+    executed: Exact = 0,
+    made: bool,
+    by_method: Exact | None = None,
+) -> Days:
+    """Return *days* with the shares *ordered* and *executed*; *made* counts how it is made.
+
+    *by_method* are those that its method has more of, where they are not those *ordered*.
+    """
+    more = ordered if by_method is None else by_method
+    key = _key(trade)
+    if key is None or trade.shares is None:
+        return days
+    day = days.get(key, NO_DAY)
+    return days.insert(
+        key,
+        Day(
+            day.ordered_shares + ordered,
+            day.executed_shares + executed,
+            _with_broker(day, trade),
+            _with_block(day, trade) if made else day.blocks,
+            _more_by(day.auction_ordered, more, trade, "auction"),
+            _more_by(day.off_auction, more, trade, "off_auction"),
+        ),
+    )
+
+
+def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
+    """Return *shares* and what is *ordered*, if by *method*; `None` where that is not said."""
+    own = trade.event.method
+    if shares is None or own is None:
+        return None
+    return shares + ordered if own == method else shares
+
+
+def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
+    """Return *days* once *shares* can no longer be bought of what *terms* reserved."""
+    key = _day_of(terms)
+    if key is None or terms.event.method != "off_auction":
+        return days
+    day = days.get(key)
+    if day is None or day.off_auction is None:
+        return days
+    return days.insert(key, replace(day, off_auction=day.off_auction - shares))
+
+
+def _day_of(terms: Terms) -> DayKey | None:
+    """Return the day on which the *terms* of an order were asked for."""
+    asked, listing = terms.event, terms.listing
+    if listing is None:
+        return None
+    asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
+    return None if asked_on is None else (listing.instrument, listing.venue, asked_on)
+
+
+def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:
+    broker = trade.event.broker
+    if day.brokers is None or broker in day.brokers:
+        return day.brokers
+    return None if broker is None else day.brokers | {broker}
+
+
+def _with_block(day: Day, trade: Trade) -> int | None:
+    method = trade.event.method
+    return None if day.blocks is None or method is None else day.blocks + (method == "block")

@@ -1,0 +1,185 @@
+"""An order as it stands: its terms, what was asked of it since, and the worst case it reserves."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact
+from repurchase.domain.terms import Listing
+
+OrderState = Literal["open", "held", "denied", "filled", "cancelled", "expired", "rejected"]
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What an order may buy and at most cost.
+
+    *event* is the order as these terms have it, *price* what bounds it (instrument's currency);
+    one unit is *shares_each* ordinary shares and costs at most *amount_each* (program currency,
+    margin included); *fees* are the most they may be, 0 where they do not count. What cannot be
+    computed is `None`.
+    """
+
+    event: Event
+    listing: Listing | None
+    quantity: int
+    shares_each: Exact
+    price: Exact | None
+    fx: Exact | None
+    amount_each: Exact | None
+    fees: Exact | None
+    last_date: datetime.date
+    venue_last_date: datetime.date | None
+
+    @property
+    def shares(self) -> Exact:
+        """Return the ordinary-share equivalents of all of it."""
+        return self.quantity * self.shares_each
+
+    def last(self, day: datetime.date, venue_day: datetime.date) -> bool:
+        """Return whether it can still fill on *day* here, which is *venue_day* at the venue."""
+        venue_last = self.venue_last_date
+        return day <= self.last_date and venue_last is not None and venue_day <= venue_last
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """An order as it stands; only an open one reserves.
+
+    *asked* are the terms of a replace that the venue has not answered: until then either may
+    hold. *held* is the order as a replace that waits for its release has it. *open_quantity* is
+    the most units that it may still fill, *reserved_shares* and *reserved_money* (program
+    currency, without *fees_left*) what they come to at the worst.
+    """
+
+    terms: Terms
+    state: OrderState
+    filled: int = 0
+    fees_used: Exact = 0
+    asked: Terms | None = None
+    held: Event | None = None
+    open_quantity: int = 0
+    reserved_shares: Exact = 0
+    reserved_money: Exact | None = 0
+    fees_left: Exact | None = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it can still fill."""
+        return self.state == "open"
+
+    @property
+    def reserved_amount(self) -> Exact | None:
+        """Return the program currency that it may still use; `None` where that is unbounded."""
+        if self.reserved_money is None or self.fees_left is None:
+            return None
+        return self.reserved_money + self.fees_left
+
+    @property
+    def price(self) -> Exact | None:
+        """Return what bounds the price of a unit, `None` where nothing does."""
+        if self.asked is None:
+            return self.terms.price
+        return _highest(self.terms.price, self.asked.price)
+
+    @property
+    def fees_lent(self) -> Exact | None:
+        """Return the fees of a fill that does not say its own, `None` where they are not known.
+
+        What is closed has set its fees free, unless nothing of it was ever open.
+        """
+        if self.state in ("held", "denied"):
+            return self.terms.fees
+        return self.fees_left if self.is_open else None
+
+    def lent(self) -> Event:
+        """Return the order as a fill takes from it what it does not say itself, at the worst.
+
+        That is the higher price and rate of two terms, and no price of a market order.
+        """
+        own, price = self.terms.event, self.price
+        if self.asked is None:
+            return own if price == own.price else replace(own, price=None)
+        return replace(own, price=price, fx=_highest(own.fx, self.asked.event.fx))
+
+    def lasts(self, day: datetime.date, venue_day: datetime.date) -> bool:
+        """Return whether it can fill on *day* here and *venue_day* there, by terms in play."""
+        asked = self.asked
+        return self.terms.last(day, venue_day) or (asked is not None and asked.last(day, venue_day))
+
+    def in_play(self) -> tuple[Terms, ...]:
+        """Return the terms that may hold at the venue: one or, while a replace is pending, two."""
+        return (self.terms,) if self.asked is None else (self.terms, self.asked)
+
+
+_NOTHING: Final = (0, 0, 0, 0)
+
+
+def opened(terms: Terms) -> Order:
+    """Return the order of *terms*, open and unfilled."""
+    return standing(Order(terms, "open"))
+
+
+def closed(order: Order, state: OrderState) -> Order:
+    """Return *order* once nothing more of it can fill."""
+    return Order(order.terms, state, order.filled, order.fees_used)
+
+
+def after_fill(order: Order, quantity: int, fees: Exact | None) -> Order:
+    """Return the open *order* once *quantity* more of it has filled for *fees*."""
+    filled, fees_used = order.filled + quantity, order.fees_used + (fees or 0)
+    if quantity >= order.open_quantity:
+        return Order(order.terms, "filled", filled, fees_used)
+    return standing(Order(order.terms, "open", filled, fees_used, order.asked, order.held))
+
+
+def standing(order: Order) -> Order:
+    """Return *order* with what it reserves: the most that it can come to, whatever the venue does.
+
+    While a replace is pending, any part of it may fill by either terms: nobody knows yet when
+    the new ones took hold.
+    """
+    worst = _worst(order) if order.is_open else _NOTHING
+    return Order(
+        order.terms,
+        order.state,
+        order.filled,
+        order.fees_used,
+        order.asked,
+        order.held,
+        *worst,
+    )
+
+
+def _worst(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
+    """Return the most units, shares, money and fees that *order* can still come to."""
+    terms, asked = order.terms, order.asked
+    rest, fees = max(terms.quantity - order.filled, 0), terms.fees
+    shares, money = rest * terms.shares_each, _times(rest, terms.amount_each)
+    if asked is not None:
+        new_rest, fees = max(asked.quantity - order.filled, 0), _highest(fees, asked.fees)
+        shares = _mixed(rest, terms.shares_each, new_rest, asked.shares_each)
+        if terms.amount_each is None or asked.amount_each is None:
+            money = None
+        else:
+            money = _mixed(rest, terms.amount_each, new_rest, asked.amount_each)
+        rest = max(rest, new_rest)
+    return rest, shares, money, None if fees is None else max(fees - order.fees_used, 0)
+
+
+def _mixed(old_rest: int, old_each: Exact, new_rest: int, new_each: Exact) -> Exact:
+    """Return the most that units come to of which those in both rests are either's."""
+    both = min(old_rest, new_rest)
+    alone = (old_rest - both) * old_each + (new_rest - both) * new_each
+    return both * max(old_each, new_each) + alone
+
+
+def _highest(one: Exact | None, other: Exact | None) -> Exact | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def _times(quantity: int, each: Exact | None) -> Exact | None:
+    return None if each is None else quantity * each

@@ -1,0 +1,584 @@
+"""An event reckoned as a trade: its shares, its money and its days, and what it is about."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from functools import lru_cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+
+from repurchase.domain.calendars import day_at
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, quotient, written
+from repurchase.domain.terms import Listing, Reckoning
+from repurchase.ledger.orders import Order, Terms, after_fill, opened, standing
+from repurchase.ledger.position import Counted, Position
+
+# Why an event is not what it claims to be; `wording` has a sentence for each.
+Fault = Literal[
+    "backdated",
+    "below-filled",
+    "fill-settled",
+    "no-replace",
+    "not-held",
+    "order-closed",
+    "order-ended",
+    "overrun",
+    "replace-pending",
+    "same-person",
+    "unknown-fill",
+    "unknown-order",
+]
+
+_INSTANT: Final = datetime.timedelta(microseconds=1)
+_DAY: Final = datetime.timedelta(days=1)
+
+
+class Excess(msgspec.Struct, frozen=True, gc=False):
+    """What a fill goes beyond: what it has, what its order reserved for it, and in what unit."""
+
+    observed: str
+    limit: str
+    dimension: str
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What rules judge, reckoned: every field that can be computed is, exactly.
+
+    *shares* are ordinary-share equivalents, *contract* is money in the instrument's currency,
+    *amount* in the program's: of an order its worst case, of a fill what it cost. A figure
+    that cannot be computed is `None`. *event* is the event with what it takes from its order or
+    fill. *order* is the order as it will stand, were this accepted, *before* as it stands; of a
+    fill, where its order is open. *corrects* is the fill that a correct replaces. *fault* says
+    why the order or the fill that it names does not cover it, and *excess* by how much.
+    """
+
+    event: Event
+    is_fill: bool
+    listing: Listing | None
+    price: Exact | None
+    fx: Exact | None
+    contract: Exact | None
+    shares: Exact | None
+    amount: Exact | None
+    date: datetime.date
+    last_date: datetime.date
+    venue_date: datetime.date | None
+    venue_last_date: datetime.date | None
+    venue_time: datetime.time | None
+    fault: Fault | None = None
+    excess: Excess | None = None
+    order: Order | None = None
+    before: Order | None = None
+    corrects: Counted | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Return whether it uses the authorization: a sale never does."""
+        return self.event.side != "sell"
+
+    @property
+    def of_order(self) -> bool:
+        """Return whether it is a fill of an order that was approved and is open."""
+        return self.is_fill and self.before is not None
+
+    @property
+    def is_made_otherwise(self) -> bool:
+        """Return whether a fill or a correct has another method than its order or its fill had."""
+        own = self.before.terms.event if self.before is not None else None
+        if self.corrects is not None:
+            own = self.corrects.event
+        return self.is_fill and own is not None and own.method not in (None, self.event.method)
+
+    @property
+    def is_new_use(self) -> bool:
+        """Return whether it uses what nothing approved covers, so that all rules judge it.
+
+        A correct that uses no more shares and no more money than its fill is none. What was made
+        otherwise than it was ordered is one: it was judged as something else.
+        """
+        if self.is_made_otherwise:
+            return True
+        old = self.corrects
+        if old is None or self.shares is None or self.amount is None:
+            return not self.of_order
+        if old.shares is None or old.amount is None:
+            return not self.of_order
+        return self.shares > old.shares or self.amount > old.amount
+
+    def lacks(self) -> tuple[str, ...]:
+        """Return the fields of the event without which some figure could not be computed."""
+        event = self.event
+        given = {
+            "price": self.contract,
+            "fx": self.fx if self.listing is not None else 0,
+            "fees": self.amount if None not in (self.contract, self.fx) else 0,
+            "side": event.side,
+            "broker": event.broker,
+            "method": event.method,
+            "order_type": event.order_type,
+            "time": self.venue_time,
+        }
+        return tuple(name for name, figure in given.items() if figure is None)
+
+
+def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fault:
+    """Return *event*, an order, replace, release, fill or correct, as a trade.
+
+    A fill and a correct always are one: they happened. Else what is amiss with the order that
+    the event names.
+    """
+    match event.kind:
+        case "fill":
+            return _fill(event, reckoning, position)
+        case "correct":
+            return _correct(event, reckoning, position)
+        case "order":
+            return _asked(event, reckoning, position)
+    order = _named(event, reckoning, position)
+    if order is None:
+        return "unknown-order"
+    if _is_backdated(event, reckoning, position):
+        return "backdated"
+    if event.kind == "release":
+        return _release(event, order, reckoning)
+    asked = _replace(event, order, reckoning)
+    if order.held is not None and isinstance(asked, Trade) and raises(asked):
+        # Whoever releases the first would release this one.
+        return "replace-pending"
+    return asked
+
+
+def _asked(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+    """Return the order *event* as it is asked for now."""
+    proposed = _order(event, reckoning)
+    if _is_backdated(event, reckoning, position):
+        return replace(proposed, fault="backdated")
+    has_ended = _has_ended(event, event, reckoning)
+    return replace(proposed, fault="order-ended") if has_ended else proposed
+
+
+def raises(proposed: Trade) -> bool:
+    """Return whether a replace asks for more than its order has, in any respect."""
+    order, before = proposed.order, proposed.before
+    if order is None or before is None or order.asked is None:
+        return True
+    old, new = before.terms, order.asked
+    return not (
+        new.quantity <= old.quantity
+        and new.shares_each <= old.shares_each
+        and _at_most(new.price, old.price)
+        and _at_most(new.fx, old.fx)
+        and _at_most(new.amount_each, old.amount_each)
+        and _at_most(new.fees, old.fees)
+        and new.last_date <= old.last_date
+        and _at_most(new.venue_last_date, old.venue_last_date)
+    )
+
+
+def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
+    """Return the day of *event* on *clock*; the first there is where it has none."""
+    if event.time is not None:
+        return day_at(event.time, clock)
+    return event.date or datetime.date.min
+
+
+def _is_backdated(event: Event, reckoning: Reckoning, position: Position) -> bool:
+    """Return whether a request names a day before the program's latest.
+
+    It would choose the terms and rules that it is judged by. What happened may be told late, and
+    what was denied may be asked again for an earlier day: it came to nothing.
+    """
+    return day_of(event, reckoning.zone) < position.latest
+
+
+def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | None) -> bool:
+    # What was not bounded before cannot be raised; what no longer is was.
+    if old is None:
+        return True
+    return new is not None and new <= old  # type: ignore[operator] # both are of one kind
+
+
+def _order(event: Event, reckoning: Reckoning) -> Trade:
+    listing = _listing(event, reckoning)
+    fx = _rate(event.fx, listing, reckoning)
+    day, venue_day, venue_time = _when(event, reckoning.zone, listing)
+    last_day, venue_last_day = _until(event, reckoning.zone, listing, day, venue_day)
+    quantity = event.quantity or 0
+    # What a market order says of a price binds nobody.
+    price = event.price if event.order_type != "market" else None
+    each = None
+    if listing is not None and price is not None and fx is not None:
+        each = price * fx
+        if listing.fx_margin:
+            each *= 1 + listing.fx_margin
+    # Without a price there is no worst case that fees could be a part of.
+    fees: Exact | None = event.fees if reckoning.with_fees else 0
+    terms = Terms(
+        event,
+        listing,
+        quantity,
+        listing.shares_each if listing is not None else 0,
+        price,
+        fx,
+        each,
+        fees,
+        last_day,
+        venue_last_day,
+    )
+    return Trade(
+        event=event,
+        is_fill=False,
+        listing=listing,
+        price=price,
+        fx=fx,
+        contract=_product(price, quantity),
+        shares=None if listing is None else quantity * listing.shares_each,
+        amount=None if each is None or fees is None else quantity * each + fees,
+        date=day,
+        last_date=last_day,
+        venue_date=venue_day,
+        venue_last_date=venue_last_day,
+        venue_time=venue_time,
+        order=opened(terms),
+    )
+
+
+def _release(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
+    """Return what is held of *order* as if it were asked for now."""
+    held = order.terms.event if order.state == "held" else order.held
+    if held is None:
+        return "not-held"
+    asked = _moved(held, event)
+    whole = order.state == "held"
+    if _has_ended(held, event, reckoning):
+        return "order-ended"
+    found = _order(asked, reckoning) if whole else _replace(asked, order, reckoning)
+    if isinstance(found, Trade) and _is_same_person(held.by, event.by):
+        return replace(found, fault="same-person")
+    return found
+
+
+def _has_ended(asked: Event, event: Event, reckoning: Reckoning) -> bool:
+    """Return whether *event* is after the end of the order *asked*: its venue's day, if none."""
+    end, listing = asked.expires, _listing(asked, reckoning)
+    day, venue_day, _ = _when(event, reckoning.zone, listing)
+    if isinstance(end, datetime.datetime):
+        return end < event.time if event.time is not None else day_at(end, reckoning.zone) < day
+    own_day, own_venue_day, _ = _when(asked, reckoning.zone, listing)
+    return (end or own_venue_day or own_day) < (venue_day or day)
+
+
+def _moved(held: Event, release: Event) -> Event:
+    """Return what was *held*, at the moment of its release and with what is known then."""
+    return replace(held, time=release.time, date=release.date, outside=release.outside)
+
+
+def _is_same_person(ordered: str | None, released: str | None) -> bool:
+    # Who does not say who ordered cannot show that another releases.
+    if ordered is None or released is None:
+        return True
+    return _name(ordered) == _name(released)
+
+
+def _name(text: str) -> str:
+    # One name has several spellings in Unicode.
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _replace(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
+    """Return the order as a replace has it, the filled part included."""
+    if not order.is_open:
+        return "order-closed"
+    if order.asked is not None:
+        return "replace-pending"
+    if _has_ended(order.terms.event, event, reckoning):
+        # What it would revive can no longer fill, and was ordered on another day.
+        return "order-ended"
+    proposed = _order(_replaced(order.terms, event), reckoning)
+    assert proposed.order is not None
+    terms = proposed.order.terms
+    if terms.quantity < order.filled:
+        return "below-filled"
+    return replace(proposed, order=standing(replace(order, asked=terms, held=None)), before=order)
+
+
+def _replaced(terms: Terms, event: Event) -> Event:
+    own = terms.event
+    expires = event.expires or own.expires
+    if expires is None:
+        # It lasts as long as it did; its day is not that of the replace.
+        expires = terms.venue_last_date or terms.last_date
+    return replace(
+        own,
+        time=event.time,
+        date=event.date,
+        quantity=event.quantity if event.quantity is not None else own.quantity,
+        price=event.price if event.price is not None else own.price,
+        fx=event.fx if event.fx is not None else own.fx,
+        fees=event.fees if event.fees is not None else own.fees,
+        expires=expires,
+        by=event.by,
+        outside=event.outside,
+    )
+
+
+def _fill(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+    order = _named(event, reckoning, position)
+    if order is None:
+        fault: Fault | None = "unknown-order" if event.order is not None else None
+        return _filled(event, reckoning, _listing(event, reckoning), None, fault)
+    fees = event.fees if event.fees is not None else order.fees_lent
+    full = _filled_in(event, order.lent(), fees)
+    listing = _listing(full, reckoning)
+    if order.is_open:
+        return _filled(full, reckoning, listing, order, "overrun")
+    if order.state != "filled":
+        return _filled(full, reckoning, listing, None, "order-closed")
+    found = _filled(full, reckoning, listing, None, "overrun")
+    return replace(found, excess=Excess(str(full.quantity), "0", "units"))
+
+
+def _correct(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+    """Return the fill that a correct puts in the place of another, on the other's day."""
+    old = position.fills.get(event.fill or "")
+    if old is None or old.settled:
+        fault: Fault = "unknown-fill" if old is None else "fill-settled"
+        return _filled(event, reckoning, _listing(event, reckoning), None, fault)
+    own = old.event
+    fees = event.fees if event.fees is not None else own.fees
+    full = _filled_in(event, own, fees)
+    quantity = event.quantity if event.quantity is not None else own.quantity
+    amount = event.amount
+    if event.price is None and amount is None and quantity == own.quantity:
+        # What was paid for so many units says nothing of another number of them.
+        amount = own.amount
+    full = replace(
+        full, time=own.time, date=own.date, order=own.order, quantity=quantity, amount=amount
+    )
+    found = _filled(full, reckoning, _listing_then(full, old, reckoning), None, None)
+    return replace(found, corrects=old)
+
+
+def _listing(event: Event, reckoning: Reckoning) -> Listing | None:
+    return reckoning.listings.get((event.symbol or "", event.venue))
+
+
+def _listing_then(full: Event, old: Counted, reckoning: Reckoning) -> Listing | None:
+    """Return the listing of a correct, by the ratio of its fill's day: a split changes nothing.
+
+    Where the fill does not tell that ratio, one that changes is not known.
+    """
+    now, then = _listing(full, reckoning), old.listing
+    if then is not None and full.symbol == then.symbol:
+        if full.venue in (None, then.venue):
+            return then
+        return None if now is None else replace(now, shares_each=then.shares_each)
+    return None if now is not None and now.instrument in reckoning.dated else now
+
+
+def _filled_in(event: Event, own: Event, fees: Exact | None) -> Event:
+    """Return *event* with what it does not say taken from *own*, its order or its fill."""
+    # The venue and the rate of one instrument say nothing of another.
+    is_same = event.symbol in (None, own.symbol)
+    says_cost = event.price is not None or event.amount is not None
+    return replace(
+        event,
+        symbol=event.symbol or own.symbol,
+        venue=event.venue or (own.venue if is_same else None),
+        side=event.side or own.side,
+        price=event.price if says_cost else own.price,
+        fx=own.fx if event.fx is None and is_same else event.fx,
+        fees=fees,
+        broker=event.broker or own.broker,
+        method=event.method or own.method,
+        order_type=event.order_type or own.order_type,
+    )
+
+
+def _filled(
+    event: Event,
+    reckoning: Reckoning,
+    listing: Listing | None,
+    order: Order | None,
+    fault: Fault | None,
+) -> Trade:
+    """Return the fill *event*; of the open *order*, where it is covered, without its *fault*."""
+    fx = _rate(event.fx, listing, reckoning)
+    contract = event.amount if event.amount is not None else _product(event.price, event.quantity)
+    shares = None if listing is None else _product(listing.shares_each, event.quantity)
+    amount = _with_fees(_product(contract, fx), event.fees, reckoning)
+    day, venue_day, venue_time = _when(event, reckoning.zone, listing)
+    rest, excess = None, None
+    if order is not None and listing is not None and _is_of(event, listing, order):
+        quantity = min(event.quantity or 0, order.open_quantity)
+        rest = after_fill(order, quantity, event.fees if reckoning.with_fees else 0)
+        excess = (
+            _too_many(order, event)
+            or _too_late(order, day, venue_day)
+            or _too_dear(order, event, contract, listing)
+            or _not_reserved(order, rest, shares, amount, reckoning)
+        )
+        fault = None if excess is None else fault
+    return Trade(
+        event=event,
+        is_fill=True,
+        listing=listing,
+        price=_dearer(event),
+        fx=fx,
+        contract=contract,
+        shares=shares,
+        amount=amount,
+        date=day,
+        last_date=day,
+        venue_date=venue_day,
+        venue_last_date=venue_day,
+        venue_time=venue_time,
+        fault=fault,
+        excess=excess,
+        order=rest,
+        before=order if rest is not None else None,
+    )
+
+
+def _dearer(fill: Event) -> Exact | None:
+    """Return the price of a unit of *fill*: of two that it says, the one that breaks more rules."""
+    if fill.price is None or fill.amount is None or not fill.quantity:
+        return fill.price
+    return max(fill.price, quotient(fill.amount, fill.quantity))
+
+
+def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
+    """Return whether it can be a fill of *order*; if not, what the order names stays reserved."""
+    own = order.terms.listing
+    return (
+        own is not None
+        and (listing.instrument, listing.venue) == (own.instrument, own.venue)
+        and fill.side == order.terms.event.side
+    )
+
+
+def _too_many(order: Order, fill: Event) -> Excess | None:
+    quantity = fill.quantity or 0
+    if quantity <= order.open_quantity:
+        return None
+    return Excess(str(quantity), str(order.open_quantity), "units")
+
+
+def _too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
+    if venue_day is not None and order.lasts(day, venue_day):
+        return None
+    last = max(terms.last_date for terms in order.in_play())
+    if day > last or venue_day is None:
+        return Excess(str(day), str(last), "date")
+    # It is the same day here, and a later one at the venue.
+    there = max(terms.venue_last_date or last for terms in order.in_play())
+    return Excess(str(venue_day), str(there), "date")
+
+
+def _too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
+    bound = _product(order.price, fill.quantity)
+    if bound is None or contract is None or contract <= bound:
+        return None
+    return Excess(written(contract), written(bound), listing.currency)
+
+
+def _not_reserved(
+    order: Order, rest: Order, shares: Exact | None, amount: Exact | None, reckoning: Reckoning
+) -> Excess | None:
+    """Return in what a fill uses more than *order* reserved beyond its *rest*.
+
+    Money that is not known passes no bound: the fill is denied for that, and is no overrun.
+    """
+    reserved = order.reserved_shares - rest.reserved_shares
+    if shares is not None and shares > reserved:
+        return Excess(written(shares), written(reserved), "shares")
+    money, left, fees_left = order.reserved_money, rest.reserved_money, order.fees_left
+    if amount is None or money is None or left is None or fees_left is None:
+        return None
+    # What closing the order sets free of its fees is not there to be spent on the price.
+    bound = money - left + min(fees_left, rest.fees_used - order.fees_used)
+    return None if amount <= bound else Excess(written(amount), written(bound), reckoning.currency)
+
+
+def _named(event: Event, reckoning: Reckoning, position: Position) -> Order | None:
+    """Return the order that *event* names, `None` where there is none or it is forgotten."""
+    order = position.orders.get(event.order) if event.order is not None else None
+    if order is None or order.is_open:
+        return order
+    # The first event of a day finds no more than the later ones: see `arrived`.
+    day = day_of(event, reckoning.zone)
+    return None if day > position.today and is_past(order, day) else order
+
+
+def is_past(order: Order, day: datetime.date) -> bool:
+    """Return whether *order* is forgotten on *day*: closed, and past its last day."""
+    return order.state not in ("open", "held") and order.terms.last_date < day
+
+
+def _product(left: Exact | None, right: Exact | None) -> Exact | None:
+    return None if left is None or right is None else left * right
+
+
+def _rate(given: Exact | None, listing: Listing | None, reckoning: Reckoning) -> Exact | None:
+    """Return program currency for one unit of the instrument's, `None` where it is not known.
+
+    A rate other than 1 between a currency and itself contradicts the rule file: it is no rate.
+    """
+    if listing is None:
+        return None
+    if listing.currency != reckoning.currency:
+        return given
+    return 1 if given is None or given == 1 else None
+
+
+def _with_fees(amount: Exact | None, fees: Exact | None, reckoning: Reckoning) -> Exact | None:
+    if not reckoning.with_fees or amount is None:
+        return amount
+    return None if fees is None else amount + fees
+
+
+def _when(
+    event: Event, clock: ZoneInfo, listing: Listing | None
+) -> tuple[datetime.date, datetime.date | None, datetime.time | None]:
+    """Return the day on the authorization's clock, and the day and time on the venue's."""
+    if event.time is None:
+        # Only the day is known: it is the day on both clocks. The reader saw to it that it is.
+        day = event.date or datetime.date.min
+        return day, (day if listing is not None else None), None
+    here = event.time.astimezone(clock)
+    if listing is None:
+        return here.date(), None, None
+    there = here if listing.zone is clock else event.time.astimezone(listing.zone)
+    return here.date(), there.date(), there.time()
+
+
+def _until(
+    event: Event,
+    clock: ZoneInfo,
+    listing: Listing | None,
+    day: datetime.date,
+    venue_day: datetime.date | None,
+) -> tuple[datetime.date, datetime.date | None]:
+    """Return the last day an order can fill on, on the authorization's clock and the venue's."""
+    # It can fill on its own day at the earliest, whatever it says of its end.
+    if isinstance(event.expires, datetime.datetime):
+        last = max(day, day_at(event.expires, clock))
+        if listing is None or venue_day is None:
+            return last, None
+        return last, max(venue_day, day_at(event.expires, listing.zone))
+    if listing is None or venue_day is None:
+        return max(day, event.expires or day), None
+    venue_last = max(venue_day, event.expires or venue_day)
+    return max(day, _end_of_day(venue_last, listing.zone, clock)), venue_last
+
+
+@lru_cache(maxsize=4096)
+def _end_of_day(day: datetime.date, venue: ZoneInfo, clock: ZoneInfo) -> datetime.date:
+    """Return the day that *clock* shows in the last instant of *day* at *venue*."""
+    midnight = datetime.datetime.combine(day + _DAY, datetime.time.min, venue)
+    return day_at(midnight.astimezone(datetime.UTC) - _INSTANT, clock)

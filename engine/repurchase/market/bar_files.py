@@ -1,0 +1,52 @@
+"""Files of daily bars."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from repurchase.domain.calendars import read_day
+from repurchase.domain.errors import nearest, short
+from repurchase.market import VENUES, Bar, sessions
+from repurchase.market.tables import Kind, Row, Wrong, number
+
+BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
+
+Key = tuple[str, str]
+
+
+class BarRows:
+    """The bars of all instruments, by symbol and venue, as rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a bar."""
+        self.bars: dict[Key, dict[date, Bar]] = {}
+
+    def take(self, row: Row, _: str) -> None:
+        """Add the bar of *row*; raise Wrong or ValueError where it is none."""
+        day = read_day(row["date"])
+        close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))
+        volume = number(row["volume"])
+        if volume is None:
+            raise Wrong("`volume` is empty", "write 0 where nothing was traded")
+        if off is not None and off > volume:
+            raise Wrong("`off_auction` is more than `volume`", "it is a part of it")
+        if close is None and volume and "close" in row:
+            raise Wrong("`close` is empty, and something was traded", "write the last price")
+        key = (row["symbol"], row["venue"])
+        _check_session(*key, day)
+        of_one = self.bars.setdefault(key, {})
+        if day in of_one:
+            raise Wrong(f"there is a bar of {day} already", "keep one of them")
+        of_one[day] = Bar(close, volume, off)
+
+
+def _check_session(symbol: str, venue: str, day: date) -> None:
+    if not symbol:
+        raise Wrong("`symbol` is empty", "write the symbol that the rule file has")
+    table = sessions(venue)
+    if table is None:
+        hint = nearest(venue, VENUES) or f"there are those of {', '.join(VENUES)}"
+        raise Wrong(f"there is no table of sessions for the venue `{short(venue)}`", hint)
+    if table.covers(day, day) and table.on(day) is None:
+        raise Wrong(f"`{venue}` has no session on {day}", "leave the row out")

@@ -1,0 +1,224 @@
+"""What the files of `--market` and the tables of sessions tell of a trade.
+
+What an event carries itself is taken from it; what neither has is absent, and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from repurchase.domain.calendars import zone
+from repurchase.domain.errors import InputError, Problem
+from repurchase.domain.quantities import SHARES, Exact
+from repurchase.domain.terms import Listing, Span
+from repurchase.facts import TABLE, Market, Value
+from repurchase.ledger import Trade
+from repurchase.market import (
+    AVERAGES,
+    MINUTES,
+    QUOTE_FACTS,
+    TAPE_FACTS,
+    instant,
+    midnight,
+    next_midnight,
+    sessions,
+    through,
+)
+from repurchase.market.bar_files import BARS, BarRows
+from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
+from repurchase.market.tables import (
+    PROBLEMS_MAX,
+    Kind,
+    Row,
+    TableError,
+    Wrong,
+    kind_of,
+    opened,
+    row_of,
+)
+from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
+from repurchase.rulebook import Authorization
+
+KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
+# What tells each fact that an event may carry itself.
+SOURCES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(AVERAGES, f"{BARS.name} of --market"),
+    **dict.fromkeys(TAPE_FACTS, f"{TRADES.name} of --market"),
+    **dict.fromkeys(QUOTE_FACTS, f"{QUOTES.name} of --market"),
+    **dict.fromkeys(FACTS, f"{ISSUER.name} of --market"),
+    **dict.fromkeys(MINUTES, "the tables of sessions"),
+}
+
+Key = tuple[str, str]
+
+
+class Feed:
+    """What the files tell of all instruments; each average is worked out once."""
+
+    def __init__(self) -> None:
+        """Begin without a row."""
+        self.bars = BarRows()
+        self.trades = TradeRows()
+        self.quotes = QuoteRows()
+        self.issuer = IssuerRows()
+        self._series = {
+            BARS: self.bars.take,
+            TRADES: self.trades.take,
+            QUOTES: self.quotes.take,
+        }
+        self._known: dict[tuple[str, Key, date], Exact | None] = {}
+        self._last: tuple[Authorization, Market] | None = None
+
+    def of(self, authorization: Authorization) -> Market:
+        """Return what this feed tells of trades under *authorization*.
+
+        Raise InputError where rows of the issuer overlap on its clock.
+        """
+        # A desk asks with each event, and hardly ever of another rule file than before.
+        last = self._last
+        if last is None or last[0] is not authorization:
+            last = self._last = authorization, _OfOne(self, authorization)
+        return last[1]
+
+    def average(self, name: str, key: Key, day: date) -> Exact | None:
+        """Return the fact *name* of *day*, in the instrument's own units, `None` if not known."""
+        known = (name, key, day)
+        if known not in self._known:
+            table, bars = sessions(key[1]), self.bars.bars.get(key)
+            if table is None or bars is None:
+                return None
+            self._known[known] = AVERAGES[name](bars, table, day)
+        return self._known[known]
+
+    def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
+        """Add *row*, written at *place*; raise Wrong or ValueError where it is none of *kind*."""
+        if kind is ISSUER:
+            self.issuer.take(row, place)
+        else:
+            self._series[kind](row, place[0])
+
+    def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
+        """Return the fact *name* just before *moment*, of the day that began at *day*.
+
+        `None` where nothing tells, and beyond the last row of the file that would tell.
+        """
+        rows = self.quotes if name in QUOTE_FACTS else self.trades
+        series = rows.of.get(key)
+        if series is None or not rows.reaches(key, moment):
+            return None
+        course = series.courses.get(name)
+        return None if course is None else course.before(moment, day)
+
+
+class _OfOne:
+    """A feed as the program of one authorization reads it."""
+
+    def __init__(self, feed: Feed, authorization: Authorization) -> None:
+        self._feed = feed
+        self._clock = zone(authorization.timezone)
+        self._announced = authorization.announced
+        self._issuer = feed.issuer.on(self._clock)
+        # An instrument that is another number of shares on another day has no averages: which
+        # bars are of which ratio, no bar says.
+        self._split = {
+            one.symbol
+            for one in authorization.instruments
+            if [version.span for version in one.shares_each] != [Span()]
+        }
+
+    def fact(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the moment of *trade*, `None` where it is not known.
+
+        Volumes are in ordinary-share equivalents, by the ratio of the trade.
+        """
+        if name in FACTS:
+            return self._of_issuer(name, trade)
+        listing, day, moment = trade.listing, trade.venue_date, trade.event.time
+        if listing is None or day is None:
+            return None
+        if name in AVERAGES:
+            return self._average(name, listing, day)
+        if moment is None:
+            return None
+        if name in MINUTES:
+            return _minutes(name, trade, listing)
+        key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
+        return self._feed.published(name, key, instant(moment), begin)
+
+    def _of_issuer(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the moment of *trade*; of a day, if it was one all day."""
+        if trade.event.time is not None:
+            first = instant(trade.event.time)
+            return through(self._issuer[name], first, first + 1)
+        first, end = midnight(trade.date, self._clock), next_midnight(trade.date, self._clock)
+        return through(self._issuer[name], first, end)
+
+    def _average(self, name: str, listing: Listing, day: date) -> Exact | None:
+        by = self._day_of(name, day)
+        if by is None or listing.symbol in self._split:
+            return None
+        found = self._feed.average(name, (listing.symbol, listing.venue), by)
+        is_volume = TABLE[name].dimension == SHARES
+        return found if found is None or not is_volume else found * listing.shares_each
+
+    def _day_of(self, name: str, day: date) -> date | None:
+        """Return the day by which the average *name* goes for a trade of *day*, if there is one."""
+        if name != "market.adv_eu_month_before":
+            return day
+        # Before the disclosure the month that will count need not be over.
+        disclosed = self._announced
+        return disclosed if disclosed is not None and disclosed <= day else None
+
+
+def _minutes(name: str, trade: Trade, listing: Listing) -> Exact | None:
+    table, day, moment = sessions(listing.venue), trade.venue_date, trade.venue_time
+    if table is None or day is None or moment is None:
+        return None
+    if name == "market.minutes_from_open":
+        return table.minutes_from_open(day, moment)
+    return table.minutes_to_close(day, moment)
+
+
+def read_feed(paths: Iterable[Path]) -> Feed:
+    """Return what the files *paths* tell, together.
+
+    Raise UsageError for one that cannot be read, InputError with the first rows that are wrong.
+    """
+    feed = Feed()
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            for problem in _read_into(feed, path):
+                problems.append(problem)
+                if len(problems) == PROBLEMS_MAX:
+                    raise InputError(problems)
+        except TableError as error:
+            problems.append(error.problem)
+    if problems:
+        raise InputError(problems)
+    return feed
+
+
+def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
+    """Add the rows of the file *path* to *feed*, and yield what is wrong with them."""
+    name, line = str(path), 0
+    with opened(path) as table:
+        try:
+            kind = kind_of(table.header, KINDS)
+        except Wrong as wrong:
+            yield Problem(wrong.what, wrong.hint, name, 1)
+            return
+        for line, cells in table.rows:
+            try:
+                feed.take(kind, row_of(table.header, cells), (name, line))
+            except Wrong as wrong:
+                yield Problem(wrong.what, wrong.hint, name, line)
+            except ValueError as error:
+                what, _, hint = str(error).partition("; ")
+                usual = "write numbers without grouping" if "number" in what else None
+                yield Problem(what, hint or usual, name, line)
+        if not line:
+            yield Problem("the file has no rows", None, name, 1)

@@ -1,0 +1,102 @@
+"""Files of what the issuer knows, each fact for a stretch of days or of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from repurchase.domain.calendars import read_day, read_moment
+from repurchase.domain.errors import InputError, Problem
+from repurchase.domain.quantities import FLAG, Exact
+from repurchase.facts import TABLE
+from repurchase.market import Stretch, instant, midnight, next_midnight, overlaps
+from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, Wrong, flag, number
+
+ISSUER: Final = Kind(
+    "issuer facts",
+    ("from", "until"),
+    ("undisclosed_material_fact", "closed_period", "announced_shares"),
+    one_more=True,
+)
+FACTS: Final = {f"issuer.{column}": column for column in ISSUER.optional}
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A fact as a row writes it: *first* and *until* are days, both included, or moments."""
+
+    first: date | datetime
+    until: date | datetime
+    value: Exact | bool | None
+    place: tuple[str, int]
+
+    def on(self, clock: ZoneInfo) -> Stretch:
+        """Return it with its days on *clock*; raise InputError where it ends before it begins."""
+        first, until = self.first, self.until
+        begin = instant(first) if isinstance(first, datetime) else midnight(first, clock)
+        end = instant(until) if isinstance(until, datetime) else next_midnight(until, clock)
+        if begin >= end:
+            hint = "a day is included, a time is not"
+            raise InputError(Problem("`until` is not after `from`", hint, *self.place))
+        return Stretch(begin, end, self.value, self.place)
+
+
+class IssuerRows:
+    """The facts, each as its rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a row."""
+        self._rows: dict[str, list[Written]] = {name: [] for name in FACTS}
+
+    def take(self, row: Row, place: tuple[str, int]) -> None:
+        """Add what *row*, at *place*, says; raise Wrong or ValueError where it says nothing."""
+        first, until = _end(row, "from"), _end(row, "until")
+        for name, column in FACTS.items():
+            if column in row:
+                is_flag = TABLE[name].dimension == FLAG
+                value = flag(row, column) if is_flag else number(row[column])
+                self._rows[name].append(Written(first, until, value, place))
+
+    def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Stretch]]:
+        """Return the stretches of each fact in order of time, their days on *clock*.
+
+        Raise InputError where rows overlap, or one ends before it begins.
+        """
+        found: dict[str, Sequence[Stretch]] = {}
+        # A row of two facts is wrong once.
+        problems: dict[Problem, None] = {}
+        for name, rows in self._rows.items():
+            stretches: list[Stretch] = []
+            for row in rows:
+                try:
+                    stretches.append(row.on(clock))
+                except InputError as error:
+                    problems |= dict.fromkeys(error.problems)
+            stretches.sort(key=lambda one: one.first)
+            problems |= dict.fromkeys(_overlapping(stretches))
+            found[name] = stretches
+        if problems:
+            raise InputError(list(problems)[:PROBLEMS_MAX])
+        return found
+
+
+def _overlapping(stretches: Sequence[Stretch]) -> Iterator[Problem]:
+    for earlier, later in overlaps(stretches):
+        file, line = earlier.place
+        what = f"the row begins before that of {file}:{line} has ended"
+        yield Problem(what, "let one end where the other begins", *later.place)
+
+
+def _end(row: Row, column: str) -> date | datetime:
+    text = row[column]
+    if not text:
+        raise Wrong(f"`{column}` is empty", "write the day or the time up to which it is known")
+    try:
+        # A day is as long as its ten characters.
+        return read_moment(text) if len(text) > len("2008-11-14") else read_day(text)
+    except ValueError as error:
+        hint = "write a day as 2008-11-14, a time as 2008-11-14T15:00:00+09:00"
+        raise Wrong(str(error).partition(";")[0], hint) from None

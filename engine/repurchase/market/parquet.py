@@ -1,0 +1,102 @@
+"""Tables out of Parquet files, by DuckDB: each value as the text that a CSV would have for it.
+
+Without the package `duckdb` this module cannot be imported, and says what to install.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from repurchase.domain.errors import Problem, UsageError, short
+from repurchase.market.tables import Table, TableError
+
+try:
+    import duckdb
+except ImportError as missing:
+    what_to_do = "install it with: pip install 'repurchase[replay]'"
+    raise UsageError(Problem("Parquet files need the package duckdb", what_to_do)) from missing
+
+_ROWS_AT_ONCE: Final = 10_000
+# Nothing is fetched, and one thread gives the rows in the order of the file.
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "threads": 1,
+}
+# A file is itself, whatever its name or its folder's: no pattern, and no source of columns.
+_FROM: Final = "FROM read_parquet(?, hive_partitioning = false)"
+_PATTERN: Final = re.compile(r"([*?\[])")
+
+_AS_IT_IS: Final = "{}::VARCHAR"
+# On the clock of UTC a time ends in +00.
+_TIME: Final = "{}::VARCHAR || ':00'"
+# Zeros that a scale adds say nothing, and could be more than a number may have.
+_DECIMAL: Final = r"regexp_replace({}::VARCHAR, '(\.[0-9]*?)0+$', '\1').rtrim('.')"
+_INTEGERS: Final = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+)
+_TEXTS: Final = {
+    "VARCHAR": _AS_IT_IS,
+    '"NULL"': _AS_IT_IS,
+    "DATE": _AS_IT_IS,
+    "BOOLEAN": "CASE WHEN {0} THEN 'yes' WHEN NOT {0} THEN 'no' END",
+    "TIMESTAMP WITH TIME ZONE": _TIME,
+    "TIMESTAMPTZ_NS": _TIME,
+    **dict.fromkeys(_INTEGERS, _AS_IT_IS),
+}
+_REFUSED: Final = {
+    "FLOAT": ("floating-point numbers", "save it as DECIMAL or as text"),
+    "DOUBLE": ("floating-point numbers", "save it as DECIMAL or as text"),
+    "TIMESTAMP": ("times without a zone", "save it with its time zone or as text"),
+    "TIMESTAMP_NS": ("times without a zone", "save it with its time zone or as text"),
+}
+
+
+def parquet_table(path: Path) -> Table:
+    """Return the table in the Parquet file *path*; raise TableError where it cannot be read."""
+    name = str(path)
+    file = _PATTERN.sub(r"[\1]", str(path.absolute()))
+    try:
+        connection = duckdb.connect(config=_SETTINGS)
+        connection.execute("SET TimeZone = 'UTC'")
+        columns = [
+            (str(column), str(kind))
+            for column, kind, *_ in connection.execute(
+                f"DESCRIBE SELECT * {_FROM}", [file]
+            ).fetchall()
+        ]
+        texts = ", ".join(_text(name, column, kind) for column, kind in columns)
+        found = connection.execute(f"SELECT {texts} {_FROM}", [file])
+    except duckdb.Error as error:
+        raise _unreadable(name, error) from error
+    return Table(tuple(column for column, _ in columns), _rows(name, found))
+
+
+def _rows(name: str, found: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, Sequence[str]]]:
+    numbers = count(1)
+    try:
+        while some := found.fetchmany(_ROWS_AT_ONCE):
+            yield from zip(numbers, some, strict=False)
+    except duckdb.Error as error:
+        raise _unreadable(name, error) from error
+
+
+def _text(name: str, column: str, kind: str) -> str:
+    """Return the SQL that writes *column*, of type *kind*; raise TableError where none does."""
+    is_decimal = kind.startswith("DECIMAL")
+    template = _DECIMAL if is_decimal else _TEXTS.get(kind)
+    if template is None:
+        holds, hint = _REFUSED.get(kind, (f"values of type {short(kind)}", "save it as text"))
+        raise TableError(Problem(f"the column `{short(column)}` holds {holds}", hint, name))
+    quoted = '"' + column.replace('"', '""') + '"'
+    return f"coalesce({template.format(quoted)}, '')"
+
+
+def _unreadable(name: str, error: duckdb.Error) -> TableError:
+    why = str(error).partition("\n")[0]
+    return TableError(Problem(f"the Parquet file cannot be read: {why}", None, name))

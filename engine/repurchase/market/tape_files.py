@@ -1,0 +1,116 @@
+"""Files of trades, the tape, and of quotes, the best bids."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
+from repurchase.domain.errors import nearest, short
+from repurchase.domain.quantities import Exact
+from repurchase.market import Quotes, Tape, instant
+from repurchase.market.tables import Kind, Row, Wrong, flag, number
+
+TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
+QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))
+
+_FINER: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
+
+Key = tuple[str, str]
+S = TypeVar("S", Tape, Quotes)
+
+
+class _Series(Generic[S]):
+    """What rows tell of each instrument on each venue, in order of time."""
+
+    def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
+        """Begin with no instrument; *new* makes what the rows of one are told to."""
+        self.of: dict[Key, S] = {}
+        # The instant of the last row of each file: what it knows of anything reaches so far.
+        self._ends: dict[str, int] = {}
+        # Where each file begins to tell of an instrument.
+        self._begun: dict[Key, tuple[list[int], list[str]]] = {}
+        self._new: Callable[[ZoneInfo], S] = new
+        # One object for each price, however often it comes.
+        self._prices: dict[str, Exact | None] = {}
+
+    def next(self, row: Row, file: str) -> tuple[S, datetime]:
+        """Return what *row* of *file* is told to, and its moment; raise Wrong if it goes back."""
+        moment = _moment(row["time"])
+        key = (row["symbol"], row["venue"])
+        series = self.of.get(key)
+        if series is None:
+            series = self.of[key] = self._new(_clock(*key))
+        at = instant(moment)
+        if series.days.goes_back(at):
+            hint = "put the rows in order of time, and the files too"
+            what = f"the time goes back: a row of `{short(key[0])}` on {key[1]} before is later"
+            raise Wrong(what, hint)
+        self._ends[file] = max(at, self._ends.get(file, at))
+        firsts, files = self._begun.setdefault(key, ([], []))
+        if not files or files[-1] != file:
+            firsts.append(at)
+            files.append(file)
+        return series, moment
+
+    def reaches(self, key: Key, moment: int) -> bool:
+        """Return whether the file that tells of an instrument before *moment* goes on until then.
+
+        What was published after the last row of that file is in no other.
+        """
+        firsts, files = self._begun[key]
+        index = bisect_left(firsts, moment) - 1
+        return index >= 0 and moment <= self._ends[files[index]]
+
+    def price(self, text: str) -> Exact | None:
+        """Return the price that *text* writes, `None` where it is empty; raise ValueError else."""
+        if text not in self._prices:
+            self._prices[text] = number(text)
+        return self._prices[text]
+
+
+class TradeRows(_Series[Tape]):
+    """The tapes of all instruments, by symbol and venue, as rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a trade."""
+        super().__init__(Tape)
+
+    def take(self, row: Row, file: str) -> None:
+        """Add the trade of *row*; raise Wrong or ValueError where it is none."""
+        tape, moment = self.next(row, file)
+        price = self.price(row["price"])
+        if price is None:
+            raise Wrong("`price` is empty", "write what was paid for a unit")
+        tape.add(moment, price, flag(row, "own"), flag(row, "off_auction"))
+
+
+class QuoteRows(_Series[Quotes]):
+    """The bids for all instruments, by symbol and venue, as rows are taken."""
+
+    def __init__(self) -> None:
+        """Begin without a bid."""
+        super().__init__(Quotes)
+
+    def take(self, row: Row, file: str) -> None:
+        """Add the bid of *row*; raise Wrong or ValueError where it is none."""
+        quotes, moment = self.next(row, file)
+        quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
+
+
+def _moment(text: str) -> datetime:
+    # An event's moment has microseconds at most: what is finer says nothing of what is before it.
+    return read_moment(_FINER.sub(r"\1", text))
+
+
+def _clock(symbol: str, venue: str) -> ZoneInfo:
+    if not symbol:
+        raise Wrong("`symbol` is empty", "write the symbol that the rule file has")
+    if venue not in VENUE_ZONES:
+        hint = nearest(venue, VENUE_ZONES) or "write its market identifier code, such as `XTKS`"
+        raise Wrong(f"unknown venue `{short(venue)}`", hint)
+    return zone(VENUE_ZONES[venue])

@@ -1,0 +1,264 @@
+"""A short history, event by event, at the end of which rules let pass what they must not.
+
+The model of it is exact, unlike that of the proof: what was brought forward, at most two orders
+and what became of them, and the event. The engine judges it again: without its word there is no
+history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from repurchase.proof.claims import passes, window
+from repurchase.proof.events import event_of, whole
+from repurchase.proof.exact import Past, Prior, after, became, dated, figures, follows, left
+from repurchase.proof.free import OTHER, scope_of
+from repurchase.proof.logic import number
+from repurchase.proof.model import REPLACES, Kind, Request, Sums, request
+from repurchase.proof.solver import Term, z3
+from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.periods import Stretch
+
+# So many steps of z3, about a second of them, small figures are looked for where any would do.
+# They are no time, so that a busy machine shows the same history.
+_PATIENCE: Final = 5_000_000
+# So large a share of the time that is left is spent on one shape.
+_SHARE: Final = 8
+# Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
+_AT_ONE: Final = ("quantity", "price")
+_ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
+_ABOUT: Final = (*REPLACES, "fill", "correct")
+_LETTERS: Final[Mapping[str, str]] = {
+    "replace": "n",
+    "release-replace": "n",
+    "fill": "f",
+    "fill-alone": "f",
+    "correct": "c",
+}
+
+
+class Shape(NamedTuple):
+    """How a history is looked for: what came before, what is 1, and on which grid figures are.
+
+    *is_forward* is whether something may be brought forward, too.
+    """
+
+    priors: tuple[Prior, ...]
+    at_one: str
+    grid: int
+    is_forward: bool = False
+
+
+# The likely ones first. Figures are whole where they can be, else as fine as can be written.
+_PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
+    ((), 1, True),
+    (("open",), 1, True),
+    ((), 10**12, True),
+    (("breach",), 1, False),
+    (("open", "open"), 1, True),
+    (("filled",), 1, True),
+    (("filled", "open"), 1, True),
+    (("released",), 1, False),
+    (("open", "breach"), 1, False),
+    (("cancelled",), 1, False),
+    (("cancelled", "open"), 1, False),
+    (("open",), 10**12, True),
+)
+SHAPES: Final = tuple(
+    Shape(priors, at_one, grid, is_forward)
+    for priors, grid, is_forward in _PRIORS
+    for at_one in _AT_ONE
+)
+# Of one event and what was brought forward.
+ALONE: Final = tuple(shape for shape in SHAPES if not shape.priors)
+_CAN_FILL: Final = ("open", "released", "filled")
+
+# What is looked for, of the last event as each edition reckons it.
+Goal = Callable[[Sequence[Request]], Term]
+
+
+def histories(
+    stretch: Stretch,
+    kind: Kind,
+    goal: Goal,
+    remaining: Callable[[], int],
+    shapes: Sequence[Shape] | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
+
+    The orders before it are approved by every edition of *stretch*. *remaining* tells how many
+    milliseconds may still be spent. Without *shapes* it is looked for in all.
+    """
+    for shape in SHAPES if shapes is None else shapes:
+        if _is_one(shape, kind) and remaining():
+            yield from _found(stretch, kind, goal, shape, remaining)
+
+
+def _is_one(shape: Shape, kind: Kind) -> bool:
+    """Return whether a history of *shape* can end with *kind*: some are of an order before."""
+    if kind == "fill":
+        return shape.priors in (("open",), ("released",), ("open", "breach"), ("open", "open"))
+    if kind == "correct":
+        return "breach" in shape.priors
+    if kind in REPLACES:
+        return "open" in shape.priors or shape.priors in (("released",), ("filled",))
+    return shape.priors != ("released",)
+
+
+def _found(
+    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the events of histories of *shape*, first without what is brought forward."""
+    forward = z3.Ints("forward.shares forward.amount")
+    formulas, asked = _all(stretch, kind, goal, shape, forward)
+    # What is used says more than that nobody can tell what is.
+    known = [one.asked.amount_present for one in asked[-1]]
+    for is_any in (False, True)[: 1 + shape.is_forward]:
+        brought = _brought(forward, stretch.editions, is_any=is_any)
+        for more in ([*known, *formulas, *brought], [*formulas, *brought]):
+            plain = z3.Solver()
+            # A history that is long in coming may be of another shape.
+            plain.set("timeout", max(remaining() // _SHARE, 1))
+            plain.add(more)
+            if plain.check() == z3.sat:
+                model = _smaller(more, asked, remaining()) or plain.model()
+                yield _told(model, asked, forward if is_any else None)
+                break
+
+
+def _all(
+    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
+) -> tuple[list[Term], list[list[Past]]]:
+    """Return what a history of *shape* towards *goal* is, and its events under each edition."""
+    scope = scope_of(stretch.editions)
+    formulas: list[Term] = []
+    brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
+    events: list[list[Past]] = [[] for _ in range(len(shape.priors) + 1)]
+    for at, edition in enumerate(stretch.editions):
+        sums, past = brought, list[Past]()
+        for index, prior in enumerate((*shape.priors, None)):
+            name = f"r{index}"
+            own_kind: Kind = (
+                kind if prior is None else "order" if prior != "breach" else "fill-alone"
+            )
+            one = request(
+                edition, sums, name, own_kind, scope=scope, own=f"'{at}", day=after(tuple(past))
+            )
+            about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
+            formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
+            formulas += dated(one, stretch.first, stretch.last, stretch.venue_day)
+            if past:
+                # A log is in order, on the authorization's clock.
+                formulas.append(past[-1].asked.day("date") <= one.day("date"))
+            now, ties = became(one, prior or "open", name)
+            if prior is not None:
+                # What cannot be computed would leave figures unknown, which is another matter.
+                formulas += [*ties, one.amount_present]
+                formulas += [] if prior == "breach" else [passes(one, _ASKED.get(prior))]
+                sums = left(sums, now)
+            past.append(now)
+            events[index].append(now)
+    return [*formulas, goal([one.asked for one in events[-1]])], events
+
+
+def _about(past: Sequence[Past], kind: Kind) -> int:
+    """Return which of *past* an event of *kind* is of: the last that can fill, or was filled."""
+    priors = ("breach",) if kind == "correct" else _CAN_FILL
+    return max(at for at, one in enumerate(past) if one.prior in priors)
+
+
+def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
+    """Return a model with small figures, `None` where it would take long to find one."""
+    solver = z3.Optimize()
+    solver.set("timeout", max(limit, 1))
+    solver.set("rlimit", _PATIENCE)
+    solver.add(list(formulas))
+    for event in asked:
+        _prefer(solver, event[0].asked)
+    return solver.model() if solver.check() == z3.sat else None
+
+
+def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:
+    """Return what may be brought forward: nothing, or what is within the caps."""
+    if not is_any:
+        return [one == 0 for one in forward]
+    within = [one >= 0 for one in forward]
+    for edition in editions:
+        caps = (edition.max_shares, edition.max_amount)
+        within += [
+            one <= number(cap) for one, cap in zip(forward, caps, strict=True) if cap is not None
+        ]
+    return within
+
+
+def _prefer(solver: Any, one: Request) -> None:
+    """Let *solver* look for small figures, and for what a reader expects."""
+    first, last = window(one.edition)
+    solver.minimize(one.said.units)
+    solver.minimize(one.facts["trade.price"].value)
+    solver.add_soft(one.said.listing == 0)
+    solver.add_soft(z3.Not(one.said.timed))
+    broker = one.said.words["trade.broker"]
+    if OTHER in broker.choices:
+        # Any is as good, and the name of a venue or a symbol would mislead.
+        solver.add_soft(broker.is_one(OTHER))
+    solver.add_soft(z3.Not(one.said.otherwise))
+    solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
+    solver.add_soft(one.day("last_date") == one.day("date"))
+    if first is not None:
+        solver.add_soft(one.day("date") >= number(first))
+    if last is not None:
+        solver.add_soft(one.day("date") <= number(last) + 1)
+
+
+def _told(
+    model: Any, events: Sequence[Sequence[Past]], forward: Sequence[Term] | None
+) -> list[dict[str, Any]]:
+    """Return the events of *model* as a sender would write them."""
+    told: list[dict[str, Any]] = []
+    if forward is not None:
+        shares, amount = (str(whole(model, one)) for one in forward)
+        told.append({"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount})
+    for index, event in enumerate(events):
+        one, is_last = event[0], index == len(events) - 1
+        kind = one.asked.kind
+        about = None
+        if kind in _ABOUT:
+            own = _about([before for before, *_ in events[:index]], kind)
+            about = f"{'f' if kind == 'correct' else 'o'}-{1 + own}"
+        name = f"{_LETTERS.get(kind, 'o')}-{index + 1}"
+        said = event_of(model, [each.asked for each in event], name, about)
+        told.append(said)
+        if not is_last:
+            told += _became(model, one, said)
+        elif kind in ("release", "release-replace"):
+            told.append(_released(said))
+    return told
+
+
+def _released(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the release of *order* at the moment that it was made, by another person."""
+    order["by"] = "Ann"
+    # Of a replace it is its order that is named.
+    named = order.get("order", order["id"])
+    release = {"kind": "release", "id": f"r-{order['id']}", "order": named, "by": "Bob"}
+    return {**release, "reason": "seen", **_moment_of(order)}
+
+
+def _became(model: Any, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what happened to *order*, where something did, at the moment that it was made."""
+    of = {"order": order["id"], **_moment_of(order)}
+    if past.prior == "cancelled":
+        when = {name: value for name, value in of.items() if "." not in name}
+        yield {"kind": "cancel", "id": f"c-{order['id']}", **when}
+    elif past.prior == "released":
+        yield _released(order)
+    elif past.prior == "filled":
+        quantity = whole(model, past.units)
+        fill = {"kind": "fill", "id": f"f-{order['id']}", **of, "quantity": quantity}
+        yield {**fill, "price": order["price"]}
+
+
+def _moment_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: event[name] for name in event if name in ("time", "date") or "." in name}

@@ -1,0 +1,1 @@
+"""A whole log judged, by one rule file or by two."""

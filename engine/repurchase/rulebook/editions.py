@@ -1,0 +1,525 @@
+"""Terms and rules in force on a date, as known at a moment: the unit that is compiled.
+
+An edition is addressed by the hash of its resolved content, so that who holds a decision can
+tell years later by which rules, to the letter, it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, zone
+from repurchase.domain.errors import Problem, RuleFileError
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import Exact, written
+from repurchase.domain.terms import Figure, Instrument, Listing, Reckoning, Span, Version, in_force
+from repurchase.language.expression import on_one_line
+from repurchase.language.linear import (
+    FALSE,
+    TRUE,
+    ConditionError,
+    Constants,
+    Form,
+    all_of,
+    any_of,
+    check_size,
+    form,
+    negated,
+)
+from repurchase.ledger import Position
+from repurchase.rulebook import (
+    FORMAT,
+    NO_CURRENCY,
+    Authorization,
+    Check,
+    Pack,
+    PackText,
+    Rule,
+    is_pack_file,
+    pack_alone,
+    read,
+    read_text,
+)
+
+UNKNOWN_WORD: Final = 0
+EDITIONS_MAX: Final = 1_000
+
+
+class RuleInForce(msgspec.Struct, frozen=True):
+    """A rule as the engine takes it: where it passes, where it fails, where it does not apply."""
+
+    rule: Rule
+    passes: Form
+    fails: Form
+    spared: Form
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Return the names of the facts that it reads."""
+        return self.rule.facts
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """Terms and rules in force on one date as known at one moment, compiled.
+
+    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` where there is none;
+    *max_shares* and *max_amount* are the caps, `None` without them; *facts* are the names that its
+    rules read.
+    """
+
+    hash: str
+    authorization: Authorization
+    reckoning: Reckoning
+    terms: Mapping[str, Version | None]
+    constants: Constants
+    rules: tuple[RuleInForce, ...]
+    facts: tuple[str, ...]
+    content: str
+    max_shares: Exact | None
+    max_amount: Exact | None
+
+
+class Editions:
+    """The editions of one authorization, each compiled when it is first asked for, and kept.
+
+    What the board granted is that of the day on the authorization's clock, what a pack says that
+    of the day at the venue. *known_at* fixes what was known; without it, it is what was known on
+    the day itself, on the authorization's clock.
+    """
+
+    def __init__(self, authorization: Authorization, known_at: date | None = None) -> None:
+        self.authorization = authorization
+        self.known_at = known_at
+        self.zone = zone(authorization.timezone)
+        self._by_day: dict[tuple[date, date], Edition] = {}
+        self._by_key: dict[tuple[object, ...], Edition] = {}
+        self._rules: dict[tuple[object, ...], RuleInForce] = {}
+        self._spans = tuple(_spans(authorization))
+        self._pack_spans = tuple(_pack_spans(authorization))
+        self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
+
+    def first_day(self) -> date:
+        """Return the earliest first day that any version of it has, for an event without a day."""
+        days = [
+            date.fromordinal(int(version.figure.value))
+            for term in self.authorization.terms
+            if term.name == "first_day"
+            for version in term.versions
+        ]
+        return min(days, default=date.min)
+
+    def day_of(self, event: Event) -> date:
+        """Return the day of *event* on the authorization's clock; the first of the window if none.
+
+        What is brought forward may have no day; every other event has one.
+        """
+        if event.time is not None:
+            return day_at(event.time, self.zone)
+        return event.date or self.first_day()
+
+    def of(self, event: Event, position: Position) -> Edition:
+        """Return the edition by which *event* is judged at *position*."""
+        day = self.day_of(event)
+        return self.on(day, self.venue_day(event, position) if self._venue_zones else None)
+
+    def on(self, day: date, venue_day: date | None = None) -> Edition:
+        """Return the edition for *day*, which is *venue_day* at the venue if that is another.
+
+        Raise RuleFileError where none can be made.
+        """
+        days = (day, venue_day or day)
+        found = self._by_day.get(days)
+        if found is None:
+            found = self._by_day[days] = self._compiled(*days, self.known_at or day)
+        return found
+
+    def named(self, hash_: str, event: Event) -> Edition:
+        """Return the edition with *hash_* by which *event* was judged: it has the words for it.
+
+        Where there is none, as with other time zones than then, it is that of its day.
+        """
+        day = self.day_of(event)
+        on_its_day = self.on(day)
+        if not self._venue_zones or on_its_day.hash == hash_:
+            return on_its_day
+        around = (self.on(day, venue_day) for venue_day in (_before(day), _next(day)))
+        return next((one for one in around if one.hash == hash_), on_its_day)
+
+    def all(self) -> Iterator[Edition]:
+        """Yield every edition that any date and moment of knowledge can have, each once."""
+        spans = (*self._spans, *self._pack_spans)
+        days = _turns(day for span in spans for day in (span.first, span.last and _next(span.last)))
+        moments = _turns(span.known for span in spans)
+        if len(days) * len(moments) > EDITIONS_MAX:
+            what = f"its dates make {len(days) * len(moments):,} editions"
+            raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
+        seen: set[str] = set()
+        for day in days:
+            for here, there in ((day, day), (day, _before(day)), (_before(day), day)):
+                for known_at in moments:
+                    edition = self._compiled(here, there, known_at)
+                    if edition.hash not in seen:
+                        seen.add(edition.hash)
+                        yield edition
+
+    def turns(self) -> list[date]:
+        """Return the first days of the stretches in which one edition is in force, in order.
+
+        What is known on a day is what was public by then.
+        """
+        spans = (*self._spans, *self._pack_spans)
+        days = (
+            day
+            for span in spans
+            for day in (span.first, span.last and _next(span.last), span.known)
+        )
+        return _turns(day for day in days)
+
+    def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
+        # Days on which the same things hold have one edition.
+        key = (
+            *(span.holds(day, known_at) for span in self._spans),
+            *(span.holds(venue_day, known_at) for span in self._pack_spans),
+        )
+        found = self._by_key.get(key)
+        if found is None:
+            found = compile_edition(self.authorization, day, venue_day, known_at, self._rules)
+            self._by_key[key] = found
+        return found
+
+    def venue_day(self, event: Event, position: Position) -> date | None:
+        """Return the day of *event* on the clock of its venue; `None` where that is not known."""
+        own = position.orders.get(event.order or "")
+        fill = position.fills.get(event.fill or "")
+        about = own.terms.event if own is not None else fill.event if fill is not None else event
+        symbol, venue = event.symbol or about.symbol, event.venue or about.venue
+        clock = self._venue_zones.get((symbol, venue))
+        return None if clock is None or event.time is None else day_at(event.time, clock)
+
+
+def load(path: Path | str, known_at: date | None = None) -> Editions:
+    """Return the editions of the rule file at *path*; raise RuleFileError with all that is wrong.
+
+    Every edition is compiled and every check decided, whatever is asked for later.
+    """
+    return _sound(Editions(read(path), known_at))
+
+
+def load_text(
+    data: bytes, name: str, known_at: date | None = None, *, packs: PackText | None = None
+) -> Editions:
+    """Return the editions of the rule file with the content *data*, called *name* in messages.
+
+    *packs* gives the text of each that it includes; without it, those shipped and those beside it.
+    """
+    return _sound(Editions(read_text(data, name, packs), known_at))
+
+
+def load_file(path: Path | str) -> Authorization | Pack:
+    """Return what the file *path* states, an authorization or a pack, once it compiles.
+
+    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    """
+    return load_pack(path) if is_pack_file(path) else load(path).authorization
+
+
+def load_pack(path: Path | str) -> Pack:
+    """Return the pack in the file *path*; raise RuleFileError with all that is wrong.
+
+    It is compiled with all its rules, whatever options are on, as if it alone were included.
+    """
+    pack = pack_alone(path)
+    whole = msgspec.structs.replace(pack, rules=(*pack.rules, *pack.off), off=())
+    alone = Authorization(pack.name, "UTC", NO_CURRENCY, (), packs=(whole,), file=pack.file)
+    _sound(Editions(alone))
+    return pack
+
+
+def _sound(editions: Editions) -> Editions:
+    """Return *editions* once all of them compile and the checks hold in them."""
+    problems = dict.fromkeys(_unsound(editions))
+    if problems:
+        raise RuleFileError(problems)
+    return editions
+
+
+def _unsound(editions: Editions) -> Iterator[Problem]:
+    authorization = editions.authorization
+    # Without a term that it reads a check is undecided; in one edition at least it is decided.
+    undecided = {check.id: check for check in authorization.checks}
+    try:
+        for edition in editions.all():
+            for check in authorization.checks:
+                holds, why = _decided(check, edition.constants)
+                if holds is not None:
+                    undecided.pop(check.id, None)
+                if holds is False:
+                    yield _unmet(authorization, check, why)
+    except RuleFileError as error:
+        yield from error.problems
+        return
+    for check in undecided.values():
+        why = "is never decided, as the terms that it reads are never in force together"
+        yield _unmet(authorization, check, why)
+
+
+def compile_edition(
+    authorization: Authorization,
+    day: date,
+    venue_day: date,
+    known_at: date,
+    made: dict[tuple[object, ...], RuleInForce],
+) -> Edition:
+    """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then.
+
+    *made* holds the rules of its other editions: what changes is not what most of them read.
+    """
+    terms = {
+        f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
+    }
+    in_force_rules = [rule for rule in authorization.rules if rule.span.holds(day, known_at)]
+    for pack in authorization.packs:
+        for limit in pack.limits:
+            terms[f"{pack.name}.limits.{limit.name}"] = in_force(
+                limit.versions, venue_day, known_at
+            )
+        in_force_rules += (rule for rule in pack.rules if rule.span.holds(venue_day, known_at))
+    for name in {name for rule in in_force_rules for name in rule.constants} - terms.keys():
+        # A term that the law reads and the authorization does not have.
+        terms[name] = None
+    constants = Constants(
+        {name: one.figure.value if one is not None else None for name, one in terms.items()},
+        _word_codes(in_force_rules),
+    )
+    rules = _compiled(authorization, in_force_rules, constants, made)
+    instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
+    content = canonical(_content(authorization, terms, instruments, in_force_rules))
+    return Edition(
+        hash=hashlib.sha256(content.encode()).hexdigest(),
+        authorization=authorization,
+        reckoning=_reckoning(authorization, instruments),
+        terms=terms,
+        constants=constants,
+        rules=rules,
+        facts=tuple(sorted({name for rule in rules for name in rule.facts})),
+        content=content,
+        max_shares=constants.terms.get("terms.max_shares"),
+        max_amount=constants.terms.get("terms.max_amount"),
+    )
+
+
+def canonical(content: object) -> str:
+    """Return *content* as JSON in the one way that is hashed: keys sorted, no white space."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _compiled(
+    authorization: Authorization,
+    rules: list[Rule],
+    constants: Constants,
+    made: dict[tuple[object, ...], RuleInForce],
+) -> tuple[RuleInForce, ...]:
+    files = {rule.id: authorization.file for rule in authorization.rules}
+    files |= {rule.id: pack.file for pack in authorization.packs for rule in pack.rules}
+    compiled, problems = [], []
+    for rule in sorted(rules, key=lambda rule: rule.id):
+        read = (constants.terms[name] for name in sorted(rule.constants))
+        key = (rule.id, *read, *(constants.words[word] for word in sorted(rule.words)))
+        try:
+            if key not in made:
+                made[key] = _rule(rule, constants)
+            compiled.append(made[key])
+        except ConditionError as error:
+            what = f"rule `{rule.id}` cannot be used: {error}"
+            problems.append(Problem(what, None, files.get(rule.id), rule.line, rule.column))
+    if problems:
+        raise RuleFileError(problems)
+    return tuple(compiled)
+
+
+def _rule(rule: Rule, constants: Constants) -> RuleInForce:
+    require = form(rule.require.root, constants)
+    when = TRUE if rule.when is None else form(rule.when.root, constants)
+    spared = negated(when)
+    passes, fails = any_of((spared, require)), all_of((when, negated(require)))
+    for shape in (passes, fails, spared):
+        check_size(shape)
+    return RuleInForce(
+        rule=rule,
+        passes=passes,
+        fails=fails,
+        spared=FALSE if rule.when is None else spared,
+    )
+
+
+def _decided(check: Check, constants: Constants) -> tuple[bool | None, str]:
+    """Return whether *check* holds, `None` where it is undecided, and why it does not."""
+    try:
+        shape = form(check.require.root, constants)
+    except ConditionError as error:
+        return False, f"cannot be used, {error}"
+    holds = {TRUE: True, FALSE: False}.get(shape)
+    return holds, "does not hold of the terms"
+
+
+def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
+    return Problem(
+        f"check `{check.id}` {why}: `{check.require.text}`",
+        file=authorization.file,
+        line=check.line,
+        column=check.column,
+    )
+
+
+def _word_codes(rules: list[Rule]) -> Mapping[str, int]:
+    words = sorted({word for rule in rules for word in rule.words})
+    return {word: code for code, word in enumerate(words, UNKNOWN_WORD + 1)}
+
+
+def _resolved(instrument: Instrument, day: date, known_at: date) -> tuple[Instrument, Exact | None]:
+    version = in_force(instrument.shares_each, day, known_at)
+    return instrument, (version.figure.value if version is not None else None)
+
+
+def _reckoning(
+    authorization: Authorization, instruments: list[tuple[Instrument, Exact | None]]
+) -> Reckoning:
+    """Return how events are counted; an instrument whose ratio is not in force is not listed."""
+    listings: dict[tuple[str, str | None], Listing] = {}
+    shared: set[str] = set()
+    for instrument, shares_each in instruments:
+        for venue in instrument.venues:
+            if shares_each is None:
+                continue
+            listing = Listing(
+                instrument=instrument.name,
+                symbol=instrument.symbol,
+                venue=venue,
+                zone=zone(VENUE_ZONES[venue]),
+                currency=instrument.currency,
+                shares_each=shares_each,
+                fx_margin=instrument.fx_margin,
+            )
+            listings[instrument.symbol, venue] = listing
+            if listings.setdefault((instrument.symbol, None), listing) is not listing:
+                shared.add(instrument.symbol)
+    for symbol in shared:
+        del listings[symbol, None]
+    return Reckoning(
+        zone=zone(authorization.timezone),
+        currency=authorization.currency,
+        with_fees=authorization.with_fees,
+        listings=listings,
+        dated=frozenset(one.name for one, _ in instruments if len(one.shares_each) > 1),
+    )
+
+
+def _content(
+    authorization: Authorization,
+    terms: Mapping[str, Version | None],
+    instruments: list[tuple[Instrument, Exact | None]],
+    rules: list[Rule],
+) -> dict[str, Any]:
+    return {
+        "repurchase": FORMAT,
+        "tzdata": TZDATA_VERSION,
+        "authorization": authorization.name,
+        "issuer": authorization.issuer,
+        "resolved": authorization.resolved and authorization.resolved.isoformat(),
+        "basis": authorization.basis,
+        "sources": {
+            source.name: {"title": source.title, "sha256": source.sha256, "url": source.url}
+            for source in authorization.sources
+        },
+        "timezone": authorization.timezone,
+        "currency": authorization.currency,
+        "with_fees": authorization.with_fees,
+        "instruments": {
+            instrument.name: {
+                "symbol": instrument.symbol,
+                "venues": {venue: VENUE_ZONES[venue] for venue in sorted(instrument.venues)},
+                "currency": instrument.currency,
+                "shares_each": None if shares_each is None else written(shares_each),
+                "fx_margin": written(instrument.fx_margin),
+            }
+            for instrument, shares_each in instruments
+        },
+        "terms": {
+            name: None if version is None else _figure_content(version.figure)
+            for name, version in terms.items()
+        },
+        "packs": {
+            pack.name: {
+                "title": pack.title,
+                "options": {option.name: option.on for option in pack.options},
+            }
+            for pack in authorization.packs
+        },
+        "rules": {rule.id: _rule_content(rule) for rule in rules},
+    }
+
+
+def _figure_content(figure: Figure) -> dict[str, str]:
+    return {"value": written(figure.value), "dimension": str(figure.dimension)}
+
+
+def _rule_content(rule: Rule) -> dict[str, Any]:
+    return {
+        "require": on_one_line(rule.require.text),
+        "when": rule.when and on_one_line(rule.when.text),
+        "effect": rule.effect,
+        "at": rule.at,
+        "title": rule.title,
+        "cite": rule.cite,
+        "why": rule.why,
+        "quote": rule.quote and rule.quote.text,
+        "source": rule.quote and rule.quote.source,
+        "unverified": rule.unverified,
+    }
+
+
+def _spans(authorization: Authorization) -> Iterator[Span]:
+    for term in authorization.terms:
+        yield from (version.span for version in term.versions)
+    for instrument in authorization.instruments:
+        yield from (version.span for version in instrument.shares_each)
+    yield from (rule.span for rule in authorization.rules)
+
+
+def _pack_spans(authorization: Authorization) -> Iterator[Span]:
+    for pack in authorization.packs:
+        for limit in pack.limits:
+            yield from (version.span for version in limit.versions)
+        yield from (rule.span for rule in pack.rules)
+
+
+def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
+    """Return the clock of each symbol and venue; of a symbol alone where its venues have one."""
+    zones: dict[tuple[str | None, str | None], ZoneInfo] = {}
+    for instrument in authorization.instruments:
+        clocks = {VENUE_ZONES[venue] for venue in instrument.venues}
+        zones |= {(instrument.symbol, one): zone(VENUE_ZONES[one]) for one in instrument.venues}
+        if len(clocks) == 1:
+            zones[instrument.symbol, None] = zone(clocks.pop())
+    return zones
+
+
+def _turns(days: Iterator[date | None]) -> list[date]:
+    """Return a day of each stretch in which nothing changes."""
+    return sorted({date.min, *(day for day in days if day is not None)})
+
+
+def _next(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)
+
+
+def _before(day: date) -> date:
+    return day if day == date.min else date.fromordinal(day.toordinal() - 1)

@@ -1,0 +1,176 @@
+"""What a slip makes of one figure, word or sign of a rule file: what may be written in its place.
+
+Each is one that reads well, so that only a case or a check can tell it from what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from repurchase.domain.calendars import VENUE_ZONES, read_day, zone
+from repurchase.domain.quantities import FLAG, Dimension
+from repurchase.facts import TABLE
+from repurchase.language.expression import Piece
+
+_OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "<=": ("<", "==", ">="),
+    "<": ("<=", "!=", ">"),
+    ">=": (">", "==", "<="),
+    ">": (">=", "!=", "<"),
+    "==": ("!=", "<=", ">="),
+    "!=": ("==", "<", ">"),
+}
+_SIGNS: Final[Mapping[str, str]] = {
+    "and": "or",
+    "or": "and",
+    "+": "-",
+    "-": "+",
+    "*": "/",
+    "/": "*",
+    "min": "max",
+    "max": "min",
+}
+_SIGN_KINDS: Final = ("_AND", "_OR", "SIGN", "STAR", "SLASH", "EXTREME")
+_WORD_KINDS: Final = ("WORD", "STRING")
+_FIGURE_KINDS: Final = ("DATE", "TIME", "PERCENT", "SHARES", "MONEY", "NUMBER")
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
+_NUMBER: Final = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+_DAY_SECONDS: Final = 24 * 3600
+# A day is told apart from that of any zone by one of these.
+_FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
+_WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a clock's own time
+_CURRENCIES: Final = ("JPY", "USD")
+
+
+def of_figure(text: str) -> tuple[str, ...]:
+    """Return the figure *text* one less and one more in its last place, a day, a minute."""
+    if _DATE.fullmatch(text):
+        day = read_day(text)
+        return tuple(str(day + timedelta(days=days)) for days in (-1, 1))
+    if _TIME.fullmatch(text):
+        return tuple(_clocks(text))
+    found = _NUMBER.search(text)
+    if found is None:
+        return ()
+    stepped = (_stepped(found[0], step) for step in (-1, 1))
+    return tuple(text[: found.start()] + one + text[found.end() :] for one in stepped if one)
+
+
+def _clocks(text: str) -> Iterator[str]:
+    hours, minutes, *seconds = (int(part) for part in text.split(":"))
+    moment = hours * 3600 + minutes * 60 + sum(seconds)
+    step = 1 if seconds else 60
+    for other in (moment - step, moment + step):
+        if 0 <= other < _DAY_SECONDS:
+            parts = (other // 3600, other % 3600 // 60, other % 60)
+            yield ":".join(f"{part:02}" for part in parts[: 3 if seconds else 2])
+
+
+def _stepped(digits: str, step: int) -> str | None:
+    """Return the number *digits* a *step* of its last place away, `None` below zero."""
+    places = len(digits.partition(".")[2])
+    value = int(digits.replace(",", "").replace(".", "")) + step
+    if value < 0:
+        return None
+    whole, decimals = divmod(value, 10**places)
+    grouped = f"{whole:,}" if "," in digits else str(whole)
+    return f"{grouped}.{decimals:0{places}}" if places else grouped
+
+
+def of_piece(
+    piece: Piece, before: Piece | None, after: Piece | None, names: Mapping[str, Dimension]
+) -> tuple[str, ...]:
+    """Return what *piece* of a condition may be written as, between *before* and *after*.
+
+    *names* are the terms that the condition may read.
+    """
+    if piece.kind in _FIGURE_KINDS:
+        return of_figure(piece.text)
+    if piece.kind in _SIGN_KINDS:
+        return (_SIGNS[piece.text],)
+    if piece.kind == "OPERATOR":
+        return _of_operator(piece.text, before, after)
+    is_denied = before is not None and before.kind == "_NOT"
+    if piece.kind == "_IN":
+        return () if is_denied else ("not in",)
+    if piece.kind == "NAME":
+        flag = TABLE.get(piece.text)
+        denied = (f"not {piece.text}",) if flag and flag.dimension == FLAG else ()
+        return (*(() if is_denied else denied), *_of_name(piece.text, names))
+    return ()
+
+
+def _of_operator(text: str, before: Piece | None, after: Piece | None) -> tuple[str, ...]:
+    sides = {side.kind for side in (before, after) if side is not None}
+    # Words have no order.
+    return _OPERATORS[text][:1] if sides & {*_WORD_KINDS} else _OPERATORS[text]
+
+
+def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
+    """Return the names beside *name* that are of its dimension."""
+    family = name.partition(".")[0]
+    known = {fact.name: fact.dimension for fact in TABLE.values()} | dict(terms)
+    return tuple(
+        other
+        for other, dimension in known.items()
+        if other != name and other.partition(".")[0] == family and dimension == known.get(name)
+    )
+
+
+def is_word(piece: Piece) -> bool:
+    """Return whether *piece* is a word that a fact is compared with, in quotes or without."""
+    return piece.kind in _WORD_KINDS
+
+
+def of_word(piece: Piece, instruments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the word *piece* may be written as: the others where its kind is closed."""
+    text, quote = piece.text, ""
+    if piece.kind == "STRING":
+        text, quote = text[1:-1], text[0]
+    return tuple(f"{quote}{other}{quote}" for other in _others(text, instruments))
+
+
+def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
+    if word in VENUE_ZONES:
+        return of_venue(word)
+    closed = (instruments, *dict.fromkeys(fact.words for fact in TABLE.values()))
+    known = dict.fromkeys(other for words in closed if word in words for other in words)
+    return tuple(other for other in known if other != word) or (of_text(word),)
+
+
+def of_text(text: str) -> str:
+    """Return *text*, of which every letter counts, with one more."""
+    return f"{text}x"
+
+
+def of_choice(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the *choices* that *word* is not."""
+    return tuple(other for other in choices if other != word)
+
+
+def of_venue(venue: str) -> tuple[str, ...]:
+    """Return another venue on the clock of *venue*, where there is one, and one on another."""
+    clock = VENUE_ZONES[venue]
+    alike = (other for other, its in VENUE_ZONES.items() if its == clock and other != venue)
+    apart = (other for other, its in VENUE_ZONES.items() if its != clock)
+    return tuple(other for other in (next(alike, None), next(apart, None)) if other is not None)
+
+
+def of_zone(name: str, venues: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the clocks of *venues* that are not that of the zone *name*, and one far from it."""
+    here = zone(name).utcoffset(_WINTER)
+    far = next(other for other in _FAR_ZONES if zone(other).utcoffset(_WINTER) != here)
+    zones = dict.fromkeys((*(VENUE_ZONES[venue] for venue in venues), far))
+    return tuple(other for other in zones if other != name)
+
+
+def of_currency(currency: str, program: str | None = None) -> str:
+    """Return the currency of the *program* in the place of *currency*, or else another."""
+    if program is not None and program != currency:
+        return program
+    return next(other for other in _CURRENCIES if other != currency)
