@@ -15,9 +15,9 @@ from pydantic import BaseModel
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.evaluation.wording import ENGINE
-from repurchase.facts import TABLE
-from repurchase.rulebook import shipped_pack
+from repurchase.facts.table import TABLE
 from repurchase.rulebook.library import pack_names
+from repurchase.rulebook.packs import shipped_pack
 from repurchase.rulebook.schema import PackFields, PackRuleFields, RuleFields, RuleFileFields
 
 MANUAL = Path(__file__).parents[1] / "rules" / "README.md"

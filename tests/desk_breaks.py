@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from repurchase import ledger as position
-from repurchase.evaluation import step as program
-from repurchase.journal import Book, Journal, book, desk, read_position, store
+from repurchase.evaluation import step
+from repurchase.journal import book, desk, store
+from repurchase.journal.book import Book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import Sealed, event_object, read_record
+from repurchase.journal.snapshot import read_position
+from repurchase.journal.store import Journal
+from repurchase.ledger import fold
 
 Set = Callable[[Any, str, Any], None]
 
@@ -151,7 +154,7 @@ def retry_judged_anew(put: Set) -> None:
 
     def again(self: Any, event: Any, before: Any) -> Any:
         found = real(self, event, before)
-        now = program.standing(self.book.position, found.edition)
+        now = step.standing(self.book.position, found.edition)
         return replace(found, decision=replace(found.decision, position=now))
 
     put(desk._Group, "_again", again)
@@ -159,7 +162,7 @@ def retry_judged_anew(put: Set) -> None:
 
 def order_reserves_nothing(put: Set) -> None:
     """An approved order is remembered, and nothing is reserved for it."""
-    real = position.after
+    real = fold.after
 
     def after(before: Any, trade: Any) -> Any:
         found = real(before, trade)
@@ -168,27 +171,27 @@ def order_reserves_nothing(put: Set) -> None:
         kept = before.reserved_shares, before.reserved_amount
         return replace(found, reserved_shares=kept[0], reserved_amount=kept[1])
 
-    put(program, "after", after)
+    put(step, "after", after)
 
 
 def breach_does_not_halt(put: Set) -> None:
     """A fill that no order covers is denied, and orders go on."""
-    put(program, "_halting", lambda before, *_: before)
+    put(step, "_halting", lambda before, *_: before)
 
 
 def halted_orders_pass(put: Set) -> None:
     """While the program is halted, orders are judged as ever."""
-    real = program._own_findings
+    real = step._own_findings
 
     def found(event: Any, proposed: Any, before: Any, edition: Any, *, live: bool) -> Any:
         return real(event, proposed, replace(before, halted=None), edition, live=live)
 
-    put(program, "_own_findings", found)
+    put(step, "_own_findings", found)
 
 
 def cancel_keeps_its_money(put: Set) -> None:
     """A cancel frees the shares of its order, and not the money."""
-    real = position.settled
+    real = fold.settled
 
     def settled(before: Any, event: Any, clock: Any) -> Any:
         found = real(before, event, clock)
@@ -196,7 +199,7 @@ def cancel_keeps_its_money(put: Set) -> None:
             return found
         return replace(found, reserved_amount=before.reserved_amount)
 
-    put(program, "settled", settled)
+    put(step, "settled", settled)
 
 
 BREAKS: Final[dict[str, Callable[[Set], None]]] = {

@@ -24,12 +24,14 @@ import msgspec
 
 from desk_breaks import BREAKS
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
-from repurchase.audit import verify
+from repurchase.audit.whole import verify
 from repurchase.domain.errors import RepurchaseError
 from repurchase.domain.events import Event
-from repurchase.journal import Journal, read_record, stored_book
+from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
-from repurchase.ledger import Position
+from repurchase.journal.records import read_record
+from repurchase.journal.store import Journal
+from repurchase.ledger.position import Position
 
 # So many threads of a child submit at once.
 THREADS: Final = 3

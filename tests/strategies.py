@@ -22,7 +22,7 @@ import oracle
 from oracle import Dated, Days, Terms, Value, terms_read
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
 from repurchase.evaluation.judge import Scope
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import Comparison, Condition, Constant, Name, Names, Word, parse
 
 CURRENCY: Final = "JPY"

@@ -23,30 +23,24 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from repurchase.audit import Checkpoint, Verified, check_strays, verify, whole
 from repurchase.audit import judged as verifying
-from repurchase.audit.judged import Audit
+from repurchase.audit import whole
+from repurchase.audit.checkpoint import Checkpoint
+from repurchase.audit.judged import Audit, Verified
 from repurchase.audit.signatures import signed
-from repurchase.domain import calendars as clocks
+from repurchase.audit.whole import check_strays, verify
+from repurchase.domain import calendars
 from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import retold, step
-from repurchase.intake import event_from_json
-from repurchase.journal import (
-    Head,
-    Journal,
-    Record,
-    Rules,
-    desk,
-    digest,
-    event_of,
-    position_bytes,
-    read_record,
-    sealed,
-    stored_book,
-)
+from repurchase.intake.objects import event_from_json
+from repurchase.journal import desk
+from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk, RuleText, rule_text
-from repurchase.ledger import Position
+from repurchase.journal.records import Record, Rules, digest, event_of, read_record, sealed
+from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.store import Head, Journal
+from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from stores import Stores
 
@@ -730,7 +724,7 @@ def test_other_time_zones_are_told_and_the_rest_is_compared(
     """A newer tzdata makes other editions of the same rules: the verdicts are compared, and it
     is said.
     """
-    now = clocks.TZDATA_VERSION
+    now = calendars.TZDATA_VERSION
     monkeypatch.setattr(edition, "TZDATA_VERSION", "2031.1")
     assert verified(recorded).remarks == (
         f"what was judged by the time zones of tzdata {now} was judged again by those of 2031.1",

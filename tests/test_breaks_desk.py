@@ -12,7 +12,7 @@ import test_journal
 from chance import run_machine
 from desk_breaks import BREAKS
 from repurchase.domain.errors import JournalError, RepurchaseError
-from repurchase.journal import book as book_module
+from repurchase.journal import book
 from repurchase.journal import desk as desk_module
 from stores import Store
 from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program, loading_once
@@ -38,7 +38,7 @@ FOUND_BY: Final = {
 def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that breaks one promise fails the state machine."""
     monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
-    monkeypatch.setattr(book_module, "load_text", loading_once())
+    monkeypatch.setattr(book, "load_text", loading_once())
     BREAKS[name](monkeypatch.setattr)
     # Not any exception: a break that no longer fits the desk would be one too.
     with pytest.raises((AssertionError, RepurchaseError, pytest.fail.Exception)):

@@ -22,20 +22,13 @@ from repurchase.domain.decisions import Finding, Outcome
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing, Reckoning
-from repurchase.evaluation import step as program
+from repurchase.evaluation import step
 from repurchase.evaluation.judge import outcome
-from repurchase.facts import Situation
-from repurchase.ledger import (
-    Counted,
-    Fault,
-    Order,
-    OrderState,
-    Position,
-    Trade,
-    fold,
-    orders,
-    trades,
-)
+from repurchase.facts.fact import Situation
+from repurchase.ledger import fold, orders, trades
+from repurchase.ledger.orders import Order, OrderState
+from repurchase.ledger.position import Counted, Position
+from repurchase.ledger.trades import Fault, Trade
 from repurchase.rulebook.editions import Edition
 from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
 
@@ -100,7 +93,7 @@ def denied_order_reserves(patch: Patch) -> None:
     def refused(position: Position, trade: Trade, _: str) -> Position:
         return fold.after(position, trade)
 
-    patch.setattr(program, "refused", refused)
+    patch.setattr(step, "refused", refused)
 
 
 def margin_is_ignored(patch: Patch) -> None:
@@ -126,7 +119,7 @@ def expiry_is_ignored(patch: Patch) -> None:
     def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fault:
         return whole(replace(event, expires=None), reckoning, position)
 
-    patch.setattr(program, "trade", trade)
+    patch.setattr(step, "trade", trade)
 
 
 def venue_clock_is_used(patch: Patch) -> None:
@@ -271,9 +264,9 @@ def only_executed_counts(patch: Patch) -> None:
 
 def brought_forward_again(patch: Patch) -> None:
     """What is brought forward is taken at any time."""
-    whole = program._brought_forward
+    whole = step._brought_forward
     patch.setattr(
-        program,
+        step,
         "_brought_forward",
         lambda event, position, edition, *, live: whole(
             event, replace(position, started=False), edition, live=live
@@ -283,12 +276,12 @@ def brought_forward_again(patch: Patch) -> None:
 
 def standing_is_of_before(patch: Patch) -> None:
     """A decision shows what was used before anything happened."""
-    whole = program.standing
+    whole = step.standing
 
     def standing(_: Position, edition: Edition) -> object:
         return whole(Position(), edition)
 
-    patch.setattr(program, "standing", standing)
+    patch.setattr(step, "standing", standing)
 
 
 def bust_reserves_again(patch: Patch) -> None:
@@ -383,12 +376,12 @@ def replace_goes_below_what_has_filled(patch: Patch) -> None:
 
 def no_replace_raises(patch: Patch) -> None:
     """No replace is judged."""
-    patch.setattr(program, "raises", lambda _: False)
+    patch.setattr(step, "raises", lambda _: False)
 
 
 def every_replace_raises(patch: Patch) -> None:
     """A replace that lowers is judged as one that raises."""
-    patch.setattr(program, "raises", lambda _: True)
+    patch.setattr(step, "raises", lambda _: True)
 
 
 def extension_does_not_raise(patch: Patch) -> None:
@@ -403,7 +396,7 @@ def extension_does_not_raise(patch: Patch) -> None:
         asked = replace(order.asked, last_date=old.last_date, venue_last_date=old.venue_last_date)
         return whole(replace(proposed, order=replace(order, asked=asked)))
 
-    patch.setattr(program, "raises", raises)
+    patch.setattr(step, "raises", raises)
 
 
 def replaced_keeps_the_old(patch: Patch) -> None:
@@ -446,7 +439,7 @@ def held_replace_is_in_force(patch: Patch) -> None:
             return fold.after(position, trade)
         return whole(position, trade, result)
 
-    patch.setattr(program, "refused", refused)
+    patch.setattr(step, "refused", refused)
 
 
 def cancel_leaves_the_rest_reserved(patch: Patch) -> None:
@@ -497,22 +490,22 @@ def names_are_taken_as_written(patch: Patch) -> None:
 
 def review_is_not_waived(patch: Patch) -> None:
     """What is released is held again."""
-    patch.setattr(program, "_outcome", lambda _, findings: outcome(findings))
+    patch.setattr(step, "_outcome", lambda _, findings: outcome(findings))
 
 
 def all_rules_are_waived(patch: Patch) -> None:
     """Whoever releases answers for every rule."""
-    whole = program._outcome
+    whole = step._outcome
 
     def waived(event: Event, findings: tuple[Finding, ...]) -> Outcome:
         return "approved" if event.kind == "release" else whole(event, findings)
 
-    patch.setattr(program, "_outcome", waived)
+    patch.setattr(step, "_outcome", waived)
 
 
 def halt_spares_replaces(patch: Patch) -> None:
     """A halt stops orders and releases alone."""
-    whole = program._own_findings
+    whole = step._own_findings
 
     def own_findings(
         event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
@@ -521,17 +514,17 @@ def halt_spares_replaces(patch: Patch) -> None:
             position = replace(position, halted=None)
         return whole(event, proposed, position, edition, live=live)
 
-    patch.setattr(program, "_own_findings", own_findings)
+    patch.setattr(step, "_own_findings", own_findings)
 
 
 def breach_does_not_halt(patch: Patch) -> None:
     """After a breach the program goes on."""
-    patch.setattr(program, "_is_breach", lambda _: False)
+    patch.setattr(step, "_is_breach", lambda _: False)
 
 
 def whatever_is_denied_halts(patch: Patch) -> None:
     """What cannot be decided halts as a breach does."""
-    patch.setattr(program, "_is_breach", lambda findings: outcome(findings) == "denied")
+    patch.setattr(step, "_is_breach", lambda findings: outcome(findings) == "denied")
 
 
 def resume_does_nothing(patch: Patch) -> None:
@@ -544,7 +537,7 @@ def resume_does_nothing(patch: Patch) -> None:
             return following
         return replace(following, halted=position.halted)
 
-    patch.setattr(program, "settled", settled)
+    patch.setattr(step, "settled", settled)
 
 
 # A break, and the properties that each find it alone.
@@ -673,7 +666,7 @@ def _folded_orders(patch: Patch, changed: Callable[[Position, Position, Trade], 
         following = whole(position, trade)
         return following if trade.is_fill else changed(position, following, trade)
 
-    patch.setattr(program, "after", after)
+    patch.setattr(step, "after", after)
 
 
 def _folded_fills(patch: Patch, changed: Callable[[Position, Position, Trade], Position]) -> None:
@@ -688,7 +681,7 @@ def _folded_fills(patch: Patch, changed: Callable[[Position, Position, Trade], P
 def _reckoned(patch: Patch, changed: Callable[[Reckoning], Reckoning]) -> None:
     whole = trades.trade
     patch.setattr(
-        program,
+        step,
         "trade",
         lambda event, reckoning, position: whole(event, changed(reckoning), position),
     )
@@ -701,12 +694,12 @@ def _traded(patch: Patch, changed: Callable[[Trade], Trade]) -> None:
         found = whole(event, reckoning, position)
         return changed(found) if isinstance(found, Trade) else found
 
-    patch.setattr(program, "trade", trade)
+    patch.setattr(step, "trade", trade)
 
 
 def _seen(patch: Patch, changed: Callable[[Position, Position], Position]) -> None:
     patch.setattr(
-        program,
+        step,
         "Situation",
         lambda trade, before, after, _: Situation(trade, before, changed(before, after)),
     )

@@ -18,16 +18,18 @@ from repurchase.domain.decisions import Finding, Result
 from repurchase.domain.errors import EngineFault, InputError
 from repurchase.domain.events import Event
 from repurchase.domain.terms import Span
-from repurchase.evaluation import judge, rete
-from repurchase.evaluation import step as program
-from repurchase.facts import TABLE, Situation
-from repurchase.intake import Row, csv_rows
-from repurchase.intake.rows import Record
+from repurchase.evaluation import judge, rete, step
+from repurchase.facts.fact import Situation
+from repurchase.facts.table import TABLE
+from repurchase.intake import csv_rows
+from repurchase.intake.rows import Record, Row
 from repurchase.language import expression
 from repurchase.language import linear as condition
 from repurchase.language.linear import AllOf, AnyOf, Form, Undecided
-from repurchase.ledger import Day, DayKey, Trade, fold, trades
-from repurchase.rulebook import editions as edition
+from repurchase.ledger import fold, trades
+from repurchase.ledger.position import Day, DayKey
+from repurchase.ledger.trades import Trade
+from repurchase.rulebook import editions
 from strategies import Case, History, cases, histories, questions, word_leaves
 from test_orderings import check_rewritten, check_shuffled, replayed, rewritings, shuffles
 from test_verdicts import check_condition, check_history, check_verdict
@@ -58,7 +60,7 @@ def caught(
 def drop_negations(patch: pytest.MonkeyPatch) -> None:
     """A `not` has no effect, and a rule fails where it passes."""
     patch.setattr(condition, "negated", lambda form: form)
-    patch.setattr(edition, "negated", lambda form: form)
+    patch.setattr(editions, "negated", lambda form: form)
 
 
 def negate_without_de_morgan(patch: pytest.MonkeyPatch) -> None:
@@ -71,7 +73,7 @@ def negate_without_de_morgan(patch: pytest.MonkeyPatch) -> None:
 
     whole = condition.negated
     patch.setattr(condition, "negated", negated)
-    patch.setattr(edition, "negated", negated)
+    patch.setattr(editions, "negated", negated)
 
 
 def compare_strictly(patch: pytest.MonkeyPatch) -> None:
@@ -211,14 +213,14 @@ def trust_the_absence_of_failures(patch: pytest.MonkeyPatch) -> None:
 
 def ignore_when(patch: pytest.MonkeyPatch) -> None:
     """A rule applies also where its `when` does not hold."""
-    rule = edition._rule
-    patch.setattr(edition, "_rule", lambda one, known: rule(replace(one, when=None), known))
+    rule = editions._rule
+    patch.setattr(editions, "_rule", lambda one, known: rule(replace(one, when=None), known))
 
 
 def let_one_code_stand_for_all_words(patch: pytest.MonkeyPatch) -> None:
     """Two words have one code, so that each passes for the other."""
-    codes = edition._word_codes
-    patch.setattr(edition, "_word_codes", lambda rules: dict.fromkeys(codes(rules), 1))
+    codes = editions._word_codes
+    patch.setattr(editions, "_word_codes", lambda rules: dict.fromkeys(codes(rules), 1))
 
 
 def compare_words_as_they_are_encoded(patch: pytest.MonkeyPatch) -> None:
@@ -252,18 +254,18 @@ def take_the_first_version(patch: pytest.MonkeyPatch) -> None:
     def first(versions: Any, day: Any, known_at: Any) -> Any:
         return next((one for one in versions if one.span.holds(day, known_at)), None)
 
-    patch.setattr(edition, "in_force", first)
+    patch.setattr(editions, "in_force", first)
 
 
 def forget_rules_that_end(patch: pytest.MonkeyPatch) -> None:
     """A rule holds for ever, whatever its dates say."""
-    compiled = edition.compile_edition
+    compiled = editions.compile_edition
 
-    def timeless(authorization: Any, *when: Any) -> edition.Edition:
+    def timeless(authorization: Any, *when: Any) -> editions.Edition:
         rules = tuple(replace(rule, span=Span()) for rule in authorization.rules)
         return compiled(replace(authorization, rules=rules), *when)
 
-    patch.setattr(edition, "compile_edition", timeless)
+    patch.setattr(editions, "compile_edition", timeless)
 
 
 def name_all_facts_as_missing(patch: pytest.MonkeyPatch) -> None:
@@ -366,7 +368,7 @@ def forget_the_margin(patch: pytest.MonkeyPatch) -> None:
 
 def judge_fills_as_orders(patch: pytest.MonkeyPatch) -> None:
     """Rules for fills are not asked of them, and rules for orders are."""
-    patch.setattr(program, "_scope", lambda _: "order")
+    patch.setattr(step, "_scope", lambda _: "order")
 
 
 def forget_the_brokers_of_fills(patch: pytest.MonkeyPatch) -> None:
@@ -450,7 +452,7 @@ HISTORY_BREAKS: Final[tuple[tuple[Break, st.SearchStrategy[History]], ...]] = (
 
 def keep_rules_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
     """Rules and their findings stand in the order of the file."""
-    patch.setattr(edition, "sorted", lambda rules, **_: list(rules), raising=False)
+    patch.setattr(editions, "sorted", lambda rules, **_: list(rules), raising=False)
 
 
 def hash_keys_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
@@ -459,17 +461,17 @@ def hash_keys_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
     def dumps(content: Any, **_: Any) -> str:
         return json.dumps(content, ensure_ascii=False)
 
-    patch.setattr(edition, "json", SimpleNamespace(dumps=dumps))
+    patch.setattr(editions, "json", SimpleNamespace(dumps=dumps))
 
 
 def take_the_first_rule_alone(patch: pytest.MonkeyPatch) -> None:
     """Only the rule that is written first is judged."""
-    compiled = edition._compiled
+    compiled = editions._compiled
 
     def first(authorization: Any, rules: list[Any], *others: Any) -> Any:
         return compiled(authorization, rules[:1], *others)
 
-    patch.setattr(edition, "_compiled", first)
+    patch.setattr(editions, "_compiled", first)
 
 
 def forget_the_last_column(patch: pytest.MonkeyPatch) -> None:

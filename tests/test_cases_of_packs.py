@@ -11,9 +11,10 @@ import pytest
 
 from repurchase.domain.errors import RuleFileError
 from repurchase.proof.equal import same
-from repurchase.rulebook import cases_path, gaps
-from repurchase.rulebook import library as shipped
+from repurchase.rulebook import library
+from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import Editions, load, load_pack
+from repurchase.rulebook.lint import gaps
 from repurchase.tester import cases
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
@@ -226,10 +227,10 @@ def test_every_kind_of_mutant_of_a_pack_is_made_at_its_place(tmp_path: Path) -> 
     assert told == dict(EVERYTHING)
 
 
-@pytest.mark.parametrize("name", shipped.pack_names())
+@pytest.mark.parametrize("name", library.pack_names())
 def test_mutant_of_a_pack_differs_in_one_place_and_reads(name: str) -> None:
     """Each is YAML as the pack is, with one value, key or entry changed, added or gone."""
-    pack = load_pack(shipped.pack_path(name))
+    pack = load_pack(library.pack_path(name))
     old = read(pack.text).value
     made = mutants(pack)
     changed = [(one, differences(old, read(one.of(pack.text)).value)) for one in made]
@@ -270,17 +271,17 @@ UNSEEN: Final = {
 }
 
 
-@pytest.mark.parametrize("name", shipped.pack_names())
+@pytest.mark.parametrize("name", library.pack_names())
 def test_cases_of_shipped_packs_leave_none(name: str) -> None:
     """Every figure, date, word and sign of the law is held by a case, or comes to the same."""
-    rules = shipped.pack_path(name)
+    rules = library.pack_path(name)
     found = mutation(rules, cases_path(rules))
     assert left(found) == UNSEEN.get(name, "").splitlines()
     assert found.tried
     assert left(apart(found, proved_same)) == []
 
 
-PROGRAMS: Final = sorted(shipped.pack_path("uk").parent.glob("programs/*.yaml"))
+PROGRAMS: Final = sorted(library.pack_path("uk").parent.glob("programs/*.yaml"))
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
@@ -296,8 +297,8 @@ def test_every_program_beside_the_packs_judges_one() -> None:
     """None lies there in vain."""
     judging = {
         case.under.path
-        for name in shipped.pack_names()
-        for case in cases.tested(shipped.pack_path(name), cases_path(shipped.pack_path(name))).cases
+        for name in library.pack_names()
+        for case in cases.tested(library.pack_path(name), cases_path(library.pack_path(name))).cases
         if case.under is not None
     }
     assert judging == {f"programs/{path.name}" for path in PROGRAMS}
@@ -369,12 +370,12 @@ def test_mutant_of_a_pack_that_comes_to_the_same_is_set_apart(tmp_path: Path) ->
 
 def test_pack_is_judged_by_its_file_in_the_place_of_the_shipped_one(tmp_path: Path) -> None:
     """Who edits a copy of a shipped pack sees what the copy does, also where it is not `./`."""
-    program = shipped.pack_path("uk").parent / "programs" / "uk.yaml"
+    program = library.pack_path("uk").parent / "programs" / "uk.yaml"
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "uk.yaml").write_text(program.read_text())
     rules, beside = tmp_path / "uk.yaml", tmp_path / "uk.cases.yaml"
-    beside.write_text(cases_path(shipped.pack_path("uk")).read_text())
-    rules.write_text(shipped.pack_path("uk").read_text())
+    beside.write_text(cases_path(library.pack_path("uk")).read_text())
+    rules.write_text(library.pack_path("uk").read_text())
     assert {one.wrong for one in cases.run(rules, beside)} == {None}
     rules.write_text(rules.read_text().replace("105%", "104%"))
     wrong = [one.case.name for one in cases.run(rules, beside) if one.wrong]
@@ -493,7 +494,7 @@ def test_command_lists_what_no_case_of_a_pack_notices(tmp_path: Path) -> None:
     assert {one["file"] for one in told["unnoticed"]} == {"house.yaml"}
 
 
-@pytest.mark.parametrize("name", shipped.pack_names())
+@pytest.mark.parametrize("name", library.pack_names())
 def test_cases_of_a_shipped_pack_run_by_its_name(name: str) -> None:
     """As those of a shipped rule file do, and all pass."""
     ended = run("test", name)

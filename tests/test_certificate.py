@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from repurchase.domain.errors import InputError, UsageError
-from repurchase.proof import proved
 from repurchase.proof.certificate import (
     Certificate,
     certificate_text,
@@ -22,6 +21,7 @@ from repurchase.proof.certificate import (
 from repurchase.proof.claims import claims
 from repurchase.proof.engine import answered
 from repurchase.proof.model import any_sums, request
+from repurchase.proof.proof import proved
 from repurchase.report.proofs import remarks
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_names, rule_path

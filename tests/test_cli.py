@@ -22,7 +22,7 @@ import click
 import pytest
 
 import repurchase
-from repurchase.cli import commands
+from repurchase.cli.main import commands
 from repurchase.cli.output import judged_by
 from repurchase.domain.errors import UsageError
 from repurchase.rulebook.library import rule_names, sample_path
@@ -78,14 +78,10 @@ class Run(NamedTuple):
 # another one might not reach the installation, nor the tests' folders.
 _SERVER: Final = """
 import ctypes, json, os, sys, traceback
-from repurchase import report
+from repurchase.cli.main import main
+from repurchase.replay import run
+from repurchase.report import decisions, explained, summaries
 from repurchase.tester import cases
-from repurchase.rulebook import editions as edition
-from repurchase import intake as logs
-from repurchase.replay import run as replay
-from repurchase import rulebook as rulefile
-from repurchase.rulebook import library as shipped
-from repurchase.cli import main
 if os.geteuid() == 0:
     this, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None).capset(this, nothing):

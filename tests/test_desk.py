@@ -38,10 +38,13 @@ from repurchase.domain.errors import (
 )
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import retold, step
-from repurchase.journal import Journal, Stored, position_bytes, read_record, stored_book
+from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.queries import asked, story
-from repurchase.ledger import Position
+from repurchase.journal.records import read_record
+from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.store import Journal, Stored
+from repurchase.ledger.position import Position
 from stores import Store
 
 FOREIGN: Final = "repurchase: 1\nauthorization: other\n" + RULES.partition("2008\n")[2]

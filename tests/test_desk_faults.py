@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from desk_events import PROGRAM, clock, order, rules
-from repurchase.audit import verify
+from repurchase.audit.whole import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, RepurchaseError
 from repurchase.domain.events import Event
-from repurchase.journal import Journal, stored_book
+from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
+from repurchase.journal.store import Journal
 from stores import Store
 from test_desk_crashes import children
 from test_desk_machine import FAILPOINTS

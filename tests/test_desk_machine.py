@@ -49,22 +49,16 @@ from desk_events import (
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import written
-from repurchase.journal import (
-    Book,
-    Journal,
-    RuleTexts,
-    caught_up,
-    event_object,
-    position_bytes,
-    read_record,
-    stored_book,
-)
-from repurchase.journal import book as book_module
+from repurchase.journal import book
 from repurchase.journal import desk as desk_module
+from repurchase.journal.book import Book, RuleTexts, caught_up, stored_book
 from repurchase.journal.desk import Desk
-from repurchase.ledger import Position
-from repurchase.rulebook import kept
+from repurchase.journal.records import event_object, read_record
+from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.store import Journal
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.packs import kept
 
 # The points that `Journal` names, and whether an event is recorded once one is reached.
 FAILPOINTS: Final = {
@@ -461,7 +455,7 @@ def loading_once() -> Callable[..., Editions]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a snapshot every few records, and compile each rule file once for all examples."""
     monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
-    monkeypatch.setattr(book_module, "load_text", loading_once())
+    monkeypatch.setattr(book, "load_text", loading_once())
 
 
 # Each step commits to a real file: fewer examples than elsewhere, unless a profile asks for more.

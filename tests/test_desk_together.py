@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 
 from desk_events import PROGRAM
-from repurchase.journal import Journal, stored_book
+from repurchase.journal.book import stored_book
+from repurchase.journal.store import Journal
 from stores import Store, Stores
 from test_desk_crashes import children
 

@@ -19,13 +19,15 @@ from repurchase.domain.calendars import day_at
 from repurchase.domain.errors import RuleFileError
 from repurchase.domain.events import JUDGED, Event
 from repurchase.evaluation.step import step
-from repurchase.ledger import Position, Trade, trade
-from repurchase.proof import Time, search
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
 from repurchase.proof import diff as module
+from repurchase.proof import search
 from repurchase.proof.diff import Compared, Diff, Side, diff
 from repurchase.proof.engine import answered
 from repurchase.proof.equal import same
 from repurchase.proof.model import Kind
+from repurchase.proof.solver import Time
 from repurchase.rulebook.changes import moved
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path

@@ -15,14 +15,15 @@ from typing import Final, get_args
 import msgspec
 import pytest
 
-from repurchase.cli import commands
+from repurchase.cli.main import commands
 from repurchase.domain.decisions import EFFECTS, Standing
 from repurchase.domain.errors import Problem
 from repurchase.evaluation.wording import ENGINE, Worded, WordedDecision
-from repurchase.facts import TABLE
-from repurchase.ledger import Fault
-from repurchase.market import AVERAGES, QUOTE_FACTS, TAPE_FACTS
-from repurchase.market.feeds import KINDS
+from repurchase.facts.table import TABLE
+from repurchase.ledger.trades import Fault
+from repurchase.market.averages import AVERAGES
+from repurchase.market.feed import KINDS
+from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS
 from repurchase.replay.run import RuleCount, Summary
 from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFindings
 from repurchase.report.flips import Flip

@@ -17,17 +17,21 @@ from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
 from repurchase.domain.terms import KNOWN_TERMS, term_dimension
 from repurchase.evaluation.step import step
-from repurchase.facts import TABLE, Fact
-from repurchase.intake import event_from_json
+from repurchase.facts.fact import Fact
+from repurchase.facts.table import TABLE
 from repurchase.intake.fields import READERS
+from repurchase.intake.objects import event_from_json
 from repurchase.language.expression import Names, parse
-from repurchase.ledger import Position
-from repurchase.market import AVERAGES, MINUTES, sessions
-from repurchase.report import json_text, views_of
+from repurchase.ledger.position import Position
+from repurchase.market.averages import AVERAGES
+from repurchase.market.sessions import MINUTES, sessions
 from repurchase.report.examples import VALUES, example
-from repurchase.rulebook import Pack, Rule, shipped_pack
+from repurchase.report.explained import views_of
+from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import pack_names, rule_names, rule_path
+from repurchase.rulebook.model import Pack, Rule
+from repurchase.rulebook.packs import shipped_pack
 from strategies import RuleFile, conditions, rule_files
 from test_cli import Run, run
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, money
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
     DEPTH_MAX,
     TEXT_MAX,

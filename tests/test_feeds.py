@@ -16,21 +16,14 @@ from hypothesis import strategies as st
 
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.quantities import Exact
-from repurchase.facts import TABLE, Market, Value
-from repurchase.intake import event_from_json
-from repurchase.ledger import Position, Trade, trade
-from repurchase.market import (
-    QUOTE_FACTS,
-    TAPE_FACTS,
-    Quotes,
-    Stretch,
-    Tape,
-    instant,
-    midnight,
-    overlaps,
-    through,
-)
-from repurchase.market.feeds import SOURCES, read_feed
+from repurchase.facts.fact import Market, Value
+from repurchase.facts.table import TABLE
+from repurchase.intake.objects import event_from_json
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
+from repurchase.market.feed import SOURCES, read_feed
+from repurchase.market.stretches import Stretch, overlaps, through
+from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, instant, midnight
 from repurchase.rulebook.editions import load_text
 from test_cli import run
 from test_market import HEADER

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.evaluation.step import step
-from repurchase.facts import TABLE
-from repurchase.intake import event_from_json
-from repurchase.ledger import Position
+from repurchase.facts.table import TABLE
+from repurchase.intake.objects import event_from_json
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
 
 KINDS: Final = (

@@ -29,8 +29,8 @@ from repurchase.evaluation.headroom import (
     prices,
 )
 from repurchase.evaluation.step import step
-from repurchase.ledger import Position
-from repurchase.market.feeds import read_feed
+from repurchase.ledger.position import Position
+from repurchase.market.feed import read_feed
 from repurchase.proof.logic import Fact, holds, number
 from repurchase.rulebook.editions import Edition, load, load_text
 from repurchase.rulebook.library import rule_path

@@ -21,26 +21,23 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from desk_events import PROGRAM, Draft, about, clock, drafts, order, roomy_rules, rules
-from repurchase import __version__
 from repurchase.domain.errors import JournalError, RepurchaseError, UsageError
+from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
-from repurchase.journal import (
+from repurchase.journal import book, desk
+from repurchase.journal.book import stored_book
+from repurchase.journal.desk import Desk
+from repurchase.journal.records import (
     BEGINNING,
-    Head,
-    Journal,
     Record,
-    book,
-    desk,
     event_object,
     event_of,
-    position_bytes,
-    read_position,
     read_record,
     sealed,
-    stored_book,
 )
-from repurchase.journal.desk import Desk
-from repurchase.ledger import Fills, Position
+from repurchase.journal.snapshot import position_bytes, read_position
+from repurchase.journal.store import Head, Journal
+from repurchase.ledger.position import Fills, Position
 from stores import Store
 
 # A snapshot after so many records, where a test is about snapshots.

@@ -10,7 +10,8 @@ import pytest
 
 from repurchase.domain.errors import InputError
 from repurchase.domain.events import Event
-from repurchase.intake import Number, event, event_from_json
+from repurchase.intake.fields import Number, event
+from repurchase.intake.objects import event_from_json
 
 FILL = {
     "kind": "fill",

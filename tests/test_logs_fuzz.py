@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.domain.quantities import Exact, exact, written
-from repurchase.intake import Row, event_from_json, open_log
 from repurchase.intake import rows as rows_module
 from repurchase.intake.fields import READERS
+from repurchase.intake.log import open_log
+from repurchase.intake.objects import event_from_json
+from repurchase.intake.rows import Row
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import UsageError
-from repurchase.intake import Ids, ids, scratch
+from repurchase.intake import ids, scratch
+from repurchase.intake.ids import Ids
 
 ONE = b"1" * 16
 TWO = b"2" * 16

@@ -10,7 +10,9 @@ import pytest
 
 from repurchase.domain.calendars import zone
 from repurchase.domain.errors import UsageError
-from repurchase.intake import Order, open_log, order, scratch, sorted_rows
+from repurchase.intake import order, scratch
+from repurchase.intake.log import open_log
+from repurchase.intake.order import Order, sorted_rows
 
 TOKYO = zone("Asia/Tokyo")
 HEADER = "kind,id,time,date,symbol,quantity,shares,amount\n"

@@ -12,7 +12,8 @@ import pytest
 
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.events import Event
-from repurchase.intake import Log, Row, open_log
+from repurchase.intake.log import Log, open_log
+from repurchase.intake.rows import Row
 
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.quantities import SHARES, Exact
-from repurchase.facts import TABLE
-from repurchase.market import AVERAGES, Bar, Sessions, sessions
-from repurchase.market.feeds import read_feed
-from repurchase.market.sessions import VENUES
+from repurchase.facts.table import TABLE
+from repurchase.market.averages import AVERAGES, Bar
+from repurchase.market.feed import read_feed
+from repurchase.market.sessions import VENUES, Sessions, sessions
 from test_cli import run
 
 

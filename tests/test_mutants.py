@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 
 from repurchase.domain.errors import RuleFileError
 from repurchase.proof.equal import same
-from repurchase.rulebook import Authorization, cases_path, read_text
-from repurchase.rulebook import library as shipped
+from repurchase.rulebook import library
+from repurchase.rulebook.build import read_text
+from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import Editions, load
 from repurchase.rulebook.figures import read_figure
+from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.yaml_reader import Document, read_document
-from repurchase.tester import operators as slips
+from repurchase.tester import operators
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
 from strategies import RuleFile, rule_files
@@ -413,9 +415,9 @@ def test_every_kind_of_mutant_is_made_at_its_place(tmp_path: Path, line_end: str
 def files(folder: Path) -> Iterator[Authorization]:
     yield authorization(folder, TEXT)
     yield authorization(folder, TEXT.replace("\n", "\r\n"))
-    for name in shipped.rule_names():
-        yield load(shipped.rule_path(name)).authorization
-    yield load(shipped.sample_path("starter.yaml")).authorization
+    for name in library.rule_names():
+        yield load(library.rule_path(name)).authorization
+    yield load(library.sample_path("starter.yaml")).authorization
 
 
 def test_mutant_differs_in_one_place_and_reads(tmp_path: Path) -> None:
@@ -587,7 +589,7 @@ def test_figure_is_one_off_in_its_last_place(
     written = f"{whole:,}" if is_grouped else str(whole)
     text = unit.format(f"{written}.{rest:0{places}}" if places else written)
     step = read_figure(unit.format(Decimal(1).scaleb(-places)))
-    figures = [read_figure(other) for other in slips.of_figure(text)]
+    figures = [read_figure(other) for other in operators.of_figure(text)]
     value = read_figure(text).value
     expected = [value - step.value, value + step.value] if digits else [step.value]
     assert [one.value for one in figures] == expected
@@ -611,7 +613,7 @@ def test_figure_is_one_off_in_its_last_place(
 )
 def test_figure_has_its_neighbours(text: str, others: tuple[str, ...]) -> None:
     """A day, a minute or a second, and the unit of the last place, within what can be written."""
-    assert slips.of_figure(text) == others
+    assert operators.of_figure(text) == others
 
 
 @pytest.mark.parametrize(
@@ -627,7 +629,7 @@ def test_clock_is_exchanged_for_those_of_the_venues_and_one_far_away(
     zone: str, venues: tuple[str, ...], others: tuple[str, ...]
 ) -> None:
     """A clock that shows the same day all winter would hardly be told from the other."""
-    assert slips.of_zone(zone, venues) == others
+    assert operators.of_zone(zone, venues) == others
 
 
 # -- what the cases notice ------------------------------------------------------------------------
@@ -824,10 +826,10 @@ UNSEEN: Final = {
 }
 
 
-@pytest.mark.parametrize("name", shipped.rule_names())
+@pytest.mark.parametrize("name", library.rule_names())
 def test_cases_of_shipped_files_leave_none(name: str) -> None:
     """Every figure, date, word and sign that decides anything is held by a case."""
-    rules = shipped.rule_path(name)
+    rules = library.rule_path(name)
     found = mutation(rules, cases_path(rules))
     assert left(found) == UNSEEN[name]
     assert left(apart(found, proved_same)) == []
@@ -839,7 +841,7 @@ def proved_same(old: Editions, new: Editions) -> bool:
 
 def test_case_that_is_gone_is_missed(tmp_path: Path) -> None:
     """Without the case of an order that says no side, nobody sees whether its rule denies."""
-    shipped_rules = shipped.rule_path("jp-2017")
+    shipped_rules = library.rule_path("jp-2017")
     rules, cases = tmp_path / "jp-2017.yaml", tmp_path / "jp-2017.cases.yaml"
     rules.write_text(shipped_rules.read_text())
     text = cases_path(shipped_rules).read_text()
@@ -854,7 +856,7 @@ def test_case_that_is_gone_is_missed(tmp_path: Path) -> None:
 
 def test_mutants_leave_no_rule_sets_behind(tmp_path: Path) -> None:
     """What was compiled for each is let go: hundreds more take no more room."""
-    shipped_rules = shipped.rule_path("jp-2017")
+    shipped_rules = library.rule_path("jp-2017")
     rules, cases = tmp_path / "rules.yaml", cases_path(shipped_rules)
 
     def try_all(name: str) -> int:

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.evaluation import judge
-from repurchase.intake import Form, open_log
+from repurchase.intake.log import Form, open_log
 from repurchase.replay.run import Program, Reading, replay
-from repurchase.report import decided_json
+from repurchase.report.written import decided_json
 from repurchase.rulebook import editions as edition
 from strategies import DAYS, Case, History, cases, histories, written
 from test_verdicts import loaded
@@ -169,7 +169,7 @@ def replayed(folder: Path, seed: int, broken: str = "") -> bytes:
     (folder / "rules.yaml").write_bytes(NAMES_IN_ONE_RULE)
     (folder / "log.csv").write_bytes(as_csv([ROW], ROW))
     out = folder / f"decisions-{seed}.jsonl"
-    call = f"{broken}\nfrom repurchase.cli import main\nraise SystemExit(main())"
+    call = f"{broken}\nfrom repurchase.cli.main import main\nraise SystemExit(main())"
     arguments = ["replay", "log.csv", "--rules", "rules.yaml", "--decisions", out.name]
     done = subprocess.run(
         [sys.executable, "-c", call, *arguments],

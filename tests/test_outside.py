@@ -13,12 +13,13 @@ import pytest
 from msgspec.structs import replace
 
 from repurchase.evaluation.step import Decided
-from repurchase.facts import TABLE
-from repurchase.intake import event_from_json
-from repurchase.journal import Journal, Record, event_object, sealed
+from repurchase.facts.table import TABLE
+from repurchase.intake.objects import event_from_json
 from repurchase.journal.desk import Desk, rule_text
-from repurchase.market import sessions
-from repurchase.market.feeds import Feed, read_feed
+from repurchase.journal.records import Record, event_object, sealed
+from repurchase.journal.store import Journal
+from repurchase.market.feed import Feed, read_feed
+from repurchase.market.sessions import sessions
 from test_audit import NAME, bodies, forged, found, verified
 from test_cli import run
 

@@ -12,21 +12,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.audit import ExportFile, export, imported, verify
+from repurchase.audit.transfer import ExportFile, export, imported
+from repurchase.audit.whole import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import RuleFileError, Tampering, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.terms import Span
 from repurchase.evaluation.step import Decided, step
 from repurchase.evaluation.wording import worded
-from repurchase.intake import event
-from repurchase.journal import Journal, digest
+from repurchase.intake.fields import event
 from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.queries import adoption, adoptions, story
-from repurchase.ledger import Position
-from repurchase.rulebook import gaps, kept, shipped_pack
-from repurchase.rulebook import library as shipped
+from repurchase.journal.records import digest
+from repurchase.journal.store import Journal
+from repurchase.ledger.position import Position
+from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.lint import gaps
+from repurchase.rulebook.packs import kept, shipped_pack
 from test_audit import changed
 from test_cli import run
 
@@ -62,7 +65,7 @@ rules:
 """
 
 
-SHIPPED: Final = {name: shipped.pack_path(name).read_bytes() for name in shipped.pack_names()}
+SHIPPED: Final = {name: library.pack_path(name).read_bytes() for name in library.pack_names()}
 
 
 @cache
@@ -604,7 +607,7 @@ def test_pack_more_never_approves_more(day: date, quantity: int, included: str) 
         assert decided(editions(included=included), **order).decision.outcome == "approved"
 
 
-@pytest.mark.parametrize("name", shipped.pack_names())
+@pytest.mark.parametrize("name", library.pack_names())
 def test_shipped_pack_is_sound(name: str) -> None:
     """Each pack that is shipped can be included, and each of its rules says what it is."""
     pack = shipped_pack(name)

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 
-from repurchase.rulebook import pack_alone
 from repurchase.rulebook.library import pack_names, pack_path
+from repurchase.rulebook.packs import pack_alone
 from test_cli import Run, errors_of, order, run
 from test_cli_rules import mutated
 

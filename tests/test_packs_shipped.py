@@ -15,12 +15,12 @@ import pytest
 
 from repurchase.domain.decisions import Decision
 from repurchase.evaluation.step import step
-from repurchase.intake import event
-from repurchase.ledger import Position
+from repurchase.intake.fields import event
+from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Tainted
-from repurchase.rulebook import shipped_pack
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import pack_names
+from repurchase.rulebook.packs import shipped_pack
 from test_cli import run
 
 RULES: Final = """

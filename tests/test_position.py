@@ -21,18 +21,11 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing, Reckoning
 from repurchase.evaluation.step import step
-from repurchase.facts import TABLE, Situation, Value
-from repurchase.ledger import (
-    Day,
-    Position,
-    Trade,
-    after,
-    brought_forward,
-    day,
-    refused,
-    settled,
-    trade,
-)
+from repurchase.facts.fact import Situation, Value
+from repurchase.facts.table import TABLE
+from repurchase.ledger.fold import after, brought_forward, day, refused, settled
+from repurchase.ledger.position import Day, Position
+from repurchase.ledger.trades import Trade, trade
 from repurchase.rulebook.editions import Editions, load_text
 
 FRIDAY: Final = date(2009, 1, 30)

@@ -9,8 +9,8 @@ import pytest
 from repurchase.domain.decisions import Decision
 from repurchase.evaluation.step import step
 from repurchase.evaluation.wording import sentence
-from repurchase.intake import event
-from repurchase.ledger import Position
+from repurchase.intake.fields import event
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import load_text
 
 HEAD: Final = """\

@@ -32,8 +32,9 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.evaluation.step import step
-from repurchase.ledger import Position, Trade
-from repurchase.rulebook import library as shipped
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade
+from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load_text
 
 FIRST: Final = date(2008, 11, 14)
@@ -267,7 +268,7 @@ def editions(book: Book, review: bool, packs: bool = False) -> Editions:
     With *packs* it includes the law that it includes; without, it is judged thrice as fast.
     """
     if book == IIJ and not review:
-        text = shipped.rule_path("iij-2008").read_text()
+        text = library.rule_path("iij-2008").read_text()
         included = "include: [jp-companies-act, jp-order-59, us-10b-18]\n"
         assert included in text
         return load_text(text.replace("" if packs else included, "").encode(), "iij-2008.yaml")

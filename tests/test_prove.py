@@ -21,16 +21,18 @@ from repurchase.domain.calendars import zone
 from repurchase.domain.events import Event
 from repurchase.evaluation import judge
 from repurchase.evaluation.step import step
-from repurchase.ledger import Position, Trade, trade
-from repurchase.proof import Proof, free, proof, proved, steps
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
 from repurchase.proof import claims as claiming
+from repurchase.proof import free, proof, steps
 from repurchase.proof.engine import confirmed
 from repurchase.proof.free import differences
 from repurchase.proof.logic import Fact, holds, number
 from repurchase.proof.model import Sums
-from repurchase.rulebook import kept
+from repurchase.proof.proof import Proof, proved
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_names, rule_path
+from repurchase.rulebook.packs import kept
 from strategies import Case, cases
 from test_cli import run
 from test_verdicts import check_verdict, coded, loaded

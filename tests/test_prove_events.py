@@ -15,12 +15,15 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from desk_events import Draft, drafts, rules
-from repurchase import intake as logs
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import JUDGED, Event
 from repurchase.evaluation.step import step
-from repurchase.facts import TABLE, Situation
-from repurchase.ledger import Position, Trade, after, raises, trade
+from repurchase.facts.fact import Situation
+from repurchase.facts.table import TABLE
+from repurchase.intake import fields
+from repurchase.ledger.fold import after
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, raises, trade
 from repurchase.proof.claims import passes
 from repurchase.proof.logic import number
 from repurchase.proof.model import Kind, Request, any_sums, request
@@ -116,7 +119,7 @@ def test_model_has_every_event_of_a_log(history: History) -> None:
         return
     position = Position()
     for row in history.rows:
-        happened = logs.event(row)
+        happened = fields.event(row)
         edition = editions.of(happened, position)
         taken = step(happened, position, edition)
         check(happened, position, edition, taken.decision)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pytest
 
-from repurchase.intake import open_log
+from repurchase.intake.log import open_log
 from repurchase.replay.run import Program, Reading, Summary, brought_forward, replay
 from repurchase.rulebook.editions import load
 from repurchase.rulebook.library import rule_path, sample_path

@@ -19,7 +19,7 @@ from repurchase.domain.errors import EngineFault, RuleFileError
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation.rete import PROPERTIES_MAX, RULES_MAX, Network, sent
 from repurchase.evaluation.step import Step, step
-from repurchase.intake import event_from_json
+from repurchase.intake.objects import event_from_json
 from repurchase.language.expression import Operator
 from repurchase.language.linear import (
     CONSTANT_MAX,
@@ -37,7 +37,7 @@ from repurchase.language.linear import (
     engine_form,
     negated,
 )
-from repurchase.ledger import Position
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
 
 # --- the C core itself

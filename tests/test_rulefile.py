@@ -14,7 +14,10 @@ import pytest
 from repurchase.domain.errors import RuleFileError, UsageError
 from repurchase.domain.quantities import DATE, SHARES, money
 from repurchase.domain.terms import Span
-from repurchase.rulebook import Authorization, gaps, json_schema, read, read_text
+from repurchase.rulebook.build import read, read_text
+from repurchase.rulebook.lint import gaps
+from repurchase.rulebook.model import Authorization
+from repurchase.rulebook.schema import json_schema
 
 SAMPLE: Final = """\
 repurchase: 1                                   # version of this format

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from repurchase.domain.errors import RuleFileError, UsageError
-from repurchase.rulebook import Case, cases_path, read_cases, read_cases_text
+from repurchase.rulebook.cases_file import cases_path, read_cases, read_cases_text
+from repurchase.rulebook.model import Case
 
 CASES = """\
 cases:

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import Problem, RuleFileError
-from repurchase.rulebook import check_source, gaps, read_cases_text, read_text
+from repurchase.rulebook.build import read_text
+from repurchase.rulebook.cases_file import read_cases_text
+from repurchase.rulebook.lint import check_source, gaps
 from test_rulefile import SAMPLE
 from test_rulefile_cases import CASES
 

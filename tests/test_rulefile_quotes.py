@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from repurchase.rulebook import check_source
 from repurchase.rulebook.figures import read_figure
+from repurchase.rulebook.lint import check_source
 from repurchase.rulebook.quotes import holds, says
 from test_rulefile import BUYS, SAMPLE, changed, load
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from repurchase.domain.errors import RuleFileError
-from repurchase.rulebook import cases_path, check_source, gaps
-from repurchase.rulebook import library as shipped
+from repurchase.rulebook import library
+from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import load
+from repurchase.rulebook.lint import check_source, gaps
 from repurchase.tester import cases
 from repurchase.tester.mutation import apart, mutation
 from test_cli import run
@@ -18,15 +19,15 @@ from test_mutants import left, proved_same
 
 # It stays with its owner: beside the checkout of those who have it.
 ANNOUNCEMENT = Path(__file__).parents[2] / "shared" / "data" / "iij-2008.txt"
-STARTER = shipped.sample_path("starter.yaml")
+STARTER = library.sample_path("starter.yaml")
 
 
-RULES = [*(shipped.rule_path(name) for name in shipped.rule_names()), STARTER]
+RULES = [*(library.rule_path(name) for name in library.rule_names()), STARTER]
 
 
 def test_programs_are_shipped() -> None:
     """The three programs of the design come with the package."""
-    assert shipped.rule_names() == ("iij-2008", "jp-2017", "jp-2023")
+    assert library.rule_names() == ("iij-2008", "jp-2017", "jp-2023")
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
@@ -78,14 +79,14 @@ def test_case_with_an_id_twice_is_told(tmp_path: Path) -> None:
         f"cases:\n- name: twice\n  given: [{order}]\n  event: {order}\n  expect: denied\n"
     )
     with pytest.raises(RuleFileError, match="the id `o-1` is used twice; give each its own"):
-        cases.run(shipped.rule_path("iij-2008"), path)
+        cases.run(library.rule_path("iij-2008"), path)
 
 
 def test_quotes_stand_in_the_announcement() -> None:
     """Every quote of the first program stands in the document whose hash it pins."""
     if not ANNOUNCEMENT.exists():
         pytest.skip(f"the announcement is not beside this checkout: {ANNOUNCEMENT.name}")
-    authorization = load(shipped.rule_path("iij-2008")).authorization
+    authorization = load(library.rule_path("iij-2008")).authorization
     assert check_source(authorization, "announcement", ANNOUNCEMENT.read_bytes()) == ()
 
 

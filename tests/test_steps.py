@@ -17,7 +17,7 @@ from msgspec.structs import replace as changed
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import KINDS, Event
 from repurchase.evaluation.step import step
-from repurchase.ledger import FILLS_REMEMBERED, Counted, Fills, Position
+from repurchase.ledger.position import FILLS_REMEMBERED, Counted, Fills, Position
 from repurchase.rulebook.editions import Editions, load_text
 
 HEAD: Final = """\

@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 import pytest
 from msgspec.structs import replace
 
-from repurchase.audit import tail, verify
+from repurchase.audit import tail
 from repurchase.audit.judged import Audit, Part
+from repurchase.audit.whole import verify
 from repurchase.domain.errors import Tampering
-from repurchase.journal import Journal, Record
+from repurchase.journal.records import Record
+from repurchase.journal.store import Journal
 from test_audit import (
     CHANGES,
     NAME,

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from repurchase.audit import ExportFile, Verified, export, imported
+from repurchase.audit.judged import Verified
 from repurchase.audit.signatures import (
     new_key,
     public_key,
@@ -31,9 +31,10 @@ from repurchase.audit.signatures import (
     signed,
     signing_key,
 )
+from repurchase.audit.transfer import ExportFile, export, imported
 from repurchase.domain.errors import InputError, Tampering, UsageError
-from repurchase.journal import Head, Journal, Writer
-from repurchase.report import json_text
+from repurchase.journal.store import Head, Journal, Writer
+from repurchase.report.written import json_text
 from stores import KINDS, Stores
 from test_audit import (
     EVENTS,

@@ -17,14 +17,15 @@ import pytest
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError
 from repurchase.evaluation.step import step
-from repurchase.intake import event
-from repurchase.ledger import Position
-from repurchase.market import AVERAGES, Bar, Sessions, sessions
-from repurchase.market.feeds import read_feed
+from repurchase.intake.fields import event
+from repurchase.ledger.position import Position
+from repurchase.market.averages import AVERAGES, Bar
+from repurchase.market.feed import read_feed
+from repurchase.market.sessions import Sessions, sessions
 from repurchase.replay.run import Program
-from repurchase.rulebook import shipped_pack
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_path
+from repurchase.rulebook.packs import shipped_pack
 
 RULES: Final = """
 repurchase: 1

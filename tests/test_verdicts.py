@@ -28,18 +28,18 @@ from ledger import (
     of_instrument,
 )
 from oracle import Value
-from repurchase import intake as logs
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
 from repurchase.domain.events import Event
 from repurchase.evaluation import judge, rete
 from repurchase.evaluation.judge import Scope
 from repurchase.evaluation.step import step
-from repurchase.facts import TABLE
-from repurchase.language import linear as condition
+from repurchase.facts.table import TABLE
+from repurchase.intake import fields
+from repurchase.language import linear
 from repurchase.language.expression import Word
 from repurchase.language.linear import ConditionError
-from repurchase.ledger import Position
+from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from strategies import Case, History, Question, RuleFile, cases, histories, questions, rule_files
 
@@ -68,15 +68,15 @@ def check_condition(question: Question) -> None:
         assert answer == oracle.truth(question.tree, facts, question.terms)
 
 
-def forms(question: Question) -> tuple[condition.Form, condition.Form, dict[str, int]] | None:
-    """Return a condition, its contrary and its words' codes; `None` where they are too much."""
+def forms(question: Question) -> tuple[linear.Form, linear.Form, dict[str, int]] | None:
+    """Return a linear, its contrary and its words' codes; `None` where they are too much."""
     words = sorted({one.text for one in oracle.sides_in(question.tree) if isinstance(one, Word)})
     codes = {word: code for code, word in enumerate(words, 1)}
     try:
-        form = condition.form(question.tree, condition.Constants(question.terms, codes))
-        contrary = condition.negated(form)
+        form = linear.form(question.tree, linear.Constants(question.terms, codes))
+        contrary = linear.negated(form)
         for shape in (form, contrary):
-            condition.check_size(shape)
+            linear.check_size(shape)
     except ConditionError as error:
         if not is_limit(str(error)):
             raise
@@ -172,7 +172,7 @@ def check_history(history: History) -> None:
         return
     diary, position = Diary(with_fees=history.file.basis == "with_fees"), Position()
     for row in history.rows:
-        happened = logs.event(row)
+        happened = fields.event(row)
         now = editions.of(happened, position)
         taken = step(happened, position, now, every_rule=True)
         position = taken.position

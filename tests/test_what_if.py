@@ -23,13 +23,13 @@ from desk_events import Draft, drafts
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import retold, step
-from repurchase.intake import open_log
-from repurchase.ledger import Position
+from repurchase.intake.log import open_log
+from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reading
 from repurchase.replay.run import replay as replayed
 from repurchase.replay.what_if import WhatIf
-from repurchase.report import json_text
 from repurchase.report.flips import changes_json
+from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path
 from strategies import History, histories
@@ -648,7 +648,7 @@ def test_wrong_call_is_told(here: Path, arguments: list[str], said: str) -> None
 
 def test_command_needs_no_prover(here: Path) -> None:
     """Without the package z3-solver the answer is the same."""
-    call = "import sys; sys.modules['z3'] = None; from repurchase.cli import main; sys.exit(main())"
+    call = "import sys; sys.modules['z3'] = None; from repurchase.cli.main import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", call, *WHAT_IF], cwd=here, capture_output=True, check=False
     )

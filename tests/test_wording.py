@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from repurchase.domain.decisions import Finding, choices_of, listed
 from repurchase.evaluation.step import step
 from repurchase.evaluation.wording import sentence
-from repurchase.intake import event
-from repurchase.ledger import Position
+from repurchase.intake.fields import event
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import load_text
 
 HEAD: Final = """\

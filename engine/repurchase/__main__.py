@@ -22,9 +22,9 @@ def main() -> int:
     code = EXIT_STOPPED
     try:
         ctrl_c.heed()
-        from repurchase import cli
+        from repurchase.cli.main import main as command_line
 
-        code = cli.main()
+        code = command_line()
         ctrl_c.let_go()
     except KeyboardInterrupt:
         ctrl_c.asked = True

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from desk_events import PROGRAM, RULES, clock, order
-from repurchase.journal import stored_book
+from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk, rule_text
 from stores import Store
 from test_desk_crashes import children

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from functools import partial
 from statistics import median
 
-from repurchase.proof import proved
 from repurchase.proof.diff import diff
+from repurchase.proof.proof import proved
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.library import rule_names, rule_path
 

@@ -15,9 +15,12 @@ import durable_rules_engine as core
 from generate import RULES, write_log
 
 from repurchase.evaluation import judge
-from repurchase.facts import TABLE, Situation
-from repurchase.intake import open_log
-from repurchase.ledger import Position, Trade, after, trade
+from repurchase.facts.fact import Situation
+from repurchase.facts.table import TABLE
+from repurchase.intake.log import open_log
+from repurchase.ledger.fold import after
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
 from repurchase.rulebook.editions import load
 
 ROWS: Final = int(os.environ.get("ROWS", "1000000"))
@@ -26,7 +29,7 @@ BARE_FACTS: Final = 100_000
 MEASURED: Final = """
 import sys
 from pathlib import Path
-from repurchase.cli import main
+from repurchase.cli.main import main
 try:
     sys.exit(main())
 finally:

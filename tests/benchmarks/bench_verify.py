@@ -14,9 +14,9 @@ from typing import Final
 
 from generate import RULES, write_log
 
-from repurchase.intake import open_log
-from repurchase.journal import Journal
+from repurchase.intake.log import open_log
 from repurchase.journal.desk import GROUP_MAX, Desk, rule_text
+from repurchase.journal.store import Journal
 
 EVENTS: Final = int(os.environ.get("EVENTS", "120000"))
 ROUNDS: Final = 3

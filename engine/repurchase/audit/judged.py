@@ -10,27 +10,18 @@ from typing import Any, Final
 
 import msgspec
 
-from repurchase import __version__
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
 from repurchase.domain.events import Event
+from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
 from repurchase.intake.fields import READERS, Wrong, built
-from repurchase.journal import (
-    Adoption,
-    Answer,
-    Book,
-    Head,
-    NotedMarket,
-    Record,
-    RecordedMarket,
-    RuleTexts,
-    Snapshot,
-    digest,
-    position_bytes,
-    record_bytes,
-)
+from repurchase.journal.book import Book, RuleTexts
+from repurchase.journal.outside import NotedMarket, RecordedMarket
+from repurchase.journal.records import Adoption, Answer, Record, Snapshot, digest, record_bytes
+from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.store import Head
 from repurchase.rulebook.editions import Edition, canonical
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
-from repurchase.journal import Head
+from repurchase.journal.store import Head
 
 try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm

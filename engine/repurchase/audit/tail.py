@@ -19,7 +19,9 @@ from typing import Final
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Part
-from repurchase.journal import Book, Head, Journal, Rules, RuleTexts, Stored, caught_up, following
+from repurchase.journal.book import Book, RuleTexts, caught_up, following
+from repurchase.journal.records import Rules
+from repurchase.journal.store import Head, Journal, Stored
 
 # A shorter program is judged before another process would have begun.
 RECORDS_MIN: Final = 20_000

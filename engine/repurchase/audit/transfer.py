@@ -15,7 +15,9 @@ import msgspec
 from repurchase.audit.judged import Audit, Verified, placed
 from repurchase.audit.whole import Watch, audited, unwatched, verify
 from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
-from repurchase.journal import Head, Journal, Sealed, Writer, chained, following
+from repurchase.journal.book import chained, following
+from repurchase.journal.records import Sealed
+from repurchase.journal.store import Head, Journal, Writer
 
 FORMAT: Final = "repurchase export 3"
 LINE_BYTES_MAX: Final = 1 << 24

@@ -14,7 +14,8 @@ from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.judged import Audit, Verified, named_missing, placed
 from repurchase.audit.tail import Tail
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
-from repurchase.journal import Extent, Journal, following
+from repurchase.journal.book import following
+from repurchase.journal.store import Extent, Journal
 
 T = TypeVar("T")
 

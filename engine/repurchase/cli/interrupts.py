@@ -29,7 +29,7 @@ seconds_option = single(
 
 def milliseconds(seconds: float | None) -> int:
     """Return how long a proof may take where *seconds* are given, and where they are not."""
-    from repurchase.proof import MILLISECONDS
+    from repurchase.proof.proof import MILLISECONDS
 
     return MILLISECONDS if seconds is None else int(seconds * 1000)
 
@@ -82,7 +82,7 @@ def _heeded(is_stopped: Event) -> Iterator[None]:
 
 def _break_off(reading: int, is_stopped: Event) -> None:
     """Break off z3 again and again, from Ctrl-C on, until nobody writes what is *reading*."""
-    from repurchase.proof import interrupt
+    from repurchase.proof.solver import interrupt
 
     is_pressed = False
     while True:

@@ -14,7 +14,7 @@ from repurchase.cli.output import fail, single
 from repurchase.domain.errors import Problem, Tampering, UsageError, plain
 
 if TYPE_CHECKING:
-    from repurchase.journal import Journal
+    from repurchase.journal.store import Journal
 
 P = ParamSpec("P")
 EXIT_TAMPERED = 1
@@ -48,7 +48,7 @@ program_option = single(
 
 def opened(url: str, *, create: bool = False) -> Journal:
     """Return the journal at *url*; the caller closes it."""
-    from repurchase.journal import Journal
+    from repurchase.journal.store import Journal
 
     return Journal(url, create=create)
 

@@ -13,8 +13,8 @@ from repurchase.cli.output import called, single, standard_input
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from repurchase.intake import Log
-    from repurchase.market.feeds import Feed
+    from repurchase.intake.log import Log
+    from repurchase.market.feed import Feed
     from repurchase.replay.run import Reading
 
 
@@ -64,7 +64,7 @@ def log_options(command: click.decorators.FC) -> click.decorators.FC:
 
 def feed(market: tuple[Path, ...]) -> Feed:
     """Return what the files *market* tell, beside the tables of sessions."""
-    from repurchase.market.feeds import read_feed
+    from repurchase.market.feed import read_feed
 
     return read_feed(market)
 
@@ -85,7 +85,7 @@ def opened(
     log: str, columns: tuple[str, ...], constants: tuple[str, ...], ignore: tuple[str, ...]
 ) -> Log:
     """Return the log called *log*, `-` being standard input, with its fields named as told."""
-    from repurchase.intake import open_log
+    from repurchase.intake.log import open_log
 
     source = standard_input() if log == "-" else log
     return open_log(
@@ -115,7 +115,7 @@ def keep_apart(out: Path, called: str, log: str, *rules: Path) -> None:
 
     Messages call what is written to it the *called*.
     """
-    from repurchase.rulebook import cases_path
+    from repurchase.rulebook.cases_file import cases_path
 
     if str(out) == "-":
         hint = "name one, since the summary goes to standard output"

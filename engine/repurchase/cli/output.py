@@ -89,7 +89,7 @@ def fail(error: RepurchaseError) -> int:
 def failed(problems: Iterable[Problem]) -> int:
     """Show *problems*, all of them, and return the exit code of what could not be decided."""
     if as_json():
-        from repurchase.report import problems_json
+        from repurchase.report.written import problems_json
 
         click.echo(problems_json(problems))
     else:
@@ -174,7 +174,7 @@ def file_named(name: str) -> Path:
 
 def rule_files() -> tuple[str, ...]:
     """Return what a rule file can be called here: those that are shipped, and the YAML files."""
-    from repurchase.rulebook import CASES
+    from repurchase.rulebook.cases_file import CASES
     from repurchase.rulebook.library import rule_names
 
     here = (path.name for path in Path().glob("*.yaml") if not path.name.endswith(CASES))
@@ -205,8 +205,9 @@ def is_file(path: Path) -> bool:
 def judged_by(rules: str, known_at: date | None) -> Editions:
     """Return the editions of the rule file *rules*, and show its gaps on standard error."""
     from repurchase.domain.calendars import day_at, zone
-    from repurchase.rulebook import gaps, read
+    from repurchase.rulebook.build import read
     from repurchase.rulebook.editions import load
+    from repurchase.rulebook.lint import gaps
 
     path = rule_file(rules)
     if isinstance(known_at, datetime):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from repurchase.intake import Log
+    from repurchase.intake.log import Log
 
 T = TypeVar("T")
 EVENTS_A_STEP = 1_000

@@ -23,9 +23,12 @@ from repurchase.domain.errors import EngineFault
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import DIGITS_MAX, Exact, simplest
 from repurchase.evaluation.step import Decided, step
-from repurchase.facts import TABLE, Market, Situation, Value
+from repurchase.facts.fact import Market, Situation, Value
+from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom, atoms
-from repurchase.ledger import Position, after, trade
+from repurchase.ledger.fold import after
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import trade
 from repurchase.rulebook.editions import Edition
 
 QUANTITY_MAX: Final = 10**DIGITS_MAX - 1

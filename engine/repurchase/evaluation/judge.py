@@ -16,7 +16,8 @@ from repurchase.domain.decisions import Finding, Outcome, Result, listed
 from repurchase.domain.errors import EngineFault
 from repurchase.domain.quantities import Exact, value_written
 from repurchase.evaluation.rete import Network
-from repurchase.facts import TABLE, Situation, Value
+from repurchase.facts.fact import Situation, Value
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
     All,
     Condition,

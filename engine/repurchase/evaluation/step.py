@@ -12,19 +12,11 @@ from repurchase.domain.decisions import Decision, Finding, Outcome, Standing
 from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
-from repurchase.facts import TABLE, Market, Situation
-from repurchase.ledger import (
-    Fault,
-    Position,
-    Trade,
-    after,
-    brought_forward,
-    day_of,
-    raises,
-    refused,
-    settled,
-    trade,
-)
+from repurchase.facts.fact import Market, Situation
+from repurchase.facts.table import TABLE
+from repurchase.ledger.fold import after, brought_forward, refused, settled
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Fault, Trade, day_of, raises, trade
 from repurchase.rulebook.editions import Edition
 
 # Who releases is not who ordered: where that is not said, nobody can.

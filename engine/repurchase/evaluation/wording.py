@@ -23,10 +23,10 @@ from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written, written
 from repurchase.domain.terms import Quote, Version
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import composed
-from repurchase.rulebook import Rule
 from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.model import Rule
 
 ENGINE: Final = {
     "engine.backdated": "a request is made now, on the program's latest day or later",

@@ -7,8 +7,8 @@ from typing import Final
 
 from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
 from repurchase.facts.fact import Fact, Situation
-from repurchase.ledger import Day
-from repurchase.ledger import day as day_of
+from repurchase.ledger.fold import day as day_of
+from repurchase.ledger.position import Day
 
 
 def _brokers(day: Day) -> int | None:

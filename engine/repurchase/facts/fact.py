@@ -8,7 +8,8 @@ from typing import Protocol
 import msgspec
 
 from repurchase.domain.quantities import Dimension, Exact
-from repurchase.ledger import Position, Trade
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade
 
 # A day is a number counted from 0001-01-01, a time of day seconds from midnight.
 Value = Exact | str | bool

@@ -12,7 +12,7 @@ from repurchase.domain import errors
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.events import JUDGED, KINDS, METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
 _SHOWN_LENGTH_MAX: Final = 40

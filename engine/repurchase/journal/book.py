@@ -16,9 +16,9 @@ from repurchase.evaluation.step import retold, standing
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Stored
-from repurchase.ledger import Position
-from repurchase.rulebook import kept
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.packs import kept
 
 MORE: Final = "`repurchase verify` says more"
 

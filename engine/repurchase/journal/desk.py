@@ -15,7 +15,6 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from repurchase import __version__
 from repurchase.domain.errors import (
     InputError,
     JournalError,
@@ -25,33 +24,26 @@ from repurchase.domain.errors import (
     UsageError,
 )
 from repurchase.domain.events import Event
+from repurchase.domain.version import __version__
 from repurchase.evaluation.step import Decided, refusal, step
 from repurchase.intake.fields import READERS, Wrong
-from repurchase.journal import (
+from repurchase.journal.book import Book, RuleTexts, caught_up, recorded, rules_named, stored_book
+from repurchase.journal.outside import NotedMarket
+from repurchase.journal.records import (
     Adoption,
     Answer,
-    Book,
-    Head,
-    Journal,
-    NotedMarket,
     Record,
     Rules,
-    RuleTexts,
     Sealed,
     Snapshot,
-    Stored,
-    Writer,
-    caught_up,
     digest,
     event_object,
-    position_bytes,
-    recorded,
-    rules_named,
     sealed,
-    stored_book,
 )
-from repurchase.ledger import Position
-from repurchase.market.feeds import Feed, read_feed
+from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.store import Head, Journal, Stored, Writer
+from repurchase.ledger.position import Position
+from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions, load_text
 
 # So many events share a transaction at most: who comes after them need not wait for all.

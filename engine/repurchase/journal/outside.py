@@ -11,9 +11,10 @@ from typing import Any
 
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.quantities import written
-from repurchase.facts import TABLE, Market, Value
+from repurchase.facts.fact import Market, Value
+from repurchase.facts.table import TABLE
 from repurchase.journal.records import number
-from repurchase.ledger import Trade
+from repurchase.ledger.trades import Trade
 
 
 class NotedMarket:

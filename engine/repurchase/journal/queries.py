@@ -14,14 +14,9 @@ from repurchase.domain.errors import InputError, JournalError, Problem, UsageErr
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.step import Decided, refusal, standing, step
-from repurchase.journal import (
+from repurchase.journal.book import (
     Book,
-    Head,
-    Journal,
-    Rules,
     RuleTexts,
-    event_object,
-    event_of,
     following,
     misplaced,
     recorded,
@@ -29,8 +24,11 @@ from repurchase.journal import (
     stored_book,
 )
 from repurchase.journal.desk import other_rules
-from repurchase.ledger import Order, Position
-from repurchase.market.feeds import Feed, read_feed
+from repurchase.journal.records import Rules, event_object, event_of
+from repurchase.journal.store import Head, Journal
+from repurchase.ledger.orders import Order
+from repurchase.ledger.position import Position
+from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.changes import Moved, moved
 from repurchase.rulebook.editions import Edition
 

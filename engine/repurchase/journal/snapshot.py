@@ -19,8 +19,8 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Listing
 from repurchase.journal.records import NUMBERS, event_of, number
-from repurchase.ledger import Counted, Day, Fills, Order, OrderState, Position, Terms
-from repurchase.ledger.orders import standing
+from repurchase.ledger.orders import Order, OrderState, Terms, standing
+from repurchase.ledger.position import Counted, Day, Fills, Position
 
 T = TypeVar("T")
 

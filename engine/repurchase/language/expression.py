@@ -35,7 +35,7 @@ from repurchase.domain.quantities import (
     money,
     quotient,
 )
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
 DEPTH_MAX: Final = 32

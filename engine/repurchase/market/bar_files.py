@@ -7,7 +7,8 @@ from typing import Final
 
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import nearest, short
-from repurchase.market import VENUES, Bar, sessions
+from repurchase.market.averages import Bar
+from repurchase.market.sessions import VENUES, sessions
 from repurchase.market.tables import Kind, Row, Wrong, number
 
 BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))

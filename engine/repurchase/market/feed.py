@@ -14,21 +14,14 @@ from repurchase.domain.calendars import zone
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.quantities import SHARES, Exact
 from repurchase.domain.terms import Listing, Span
-from repurchase.facts import TABLE, Market, Value
-from repurchase.ledger import Trade
-from repurchase.market import (
-    AVERAGES,
-    MINUTES,
-    QUOTE_FACTS,
-    TAPE_FACTS,
-    instant,
-    midnight,
-    next_midnight,
-    sessions,
-    through,
-)
+from repurchase.facts.fact import Market, Value
+from repurchase.facts.table import TABLE
+from repurchase.ledger.trades import Trade
+from repurchase.market.averages import AVERAGES
 from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
+from repurchase.market.sessions import MINUTES, sessions
+from repurchase.market.stretches import through
 from repurchase.market.tables import (
     PROBLEMS_MAX,
     Kind,
@@ -39,8 +32,9 @@ from repurchase.market.tables import (
     opened,
     row_of,
 )
+from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, instant, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
-from repurchase.rulebook import Authorization
+from repurchase.rulebook.model import Authorization
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
 # What tells each fact that an event may carry itself.

@@ -12,9 +12,10 @@ import msgspec
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.quantities import FLAG, Exact
-from repurchase.facts import TABLE
-from repurchase.market import Stretch, instant, midnight, next_midnight, overlaps
+from repurchase.facts.table import TABLE
+from repurchase.market.stretches import Stretch, overlaps
 from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, Wrong, flag, number
+from repurchase.market.tape import instant, midnight, next_midnight
 
 ISSUER: Final = Kind(
     "issuer facts",

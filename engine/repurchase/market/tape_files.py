@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
 from repurchase.domain.errors import nearest, short
 from repurchase.domain.quantities import Exact
-from repurchase.market import Quotes, Tape, instant
 from repurchase.market.tables import Kind, Row, Wrong, flag, number
+from repurchase.market.tape import Quotes, Tape, instant
 
 TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
 QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from repurchase import __version__
 from repurchase.domain.errors import InputError, Problem
-from repurchase.rulebook import read_bytes
+from repurchase.domain.version import __version__
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.periods import Stretch, stretches
+from repurchase.rulebook.yaml_reader import read_bytes
 
 FORMAT: Final = "1"
 # What is proved, in the words of what it rests on.

@@ -13,14 +13,14 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from repurchase.evaluation.step import Decided
-from repurchase.proof import MILLISECONDS, Time
 from repurchase.proof.claims import HELD, OF_ORDER, is_new_use, judging, passes
 from repurchase.proof.engine import answered
 from repurchase.proof.free import Scope, scope_of
 from repurchase.proof.logic import holds, number
 from repurchase.proof.model import Kind, Request, any_sums, from_zero, request, within
+from repurchase.proof.proof import MILLISECONDS
 from repurchase.proof.search import Goal, histories
-from repurchase.proof.solver import Term, z3
+from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.changes import Moved, moved
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
 from repurchase.rulebook.periods import Stretch, stretches

@@ -12,9 +12,10 @@ from repurchase.domain.errors import InputError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation.step import Decided, Step, step
-from repurchase.intake import event
-from repurchase.ledger import Fault, Position, Trade, trade
-from repurchase.market.feeds import read_feed
+from repurchase.intake.fields import event
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Fault, Trade, trade
+from repurchase.market.feed import read_feed
 from repurchase.proof.claims import window
 from repurchase.rulebook.editions import Edition, Editions
 

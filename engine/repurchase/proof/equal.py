@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from repurchase.proof import Time
 from repurchase.proof.claims import judging
 from repurchase.proof.free import scope_of
 from repurchase.proof.logic import Facts, holds
 from repurchase.proof.model import Kind, any_sums, from_zero, request, unlisted
-from repurchase.proof.solver import Term, z3
+from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
 from repurchase.rulebook.periods import stretches
 

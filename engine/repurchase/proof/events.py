@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.quantities import Exact, simplest, written
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.proof.exact import RATE
 from repurchase.proof.model import FILLS, REPLACES, Kind, Request
 from repurchase.proof.solver import Term, z3

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from repurchase.domain.calendars import VENUE_ZONES, YEAR_MIN, zone
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import composed
 from repurchase.proof.logic import Fact, number
 from repurchase.proof.solver import Term, z3

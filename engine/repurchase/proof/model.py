@@ -15,7 +15,7 @@ import msgspec
 from repurchase.domain.calendars import VENUE_ZONES
 from repurchase.domain.terms import Listing
 from repurchase.evaluation.headroom import QUANTITY_MAX
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.proof.free import (
     Scope,
     Word,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from repurchase import __version__
+from repurchase.domain.version import __version__
 from repurchase.proof.certificate import FORMAT, STATEMENT, Certificate, Certified
 from repurchase.proof.claims import HELD, KINDS, claims, judging, passes, window
 from repurchase.proof.engine import History, answered, confirmed

@@ -15,9 +15,12 @@ from repurchase.domain.errors import InputError, Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.evaluation.step import Decided, Step, refusal, standing, step
-from repurchase.intake import Ids, Log, Order, Row, sorted_rows
-from repurchase.ledger import Position
-from repurchase.market.feeds import Feed, read_feed
+from repurchase.intake.ids import Ids
+from repurchase.intake.log import Log
+from repurchase.intake.order import Order, sorted_rows
+from repurchase.intake.rows import Row
+from repurchase.ledger.position import Position
+from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
 
 BAD_ROWS_LISTED: Final = 20

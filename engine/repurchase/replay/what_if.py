@@ -17,8 +17,8 @@ import msgspec
 from repurchase.domain.decisions import Decision, Effect, Outcome, Result
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import Decided, retold
-from repurchase.intake import Log
-from repurchase.ledger import Position
+from repurchase.intake.log import Log
+from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading, Summary
 from repurchase.rulebook.editions import Edition
 

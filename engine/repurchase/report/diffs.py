@@ -16,7 +16,7 @@ from repurchase.report.changes import moved_view
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
-from repurchase.rulebook import Authorization
+from repurchase.rulebook.model import Authorization
 
 _STYLES: Final[dict[Verdict, str]] = {
     "equivalent": "green",

@@ -9,7 +9,7 @@ from typing import Final
 from repurchase.domain.calendars import VENUE_ZONES, zone
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Instrument
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
     All,
     Comparison,
@@ -22,7 +22,7 @@ from repurchase.language.expression import (
     Word,
 )
 from repurchase.language.linear import holds
-from repurchase.rulebook import Authorization, Pack, Rule
+from repurchase.rulebook.model import Authorization, Pack, Rule
 
 # What an event may say, in the order in which it is written. No rule has values of its own.
 VALUES: Final[Mapping[str, str | int | bool]] = {

@@ -14,13 +14,14 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import Span, Term
 from repurchase.evaluation.wording import ENGINE
-from repurchase.facts import TABLE, Fact
+from repurchase.facts.fact import Fact
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import on_one_line
-from repurchase.market.feeds import SOURCES
+from repurchase.market.feed import SOURCES
 from repurchase.report.examples import example
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
-from repurchase.rulebook import Authorization, Check, Pack, Rule
+from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
 
 def fact_view(fact: Fact) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.text import Text
 from repurchase.domain.errors import plain
 from repurchase.domain.quantities import exact, shown
 from repurchase.report.written import json_text
-from repurchase.rulebook import Authorization
+from repurchase.rulebook.model import Authorization
 
 
 def told(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from repurchase.domain.errors import plain
 from repurchase.domain.quantities import shown
-from repurchase.proof import Failure, Proof
+from repurchase.proof.proof import Failure, Proof
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import counted, plain_table
 from repurchase.report.written import json_text
-from repurchase.rulebook import Authorization
+from repurchase.rulebook.model import Authorization
 
 # What is not so where a claim fails.
 _SAID: Final = {

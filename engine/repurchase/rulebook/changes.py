@@ -12,7 +12,7 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import exact, shown, value_written, written
 from repurchase.domain.terms import Instrument, Quote, Span, Term, Version
 from repurchase.language.expression import on_one_line
-from repurchase.rulebook import Authorization, Check, Pack, Rule
+from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
 
 class Moved(msgspec.Struct, frozen=True):

@@ -34,20 +34,12 @@ from repurchase.language.linear import (
     form,
     negated,
 )
-from repurchase.ledger import Position
-from repurchase.rulebook import (
-    FORMAT,
-    NO_CURRENCY,
-    Authorization,
-    Check,
-    Pack,
-    PackText,
-    Rule,
-    is_pack_file,
-    pack_alone,
-    read,
-    read_text,
-)
+from repurchase.ledger.position import Position
+from repurchase.rulebook.build import read, read_text
+from repurchase.rulebook.model import Authorization, Check, Pack, Rule
+from repurchase.rulebook.packs import PackText, is_pack_file, pack_alone
+from repurchase.rulebook.parts import NO_CURRENCY
+from repurchase.rulebook.schema import FORMAT
 
 UNKNOWN_WORD: Final = 0
 EDITIONS_MAX: Final = 1_000

@@ -12,21 +12,14 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, RuleFileError, UsageError, nearest, short
 from repurchase.domain.events import KINDS, Event
 from repurchase.evaluation.step import step
-from repurchase.intake import event
-from repurchase.intake.fields import READERS, misplaced
-from repurchase.ledger import Position
-from repurchase.market.feeds import read_feed
-from repurchase.rulebook import (
-    Authorization,
-    Case,
-    Pack,
-    Under,
-    instead,
-    is_pack_file,
-    read_bytes,
-    read_cases,
-)
+from repurchase.intake.fields import READERS, event, misplaced
+from repurchase.ledger.position import Position
+from repurchase.market.feed import read_feed
+from repurchase.rulebook.cases_file import read_cases
 from repurchase.rulebook.editions import Editions, load, load_pack, load_text
+from repurchase.rulebook.model import Authorization, Case, Pack, Under
+from repurchase.rulebook.packs import instead, is_pack_file
+from repurchase.rulebook.yaml_reader import read_bytes
 
 _OWN: Final = ""
 

@@ -10,8 +10,7 @@ import msgspec
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.quantities import Dimension
 from repurchase.language.expression import Piece, pieces
-from repurchase.rulebook import Authorization, Pack
-from repurchase.rulebook.model import ATS
+from repurchase.rulebook.model import ATS, Authorization, Pack
 from repurchase.rulebook.yaml_reader import Path, read_document
 from repurchase.tester import operators as slips
 from repurchase.tester.written import Span, Written, quoted

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from repurchase.domain.quantities import Dimension
-from repurchase.rulebook import Authorization, Option, Pack
+from repurchase.rulebook.model import Authorization, Option, Pack
 from repurchase.rulebook.schema import BASES
 from repurchase.rulebook.yaml_reader import Path
 from repurchase.tester import operators as slips

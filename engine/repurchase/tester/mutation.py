@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from repurchase.domain.errors import RuleFileError
 from repurchase.evaluation.judge import forget
-from repurchase.rulebook import Authorization, Case, Pack
 from repurchase.rulebook.editions import Editions
+from repurchase.rulebook.model import Authorization, Case, Pack
 from repurchase.tester.cases import CaseResult, Tested, result, results, tested
 from repurchase.tester.edits import Mutant
 from repurchase.tester.mutants import mutants

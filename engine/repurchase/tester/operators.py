@@ -12,7 +12,7 @@ from typing import Final
 
 from repurchase.domain.calendars import VENUE_ZONES, read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
-from repurchase.facts import TABLE
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import Piece
 
 _OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {

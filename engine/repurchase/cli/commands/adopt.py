@@ -15,7 +15,7 @@ from repurchase.cli.output import certificate_option, draw, json_option, say, si
 from repurchase.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from repurchase.journal import Book
+    from repurchase.journal.book import Book
     from repurchase.journal.desk import Desk, RuleText
     from repurchase.rulebook.editions import Editions
 
@@ -58,7 +58,8 @@ def command(
     from repurchase.cli.journal_options import chosen
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
-    from repurchase.report import adoption_view, json_text, unadopted_view
+    from repurchase.report.programs import adoption_view, unadopted_view
+    from repurchase.report.written import json_text
 
     _check_named(by, reason, dry_run=dry_run)
     text = read_rules(rules)
@@ -100,7 +101,7 @@ def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
 def _check_certified(text: RuleText, certificate: Path | None) -> None:
     """Show the gaps of *text*; raise UsageError where it is not as the *certificate* says."""
     from repurchase.proof.certificate import read_certificate, uncertified
-    from repurchase.rulebook import gaps
+    from repurchase.rulebook.lint import gaps
 
     warn(gaps(text.editions.authorization))
     if certificate is not None:

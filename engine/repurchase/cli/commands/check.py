@@ -29,8 +29,8 @@ from repurchase.domain.errors import Problem, UsageError, reason
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
-    from repurchase.journal import Rules
-    from repurchase.market.feeds import Feed
+    from repurchase.journal.records import Rules
+    from repurchase.market.feed import Feed
 
 
 @click.command("check")
@@ -87,7 +87,7 @@ def command(
     Nothing is recorded. Without --log and --journal the program is taken to have used nothing.
     """
     from repurchase.cli.progress import watched
-    from repurchase.intake import event_from_json
+    from repurchase.intake.objects import event_from_json
     from repurchase.replay.run import Program, Reader
 
     if log is None:
@@ -146,7 +146,8 @@ def _asked_of(
 
 
 def _shown(decided: Decided, *, as_json: bool) -> int:
-    from repurchase.report import decided_json, decision_view
+    from repurchase.report.decisions import decision_view
+    from repurchase.report.written import decided_json
 
     if as_json:
         click.echo(decided_json(decided))

@@ -66,11 +66,11 @@ def command(journal: str, authorization: str | None, key: Path, output: Path | N
     Keep checkpoints where whoever writes the journal cannot: a chain that is cut off or made
     anew later does not contain them. Signing needs pip install 'repurchase[sign]'.
     """
-    from repurchase.audit import check_strays, verify
     from repurchase.audit.signatures import signed, signing_key
+    from repurchase.audit.whole import check_strays, verify
     from repurchase.cli.progress import counted
-    from repurchase.journal import Head
-    from repurchase.report import WholeFile, json_text
+    from repurchase.journal.store import Head
+    from repurchase.report.written import WholeFile, json_text
 
     signing = signing_key(key)
     with opened(journal) as kept:

@@ -16,7 +16,7 @@ def command(shell: str) -> int:
     repurchase completion zsh  > ~/.zfunc/_repurchase
     repurchase completion fish > ~/.config/fish/completions/repurchase.fish
     """
-    from repurchase.cli import commands
+    from repurchase.cli.main import commands
 
     completion = get_completion_class(shell)
     assert completion is not None, "each shell offered has a script"

@@ -64,9 +64,9 @@ def command() -> int:
 
 
 def _replayed(scene: Scene) -> RenderableType:
-    from repurchase.intake import open_log
+    from repurchase.intake.log import open_log
     from repurchase.replay.run import Program, Reading, brought_forward, replay
-    from repurchase.report import Denials, summary_view
+    from repurchase.report.summaries import Denials, summary_view
     from repurchase.rulebook.editions import load
     from repurchase.rulebook.library import rule_path, sample_path
 

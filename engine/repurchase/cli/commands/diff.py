@@ -11,7 +11,7 @@ from repurchase.cli.output import draw, json_option, judged_by, say, warn
 from repurchase.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from repurchase.rulebook import Authorization
+    from repurchase.rulebook.model import Authorization
 
 EXIT_LOOSER = 1
 EXIT_UNDECIDED = 2
@@ -62,8 +62,8 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
 
 
 def _show_moved(old: Authorization, new: Authorization, *, as_json: bool) -> None:
-    from repurchase.report import json_text
     from repurchase.report.changes import moved_view, uncompared_object
+    from repurchase.report.written import json_text
     from repurchase.rulebook.changes import moved
 
     found = moved(old, new)

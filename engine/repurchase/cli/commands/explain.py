@@ -15,13 +15,13 @@ from repurchase.domain.errors import Problem, RepurchaseError, UsageError, neare
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from repurchase.rulebook import Authorization, Pack
+    from repurchase.rulebook.model import Authorization, Pack
 
 
 def _names(_context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
     """Return what a shell may complete *begun* to: names, and else the files that are there."""
     from repurchase.evaluation.wording import ENGINE
-    from repurchase.facts import TABLE
+    from repurchase.facts.table import TABLE
 
     whole = begun.partition(".")[0]
     parts = (f"{whole}.{part}" for part in _part_names(whole)) if whole in _shipped() else ()
@@ -37,7 +37,7 @@ def _of(names: Iterable[str], begun: str) -> list[CompletionItem]:
 
 
 def _part_names(name: str) -> tuple[str, ...]:
-    from repurchase.report import views_of
+    from repurchase.report.explained import views_of
 
     try:
         return tuple(views_of(_file(name)))
@@ -71,9 +71,14 @@ def command(name: str, part: str | None) -> int:
 
 def _view(name: str, part: str | None) -> RenderableType:
     from repurchase.evaluation.wording import ENGINE
-    from repurchase.facts import TABLE
-    from repurchase.report import authorization_view, fact_view, own_finding_view, pack_view
-    from repurchase.rulebook import Pack
+    from repurchase.facts.table import TABLE
+    from repurchase.report.explained import (
+        authorization_view,
+        fact_view,
+        own_finding_view,
+        pack_view,
+    )
+    from repurchase.rulebook.model import Pack
 
     if name in TABLE or name in ENGINE:
         if part is not None:
@@ -96,7 +101,7 @@ def _is_whole(name: str) -> bool:
 def _parted(name: str) -> tuple[str, str]:
     """Return the shipped file and the part of it that *name* has around its first point."""
     from repurchase.evaluation.wording import ENGINE
-    from repurchase.facts import TABLE
+    from repurchase.facts.table import TABLE
 
     whole, _, part = name.partition(".")
     if whole not in _shipped():
@@ -106,7 +111,7 @@ def _parted(name: str) -> tuple[str, str]:
 
 
 def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableType:
-    from repurchase.report import views_of
+    from repurchase.report.explained import views_of
 
     views = views_of(file)
     called = part if part in views else part.removeprefix(f"{file.name}.")

@@ -37,9 +37,10 @@ def command(journal: str, authorization: str | None, output: Path | None) -> int
     The lines hold the exact text of every record, rule file and edition, so that `import` into
     another journal gives the same chain, and any other software can check the hashes.
     """
-    from repurchase.audit import check_strays, export
+    from repurchase.audit.transfer import export
+    from repurchase.audit.whole import check_strays
     from repurchase.cli.progress import counted
-    from repurchase.report import WholeFile
+    from repurchase.report.written import WholeFile
 
     with opened(journal) as kept:
         written = kept_apart(output, kept)

@@ -52,9 +52,9 @@ def command(
     nothing larger passes. Nothing is recorded.
     """
     from repurchase.evaluation.headroom import headroom
-    from repurchase.intake import event
-    from repurchase.journal import stored_book
-    from repurchase.report import headroom_json, headroom_view
+    from repurchase.intake.fields import event
+    from repurchase.journal.book import stored_book
+    from repurchase.report.headroom import headroom_json, headroom_view
 
     values = _values(fields)
     grid = _grid(values, tick)

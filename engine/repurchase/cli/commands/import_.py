@@ -28,9 +28,10 @@ def command(file: str, journal: str, as_json: bool) -> int:
     Every record is judged again on the way, all are written in one transaction, and they are
     read back and judged once more. A program that has begun there is left alone.
     """
-    from repurchase.audit import ExportFile, imported
+    from repurchase.audit.transfer import ExportFile, imported
     from repurchase.cli.progress import counted
-    from repurchase.report import json_text, verified_view
+    from repurchase.report.programs import verified_view
+    from repurchase.report.written import json_text
 
     with ExitStack() as closing:
         stream = standard_input() if file == "-" else closing.enter_context(_open(file))

@@ -42,7 +42,7 @@ def command(
     says, a cap that no rule reads, an option that changes no rule; those of the packs that a rule
     file includes too.
     """
-    from repurchase.rulebook import json_schema
+    from repurchase.rulebook.schema import json_schema
 
     if schema:
         click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
@@ -76,8 +76,9 @@ def _problems(
     path: Path, document: tuple[str, bytes] | None, certificate: Path | None
 ) -> tuple[Problem, ...]:
     from repurchase.proof.certificate import read_certificate, uncertified
-    from repurchase.rulebook import Pack, check_source, gaps
     from repurchase.rulebook.editions import Editions, load_file
+    from repurchase.rulebook.lint import check_source, gaps
+    from repurchase.rulebook.model import Pack
 
     try:
         file = load_file(path)

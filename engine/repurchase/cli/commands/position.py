@@ -21,9 +21,10 @@ def command(journal: str, authorization: str | None, as_json: bool) -> int:
 
     Orders past their last day still reserve: they end when an `expire` or a `cancel` is submitted.
     """
-    from repurchase.journal import stored_book
+    from repurchase.journal.book import stored_book
     from repurchase.journal.queries import edition_at, overview
-    from repurchase.report import json_text, position_view
+    from repurchase.report.programs import position_view
+    from repurchase.report.written import json_text
 
     moment = now()
     with opened(journal) as kept:

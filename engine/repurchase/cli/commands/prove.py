@@ -13,7 +13,7 @@ from repurchase.cli.log_options import keep_apart
 from repurchase.cli.output import draw, json_option, judged_by, rule_file, say, single
 
 if TYPE_CHECKING:
-    from repurchase.proof import Proof
+    from repurchase.proof.proof import Proof
 
 EXIT_HISTORY = 1
 EXIT_NOT_PROVED = 2
@@ -45,7 +45,7 @@ def command(rules: str, seconds: float | None, certificate: Path | None, as_json
     Exit codes: 0 proved; 1 a history that should have been stopped; 2 not proved. It needs
     pip install 'repurchase[prove]'.
     """
-    from repurchase.proof import proved
+    from repurchase.proof.proof import proved
     from repurchase.report.proofs import proof_json, proof_view
 
     editions = judged_by(rules, None)
@@ -69,7 +69,7 @@ def command(rules: str, seconds: float | None, certificate: Path | None, as_json
 def _certify(proof: Proof, path: Path) -> None:
     """Write the certificate of *proof* to *path*; what is not proved has none."""
     from repurchase.proof.certificate import certificate_text
-    from repurchase.report import WholeFile
+    from repurchase.report.written import WholeFile
 
     if not proof.holds:
         say(f"{path}: no certificate is written of what is not proved")

@@ -66,7 +66,8 @@ def command(
     """
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program, replay
-    from repurchase.report import DecisionsFile, Denials, json_text, summary_view
+    from repurchase.report.summaries import Denials, summary_view
+    from repurchase.report.written import DecisionsFile, json_text
 
     editions = judged_by(rules, known_at)
     if decisions is not None:

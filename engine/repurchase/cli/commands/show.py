@@ -26,7 +26,8 @@ def command(
     """
     from repurchase.journal.queries import adoptions as adopted
     from repurchase.journal.queries import story
-    from repurchase.report import adoptions_view, json_text, story_json, story_view
+    from repurchase.report.programs import adoptions_view, story_json, story_view
+    from repurchase.report.written import json_text
 
     if (name is None) is not adoptions:
         raise UsageError(Problem("an event or --adoptions is to be shown", "name one of them"))

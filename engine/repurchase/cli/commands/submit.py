@@ -34,9 +34,10 @@ from repurchase.domain.errors import (
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
-    from repurchase.intake import Log, Row
-    from repurchase.journal import Journal
+    from repurchase.intake.log import Log
+    from repurchase.intake.rows import Row
     from repurchase.journal.desk import Desk, RuleText
+    from repurchase.journal.store import Journal
 
 
 @click.command("submit")
@@ -72,7 +73,7 @@ def command(
     that cannot be read stops the rest: what it says is not known, and later events may rest on it.
     """
     from repurchase.journal.desk import Desk, check_said
-    from repurchase.rulebook import gaps
+    from repurchase.rulebook.lint import gaps
 
     # Before the journal: what is refused leaves no empty one.
     if by is not None:
@@ -95,7 +96,7 @@ def command(
 
 
 def _log(events: str) -> Log:
-    from repurchase.intake import open_log
+    from repurchase.intake.log import open_log
 
     source = standard_input() if events == "-" else events
     return open_log(source, called(events), form="jsonl")
@@ -163,7 +164,8 @@ class _Counter:
         return f"{events} answered, and recorded; send the others again"
 
     def _show(self, decided: Decided) -> None:
-        from repurchase.report import decided_json, decision_view
+        from repurchase.report.decisions import decision_view
+        from repurchase.report.written import decided_json
 
         self._count += 1
         self._stopped |= decided.decision.outcome not in ("approved", "recorded")

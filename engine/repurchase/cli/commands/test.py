@@ -108,7 +108,7 @@ def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
 
 
 def _answer(answer: dict[str, Any]) -> None:
-    from repurchase.report import json_text
+    from repurchase.report.written import json_text
 
     click.echo(json_text(answer))
 
@@ -128,7 +128,7 @@ def _say(count: int, wrong: Failed) -> None:
 
 
 def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
-    from repurchase.rulebook import CASES
+    from repurchase.rulebook.cases_file import CASES
 
     paths = [file_named(name) for name in files]
     if not files:
@@ -140,7 +140,7 @@ def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
-    from repurchase.rulebook import CASES, cases_path
+    from repurchase.rulebook.cases_file import CASES, cases_path
 
     if path.name.endswith(CASES):
         return path.with_name(path.name.removesuffix(CASES) + ".yaml"), path

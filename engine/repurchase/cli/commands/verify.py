@@ -18,7 +18,7 @@ from repurchase.cli.output import draw, json_option, say, single
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from repurchase.audit import Checkpoint
+    from repurchase.audit.checkpoint import Checkpoint
 
 
 @click.command("verify")
@@ -66,10 +66,11 @@ def command(
     position after it are worked out again; the first that differs is named, with exit code 1.
     Whoever can write the journal could make all of it anew: only a checkpoint shows that.
     """
-    from repurchase.audit import check_strays, verify
+    from repurchase.audit.whole import check_strays, verify
     from repurchase.cli.progress import counted
     from repurchase.proof.certificate import read_certificate, uncovered
-    from repurchase.report import json_text, verified_view
+    from repurchase.report.programs import verified_view
+    from repurchase.report.written import json_text
 
     checkpoint = _checkpoint(checkpoint_file, public_key)
     certified = [read_certificate(one) for one in certificates]
