@@ -154,7 +154,7 @@ def retry_judged_anew(put: Set) -> None:
 
     def again(self: Any, event: Any, before: Any) -> Any:
         found = real(self, event, before)
-        now = step.standing(self.book.position, found.edition)
+        now = step.position_report(self.book.position, found.edition)
         return replace(found, decision=replace(found.decision, position=now))
 
     put(desk._Group, "_again", again)

@@ -108,8 +108,8 @@ def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
     assert without_histories({**tried.json, "adopted": True}) == without_histories(done.json)
     assert (done.json["verdict"], done.json["fits"]) == (said, code == 0)
     position = run("position", "--journal", "desk.db", "--json", cwd=folder).json
-    assert [position[name] for name in ("rules", "position")] == [
-        tried.json[name] for name in ("rules", "position")
+    assert [position[name] for name in ("rule_file", "position")] == [
+        tried.json[name] for name in ("rule_file", "position")
     ]
 
 

@@ -21,7 +21,7 @@ from ledger import Book
 from repurchase.domain.decisions import Finding, Outcome
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
-from repurchase.domain.terms import Listing, Reckoning
+from repurchase.domain.terms import CountingRules, Listing
 from repurchase.evaluation import step
 from repurchase.evaluation.judge import outcome
 from repurchase.facts.fact import Situation
@@ -100,24 +100,24 @@ def margin_is_ignored(patch: Patch) -> None:
     """The rate of settlement is taken to be the rate of the order at most."""
     _reckoned(
         patch,
-        lambda reckoning: replace(
-            reckoning,
-            listings=_each(reckoning.listings, lambda listing: replace(listing, fx_margin=0)),
+        lambda counting: replace(
+            counting,
+            listings=_each(counting.listings, lambda listing: replace(listing, fx_margin=0)),
         ),
     )
 
 
 def fees_are_ignored(patch: Patch) -> None:
     """Fees do not count against the money cap where they should."""
-    _reckoned(patch, lambda reckoning: replace(reckoning, with_fees=False))
+    _reckoned(patch, lambda counting: replace(counting, with_fees=False))
 
 
 def expiry_is_ignored(patch: Patch) -> None:
     """Every order is taken for an order of its day."""
     whole = trades.trade
 
-    def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fault:
-        return whole(replace(event, expires=None), reckoning, position)
+    def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
+        return whole(replace(event, expires=None), counting, position)
 
     patch.setattr(step, "trade", trade)
 
@@ -225,8 +225,8 @@ def order_past_its_day_is_unknown(patch: Patch) -> None:
     """A closed order is unknown as soon as it is past its last day, even if just told of."""
     whole = trades._named
 
-    def named(fill: Event, reckoning: Reckoning, position: Position) -> Order | None:
-        return whole(fill, reckoning, replace(position, today=date.min))
+    def named(fill: Event, counting: CountingRules, position: Position) -> Order | None:
+        return whole(fill, counting, replace(position, today=date.min))
 
     patch.setattr(trades, "_named", named)
 
@@ -276,12 +276,12 @@ def brought_forward_again(patch: Patch) -> None:
 
 def standing_is_of_before(patch: Patch) -> None:
     """A decision shows what was used before anything happened."""
-    whole = step.standing
+    whole = step.position_report
 
-    def standing(_: Position, edition: Edition) -> object:
+    def position_report(_: Position, edition: Edition) -> object:
         return whole(Position(), edition)
 
-    patch.setattr(step, "standing", standing)
+    patch.setattr(step, "position_report", position_report)
 
 
 def bust_reserves_again(patch: Patch) -> None:
@@ -364,11 +364,11 @@ def replace_goes_below_what_has_filled(patch: Patch) -> None:
     """A replace may ask for less than has filled."""
     whole = trades._replace
 
-    def asked(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
-        found = whole(event, replace(order, filled=0), reckoning)
+    def asked(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
+        found = whole(event, replace(order, filled=0), counting)
         if isinstance(found, str) or found.order is None:
             return found
-        following = orders.standing(replace(found.order, filled=order.filled))
+        following = orders.with_worst_case(replace(found.order, filled=order.filled))
         return replace(found, order=following, before=order)
 
     patch.setattr(trades, "_replace", asked)
@@ -416,7 +416,7 @@ def rejected_order_is_never_filled(patch: Patch) -> None:
     patch.setattr(
         fold,
         "_under",
-        lambda order, terms: orders.standing(replace(order, terms=terms, asked=None)),
+        lambda order, terms: orders.with_worst_case(replace(order, terms=terms, asked=None)),
     )
 
 
@@ -678,20 +678,20 @@ def _folded_fills(patch: Patch, changed: Callable[[Position, Position, Trade], P
     )
 
 
-def _reckoned(patch: Patch, changed: Callable[[Reckoning], Reckoning]) -> None:
+def _reckoned(patch: Patch, changed: Callable[[CountingRules], CountingRules]) -> None:
     whole = trades.trade
     patch.setattr(
         step,
         "trade",
-        lambda event, reckoning, position: whole(event, changed(reckoning), position),
+        lambda event, counting, position: whole(event, changed(counting), position),
     )
 
 
 def _traded(patch: Patch, changed: Callable[[Trade], Trade]) -> None:
     whole = trades.trade
 
-    def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fault:
-        found = whole(event, reckoning, position)
+    def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
+        found = whole(event, counting, position)
         return changed(found) if isinstance(found, Trade) else found
 
     patch.setattr(step, "trade", trade)

@@ -17,7 +17,7 @@ from chance import run_check
 from repurchase.domain.decisions import Finding, Result
 from repurchase.domain.errors import EngineFault, InputError
 from repurchase.domain.events import Event
-from repurchase.domain.terms import Span
+from repurchase.domain.terms import Validity
 from repurchase.evaluation import judge, rete, step
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
@@ -252,7 +252,7 @@ def take_the_first_version(patch: pytest.MonkeyPatch) -> None:
     """A term that was amended keeps the figure it had."""
 
     def first(versions: Any, day: Any, known_at: Any) -> Any:
-        return next((one for one in versions if one.span.holds(day, known_at)), None)
+        return next((one for one in versions if one.validity.holds(day, known_at)), None)
 
     patch.setattr(editions, "in_force", first)
 
@@ -262,7 +262,7 @@ def forget_rules_that_end(patch: pytest.MonkeyPatch) -> None:
     compiled = editions.compile_edition
 
     def timeless(authorization: Any, *when: Any) -> editions.Edition:
-        rules = tuple(replace(rule, span=Span()) for rule in authorization.rules)
+        rules = tuple(replace(rule, validity=Validity()) for rule in authorization.rules)
         return compiled(replace(authorization, rules=rules), *when)
 
     patch.setattr(editions, "compile_edition", timeless)
@@ -356,11 +356,11 @@ def count_units_as_shares(patch: pytest.MonkeyPatch) -> None:
 def forget_the_margin(patch: pytest.MonkeyPatch) -> None:
     """An order reserves no more than its rate says."""
 
-    def flat(event: Event, reckoning: Any) -> Trade:
+    def flat(event: Event, counting: Any) -> Trade:
         listings = {
-            key: replace(listing, fx_margin=0) for key, listing in reckoning.listings.items()
+            key: replace(listing, fx_margin=0) for key, listing in counting.listings.items()
         }
-        return whole(event, replace(reckoning, listings=listings))
+        return whole(event, replace(counting, listings=listings))
 
     whole = trades._order
     patch.setattr(trades, "_order", flat)

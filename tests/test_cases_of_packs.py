@@ -14,7 +14,7 @@ from repurchase.proof.equal import same
 from repurchase.rulebook import library
 from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import Editions, load, load_pack
-from repurchase.rulebook.lint import gaps
+from repurchase.rulebook.lint import lint_findings
 from repurchase.tester import cases
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
@@ -288,7 +288,7 @@ PROGRAMS: Final = sorted(library.pack_path("uk").parent.glob("programs/*.yaml"))
 def test_program_that_judges_a_shipped_pack_has_no_gap(path: Path) -> None:
     """It loads, leaves nothing open, and is called as its file is."""
     authorization = load(path).authorization
-    assert gaps(authorization) == ()
+    assert lint_findings(authorization) == ()
     assert authorization.name == path.stem
     assert path.stem.startswith(tuple(pack.name for pack in authorization.packs))
 
@@ -311,7 +311,7 @@ def test_strong_cases_of_an_own_pack_notice_everything(tmp_path: Path) -> None:
     """Under a rule file with the option and one without it, nothing is left."""
     found = mutation(*house(tmp_path, CASES + CALM))
     assert (found.wrong, left(found)) == ((), [])
-    assert {one.fate for one in found.tried} == {"refused", "noticed"}
+    assert {one.fate for one in found.tried} == {"invalid", "killed"}
 
 
 def test_case_of_a_pack_that_is_gone_is_missed(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_case_of_a_pack_that_is_gone_is_missed(tmp_path: Path) -> None:
 def test_rule_that_no_case_turns_on_is_not_equal(tmp_path: Path) -> None:
     """What is off in each rule file that judges may be on in another: it is left, not proved."""
     found = apart(mutation(*house(tmp_path, CASES)), proved_same)
-    assert found.come_to("equal") == ()
+    assert found.come_to("equivalent") == ()
     assert left(found) == [
         "9:25: `without` of rule `size` was left out",
         "10:5: rule `size-calm` was left out",
@@ -363,7 +363,7 @@ def test_mutant_of_a_pack_that_comes_to_the_same_is_set_apart(tmp_path: Path) ->
     """It does under both rule files, and so does what the option turns on."""
     more = "  - {id: some, require: trade.shares > 0 shares}\n"
     found = apart(mutation(*house(tmp_path, CASES + CALM, HOUSE + more)), proved_same)
-    equal = [one.mutant.what for one in found.come_to("equal")]
+    equal = [one.mutant.what for one in found.come_to("equivalent")]
     assert "`>` became `!=`" in equal
     assert "rule `some` was left out" not in equal
 
@@ -491,7 +491,7 @@ def test_command_lists_what_no_case_of_a_pack_notices(tmp_path: Path) -> None:
     what = "house.yaml:9:25: `without` of rule `size` was left out, and no case notices"
     assert ended.out.splitlines()[0] == what
     told = run("test", "house.yaml", "--mutate", "--json", cwd=tmp_path).json
-    assert {one["file"] for one in told["unnoticed"]} == {"house.yaml"}
+    assert {one["file"] for one in told["survived"]} == {"house.yaml"}
 
 
 @pytest.mark.parametrize("name", library.pack_names())

@@ -707,7 +707,7 @@ def test_check_answers_with_outcome_and_code(
     }
     assert (ended.code, decision["outcome"]) == (code, outcome)
     assert stopping.items() <= found.items()
-    assert list(decision) == ["id", "kind", "outcome", "findings", "position", "rules"]
+    assert list(decision) == ["id", "kind", "outcome", "findings", "position", "edition"]
 
 
 def test_check_shows_every_rule_as_a_table(here: Path) -> None:

@@ -248,7 +248,7 @@ def test_order_that_nobody_can_release_says_so(tmp_path: Path) -> None:
     found = [json.loads(line) for line in ended.out.splitlines()]
     assert [one["outcome"] for one in found] == ["held", "held"]
     named, unnamed = ([one["rule"] for one in each["findings"]] for each in found)
-    assert (named, unnamed) == (["seen"], ["engine.nobody", "seen"])
+    assert (named, unnamed) == (["seen"], ["engine.requester-missing", "seen"])
 
 
 def test_position_shows_both_quantities_of_a_pending_replace(journal: Path) -> None:
@@ -270,7 +270,7 @@ def test_adoptions_are_shown_with_who_and_why(journal: Path, tmp_path: Path) -> 
     first, second = run("show", "--adoptions", "--journal", journal, "--json").json
     assert (first["record"], first["by"], first["reason"]) == (1, None, None)
     assert (second["by"], second["reason"]) == ("Abe", "so")
-    assert second["rules"] == run("position", "--journal", journal, "--json").json["rules"]
+    assert second["rule_file"] == run("position", "--journal", journal, "--json").json["rule_file"]
     shown = run("show", "--adoptions", "--journal", journal).out
     assert "nobody named" in shown
     assert run("show", "--journal", journal).code == 2

@@ -94,7 +94,7 @@ def test_highest_price_is_what_passes_next(
 
 
 def test_proof_can_be_checked_by_asking_again(small: Path) -> None:
-    """Each stretch follows the one before, and both of its ends get the outcome that it says."""
+    """Each range follows the one before, and both of its ends get the outcome that it says."""
     found = ask(small, "symbol=1111", "price=60", "--json").json
     assert (found["quantity"], found["binding"]) == ("13", ["large"])
     assert found["passing"]["findings"][0]["rule"] == "dear"
@@ -124,7 +124,7 @@ FAILS (flag)  dear  JPY 60 is more than JPY 50
 left after it: 2 shares, no cap on money
 one more is held:
 FAILS (review)  large  14 units is more than 10 units
-every larger quantity is denied or held: 3 stretches in which no rule turns, asked at both ends
+every larger quantity is denied or held: 3 ranges in which no rule turns, asked at both ends
 """,
         ),
         (
@@ -135,7 +135,7 @@ no price that is a multiple of 0.01 passes for 16 units of 1111
 the lowest, JPY 0.01, is denied:
 FAILS (review)  large      16 units is more than 10 units
 FAILS           share-cap  21 shares is more than 20 shares
-every price is denied: 1 stretch in which no rule turns, asked at both ends
+every price is denied: 1 range in which no rule turns, asked at both ends
 """,
         ),
         (
@@ -156,7 +156,7 @@ no rule stops more: an event can have no larger price
 no price that is a multiple of 0.01 passes for 1 unit of 1111
 the lowest, JPY 0.01, is denied:
 FAILS  lot  1 unit is less than 3 units
-every price is denied: 1 stretch in which no rule turns, asked at both ends
+every price is denied: 1 range in which no rule turns, asked at both ends
 """,
         ),
     ],

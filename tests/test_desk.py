@@ -37,7 +37,7 @@ from repurchase.domain.errors import (
     UsageError,
 )
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import retold, step
+from repurchase.evaluation.step import apply_recorded, step
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.queries import asked, story
@@ -208,9 +208,9 @@ def test_adoption_is_a_record_of_the_chain(store: Store) -> None:
     """Who adopted what and why stands between what the old and what the new rules judged."""
     with store.journal() as journal:
         desk = a_desk(journal)
-        before = desk.submit(order("o1")).decision.rules
+        before = desk.submit(order("o1")).decision.edition
         desk.adopt(other_rules(), "cid", "the board amended it")
-        after = desk.submit(order("o2")).decision.rules
+        after = desk.submit(order("o2")).decision.edition
         book = stored_book(journal, PROGRAM)
         found = [read_record(one.body) for one in stored(journal)]
         assert book.head == desk.refresh().head
@@ -293,13 +293,13 @@ def test_event_of_another_authorization_is_an_input_error(store: Store) -> None:
 @pytest.mark.parametrize("live", [True, False])
 @given(chosen=st.lists(drafts(), min_size=5, max_size=30))
 def test_fold_without_judging_comes_to_the_same(chosen: list[Draft], live: bool) -> None:
-    """What is retold from the decisions is, event by event, the position that they left."""
+    """What is apply_recorded from the decisions is, event by event, the position that they left."""
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
         edition = rules().editions.of(event, position)
         taken = step(event, position, edition, live=live)
-        assert retold(event, taken.decision, position, edition, live=live) == taken.position
+        assert apply_recorded(event, taken.decision, position, edition, live=live) == taken.position
         position = taken.position
 
 
@@ -350,7 +350,7 @@ def test_record_holds_what_was_asked_and_answered(store: Store) -> None:
     assert record["event"]["market.last_price"] == "99"
     assert record["event"]["quantity"] == 1
     assert record["answer"]["outcome"] == decision.outcome
-    assert record["answer"]["edition"] == decision.rules
+    assert record["answer"]["edition"] == decision.edition
     assert record["at"].startswith("2026-01-05T09:00:0")
 
 

@@ -28,7 +28,7 @@ from repurchase.proof.engine import answered
 from repurchase.proof.equal import same
 from repurchase.proof.model import Kind
 from repurchase.proof.solver import Time
-from repurchase.rulebook.changes import moved
+from repurchase.rulebook.changes import changes
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path
 from repurchase.tester.mutants import mutants
@@ -155,7 +155,7 @@ def test_no_history_is_against_what_is_proved(plan: list[Draft], name: str) -> N
     for count, draft in enumerate(plan):
         event = draft.event(f"e-{count}", positions[0])
         editions = [of.of(event, position) for of, position in zip(files_, positions, strict=True)]
-        asked = trade(event, editions[0].reckoning, positions[0])
+        asked = trade(event, editions[0].counting, positions[0])
         kind = kind_of(event, asked, positions[0])
         steps = [
             step(event, position, edition)
@@ -196,7 +196,7 @@ def is_never(number: int, kind: Kind, which: int) -> bool:
     return all(
         module._is_comparable(pairs, one[0].editions)
         and module._is_never(pairs, one, kind, None, which, clock)
-        for one in pairs.stretches.values()
+        for one in pairs.periods.values()
     )
 
 
@@ -218,7 +218,7 @@ def test_no_history_is_against_what_is_proved_of_a_slip(
         for count, draft in enumerate(plan):
             event = draft.event(f"e-{count}", position)
             editions = [of.of(event, position) for of in files_]
-            asked = trade(event, editions[0].reckoning, position)
+            asked = trade(event, editions[0].counting, position)
             kind = kind_of(event, asked, position)
             steps = [step(event, position, one) for one in editions]
             old, new = (one.decision for one in steps)
@@ -397,7 +397,7 @@ def test_what_moved_is_said_in_words_with_its_line() -> None:
         .replace("amount_basis: with_fees\n", "")
     )
     before, after = (load_text(text.encode(), "a.yaml").authorization for text in (RULES, new))
-    found_ = moved(before, after)
+    found_ = changes(before, after)
     told = {one.name: (one.before, one.after) for one in found_}
     assert told == {
         "amount_basis": ("with_fees", "contract"),
@@ -426,7 +426,7 @@ def test_figure_that_looks_the_same_has_moved() -> None:
         load_text(SOUND.replace("400,000,000", figure).encode(), "a.yaml").authorization
         for figure in ("400,000,000.00001", "400,000,000.00002")
     )
-    (one,) = moved(old, new)
+    (one,) = changes(old, new)
     assert (one.before, one.after) == ("JPY 400000000.00001", "JPY 400000000.00002")
 
 
@@ -435,7 +435,7 @@ def test_packs_and_options_are_among_what_moved() -> None:
     text = rule_path("iij-2008").read_text()
     bare = "\n".join(line for line in text.splitlines() if not line.startswith("include:"))
     old, new = (load_text(one.encode(), "a.yaml").authorization for one in (text, bare))
-    names = {one.name for one in moved(old, new)}
+    names = {one.name for one in changes(old, new)}
     assert {"pack jp-order-59", "rule jp-order-59.daily-volume"} <= names
     assert any(name.startswith("us-10b-18.limits.") for name in names)
 
@@ -537,8 +537,8 @@ def test_command_without_its_package_shows_what_moved(folder: Path) -> None:
     assert list(told.json) == list(compared_)
     assert told.json == {
         "verdict": "undecided",
-        "alike": None,
-        "moved": compared_["moved"],
+        "same_accounting": None,
+        "changed": compared_["changed"],
         "compared": None,
     }
 

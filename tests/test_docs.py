@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from repurchase.cli.main import commands
-from repurchase.domain.decisions import EFFECTS, Standing
+from repurchase.domain.decisions import EFFECTS, PositionReport
 from repurchase.domain.errors import Problem
 from repurchase.evaluation.wording import ENGINE, Worded, WordedDecision
 from repurchase.facts.table import TABLE
@@ -208,7 +208,7 @@ def test_readme_names_every_field_of_an_answer() -> None:
     """Who reads JSON with a program finds each name of it in the README."""
     section = README[README.index("## Answers for programs") :].split("\n## ")[0]
     answers: tuple[type[msgspec.Struct], ...] = (
-        *(WordedDecision, Worded, Standing, Summary, RuleCount, Problem),
+        *(WordedDecision, Worded, PositionReport, Summary, RuleCount, Problem),
         *(Changes, Direction, OtherFindings, RuleFindings, Flip),
     )
     names = {name for answer in answers for name in answer.__struct_fields__}

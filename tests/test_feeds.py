@@ -22,7 +22,7 @@ from repurchase.intake.objects import event_from_json
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.market.feed import SOURCES, read_feed
-from repurchase.market.stretches import Stretch, overlaps, through
+from repurchase.market.intervals import Interval, overlaps, through
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, instant, midnight
 from repurchase.rulebook.editions import load_text
 from test_cli import run
@@ -66,7 +66,7 @@ def asked(when: str, symbol: str = "1111") -> Trade:
     kind = "time" if "T" in when else "date"
     text = {"kind": "order", "id": "o", kind: when, "symbol": symbol, "side": "buy", "quantity": 1}
     event = event_from_json(json.dumps(text).encode(), "event")
-    found = trade(event, EDITIONS.of(event, Position()).reckoning, Position())
+    found = trade(event, EDITIONS.of(event, Position()).counting, Position())
     assert isinstance(found, Trade)
     return found
 
@@ -446,8 +446,8 @@ def test_bid_is_that_of_the_last_row_before(
 def test_flag_is_what_each_instant_says(
     given_: list[tuple[int, int, bool | None]], first: int, length: int
 ) -> None:
-    """It is known where each instant of the stretch asked for is in a row, and all say the same."""
-    rows = [Stretch(at, at + long, is_set, ("f", 1)) for at, long, is_set in given_]
+    """It is known if a row covers each instant of the interval and all rows say the same."""
+    rows = [Interval(at, at + long, is_set, ("f", 1)) for at, long, is_set in given_]
     rows.sort(key=lambda one: one.first)
     instants = [[row for row in rows if row.first <= at < row.end] for at in range(30)]
     is_sound = all(len(found) <= 1 for found in instants)

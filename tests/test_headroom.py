@@ -216,7 +216,7 @@ def check(found: Headroom, order: Event, position: Position, rules: Edition) -> 
         for figure in figures
         if one.first <= figure <= one.last
     ]
-    # Each larger figure lies in one stretch, and is answered as its ends are.
+    # Each larger figure lies in one range_, and is answered as its ends are.
     assert proved == [(figure, asked[figure]) for figure in figures if figure > found.largest]
 
 
@@ -304,13 +304,13 @@ def test_z3_finds_no_larger_figure_among_all(question: Question) -> None:
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
     """Let every turn but that of the share cap come out wrong by *error*."""
-    right = module._turn
+    right = module._threshold
 
     def wrong(*told: Any) -> Fraction | None:
         turn = right(*told)
         return turn if turn in (None, 60) else turn + error
 
-    monkeypatch.setattr(module, "_turn", wrong)
+    monkeypatch.setattr(module, "_threshold", wrong)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
 def test_turn_that_is_off_by_one_is_noticed(
     monkeypatch: pytest.MonkeyPatch, rule: str, error: int
 ) -> None:
-    """The break: the two ends of the stretch that it cuts wrongly are answered differently."""
+    """The break: the two ends of the range_ that it cuts wrongly are answered differently."""
     order, book = replace(ORDER, fees=0), edition(rule)
     assert headroom(order, Position(), book).largest == 17
     broken(monkeypatch, error)
@@ -357,7 +357,7 @@ def test_cut_that_is_left_out_is_noticed(
 def test_quantity_that_passes_alone_is_missed_by_a_wrong_turn(
     monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    """The break: no end of a stretch tells of it, but asking every quantity does."""
+    """The break: no end of a range_ tells of it, but asking every quantity does."""
     order, book = replace(ORDER, fees=0), edition("trade.units <= 5 or trade.units == 17")
     check(headroom(order, Position(), book, grid=SMALL_QUANTITIES), order, Position(), book)
     broken(monkeypatch, error)
@@ -466,7 +466,7 @@ def test_headroom_of_an_order_that_never_passes_is_nothing(grid: Grid) -> None:
     rules = load(rule_path("iij-2008")).on(late.date())
     found = headroom(replace(ASKED, time=late), Position(), rules, grid=grid)
     assert (found.largest, found.passing) == (0, None)
-    assert all("window" in [one.rule for one in stretch.binding] for stretch in found.above)
+    assert all("window" in [one.rule for one in range_.binding] for range_ in found.above)
     assert (found.above[0].first, found.above[-1].last) == (grid.step, grid.figure(grid.most))
     assert all(one.last + grid.step == two.first for one, two in pairwise(found.above))
 

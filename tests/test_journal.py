@@ -429,7 +429,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "it is a journal of format 9, and this package writes 4; export it"
+    said = "it is a journal of format 9, and this package writes 5; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 

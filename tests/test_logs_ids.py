@@ -80,7 +80,7 @@ def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
     """Not even a process that is killed leaves its temporary file behind."""
     program = (
         "import os, signal\n"
-        "from repurchase.intake import Ids\n"
+        "from repurchase.intake.ids import Ids\n"
         "index = Ids(held_max=20_000)\n"
         "for at in range(200_000): index.seen(f'f{at}', b'1' * 16)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -704,7 +704,7 @@ def small(folder: Path, cases: str) -> tuple[Path, Path]:
 
 def left(found: Mutation) -> list[str]:
     """Return the mutants of *found* that no case notices."""
-    told = (one.mutant for one in found.come_to("unnoticed"))
+    told = (one.mutant for one in found.come_to("survived"))
     return [f"{one.line}:{one.column}: {one.what}" for one in told]
 
 
@@ -746,13 +746,13 @@ def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
     """Exactly the changes are listed that no case would notice."""
     found = mutation(*small(tmp_path, CASES))
     assert left(found) == WEAK.splitlines()
-    refused = [one.mutant.what for one in found.come_to("refused")]
+    refused = [one.mutant.what for one in found.come_to("invalid")]
     assert refused == [
         f"`trade.order_type` became `trade.{other}`"
         for other in ("side", "share_class", "venue", "method")
     ]
     assert [one.case is not None for one in found.tried] == [
-        one.fate == "noticed" for one in found.tried
+        one.fate == "killed" for one in found.tried
     ]
 
 
@@ -760,7 +760,7 @@ def test_strong_cases_notice_everything(tmp_path: Path) -> None:
     """Both sides of each limit, each effect and each kind of event: nothing is left."""
     found = mutation(*small(tmp_path, STRONG))
     assert (found.wrong, left(found)) == ((), [])
-    assert {one.fate for one in found.tried} == {"refused", "noticed"}
+    assert {one.fate for one in found.tried} == {"invalid", "killed"}
 
 
 def test_gap_is_not_noticed(tmp_path: Path) -> None:
@@ -777,7 +777,7 @@ def test_check_notices_by_itself(tmp_path: Path) -> None:
     check = "checks: [{id: announced, require: terms.last_day == 2026-06-30}]\n"
     rules.write_text(SMALL + check)
     found = mutation(rules, cases)
-    refused = [one.mutant.what for one in found.come_to("refused")]
+    refused = [one.mutant.what for one in found.come_to("invalid")]
     assert [what for what in refused if what.startswith("`2026")] == [
         "`2026-06-30` became `2026-06-29`",
         "`2026-06-30` became `2026-07-01`",
@@ -801,9 +801,9 @@ def test_what_proves_equal_is_set_apart(tmp_path: Path) -> None:
         return "2026-07-01" in new.authorization.text
 
     proved = apart(found, same)
-    unnoticed = [one.mutant for one in found.come_to("unnoticed")]
+    unnoticed = [one.mutant for one in found.come_to("survived")]
     assert asked == [(SMALL, one.of(SMALL)) for one in unnoticed]
-    assert [one.mutant.what for one in proved.come_to("equal")] == [
+    assert [one.mutant.what for one in proved.come_to("equivalent")] == [
         "`2026-06-30` became `2026-07-01`"
     ]
     assert [one.mutant for one in proved.tried] == [one.mutant for one in found.tried]
@@ -889,12 +889,12 @@ def test_command_answers_programs(tmp_path: Path) -> None:
     small(tmp_path, CASES)
     ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
     answer = ended.json
-    counts = {name: len(answer[name]) for name in ("refused", "noticed", "equal", "unnoticed")}
-    assert counts == {"refused": 4, "noticed": 16, "equal": 0, "unnoticed": 29}
+    counts = {name: len(answer[name]) for name in ("invalid", "killed", "equivalent", "survived")}
+    assert counts == {"invalid": 4, "killed": 16, "equivalent": 0, "survived": 29}
     assert (answer["mutants"], answer["cases"], answer["failed"]) == (49, 2, [])
     what = "`Asia/Tokyo` became `UTC`"
-    assert answer["unnoticed"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
-    assert {one["case"] for one in answer["noticed"]} == {
+    assert answer["survived"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
+    assert {one["case"] for one in answer["killed"]} == {
         "the last share fits",
         "one more does not",
     }
@@ -939,7 +939,7 @@ def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None
     arguments = ("test", "--mutate", "small.yaml", "--json")
     ended = run(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (1, True)
-    assert (len(ended.json["unnoticed"]), ended.json["equal"]) == (29, None)
+    assert (len(ended.json["survived"]), ended.json["equivalent"]) == (29, None)
 
 
 def test_command_that_is_stopped_ends_with_130() -> None:

@@ -17,7 +17,7 @@ from repurchase.audit.whole import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import RuleFileError, Tampering, UsageError
 from repurchase.domain.events import Event
-from repurchase.domain.terms import Span
+from repurchase.domain.terms import Validity
 from repurchase.evaluation.step import Decided, step
 from repurchase.evaluation.wording import worded
 from repurchase.intake.fields import event
@@ -28,7 +28,7 @@ from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
 from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load, load_text
-from repurchase.rulebook.lint import gaps
+from repurchase.rulebook.lint import lint_findings
 from repurchase.rulebook.packs import kept, shipped_pack
 from test_audit import changed
 from test_cli import run
@@ -376,7 +376,7 @@ def test_law_that_applies_to_everything_bounds_a_program() -> None:
     def told(pack: str) -> list[str]:
         packs = kept({"./own": pack.encode()})
         judged_by = load_text(text.encode(), "acme.yaml", packs=packs)
-        return [problem.what for problem in gaps(judged_by.authorization)]
+        return [problem.what for problem in lint_findings(judged_by.authorization)]
 
     unread = "no rule that denies orders reads `terms.max_shares`"
     assert unread not in told(law)
@@ -548,10 +548,10 @@ RECENT: Final = PACK.replace(
 OF_RECENT: Final = editions(RECENT, "jp-order-59, ./own")
 
 
-def said_on(span: Span, day: date, known: date) -> bool:
-    """Return whether *span* holds, told in the plainest way."""
-    first, last = span.first or date.min, span.last or date.max
-    return first <= day <= last and (span.known or date.min) <= known
+def said_on(validity: Validity, day: date, known: date) -> bool:
+    """Return whether *validity* holds, told in the plainest way."""
+    first, last = validity.first or date.min, validity.last or date.max
+    return first <= day <= last and (validity.known or date.min) <= known
 
 
 @given(DAYS | NEAR, st.integers(-1, 1), st.none() | NEAR)
@@ -563,17 +563,17 @@ def test_each_day_has_one_edition(day: date, ahead: int, known_at: date | None) 
     asked = judged_by.authorization
     for pack in asked.packs:
         for limit in pack.limits:
-            held = [one for one in limit.versions if said_on(one.span, venue_day, known)]
-            times = [one.span.known or date.min for one in held]
+            held = [one for one in limit.versions if said_on(one.validity, venue_day, known)]
+            times = [one.validity.known or date.min for one in held]
             assert len(set(times)) == len(times)
             expected = held[times.index(max(times))] if held else None
             assert found.terms[f"{pack.name}.limits.{limit.name}"] == expected
-    in_force = {rule.id for rule in asked.rules if said_on(rule.span, day, known)}
+    in_force = {rule.id for rule in asked.rules if said_on(rule.validity, day, known)}
     in_force |= {
         rule.id
         for pack in asked.packs
         for rule in pack.rules
-        if said_on(rule.span, venue_day, known)
+        if said_on(rule.validity, venue_day, known)
     }
     assert {one.rule.id for one in found.rules} == in_force
 
@@ -611,7 +611,7 @@ def test_pack_more_never_approves_more(day: date, quantity: int, included: str) 
 def test_shipped_pack_is_sound(name: str) -> None:
     """Each pack that is shipped can be included, and each of its rules says what it is."""
     pack = shipped_pack(name)
-    assert gaps(pack) == ()
+    assert lint_findings(pack) == ()
     for rule in (*pack.rules, *pack.off):
         assert rule.title, rule.id
         assert rule.effect != "deny" or rule.unverified is None

@@ -19,7 +19,7 @@ from desk_events import Draft, drafts
 from repurchase.domain.calendars import VENUE_ZONES, zone
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
-from repurchase.domain.terms import Listing, Reckoning
+from repurchase.domain.terms import CountingRules, Listing
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
@@ -44,7 +44,7 @@ def listing(
 COMMON: Final = listing("common", "3774", "XTKS", 1)
 NAGOYA: Final = listing("common", "3774", "XNGO", 1)
 ADS: Final = listing("ads", "IIJI", "XNAS", Fraction(1, 400), "USD", Fraction(1, 50))
-CONTRACT: Final = Reckoning(
+CONTRACT: Final = CountingRules(
     zone("Asia/Tokyo"),
     "JPY",
     with_fees=False,
@@ -76,21 +76,21 @@ def fill(**fields: Any) -> Event:
     return Event(**(given | fields))
 
 
-def reckoned(event: Event, reckoning: Reckoning, position: Position) -> Trade:
-    """Return *event*, an order or a fill, reckoned."""
-    found = trade(event, reckoning, position)
+def counted(event: Event, counting: CountingRules, position: Position) -> Trade:
+    """Return *event*, an order or a fill, counted."""
+    found = trade(event, counting, position)
     assert isinstance(found, Trade)
     return found
 
 
-def held(event: Event, reckoning: Reckoning = CONTRACT) -> Position:
+def held(event: Event, counting: CountingRules = CONTRACT) -> Position:
     """Return the position after the approved order *event*."""
-    return after(Position(), reckoned(event, reckoning, Position()))
+    return after(Position(), counted(event, counting, Position()))
 
 
-def took(position: Position, event: Event, reckoning: Reckoning = CONTRACT) -> Position:
+def took(position: Position, event: Event, counting: CountingRules = CONTRACT) -> Position:
     """Return *position* after *event*, an approved order or a fill."""
-    return after(position, reckoned(event, reckoning, position))
+    return after(position, counted(event, counting, position))
 
 
 def sums(position: Position) -> tuple[Exact | None, Exact | None, Exact, Exact | None]:
@@ -104,7 +104,7 @@ def sums(position: Position) -> tuple[Exact | None, Exact | None, Exact, Exact |
 
 
 @pytest.mark.parametrize(
-    ("event", "reckoning", "reserved"),
+    ("event", "counting", "reserved"),
     [
         (order(), CONTRACT, (10, 1_000)),
         (order(price=Fraction(199, 2)), CONTRACT, (10, 995)),
@@ -122,10 +122,10 @@ def sums(position: Position) -> tuple[Exact | None, Exact | None, Exact, Exact |
     ],
 )
 def test_order_reserves_its_worst_case(
-    event: Event, reckoning: Reckoning, reserved: tuple[Exact, Exact | None]
+    event: Event, counting: CountingRules, reserved: tuple[Exact, Exact | None]
 ) -> None:
     """Open quantity times limit, rate and margin, with fees where they count, is reserved."""
-    assert sums(held(event, reckoning)) == (0, 0, *reserved)
+    assert sums(held(event, counting)) == (0, 0, *reserved)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_order_of_no_listed_instrument_leaves_everything_unknown(event: Event) -
 @pytest.mark.parametrize("state", ["denied", "held"])
 def test_refused_order_reserves_nothing(state: Any) -> None:
     """An order that is not approved is remembered, and changes no figure and no day."""
-    position = refused(Position(), reckoned(order(), CONTRACT, Position()), state)
+    position = refused(Position(), counted(order(), CONTRACT, Position()), state)
     assert (sums(position), position.orders["o"].state, len(position.days)) == (
         (0, 0, 0, 0),
         state,
@@ -178,7 +178,7 @@ def test_fill_beyond_its_order_is_an_overrun(
     position = held(asked, WITH_FEES)
     filled: dict[str, Any] = {"fees": 30, "time": asked.time}
     found = [
-        reckoned(fill(**(filled | fields)), WITH_FEES, position).fault is None
+        counted(fill(**(filled | fields)), WITH_FEES, position).fault is None
         for fields in (within, beyond)
     ]
     assert found == [True, False]
@@ -197,7 +197,7 @@ def test_fill_is_late_on_either_clock(expires: datetime | None, last: datetime) 
     """A fill is an overrun as soon as one clock is past the last day that it showed the order."""
     asked = ads(expires=expires)
     times = (last, last + timedelta(microseconds=1))
-    found = [reckoned(fill(time=time), CONTRACT, held(asked)).fault for time in times]
+    found = [counted(fill(time=time), CONTRACT, held(asked)).fault for time in times]
     assert found == [None, "overrun"]
 
 
@@ -215,14 +215,14 @@ def test_fill_names_what_is_amiss_with_its_order(events: list[Event], fault: str
     position = Position()
     for event in events:
         position = took(position, event)
-    assert reckoned(fill(), CONTRACT, position).fault == fault
+    assert counted(fill(), CONTRACT, position).fault == fault
 
 
 @pytest.mark.parametrize("state", ["denied", "held"])
 def test_fill_of_an_order_not_approved_counts_in_full(state: Any) -> None:
     """What was bought without approval was bought all the same, at what the order said."""
-    position = refused(Position(), reckoned(order(), CONTRACT, Position()), state)
-    assert (reckoned(fill(), CONTRACT, position).fault, sums(took(position, fill()))) == (
+    position = refused(Position(), counted(order(), CONTRACT, Position()), state)
+    assert (counted(fill(), CONTRACT, position).fault, sums(took(position, fill()))) == (
         "order-closed",
         (10, 1_000, 0, 0),
     )
@@ -240,10 +240,10 @@ def test_first_event_of_a_day_finds_the_orders_that_later_ones_find(
 ) -> None:
     """A closed order lends its fields until its last day is past, whatever came first that day."""
     first = took(held(order()), fill())
-    later = refused(first, reckoned(order(id="p", time=None, date=day), CONTRACT, first), "denied")
+    later = refused(first, counted(order(id="p", time=None, date=day), CONTRACT, first), "denied")
     more = fill(id="f1", quantity=1, time=None, date=day)
     assert [
-        (reckoned(more, CONTRACT, position).fault, sums(took(position, more)))
+        (counted(more, CONTRACT, position).fault, sums(took(position, more)))
         for position in (first, later)
     ] == [found, found]
 
@@ -253,9 +253,9 @@ def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None
     tomorrow, later = FRIDAY + timedelta(days=1), FRIDAY + timedelta(days=2)
     late = took(held(order()), fill(time=None, date=tomorrow))
     told = took(held(order(id="p", time=None, date=tomorrow)), fill(order="p"))
-    told = refused(told, reckoned(order(), CONTRACT, told), "denied")
+    told = refused(told, counted(order(), CONTRACT, told), "denied")
     faults = [
-        reckoned(fill(id="f1", time=None, date=day), CONTRACT, position).fault
+        counted(fill(id="f1", time=None, date=day), CONTRACT, position).fault
         for position in (late, told)
         for day in (tomorrow, later)
     ]
@@ -265,7 +265,7 @@ def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None
 def test_fill_without_an_order_has_no_fault_and_counts() -> None:
     """A log of fills alone names no orders: nothing is amiss with them."""
     event = fill(order=None, symbol="3774", venue="XTKS", side="buy", price=100)
-    assert (reckoned(event, CONTRACT, Position()).fault, sums(took(Position(), event))) == (
+    assert (counted(event, CONTRACT, Position()).fault, sums(took(Position(), event))) == (
         None,
         (10, 1_000, 0, 0),
     )
@@ -328,7 +328,7 @@ def test_filled_order_lends_no_fees(fees: Mapping[str, Any], amount: Exact | Non
 
 def test_denied_order_lends_its_fees() -> None:
     """An order that nothing filled says the most that the fees of a fill can be."""
-    position = refused(Position(), reckoned(order(fees=30), WITH_FEES, Position()), "denied")
+    position = refused(Position(), counted(order(fees=30), WITH_FEES, Position()), "denied")
     assert sums(took(position, fill(), WITH_FEES)) == (10, 1_030, 0, 0)
 
 
@@ -373,8 +373,8 @@ def test_split_between_order_and_fill_is_an_overrun() -> None:
         listings={**CONTRACT.listings, ("IIJI", None): replace(ADS, shares_each=Fraction(1, 800))},
     )
     position = held(ads())
-    faults = [reckoned(fill(), reckoning, position).fault for reckoning in (later, fewer)]
-    left = [sums(took(position, fill(), reckoning)) for reckoning in (later, fewer)]
+    faults = [counted(fill(), counting, position).fault for counting in (later, fewer)]
+    left = [sums(took(position, fill(), counting)) for counting in (later, fewer)]
     assert (faults, left) == (
         ["overrun", None],
         [(10, 5_000, 0, 0), (Fraction(1, 80), 5_000, 0, 0)],
@@ -400,7 +400,7 @@ def test_closed_orders_are_forgotten_the_day_after_their_last(day: date, names: 
     position = took(held(order(id="open")), order(id="filled"))
     position = took(position, fill(order="filled"))
     for name in ("denied", "held"):
-        proposed = reckoned(order(id=name), CONTRACT, position)
+        proposed = counted(order(id=name), CONTRACT, position)
         position = refused(position, proposed, "held" if name == "held" else "denied")
     position = took(position, order(id="now", time=None, date=day))
     assert set(position.orders) == names
@@ -430,7 +430,7 @@ def test_order_lasts_until_it_expires(
     fields: Mapping[str, Any], days: tuple[date, date, date, date]
 ) -> None:
     """Without more, an order lasts until its venue's day ends; else as long as it says."""
-    found = reckoned(order(**fields), CONTRACT, Position())
+    found = counted(order(**fields), CONTRACT, Position())
     assert (found.date, found.last_date, found.venue_date, found.venue_last_date) == days
 
 
@@ -458,7 +458,7 @@ def test_day_of_new_york_ends_on_the_next_in_tokyo(
     fields: Mapping[str, Any], days: tuple[str, str, str, str]
 ) -> None:
     """A day order of New York may fill on Tokyo's next day, and its last day says so."""
-    found = reckoned(ads(**fields), CONTRACT, Position())
+    found = counted(ads(**fields), CONTRACT, Position())
     assert found.venue_date is not None
     assert found.venue_last_date is not None
     assert (
@@ -471,7 +471,7 @@ def test_day_of_new_york_ends_on_the_next_in_tokyo(
 
 def test_last_day_of_a_fill_is_its_own() -> None:
     """What has executed lasts no longer than the moment it did."""
-    found = reckoned(fill(time=NOON), CONTRACT, held(ads()))
+    found = counted(fill(time=NOON), CONTRACT, held(ads()))
     assert (found.date, found.last_date, found.venue_date, found.venue_last_date) == (
         FRIDAY,
         FRIDAY,
@@ -480,9 +480,11 @@ def test_last_day_of_a_fill_is_its_own() -> None:
     )
 
 
-def day_facts(position: Position, event: Event, reckoning: Reckoning = CONTRACT) -> dict[str, Any]:
+def day_facts(
+    position: Position, event: Event, counting: CountingRules = CONTRACT
+) -> dict[str, Any]:
     """Return the facts `day.` of *event* at *position*."""
-    proposed = reckoned(event, reckoning, position)
+    proposed = counted(event, counting, position)
     now = Situation(proposed, position, after(position, proposed))
     found: dict[str, Value | None] = {
         name.removeprefix("day."): fact.of(now)
@@ -785,7 +787,7 @@ def test_sale_counts_nothing() -> None:
 def test_fill_takes_from_its_order_what_it_lacks() -> None:
     """Symbol, venue, side, price, rate, broker, method and type come from the order."""
     asked = ads(broker="nomura", method="block", order_type="limit")
-    found = reckoned(fill(), CONTRACT, held(asked))
+    found = counted(fill(), CONTRACT, held(asked))
     assert fields_of(found) == (ADS, "buy", 5, 100, 50, 5_000, "nomura", "block", "limit")
 
 
@@ -793,7 +795,7 @@ def test_fill_keeps_what_it_says() -> None:
     """What a fill says of itself stands, whatever its order says."""
     asked = ads(broker="nomura", method="block", order_type="limit")
     said = fill(side="buy", price=4, fx=90, broker="daiwa", method="auction", order_type="market")
-    found = reckoned(said, CONTRACT, held(asked))
+    found = counted(said, CONTRACT, held(asked))
     assert fields_of(found) == (ADS, "buy", 4, 90, 40, 3_600, "daiwa", "auction", "market")
 
 
@@ -816,7 +818,7 @@ def test_position_is_a_value() -> None:
     position = held(order())
     kept = sums(position)
     took(position, fill())
-    assert (sums(position), day(position, reckoned(order(), CONTRACT, position))) == (
+    assert (sums(position), day(position, counted(order(), CONTRACT, position))) == (
         kept,
         Day(10, 0, None, None, None, None),
     )

@@ -1326,7 +1326,9 @@ class Program(RuleBasedStateMachine):
         assert (answer.decision.outcome == "recorded") is expected, "recorded: or not"
         held = answer.live and answer.decision.outcome == "held"
         nobody = held and answer.event.by is None
-        assert ("engine.nobody" in answer.own_findings) is nobody, "recorded: who can release it"
+        assert ("engine.requester-missing" in answer.own_findings) is nobody, (
+            "recorded: who can release it"
+        )
 
     def check_released(self, answer: Answer) -> None:
         """Another named person alone releases; then what is to be reviewed is waived, no more."""

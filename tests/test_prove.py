@@ -294,11 +294,11 @@ def test_sound_file_is_proved_and_says_what_is_idle() -> None:
         "  - {id: again, require: program.shares_after <= 2 * terms.max_shares}\n"
     )
     (edition,) = proof_of(more).editions
-    assert edition.idle == ("idle",)
-    assert "again" in edition.implied
-    assert "share-cap" not in edition.implied
+    assert edition.always_satisfied == ("idle",)
+    assert "again" in edition.redundant
+    assert "share-cap" not in edition.redundant
     (shut,) = proof_of(SOUND + "  - {id: shut, require: trade.units < 0}\n").editions
-    assert (shut.shut, shut.approves) == (("shut",), False)
+    assert (shut.unsatisfiable, shut.approves) == (("shut",), False)
 
 
 def test_instrument_without_a_ratio_on_some_days_is_none_on_them() -> None:
@@ -423,7 +423,7 @@ def _conforms(event: Event, position: Position, editions: Editions) -> bool:
         return False
     if event.kind not in ("fill", "correct"):
         return True
-    asked = trade(event, editions.of(event, position).reckoning, position)
+    asked = trade(event, editions.of(event, position).counting, position)
     return (
         isinstance(asked, Trade) and not asked.is_new_use and asked.fault is None and asked.counts
     )

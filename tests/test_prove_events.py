@@ -89,7 +89,7 @@ def pinned(asked: Request, proposed: Trade, position: Position) -> Iterator[Term
 
 def check(happened: Event, position: Position, edition: Edition, decision: Decision) -> None:
     """Assert that the model has *happened*, and that it passes there where it is approved."""
-    proposed = trade(happened, edition.reckoning, position)
+    proposed = trade(happened, edition.counting, position)
     if happened.kind not in JUDGED or not isinstance(proposed, Trade) or not proposed.counts:
         return
     if happened.kind == "replace" and not raises(proposed):

@@ -13,9 +13,9 @@ import pytest
 
 from repurchase.domain.errors import RuleFileError, UsageError
 from repurchase.domain.quantities import DATE, SHARES, money
-from repurchase.domain.terms import Span
+from repurchase.domain.terms import Validity
 from repurchase.rulebook.build import read, read_text
-from repurchase.rulebook.lint import gaps
+from repurchase.rulebook.lint import lint_findings
 from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.schema import json_schema
 
@@ -90,7 +90,7 @@ def problems(text: str) -> list[str]:
 
 
 def left_open(text: str) -> list[str]:
-    return [str(gap).removeprefix("iij.yaml:") for gap in gaps(load(text))]
+    return [str(gap).removeprefix("iij.yaml:") for gap in lint_findings(load(text))]
 
 
 def test_sample_loads_without_gaps() -> None:
@@ -184,7 +184,7 @@ def test_rule_keeps_all_that_it_says() -> None:
         rule.why,
         rule.effect,
         rule.at,
-        rule.span,
+        rule.validity,
         (rule.quote.text, rule.quote.figure, rule.quote.source),
         rule.when.text,
         (rule.line, rule.column),
@@ -194,7 +194,7 @@ def test_rule_keeps_all_that_it_says() -> None:
         "It is a repurchase.",
         "review",
         "order",
-        Span(date(2008, 11, 14), date(2008, 12, 31), date(2008, 10, 28)),
+        Validity(date(2008, 11, 14), date(2008, 12, 31), date(2008, 10, 28)),
         ("own shares", "own", "announcement"),
         "trade.venue == XTKS",
         (41, 5),
@@ -204,7 +204,7 @@ def test_rule_keeps_all_that_it_says() -> None:
 def test_rule_has_stated_defaults() -> None:
     """A rule that says no more denies orders and fills, always."""
     rule = load(SAMPLE).rules[0]
-    assert (rule.effect, rule.at, rule.span, rule.when) == ("deny", "both", Span(), None)
+    assert (rule.effect, rule.at, rule.validity, rule.when) == ("deny", "both", Validity(), None)
 
 
 def test_folded_expression_is_kept_on_one_line() -> None:

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import pytest
 
+from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, Exact, money
-from repurchase.rulebook.figures import Wrong, read_figure
+from repurchase.rulebook.figures import read_figure
 
 
 @pytest.mark.parametrize(

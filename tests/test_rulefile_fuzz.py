@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import Problem, RuleFileError
 from repurchase.rulebook.build import read_text
 from repurchase.rulebook.cases_file import read_cases_text
-from repurchase.rulebook.lint import check_source, gaps
+from repurchase.rulebook.lint import check_source, lint_findings
 from test_rulefile import SAMPLE
 from test_rulefile_cases import CASES
 
@@ -41,7 +41,7 @@ def refused(data: bytes) -> tuple[Problem, ...]:
         authorization = read_text(data, "f")
     except RuleFileError as error:
         return error.problems
-    gaps(authorization)
+    lint_findings(authorization)
     check_source(authorization, "d", data)
     return ()
 

@@ -11,7 +11,7 @@ from repurchase.domain.errors import RuleFileError
 from repurchase.rulebook import library
 from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import load
-from repurchase.rulebook.lint import check_source, gaps
+from repurchase.rulebook.lint import check_source, lint_findings
 from repurchase.tester import cases
 from repurchase.tester.mutation import apart, mutation
 from test_cli import run
@@ -33,7 +33,7 @@ def test_programs_are_shipped() -> None:
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_rule_file_has_no_gap(path: Path) -> None:
     """A shipped rule file loads, and leaves nothing open."""
-    assert gaps(load(path).authorization) == ()
+    assert lint_findings(load(path).authorization) == ()
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
@@ -66,7 +66,7 @@ def test_cases_of_the_starter_notice_every_slip(tmp_path: Path) -> None:
     found = apart(mutation(rules, cases_path(rules)), proved_same)
     assert (found.wrong, left(found)) == ((), [])
     # What no rule could tell apart: only a listed share is in an open order.
-    assert [one.mutant.what for one in found.come_to("equal")] == [
+    assert [one.mutant.what for one in found.come_to("equivalent")] == [
         "rule `share-class` was given `at: order`"
     ]
 

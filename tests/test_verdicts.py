@@ -308,7 +308,7 @@ class Diary:
         elif is_fill and money.amount is None:
             own.add("engine.unknown-amount")
         if is_fill:
-            own |= self._amiss(happened, order, covered or full.side == "sell")
+            own |= self._mismatch(happened, order, covered or full.side == "sell")
         otherwise = order is not None and order.event.method not in (None, full.method)
         judged_as_ordered = taken and not otherwise
         scope: Scope = "order" if not is_fill else "fill" if judged_as_ordered else "all"
@@ -332,7 +332,7 @@ class Diary:
         if outcome == "approved":
             self._approved.add(happened.id)
 
-    def _amiss(self, fill: Event, order: Entry | None, covered: bool) -> set[str]:
+    def _mismatch(self, fill: Event, order: Entry | None, covered: bool) -> set[str]:
         if fill.order is None:
             return set()
         if order is None:

@@ -93,7 +93,7 @@ def _facts(rules: Path, log: Path) -> list[dict[str, Any]]:
         for row, _ in zip(trades.rows(), range(BARE_FACTS), strict=False):
             assert row.event is not None
             edition = editions.of(row.event, position)
-            proposed = trade(row.event, edition.reckoning, position)
+            proposed = trade(row.event, edition.counting, position)
             assert isinstance(proposed, Trade)
             following = after(position, proposed)
             situation = Situation(proposed, position, following)

@@ -12,11 +12,11 @@ import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.decisions import Decision
-from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, Wrong, short
 from repurchase.domain.events import Event
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
-from repurchase.intake.fields import READERS, Wrong, built
+from repurchase.intake.fields import READERS, built
 from repurchase.journal.book import Book, RuleTexts
 from repurchase.journal.outside import NotedMarket, RecordedMarket
 from repurchase.journal.records import Adoption, Answer, Record, Snapshot, digest, record_bytes

@@ -207,13 +207,13 @@ def judged_by(rules: str, known_at: date | None) -> Editions:
     from repurchase.domain.calendars import day_at, zone
     from repurchase.rulebook.build import read
     from repurchase.rulebook.editions import load
-    from repurchase.rulebook.lint import gaps
+    from repurchase.rulebook.lint import lint_findings
 
     path = rule_file(rules)
     if isinstance(known_at, datetime):
         known_at = day_at(known_at, zone(read(path).timezone))
     editions = load(path, known_at)
-    warn(gaps(editions.authorization))
+    warn(lint_findings(editions.authorization))
     return editions
 
 

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 import tzdata
 
+from repurchase.domain.errors import Wrong
+
 T = TypeVar("T")
 
 TZDATA_VERSION: Final = tzdata.__version__
@@ -85,21 +87,20 @@ def zone(name: str) -> ZoneInfo:
 
 
 def read_day(text: str) -> date:
-    """Return the day that *text* writes as `YYYY-MM-DD`; raise ValueError otherwise."""
+    """Return the day that *text* writes as `YYYY-MM-DD`; raise Wrong otherwise."""
     if not _DAY.fullmatch(text):
-        raise ValueError(f"`{text}` is not a date; write it as 2008-11-14")
+        raise Wrong(f"`{text}` is not a date", "write it as 2008-11-14")
     return _within_years(_existing(date.fromisoformat, text, "day"), text)
 
 
 def read_moment(text: str) -> datetime:
     """Return the moment that *text* writes by RFC 3339, offset included, to the microsecond.
 
-    Raise ValueError otherwise.
+    Raise Wrong otherwise.
     """
     if not _MOMENT.fullmatch(text):
-        raise ValueError(
-            f"`{text}` is not a time with an offset; write it as 2008-11-14T09:30:00+09:00"
-        )
+        hint = "write it as 2008-11-14T09:30:00+09:00"
+        raise Wrong(f"`{text}` is not a time with an offset", hint)
     moment = _existing(datetime.fromisoformat, text.upper(), "time")
     _within_years(moment.date(), text)
     return moment
@@ -114,11 +115,11 @@ def _existing(read: Callable[[str], T], text: str, what: str) -> T:
     try:
         return read(text)
     except ValueError as error:
-        raise ValueError(f"`{text}` is no {what} that exists") from error
+        raise Wrong(f"`{text}` is no {what} that exists") from error
 
 
 def _within_years(day: date, text: str) -> date:
     # The ends of what a date can hold overflow when a clock moves them by a day.
     if not YEAR_MIN <= day.year <= YEAR_MAX:
-        raise ValueError(f"`{text}` is outside the years {YEAR_MIN} to {YEAR_MAX}")
+        raise Wrong(f"`{text}` is outside the years {YEAR_MIN} to {YEAR_MAX}")
     return day

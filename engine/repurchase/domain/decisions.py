@@ -35,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     missing: tuple[str, ...] = ()
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a program has used and has left, as exact strings; `None` where it is not known.
 
     *halted* is the id of what halted it, and is left out of JSON where nothing did.
@@ -57,8 +57,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     kind: str
     outcome: Outcome
     findings: tuple[Finding, ...]
-    position: Standing
-    rules: str
+    position: PositionReport
+    edition: str
 
 
 def listed(choices: Iterable[str]) -> str:

@@ -70,6 +70,15 @@ class EngineFault(RepurchaseError):
         super().__init__(Problem(what))
 
 
+class Wrong(ValueError):
+    """A text that is not what its field takes: what is wrong, and what would be right."""
+
+    def __init__(self, what: str, hint: str | None = None) -> None:
+        super().__init__(what if hint is None else f"{what}; {hint}")
+        self.what = what
+        self.hint = hint
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the hint "did you mean `x`?" for the *known* word closest to *word*, if one is."""
     close = difflib.get_close_matches(word, sorted(known), n=1)

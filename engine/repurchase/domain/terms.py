@@ -36,7 +36,7 @@ class Quote(msgspec.Struct, frozen=True):
     column: int = 0
 
 
-class Span(msgspec.Struct, frozen=True):
+class Validity(msgspec.Struct, frozen=True):
     """When something holds, both days included, and the day on which it became public."""
 
     first: date | None = None
@@ -62,11 +62,11 @@ class Figure(msgspec.Struct, frozen=True):
 class Version(msgspec.Struct, frozen=True):
     """One figure of a term or a ratio, with the days on which it holds and its words.
 
-    *stated* is the figure as its words have it where *figure* is reckoned from it: 400 for 1/400.
+    *stated* is the figure as its words have it where *figure* is counted from it: 400 for 1/400.
     """
 
     figure: Figure
-    span: Span = Span()
+    validity: Validity = Validity()
     quote: Quote | None = None
     stated: Figure | None = None
     cite: str | None = None
@@ -105,7 +105,7 @@ class Listing(msgspec.Struct, frozen=True):
     fx_margin: Exact
 
 
-class Reckoning(msgspec.Struct, frozen=True):
+class CountingRules(msgspec.Struct, frozen=True):
     """How the shares, the money and the days of an event are counted on one day.
 
     *listings* is keyed by symbol and venue, and by symbol and `None` where it has one venue.
@@ -124,8 +124,8 @@ V = TypeVar("V", bound=Version)
 
 def in_force(versions: Sequence[V], day: date, known_at: date) -> V | None:
     """Return the version that holds on *day* as known at *known_at*: the one known last."""
-    holding = [version for version in versions if version.span.holds(day, known_at)]
-    return max(holding, key=lambda version: version.span.known or date.min, default=None)
+    holding = [version for version in versions if version.validity.holds(day, known_at)]
+    return max(holding, key=lambda version: version.validity.known or date.min, default=None)
 
 
 def term_dimension(name: str, currency: str) -> Dimension | None:

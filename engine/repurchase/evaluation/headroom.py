@@ -2,10 +2,10 @@
 
 Every fact is linear in the quantity, and in the price, or absent at all of them; so a comparison
 turns at one figure at most. All figures are cut below each turn, after the last one before it, and
-after the turn where it is a figure itself. In a stretch between two cuts no comparison changes that
+after the turn where it is a figure itself. In a range_ between two cuts no comparison changes that
 a rule which can stop the order makes, so neither does the verdict. From the top the engine itself
-is asked, at both ends of each stretch, until one passes: its last figure is the answer. Every
-larger one lies in one of the stretches above, which do not pass, and one step more is the first of
+is asked, at both ends of each range_, until one passes: its last figure is the answer. Every
+larger one lies in one of the ranges above, which do not pass, and one step more is the first of
 them; so the answer is the largest of all that pass, whatever holes the rules leave.
 """
 
@@ -60,7 +60,7 @@ def prices(tick: Exact) -> Grid:
     return Grid("price", tick, (Fraction(10**DIGITS_MAX) / tick).__ceil__() - 1)
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True):
     """Figures from *first* to *last* of which none passes; *answer* is that to the first.
 
     The last was asked too, and came to the same by the same rules.
@@ -79,16 +79,16 @@ class Stretch(msgspec.Struct, frozen=True):
 class Headroom(msgspec.Struct, frozen=True):
     """The *largest* figure of *grid* that passes, and the answer to it; 0 and `None` without one.
 
-    *above* is the proof: the stretches of all larger figures, in order, each asked at both ends.
+    *above* is the proof: the ranges of all larger figures, in order, each asked at both ends.
     """
 
     grid: Grid
     largest: Exact
     passing: Decided | None
-    above: tuple[Stretch, ...]
+    above: tuple[Range, ...]
 
     @property
-    def stopped(self) -> Stretch | None:
+    def stopped(self) -> Range | None:
         """Return where one step more lies, `None` where no event can have more."""
         return self.above[0] if self.above else None
 
@@ -103,22 +103,22 @@ def headroom(
     """Return the largest figure of *grid* with which *order* passes, whichever it has itself.
 
     *market* gives the facts of the market that it does not carry. Raise EngineFault where the two
-    ends of a stretch are answered differently: then nothing is proved.
+    ends of a range_ are answered differently: then nothing is proved.
     """
 
     def asked(count: int) -> Decided:
         event = grid.order(order, count)
         return Decided(step(event, position, edition, market=market).decision, edition)
 
-    above: list[Stretch] = []
-    for first, last in _stretches(order, position, edition, market, grid):
+    above: list[Range] = []
+    for first, last in _ranges(order, position, edition, market, grid):
         answer = asked(last)
         if answer.decision.outcome == "approved":
             return Headroom(grid, grid.figure(last), answer, tuple(reversed(above)))
         lowest = asked(first)
         if _verdict(lowest) != _verdict(answer):
             raise EngineFault("the answers differ between two turns of the rules")
-        above.append(Stretch(grid.figure(first), grid.figure(last), lowest))
+        above.append(Range(grid.figure(first), grid.figure(last), lowest))
     return Headroom(grid, 0, None, tuple(reversed(above)))
 
 
@@ -132,14 +132,14 @@ def _verdict(answer: Decided) -> tuple[object, ...]:
     return answer.decision.outcome, found
 
 
-def _stretches(
+def _ranges(
     order: Event, position: Position, edition: Edition, market: Market | None, grid: Grid
 ) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last count of each stretch, from the top: all from 1 to the most."""
+    """Yield the first and the last count of each range_, from the top: all from 1 to the most."""
     lines = _lines(order, position, edition, market, grid)
     ends = {grid.most}
     for atom in _comparisons(edition):
-        turn = _turn(atom, lines)
+        turn = _threshold(atom, lines)
         if turn is not None:
             ends.update(_ends(turn))
     last = grid.most
@@ -202,13 +202,13 @@ def _bends(name: str) -> EngineFault:
 def _values(
     order: Event, position: Position, edition: Edition, market: Market | None
 ) -> dict[str, Value | None]:
-    proposed = trade(order, edition.reckoning, position)
+    proposed = trade(order, edition.counting, position)
     assert not isinstance(proposed, str), "an order is always a trade"
     situation = Situation(proposed, position, after(position, proposed), market)
     return {name: TABLE[name].of(situation) for name in edition.facts}
 
 
-def _turn(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
+def _threshold(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
     """Return the count at which *atom* turns, a fraction of a step too; `None` where none does."""
     rise, start = Fraction(0), Fraction(0)
     for name, coefficient in atom.terms:

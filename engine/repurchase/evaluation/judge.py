@@ -52,7 +52,7 @@ JOINED_MAX: Final = 20
 
 _PASS: Final = ":pass"
 _FAIL: Final = ":fail"
-_SPARED: Final = ":spared"
+_NOT_APPLICABLE: Final = ":not_applicable"
 
 
 class Compiled:
@@ -93,8 +93,8 @@ def judge(
 ) -> tuple[Finding, ...]:
     """Return what the rules of *edition* that apply in *scope* find of *situation*.
 
-    They are the rules that neither pass nor are spared, all rules with *every_rule*; what they
-    come to is their `outcome`.
+    These are the rules that fail or are undecided, and all rules with *every_rule*; together they
+    make the `outcome`.
     """
     try:
         loaded = compiled(edition, scope)
@@ -184,7 +184,7 @@ def _result(rule: str, fired: set[str]) -> Result:
         return "fail"
     if not passed:
         return "indeterminate"
-    return "not_applicable" if rule + _SPARED in fired else "pass"
+    return "not_applicable" if rule + _NOT_APPLICABLE in fired else "pass"
 
 
 def _screen(rules: Iterable[RuleInForce]) -> tuple[set[str], Network]:
@@ -223,7 +223,7 @@ def _one_by_one(rules: Iterable[RuleInForce]) -> Iterator[tuple[str, Form]]:
     for rule in rules:
         yield rule.rule.id + _PASS, rule.passes
         yield rule.rule.id + _FAIL, rule.fails
-        yield rule.rule.id + _SPARED, rule.spared
+        yield rule.rule.id + _NOT_APPLICABLE, rule.not_applicable
 
 
 def _code(fact: Value | None, constants: Constants) -> Exact | None:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.domain.decisions import Decision, Finding, Outcome, Standing
+from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
 from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
@@ -20,7 +20,7 @@ from repurchase.ledger.trades import Fault, Trade, day_of, raises, trade
 from repurchase.rulebook.editions import Edition
 
 # Who releases is not who ordered: where that is not said, nobody can.
-_NOBODY: Final = Finding("engine.nobody", "indeterminate", "review")
+_REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate", "review")
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -60,11 +60,11 @@ def step(
     if event.kind == "brought_forward":
         return _brought_forward(event, position, edition, live=live)
     if event.kind not in JUDGED:
-        following = settled(position, event, edition.reckoning.zone)
+        following = settled(position, event, edition.counting.zone)
         if isinstance(following, str):
             return _faulty(event, following, position, edition)
         return _recorded(event, following, edition)
-    proposed = trade(event, edition.reckoning, position)
+    proposed = trade(event, edition.counting, position)
     if isinstance(proposed, str):
         return _faulty(event, proposed, position, edition)
     following = after(position, proposed)
@@ -81,13 +81,13 @@ def step(
     result = _outcome(event, findings)
     if live:
         following = _halting(following, event, findings) if proposed.is_fill else following
-        findings = _with_nobody(findings, result, proposed)
+        findings = _with_requester_missing(findings, result, proposed)
     if not proposed.is_fill and result != "approved":
         following = refused(position, proposed, "held" if result == "held" else "denied")
     return Step(_decision(event, result, findings, following, edition), following)
 
 
-def retold(
+def apply_recorded(
     event: Event, decision: Decision, position: Position, edition: Edition, *, live: bool = True
 ) -> Position:
     """Return the position after *event* by the *decision* of then, of a desk where it is *live*.
@@ -101,9 +101,9 @@ def retold(
             return brought_forward(position, event)
         return _halting(position, event, breaking)
     if event.kind not in JUDGED:
-        following = settled(position, event, edition.reckoning.zone)
+        following = settled(position, event, edition.counting.zone)
         return _begun(position) if isinstance(following, str) else following
-    proposed = trade(event, edition.reckoning, position)
+    proposed = trade(event, edition.counting, position)
     if isinstance(proposed, str):
         return _begun(position)
     if proposed.is_fill:
@@ -118,9 +118,9 @@ def refusal(event: Event, position: Position, edition: Edition) -> Decision:
     return _decision(event, "refused", (_denial("engine.used-id"),), position, edition)
 
 
-def standing(position: Position, edition: Edition) -> Standing:
+def position_report(position: Position, edition: Edition) -> PositionReport:
     """Return what *position* has used and has left under the caps of *edition*."""
-    return Standing(
+    return PositionReport(
         _text(position.known_executed_shares()),
         _text(position.reserved_shares),
         _text(position.known_executed_amount()),
@@ -163,7 +163,7 @@ def _own_findings(
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
-        yield _with_excess(_amiss(proposed.fault, event, position, edition), proposed)
+        yield _with_excess(_mismatch(proposed.fault, event, position, edition), proposed)
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
@@ -185,13 +185,13 @@ def _flaws(proposed: Trade) -> Iterator[Finding]:
         yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
 
 
-def _with_nobody(
+def _with_requester_missing(
     findings: tuple[Finding, ...], result: Outcome, proposed: Trade
 ) -> tuple[Finding, ...]:
     """Return *findings*, and of what waits for its release in vain that it does."""
     if result != "held" or proposed.event.by is not None:
         return findings
-    return _told((*findings, _NOBODY), proposed)
+    return _told((*findings, _REQUESTER_MISSING), proposed)
 
 
 def _judged(proposed: Trade, edition: Edition) -> bool:
@@ -229,12 +229,12 @@ def _lacking(proposed: Trade) -> tuple[str, ...]:
     )
 
 
-def _amiss(fault: Fault, event: Event, position: Position, edition: Edition) -> Finding:
+def _mismatch(fault: Fault, event: Event, position: Position, edition: Edition) -> Finding:
     """Return the finding of *fault*, with the days where it is about days."""
     finding = _denial(f"engine.{fault}")
     if fault != "backdated":
         return finding
-    day = day_of(event, edition.reckoning.zone)
+    day = day_of(event, edition.counting.zone)
     return replace(finding, observed=str(day), limit=str(position.latest), dimension="date")
 
 
@@ -270,7 +270,7 @@ def _recorded(event: Event, following: Position, edition: Edition) -> Step:
 def _faulty(event: Event, fault: Fault, position: Position, edition: Edition) -> Step:
     """Return the step of an event that is not allowed at *position*: it changes nothing."""
     following = _begun(position)
-    found = (_amiss(fault, event, position, edition),)
+    found = (_mismatch(fault, event, position, edition),)
     return Step(_decision(event, "denied", found, following, edition), following)
 
 
@@ -291,8 +291,8 @@ def _decision(
         kind=event.kind,
         outcome=result,
         findings=findings,
-        position=standing(position, edition),
-        rules=edition.hash,
+        position=position_report(position, edition),
+        edition=edition.hash,
     )
 
 

@@ -14,8 +14,8 @@ from repurchase.domain.decisions import (
     Decision,
     Effect,
     Finding,
+    PositionReport,
     Result,
-    Standing,
     choices_of,
     listed,
 )
@@ -36,7 +36,6 @@ ENGINE: Final = {
     "engine.halted": "the program is halted: nothing is approved until it is resumed",
     "engine.no-replace": "no replace of the order waits for the venue's answer",
     "engine.no-rule": "no rule judges it, and silence is no approval",
-    "engine.nobody": "who ordered is not named, so nobody can release it: ask anew with `by`",
     "engine.not-first": "what is brought forward can only be a program's first event",
     "engine.not-held": "nothing of the order it names is held, so there is nothing to release",
     "engine.order-closed": "the order it names is not open; a fill of it counts in full",
@@ -44,6 +43,9 @@ ENGINE: Final = {
     "engine.overrun": "the fill goes beyond what its order reserved; it is counted in full",
     "engine.replace-pending": "another replace of the order waits for its answer or its release",
     "engine.sale": "a program buys: a sale is denied and counts nothing",
+    "engine.requester-missing": (
+        "who ordered is not named, so nobody can release it: ask anew with `by`"
+    ),
     "engine.same-person": "who ordered cannot release, and both must be named",
     "engine.unknown-amount": "the money it cost cannot be computed; it counts as unknown",
     "engine.unknown-fill": "no such fill is known, or not any more; a correct counts in full",
@@ -78,8 +80,8 @@ class WordedDecision(msgspec.Struct, frozen=True):
     kind: str
     outcome: str
     findings: tuple[Worded, ...]
-    position: Standing
-    rules: str
+    position: PositionReport
+    edition: str
 
 
 def worded(decision: Decision, edition: Edition) -> WordedDecision:
@@ -90,7 +92,7 @@ def worded(decision: Decision, edition: Edition) -> WordedDecision:
         outcome=decision.outcome,
         findings=tuple(worded_finding(finding, edition) for finding in decision.findings),
         position=decision.position,
-        rules=decision.rules,
+        edition=decision.edition,
     )
 
 

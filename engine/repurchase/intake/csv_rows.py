@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from repurchase.domain import errors
+from repurchase.domain.errors import Wrong
 from repurchase.domain.events import KINDS
 from repurchase.intake import fields
-from repurchase.intake.fields import READERS, Complaint, Wrong
+from repurchase.intake.fields import READERS, Complaint
 from repurchase.intake.lines import Lines
 from repurchase.intake.rows import Layout, Record, Row, digest, refused
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain import errors
 from repurchase.domain.calendars import read_day, read_moment
+from repurchase.domain.errors import Wrong
 from repurchase.domain.events import JUDGED, KINDS, METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact
 from repurchase.facts.table import TABLE
@@ -30,15 +31,6 @@ class Number(str):
     """A JSON number, kept as the text that wrote it."""
 
     __slots__ = ()
-
-
-class Wrong(ValueError):
-    """What is wrong with one value, as the end of a sentence, and what would be right."""
-
-    def __init__(self, what: str, hint: str | None = None) -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
 
 
 class Complaint(NamedTuple):
@@ -369,9 +361,9 @@ def _calendar(value: object, read: Callable[[str], object], what: str, hint: str
         raise Wrong(f"is `{errors.short(text)}`, {what}", hint)
     try:
         return read(text)
-    except ValueError as error:
+    except Wrong as wrong:
         # The reader knows best why a text of the right form will not do.
-        reason = str(error).removeprefix(f"`{text}` ")
+        reason = wrong.what.removeprefix(f"`{text}` ")
         if not reason.startswith("is not "):
             raise Wrong(f"is `{errors.short(text)}`, which {reason}", hint) from None
         raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None

@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any
 
 from repurchase.domain import errors
+from repurchase.domain.errors import Wrong
 from repurchase.intake import fields, objects
-from repurchase.intake.fields import READERS, Complaint, Wrong
+from repurchase.intake.fields import READERS, Complaint
 from repurchase.intake.lines import Lines
 from repurchase.intake.rows import Layout, Record, Row, digest, refused
 

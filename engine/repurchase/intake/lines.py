@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import BinaryIO, Final
 
-from repurchase.intake.fields import Wrong
+from repurchase.domain.errors import Wrong
 from repurchase.intake.objects import TEXT_BYTES_MAX, not_utf8
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import BinaryIO, Final, Literal, Self
 
 from repurchase.domain import errors
+from repurchase.domain.errors import Wrong
 from repurchase.intake import fields
 from repurchase.intake.csv_rows import CsvRows
-from repurchase.intake.fields import READERS, Complaint, Wrong
+from repurchase.intake.fields import READERS, Complaint
 from repurchase.intake.json_rows import JsonRows
 from repurchase.intake.lines import Lines
 from repurchase.intake.rows import Layout, Record, Row

@@ -6,9 +6,10 @@ import json
 from typing import Final
 
 from repurchase.domain import errors
+from repurchase.domain.errors import Wrong
 from repurchase.domain.events import Event
 from repurchase.intake import fields
-from repurchase.intake.fields import Complaint, Number, Wrong
+from repurchase.intake.fields import Complaint, Number
 
 TEXT_BYTES_MAX: Final = 1 << 16
 _SPACE: Final = " \t\r\n"

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from repurchase.domain.errors import Problem, short
+from repurchase.domain.errors import Problem, Wrong, short
 from repurchase.domain.events import Event
 from repurchase.intake import fields
-from repurchase.intake.fields import READERS, Complaint, Wrong
+from repurchase.intake.fields import READERS, Complaint
 
 DIGEST_BYTES: Final = 16
 

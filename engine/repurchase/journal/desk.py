@@ -22,11 +22,12 @@ from repurchase.domain.errors import (
     RepurchaseError,
     Tampering,
     UsageError,
+    Wrong,
 )
 from repurchase.domain.events import Event
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import Decided, refusal, step
-from repurchase.intake.fields import READERS, Wrong
+from repurchase.intake.fields import READERS
 from repurchase.journal.book import Book, RuleTexts, caught_up, recorded, rules_named, stored_book
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
@@ -327,7 +328,7 @@ class _Group:
         noted = NotedMarket(self._feed.of(edition.authorization))
         taken = step(event, self.book.position, edition, live=True, market=noted)
         decision = taken.decision
-        answer = Answer(decision.outcome, decision.findings, decision.position, decision.rules)
+        answer = Answer(decision.outcome, decision.findings, decision.position, decision.edition)
         self._new[event.id] = self._seal(event_object(event), noted.outside(), answer)
         self.book = replace(self.book, position=taken.position)
         return Decided(decision, edition)
@@ -373,7 +374,7 @@ class _Group:
             return self._edition(event)
         place = self._writer.place
         rules = rules_named(self._writer.naming(record.sequence), place)
-        return self._texts.editions(rules).named(record.decision().rules, event)
+        return self._texts.editions(rules).named(record.decision().edition, event)
 
     def _seal(
         self,

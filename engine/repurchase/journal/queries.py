@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from repurchase.domain.calendars import day_at
-from repurchase.domain.decisions import Decision, Standing
+from repurchase.domain.decisions import Decision, PositionReport
 from repurchase.domain.errors import InputError, JournalError, Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
-from repurchase.evaluation.step import Decided, refusal, standing, step
+from repurchase.evaluation.step import Decided, position_report, refusal, step
 from repurchase.journal.book import (
     Book,
     RuleTexts,
@@ -29,7 +29,7 @@ from repurchase.journal.store import Head, Journal
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
-from repurchase.rulebook.changes import Moved, moved
+from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition
 
 _ABOUT = ("id", "order", "fill")
@@ -62,12 +62,12 @@ class Overview(msgspec.Struct, frozen=True):
     """Where a program stands: its records, what it has used, what is open and what is unknown."""
 
     authorization: str
-    rules: str
+    rule_file: str
     packs: dict[str, str]
     records: int
     head: str
     latest: date | None
-    position: Standing
+    position: PositionReport
     unknown: tuple[str, ...]
     orders: tuple[OrderLine, ...]
 
@@ -90,15 +90,15 @@ def overview(book: Book, now: datetime) -> Overview:
     """Return where the program of *book* stands at *now*; raise JournalError before its first."""
     edition = edition_at(book, now)
     position = book.position
-    today = day_at(now, edition.reckoning.zone)
+    today = day_at(now, edition.counting.zone)
     return Overview(
         authorization=edition.authorization.name,
-        rules="" if book.rules is None else book.rules.file,
+        rule_file="" if book.rules is None else book.rules.file,
         packs={} if book.rules is None else book.rules.packs,
         records=book.head.sequence,
         head=book.head.hash,
         latest=None if position.latest == date.min else position.latest,
-        position=standing(position, edition),
+        position=position_report(position, edition),
         unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
         orders=tuple(_lines(position, today)),
     )
@@ -143,7 +143,7 @@ def asked(
     if record.event != event_object(event):
         return Decided(refusal(event, book.position, edition), edition)
     rules_then = rules_named(journal.naming(program, stored.sequence), journal.url)
-    then = RuleTexts(journal.text).editions(rules_then).named(record.decision().rules, event)
+    then = RuleTexts(journal.text).editions(rules_then).named(record.decision().edition, event)
     return Decided(record.decision(), then, repeated=True)
 
 
@@ -166,7 +166,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
             if event is None or met.isdisjoint(_about(event)):
                 continue
             decision = record.decision()
-            edition = texts.editions(rules).named(decision.rules, event_of(event))
+            edition = texts.editions(rules).named(decision.edition, event_of(event))
         except JournalError as error:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
@@ -174,14 +174,14 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):
-    """That a program went by the rule file with the hash *rules* from this *record* on.
+    """That a program went by the rule file with the hash *rule_file* from this *record* on.
 
     *packs* are the hashes of those that the file includes, by name.
     """
 
     record: int
     at: datetime
-    rules: str
+    rule_file: str
     packs: dict[str, str]
     by: str | None
     reason: str | None
@@ -218,22 +218,22 @@ class Adopted(msgspec.Struct, frozen=True):
     """What a program goes by now: what changed, and whether what it has used fits the caps."""
 
     authorization: str
-    rules: str
+    rule_file: str
     packs: dict[str, str]
-    changed: tuple[Moved, ...]
-    position: Standing
+    changed: tuple[Change, ...]
+    position: PositionReport
     fits: bool
 
 
 def adoption(before: Book, after: Book, now: datetime) -> Adopted:
     """Return what changed for the program from *before* to *after* it adopted a rule file."""
     new, old = edition_at(after, now), edition_at(before, now).authorization
-    left = standing(after.position, new)
+    left = position_report(after.position, new)
     return Adopted(
         authorization=new.authorization.name,
-        rules="" if after.rules is None else after.rules.file,
+        rule_file="" if after.rules is None else after.rules.file,
         packs={} if after.rules is None else after.rules.packs,
-        changed=moved(old, new.authorization),
+        changed=changes(old, new.authorization),
         position=left,
         # What is not known may be past its cap.
         fits=not any(

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from repurchase.domain.decisions import Decision, Finding, Outcome, Standing
+from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest, written
@@ -58,7 +58,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     outcome: Outcome
     findings: tuple[Finding, ...]
-    position: Standing
+    position: PositionReport
     edition: str
 
 
@@ -92,7 +92,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             outcome=answer.outcome,
             findings=answer.findings,
             position=answer.position,
-            rules=answer.edition,
+            edition=answer.edition,
         )
 
 

@@ -19,7 +19,7 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Listing
 from repurchase.journal.records import NUMBERS, event_of, number
-from repurchase.ledger.orders import Order, OrderState, Terms, standing
+from repurchase.ledger.orders import Order, OrderState, Terms, with_worst_case
 from repurchase.ledger.position import Counted, Day, Fills, Position
 
 T = TypeVar("T")
@@ -222,7 +222,7 @@ class _Reader:
         )
 
     def _order(self, plain: _Order) -> Order:
-        return standing(
+        return with_worst_case(
             Order(
                 self._terms(plain.terms),
                 plain.state,

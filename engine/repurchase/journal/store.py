@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, reason, short
 from repurchase.journal.records import BEGINNING, Sealed
 
-FORMAT: Final = "4"
+FORMAT: Final = "5"
 PAGE: Final = 1_000
 # How long another process may hold the journal before a write gives up, in milliseconds.
 BUSY_MAX_MS: Final = 10_000

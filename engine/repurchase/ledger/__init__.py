@@ -1,1 +1,1 @@
-"""What a program has used: events reckoned as trades, and the fold of events to a position."""
+"""What a program has used: events counted as trades, and the fold of events to a position."""

@@ -17,7 +17,7 @@ from rpds import HashTrieMap, Queue
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
-from repurchase.ledger.orders import Order, Terms, closed, standing
+from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
 from repurchase.ledger.position import NO_DAY, Counted, Day, DayKey, Position
 from repurchase.ledger.trades import Fault, Trade, day_of, is_past
 
@@ -97,7 +97,7 @@ def _freed(days: Days, order: Order, following: Order) -> Days:
         return _given_back(days, order.terms, order.reserved_shares - left)
     # A replace on another day counted there all that the order may buy, while the order's own day
     # had it, too: each gives back what it counted, but for what is left of the terms of its day.
-    own = standing(replace(order, asked=None)).reserved_shares
+    own = with_worst_case(replace(order, asked=None)).reserved_shares
     is_replaced = following.terms == asked
     days = _given_back(days, asked, order.reserved_shares - (left if is_replaced else 0))
     return _given_back(days, order.terms, own - (0 if is_replaced else left))
@@ -139,7 +139,11 @@ def _under(order: Order, terms: Terms) -> Order:
     """Return *order* once the venue has answered its replace: under *terms* alone."""
     following = replace(order, terms=terms, asked=None)
     # While it was pending, more may have filled than these terms have.
-    return closed(following, "filled") if order.filled >= terms.quantity else standing(following)
+    return (
+        closed(following, "filled")
+        if order.filled >= terms.quantity
+        else with_worst_case(following)
+    )
 
 
 def _busted(position: Position, event: Event) -> Position | Fault:

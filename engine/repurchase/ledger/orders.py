@@ -95,7 +95,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
             return self.terms.fees
         return self.fees_left if self.is_open else None
 
-    def lent(self) -> Event:
+    def fill_defaults(self) -> Event:
         """Return the order as a fill takes from it what it does not say itself, at the worst.
 
         That is the higher price and rate of two terms, and no price of a market order.
@@ -120,7 +120,7 @@ _NOTHING: Final = (0, 0, 0, 0)
 
 def opened(terms: Terms) -> Order:
     """Return the order of *terms*, open and unfilled."""
-    return standing(Order(terms, "open"))
+    return with_worst_case(Order(terms, "open"))
 
 
 def closed(order: Order, state: OrderState) -> Order:
@@ -133,10 +133,10 @@ def after_fill(order: Order, quantity: int, fees: Exact | None) -> Order:
     filled, fees_used = order.filled + quantity, order.fees_used + (fees or 0)
     if quantity >= order.open_quantity:
         return Order(order.terms, "filled", filled, fees_used)
-    return standing(Order(order.terms, "open", filled, fees_used, order.asked, order.held))
+    return with_worst_case(Order(order.terms, "open", filled, fees_used, order.asked, order.held))
 
 
-def standing(order: Order) -> Order:
+def with_worst_case(order: Order) -> Order:
     """Return *order* with what it reserves: the most that it can come to, whatever the venue does.
 
     While a replace is pending, any part of it may fill by either terms: nobody knows yet when

@@ -1,4 +1,4 @@
-"""An event reckoned as a trade: its shares, its money and its days, and what it is about."""
+"""An event counted as a trade: its shares, its money and its days, and what it is about."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, quotient, written
-from repurchase.domain.terms import Listing, Reckoning
-from repurchase.ledger.orders import Order, Terms, after_fill, opened, standing
+from repurchase.domain.terms import CountingRules, Listing
+from repurchase.ledger.orders import Order, Terms, after_fill, opened, with_worst_case
 from repurchase.ledger.position import Counted, Position
 
 # Why an event is not what it claims to be; `wording` has a sentence for each.
@@ -47,7 +47,7 @@ class Excess(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What rules judge, reckoned: every field that can be computed is, exactly.
+    """What rules judge, counted: every field that can be computed is, exactly.
 
     *shares* are ordinary-share equivalents, *contract* is money in the instrument's currency,
     *amount* in the program's: of an order its worst case, of a fill what it cost. A figure
@@ -126,7 +126,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return tuple(name for name, figure in given.items() if figure is None)
 
 
-def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fault:
+def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
     """Return *event*, an order, replace, release, fill or correct, as a trade.
 
     A fill and a correct always are one: they happened. Else what is amiss with the order that
@@ -134,31 +134,31 @@ def trade(event: Event, reckoning: Reckoning, position: Position) -> Trade | Fau
     """
     match event.kind:
         case "fill":
-            return _fill(event, reckoning, position)
+            return _fill(event, counting, position)
         case "correct":
-            return _correct(event, reckoning, position)
+            return _correct(event, counting, position)
         case "order":
-            return _asked(event, reckoning, position)
-    order = _named(event, reckoning, position)
+            return _asked(event, counting, position)
+    order = _named(event, counting, position)
     if order is None:
         return "unknown-order"
-    if _is_backdated(event, reckoning, position):
+    if _is_backdated(event, counting, position):
         return "backdated"
     if event.kind == "release":
-        return _release(event, order, reckoning)
-    asked = _replace(event, order, reckoning)
+        return _release(event, order, counting)
+    asked = _replace(event, order, counting)
     if order.held is not None and isinstance(asked, Trade) and raises(asked):
         # Whoever releases the first would release this one.
         return "replace-pending"
     return asked
 
 
-def _asked(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+def _asked(event: Event, counting: CountingRules, position: Position) -> Trade:
     """Return the order *event* as it is asked for now."""
-    proposed = _order(event, reckoning)
-    if _is_backdated(event, reckoning, position):
+    proposed = _order(event, counting)
+    if _is_backdated(event, counting, position):
         return replace(proposed, fault="backdated")
-    has_ended = _has_ended(event, event, reckoning)
+    has_ended = _has_ended(event, event, counting)
     return replace(proposed, fault="order-ended") if has_ended else proposed
 
 
@@ -187,13 +187,13 @@ def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
     return event.date or datetime.date.min
 
 
-def _is_backdated(event: Event, reckoning: Reckoning, position: Position) -> bool:
+def _is_backdated(event: Event, counting: CountingRules, position: Position) -> bool:
     """Return whether a request names a day before the program's latest.
 
     It would choose the terms and rules that it is judged by. What happened may be told late, and
     what was denied may be asked again for an earlier day: it came to nothing.
     """
-    return day_of(event, reckoning.zone) < position.latest
+    return day_of(event, counting.zone) < position.latest
 
 
 def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | None) -> bool:
@@ -203,11 +203,11 @@ def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | Non
     return new is not None and new <= old  # type: ignore[operator] # both are of one kind
 
 
-def _order(event: Event, reckoning: Reckoning) -> Trade:
-    listing = _listing(event, reckoning)
-    fx = _rate(event.fx, listing, reckoning)
-    day, venue_day, venue_time = _when(event, reckoning.zone, listing)
-    last_day, venue_last_day = _until(event, reckoning.zone, listing, day, venue_day)
+def _order(event: Event, counting: CountingRules) -> Trade:
+    listing = _listing(event, counting)
+    fx = _rate(event.fx, listing, counting)
+    day, venue_day, venue_time = _when(event, counting.zone, listing)
+    last_day, venue_last_day = _until(event, counting.zone, listing, day, venue_day)
     quantity = event.quantity or 0
     # What a market order says of a price binds nobody.
     price = event.price if event.order_type != "market" else None
@@ -217,7 +217,7 @@ def _order(event: Event, reckoning: Reckoning) -> Trade:
         if listing.fx_margin:
             each *= 1 + listing.fx_margin
     # Without a price there is no worst case that fees could be a part of.
-    fees: Exact | None = event.fees if reckoning.with_fees else 0
+    fees: Exact | None = event.fees if counting.with_fees else 0
     terms = Terms(
         event,
         listing,
@@ -248,28 +248,28 @@ def _order(event: Event, reckoning: Reckoning) -> Trade:
     )
 
 
-def _release(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
+def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
     """Return what is held of *order* as if it were asked for now."""
     held = order.terms.event if order.state == "held" else order.held
     if held is None:
         return "not-held"
     asked = _moved(held, event)
     whole = order.state == "held"
-    if _has_ended(held, event, reckoning):
+    if _has_ended(held, event, counting):
         return "order-ended"
-    found = _order(asked, reckoning) if whole else _replace(asked, order, reckoning)
+    found = _order(asked, counting) if whole else _replace(asked, order, counting)
     if isinstance(found, Trade) and _is_same_person(held.by, event.by):
         return replace(found, fault="same-person")
     return found
 
 
-def _has_ended(asked: Event, event: Event, reckoning: Reckoning) -> bool:
+def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
     """Return whether *event* is after the end of the order *asked*: its venue's day, if none."""
-    end, listing = asked.expires, _listing(asked, reckoning)
-    day, venue_day, _ = _when(event, reckoning.zone, listing)
+    end, listing = asked.expires, _listing(asked, counting)
+    day, venue_day, _ = _when(event, counting.zone, listing)
     if isinstance(end, datetime.datetime):
-        return end < event.time if event.time is not None else day_at(end, reckoning.zone) < day
-    own_day, own_venue_day, _ = _when(asked, reckoning.zone, listing)
+        return end < event.time if event.time is not None else day_at(end, counting.zone) < day
+    own_day, own_venue_day, _ = _when(asked, counting.zone, listing)
     return (end or own_venue_day or own_day) < (venue_day or day)
 
 
@@ -290,21 +290,23 @@ def _name(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def _replace(event: Event, order: Order, reckoning: Reckoning) -> Trade | Fault:
+def _replace(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
     """Return the order as a replace has it, the filled part included."""
     if not order.is_open:
         return "order-closed"
     if order.asked is not None:
         return "replace-pending"
-    if _has_ended(order.terms.event, event, reckoning):
+    if _has_ended(order.terms.event, event, counting):
         # What it would revive can no longer fill, and was ordered on another day.
         return "order-ended"
-    proposed = _order(_replaced(order.terms, event), reckoning)
+    proposed = _order(_replaced(order.terms, event), counting)
     assert proposed.order is not None
     terms = proposed.order.terms
     if terms.quantity < order.filled:
         return "below-filled"
-    return replace(proposed, order=standing(replace(order, asked=terms, held=None)), before=order)
+    return replace(
+        proposed, order=with_worst_case(replace(order, asked=terms, held=None)), before=order
+    )
 
 
 def _replaced(terms: Terms, event: Event) -> Event:
@@ -327,28 +329,28 @@ def _replaced(terms: Terms, event: Event) -> Event:
     )
 
 
-def _fill(event: Event, reckoning: Reckoning, position: Position) -> Trade:
-    order = _named(event, reckoning, position)
+def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
+    order = _named(event, counting, position)
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
-        return _filled(event, reckoning, _listing(event, reckoning), None, fault)
+        return _filled(event, counting, _listing(event, counting), None, fault)
     fees = event.fees if event.fees is not None else order.fees_lent
-    full = _filled_in(event, order.lent(), fees)
-    listing = _listing(full, reckoning)
+    full = _filled_in(event, order.fill_defaults(), fees)
+    listing = _listing(full, counting)
     if order.is_open:
-        return _filled(full, reckoning, listing, order, "overrun")
+        return _filled(full, counting, listing, order, "overrun")
     if order.state != "filled":
-        return _filled(full, reckoning, listing, None, "order-closed")
-    found = _filled(full, reckoning, listing, None, "overrun")
+        return _filled(full, counting, listing, None, "order-closed")
+    found = _filled(full, counting, listing, None, "overrun")
     return replace(found, excess=Excess(str(full.quantity), "0", "units"))
 
 
-def _correct(event: Event, reckoning: Reckoning, position: Position) -> Trade:
+def _correct(event: Event, counting: CountingRules, position: Position) -> Trade:
     """Return the fill that a correct puts in the place of another, on the other's day."""
     old = position.fills.get(event.fill or "")
     if old is None or old.settled:
         fault: Fault = "unknown-fill" if old is None else "fill-settled"
-        return _filled(event, reckoning, _listing(event, reckoning), None, fault)
+        return _filled(event, counting, _listing(event, counting), None, fault)
     own = old.event
     fees = event.fees if event.fees is not None else own.fees
     full = _filled_in(event, own, fees)
@@ -360,25 +362,25 @@ def _correct(event: Event, reckoning: Reckoning, position: Position) -> Trade:
     full = replace(
         full, time=own.time, date=own.date, order=own.order, quantity=quantity, amount=amount
     )
-    found = _filled(full, reckoning, _listing_then(full, old, reckoning), None, None)
+    found = _filled(full, counting, _listing_then(full, old, counting), None, None)
     return replace(found, corrects=old)
 
 
-def _listing(event: Event, reckoning: Reckoning) -> Listing | None:
-    return reckoning.listings.get((event.symbol or "", event.venue))
+def _listing(event: Event, counting: CountingRules) -> Listing | None:
+    return counting.listings.get((event.symbol or "", event.venue))
 
 
-def _listing_then(full: Event, old: Counted, reckoning: Reckoning) -> Listing | None:
+def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing | None:
     """Return the listing of a correct, by the ratio of its fill's day: a split changes nothing.
 
     Where the fill does not tell that ratio, one that changes is not known.
     """
-    now, then = _listing(full, reckoning), old.listing
+    now, then = _listing(full, counting), old.listing
     if then is not None and full.symbol == then.symbol:
         if full.venue in (None, then.venue):
             return then
         return None if now is None else replace(now, shares_each=then.shares_each)
-    return None if now is not None and now.instrument in reckoning.dated else now
+    return None if now is not None and now.instrument in counting.dated else now
 
 
 def _filled_in(event: Event, own: Event, fees: Exact | None) -> Event:
@@ -402,26 +404,26 @@ def _filled_in(event: Event, own: Event, fees: Exact | None) -> Event:
 
 def _filled(
     event: Event,
-    reckoning: Reckoning,
+    counting: CountingRules,
     listing: Listing | None,
     order: Order | None,
     fault: Fault | None,
 ) -> Trade:
     """Return the fill *event*; of the open *order*, where it is covered, without its *fault*."""
-    fx = _rate(event.fx, listing, reckoning)
+    fx = _rate(event.fx, listing, counting)
     contract = event.amount if event.amount is not None else _product(event.price, event.quantity)
     shares = None if listing is None else _product(listing.shares_each, event.quantity)
-    amount = _with_fees(_product(contract, fx), event.fees, reckoning)
-    day, venue_day, venue_time = _when(event, reckoning.zone, listing)
+    amount = _with_fees(_product(contract, fx), event.fees, counting)
+    day, venue_day, venue_time = _when(event, counting.zone, listing)
     rest, excess = None, None
     if order is not None and listing is not None and _is_of(event, listing, order):
         quantity = min(event.quantity or 0, order.open_quantity)
-        rest = after_fill(order, quantity, event.fees if reckoning.with_fees else 0)
+        rest = after_fill(order, quantity, event.fees if counting.with_fees else 0)
         excess = (
             _too_many(order, event)
             or _too_late(order, day, venue_day)
             or _too_dear(order, event, contract, listing)
-            or _not_reserved(order, rest, shares, amount, reckoning)
+            or _not_reserved(order, rest, shares, amount, counting)
         )
         fault = None if excess is None else fault
     return Trade(
@@ -488,7 +490,7 @@ def _too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listin
 
 
 def _not_reserved(
-    order: Order, rest: Order, shares: Exact | None, amount: Exact | None, reckoning: Reckoning
+    order: Order, rest: Order, shares: Exact | None, amount: Exact | None, counting: CountingRules
 ) -> Excess | None:
     """Return in what a fill uses more than *order* reserved beyond its *rest*.
 
@@ -502,16 +504,16 @@ def _not_reserved(
         return None
     # What closing the order sets free of its fees is not there to be spent on the price.
     bound = money - left + min(fees_left, rest.fees_used - order.fees_used)
-    return None if amount <= bound else Excess(written(amount), written(bound), reckoning.currency)
+    return None if amount <= bound else Excess(written(amount), written(bound), counting.currency)
 
 
-def _named(event: Event, reckoning: Reckoning, position: Position) -> Order | None:
+def _named(event: Event, counting: CountingRules, position: Position) -> Order | None:
     """Return the order that *event* names, `None` where there is none or it is forgotten."""
     order = position.orders.get(event.order) if event.order is not None else None
     if order is None or order.is_open:
         return order
     # The first event of a day finds no more than the later ones: see `arrived`.
-    day = day_of(event, reckoning.zone)
+    day = day_of(event, counting.zone)
     return None if day > position.today and is_past(order, day) else order
 
 
@@ -524,20 +526,20 @@ def _product(left: Exact | None, right: Exact | None) -> Exact | None:
     return None if left is None or right is None else left * right
 
 
-def _rate(given: Exact | None, listing: Listing | None, reckoning: Reckoning) -> Exact | None:
+def _rate(given: Exact | None, listing: Listing | None, counting: CountingRules) -> Exact | None:
     """Return program currency for one unit of the instrument's, `None` where it is not known.
 
     A rate other than 1 between a currency and itself contradicts the rule file: it is no rate.
     """
     if listing is None:
         return None
-    if listing.currency != reckoning.currency:
+    if listing.currency != counting.currency:
         return given
     return 1 if given is None or given == 1 else None
 
 
-def _with_fees(amount: Exact | None, fees: Exact | None, reckoning: Reckoning) -> Exact | None:
-    if not reckoning.with_fees or amount is None:
+def _with_fees(amount: Exact | None, fees: Exact | None, counting: CountingRules) -> Exact | None:
+    if not counting.with_fees or amount is None:
         return amount
     return None if fees is None else amount + fees
 

@@ -6,10 +6,10 @@ from datetime import date
 from typing import Final
 
 from repurchase.domain.calendars import read_day
-from repurchase.domain.errors import nearest, short
+from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.market.averages import Bar
 from repurchase.market.sessions import VENUES, sessions
-from repurchase.market.tables import Kind, Row, Wrong, number
+from repurchase.market.tables import Kind, Row, number
 
 BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
 
@@ -24,7 +24,7 @@ class BarRows:
         self.bars: dict[Key, dict[date, Bar]] = {}
 
     def take(self, row: Row, _: str) -> None:
-        """Add the bar of *row*; raise Wrong or ValueError where it is none."""
+        """Add the bar of *row*; raise Wrong where it is none."""
         day = read_day(row["date"])
         close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))
         volume = number(row["volume"])

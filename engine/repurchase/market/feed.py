@@ -11,27 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from repurchase.domain.calendars import zone
-from repurchase.domain.errors import InputError, Problem
+from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.quantities import SHARES, Exact
-from repurchase.domain.terms import Listing, Span
+from repurchase.domain.terms import Listing, Validity
 from repurchase.facts.fact import Market, Value
 from repurchase.facts.table import TABLE
 from repurchase.ledger.trades import Trade
 from repurchase.market.averages import AVERAGES
 from repurchase.market.bar_files import BARS, BarRows
+from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
 from repurchase.market.sessions import MINUTES, sessions
-from repurchase.market.stretches import through
-from repurchase.market.tables import (
-    PROBLEMS_MAX,
-    Kind,
-    Row,
-    TableError,
-    Wrong,
-    kind_of,
-    opened,
-    row_of,
-)
+from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, TableError, kind_of, opened, row_of
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, instant, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
@@ -88,7 +79,7 @@ class Feed:
         return self._known[known]
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
-        """Add *row*, written at *place*; raise Wrong or ValueError where it is none of *kind*."""
+        """Add *row*, written at *place*; raise Wrong where it is none of *kind*."""
         if kind is ISSUER:
             self.issuer.take(row, place)
         else:
@@ -120,7 +111,7 @@ class _OfOne:
         self._split = {
             one.symbol
             for one in authorization.instruments
-            if [version.span for version in one.shares_each] != [Span()]
+            if [version.validity for version in one.shares_each] != [Validity()]
         }
 
     def fact(self, name: str, trade: Trade) -> Value | None:
@@ -210,9 +201,5 @@ def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
                 feed.take(kind, row_of(table.header, cells), (name, line))
             except Wrong as wrong:
                 yield Problem(wrong.what, wrong.hint, name, line)
-            except ValueError as error:
-                what, _, hint = str(error).partition("; ")
-                usual = "write numbers without grouping" if "number" in what else None
-                yield Problem(what, hint or usual, name, line)
         if not line:
             yield Problem("the file has no rows", None, name, 1)

@@ -1,4 +1,4 @@
-"""Files of what the issuer knows, each fact for a stretch of days or of time."""
+"""Files of what the issuer knows, each fact for a interval of days or of time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from repurchase.domain.calendars import read_day, read_moment
-from repurchase.domain.errors import InputError, Problem
+from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.quantities import FLAG, Exact
 from repurchase.facts.table import TABLE
-from repurchase.market.stretches import Stretch, overlaps
-from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, Wrong, flag, number
+from repurchase.market.intervals import Interval, overlaps
+from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, flag, number
 from repurchase.market.tape import instant, midnight, next_midnight
 
 ISSUER: Final = Kind(
@@ -34,7 +34,7 @@ class Written(msgspec.Struct, frozen=True):
     value: Exact | bool | None
     place: tuple[str, int]
 
-    def on(self, clock: ZoneInfo) -> Stretch:
+    def on(self, clock: ZoneInfo) -> Interval:
         """Return it with its days on *clock*; raise InputError where it ends before it begins."""
         first, until = self.first, self.until
         begin = instant(first) if isinstance(first, datetime) else midnight(first, clock)
@@ -42,7 +42,7 @@ class Written(msgspec.Struct, frozen=True):
         if begin >= end:
             hint = "a day is included, a time is not"
             raise InputError(Problem("`until` is not after `from`", hint, *self.place))
-        return Stretch(begin, end, self.value, self.place)
+        return Interval(begin, end, self.value, self.place)
 
 
 class IssuerRows:
@@ -53,7 +53,7 @@ class IssuerRows:
         self._rows: dict[str, list[Written]] = {name: [] for name in FACTS}
 
     def take(self, row: Row, place: tuple[str, int]) -> None:
-        """Add what *row*, at *place*, says; raise Wrong or ValueError where it says nothing."""
+        """Add what *row*, at *place*, says; raise Wrong where it says nothing."""
         first, until = _end(row, "from"), _end(row, "until")
         for name, column in FACTS.items():
             if column in row:
@@ -61,31 +61,31 @@ class IssuerRows:
                 value = flag(row, column) if is_flag else number(row[column])
                 self._rows[name].append(Written(first, until, value, place))
 
-    def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Stretch]]:
-        """Return the stretches of each fact in order of time, their days on *clock*.
+    def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Interval]]:
+        """Return the intervals of each fact in order of time, their days on *clock*.
 
         Raise InputError where rows overlap, or one ends before it begins.
         """
-        found: dict[str, Sequence[Stretch]] = {}
+        found: dict[str, Sequence[Interval]] = {}
         # A row of two facts is wrong once.
         problems: dict[Problem, None] = {}
         for name, rows in self._rows.items():
-            stretches: list[Stretch] = []
+            intervals: list[Interval] = []
             for row in rows:
                 try:
-                    stretches.append(row.on(clock))
+                    intervals.append(row.on(clock))
                 except InputError as error:
                     problems |= dict.fromkeys(error.problems)
-            stretches.sort(key=lambda one: one.first)
-            problems |= dict.fromkeys(_overlapping(stretches))
-            found[name] = stretches
+            intervals.sort(key=lambda one: one.first)
+            problems |= dict.fromkeys(_overlapping(intervals))
+            found[name] = intervals
         if problems:
             raise InputError(list(problems)[:PROBLEMS_MAX])
         return found
 
 
-def _overlapping(stretches: Sequence[Stretch]) -> Iterator[Problem]:
-    for earlier, later in overlaps(stretches):
+def _overlapping(intervals: Sequence[Interval]) -> Iterator[Problem]:
+    for earlier, later in overlaps(intervals):
         file, line = earlier.place
         what = f"the row begins before that of {file}:{line} has ended"
         yield Problem(what, "let one end where the other begins", *later.place)
@@ -98,6 +98,6 @@ def _end(row: Row, column: str) -> date | datetime:
     try:
         # A day is as long as its ten characters.
         return read_moment(text) if len(text) > len("2008-11-14") else read_day(text)
-    except ValueError as error:
+    except Wrong as wrong:
         hint = "write a day as 2008-11-14, a time as 2008-11-14T15:00:00+09:00"
-        raise Wrong(str(error).partition(";")[0], hint) from None
+        raise Wrong(wrong.what, hint) from None

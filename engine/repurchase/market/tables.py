@@ -11,22 +11,13 @@ from typing import Final, TextIO
 
 import msgspec
 
-from repurchase.domain.errors import Problem, UsageError, nearest, reason, short
+from repurchase.domain.errors import Problem, UsageError, Wrong, nearest, reason, short
 from repurchase.domain.quantities import Exact, exact
 
 PROBLEMS_MAX: Final = 20
 Row = Mapping[str, str]
 _PARQUET: Final = b"PAR1"
 _FLAGS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "": None}
-
-
-class Wrong(ValueError):
-    """What is wrong with a row, and what would be right."""
-
-    def __init__(self, what: str, hint: str) -> None:
-        self.what = what
-        self.hint = hint
-        super().__init__(what)
 
 
 class TableError(Exception):
@@ -125,12 +116,15 @@ def row_of(header: Sequence[str], cells: Sequence[str]) -> Row:
 
 
 def number(text: str) -> Exact | None:
-    """Return the number that *text* writes, `None` where it is empty; raise ValueError else."""
+    """Return the number that *text* writes, `None` where it is empty; raise Wrong otherwise."""
     if not text:
         return None
-    value = exact(text)
+    try:
+        value = exact(text)
+    except ValueError as error:
+        raise Wrong(str(error), "write numbers without grouping") from None
     if value < 0:
-        raise ValueError(f"`{text}` is less than zero")
+        raise Wrong(f"`{text}` is less than zero")
     return value
 
 

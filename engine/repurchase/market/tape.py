@@ -36,7 +36,7 @@ def next_midnight(day: date, clock: ZoneInfo) -> int:
     return midnight(day + _DAY, clock)
 
 
-class Course:
+class StepSeries:
     """What a figure was on each day, from each moment on at which it changed.
 
     Two columns, and nothing for what changes nothing: a day may have millions of trades.
@@ -98,7 +98,7 @@ class Tape:
         # The highest price of the trades that count, and of those that do or may.
         self._high: Exact | None = None
         self._high_perhaps: Exact | None = None
-        self.courses = {name: Course() for name in TAPE_FACTS}
+        self.courses = {name: StepSeries() for name in TAPE_FACTS}
 
     def add(
         self, moment: datetime, price: Exact, is_own: bool | None, is_off_auction: bool | None
@@ -127,7 +127,7 @@ class Quotes:
     def __init__(self, clock: ZoneInfo) -> None:
         """Count days on *clock*, the venue's."""
         self.days = Days(clock)
-        self.courses = {name: Course() for name in QUOTE_FACTS}
+        self.courses = {name: StepSeries() for name in QUOTE_FACTS}
 
     def add(self, moment: datetime, bid: Exact | None, is_own: bool | None) -> None:
         """Take what is the best bid from *moment* on; `None` is no bid, or not known whose."""

@@ -10,9 +10,9 @@ from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
-from repurchase.domain.errors import nearest, short
+from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact
-from repurchase.market.tables import Kind, Row, Wrong, flag, number
+from repurchase.market.tables import Kind, Row, flag, number
 from repurchase.market.tape import Quotes, Tape, instant
 
 TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
@@ -67,7 +67,7 @@ class _Series(Generic[S]):
         return index >= 0 and moment <= self._ends[files[index]]
 
     def price(self, text: str) -> Exact | None:
-        """Return the price that *text* writes, `None` where it is empty; raise ValueError else."""
+        """Return the price that *text* writes, `None` where it is empty; raise Wrong otherwise."""
         if text not in self._prices:
             self._prices[text] = number(text)
         return self._prices[text]
@@ -81,7 +81,7 @@ class TradeRows(_Series[Tape]):
         super().__init__(Tape)
 
     def take(self, row: Row, file: str) -> None:
-        """Add the trade of *row*; raise Wrong or ValueError where it is none."""
+        """Add the trade of *row*; raise Wrong where it is none."""
         tape, moment = self.next(row, file)
         price = self.price(row["price"])
         if price is None:
@@ -97,7 +97,7 @@ class QuoteRows(_Series[Quotes]):
         super().__init__(Quotes)
 
     def take(self, row: Row, file: str) -> None:
-        """Add the bid of *row*; raise Wrong or ValueError where it is none."""
+        """Add the bid of *row*; raise Wrong where it is none."""
         quotes, moment = self.next(row, file)
         quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
 

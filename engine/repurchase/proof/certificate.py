@@ -16,7 +16,7 @@ import msgspec
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.version import __version__
 from repurchase.rulebook.editions import Edition, Editions
-from repurchase.rulebook.periods import Stretch, stretches
+from repurchase.rulebook.periods import Period, periods
 from repurchase.rulebook.yaml_reader import read_bytes
 
 FORMAT: Final = "1"
@@ -97,13 +97,13 @@ def uncertified(certificate: Certificate, editions: Editions) -> Iterator[Proble
         yield Problem(what, f"this is version {__version__}: prove it again", file)
         return
     told = {one.edition: set(one.claims) for one in certificate.editions}
-    for stretch in stretches(editions):
-        (edition,) = stretch.editions
+    for period in periods(editions):
+        (edition,) = period.editions
         if edition.hash not in told:
-            what = f"what is in force {_days(stretch)} is not what was proved"
+            what = f"what is in force {_days(period)} is not what was proved"
             yield Problem(what, "prove the file as it is now", file)
         elif missing := sorted({*claimed(edition)} - told[edition.hash]):
-            what = f"of what is in force {_days(stretch)} it does not say `{missing[0]}`"
+            what = f"of what is in force {_days(period)} it does not say `{missing[0]}`"
             yield Problem(what, "prove the file as it is now", file)
 
 
@@ -113,9 +113,9 @@ def uncovered(certificates: Iterable[Certificate], hashes: Iterable[str]) -> lis
     return [one for one in hashes if one not in told]
 
 
-def _days(stretch: Stretch) -> str:
-    first = "" if stretch.first == date.min else f"from {stretch.first} "
-    last = "" if stretch.last == date.max else f"until {stretch.last} "
+def _days(period: Period) -> str:
+    first = "" if period.first == date.min else f"from {period.first} "
+    last = "" if period.last == date.max else f"until {period.last} "
     return f"{first}{last}".strip() or "on all days"
 
 

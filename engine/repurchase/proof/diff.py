@@ -21,9 +21,9 @@ from repurchase.proof.model import Kind, Request, any_sums, from_zero, request, 
 from repurchase.proof.proof import MILLISECONDS
 from repurchase.proof.search import Goal, histories
 from repurchase.proof.solver import Term, Time, z3
-from repurchase.rulebook.changes import Moved, moved
+from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
-from repurchase.rulebook.periods import Stretch, stretches
+from repurchase.rulebook.periods import Period, periods
 
 Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"]
 
@@ -67,7 +67,7 @@ class Side(msgspec.Struct, frozen=True):
 class Compared(msgspec.Struct, frozen=True):
     """What changed for events of one *kind*, or for the one *flag* that such events may raise.
 
-    *days* are the stretches on which it is not proved that nothing did.
+    *days* are the periods on which it is not proved that nothing did.
     """
 
     kind: Kind
@@ -91,12 +91,13 @@ class Compared(msgspec.Struct, frozen=True):
 class Diff(msgspec.Struct, frozen=True):
     """What two rule files say otherwise, and what that changes for each kind of event.
 
-    *alike* is whether both count days, shares and money alike: else nothing is proved of them.
+    *same_accounting* is whether both count days, shares and money in one way: else nothing is
+    proved of them.
     """
 
-    moved: tuple[Moved, ...]
+    changed: tuple[Change, ...]
     compared: tuple[Compared, ...]
-    alike: bool
+    same_accounting: bool
 
     @property
     def verdict(self) -> Verdict:
@@ -127,8 +128,8 @@ def diff(
         one = compared(pairs, kind, flag, time)
         if one.verdict != "equivalent":
             found.append(one)
-    alike = all(_is_comparable(pairs, one.editions) for one, *_ in pairs.stretches.values())
-    return Diff(moved(old.authorization, new.authorization), tuple(found), alike)
+    alike = all(_is_comparable(pairs, one.editions) for one, *_ in pairs.periods.values())
+    return Diff(changes(old.authorization, new.authorization), tuple(found), alike)
 
 
 class Event(NamedTuple):
@@ -139,23 +140,23 @@ class Event(NamedTuple):
 
 
 class Pairs:
-    """Both files on each stretch of days, each pair of editions once, and what both approve."""
+    """Both files on each period of days, each pair of editions once, and what both approve."""
 
     def __init__(self, old: Editions, new: Editions) -> None:
         self.files = (old, new)
-        self.stretches: dict[tuple[str, ...], list[Stretch]] = {}
-        for stretch in stretches(old, new):
-            hashes = tuple(edition.hash for edition in stretch.editions)
-            self.stretches.setdefault(hashes, []).append(stretch)
+        self.periods: dict[tuple[str, ...], list[Period]] = {}
+        for period in periods(old, new):
+            hashes = tuple(edition.hash for edition in period.editions)
+            self.periods.setdefault(hashes, []).append(period)
         self.scope = scope_of(
-            [one for (first, *_) in self.stretches.values() for one in first.editions]
+            [one for (first, *_) in self.periods.values() for one in first.editions]
         )
         self._ordered: dict[str, tuple[Request, Term]] = {}
         self._events: dict[tuple[str, ...], Event] = {}
 
     def rules(self, which: int) -> Iterator[RuleInForce]:
         """Yield the rules that are in force at any time in the file *which*."""
-        for first, *_ in self.stretches.values():
+        for first, *_ in self.periods.values():
             yield from first.editions[which].rules
 
     def holds(self, which: int) -> bool:
@@ -173,23 +174,23 @@ class Pairs:
     def ordered(self, name: str) -> tuple[Request, Term]:
         """Return any order called *name*, and that both files approved it, at any time."""
         if name not in self._ordered:
-            approved = z3.Or([self._approved(found, name) for found in self.stretches.values()])
-            (first, *_) = next(iter(self.stretches.values()))
+            approved = z3.Or([self._approved(found, name) for found in self.periods.values()])
+            (first, *_) = next(iter(self.periods.values()))
             self._ordered[name] = (self._order(first, name)[0], approved)
         return self._ordered[name]
 
-    def _order(self, stretch: Stretch, name: str) -> tuple[Request, ...]:
+    def _order(self, period: Period, name: str) -> tuple[Request, ...]:
         # As a replace, it may add less than all of its quantity; it may have been released.
-        return event_under(stretch.editions, "replace", self.scope, name)
+        return event_under(period.editions, "replace", self.scope, name)
 
-    def _approved(self, found: Sequence[Stretch], name: str) -> Term:
+    def _approved(self, found: Sequence[Period], name: str) -> Term:
         asked = self._order(found[0], name)
         approved = [z3.And(*one.ties, passes(one, "release-replace")) for one in asked]
         return z3.And(*from_zero(any_sums(f"{name}.s")), *approved, _on_days(found, asked))
 
 
-def _on_days(found: Sequence[Stretch], asked: Sequence[Request]) -> Term:
-    """Return that what is *asked* is of the days of one of the stretches *found*."""
+def _on_days(found: Sequence[Period], asked: Sequence[Request]) -> Term:
+    """Return that what is *asked* is of the days of one of the periods *found*."""
     return z3.Or([z3.And([of for one in asked for of in within(each, one)]) for each in found])
 
 
@@ -211,7 +212,7 @@ def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared
     """Return what changed for events of *kind*, or for the *flag* that such events may raise."""
     looser, tighter = Side(never=True), Side(never=True)
     days: list[tuple[date, date]] = []
-    for found in pairs.stretches.values():
+    for found in pairs.periods.values():
         is_comparable = _is_comparable(pairs, found[0].editions)
         # The new file is looser where it alone approves, and tighter where the old one does.
         is_looser, is_tighter = (
@@ -234,7 +235,7 @@ def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared
 
 
 def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
-    """Yield the stretches of *days* as few as they can be."""
+    """Yield the periods of *days* as few as they can be."""
     waiting: tuple[date, date] | None = None
     for first, last in sorted(days):
         if waiting is None:
@@ -249,7 +250,7 @@ def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
 
 
 def _is_never(
-    pairs: Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+    pairs: Pairs, found: Sequence[Period], kind: Kind, flag: str | None, which: int, time: Time
 ) -> bool:
     """Return whether it is proved that the file *which* alone approves no event of *kind*."""
     editions = found[0].editions
@@ -274,7 +275,7 @@ def _is_comparable(pairs: Pairs, editions: Sequence[Edition]) -> bool:
 
     By another clock, ratio, margin or currency both come to other positions by the same events.
     """
-    return pairs.scope.is_sure and editions[0].reckoning == editions[1].reckoning
+    return pairs.scope.is_sure and editions[0].counting == editions[1].counting
 
 
 def event_under(
@@ -282,8 +283,8 @@ def event_under(
 ) -> tuple[Request, ...]:
     """Return any one event of *kind* at any position, as each of *editions* reckons it."""
     # What a ratio that changes with the days makes of an order of before, each file says itself.
-    are_alike = all(one.reckoning == editions[0].reckoning for one in editions) or not any(
-        one.reckoning.dated for one in editions
+    are_alike = all(one.counting == editions[0].counting for one in editions) or not any(
+        one.counting.dated for one in editions
     )
     sums = any_sums(f"{name}.s")
     return tuple(
@@ -374,7 +375,7 @@ def _without(asked: Request, flag: str, kind: Kind) -> Term:
 
 
 def _shown(
-    pairs: Pairs, found: Sequence[Stretch], kind: Kind, flag: str | None, which: int, time: Time
+    pairs: Pairs, found: Sequence[Period], kind: Kind, flag: str | None, which: int, time: Time
 ) -> Shown | None:
     """Return a history that the engine answers as z3 says, `None` where none is found."""
 
@@ -393,10 +394,10 @@ def _shown(
 
 
 def _all_histories(
-    found: Sequence[Stretch], kind: Kind, goal: Goal, time: Time
+    found: Sequence[Period], kind: Kind, goal: Goal, time: Time
 ) -> Iterator[list[dict[str, Any]]]:
-    for stretch in found:
-        yield from histories(stretch, kind, goal, time.milliseconds)
+    for period in found:
+        yield from histories(period, kind, goal, time.milliseconds)
 
 
 def _differ(answers: Sequence[Decided], flag: str | None, which: int) -> bool:

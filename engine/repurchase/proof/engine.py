@@ -75,7 +75,7 @@ def _judged(
         position = judged(one, position).position
     last = asked[-1]
     edition = editions.of(last, position)
-    return trade(last, edition.reckoning, position), judged(last, position), edition
+    return trade(last, edition.counting, position), judged(last, position), edition
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, object]:

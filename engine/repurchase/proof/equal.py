@@ -10,7 +10,7 @@ from repurchase.proof.logic import Facts, holds
 from repurchase.proof.model import Kind, any_sums, from_zero, request, unlisted
 from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
-from repurchase.rulebook.periods import stretches
+from repurchase.rulebook.periods import periods
 
 # The kinds of events, each with the kind by whose rules it is judged: what is made otherwise than
 # it was ordered is judged as what nobody ordered is, and a correct that raises nothing as a fill.
@@ -30,14 +30,14 @@ _JUDGED: tuple[tuple[Kind, Kind], ...] = (
 def same(old: Editions, new: Editions, now: Callable[[], int], milliseconds: int) -> bool:
     """Return whether it is proved that both files find the same of every event.
 
-    Their caps and how events are reckoned are the same, and each rule has one effect and passes
+    Their caps and how events are counted are the same, and each rule has one effect and passes
     and fails in the same places; one that judges no event of a kind finds nothing of it. *now* is
     a clock that counts nanoseconds.
     """
     time = Time(milliseconds, now)
     if old.zone != new.zone or _by_day(old) != _by_day(new):
         return False
-    pairs = {tuple(one.hash for one in of.editions): of.editions for of in stretches(old, new)}
+    pairs = {tuple(one.hash for one in of.editions): of.editions for of in periods(old, new)}
     return all(_same(before, after, time) for before, after in pairs.values())
 
 
@@ -52,7 +52,7 @@ def _same(old: Edition, new: Edition, time: Time) -> bool:
     effects = [{one.rule.id: one.rule.effect for one in edition.rules} for edition in (old, new)]
     shared = effects[0].keys() & effects[1].keys()
     is_reckoned_so = (
-        old.reckoning == new.reckoning
+        old.counting == new.counting
         and (old.max_shares, old.max_amount) == (new.max_shares, new.max_amount)
         and all(effects[0][name] == effects[1][name] for name in shared)
     )

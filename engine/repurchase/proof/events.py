@@ -63,7 +63,7 @@ def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) 
     said["quantity"] = whole(model, one.said.units)
     if _is_so(model, one.facts["trade.price"].present):
         said["price"] = written(exact(model, one.facts["trade.price"].value))
-    with_fees = any(each.edition.reckoning.with_fees for each in ones)
+    with_fees = any(each.edition.counting.with_fees for each in ones)
     if with_fees and _is_so(model, one.said.has_fees) and not (about and kind == "fill"):
         said["fees"] = written(exact(model, one.said.fees))
     return said | dict(_outside(model, ones))
@@ -81,7 +81,7 @@ def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
             said[field] = word.choices[at]
     if _is_so(model, one.said.has_rate) and any(
         (listing := each.listings[whole(model, each.said.listing)]) is not None
-        and listing.currency != each.edition.reckoning.currency
+        and listing.currency != each.edition.counting.currency
         for each in ones
     ):
         said["fx"] = "1" if _is_so(model, one.said.is_even) else str(RATE)
@@ -130,7 +130,7 @@ _Clock = tuple[ZoneInfo, date]
 
 
 def _shown(model: Any, one: Request, name: str) -> _Clock:
-    return one.edition.reckoning.zone, date.fromordinal(whole(model, one.day(name)))
+    return one.edition.counting.zone, date.fromordinal(whole(model, one.day(name)))
 
 
 def _end(end: Sequence[_Clock], there: date, venue: ZoneInfo, *, is_own: bool) -> dict[str, str]:

@@ -124,7 +124,7 @@ def follows(one: Request, about: Past | None) -> list[Term]:
         is_whole = one.said.units == own.said.units
         cost = z3.If(is_whole, own.said.cost, _at_rate(own, z3.ToReal(one.said.units)))
         lent = own.by_listing(lambda of: cost * number(1 + of.fx_margin), _NOTHING)
-        with_fees = own.edition.reckoning.with_fees
+        with_fees = own.edition.counting.with_fees
         return [
             *same,
             one.said.units <= own.said.units,

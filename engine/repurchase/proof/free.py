@@ -62,7 +62,7 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
         symbol: {
             found.zone
             for edition in editions
-            if (found := edition.reckoning.listings.get((symbol, None))) is not None
+            if (found := edition.counting.listings.get((symbol, None))) is not None
         }
         for symbol, _ in listed
     }

@@ -29,7 +29,7 @@ from repurchase.proof.free import (
 from repurchase.proof.logic import Fact, Facts, chosen, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
-from repurchase.rulebook.periods import Stretch
+from repurchase.rulebook.periods import Period
 
 # What the rules judge. A fill is one within an open order, unless it is alone, as in a log of
 # fills; what is released is an order, or a replace of one.
@@ -42,7 +42,7 @@ DAY_SECONDS: Final = 86_400
 VENUES: Final = tuple(VENUE_ZONES)
 
 _ALWAYS: Final = z3.BoolVal(True)
-# What cannot be reckoned without an instrument, and what may be without one, too.
+# What cannot be counted without an instrument, and what may be without one, too.
 _OF_AN_INSTRUMENT: Final = {
     name: {"symbol", "venue"} <= {*fact.given_by} and name != "trade.venue"
     for name, fact in TABLE.items()
@@ -227,16 +227,16 @@ def request(
     """
     scope = scope or scope_of([edition])
     said = said_of(scope, name, kind)
-    reckoned = _Reckoned(edition, said)
+    counted = _Counted(edition, said)
     ties = [*said.ties]
-    more = reckoned.more(before, own, ties)
+    more = counted.more(before, own, ties)
     if day is None:
-        before = reckoned.with_own(before)
-    after = _after(before, more, reckoned.bounded, said)
-    facts = {**reckoned.facts(), **_program(before, ""), **_program(after, "_after")}
+        before = counted.with_own(before)
+    after = _after(before, more, counted.bounded, said)
+    facts = {**counted.facts(), **_program(before, ""), **_program(after, "_after")}
     facts |= dict(
         any_days(
-            edition.reckoning.zone,
+            edition.counting.zone,
             scope,
             said.listing,
             said.timed,
@@ -249,33 +249,33 @@ def request(
     found = Request(
         edition,
         said,
-        reckoned.listings,
-        reckoned.listed,
-        reckoned.is_odd,
+        counted.listings,
+        counted.listed,
+        counted.is_odd,
         facts,
-        reckoned.bounded,
+        counted.bounded,
         more,
         after,
         ties,
     )
     if day is None:
-        facts |= dict(any_day(kind, reckoned.shares_of, said.units, name, ties))
+        facts |= dict(any_day(kind, counted.shares_of, said.units, name, ties))
     else:
         facts |= day(found)
     return found
 
 
-class _Reckoned:
+class _Counted:
     """The figures of an event as an edition has them."""
 
     def __init__(self, edition: Edition, said: Said) -> None:
         self._edition = edition
         self._said = said
-        reckoning = edition.reckoning
-        self.listings = [reckoning.listings.get(pair) for pair in said.scope.pairs]
+        counting = edition.counting
+        self.listings = [counting.listings.get(pair) for pair in said.scope.pairs]
         self.listed = self._by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
         is_own = self._by_listing(
-            lambda one: z3.BoolVal(one.currency == reckoning.currency), _ALWAYS
+            lambda one: z3.BoolVal(one.currency == counting.currency), _ALWAYS
         )
         # A rate between a currency and itself is 1, or it is none.
         self.is_odd = z3.And(is_own, said.has_rate, z3.Not(said.is_even))
@@ -283,10 +283,10 @@ class _Reckoned:
         is_fill = said.kind in FILLS
         is_priced = z3.Or(said.has_price, said.has_amount) if is_fill else said.has_price
         self.priced = z3.And(is_priced, z3.Or(said.has_rate, is_own), z3.Not(self.is_odd))
-        self.bounded = z3.And(self.priced, said.has_fees if reckoning.with_fees else True)
+        self.bounded = z3.And(self.priced, said.has_fees if counting.with_fees else True)
         self.amount = self._worst(said.cost, said.fees)
         if is_fill:
-            self.amount = said.cost + said.fees if reckoning.with_fees else said.cost
+            self.amount = said.cost + said.fees if counting.with_fees else said.cost
 
     def _by_listing(self, read: Callable[[Listing], Term], other: Term) -> Term:
         return _by_listing(self._said, self.listings, read, other)
@@ -298,7 +298,7 @@ class _Reckoned:
     def _worst(self, cost: Term, fees: Term) -> Term:
         """Return what an order of *cost* and *fees* reserves."""
         worst = self._by_listing(lambda one: cost * number(1 + one.fx_margin), cost)
-        return worst + fees if self._edition.reckoning.with_fees else worst
+        return worst + fees if self._edition.counting.with_fees else worst
 
     def more(self, before: Sums, own: str, ties: list[Term]) -> tuple[Term, Term]:
         """Return the shares and the money that the event adds to what is used.
@@ -317,7 +317,7 @@ class _Reckoned:
             worse = self._worst(dearer, fees)
             return self.shares_of(raised), z3.If(worse > 0, worse, 0)
         if said.kind == "fill":
-            fewer = z3.Real(f"{name}{own}.fewer") if self._edition.reckoning.dated else number(0)
+            fewer = z3.Real(f"{name}{own}.fewer") if self._edition.counting.dated else number(0)
             lent, fees = z3.Reals(f"{name}.lent {name}.fees_lent")
             ties += [fewer <= 0, lent >= said.cost, fees >= said.fees]
             freed = self.amount - self._worst(lent, fees)
@@ -427,9 +427,9 @@ def _program(sums: Sums, suffix: str) -> dict[str, Fact]:
     return found
 
 
-def within(stretch: Stretch, one: Request) -> Iterator[Term]:
-    """Yield that *one* is of a day of *stretch*, here and at the venue."""
-    yield one.day("date") >= stretch.first.toordinal()
-    yield one.day("date") <= stretch.last.toordinal()
-    if stretch.venue_day is not None:
-        yield one.day("venue_date") == stretch.venue_day.toordinal()
+def within(period: Period, one: Request) -> Iterator[Term]:
+    """Yield that *one* is of a day of *period*, here and at the venue."""
+    yield one.day("date") >= period.first.toordinal()
+    yield one.day("date") <= period.last.toordinal()
+    if period.venue_day is not None:
+        yield one.day("venue_date") == period.venue_day.toordinal()

@@ -27,7 +27,7 @@ from repurchase.proof.search import ALONE, histories
 from repurchase.proof.solver import Term, Time, z3
 from repurchase.proof.steps import raising
 from repurchase.rulebook.editions import Edition, Editions
-from repurchase.rulebook.periods import Stretch, stretches
+from repurchase.rulebook.periods import Period, periods
 
 # So long a proof may take where nobody says otherwise.
 MILLISECONDS: Final = 60_000
@@ -48,8 +48,9 @@ class Proved(msgspec.Struct, frozen=True):
 
     It is in force from *first* to *last*, of which a day is *in_window* or none. *approves* is
     whether it lets any order of these days pass; *example* are events that end with one which the
-    engine approves, where one was found. *idle* are the rules that stop no order, *shut* those that
-    let none pass, and *implied* those that stop none which the others let pass.
+    engine approves, where one was found. *always_satisfied* are the rules that stop no order,
+    *unsatisfiable* those that let none pass, and *redundant* those that stop none which the others
+    let pass.
     """
 
     edition: str
@@ -58,9 +59,9 @@ class Proved(msgspec.Struct, frozen=True):
     claims: tuple[str, ...]
     in_window: bool
     approves: bool
-    idle: tuple[str, ...]
-    shut: tuple[str, ...]
-    implied: tuple[str, ...]
+    always_satisfied: tuple[str, ...]
+    unsatisfiable: tuple[str, ...]
+    redundant: tuple[str, ...]
     venue_day: date | None = None
     example: tuple[dict[str, Any], ...] | None = None
 
@@ -105,64 +106,64 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
     found: list[Proved] = []
     failures: list[Failure] = []
     judged: dict[str, _Judged] = {}
-    for stretch in stretches(editions):
-        (edition,) = stretch.editions
+    for period in periods(editions):
+        (edition,) = period.editions
         if edition.hash not in judged:
             judged[edition.hash] = _judged(edition, time)
         one = judged[edition.hash]
-        days = (edition.hash, stretch.first, stretch.last)
+        days = (edition.hash, period.first, period.last)
         found.append(
             Proved(
                 *days,
                 one.held,
-                _is_in_window(stretch),
-                _approves(stretch, time),
-                one.idle,
-                one.shut,
-                one.implied,
-                stretch.venue_day,
+                _is_in_window(period),
+                _approves(period, time),
+                one.always_satisfied,
+                one.unsatisfiable,
+                one.redundant,
+                period.venue_day,
             )
         )
         for claim, kind in one.failing:
-            history = _history(stretch, editions, claim, kind, time)
+            history = _history(period, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
     if not failures:
         # What lets nothing pass is easily proved: who reads a proof wants to see that it does.
-        with_examples = zip(found, stretches(editions), strict=True)
+        with_examples = zip(found, periods(editions), strict=True)
         found = [
-            replace(one, example=_example(stretch, editions, time)) if one.approves else one
-            for one, stretch in with_examples
+            replace(one, example=_example(period, editions, time)) if one.approves else one
+            for one, period in with_examples
         ]
     solver = f"z3 {z3.get_version_string()}"
     name = editions.authorization.name
     return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
 
 
-def _is_in_window(stretch: Stretch) -> bool:
-    """Return whether a day of *stretch* is within the window of its edition."""
-    first, last = window(stretch.editions[0])
-    return (first is None or stretch.last.toordinal() >= first) and (
-        last is None or stretch.first.toordinal() <= last
+def _is_in_window(period: Period) -> bool:
+    """Return whether a day of *period* is within the window of its edition."""
+    first, last = window(period.editions[0])
+    return (first is None or period.last.toordinal() >= first) and (
+        last is None or period.first.toordinal() <= last
     )
 
 
-def _approves(stretch: Stretch, time: Time) -> bool:
-    """Return whether any order of the days of *stretch* may be let pass."""
+def _approves(period: Period, time: Time) -> bool:
+    """Return whether any order of the days of *period* may be let pass."""
     sums = any_sums("s")
-    asked = request(stretch.editions[0], sums, "r")
-    known = [*from_zero(sums), *asked.ties, *within(stretch, asked)]
+    asked = request(period.editions[0], sums, "r")
+    known = [*from_zero(sums), *asked.ties, *within(period, asked)]
     return not time.never(*known, passes(asked))
 
 
-def _example(stretch: Stretch, editions: Editions, time: Time) -> tuple[dict[str, Any], ...] | None:
+def _example(period: Period, editions: Editions, time: Time) -> tuple[dict[str, Any], ...] | None:
     """Return events that end with an order which the engine approves, `None` if none is found."""
 
     def goal(asked: Sequence[Request]) -> Term:
         return passes(asked[-1])
 
-    for events in histories(stretch, "order", goal, time.milliseconds, ALONE):
+    for events in histories(period, "order", goal, time.milliseconds, ALONE):
         decided = answered(events, editions)
-        if decided is None or decided.edition.hash != stretch.editions[0].hash:
+        if decided is None or decided.edition.hash != period.editions[0].hash:
             continue
         if decided.decision.outcome == "approved":
             return tuple(events)
@@ -170,7 +171,7 @@ def _example(stretch: Stretch, editions: Editions, time: Time) -> tuple[dict[str
 
 
 def _history(
-    stretch: Stretch, editions: Editions, claim: str, kind: Kind, time: Time
+    period: Period, editions: Editions, claim: str, kind: Kind, time: Time
 ) -> History | None:
     """Return a history against *claim* that the engine confirms, `None` where none is found."""
 
@@ -181,7 +182,7 @@ def _history(
         held = HELD.get(kind)
         return z3.And([*broken, *([z3.Not(passes(last, held))] if held else [])])
 
-    for events in histories(stretch, kind, goal, time.milliseconds):
+    for events in histories(period, kind, goal, time.milliseconds):
         history = confirmed(events, editions, claim)
         if history is not None:
             return history
@@ -203,9 +204,9 @@ class _Judged(msgspec.Struct, frozen=True):
 
     held: tuple[str, ...]
     failing: tuple[tuple[str, Kind], ...]
-    idle: tuple[str, ...]
-    shut: tuple[str, ...]
-    implied: tuple[str, ...]
+    always_satisfied: tuple[str, ...]
+    unsatisfiable: tuple[str, ...]
+    redundant: tuple[str, ...]
 
 
 def _judged(edition: Edition, time: Time) -> _Judged:
@@ -227,16 +228,16 @@ def _judged(edition: Edition, time: Time) -> _Judged:
         for rule in rules
     }
     deny = [rule.rule.id for rule in rules if rule.rule.effect == "deny"]
-    idle = [name for name, stopped in stops.items() if time.never(*known, stopped)]
+    always_satisfied = [name for name, stopped in stops.items() if time.never(*known, stopped)]
     return _Judged(
         held=tuple(name for name in names if name not in failing),
         failing=tuple(failing.items()),
-        idle=tuple(idle),
-        shut=tuple(name for name, passing in let.items() if time.never(*known, passing)),
-        implied=tuple(
+        always_satisfied=tuple(always_satisfied),
+        unsatisfiable=tuple(name for name, passing in let.items() if time.never(*known, passing)),
+        redundant=tuple(
             name
             for name in deny
-            if name not in idle
+            if name not in always_satisfied
             and time.never(
                 *known, *(let[other] for other in deny if other != name), z3.Not(let[name])
             )

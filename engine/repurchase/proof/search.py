@@ -18,7 +18,7 @@ from repurchase.proof.logic import number
 from repurchase.proof.model import REPLACES, Kind, Request, Sums, request
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
-from repurchase.rulebook.periods import Stretch
+from repurchase.rulebook.periods import Period
 
 # So many steps of z3, about a second of them, small figures are looked for where any would do.
 # They are no time, so that a busy machine shows the same history.
@@ -79,7 +79,7 @@ Goal = Callable[[Sequence[Request]], Term]
 
 
 def histories(
-    stretch: Stretch,
+    period: Period,
     kind: Kind,
     goal: Goal,
     remaining: Callable[[], int],
@@ -87,12 +87,12 @@ def histories(
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
 
-    The orders before it are approved by every edition of *stretch*. *remaining* tells how many
+    The orders before it are approved by every edition of *period*. *remaining* tells how many
     milliseconds may still be spent. Without *shapes* it is looked for in all.
     """
     for shape in SHAPES if shapes is None else shapes:
         if _is_one(shape, kind) and remaining():
-            yield from _found(stretch, kind, goal, shape, remaining)
+            yield from _found(period, kind, goal, shape, remaining)
 
 
 def _is_one(shape: Shape, kind: Kind) -> bool:
@@ -107,15 +107,15 @@ def _is_one(shape: Shape, kind: Kind) -> bool:
 
 
 def _found(
-    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
+    period: Period, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories of *shape*, first without what is brought forward."""
     forward = z3.Ints("forward.shares forward.amount")
-    formulas, asked = _all(stretch, kind, goal, shape, forward)
+    formulas, asked = _all(period, kind, goal, shape, forward)
     # What is used says more than that nobody can tell what is.
     known = [one.asked.amount_present for one in asked[-1]]
     for is_any in (False, True)[: 1 + shape.is_forward]:
-        brought = _brought(forward, stretch.editions, is_any=is_any)
+        brought = _brought(forward, period.editions, is_any=is_any)
         for more in ([*known, *formulas, *brought], [*formulas, *brought]):
             plain = z3.Solver()
             # A history that is long in coming may be of another shape.
@@ -128,14 +128,14 @@ def _found(
 
 
 def _all(
-    stretch: Stretch, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
+    period: Period, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
 ) -> tuple[list[Term], list[list[Past]]]:
     """Return what a history of *shape* towards *goal* is, and its events under each edition."""
-    scope = scope_of(stretch.editions)
+    scope = scope_of(period.editions)
     formulas: list[Term] = []
     brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
     events: list[list[Past]] = [[] for _ in range(len(shape.priors) + 1)]
-    for at, edition in enumerate(stretch.editions):
+    for at, edition in enumerate(period.editions):
         sums, past = brought, list[Past]()
         for index, prior in enumerate((*shape.priors, None)):
             name = f"r{index}"
@@ -147,7 +147,7 @@ def _all(
             )
             about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
             formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
-            formulas += dated(one, stretch.first, stretch.last, stretch.venue_day)
+            formulas += dated(one, period.first, period.last, period.venue_day)
             if past:
                 # A log is in order, on the authorization's clock.
                 formulas.append(past[-1].asked.day("date") <= one.day("date"))

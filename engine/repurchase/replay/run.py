@@ -14,7 +14,7 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, exact, percent
-from repurchase.evaluation.step import Decided, Step, refusal, standing, step
+from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids
 from repurchase.intake.log import Log
 from repurchase.intake.order import Order, sorted_rows
@@ -57,7 +57,7 @@ class Summary(msgspec.Struct, frozen=True):
     """
 
     authorization: str
-    rules: str
+    rule_file: str
     events: int
     approved: int
     denied: int
@@ -127,10 +127,10 @@ class Program:
         """Return what the events so far came to."""
         edition = self.edition or self.editions.on(self.editions.first_day())
         position = self.position
-        now = standing(position, edition)
+        now = position_report(position, edition)
         return Summary(
             authorization=self.editions.authorization.name,
-            rules=edition.hash,
+            rule_file=self.editions.authorization.text_hash(),
             events=self._outcomes.total(),
             approved=self._outcomes["approved"],
             denied=self._outcomes["denied"],
@@ -275,7 +275,7 @@ class Reader:
                 return replace(decided, repeated=True)
             edition = self._program.editions.of(event, self._program.position)
             return Decided(refusal(event, self._program.position, edition), edition)
-        amiss = self._amiss(event)
+        amiss = self._mismatch(event)
         if amiss is not None:
             raise InputError(Problem(*amiss))
         backwards = self._order.backwards(event, 0)
@@ -324,7 +324,7 @@ class Reader:
         if backwards is not None and not self._reading.sort:
             hint = "put the log in order of time, or have it sorted with --sort"
             return (self._problem(row, backwards, hint),)
-        amiss = self._amiss(event)
+        amiss = self._mismatch(event)
         if amiss is not None:
             return (self._problem(row, *amiss),)
         if self._is_other(event):
@@ -335,7 +335,7 @@ class Reader:
         self._started = True
         return ()
 
-    def _amiss(self, event: Event) -> tuple[str, str] | None:
+    def _mismatch(self, event: Event) -> tuple[str, str] | None:
         """Return what keeps *event* out of this program at this place, and what would be right."""
         if event.authorization is not None and event.authorization not in self._authorizations:
             what = f"the event is of authorization `{event.authorization}`"

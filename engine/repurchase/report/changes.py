@@ -10,19 +10,24 @@ from rich.text import Text
 
 from repurchase.domain.errors import plain
 from repurchase.report.tables import plain_table
-from repurchase.rulebook.changes import Moved
+from repurchase.rulebook.changes import Change
 
 
-def moved_view(moved: Iterable[Moved]) -> RenderableType:
+def changed_view(changed: Iterable[Change]) -> RenderableType:
     """Return what is said otherwise, for a terminal."""
     table = plain_table("what is said of", "line", "before", "now")
-    for one in moved:
+    for one in changed:
         line = str(one.line or one.old_line or "")
         cells = (one.name, line, one.before or "-", one.after or "-")
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return table if table.rows else Text("both files say the same")
 
 
-def uncompared_object(moved: Iterable[Moved]) -> dict[str, Any]:
-    """Return what programs read of a `diff` that knows what *moved*, and no more."""
-    return {"verdict": "undecided", "alike": None, "moved": tuple(moved), "compared": None}
+def uncompared_object(changed: Iterable[Change]) -> dict[str, Any]:
+    """Return what programs read of a `diff` that knows what *changed*, and no more."""
+    return {
+        "verdict": "undecided",
+        "same_accounting": None,
+        "changed": tuple(changed),
+        "compared": None,
+    }

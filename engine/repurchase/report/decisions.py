@@ -28,7 +28,7 @@ _RESULTS: Final = {
     "pass": ("passes", "green"),
     "fail": ("FAILS", "bold red"),
     "indeterminate": ("UNDECIDED", "bold red"),
-    "not_applicable": ("spared", "dim"),
+    "not_applicable": ("not_applicable", "dim"),
 }
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from repurchase.domain.errors import plain
 from repurchase.evaluation.wording import Worded, WordedDecision, worded
 from repurchase.proof.diff import Compared, Diff, Shown, Side, Verdict
-from repurchase.report.changes import moved_view
+from repurchase.report.changes import changed_view
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import plain_table
 from repurchase.report.written import json_text
@@ -34,8 +34,8 @@ _KINDS: Final = {
 
 
 def diff_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
-    """Return what moved from *old* to *new*, and what that changes, for a terminal."""
-    return Group(moved_view(found.moved), compared_view(found, old, new))
+    """Return what changed from *old* to *new*, and what that changes, for a terminal."""
+    return Group(changed_view(found.changed), compared_view(found, old, new))
 
 
 def compared_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
@@ -47,7 +47,7 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
         table.add_row(Text(plain(_kind(one))), mark, Text(days))
     verdict = found.verdict
     parts: list[RenderableType] = [table, *_shown(found, old, new), *_unknown(found)]
-    if not found.alike:
+    if not found.same_accounting:
         parts.append(Text(_OTHERWISE))
     return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
 
@@ -74,8 +74,8 @@ def diff_object(found: Diff) -> dict[str, Any]:
     """Return what `diff` finds as programs read it."""
     return {
         "verdict": found.verdict,
-        "alike": found.alike,
-        "moved": found.moved,
+        "same_accounting": found.same_accounting,
+        "changed": found.changed,
         "compared": [
             {
                 "kind": one.kind,

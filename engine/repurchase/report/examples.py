@@ -115,7 +115,7 @@ def _parts(condition: Condition) -> Iterator[Condition]:
 
 
 def _field(fact: str) -> str:
-    """Return the field that *fact* is, one that no event has where it is reckoned from several."""
+    """Return the field that *fact* is, one that no event has where it is counted from several."""
     own = fact.partition(".")[2]
     return own if own in TABLE[fact].given_by else fact
 
@@ -146,8 +146,8 @@ def _day(rule: Rule, file: Authorization | Pack) -> date:
         for term in terms
         if term.name in ("first_day", "last_day")
     }
-    begun = _given(rule.span.first, rule.span.known, *ends.get("first_day", ()))
-    over = _given(rule.span.last, *ends.get("last_day", ()))
+    begun = _given(rule.validity.first, rule.validity.known, *ends.get("first_day", ()))
+    over = _given(rule.validity.last, *ends.get("last_day", ()))
     day = min((max((_DAY, *begun)), *over))
     step = timedelta(-1 if day in over else 1)
     while day.weekday() >= _SATURDAY:

@@ -12,7 +12,7 @@ from rich.text import Text
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
-from repurchase.domain.terms import Span, Term
+from repurchase.domain.terms import Term, Validity
 from repurchase.evaluation.wording import ENGINE
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
@@ -150,7 +150,7 @@ def _limits(packs: Iterable[Pack]) -> dict[str, Term]:
 
 def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
     """Return one rule in words, what it reads, and an event that says all of that."""
-    effect = f"{rule.effect}, at {rule.at}{_when(rule.span)}"
+    effect = f"{rule.effect}, at {rule.at}{_when(rule.validity)}"
     said = (
         _said(rule, ("effect: ", effect)),
         *_figures_read(rule.constants, file),
@@ -241,7 +241,9 @@ def _figures(figures: Iterable[Term], called: str) -> Table:
             figure = unit(exact, str(version.figure.dimension))
             quote = f"“{version.quote.text}”" if version.quote is not None else None
             stands = "; ".join(said for said in (quote, version.cite) if said is not None)
-            table.add_row(Text(one.name), Text(figure + _when(version.span)), Text(plain(stands)))
+            table.add_row(
+                Text(one.name), Text(figure + _when(version.validity)), Text(plain(stands))
+            )
     return table
 
 
@@ -254,15 +256,15 @@ def _rules_table(rules: Iterable[Rule]) -> Table:
             requires += f" when {on_one_line(rule.when.text)}"
         table.add_row(
             Text(rule.id),
-            Text(effect + _when(rule.span)),
+            Text(effect + _when(rule.validity)),
             Text(plain(requires)),
             Text(plain(rule.title or "") + (" (unverified)" if rule.unverified else "")),
         )
     return table
 
 
-def _when(span: Span) -> str:
-    dates = (("from", span.first), ("until", span.last), ("known", span.known))
+def _when(validity: Validity) -> str:
+    dates = (("from", validity.first), ("until", validity.last), ("known", validity.known))
     return "".join(f", {word} {day}" for word, day in dates if day is not None)
 
 

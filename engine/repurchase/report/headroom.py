@@ -12,7 +12,7 @@ from rich.text import Text
 from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
-from repurchase.evaluation.headroom import Headroom, Stretch
+from repurchase.evaluation.headroom import Headroom, Range
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import WordedDecision, worded
 from repurchase.report.decisions import findings_table, left_after
@@ -51,7 +51,7 @@ def _answer(found: Headroom, order: Event) -> Iterator[str | tuple[str, str]]:
     yield plain(f" for {units} of {order.symbol}")
 
 
-def _one_more(found: Headroom, stopped: Stretch, order: Event) -> str:
+def _one_more(found: Headroom, stopped: Range, order: Event) -> str:
     outcome = stopped.answer.decision.outcome
     is_price = found.grid.field == "price"
     at = f", {_price(stopped.first, stopped.answer.edition, order)}," if is_price else ""
@@ -60,14 +60,14 @@ def _one_more(found: Headroom, stopped: Stretch, order: Event) -> str:
     return f"one {'tick ' if is_price else ''}more{at} is {outcome}"
 
 
-def _binding(stopped: Stretch) -> WordedDecision:
+def _binding(stopped: Range) -> WordedDecision:
     """Return the answer to *stopped* with what stops it alone: no flag does."""
     decision = stopped.answer.decision
     return worded(replace(decision, findings=stopped.binding), stopped.answer.edition)
 
 
 def _proof(found: Headroom) -> str:
-    """Return that no larger figure passes, and how many stretches say so."""
+    """Return that no larger figure passes, and how many ranges say so."""
     field = found.grid.field
     if not found.above:
         return f"no rule stops more: an event can have no larger {field}"
@@ -75,12 +75,12 @@ def _proof(found: Headroom) -> str:
     outcomes = " or ".join(outcome for outcome in _OUTCOMES if outcome in given)
     every = f"every larger {field}" if found.passing is not None else f"every {field}"
     count = len(found.above)
-    stretches = "1 stretch" if count == 1 else f"{count:,} stretches"
-    return f"{every} is {outcomes}: {stretches} in which no rule turns, asked at both ends"
+    ranges = "1 range" if count == 1 else f"{count:,} ranges"
+    return f"{every} is {outcomes}: {ranges} in which no rule turns, asked at both ends"
 
 
 def _price(price: Exact, edition: Edition, order: Event) -> str:
-    listing = edition.reckoning.listings.get((order.symbol or "", order.venue))
+    listing = edition.counting.listings.get((order.symbol or "", order.venue))
     figure = _grouped(price)
     return figure if listing is None else f"{listing.currency} {figure}"
 
@@ -120,5 +120,5 @@ def _worded(answer: Decided | None) -> WordedDecision | None:
     return None if answer is None else worded(answer.decision, answer.edition)
 
 
-def _rules(stretch: Stretch) -> list[str]:
-    return [finding.rule for finding in stretch.binding]
+def _rules(range_: Range) -> list[str]:
+    return [finding.rule for finding in range_.binding]

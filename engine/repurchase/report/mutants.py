@@ -12,22 +12,22 @@ from repurchase.domain.errors import Problem, plain
 from repurchase.report.tables import counted, plain_table
 from repurchase.tester.mutation import Fate, Mutation, Tried
 
-_FATES: Final[tuple[Fate, ...]] = ("refused", "noticed", "equal", "unnoticed")
+_FATES: Final[tuple[Fate, ...]] = ("invalid", "killed", "equivalent", "survived")
 
 
 def mutation_view(found: Sequence[Mutation]) -> RenderableType:
     """Return the mutants that no case notices, those set apart, and how many there are of each."""
     parts: list[RenderableType] = []
-    for one, tried in _come_to(found, "unnoticed"):
+    for one, tried in _come_to(found, "survived"):
         parts.append(Text(f"{_said(one, tried)}, and no case notices", style="bold red"))
-    for one, tried in _come_to(found, "equal"):
+    for one, tried in _come_to(found, "equivalent"):
         parts.append(Text(f"{_said(one, tried)}, which comes to the same"))
-    table = plain_table("file", "mutants", "refused", "noticed", "equal", "unnoticed")
+    table = plain_table("file", "mutants", "invalid", "killed", "equivalent", "survived")
     for one in found:
         counts = (len(one.tried), *(len(one.come_to(fate)) for fate in _FATES))
         row = (plain(one.tested.file.file), *(f"{count:,}" for count in counts))
         table.add_row(*map(Text, row))
-    left = sum(len(one.come_to("unnoticed")) for one in found)
+    left = sum(len(one.come_to("survived")) for one in found)
     if left:
         verdict = Text.assemble(("NOT NOTICED", "bold red"), f": {counted(left, 'mutant')}")
     else:
@@ -40,7 +40,7 @@ def mutation_json(found: Sequence[Mutation], *, is_proved: bool) -> dict[str, An
     answer: dict[str, Any] = {"mutants": sum(len(one.tried) for one in found)}
     for fate in _FATES:
         answer[fate] = [_told(one, tried) for one, tried in _come_to(found, fate)]
-    return answer if is_proved else answer | {"equal": None}
+    return answer if is_proved else answer | {"equivalent": None}
 
 
 def _come_to(found: Sequence[Mutation], fate: Fate) -> Iterator[tuple[Mutation, Tried]]:

@@ -17,7 +17,7 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import shown
 from repurchase.evaluation.wording import worded
 from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, Told
-from repurchase.report.changes import moved_view
+from repurchase.report.changes import changed_view
 from repurchase.report.decisions import MARKS, findings_table, halted_line, left_after
 from repurchase.report.tables import counted, moment_shown, plain_table
 from repurchase.report.written import json_text
@@ -145,7 +145,7 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
         by, why = one.by or "nobody named", one.reason or ""
         packs = (f"{hash_} {plain(name)}" for name, hash_ in sorted(one.packs.items()))
         texts = (str(one.record), moment_shown(one.at), plain(by), plain(why))
-        table.add_row(*map(Text, texts), Text("\n".join((one.rules, *packs))))
+        table.add_row(*map(Text, texts), Text("\n".join((one.rule_file, *packs))))
     return table
 
 
@@ -165,10 +165,10 @@ def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> Rendera
         past = "use is past a cap or not known"
         said += f"; {past}, and nothing {approved} approved until that changes"
     heading = Text.assemble(
-        (plain(found.authorization), "bold"), f" {goes} by {found.rules[:12]}..."
+        (plain(found.authorization), "bold"), f" {goes} by {found.rule_file[:12]}..."
     )
     return Group(
-        heading, moved_view(found.changed), Text(said, style="" if found.fits else "bold red")
+        heading, changed_view(found.changed), Text(said, style="" if found.fits else "bold red")
     )
 
 

@@ -99,9 +99,9 @@ def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, s
     Of rules that is only said of the file's own.
     """
     for of, said in (
-        ("idle", "stops no order"),
-        ("shut", "lets no order pass"),
-        ("implied", "stops no order that the others let pass"),
+        ("always_satisfied", "stops no order"),
+        ("unsatisfiable", "lets no order pass"),
+        ("redundant", "stops no order that the others let pass"),
     ):
         for name in getattr(proof.editions[0], of):
             if "." not in name and all(name in getattr(one, of) for one in proof.editions):

@@ -9,7 +9,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
-from repurchase.domain.errors import Problem, RuleFileError, nearest, short
+from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
 from repurchase.domain.quantities import BARE, simplest, value_written
 from repurchase.domain.terms import (
     CAPS,
@@ -22,7 +22,6 @@ from repurchase.domain.terms import (
     term_dimension,
 )
 from repurchase.language.expression import Names
-from repurchase.rulebook.figures import Wrong
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackText, is_pack, read_pack, shipped_or_beside
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
@@ -160,7 +159,10 @@ class _Builder(Parts[RuleFileFields]):
         versions = self._versions((*path, key), given)
         return tuple(
             Version(
-                self._each(key, index, version, path), version.span, version.quote, version.figure
+                self._each(key, index, version, path),
+                version.validity,
+                version.quote,
+                version.figure,
             )
             for index, version in enumerate(versions)
         )
@@ -304,11 +306,15 @@ def _together(
     What is in force changes only on the first day of a version, the day after its last one and
     the day on which it became known.
     """
-    spans = [version.span for version in (*first, *last)]
-    ends = (span.last for span in spans if span.last is not None)
+    validities = [version.validity for version in (*first, *last)]
+    ends = (validity.last for validity in validities if validity.last is not None)
     nexts = {date.fromordinal(day.toordinal() + 1) for day in ends}
-    days = {date.min, *(span.first for span in spans if span.first is not None), *nexts}
-    moments = {date.min, *(span.known for span in spans if span.known is not None)}
+    days = {
+        date.min,
+        *(validity.first for validity in validities if validity.first is not None),
+        *nexts,
+    }
+    moments = {date.min, *(validity.known for validity in validities if validity.known is not None)}
     for day in sorted(days):
         for moment in sorted(moments):
             opens, closes = in_force(first, day, moment), in_force(last, day, moment)

@@ -10,12 +10,12 @@ import msgspec
 
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import exact, shown, value_written, written
-from repurchase.domain.terms import Instrument, Quote, Span, Term, Version
+from repurchase.domain.terms import Instrument, Quote, Term, Validity, Version
 from repurchase.language.expression import on_one_line
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
 
-class Moved(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True):
     """One thing that is said otherwise: `None` where it is not said at all.
 
     *line* and *old_line* are where each file says it, 0 where that is not known.
@@ -33,7 +33,7 @@ class _Said(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-def moved(old: Authorization, new: Authorization) -> tuple[Moved, ...]:
+def changes(old: Authorization, new: Authorization) -> tuple[Change, ...]:
     """Return what *new* says otherwise than *old*, in the order of the file."""
     before, after = dict(_said(old)), dict(_said(new))
     found = []
@@ -41,7 +41,7 @@ def moved(old: Authorization, new: Authorization) -> tuple[Moved, ...]:
         was, now = before.get(name), after.get(name)
         if (was and was.text) != (now and now.text):
             found.append(
-                Moved(
+                Change(
                     name,
                     None if was is None else was.text,
                     None if now is None else now.text,
@@ -94,7 +94,7 @@ def _pack(pack: Pack) -> Iterator[tuple[str, _Said]]:
 
 
 def _instrument(of: Instrument) -> str:
-    each = "; ".join(f"{_ratio(one)}{_span(one.span)}" for one in of.shares_each)
+    each = "; ".join(f"{_ratio(one)}{_validity(one.validity)}" for one in of.shares_each)
     told = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, each]
     if of.fx_margin:
         told.append(f"margin {shown(of.fx_margin * 100)}%")
@@ -116,7 +116,7 @@ def _term(name: str, term: Term) -> Iterator[tuple[str, _Said]]:
 
 
 def _versions(versions: Sequence[Version]) -> str:
-    return "; ".join(_figure(one) + _span(one.span) for one in versions)
+    return "; ".join(_figure(one) + _validity(one.validity) for one in versions)
 
 
 def _figure(version: Version) -> str:
@@ -131,11 +131,11 @@ def _exactly(value: Fraction) -> str:
     return rounded if exact(rounded.replace(",", "")) == value else written(value)
 
 
-def _span(span: Span) -> str:
+def _validity(validity: Validity) -> str:
     days: tuple[tuple[str, date | None], ...] = (
-        ("from", span.first),
-        ("until", span.last),
-        ("known", span.known),
+        ("from", validity.first),
+        ("until", validity.last),
+        ("known", validity.known),
     )
     return "".join(f" {word} {day}" for word, day in days if day is not None)
 
@@ -148,7 +148,7 @@ def _rule(rule: Rule) -> Iterator[tuple[str, _Said]]:
         told += f", effect {rule.effect}"
     if rule.at != "both":
         told += f", at {rule.at}"
-    yield f"rule {rule.id}", _Said(told + _span(rule.span), rule.line)
+    yield f"rule {rule.id}", _Said(told + _validity(rule.validity), rule.line)
     yield from _words(f"rule {rule.id}", rule)
 
 

@@ -20,7 +20,15 @@ from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, zon
 from repurchase.domain.errors import Problem, RuleFileError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
-from repurchase.domain.terms import Figure, Instrument, Listing, Reckoning, Span, Version, in_force
+from repurchase.domain.terms import (
+    CountingRules,
+    Figure,
+    Instrument,
+    Listing,
+    Validity,
+    Version,
+    in_force,
+)
 from repurchase.language.expression import on_one_line
 from repurchase.language.linear import (
     FALSE,
@@ -51,7 +59,7 @@ class RuleInForce(msgspec.Struct, frozen=True):
     rule: Rule
     passes: Form
     fails: Form
-    spared: Form
+    not_applicable: Form
 
     @property
     def facts(self) -> frozenset[str]:
@@ -69,7 +77,7 @@ class Edition(msgspec.Struct, frozen=True):
 
     hash: str
     authorization: Authorization
-    reckoning: Reckoning
+    counting: CountingRules
     terms: Mapping[str, Version | None]
     constants: Constants
     rules: tuple[RuleInForce, ...]
@@ -94,8 +102,8 @@ class Editions:
         self._by_day: dict[tuple[date, date], Edition] = {}
         self._by_key: dict[tuple[object, ...], Edition] = {}
         self._rules: dict[tuple[object, ...], RuleInForce] = {}
-        self._spans = tuple(_spans(authorization))
-        self._pack_spans = tuple(_pack_spans(authorization))
+        self._validities = tuple(_validities(authorization))
+        self._pack_validities = tuple(_pack_validities(authorization))
         self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
 
     def first_day(self) -> date:
@@ -147,9 +155,13 @@ class Editions:
 
     def all(self) -> Iterator[Edition]:
         """Yield every edition that any date and moment of knowledge can have, each once."""
-        spans = (*self._spans, *self._pack_spans)
-        days = _turns(day for span in spans for day in (span.first, span.last and _next(span.last)))
-        moments = _turns(span.known for span in spans)
+        validities = (*self._validities, *self._pack_validities)
+        days = _change_days(
+            day
+            for validity in validities
+            for day in (validity.first, validity.last and _next(validity.last))
+        )
+        moments = _change_days(validity.known for validity in validities)
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
@@ -162,24 +174,24 @@ class Editions:
                         seen.add(edition.hash)
                         yield edition
 
-    def turns(self) -> list[date]:
-        """Return the first days of the stretches in which one edition is in force, in order.
+    def change_days(self) -> list[date]:
+        """Return the first days of the periods in which one edition is in force, in order.
 
         What is known on a day is what was public by then.
         """
-        spans = (*self._spans, *self._pack_spans)
+        validities = (*self._validities, *self._pack_validities)
         days = (
             day
-            for span in spans
-            for day in (span.first, span.last and _next(span.last), span.known)
+            for validity in validities
+            for day in (validity.first, validity.last and _next(validity.last), validity.known)
         )
-        return _turns(day for day in days)
+        return _change_days(day for day in days)
 
     def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
         # Days on which the same things hold have one edition.
         key = (
-            *(span.holds(day, known_at) for span in self._spans),
-            *(span.holds(venue_day, known_at) for span in self._pack_spans),
+            *(validity.holds(day, known_at) for validity in self._validities),
+            *(validity.holds(venue_day, known_at) for validity in self._pack_validities),
         )
         found = self._by_key.get(key)
         if found is None:
@@ -277,13 +289,13 @@ def compile_edition(
     terms = {
         f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
     }
-    in_force_rules = [rule for rule in authorization.rules if rule.span.holds(day, known_at)]
+    in_force_rules = [rule for rule in authorization.rules if rule.validity.holds(day, known_at)]
     for pack in authorization.packs:
         for limit in pack.limits:
             terms[f"{pack.name}.limits.{limit.name}"] = in_force(
                 limit.versions, venue_day, known_at
             )
-        in_force_rules += (rule for rule in pack.rules if rule.span.holds(venue_day, known_at))
+        in_force_rules += (rule for rule in pack.rules if rule.validity.holds(venue_day, known_at))
     for name in {name for rule in in_force_rules for name in rule.constants} - terms.keys():
         # A term that the law reads and the authorization does not have.
         terms[name] = None
@@ -297,7 +309,7 @@ def compile_edition(
     return Edition(
         hash=hashlib.sha256(content.encode()).hexdigest(),
         authorization=authorization,
-        reckoning=_reckoning(authorization, instruments),
+        counting=_counting(authorization, instruments),
         terms=terms,
         constants=constants,
         rules=rules,
@@ -340,15 +352,15 @@ def _compiled(
 def _rule(rule: Rule, constants: Constants) -> RuleInForce:
     require = form(rule.require.root, constants)
     when = TRUE if rule.when is None else form(rule.when.root, constants)
-    spared = negated(when)
-    passes, fails = any_of((spared, require)), all_of((when, negated(require)))
-    for shape in (passes, fails, spared):
+    not_applicable = negated(when)
+    passes, fails = any_of((not_applicable, require)), all_of((when, negated(require)))
+    for shape in (passes, fails, not_applicable):
         check_size(shape)
     return RuleInForce(
         rule=rule,
         passes=passes,
         fails=fails,
-        spared=FALSE if rule.when is None else spared,
+        not_applicable=FALSE if rule.when is None else not_applicable,
     )
 
 
@@ -381,9 +393,9 @@ def _resolved(instrument: Instrument, day: date, known_at: date) -> tuple[Instru
     return instrument, (version.figure.value if version is not None else None)
 
 
-def _reckoning(
+def _counting(
     authorization: Authorization, instruments: list[tuple[Instrument, Exact | None]]
-) -> Reckoning:
+) -> CountingRules:
     """Return how events are counted; an instrument whose ratio is not in force is not listed."""
     listings: dict[tuple[str, str | None], Listing] = {}
     shared: set[str] = set()
@@ -405,7 +417,7 @@ def _reckoning(
                 shared.add(instrument.symbol)
     for symbol in shared:
         del listings[symbol, None]
-    return Reckoning(
+    return CountingRules(
         zone=zone(authorization.timezone),
         currency=authorization.currency,
         with_fees=authorization.with_fees,
@@ -478,19 +490,19 @@ def _rule_content(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _spans(authorization: Authorization) -> Iterator[Span]:
+def _validities(authorization: Authorization) -> Iterator[Validity]:
     for term in authorization.terms:
-        yield from (version.span for version in term.versions)
+        yield from (version.validity for version in term.versions)
     for instrument in authorization.instruments:
-        yield from (version.span for version in instrument.shares_each)
-    yield from (rule.span for rule in authorization.rules)
+        yield from (version.validity for version in instrument.shares_each)
+    yield from (rule.validity for rule in authorization.rules)
 
 
-def _pack_spans(authorization: Authorization) -> Iterator[Span]:
+def _pack_validities(authorization: Authorization) -> Iterator[Validity]:
     for pack in authorization.packs:
         for limit in pack.limits:
-            yield from (version.span for version in limit.versions)
-        yield from (rule.span for rule in pack.rules)
+            yield from (version.validity for version in limit.versions)
+        yield from (rule.validity for rule in pack.rules)
 
 
 def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
@@ -504,8 +516,8 @@ def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | N
     return zones
 
 
-def _turns(days: Iterator[date | None]) -> list[date]:
-    """Return a day of each stretch in which nothing changes."""
+def _change_days(days: Iterator[date | None]) -> list[date]:
+    """Return a day of each period in which nothing changes."""
     return sorted({date.min, *(day for day in days if day is not None)})
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from repurchase.domain.calendars import read_day
+from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import (
     BARE,
     DATE,
@@ -34,15 +35,6 @@ _CHARACTERS_MAX: Final = 60
 _CLOCK: Final = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
 _EXPONENT: Final = re.compile(r"[0-9.]+[eE][-+]?[0-9]+")
 _GROUPS: Final = re.compile(r"[0-9]+(?:,[0-9]*)+(\.[0-9]+)?")
-
-
-class Wrong(ValueError):
-    """A text that its field cannot take: what is wrong, and what would be right."""
-
-    def __init__(self, what: str, hint: str | None = None) -> None:
-        self.what = what
-        self.hint = hint
-        super().__init__(what)
 
 
 def read_figure(text: str) -> Figure:
@@ -82,11 +74,7 @@ def read_date(text: str) -> date:
     """Return the day that *text* writes; raise Wrong otherwise."""
     if len(text) > _CHARACTERS_MAX or not text.isascii():
         raise Wrong(f"{ticked(text)} is not a date", "write it as `2008-11-14`")
-    try:
-        return read_day(text)
-    except ValueError as error:
-        what, _, hint = str(error).partition("; ")
-        raise Wrong(what, hint or None) from None
+    return read_day(text)
 
 
 def read_clock(text: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.quantities import value_written
-from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Span, Term
+from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.rulebook.model import Authorization, Pack
 from repurchase.rulebook.quotes import holds, says
 from repurchase.rulebook.yaml_reader import in_order, ticked
@@ -19,12 +19,12 @@ _LAST_DATE = "trade.last_date"
 File = Authorization | Pack
 
 
-def gaps(file: File) -> tuple[Problem, ...]:
+def lint_findings(file: File) -> tuple[Problem, ...]:
     """Return what *file* leaves open, by place: words without figures, terms without rules.
 
     Those of the packs that an authorization includes follow its own.
     """
-    return tuple(problem for one in _with_packs(file) for problem in in_order(_gaps(one)))
+    return tuple(problem for one in _with_packs(file) for problem in in_order(_findings(one)))
 
 
 def check_source(file: File, name: str, data: bytes) -> tuple[Problem, ...]:
@@ -52,7 +52,7 @@ def _with_packs(file: File) -> tuple[File, ...]:
     return (file, *file.packs) if isinstance(file, Authorization) else (file,)
 
 
-def _gaps(file: File) -> Iterator[Problem]:
+def _findings(file: File) -> Iterator[Problem]:
     for quote, figure in _quoted(file):
         yield from _unsaid(file, quote, figure)
     yield from _unheeded(file) if isinstance(file, Authorization) else _idle(file)
@@ -106,7 +106,7 @@ def _unheeded(authorization: Authorization) -> Iterator[Problem]:
     # Only what can deny an order bounds the program: a fill counts whatever is said of it. The law
     # of a pack bounds it where it applies to everything, always.
     of_law = (rule for pack in authorization.packs for rule in pack.rules)
-    always = (rule for rule in of_law if rule.when is None and rule.span == Span())
+    always = (rule for rule in of_law if rule.when is None and rule.validity == Validity())
     bounds = [
         rule
         for rule in (*authorization.rules, *always)

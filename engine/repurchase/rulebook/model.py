@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from typing import Final, Literal
@@ -10,7 +11,7 @@ import msgspec
 
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
-from repurchase.domain.terms import Instrument, Quote, Source, Span, Term
+from repurchase.domain.terms import Instrument, Quote, Source, Term, Validity
 from repurchase.language.expression import Expression
 
 At = Literal["order", "fill", "both"]
@@ -34,7 +35,7 @@ class Rule(msgspec.Struct, frozen=True):
     when: Expression | None = None
     effect: Effect = "deny"
     at: At = "both"
-    span: Span = Span()
+    validity: Validity = Validity()
     title: str | None = None
     cite: str | None = None
     why: str | None = None
@@ -134,6 +135,10 @@ class Authorization(msgspec.Struct, frozen=True):
     def all_rules(self) -> tuple[Rule, ...]:
         """Return its own rules and those of its packs."""
         return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
+
+    def text_hash(self) -> str:
+        """Return the SHA-256 of its text, by which a journal names the rule file too."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def pack_texts(self) -> dict[str, bytes]:
         """Return the packs that it includes, by the name by which it asks for each."""

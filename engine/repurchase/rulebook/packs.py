@@ -11,11 +11,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from repurchase.domain.errors import UsageError, nearest
+from repurchase.domain.errors import UsageError, Wrong, nearest
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
 from repurchase.domain.terms import KNOWN_TERMS, Term, term_dimension
 from repurchase.language.expression import Expression, ExpressionError, Names, both, parse
-from repurchase.rulebook.figures import Wrong
 from repurchase.rulebook.library import pack_names, pack_path
 from repurchase.rulebook.model import Option, Pack, Rule
 from repurchase.rulebook.parts import NO_CURRENCY, Parts, read_in

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from repurchase.domain.errors import nearest, short
 from repurchase.domain.quantities import Dimension, date_number
-from repurchase.domain.terms import Figure, Quote, Source, Span, Term, Version
+from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
 from repurchase.language.expression import Expression, ExpressionError, Names, on_one_line, parse
 from repurchase.language.linear import COMPARISONS_MAX, comparisons
 from repurchase.rulebook.model import Rule
@@ -139,8 +139,8 @@ class Parts(Generic[F]):
         versions = []
         for index, each in enumerate(fields):
             own = self._version_path(path, index)
-            span, quote = self._span(own, each), self._quote(own, each)
-            versions.append(Version(each.value, span, quote, cite=each.cite))
+            validity, quote = self._validity(own, each), self._quote(own, each)
+            versions.append(Version(each.value, validity, quote, cite=each.cite))
         for earlier, later in _clashes(versions):
             place = self._document.place(self._version_path(path, later))
             first = self._document.place(self._version_path(path, earlier))
@@ -166,7 +166,7 @@ class Parts(Generic[F]):
             return False
         return figure.dimension != expected
 
-    def _span(self, path: Path, fields: VersionFields | RuleFields) -> Span:
+    def _validity(self, path: Path, fields: VersionFields | RuleFields) -> Validity:
         first, last, known = fields.first, fields.last, fields.known
         if first is not None and last is not None and last < first:
             place = self._document.place((*path, "until"))
@@ -174,7 +174,7 @@ class Parts(Generic[F]):
         if known is not None and last is not None and last < known:
             place = self._document.place((*path, "known"))
             self._tell(place, f"`known` {known} is after `until` {last}")
-        return Span(first, last, known)
+        return Validity(first, last, known)
 
     def _quote(self, path: Path, fields: VersionFields | RuleFields | CheckFields) -> Quote | None:
         source = fields.source
@@ -203,7 +203,7 @@ class Parts(Generic[F]):
         return tuple(rule for rule in rules if rule is not None)
 
     def _rule(self, path: Path, fields: RuleFields, names: Names) -> Rule | None:
-        span, quote = self._span(path, fields), self._quote(path, fields)
+        validity, quote = self._validity(path, fields), self._quote(path, fields)
         require = self._expression((*path, "require"), fields.require, names)
         when = self._expression((*path, "when"), fields.when, names)
         if require is None or (when is None and fields.when is not None):
@@ -215,7 +215,7 @@ class Parts(Generic[F]):
             when=when,
             effect=fields.effect,
             at=fields.at,
-            span=span,
+            validity=validity,
             title=fields.title,
             cite=fields.cite,
             why=fields.why,
@@ -296,13 +296,13 @@ def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
     """Yield the versions, by number, that hold on a day on which one known as late holds."""
     furthest: dict[date | None, tuple[int, int]] = {}
     for index, version in sorted(
-        enumerate(versions), key=lambda each: date_number(each[1].span.first or date.min)
+        enumerate(versions), key=lambda each: date_number(each[1].validity.first or date.min)
     ):
-        span = version.span
-        begins = date_number(span.first or date.min)
-        ends = date_number(span.last or date.max)
-        until, holder = furthest.get(span.known, (0, index))
+        validity = version.validity
+        begins = date_number(validity.first or date.min)
+        ends = date_number(validity.last or date.max)
+        until, holder = furthest.get(validity.known, (0, index))
         if begins <= until:
             yield min(holder, index), max(holder, index)
         if ends > until:
-            furthest[span.known] = (ends, index)
+            furthest[validity.known] = (ends, index)

@@ -10,7 +10,7 @@ import msgspec
 from repurchase.rulebook.editions import Edition, Editions
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True):
     """Days on which one edition of each rule file is in force, as known on each of them.
 
     *venue_day* is the day at the venue, where it is to be another than the one here.
@@ -22,19 +22,19 @@ class Stretch(msgspec.Struct, frozen=True):
     venue_day: date | None = None
 
 
-def stretches(*files: Editions) -> Iterator[Stretch]:
-    """Yield the stretches of days with one edition of each file, by what was known on each day.
+def periods(*files: Editions) -> Iterator[Period]:
+    """Yield the periods of days with one edition of each file, by what was known on each day.
 
     Where one turns into the next, the day at the venue may be the other's: the law of a pack goes
     by that.
     """
-    turns = sorted({day for editions in files for day in editions.turns()})
-    for first, after in zip(turns, [*turns[1:], None], strict=True):
+    change_days = sorted({day for editions in files for day in editions.change_days()})
+    for first, after in zip(change_days, [*change_days[1:], None], strict=True):
         last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
-        yield Stretch(first, last, tuple(editions.on(first) for editions in files))
+        yield Period(first, last, tuple(editions.on(first) for editions in files))
         if after is not None:
             for here, there in ((last, after), (after, last)):
                 mixed = tuple(editions.on(here, there) for editions in files)
                 whole = (editions.on(here) for editions in files)
                 if [one.hash for one in mixed] != [one.hash for one in whole]:
-                    yield Stretch(here, here, mixed, there)
+                    yield Period(here, here, mixed, there)

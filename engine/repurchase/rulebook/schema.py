@@ -29,10 +29,10 @@ from pydantic_core import ErrorDetails, core_schema
 
 from repurchase.domain.calendars import VENUE_ZONES, zone_names
 from repurchase.domain.decisions import EFFECTS, Effect
-from repurchase.domain.errors import Problem, nearest, short
+from repurchase.domain.errors import Problem, Wrong, nearest, short
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import KNOWN_TERMS, Figure
-from repurchase.rulebook.figures import Wrong, read_date, read_figure, read_percentage
+from repurchase.rulebook.figures import read_date, read_figure, read_percentage
 from repurchase.rulebook.model import ATS, EXPECTED, JUDGED, At, Expected, Judged
 from repurchase.rulebook.yaml_reader import PROBLEMS_MAX, Document, Path, Plain, surprising, ticked
 

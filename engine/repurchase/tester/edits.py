@@ -12,8 +12,8 @@ from repurchase.domain.quantities import Dimension
 from repurchase.language.expression import Piece, pieces
 from repurchase.rulebook.model import ATS, Authorization, Pack
 from repurchase.rulebook.yaml_reader import Path, read_document
-from repurchase.tester import operators as slips
-from repurchase.tester.written import Span, Written, quoted
+from repurchase.tester import operators
+from repurchase.tester.written import Validity, Written, quoted
 
 _DAYS: Final = ("from", "until", "known")
 _BRACKETS: Final = ("LSQB", "RSQB")
@@ -87,22 +87,22 @@ class Edits:
         for index, piece in enumerate(found):
             before = found[index - 1] if index else None
             after = found[index + 1] if index + 1 < len(found) else None
-            for instead in slips.of_piece(piece, before, after, self._constants):
+            for instead in operators.of_piece(piece, before, after, self._constants):
                 yield self._part(path, piece.offset, piece.end, instead)
             if piece.kind == "_NOT" and after is not None:
                 yield self._part(path, piece.offset, after.offset, "")
             if piece.kind == "LSQB":
                 yield from self._listed(path, _elements(found[index + 1 :]))
-            elif slips.is_word(piece):
+            elif operators.is_word(piece):
                 yield from self._words(path, piece, _beside(found, index))
 
     def _words(self, path: Path, piece: Piece, beside: Sequence[str]) -> Iterator[Mutant]:
-        for other in slips.of_word(piece, self._instruments):
+        for other in operators.of_word(piece, self._instruments):
             # One that is listed already would come to the same as leaving this one out.
             if other not in beside:
                 yield self._part(path, piece.offset, piece.end, other)
 
-    def _listed(self, path: Path, elements: list[Span]) -> Iterator[Mutant]:
+    def _listed(self, path: Path, elements: list[Validity]) -> Iterator[Mutant]:
         """Yield the list at *path* without each of its *elements*."""
         for index, (start, end) in enumerate(elements):
             what = f"`{str(self._written.value(path))[start:end]}` was left out"
@@ -115,7 +115,7 @@ class Edits:
 
     def _figure(self, path: Path) -> Iterator[Mutant]:
         if self._written.value(path) is not None:
-            yield from self._changed(path, slips.of_figure(self._text(path)))
+            yield from self._changed(path, operators.of_figure(self._text(path)))
 
     def _choice(
         self, path: Path, choices: tuple[str, ...], default: str | None = None
@@ -123,11 +123,11 @@ class Edits:
         """Yield the other *choices* at *path*, which is *default* where it is not written."""
         word = self._text(path)
         if word:
-            yield from self._changed(path, slips.of_choice(word, choices))
+            yield from self._changed(path, operators.of_choice(word, choices))
         elif default is not None:
             rule = path[:-1]
             start, joint = self._written.opening(rule)
-            for other in slips.of_choice(default, choices):
+            for other in operators.of_choice(default, choices):
                 said = f"{path[-1]}: {other}"
                 what = f"rule `{self._text((*rule, 'id'))}` was given `{said}`"
                 place = self._written.span(rule)[0]
@@ -171,7 +171,7 @@ class Edits:
         place = self._written.span(path)[0]
         return self._mutant(self._written.entry(path), "", f"{what} was left out", place)
 
-    def _mutant(self, span: Span, instead: str, what: str, at: int | None = None) -> Mutant:
+    def _mutant(self, span: Validity, instead: str, what: str, at: int | None = None) -> Mutant:
         place = self._written.place(span[0] if at is None else at)
         return Mutant(place.line, place.column, what, *span, instead)
 
@@ -186,9 +186,9 @@ class Edits:
         return held.strip() if isinstance(held, str) else ""
 
 
-def _elements(found: Sequence[Piece]) -> list[Span]:
+def _elements(found: Sequence[Piece]) -> list[Validity]:
     """Return where each element stands of the list that *found* begins within."""
-    elements: list[Span] = []
+    elements: list[Validity] = []
     start, depth = found[0].offset, 0
     for index, piece in enumerate(found):
         depth += (piece.kind == "LPAR") - (piece.kind == "RPAR")

@@ -14,7 +14,7 @@ from repurchase.domain.quantities import Dimension
 from repurchase.rulebook.model import Authorization, Option, Pack
 from repurchase.rulebook.schema import BASES
 from repurchase.rulebook.yaml_reader import Path
-from repurchase.tester import operators as slips
+from repurchase.tester import operators
 from repurchase.tester.edits import Edits, Mutant
 
 _RATIOS: Final = ("per_share", "shares_each")
@@ -47,9 +47,9 @@ class _OfAuthorization(Edits):
         """Yield all of them, some perhaps twice."""
         means = self._means
         venues = tuple(venue for one in means.instruments for venue in one.venues)
-        yield from self._changed(("timezone",), slips.of_zone(means.timezone, venues))
+        yield from self._changed(("timezone",), operators.of_zone(means.timezone, venues))
         if self._has_money():
-            yield from self._changed(("currency",), [slips.of_currency(means.currency)])
+            yield from self._changed(("currency",), [operators.of_currency(means.currency)])
         yield from self._choice(("amount_basis",), BASES)
         for path in self._paths("instruments"):
             yield from self._instrument(path)
@@ -67,20 +67,22 @@ class _OfAuthorization(Edits):
         return foreign or any(one.dimension.kind == "money" for one in means.terms)
 
     def _instrument(self, path: Path) -> Iterator[Mutant]:
-        yield from self._changed((*path, "symbol"), [slips.of_text(self._text((*path, "symbol")))])
+        yield from self._changed(
+            (*path, "symbol"), [operators.of_text(self._text((*path, "symbol")))]
+        )
         venues = (*path, "venues")
         for one in self._paths(*venues):
             venue = self._text(one)
-            yield from self._changed(one, slips.of_venue(venue))
+            yield from self._changed(one, operators.of_venue(venue))
             if len(self._paths(*venues)) > 1:
                 yield self._left_out(one, f"venue `{venue}`")
         currency = self._text((*path, "currency"))
         if currency:
-            other = slips.of_currency(currency, self._means.currency)
+            other = operators.of_currency(currency, self._means.currency)
             yield from self._changed((*path, "currency"), [other])
         for key in _RATIOS:
             if self._written.value((*path, key)) is not None:
-                yield from self._renamed((*path, key), slips.of_choice(key, _RATIOS)[0])
+                yield from self._renamed((*path, key), operators.of_choice(key, _RATIOS)[0])
                 yield from self._figures((*path, key))
         yield from self._figure((*path, "fx_margin"))
 
@@ -135,7 +137,7 @@ class _OfPack(Edits):
                 rule = self._text((*path, "id"))
                 yield self._left_out((*path, key), f"`{key}` of rule `{rule}`")
                 yield from self._renamed((*path, key), other)
-                yield from self._changed((*path, key), slips.of_choice(name, self._options))
+                yield from self._changed((*path, key), operators.of_choice(name, self._options))
 
 
 def _terms(authorization: Authorization) -> dict[str, Dimension]:

@@ -23,7 +23,7 @@ from repurchase.tester.edits import Mutant
 from repurchase.tester.mutants import mutants
 
 T = TypeVar("T")
-Fate = Literal["refused", "noticed", "equal", "unnoticed"]
+Fate = Literal["invalid", "killed", "equivalent", "survived"]
 Same = Callable[[Editions, Editions], bool]
 
 
@@ -83,14 +83,14 @@ def apart(found: Mutation, same: Same, watch: Watch = unwatched) -> Mutation:
     One of a pack is so under each rule file under which cases are, with all its rules in force.
     """
     of = found.tested
-    unnoticed = found.come_to("unnoticed")
+    unnoticed = found.come_to("survived")
 
     def proved() -> Iterator[Tried]:
         for one in unnoticed:
             text = one.mutant.of(of.file.text)
             pairs = ((old, of.changed(by, text)) for by, old in of.editions.items())
             is_same = all(_is_same(of.file, *pair, same) for pair in pairs)
-            yield replace(one, fate="equal") if is_same else one
+            yield replace(one, fate="equivalent") if is_same else one
 
     told = {one.mutant: one for one in watch(proved(), len(unnoticed))}
     return replace(found, tried=tuple(told.get(one.mutant, one) for one in found.tried))
@@ -162,8 +162,8 @@ def _tried(mutant: Mutant, asked: _Asked) -> Tried:
     try:
         case = asked.notices(mutant)
     except RuleFileError:
-        return Tried(mutant, "refused")
+        return Tried(mutant, "invalid")
     finally:
         # Its rule sets are asked for once.
         forget()
-    return Tried(mutant, "unnoticed" if case is None else "noticed", case)
+    return Tried(mutant, "survived" if case is None else "killed", case)

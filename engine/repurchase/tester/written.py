@@ -7,7 +7,7 @@ import json
 from repurchase.rulebook.yaml_reader import Document, Path, Place
 
 # From one offset of the text to another, what stands at the second not included.
-Span = tuple[int, int]
+Validity = tuple[int, int]
 
 
 class Written:
@@ -37,7 +37,7 @@ class Written:
         line = self.text.count("\n", 0, offset) + 1
         return Place(line, offset - self._lines[line - 1] + 1)
 
-    def span(self, path: Path) -> Span:
+    def span(self, path: Path) -> Validity:
         """Return where the value at *path* stands, its quotes or brackets included."""
         start = self._offset(self._document.places[path])
         end = self._document.ends.get(path)
@@ -46,13 +46,13 @@ class Written:
         # A text in lines of its own ends at the line after it.
         return start, start + len(self.text[start : self._offset(end)].rstrip())
 
-    def key(self, path: Path) -> Span:
+    def key(self, path: Path) -> Validity:
         """Return where the key stands that *path* ends in."""
         start = self._offset(self._document.keys[path])
         quote = self.text[start] if self.text[start] in "\"'" else ""
         return start, start + len(f"{quote}{path[-1]}{quote}")
 
-    def part(self, path: Path, start: int, end: int) -> Span | None:
+    def part(self, path: Path, start: int, end: int) -> Validity | None:
         """Return where the letters from *start* to *end* of the text at *path* stand.
 
         `None` where they are not written as they are read: where a letter is escaped.
@@ -64,7 +64,7 @@ class Written:
             return offsets[start], offsets[end]
         return offsets[start], offsets[max(one for one in offsets if one < end)] + 1
 
-    def entry(self, path: Path) -> Span:
+    def entry(self, path: Path) -> Validity:
         """Return what to cut so that the entry at *path* is gone: with it what it alone is in."""
         around, part = path[:-1], path[-1]
         parts = self._parts(around)

@@ -101,9 +101,9 @@ def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
 def _check_certified(text: RuleText, certificate: Path | None) -> None:
     """Show the gaps of *text*; raise UsageError where it is not as the *certificate* says."""
     from repurchase.proof.certificate import read_certificate, uncertified
-    from repurchase.rulebook.lint import gaps
+    from repurchase.rulebook.lint import lint_findings
 
-    warn(gaps(text.editions.authorization))
+    warn(lint_findings(text.editions.authorization))
     if certificate is not None:
         problems = tuple(uncertified(read_certificate(certificate), text.editions))
         if problems:

@@ -34,17 +34,17 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     position and on any day, NEW is proved equivalent to OLD or tighter, or a short history of
     events shows where it is looser or tighter, which the engine has judged by both files. What is
     held counts as not approved until it is released. Beside that stand the terms, limits, dates
-    and rules that moved. Where shares or money are counted otherwise, by another ratio, margin or
+    and rules that changed. Where shares or money are counted otherwise, by another ratio, margin or
     clock, nothing is proved equivalent: what-if tells what it does to a log.
 
     Exit codes: 0 equivalent or tighter; 1 looser in anything; 2 undecided. It needs
-    pip install 'repurchase[prove]': without that it shows what moved, and is undecided.
+    pip install 'repurchase[prove]': without that it shows what changed, and is undecided.
     """
     before, after = judged_by(old, None), judged_by(new, None)
     try:
         from repurchase.proof.diff import diff
     except UsageError as error:
-        _show_moved(before.authorization, after.authorization, as_json=as_json)
+        _show_changed(before.authorization, after.authorization, as_json=as_json)
         say("what this changes for events was not compared")
         warn(error.problems)
         return EXIT_UNDECIDED
@@ -61,13 +61,13 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     return EXIT_UNDECIDED if found.verdict == "undecided" else 0
 
 
-def _show_moved(old: Authorization, new: Authorization, *, as_json: bool) -> None:
-    from repurchase.report.changes import moved_view, uncompared_object
+def _show_changed(old: Authorization, new: Authorization, *, as_json: bool) -> None:
+    from repurchase.report.changes import changed_view, uncompared_object
     from repurchase.report.written import json_text
-    from repurchase.rulebook.changes import moved
+    from repurchase.rulebook.changes import changes
 
-    found = moved(old, new)
+    found = changes(old, new)
     if as_json:
         click.echo(json_text(uncompared_object(found)))
     else:
-        draw(moved_view(found))
+        draw(changed_view(found))

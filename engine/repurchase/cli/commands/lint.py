@@ -77,7 +77,7 @@ def _problems(
 ) -> tuple[Problem, ...]:
     from repurchase.proof.certificate import read_certificate, uncertified
     from repurchase.rulebook.editions import Editions, load_file
-    from repurchase.rulebook.lint import check_source, gaps
+    from repurchase.rulebook.lint import check_source, lint_findings
     from repurchase.rulebook.model import Pack
 
     try:
@@ -90,7 +90,7 @@ def _problems(
         if isinstance(file, Pack):
             raise UsageError(Problem("a certificate is of a rule file", file=str(path)))
         proved = tuple(uncertified(read_certificate(certificate), Editions(file)))
-    return (*gaps(file), *sourced, *proved)
+    return (*lint_findings(file), *sourced, *proved)
 
 
 def _document(source: Path) -> tuple[str, bytes]:

@@ -73,14 +73,14 @@ def command(
     that cannot be read stops the rest: what it says is not known, and later events may rest on it.
     """
     from repurchase.journal.desk import Desk, check_said
-    from repurchase.rulebook.lint import gaps
+    from repurchase.rulebook.lint import lint_findings
 
     # Before the journal: what is refused leaves no empty one.
     if by is not None:
         check_said("by", by)
     text = read_rules(rules) if rules is not None else None
     if text is not None:
-        warn(gaps(text.editions.authorization))
+        warn(lint_findings(text.editions.authorization))
     told = feed(market)
     if text is not None:
         told.of(text.editions.authorization)

@@ -86,12 +86,12 @@ def _mutated(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
     _say(count, wrong)
     for cases in dict.fromkeys(cases for cases, _ in wrong):
         say(f"{cases}: nothing was changed, as its cases do not pass")
-    return 1 if wrong or any(one.come_to("unnoticed") for one in mutations) else 0
+    return 1 if wrong or any(one.come_to("survived") for one in mutations) else 0
 
 
 def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
     """Return *found* with what proves equal set apart, and whether that could be done."""
-    if not any(one.come_to("unnoticed") for one in found):
+    if not any(one.come_to("survived") for one in found):
         return found, True
     try:
         from repurchase.proof.equal import same
