@@ -32,7 +32,7 @@ from repurchase.audit.whole import check_strays, verify
 from repurchase.domain import calendars
 from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import apply_recorded, step
+from repurchase.evaluation.step import apply, step
 from repurchase.intake.objects import event_from_json
 from repurchase.journal import desk
 from repurchase.journal.book import stored_book
@@ -807,7 +807,7 @@ def no_judging(patch: Patch) -> None:
         event = event_of(told)
         kept = self._adopted.of(event, self._position)
         self.editions[kept.hash] = None
-        self._position = apply_recorded(event, record.decision(), self._position, kept)
+        self._position = apply(event, record.decision(), self._position, kept)
 
     patch.setattr(Audit, "_judge", judge)
 

@@ -208,10 +208,10 @@ def late_fill_is_within_at_its_venue(patch: Patch) -> None:
 
 def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
     """The fees of a fill of an order that is filled are nothing unless it says otherwise."""
-    whole = vars(orders.Order)["fees_lent"]
+    whole = vars(orders.Order)["fees_of_fill"]
     patch.setattr(
         orders.Order,
-        "fees_lent",
+        "fees_of_fill",
         property(lambda order: 0 if order.state == "filled" else whole.fget(order)),
     )
 
@@ -264,24 +264,23 @@ def only_executed_counts(patch: Patch) -> None:
 
 def brought_forward_again(patch: Patch) -> None:
     """What is brought forward is taken at any time."""
-    whole = step._brought_forward
-    patch.setattr(
-        step,
-        "_brought_forward",
-        lambda event, position, edition, *, live: whole(
-            event, replace(position, started=False), edition, live=live
-        ),
-    )
+
+    def not_started(position: Position, event: Event) -> tuple[Position, Event]:
+        if event.kind == "brought_forward":
+            position = replace(position, started=False)
+        return position, event
+
+    _settled_of(patch, not_started)
 
 
 def standing_is_of_before(patch: Patch) -> None:
     """A decision shows what was used before anything happened."""
     whole = step.position_report
 
-    def position_report(_: Position, edition: Edition) -> object:
+    def report(_: Position, edition: Edition) -> object:
         return whole(Position(), edition)
 
-    patch.setattr(step, "position_report", position_report)
+    patch.setattr(step, "position_report", report)
 
 
 def bust_reserves_again(patch: Patch) -> None:
@@ -306,7 +305,15 @@ def bust_gives_nothing_back(patch: Patch) -> None:
 
 def second_bust_counts_twice(patch: Patch) -> None:
     """A fill can be taken back as often as one likes."""
-    patch.setattr(fold, "_busted", _taken_back)
+
+    def unsettled(position: Position, event: Event) -> tuple[Position, Event]:
+        fill = position.fills.get(event.fill or "")
+        if event.kind != "bust" or fill is None:
+            return position, event
+        fills = position.fills.with_fill(fill.event.id, replace(fill, settled=False))
+        return replace(position, fills=fills), event
+
+    _settled_of(patch, unsettled)
 
 
 def bust_settles_nothing_unknown(patch: Patch) -> None:
@@ -401,23 +408,22 @@ def extension_does_not_raise(patch: Patch) -> None:
 
 def replaced_keeps_the_old(patch: Patch) -> None:
     """Once a replace is done the old terms hold."""
-    whole = fold._under
-    patch.setattr(fold, "_under", lambda order, _: whole(order, order.terms))
+    _settled_of(patch, _answering("replaced", "rejected"))
 
 
 def rejected_takes_the_new(patch: Patch) -> None:
     """Once a replace is rejected its terms hold."""
-    whole = fold._under
-    patch.setattr(fold, "_under", lambda order, _: whole(order, order.asked))
+    _settled_of(patch, _answering("rejected", "replaced"))
 
 
 def rejected_order_is_never_filled(patch: Patch) -> None:
     """An order stays open though more has filled than it has once its replace is rejected."""
-    patch.setattr(
-        fold,
-        "_under",
-        lambda order, terms: orders.with_worst_case(replace(order, terms=terms, asked=None)),
-    )
+    whole = orders.closed
+
+    def closed(order: Order, state: OrderState) -> Order:
+        return orders.with_worst_case(order) if state == "filled" else whole(order, state)
+
+    patch.setattr(fold, "closed", closed)
 
 
 def asked_terms_cover_nothing(patch: Patch) -> None:
@@ -457,25 +463,28 @@ def cancel_leaves_the_rest_reserved(patch: Patch) -> None:
 
 def cancel_releases_twice(patch: Patch) -> None:
     """What is released is released once more."""
-    whole = fold._answered
+    whole = orders.closed
 
-    def answered(order: Order, kind: str) -> Order | Fault:
-        following = whole(order, kind)
-        if isinstance(following, str) or kind != "cancel":
+    def closed(order: Order, state: OrderState) -> Order:
+        following = whole(order, state)
+        if state != "cancelled":
             return following
         return replace(following, reserved_shares=-order.reserved_shares)
 
-    patch.setattr(fold, "_answered", answered)
+    patch.setattr(fold, "closed", closed)
 
 
 def closed_order_can_be_cancelled(patch: Patch) -> None:
     """The venue's word that nothing more can fill is taken of any order."""
-    whole = fold._answered
 
-    def answered(order: Order, kind: str) -> Order | Fault:
-        return whole(replace(order, state="open"), kind) if kind == "cancel" else whole(order, kind)
+    def opened(position: Position, event: Event) -> tuple[Position, Event]:
+        order = position.orders.get(event.order or "")
+        if event.kind != "cancel" or order is None:
+            return position, event
+        held = position.orders.insert(order.terms.event.id, replace(order, state="open"))
+        return replace(position, orders=held), event
 
-    patch.setattr(fold, "_answered", answered)
+    _settled_of(patch, opened)
 
 
 def anyone_releases(patch: Patch) -> None:
@@ -644,9 +653,25 @@ def test_every_property_finds_a_break() -> None:
     assert {name for names in BREAKS.values() for name in names.split()} == PROPERTIES
 
 
-def _taken_back(position: Position, event: Event) -> Position | Fault:
-    fill = position.fills.get(event.fill or "")
-    return "unknown-fill" if fill is None else fold._without(position, fill)
+def _settled_of(patch: Patch, changed: Callable[[Position, Event], tuple[Position, Event]]) -> None:
+    """Settle an event that no rule judges as another, or at another position."""
+    whole = fold.settled
+
+    def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
+        return whole(*changed(position, event), clock)
+
+    patch.setattr(step, "settled", settled)
+
+
+def _answering(kind: str, other: str) -> Callable[[Position, Event], tuple[Position, Event]]:
+    """Return the venue's answer *kind* to a replace as the *other*."""
+
+    def changed(position: Position, event: Event) -> tuple[Position, Event]:
+        order = position.orders.get(event.order or "")
+        is_pending = event.kind == kind and order is not None and order.asked is not None
+        return position, replace(event, kind=other) if is_pending else event
+
+    return changed
 
 
 def _with_terms(order: Order, which: int) -> Order:

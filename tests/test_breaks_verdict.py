@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 import pytest
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from rpds import HashTrieMap
 
 from chance import run_check
 from repurchase.domain.decisions import Finding, Result
@@ -27,7 +26,7 @@ from repurchase.language import expression
 from repurchase.language import linear as condition
 from repurchase.language.linear import AllOf, AnyOf, Form, Undecided
 from repurchase.ledger import fold, trades
-from repurchase.ledger.position import Day, DayKey
+from repurchase.ledger.position import Day, Position
 from repurchase.ledger.trades import Trade
 from repurchase.rulebook import editions
 from strategies import Case, History, cases, histories, questions, word_leaves
@@ -156,11 +155,11 @@ def take_missing_terms_for_one(patch: pytest.MonkeyPatch) -> None:
     """A term that is not in force counts as one; as zero it would be noticed where it divides."""
     named = condition._named
 
-    def told(node: expression.Name, constants: condition.Constants) -> condition.Linear:
+    def unset(node: expression.Name, constants: condition.Constants) -> condition.Linear:
         linear = named(node, constants)
         return condition.Linear({}, 1) if linear.missing else linear
 
-    patch.setattr(condition, "_named", told)
+    patch.setattr(condition, "_named", unset)
 
 
 def forget_scale(patch: pytest.MonkeyPatch) -> None:
@@ -196,10 +195,10 @@ CONDITION_BREAKS: Final[tuple[Break, ...]] = (
 
 def approve_silence(patch: pytest.MonkeyPatch) -> None:
     """A rule that cannot be decided passes."""
-    told = judge._result
+    decided = judge._result
 
     def result(rule: str, fired: set[str]) -> Result:
-        answer = told(rule, fired)
+        answer = decided(rule, fired)
         return "pass" if answer == "indeterminate" else answer
 
     patch.setattr(judge, "_result", result)
@@ -208,7 +207,7 @@ def approve_silence(patch: pytest.MonkeyPatch) -> None:
 def trust_the_absence_of_failures(patch: pytest.MonkeyPatch) -> None:
     """An event passes at once where no rule failed, whether or not all passed."""
     screen = judge._screen
-    patch.setattr(judge, "_screen", lambda rules: (set(), screen(rules)[1]))
+    patch.setattr(judge, "_screen", lambda *given: (set(), screen(*given)[1]))
 
 
 def ignore_when(patch: pytest.MonkeyPatch) -> None:
@@ -383,15 +382,18 @@ def forget_the_blocks_of_fills(patch: pytest.MonkeyPatch) -> None:
 
 def count_blocks_again(patch: pytest.MonkeyPatch) -> None:
     """Each fill of a block order is a block of its own."""
-    _filled_day(
-        patch,
-        lambda before, after, now: replace(after, blocks=fold._with_block(before, now)),
-    )
+
+    def again(before: Day, after: Day, now: Trade) -> Day:
+        if before.blocks is None or now.event.method is None:
+            return replace(after, blocks=None)
+        return replace(after, blocks=before.blocks + (now.event.method == "block"))
+
+    _filled_day(patch, again)
 
 
 def count_all_in_the_auction(patch: pytest.MonkeyPatch) -> None:
     """What is ordered off the auction is taken to be ordered in it."""
-    patch.setattr(fold, "_more_by", lambda shares, ordered, _, __: (shares or 0) + ordered)
+    _changed_day(patch, lambda _, after, __: replace(after, auction_ordered=after.ordered_shares))
 
 
 def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
@@ -403,16 +405,26 @@ def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
 
 def _filled_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], Day]) -> None:
     """Change the day after a fill of an open order, given the day before it and the fill."""
+    _changed_day(
+        patch, lambda before, after, now: changed(before, after, now) if now.of_order else after
+    )
 
-    def executed(days: HashTrieMap[DayKey, Day], now: Trade) -> HashTrieMap[DayKey, Day]:
-        key = fold._key(now)
-        after = whole(days, now)
-        if key is None or not now.of_order:
-            return after
-        return after.insert(key, changed(days.get(key, Day()), after[key], now))
 
-    whole = fold._executed
-    patch.setattr(fold, "_executed", executed)
+def _changed_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], Day]) -> None:
+    """Change the day after each trade, given the day before it and the trade."""
+
+    def after(position: Position, now: Trade) -> Position:
+        following = whole(position, now)
+        if now.listing is None or now.venue_date is None:
+            return following
+        key = (now.listing.instrument, now.listing.venue, now.venue_date)
+        if key not in following.days:
+            return following
+        day = changed(position.days.get(key, Day()), following.days[key], now)
+        return replace(following, days=following.days.insert(key, day))
+
+    whole = fold.after
+    patch.setattr(step, "after", after)
 
 
 IN_GENERAL: Final = histories()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.domain.errors import RuleFileError
+from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, Exact, money
 from repurchase.language.expression import Comparison, Names, Operator, parse
 from repurchase.language.linear import (
@@ -21,7 +21,6 @@ from repurchase.language.linear import (
     AllOf,
     AnyOf,
     Atom,
-    ConditionError,
     Constants,
     Form,
     Undecided,
@@ -30,10 +29,11 @@ from repurchase.language.linear import (
     atoms,
     comparisons,
     engine_form,
+    evaluated,
+    expanded,
     form,
     holds,
     negated,
-    value,
 )
 from repurchase.rulebook.editions import load_text
 
@@ -215,7 +215,7 @@ TOO_LARGE: Final = "its figures are too large to compare exactly"
 )
 def test_condition_that_cannot_be_is_refused(text: str, expected: str) -> None:
     """Division by zero and figures past 2**61 are errors, with their reason."""
-    with pytest.raises(ConditionError) as refusal:
+    with pytest.raises(Wrong) as refusal:
         formed(text)
     assert str(refusal.value) == expected
 
@@ -227,7 +227,7 @@ def test_constant_up_to_the_bound_is_taken(figure: int, taken: bool) -> None:
     root = parse(f"{S} <= terms.max_shares", NAMES).root
     try:
         found = shown(form(root, constants))
-    except ConditionError:
+    except Wrong:
         found = "refused"
     assert found == (f"1*{S} <= {figure}" if taken else "refused")
 
@@ -341,7 +341,7 @@ def test_value_of_a_side_is_exact_or_missing(
     """What a finding shows is the exact value, and nothing where a part is missing."""
     root = parse(text, NAMES).root
     assert isinstance(root, Comparison)
-    assert value(root.left, CONSTANTS, facts) == expected
+    assert evaluated(expanded(root.left, CONSTANTS), facts) == expected
 
 
 # --- any form over any facts, beside plain arithmetic

@@ -37,7 +37,7 @@ from repurchase.domain.errors import (
     UsageError,
 )
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import apply_recorded, step
+from repurchase.evaluation.step import apply, step
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.queries import asked, story
@@ -293,13 +293,13 @@ def test_event_of_another_authorization_is_an_input_error(store: Store) -> None:
 @pytest.mark.parametrize("live", [True, False])
 @given(chosen=st.lists(drafts(), min_size=5, max_size=30))
 def test_fold_without_judging_comes_to_the_same(chosen: list[Draft], live: bool) -> None:
-    """What is apply_recorded from the decisions is, event by event, the position that they left."""
+    """The decisions applied come, event by event, to the positions that they left."""
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
         edition = rules().editions.of(event, position)
         taken = step(event, position, edition, live=live)
-        assert apply_recorded(event, taken.decision, position, edition, live=live) == taken.position
+        assert apply(event, taken.decision, position, edition, live=live) == taken.position
         position = taken.position
 
 

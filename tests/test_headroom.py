@@ -29,6 +29,8 @@ from repurchase.evaluation.headroom import (
     prices,
 )
 from repurchase.evaluation.step import step
+from repurchase.facts.table import TABLE
+from repurchase.language.linear import Atom
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.proof.logic import Fact, holds, number
@@ -216,7 +218,7 @@ def check(found: Headroom, order: Event, position: Position, rules: Edition) -> 
         for figure in figures
         if one.first <= figure <= one.last
     ]
-    # Each larger figure lies in one range_, and is answered as its ends are.
+    # Each larger figure lies in one range, and is answered as its ends are.
     assert proved == [(figure, asked[figure]) for figure in figures if figure > found.largest]
 
 
@@ -304,13 +306,13 @@ def test_z3_finds_no_larger_figure_among_all(question: Question) -> None:
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
     """Let every turn but that of the share cap come out wrong by *error*."""
-    right = module._threshold
+    right = module.threshold
 
-    def wrong(*told: Any) -> Fraction | None:
-        turn = right(*told)
-        return turn if turn in (None, 60) else turn + error
+    def wrong(atom: Atom, lines: Any) -> Fraction | None:
+        turn = right(atom, lines)
+        return turn if turn is None or turn == 60 else turn + error
 
-    monkeypatch.setattr(module, "_threshold", wrong)
+    monkeypatch.setattr(module, "threshold", wrong)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
 def test_turn_that_is_off_by_one_is_noticed(
     monkeypatch: pytest.MonkeyPatch, rule: str, error: int
 ) -> None:
-    """The break: the two ends of the range_ that it cuts wrongly are answered differently."""
+    """The break: the two ends of the range that it cuts wrongly are answered differently."""
     order, book = replace(ORDER, fees=0), edition(rule)
     assert headroom(order, Position(), book).largest == 17
     broken(monkeypatch, error)
@@ -348,7 +350,7 @@ def test_cut_that_is_left_out_is_noticed(
     """The break: what passes can end at a turn or before it, and it takes both cuts to see that."""
     order, book = replace(ORDER, fees=0), edition(rule)
     assert headroom(order, Position(), book).largest == 17
-    monkeypatch.setattr(module, "_ends", ends)
+    monkeypatch.setattr(module, "cuts", ends)
     with pytest.raises(EngineFault, match="the answers differ between two turns"):
         headroom(order, Position(), book)
 
@@ -357,7 +359,7 @@ def test_cut_that_is_left_out_is_noticed(
 def test_quantity_that_passes_alone_is_missed_by_a_wrong_turn(
     monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    """The break: no end of a range_ tells of it, but asking every quantity does."""
+    """The break: no end of a range tells of it, but asking every quantity does."""
     order, book = replace(ORDER, fees=0), edition("trade.units <= 5 or trade.units == 17")
     check(headroom(order, Position(), book, grid=SMALL_QUANTITIES), order, Position(), book)
     broken(monkeypatch, error)
@@ -381,12 +383,8 @@ def test_fact_that_is_no_line_proves_nothing(
     monkeypatch: pytest.MonkeyPatch, bent: Callable[[int], object]
 ) -> None:
     """The break: where a fact bends, is absent or is another word further on, no turn is known."""
-    right = module._values
-
-    def wrong(order: Event, *told: Any) -> dict[str, object]:
-        return {**right(order, *told), "trade.units": bent(order.quantity or 0)}
-
-    monkeypatch.setattr(module, "_values", wrong)
+    fact = replace(TABLE["trade.units"], of=lambda now: bent(now.trade.event.quantity or 0))
+    monkeypatch.setitem(TABLE, "trade.units", fact)
     with pytest.raises(EngineFault, match=r"`trade\.units` is not linear"):
         headroom(ORDER, Position(), edition("trade.units <= 17"))
 
@@ -466,7 +464,7 @@ def test_headroom_of_an_order_that_never_passes_is_nothing(grid: Grid) -> None:
     rules = load(rule_path("iij-2008")).on(late.date())
     found = headroom(replace(ASKED, time=late), Position(), rules, grid=grid)
     assert (found.largest, found.passing) == (0, None)
-    assert all("window" in [one.rule for one in range_.binding] for range_ in found.above)
+    assert all("window" in [one.rule for one in range.binding] for range in found.above)
     assert (found.above[0].first, found.above[-1].last) == (grid.step, grid.figure(grid.most))
     assert all(one.last + grid.step == two.first for one, two in pairwise(found.above))
 

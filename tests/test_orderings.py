@@ -116,7 +116,7 @@ def check_shuffled(drawn: Shuffled) -> None:
             now = editions.on(case.day)
             compiled = judge.Compiled(now, case.scope)
             values = {name: facts[name] for name in compiled.facts}
-            verdicts.append(judge.found(now, compiled, values, every_rule=True))
+            verdicts.append(compiled.found(values, every_rule=True))
         assert verdicts[0] == verdicts[1]
 
 

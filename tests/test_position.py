@@ -23,7 +23,7 @@ from repurchase.domain.terms import CountingRules, Listing
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
-from repurchase.ledger.fold import after, brought_forward, day, refused, settled
+from repurchase.ledger.fold import after, day, refused, settled
 from repurchase.ledger.position import Day, Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.rulebook.editions import Editions, load_text
@@ -384,7 +384,8 @@ def test_split_between_order_and_fill_is_an_overrun() -> None:
 def test_brought_forward_is_executed_and_starts_the_program() -> None:
     """What was used before the log counts as executed."""
     event = Event(kind="brought_forward", id="b", shares=Fraction(7, 2), amount=900)
-    position = brought_forward(Position(), event)
+    position = settled(Position(), event, CONTRACT.zone)
+    assert isinstance(position, Position)
     assert (sums(position), position.started) == ((Fraction(7, 2), 900, 0, 0), True)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
+from datetime import date
 from typing import Final
 
 import pytest
 
 from repurchase.domain.decisions import Decision
+from repurchase.evaluation import judge
 from repurchase.evaluation.step import step
 from repurchase.evaluation.wording import sentence
 from repurchase.intake.fields import event
@@ -123,3 +126,34 @@ def test_findings_are_sorted_by_rule() -> None:
         "share-cap",
         "z-cap",
     ]
+
+
+def test_thread_keeps_the_rule_sets_that_it_used_last() -> None:
+    """Of many editions, judged in turn, a few stay loaded; what was let go answers as before."""
+    caps = range(30, judge.LOADED_MAX + 38)
+    files = [HEAD.replace("100 shares", f"{cap} shares") for cap in caps]
+    editions = [load_text(file.encode(), "many.yaml").on(date(2026, 5, 15)) for file in files]
+    loaded = [weakref.ref(judge.compiled(edition, "order")) for edition in editions]
+    kept = [cap for cap, one in zip(caps, loaded, strict=True) if one() is not None]
+    assert kept == list(caps)[-judge.LOADED_MAX :]
+    order = event(ORDER)
+    for _ in range(2):
+        outcomes = [step(order, Position(), one).decision.outcome for one in editions]
+        assert outcomes == ["denied" if cap < 60 else "approved" for cap in caps]
+
+
+def test_rules_that_fail_again_are_found_again() -> None:
+    """Findings rest on the event alone, whichever rules failed at the one before."""
+    prices: list[str | None] = ["1", "101", "50", "101", "101"]
+    edition = load_text(ON_MONEY.encode(), "own.yaml").on(date(2026, 5, 15))
+    orders = [event({**ORDER, "price": one}) for one in (*prices, *prices, None, *prices)]
+    run = [step(order, Position(), edition).decision.findings for order in orders]
+    judge.forget()
+    for order, findings in zip(orders, run, strict=True):
+        judge.forget()
+        assert step(order, Position(), edition).decision.findings == findings
+    assert {tuple(one.rule for one in found) for found in run} == {
+        (),
+        ("a-cap",),
+        ("a-cap", "z-cap"),
+    }

@@ -357,9 +357,7 @@ def test_z3_reads_conditions_as_the_engine_does(case: Case) -> None:
     compiled = judge.Compiled(now, "all")
     for facts in case.facts:
         values = {name: facts[name] for name in compiled.facts}
-        found = {
-            one.rule: one.result for one in judge.found(now, compiled, values, every_rule=True)
-        }
+        found = {one.rule: one.result for one in compiled.found(values, every_rule=True)}
         known = {
             name: Fact(
                 z3.BoolVal(value is not None), number(coded(value, dict(now.constants.words)) or 0)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.domain.errors import EngineFault, RuleFileError
+from repurchase.domain.errors import EngineFault, RuleFileError, Wrong
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation.rete import PROPERTIES_MAX, RULES_MAX, Network, sent
 from repurchase.evaluation.step import Step, step
@@ -30,7 +30,6 @@ from repurchase.language.linear import (
     AllOf,
     AnyOf,
     Atom,
-    ConditionError,
     Form,
     Undecided,
     check_size,
@@ -382,7 +381,7 @@ def test_rule_of_weight_56_is_heard_with_all_branches_true() -> None:
 
 def test_rule_past_weight_56_is_refused() -> None:
     """One comparison more is an error at load."""
-    with pytest.raises(ConditionError) as refusal:
+    with pytest.raises(Wrong) as refusal:
         check_size(AnyOf(tuple(atom(f"f{number}", ">=", 0) for number in range(WEIGHT_MAX))))
     assert str(refusal.value) == "it comes to too many comparisons; make two rules of it"
 
@@ -429,7 +428,7 @@ _DEEPEST: Final = Network(
 
 def test_one_group_more_is_refused() -> None:
     """The fifteenth group is an error at load, though the engine would take it."""
-    with pytest.raises(ConditionError) as refusal:
+    with pytest.raises(Wrong) as refusal:
         check_size(alternating(GROUPS_MAX + 1))
     assert str(refusal.value) == "it nests too many groups of and/or; make two rules of it"
 

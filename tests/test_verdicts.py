@@ -29,7 +29,7 @@ from ledger import (
 )
 from oracle import Value
 from repurchase.domain.decisions import Finding
-from repurchase.domain.errors import RuleFileError
+from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.events import Event
 from repurchase.evaluation import judge, rete
 from repurchase.evaluation.judge import Scope
@@ -38,7 +38,6 @@ from repurchase.facts.table import TABLE
 from repurchase.intake import fields
 from repurchase.language import linear
 from repurchase.language.expression import Word
-from repurchase.language.linear import ConditionError
 from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from strategies import Case, History, Question, RuleFile, cases, histories, questions, rule_files
@@ -77,7 +76,7 @@ def forms(question: Question) -> tuple[linear.Form, linear.Form, dict[str, int]]
         contrary = linear.negated(form)
         for shape in (form, contrary):
             linear.check_size(shape)
-    except ConditionError as error:
+    except Wrong as error:
         if not is_limit(str(error)):
             raise
         event(f"refused: {error}")
@@ -115,10 +114,12 @@ def check_verdict(case: Case) -> None:
         answers = sorted(
             (oracle.found(clause, facts, terms) for clause in clauses), key=lambda one: one.rule
         )
-        findings = judge.found(now, compiled, values, every_rule=True)
+        findings = compiled.found(values, every_rule=True)
         event(f"outcome: {judge.outcome(findings)}")
         assert told(findings) == (oracle.outcome(answers), answers)
-        short = judge.found(now, compiled, values)
+        short = compiled.found(values)
+        # The second time in a run the rules that pass are asked together.
+        assert compiled.found(values) == short
         left = [one for one in answers if one.result in ("fail", "indeterminate")]
         assert told(short) == (oracle.outcome(answers), left)
 

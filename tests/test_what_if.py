@@ -22,7 +22,7 @@ import desk_events
 from desk_events import Draft, drafts
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import apply_recorded, step
+from repurchase.evaluation.step import apply, step
 from repurchase.intake.log import open_log
 from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reading
@@ -186,7 +186,7 @@ def test_flip_of_its_own_is_one_had_no_verdict_flipped(plan: list[Draft], text: 
         if compared.own is not None:
             flips.append(compared)
             assert compared.own is (asked.outcome != compared.old.decision.outcome)
-        position = apply_recorded(event, compared.old.decision, position, edition, live=False)
+        position = apply(event, compared.old.decision, position, edition, live=False)
     assert [one.own for one in flips[:1]] == [True][: len(flips)]
     assert what_if.changes().first == (flips[0] if flips else None)
 

@@ -7,19 +7,35 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import durable_rules_engine as core
 from durable.engine import Ruleset
 from generate import RULES
+from msgspec.structs import replace
 
+from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation import judge
+from repurchase.evaluation.step import step
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
 
 DECISIONS: Final = 20_000
 ROUNDS: Final = 7
+DENIALS: Final = 2_000
+ORDER: Final = Event(
+    kind="order",
+    id="o",
+    time=datetime(2020, 6, 1, 1, tzinfo=UTC),
+    symbol="9999",
+    venue="XTKS",
+    side="buy",
+    quantity=100,
+    price=1_100,
+    order_type="limit",
+)
 
 
 def test_decision_rate() -> None:
@@ -31,9 +47,7 @@ def test_decision_rate() -> None:
     (rule_set,) = compiled.screen.rule_sets
     ready = [rule_set.fact(one) for one in numbers]
     ways: dict[str, Callable[[], int]] = {
-        "this package, facts ready": lambda: sum(
-            judge.found(edition, compiled, one) == () for one in facts
-        ),
+        "this package, facts ready": lambda: sum(compiled.found(one) == () for one in facts),
         "durable-rules, Ruleset API": _public(rule_set.definition, [json.loads(x) for x in ready]),
         "durable-rules, C calls alone": lambda: _bare(rule_set.definition, ready),
         "plain Python, no engine": lambda: sum(_plain(edition, one) for one in numbers),
@@ -45,6 +59,44 @@ def test_decision_rate() -> None:
             assert run() == DECISIONS
             rates[way].append(DECISIONS / (time.perf_counter() - start))
     _report(rates)
+
+
+def test_denial_beside_approval() -> None:
+    """Report what a denial costs beside an approval: the whole decision, and with facts ready."""
+    edition = load_text(RULES.encode(), "generated").on(date(2020, 6, 1))
+    compiled = judge.compiled(edition, "all")
+    cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "approved": ({}, {}),
+        "denied by one": ({"quantity": 3_000}, {"trade.shares": 3_000}),
+        "denied by three": (
+            {"quantity": 6_000, "price": 1_600},
+            {
+                "trade.shares": 6_000,
+                "trade.amount": 9_600_000,
+                "trade.price_per_share": 1_600,
+            },
+        ),
+    }
+    spent: dict[tuple[str, str], list[float]] = {}
+    for _ in range(ROUNDS):
+        for name, (fields, changed) in cases.items():
+            orders = [replace(ORDER, id=f"o-{number}", **fields) for number in range(DENIALS)]
+            facts = [_facts(number) | changed for number in range(DENIALS)]
+            start = time.perf_counter()
+            outcomes = {step(order, Position(), edition).decision.outcome for order in orders}
+            between = time.perf_counter()
+            for one in facts:
+                compiled.found(one)
+            end = time.perf_counter()
+            assert outcomes == {"denied" if fields else "approved"}
+            spent.setdefault(("decision", name), []).append((between - start) / DENIALS)
+            spent.setdefault(("facts ready", name), []).append((end - between) / DENIALS)
+    for (what, name), each in spent.items():
+        ratio = statistics.median(
+            one / other for one, other in zip(each, spent[what, "approved"], strict=True)
+        )
+        micros = statistics.median(each) * 1e6
+        print(f"\n{what:12}{name:24}{micros:>8.0f} us{ratio:>8.2f} of an approval", end="")
 
 
 def _report(rates: dict[str, list[float]]) -> None:

@@ -63,7 +63,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 def listed(choices: Iterable[str]) -> str:
     """Return *choices* as one text from which `choices_of` tells them apart again."""
-    return ", ".join(map(_told_apart, choices))
+    return ", ".join(map(_quoted, choices))
 
 
 def choices_of(limit: str) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def choices_of(limit: str) -> tuple[str, ...]:
     return tuple(bare or quoted.replace('""', '"') for quoted, bare in found)
 
 
-def _told_apart(choice: str) -> str:
+def _quoted(choice: str) -> str:
     # A comma or a quote within a word would look like the end of it.
     if choice and "," not in choice and '"' not in choice:
         return choice

@@ -1,9 +1,9 @@
 """What can go wrong, as sentences with a place; one class for each reader who can act on it.
 
 * RepurchaseError
-  x RuleFileError   the rule author mends the file
-  x InputError      the sender mends the event or the log
-  x UsageError      the operator mends the call
+  x RuleFileError   the rule author corrects the file
+  x InputError      the sender corrects the event or the log
+  x UsageError      the operator corrects the call
   x JournalError    the keeper of the journal looks into it
     + Tampering     what stands in it is not what was written
   x EngineFault     ours: the engine gave no usable answer, and the event is denied

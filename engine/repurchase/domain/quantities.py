@@ -77,6 +77,11 @@ def quotient(dividend: Exact, divisor: Exact) -> Exact:
     return simplest(Fraction(dividend) / divisor)
 
 
+def product(one: Exact | None, other: Exact | None) -> Exact | None:
+    """Return *one* times *other*, `None` where either is not known."""
+    return None if one is None or other is None else one * other
+
+
 def exact(text: str) -> Exact:
     """Return the number that *text* writes, read digit by digit.
 

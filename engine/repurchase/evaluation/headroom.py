@@ -2,16 +2,16 @@
 
 Every fact is linear in the quantity, and in the price, or absent at all of them; so a comparison
 turns at one figure at most. All figures are cut below each turn, after the last one before it, and
-after the turn where it is a figure itself. In a range_ between two cuts no comparison changes that
+after the turn where it is a figure itself. In a range between two cuts no comparison changes that
 a rule which can stop the order makes, so neither does the verdict. From the top the engine itself
-is asked, at both ends of each range_, until one passes: its last figure is the answer. Every
+is asked, at both ends of each range, until one passes: its last figure is the answer. Every
 larger one lies in one of the ranges above, which do not pass, and one step more is the first of
 them; so the answer is the largest of all that pass, whatever holes the rules leave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -103,19 +103,25 @@ def headroom(
     """Return the largest figure of *grid* with which *order* passes, whichever it has itself.
 
     *market* gives the facts of the market that it does not carry. Raise EngineFault where the two
-    ends of a range_ are answered differently: then nothing is proved.
+    ends of a range are answered differently: then nothing is proved.
     """
 
-    def asked(count: int) -> Decided:
+    def decided(count: int) -> Decided:
         event = grid.order(order, count)
         return Decided(step(event, position, edition, market=market).decision, edition)
 
+    def facts(count: int) -> dict[str, Value | None]:
+        proposed = trade(grid.order(order, count), edition.counting, position)
+        assert not isinstance(proposed, str), "an order is always a trade"
+        situation = Situation(proposed, position, after(position, proposed), market)
+        return {name: TABLE[name].of(situation) for name in edition.facts}
+
     above: list[Range] = []
-    for first, last in _ranges(order, position, edition, market, grid):
-        answer = asked(last)
+    for first, last in _ranges(edition, _lines(facts, grid.most), grid.most):
+        answer = decided(last)
         if answer.decision.outcome == "approved":
             return Headroom(grid, grid.figure(last), answer, tuple(reversed(above)))
-        lowest = asked(first)
+        lowest = decided(first)
         if _verdict(lowest) != _verdict(answer):
             raise EngineFault("the answers differ between two turns of the rules")
         above.append(Range(grid.figure(first), grid.figure(last), lowest))
@@ -132,31 +138,7 @@ def _verdict(answer: Decided) -> tuple[object, ...]:
     return answer.decision.outcome, found
 
 
-def _ranges(
-    order: Event, position: Position, edition: Edition, market: Market | None, grid: Grid
-) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last count of each range_, from the top: all from 1 to the most."""
-    lines = _lines(order, position, edition, market, grid)
-    ends = {grid.most}
-    for atom in _comparisons(edition):
-        turn = _threshold(atom, lines)
-        if turn is not None:
-            ends.update(_ends(turn))
-    last = grid.most
-    for end in sorted((end for end in ends if 1 <= end < grid.most), reverse=True):
-        yield end + 1, last
-        last = end
-    yield 1, last
-
-
-def _comparisons(edition: Edition) -> Iterator[Atom]:
-    """Yield the comparisons of the rules that can stop an order."""
-    for rule in edition.rules:
-        if rule.rule.at != "fill" and rule.rule.effect != "flag":
-            yield from atoms(rule.passes)
-
-
-def _ends(turn: Fraction) -> tuple[int, int]:
+def cuts(turn: Fraction) -> tuple[int, int]:
     """Return the last count below *turn* and the last one not above it, which may be the turn."""
     return turn.__ceil__() - 1, turn.__floor__()
 
@@ -164,57 +146,56 @@ def _ends(turn: Fraction) -> tuple[int, int]:
 _Line = tuple[Fraction, Fraction]
 
 
-def _lines(
-    order: Event, position: Position, edition: Edition, market: Market | None, grid: Grid
-) -> Mapping[str, _Line]:
+def _ranges(edition: Edition, lines: Mapping[str, _Line], most: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last count of each range, from the top: all from 1 to the *most*."""
+    ends: set[int] = set()
+    for rule in edition.rules:
+        if rule.rule.at != "fill" and rule.rule.effect != "flag":
+            for atom in atoms(rule.passes):
+                turn = threshold(atom, lines)
+                if turn is not None:
+                    ends.update(cuts(turn))
+    last = most
+    for end in sorted((end for end in ends if 1 <= end < most), reverse=True):
+        yield end + 1, last
+        last = end
+    yield 1, last
+
+
+def _lines(facts: Callable[[int], Mapping[str, Value | None]], most: int) -> Mapping[str, _Line]:
     """Return of each fact that is a number how much a step adds to it, and what it is at none.
 
-    Two points make a line; a third, as far as there is one, tells of whatever bends between.
+    Two points make a line; a third, as far as there is one, shows whatever bends between.
     """
-    points = (1, 2, max(grid.most, 3))
-    one, two, far = (
-        _values(grid.order(order, count), position, edition, market) for count in points
-    )
+    far = max(most, 3)
+    at_one, at_two, at_far = facts(1), facts(2), facts(far)
     lines = {}
-    for name, value in one.items():
-        pair = two[name], far[name]
-        if type(value) is int or type(value) is Fraction:
-            lines[name] = _line(name, value, pair, points[-1])
-        elif pair != (value, value):
-            raise _bends(name)
+    for name, one in at_one.items():
+        two, other = at_two[name], at_far[name]
+        if type(one) is int or type(one) is Fraction:
+            line = _line(one, two, other, far)
+            if line is not None:
+                lines[name] = line
+                continue
+        elif two == one == other:
+            continue
+        raise EngineFault(f"`{name}` is not linear in what is asked for")
     return lines
 
 
-def _line(name: str, one: Exact, others: tuple[Value | None, Value | None], most: int) -> _Line:
-    two, far = others
-    if two is None or far is None or isinstance(two, str) or isinstance(far, str):
-        raise _bends(name)
+def _line(one: Exact, two: Value | None, other: Value | None, far: int) -> _Line | None:
+    """Return the line through *one*, *two* and, at *far*, the *other*; `None` if there is none."""
+    if two is None or other is None or isinstance(two, str) or isinstance(other, str):
+        return None
     rise = Fraction(two - one)
-    if far - one != rise * (most - 1):
-        raise _bends(name)
-    return rise, one - rise
+    return (rise, one - rise) if other - one == rise * (far - 1) else None
 
 
-def _bends(name: str) -> EngineFault:
-    return EngineFault(f"`{name}` is not linear in what is asked for")
-
-
-def _values(
-    order: Event, position: Position, edition: Edition, market: Market | None
-) -> dict[str, Value | None]:
-    proposed = trade(order, edition.counting, position)
-    assert not isinstance(proposed, str), "an order is always a trade"
-    situation = Situation(proposed, position, after(position, proposed), market)
-    return {name: TABLE[name].of(situation) for name in edition.facts}
-
-
-def _threshold(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
+def threshold(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
     """Return the count at which *atom* turns, a fraction of a step too; `None` where none does."""
-    rise, start = Fraction(0), Fraction(0)
-    for name, coefficient in atom.terms:
-        if name not in lines:
-            # A word, a flag, or what is not known, and so never decides: none of them turns.
-            return None
-        rise += coefficient * lines[name][0]
-        start += coefficient * lines[name][1]
+    # A word, a flag, or what is not known, and so never decides: none of them turns.
+    if any(name not in lines for name, _ in atom.terms):
+        return None
+    rise = sum(coefficient * lines[name][0] for name, coefficient in atom.terms)
+    start = sum(coefficient * lines[name][1] for name, coefficient in atom.terms)
     return None if rise == 0 else (atom.constant - start) / rise

@@ -95,12 +95,10 @@ class _Plan:
         raise EngineFault("a condition that can never hold is no rule of the engine")
 
     def _comparison(self, atom: Atom) -> dict[str, Any]:
-        sign = _SIGNS[atom.operator]
         rounding: Rounding = "up" if atom.operator in ("<=", ">") else "down"
-        return {sign: {self._property(Property(atom.terms, rounding)): atom.constant}}
-
-    def _property(self, wanted: Property) -> str:
-        return self.properties.setdefault(wanted, f"p{len(self.properties)}")
+        wanted = Property(atom.terms, rounding)
+        name = self.properties.setdefault(wanted, f"p{len(self.properties)}")
+        return {_SIGNS[atom.operator]: {name: atom.constant}}
 
 
 _SIGNS: Final = {"<=": "$lte", "<": "$lt", ">=": "$gte", ">": "$gt", "==": "$eq", "!=": "$neq"}
@@ -176,7 +174,7 @@ class RuleSet:
         return handle
 
     def __del__(self) -> None:
-        # The C core keeps what it is not told to forget, and has room for 131,072 rule sets.
+        # The C core keeps what nobody deletes, and has room for 131,072 rule sets.
         handle = getattr(self, "_handle", None)
         if handle is not None:
             if self._is_sound:
@@ -203,14 +201,9 @@ class RuleSet:
             if value is not None:
                 parts.append(f"{prefix}{sent(value, coefficient, up=up)}")
         for prefix, terms, up in self._sums:
-            values = [facts[name] for name, _ in terms]
-            if None not in values:
-                total = simplest(
-                    sum(
-                        (exactly(value) * coefficient)
-                        for value, (_, coefficient) in zip(values, terms, strict=True)
-                    )
-                )
+            values = [(facts[name], coefficient) for name, coefficient in terms]
+            if all(value is not None for value, _ in values):
+                total = simplest(sum(exactly(value) * coefficient for value, coefficient in values))
                 parts.append(f"{prefix}{sent(total, 1, up=up)}")
         parts.append("}")
         return "".join(parts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
 from repurchase.domain.events import JUDGED, Event
@@ -14,13 +14,15 @@ from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
-from repurchase.ledger.fold import after, brought_forward, refused, settled
+from repurchase.ledger.fold import after, refused, settled
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import Fault, Trade, day_of, raises, trade
+from repurchase.ledger.trades import Excess, Fault, Trade, day_of, raises, trade
 from repurchase.rulebook.editions import Edition
 
 # Who releases is not who ordered: where that is not said, nobody can.
 _REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate", "review")
+# What happened is never refused; a breach among it halts the program.
+_HAPPENED: Final = ("brought_forward", "fill", "correct")
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +43,18 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     position: Position
 
 
+class _Proposal(msgspec.Struct, frozen=True, gc=False):
+    """What an event comes to: the *position* after it, were it accepted.
+
+    *trade* is what the rules judge, `None` of an event that they do not; *fault* says why the
+    event is not allowed, and then *position* is the one after its denial.
+    """
+
+    position: Position
+    trade: Trade | None = None
+    fault: Fault | None = None
+
+
 def step(
     event: Event,
     position: Position,
@@ -57,60 +71,34 @@ def step(
     halts it; in a log of the past only the log itself does. *market* gives the facts of the market
     that the event does not carry.
     """
-    if event.kind == "brought_forward":
-        return _brought_forward(event, position, edition, live=live)
-    if event.kind not in JUDGED:
-        following = settled(position, event, edition.counting.zone)
-        if isinstance(following, str):
-            return _faulty(event, following, position, edition)
-        return _recorded(event, following, edition)
-    proposed = trade(event, edition.counting, position)
-    if isinstance(proposed, str):
-        return _faulty(event, proposed, position, edition)
-    following = after(position, proposed)
-    if event.kind == "replace" and not raises(proposed):
-        return _recorded(event, following, edition)
-    found = judge(
-        edition,
-        _scope(proposed),
-        Situation(proposed, position, following, market),
-        every_rule=every_rule,
-    )
-    own = _own_findings(event, proposed, position, edition, live=live)
-    findings = _told((*own, *found), proposed)
-    result = _outcome(event, findings)
-    if live:
-        following = _halting(following, event, findings) if proposed.is_fill else following
-        findings = _with_requester_missing(findings, result, proposed)
-    if not proposed.is_fill and result != "approved":
-        following = refused(position, proposed, "held" if result == "held" else "denied")
+    proposal = _proposal(event, position, edition)
+    proposed = proposal.trade
+    result: Outcome = "recorded"
+    findings: tuple[Finding, ...] = ()
+    if proposal.fault is not None:
+        result, findings = "denied", (_fault_finding(proposal.fault, event, position, edition),)
+    elif proposed is not None and (event.kind != "replace" or raises(proposed)):
+        own = _own_findings(event, proposed, position, edition, live=live)
+        situation = Situation(proposed, position, proposal.position, market)
+        found = judge(edition, _scope(proposed), situation, every_rule=every_rule)
+        findings = _in_order((*own, *found), proposed)
+        result = _outcome(event, findings)
+        if live and result == "held" and proposed.event.by is None:
+            findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
+    following = _applied(event, proposal, position, result, findings if live else ())
     return Step(_decision(event, result, findings, following, edition), following)
 
 
-def apply_recorded(
+def apply(
     event: Event, decision: Decision, position: Position, edition: Edition, *, live: bool = True
 ) -> Position:
-    """Return the position after *event* by the *decision* of then, of a desk where it is *live*.
+    """Return the position after *event* by its recorded *decision*, of a desk where it is *live*.
 
     Nothing is judged again: see `step` for that. The decision may be one of other rules.
     """
-    # In a log of the past nothing that happened halts the program.
-    breaking = decision.findings if live else ()
-    if event.kind == "brought_forward":
-        if decision.outcome == "recorded":
-            return brought_forward(position, event)
-        return _halting(position, event, breaking)
-    if event.kind not in JUDGED:
-        following = settled(position, event, edition.counting.zone)
-        return _begun(position) if isinstance(following, str) else following
-    proposed = trade(event, edition.counting, position)
-    if isinstance(proposed, str):
-        return _begun(position)
-    if proposed.is_fill:
-        return _halting(after(position, proposed), event, breaking)
-    if decision.outcome in ("approved", "recorded"):
-        return after(position, proposed)
-    return refused(position, proposed, "held" if decision.outcome == "held" else "denied")
+    proposal = _proposal(event, position, edition)
+    findings = decision.findings if live else ()
+    return _applied(event, proposal, position, decision.outcome, findings)
 
 
 def refusal(event: Event, position: Position, edition: Edition) -> Decision:
@@ -125,10 +113,40 @@ def position_report(position: Position, edition: Edition) -> PositionReport:
         _text(position.reserved_shares),
         _text(position.known_executed_amount()),
         _text(position.known_reserved_amount()),
-        _text(_left(edition.max_shares, position.used_shares())),
-        _text(_left(edition.max_amount, position.used_amount())),
+        _text(_remaining(edition.max_shares, position.used_shares())),
+        _text(_remaining(edition.max_amount, position.used_amount())),
         position.halted,
     )
+
+
+def _proposal(event: Event, position: Position, edition: Edition) -> _Proposal:
+    found: Trade | Position | Fault
+    if event.kind in JUDGED:
+        found = trade(event, edition.counting, position)
+    else:
+        found = settled(position, event, edition.counting.zone)
+    if isinstance(found, Trade):
+        return _Proposal(after(position, found), found)
+    if isinstance(found, Position):
+        return _Proposal(found)
+    # What is brought forward can no longer be the first.
+    begun = position if position.started else replace(position, started=True)
+    return _Proposal(begun, fault=found)
+
+
+def _applied(
+    event: Event,
+    proposal: _Proposal,
+    position: Position,
+    result: Outcome,
+    findings: tuple[Finding, ...],
+) -> Position:
+    """Return the position after *event*, given its *result* and the *findings* that may halt."""
+    if event.kind in _HAPPENED:
+        return _halting(proposal.position, event, findings)
+    if proposal.trade is None or result in ("approved", "recorded"):
+        return proposal.position
+    return refused(position, proposal.trade, "held" if result == "held" else "denied")
 
 
 def _scope(proposed: Trade) -> Scope:
@@ -163,17 +181,18 @@ def _own_findings(
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
-        yield _with_excess(_mismatch(proposed.fault, event, position, edition), proposed)
+        yield _fault_finding(proposed.fault, event, position, edition, proposed.excess)
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
-    if not _judged(proposed, edition):
+    # A fill of an open order was judged as the order was, by what is not `at: fill`.
+    if not any(proposed.is_fill or rule.rule.at != "fill" for rule in edition.rules):
         yield _denial("engine.no-rule")
-    yield from _flaws(proposed)
+    yield from _trade_findings(proposed)
 
 
-def _flaws(proposed: Trade) -> Iterator[Finding]:
-    """Yield what is amiss with a trade in itself."""
+def _trade_findings(proposed: Trade) -> Iterator[Finding]:
+    """Yield what is wrong with a trade in itself."""
     if proposed.listing is None:
         yield _denial("engine.unknown-instrument")
     elif proposed.fx is None and proposed.event.fx is not None:
@@ -185,98 +204,40 @@ def _flaws(proposed: Trade) -> Iterator[Finding]:
         yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
 
 
-def _with_requester_missing(
-    findings: tuple[Finding, ...], result: Outcome, proposed: Trade
-) -> tuple[Finding, ...]:
-    """Return *findings*, and of what waits for its release in vain that it does."""
-    if result != "held" or proposed.event.by is not None:
-        return findings
-    return _told((*findings, _REQUESTER_MISSING), proposed)
-
-
-def _judged(proposed: Trade, edition: Edition) -> bool:
-    if proposed.is_fill:
-        # That of an open order was judged as the order was, by what is not `at: fill`.
-        return bool(edition.rules)
-    return any(rule.rule.at != "fill" for rule in edition.rules)
-
-
-def _told(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
+def _in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
     """Return *findings* by rule, each with the fields named that the event would have to give."""
-    if not findings:
-        return findings
-    lacking = _lacking(proposed)
     return tuple(
-        _with_fields(finding, lacking) if finding.missing else finding
-        for finding in sorted(findings, key=lambda one: one.rule)
+        _with_fields(finding, proposed) if finding.missing else finding
+        for finding in sorted(findings, key=lambda finding: finding.rule)
     )
 
 
-def _with_fields(finding: Finding, lacking: tuple[str, ...]) -> Finding:
+def _with_fields(finding: Finding, proposed: Trade) -> Finding:
+    """Return *finding* with the fields that would help, but not those whose value is at fault."""
     sources = {field for name in finding.missing if name in TABLE for field in TABLE[name].given_by}
-    fields = (field for field in lacking if field in sources)
-    return replace(finding, missing=(*finding.missing, *fields))
-
-
-def _lacking(proposed: Trade) -> tuple[str, ...]:
-    """Return the fields that would help, were they given: not those whose value is at fault."""
-    return tuple(
+    fields = (
         field
         for field in proposed.lacks()
-        if getattr(proposed.event, field) is None
+        if field in sources
+        and getattr(proposed.event, field) is None
         # Without an instrument there is no venue whose clock could show a time.
         and (field != "time" or proposed.listing is not None)
     )
+    return replace(finding, missing=(*finding.missing, *fields))
 
 
-def _mismatch(fault: Fault, event: Event, position: Position, edition: Edition) -> Finding:
-    """Return the finding of *fault*, with the days where it is about days."""
-    finding = _denial(f"engine.{fault}")
-    if fault != "backdated":
-        return finding
-    day = day_of(event, edition.counting.zone)
-    return replace(finding, observed=str(day), limit=str(position.latest), dimension="date")
-
-
-def _with_excess(finding: Finding, proposed: Trade) -> Finding:
-    excess = proposed.excess
-    if excess is None:
-        return finding
-    return replace(
-        finding,
-        observed=excess.observed,
-        limit=excess.limit,
-        dimension=excess.dimension,
-    )
+def _fault_finding(
+    fault: Fault, event: Event, position: Position, edition: Edition, excess: Excess | None = None
+) -> Finding:
+    """Return the finding of *fault*, with what a fill goes beyond or the days it is about."""
+    if fault == "backdated":
+        day = day_of(event, edition.counting.zone)
+        excess = Excess(str(day), str(position.latest), "date")
+    return replace(_denial(f"engine.{fault}"), **({} if excess is None else asdict(excess)))
 
 
 def _denial(name: str) -> Finding:
     return Finding(name, "fail", "deny")
-
-
-def _brought_forward(event: Event, position: Position, edition: Edition, *, live: bool) -> Step:
-    if position.started:
-        found = (_denial("engine.not-first"),)
-        # Something was bought that no one counts: a person must look before more is.
-        following = _halting(position, event, found) if live else position
-        return Step(_decision(event, "denied", found, following, edition), following)
-    return _recorded(event, brought_forward(position, event), edition)
-
-
-def _recorded(event: Event, following: Position, edition: Edition) -> Step:
-    return Step(_decision(event, "recorded", (), following, edition), following)
-
-
-def _faulty(event: Event, fault: Fault, position: Position, edition: Edition) -> Step:
-    """Return the step of an event that is not allowed at *position*: it changes nothing."""
-    following = _begun(position)
-    found = (_mismatch(fault, event, position, edition),)
-    return Step(_decision(event, "denied", found, following, edition), following)
-
-
-def _begun(position: Position) -> Position:
-    # What is brought forward can no longer be the first.
-    return position if position.started else replace(position, started=True)
 
 
 def _decision(
@@ -286,21 +247,13 @@ def _decision(
     position: Position,
     edition: Edition,
 ) -> Decision:
-    return Decision(
-        id=event.id,
-        kind=event.kind,
-        outcome=result,
-        findings=findings,
-        position=position_report(position, edition),
-        edition=edition.hash,
-    )
+    report = position_report(position, edition)
+    return Decision(event.id, event.kind, result, findings, report, edition.hash)
 
 
-def _left(cap: Exact | None, used: Exact | None) -> Exact | None:
+def _remaining(cap: Exact | None, used: Exact | None) -> Exact | None:
     return None if cap is None or used is None else cap - used
 
 
 def _text(value: Exact | None) -> str | None:
-    if type(value) is int:
-        return str(value)
     return None if value is None else written(value)

@@ -8,17 +8,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-import msgspec
+from msgspec.structs import asdict
 
-from repurchase.domain.decisions import (
-    Decision,
-    Effect,
-    Finding,
-    PositionReport,
-    Result,
-    choices_of,
-    listed,
-)
+from repurchase.domain.decisions import Decision, Finding, choices_of, listed
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written, written
@@ -58,76 +50,57 @@ _MORE: Final = {"date": "after", "time": "later than"}
 _LESS: Final = {"date": "before", "time": "earlier than"}
 
 
-class Worded(msgspec.Struct, frozen=True):
+class Worded(Finding, frozen=True, kw_only=True):
     """A finding with its sentence, and the words and the law that its rule rests on."""
 
-    rule: str
-    result: Result
-    effect: Effect
-    observed: str | None
-    limit: str | None
-    dimension: str | None
-    missing: tuple[str, ...]
     message: str
     quote: str | None
     cite: str | None
 
 
-class WordedDecision(msgspec.Struct, frozen=True):
+class WordedDecision(Decision, frozen=True):
     """A decision with its findings in words: what `check` and `replay` write."""
 
-    id: str
-    kind: str
-    outcome: str
     findings: tuple[Worded, ...]
-    position: PositionReport
-    edition: str
 
 
 def worded(decision: Decision, edition: Edition) -> WordedDecision:
     """Return *decision* with each finding in words."""
-    return WordedDecision(
-        id=decision.id,
-        kind=decision.kind,
-        outcome=decision.outcome,
-        findings=tuple(worded_finding(finding, edition) for finding in decision.findings),
-        position=decision.position,
-        edition=decision.edition,
-    )
+    findings = tuple(_worded(finding, edition) for finding in decision.findings)
+    return WordedDecision(**asdict(decision) | {"findings": findings})
 
 
-def worded_finding(finding: Finding, edition: Edition) -> Worded:
-    """Return *finding* with its sentence, and the quote and citation of its rule."""
+def _worded(finding: Finding, edition: Edition) -> Worded:
     quote = quote_of(finding, edition)
     return Worded(
-        **{name: getattr(finding, name) for name in Finding.__struct_fields__},
+        **asdict(finding),
         message=sentence(finding),
         quote=quote.text if quote is not None else None,
-        cite=cite_of(finding, edition),
+        cite=_cite(finding, edition),
     )
-
-
-def rule_of(name: str, edition: Edition) -> Rule | None:
-    """Return the rule called *name*, `None` where it is a finding of the program itself."""
-    return next((one.rule for one in edition.rules if one.rule.id == name), None)
 
 
 def quote_of(finding: Finding, edition: Edition) -> Quote | None:
     """Return the words that *finding* rests on: its rule's, else those of a figure it read."""
-    rule = rule_of(finding.rule, edition)
+    rule = _rule(finding.rule, edition)
     if rule is None or rule.quote is not None:
         return rule.quote if rule is not None else None
     quoted = (one.quote for one in _figures(finding, rule, edition) if one.quote is not None)
     return next(quoted, None)
 
 
-def cite_of(finding: Finding, edition: Edition) -> str | None:
+def _cite(finding: Finding, edition: Edition) -> str | None:
     """Return where it stands what *finding* rests on: its rule, and the figures it read."""
-    rule = rule_of(finding.rule, edition)
+    rule = _rule(finding.rule, edition)
     if rule is None:
         return None
     cites = (rule.cite, *(one.cite for one in _figures(finding, rule, edition)))
     return "; ".join(dict.fromkeys(cite for cite in cites if cite is not None)) or None
+
+
+def _rule(name: str, edition: Edition) -> Rule | None:
+    """Return the rule called *name*, `None` where it is a finding of the program itself."""
+    return next((one.rule for one in edition.rules if one.rule.id == name), None)
 
 
 def _figures(finding: Finding, rule: Rule, edition: Edition) -> list[Version]:
@@ -147,15 +120,18 @@ def _figures(finding: Finding, rule: Rule, edition: Edition) -> list[Version]:
 def sentence(finding: Finding) -> str:
     """Return what *finding* says, in one plain sentence without a period."""
     if finding.rule in ENGINE:
-        said = ENGINE[finding.rule]
+        text = ENGINE[finding.rule]
         if finding.limit is not None:
-            observed, limit = _shown_sides(finding)
-            return plain(f"{said}: {observed} {_relation(finding)} {limit}")
-        return plain(f"{said}: {finding.observed}") if finding.observed else said
+            return f"{text}: {_compared(finding)}"
+        return plain(f"{text}: {finding.observed}") if finding.observed else text
     if finding.result == "indeterminate":
         return f"cannot be decided without {_named(finding.missing)}"
     if finding.result == "not_applicable":
         return "does not apply to this event"
+    return _compared(finding)
+
+
+def _compared(finding: Finding) -> str:
     observed, limit = _shown_sides(finding)
     return plain(f"{observed} {_relation(finding)} {limit}")
 
@@ -205,7 +181,11 @@ def _is_constant(name: str) -> bool:
 
 def _named(missing: tuple[str, ...]) -> str:
     facts = [f"`{name}` ({TABLE[name].meaning})" for name in missing if name in TABLE]
-    terms = [f"`{name}`, which is not in force" for name in missing if _is_constant(name)]
+    terms = [
+        f"`{name}`, which is not in force"
+        for name in missing
+        if name.startswith("terms.") or ".limits." in name
+    ]
     fields = [f"`{name}`" for name in missing if "." not in name]
-    said = " and ".join((*facts, *terms)) or "a fact that it needs"
-    return f"{said}; the event gives no {' and no '.join(fields)}" if fields else said
+    text = " and ".join((*facts, *terms)) or "a fact that it needs"
+    return f"{text}; the event gives no {' and no '.join(fields)}" if fields else text

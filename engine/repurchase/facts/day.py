@@ -8,24 +8,18 @@ from typing import Final
 from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
 from repurchase.facts.fact import Fact, Situation
 from repurchase.ledger.fold import day as day_of
-from repurchase.ledger.position import Day
+from repurchase.ledger.position import Day, Position
 
 
 def _brokers(day: Day) -> int | None:
     return None if day.brokers is None else len(day.brokers)
 
 
-def _before(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
+def _of(
+    position: Callable[[Situation], Position], read: Callable[[Day], Exact | None]
+) -> Callable[[Situation], Exact | None]:
     def of(now: Situation) -> Exact | None:
-        day = day_of(now.before, now.trade)
-        return None if day is None else read(day)
-
-    return of
-
-
-def _after(read: Callable[[Day], Exact | None]) -> Callable[[Situation], Exact | None]:
-    def of(now: Situation) -> Exact | None:
-        day = day_of(now.after, now.trade)
+        day = day_of(position(now), now.trade)
         return None if day is None else read(day)
 
     return of
@@ -71,25 +65,20 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",), "<= 1"),
 )
 
+_MOMENTS: Final[tuple[tuple[str, str, Callable[[Situation], Position]], ...]] = (
+    ("", "before this event", lambda now: now.before),
+    ("_after", "were this event accepted", lambda now: now.after),
+)
+
 FACTS: Final = tuple(
-    fact
-    for name, dimension, meaning, read, given_by, bound in _QUANTITIES
-    for fact in (
-        Fact(
-            f"day.{name}",
-            dimension,
-            f"{meaning}, before this event",
-            _before(read),
-            (*_KEY, *given_by),
-            f"day.{name} {bound}",
-        ),
-        Fact(
-            f"day.{name}_after",
-            dimension,
-            f"{meaning}, were this event accepted",
-            _after(read),
-            (*_KEY, *given_by),
-            f"day.{name}_after {bound}",
-        ),
+    Fact(
+        f"day.{name}{suffix}",
+        dimension,
+        f"{meaning}, {moment}",
+        _of(position, read),
+        (*_KEY, *given_by),
+        f"day.{name}{suffix} {bound}",
     )
+    for name, dimension, meaning, read, given_by, bound in _QUANTITIES
+    for suffix, moment, position in _MOMENTS
 )

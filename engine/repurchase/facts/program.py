@@ -2,78 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from repurchase.domain.quantities import SHARES
-from repurchase.facts.fact import Fact
+from repurchase.domain.quantities import SHARES, Dimension
+from repurchase.facts.fact import Fact, Situation, Value
 from repurchase.facts.trade import PROGRAM_MONEY
 
 _SHARES: Final = ("symbol", "venue", "quantity")
 _AMOUNT: Final = (*_SHARES, "price", "amount", "fx", "fees")
 
+
+def _fact(
+    name: str,
+    dimension: Dimension,
+    meaning: str,
+    of: Callable[[Situation], Value | None],
+    example: str,
+) -> Fact:
+    given_by = _SHARES if dimension == SHARES else _AMOUNT
+    return Fact(name, dimension, meaning, of, given_by, example)
+
+
 FACTS: Final = (
-    Fact(
+    _fact(
         "program.executed_shares",
         SHARES,
         "shares bought so far",
         lambda now: now.before.known_executed_shares(),
-        _SHARES,
         "program.executed_shares <= 90% * terms.max_shares",
     ),
-    Fact(
+    _fact(
         "program.reserved_shares",
         SHARES,
         "shares that open orders may still buy",
         lambda now: now.before.reserved_shares,
-        _SHARES,
         "program.reserved_shares + trade.shares <= 2,000 shares",
     ),
-    Fact(
+    _fact(
         "program.shares",
         SHARES,
         "executed and reserved shares, before this event",
         lambda now: now.before.used_shares(),
-        _SHARES,
         "program.shares < terms.max_shares",
     ),
-    Fact(
+    _fact(
         "program.shares_after",
         SHARES,
         "executed and reserved shares, were this event accepted",
         lambda now: now.after.used_shares(),
-        _SHARES,
         "program.shares_after <= terms.max_shares",
     ),
-    Fact(
+    _fact(
         "program.executed_amount",
         PROGRAM_MONEY,
         "money spent so far",
         lambda now: now.before.known_executed_amount(),
-        _AMOUNT,
         "program.executed_amount <= 90% * terms.max_amount",
     ),
-    Fact(
+    _fact(
         "program.reserved_amount",
         PROGRAM_MONEY,
         "money that open orders may still spend",
         lambda now: now.before.known_reserved_amount(),
-        _AMOUNT,
         "program.reserved_amount + trade.amount <= 10% * terms.max_amount",
     ),
-    Fact(
+    _fact(
         "program.amount",
         PROGRAM_MONEY,
         "executed and reserved money, before this event",
         lambda now: now.before.used_amount(),
-        _AMOUNT,
         "program.amount < terms.max_amount",
     ),
-    Fact(
+    _fact(
         "program.amount_after",
         PROGRAM_MONEY,
         "executed and reserved money, were this event accepted",
         lambda now: now.after.used_amount(),
-        _AMOUNT,
         "program.amount_after <= terms.max_amount",
     ),
 )

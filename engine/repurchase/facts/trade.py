@@ -15,6 +15,7 @@ from repurchase.domain.quantities import (
     WORD,
     Dimension,
     Exact,
+    date_number,
     quotient,
     time_number,
 )
@@ -23,16 +24,6 @@ from repurchase.facts.fact import Fact, Situation
 # The program's currency, which only the rule file knows: the expression checker fills it in.
 PROGRAM_MONEY: Final = Dimension("money", "program")
 PROGRAM_PRICE: Final = Dimension("price", "program")
-
-
-def _venue_date(now: Situation) -> int | None:
-    day = now.trade.venue_date
-    return None if day is None else day.toordinal()
-
-
-def _venue_last_date(now: Situation) -> int | None:
-    day = now.trade.venue_last_date
-    return None if day is None else day.toordinal()
 
 
 def _venue_time(now: Situation) -> Exact | None:
@@ -61,36 +52,49 @@ _WHEN: Final = ("time", "date")
 _LISTED: Final = ("symbol", "venue")
 _MONEY: Final = (*_LISTED, "quantity", "price", "amount", "fx")
 
+
+def _day(name: str, meaning: str, given_by: tuple[str, ...], example: str) -> Fact:
+    """Return the fact that is the day *name* of the trade."""
+
+    def of(now: Situation) -> int | None:
+        day = getattr(now.trade, name)
+        return None if day is None else date_number(day)
+
+    return Fact(f"trade.{name}", DATE, meaning, of, given_by, example)
+
+
+def _word(field: str, meaning: str, example: str, words: tuple[str, ...] = ()) -> Fact:
+    """Return the fact that is what the event says in its *field*."""
+
+    def of(now: Situation) -> str | None:
+        word: str | None = getattr(now.trade.event, field)
+        return word
+
+    return Fact(f"trade.{field}", WORD, meaning, of, (field,), example, words)
+
+
 FACTS: Final = (
-    Fact(
-        "trade.date",
-        DATE,
+    _day(
+        "date",
         "the day of the trade, on the authorization's clock",
-        lambda now: now.trade.date.toordinal(),
         _WHEN,
         "terms.first_day <= trade.date",
     ),
-    Fact(
-        "trade.last_date",
-        DATE,
+    _day(
+        "last_date",
         "the last day on which it can execute, on the authorization's clock; of a fill its own day",
-        lambda now: now.trade.last_date.toordinal(),
         (*_WHEN, "expires", *_LISTED),
         "trade.last_date <= terms.last_day",
     ),
-    Fact(
-        "trade.venue_date",
-        DATE,
+    _day(
+        "venue_date",
         "the day of the trade, on the venue's clock",
-        _venue_date,
         (*_WHEN, *_LISTED),
         "terms.first_day <= trade.venue_date",
     ),
-    Fact(
-        "trade.venue_last_date",
-        DATE,
+    _day(
+        "venue_last_date",
         "the last day on which it can execute, on the venue's clock; of a fill its own day",
-        _venue_last_date,
         (*_WHEN, "expires", *_LISTED),
         "trade.venue_last_date == trade.venue_date",
     ),
@@ -102,15 +106,7 @@ FACTS: Final = (
         ("time", *_LISTED),
         "trade.venue_time < 14:30",
     ),
-    Fact(
-        "trade.side",
-        WORD,
-        "buy or sell",
-        lambda now: now.trade.event.side,
-        ("side",),
-        "trade.side == buy",
-        SIDES,
-    ),
+    _word("side", "buy or sell", "trade.side == buy", SIDES),
     Fact(
         "trade.share_class",
         WORD,
@@ -119,14 +115,7 @@ FACTS: Final = (
         _LISTED,
         "trade.share_class in [common, ads]",
     ),
-    Fact(
-        "trade.symbol",
-        WORD,
-        "the symbol traded",
-        lambda now: now.trade.event.symbol,
-        ("symbol",),
-        "trade.symbol == ACME",
-    ),
+    _word("symbol", "the symbol traded", "trade.symbol == ACME"),
     Fact(
         "trade.venue",
         WORD,
@@ -136,29 +125,11 @@ FACTS: Final = (
         "trade.venue in [XTKS, XNAS]",
         tuple(VENUE_ZONES),
     ),
-    Fact(
-        "trade.broker",
-        WORD,
-        "who executes it",
-        lambda now: now.trade.event.broker,
-        ("broker",),
-        'trade.broker != "Acme Securities"',
-    ),
-    Fact(
-        "trade.order_type",
-        WORD,
-        "limit or market",
-        lambda now: now.trade.event.order_type,
-        ("order_type",),
-        "trade.order_type == limit",
-        ORDER_TYPES,
-    ),
-    Fact(
-        "trade.method",
-        WORD,
+    _word("broker", "who executes it", 'trade.broker != "Acme Securities"'),
+    _word("order_type", "limit or market", "trade.order_type == limit", ORDER_TYPES),
+    _word(
+        "method",
         "how it is executed: auction, off_auction, block or tender",
-        lambda now: now.trade.event.method,
-        ("method",),
         "trade.method in [auction, off_auction]",
         METHODS,
     ),

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
-from repurchase.evaluation.step import apply_recorded, position_report
+from repurchase.evaluation.step import apply, position_report
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Stored
@@ -186,7 +186,7 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
         raise Tampering(Problem("no rule file was adopted before it"))
     event = event_of(record.event)
     edition = editions.of(event, position)
-    found = apply_recorded(event, record.decision(), position, edition)
+    found = apply(event, record.decision(), position, edition)
     if position_report(found, edition) != record.answer.position:
         raise Tampering(Problem("its position is not what the events so far come to"))
     return found

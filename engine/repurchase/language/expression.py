@@ -1,7 +1,7 @@
 """The language of `require:` and `when:`: text to a checked tree, with dimensions.
 
 Arithmetic over facts is linear, every comparison is between like dimensions, and every word is
-one that its fact can be. What the tree means to the engine is told by `condition`.
+one that its fact can be. `linear` says what the tree means to the engine.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be used; *flaws* holds all that was found."""
+    """An expression that cannot be used; *flaws* holds all that was found, in order."""
 
-    def __init__(self, flaws: tuple[Flaw, ...]) -> None:
-        self.flaws = flaws
-        super().__init__("; ".join(flaw.what for flaw in flaws))
+    def __init__(self, *flaws: Flaw) -> None:
+        self.flaws = tuple(sorted(flaws, key=lambda flaw: flaw.offset))
+        super().__init__("; ".join(flaw.what for flaw in self.flaws))
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -231,8 +231,6 @@ def parse(text: str, names: Names) -> Expression:
     tree = _tree(text)
     reader = _Reader(names)
     root = reader.condition(tree.children[0])
-    if reader.flaws or root is None:
-        raise ExpressionError(tuple(sorted(reader.flaws, key=lambda flaw: flaw.offset)))
     return Expression(
         text=text,
         root=root,
@@ -258,18 +256,19 @@ def on_one_line(text: str) -> str:
 
 def facts_of(node: Node) -> Iterator[str]:
     """Yield the names of the facts that *node* reads, in the order they are written."""
-    if isinstance(node, Name):
-        if node.is_fact:
-            yield node.name
-    elif isinstance(node, Sum):
-        for _, part in node.parts:
-            yield from facts_of(part)
-    elif isinstance(node, Product | Quotient):
-        yield from facts_of(node.left)
-        yield from facts_of(node.right)
-    elif isinstance(node, Extreme):
-        for part in node.parts:
-            yield from facts_of(part)
+    if isinstance(node, Name) and node.is_fact:
+        yield node.name
+    for part in parts_of(node):
+        yield from facts_of(part)
+
+
+def parts_of(node: Node) -> tuple[Node, ...]:
+    """Return the quantities that *node* is computed from."""
+    if isinstance(node, Sum):
+        return tuple(part for _, part in node.parts)
+    if isinstance(node, Product | Quotient):
+        return node.left, node.right
+    return node.parts if isinstance(node, Extreme) else ()
 
 
 def composed(word: str) -> str:
@@ -288,7 +287,7 @@ def _bound(text: str) -> None:
 
 
 def _fail(offset: int, what: str, hint: str | None = None) -> NoReturn:
-    raise ExpressionError((Flaw(offset, what, hint),))
+    raise ExpressionError(Flaw(offset, what, hint))
 
 
 @cache
@@ -335,37 +334,23 @@ def _start(tree: Tree[Token]) -> int:
     return int(getattr(tree.meta, "start_pos", 0))
 
 
-class _Flawed(Exception):
-    """A part that cannot be used; its flaw is noted already."""
-
-
 class _Reader:
-    """Reads a parsed tree into nodes, noting every flaw and every name on the way."""
+    """Reads a parsed tree into nodes, noting every name on the way."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self.flaws: list[Flaw] = []
         self.facts: set[str] = set()
         self.constants: set[str] = set()
         self.words: set[str] = set()
 
-    def condition(self, tree: Any) -> Condition | None:
-        """Return the condition of *tree*, `None` where it has a flaw."""
-        try:
-            return self._condition(tree)
-        except _Flawed:
-            return None
-
-    def _condition(self, tree: Any) -> Condition:
+    def condition(self, tree: Any) -> Condition:
+        """Return the condition of *tree*; raise ExpressionError with all that is wrong in it."""
         kind = tree.data
         if kind in ("all_of", "any_of"):
-            parts = [self.condition(part) for part in tree.children]
-            usable = tuple(part for part in parts if part is not None)
-            if len(usable) < len(parts):
-                raise _Flawed
-            return All(usable) if kind == "all_of" else Some(usable)
+            parts = self._parts(tree)
+            return All(parts) if kind == "all_of" else Some(parts)
         if kind == "negation":
-            return Not(self._condition(tree.children[0]))
+            return Not(self.condition(tree.children[0]))
         if kind == "chain":
             return self._chain(tree)
         if kind in ("member", "not_member"):
@@ -374,7 +359,19 @@ class _Reader:
         node = self._node(tree)
         if isinstance(node, Name) and node.dimension == FLAG:
             return Truth(node.name)
-        self._flaw(tree, "this is a quantity, not a condition", "compare it with something")
+        _refuse(tree, "this is a quantity, not a condition", "compare it with something")
+
+    def _parts(self, tree: Any) -> tuple[Condition, ...]:
+        parts: list[Condition] = []
+        flaws: list[Flaw] = []
+        for part in tree.children:
+            try:
+                parts.append(self.condition(part))
+            except ExpressionError as error:
+                flaws += error.flaws
+        if flaws:
+            raise ExpressionError(*flaws)
+        return tuple(parts)
 
     def _chain(self, tree: Any) -> Condition:
         sides = [self._node(side) for side in tree.children[::2]]
@@ -385,40 +382,22 @@ class _Reader:
             place = tree.children[2 * index + 2]
             dimension = self._alike(place, left, right)
             if dimension.kind == "word" and operator not in ("==", "!="):
-                self._flaw(place, "words have no order", "use `==`, `!=` or `in`")
+                _refuse(place, "words have no order", "use `==`, `!=` or `in`")
             compared.append(Comparison(left, operator, right, dimension))  # type: ignore[arg-type]
         return compared[0] if len(compared) == 1 else All(tuple(compared))
 
     def _member(self, tree: Any) -> Member:
         left = self._node(tree.children[0])
         choices = tuple(self._node(choice) for choice in tree.children[1:])
-        self._told_apart(tree.children[1:])
+        _refuse_grouped(tree.children[1:])
         dimension = left.dimension
         for place, choice in zip(tree.children[1:], choices, strict=True):
             dimension = self._alike(place, left, choice)
         return Member(left, choices, dimension)
 
-    def _told_apart(self, listed: list[Any]) -> None:
-        """Refuse `100,200` among what commas separate: it may be one number, or two."""
-        grouped = [
-            number
-            for part in listed
-            for number in part.find_data("number")
-            if "," in number.children[0]
-        ]
-        for number in grouped:
-            digits = str(number.children[0])
-            # No figure begins with a zero, so `1,000` can only be meant as one.
-            several = "" if ",0" in digits else f"`{digits.replace(',', ', ')}` or "
-            hint = f"write {several}`{digits.replace(',', '')}`"
-            what = f"`{digits}` may be one number or several"
-            self.flaws.append(Flaw(_start(number), what, hint))
-        if grouped:
-            raise _Flawed
-
     def _node(self, tree: Any) -> Node:
-        if tree.data not in _QUANTITIES:
-            self._flaw(tree, "this is a condition, not a quantity")
+        if tree.data in _CONDITIONS:
+            _refuse(tree, "this is a condition, not a quantity")
         read: Callable[[Any], Node] = getattr(self, f"_{tree.data}")
         return read(tree)
 
@@ -432,7 +411,7 @@ class _Reader:
         if dimension is None:
             what = _FAMILIES.get(name.partition(".")[0], "fact")
             known = (*TABLE, *self.names.constants)
-            self._flaw(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
+            _refuse(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
         whole = self.names.whole(name)
         self.constants.add(whole)
         return Name(whole, dimension, is_fact=False)
@@ -468,26 +447,26 @@ class _Reader:
             hint = "write it as `4000`, `4,000` or `0.5`"
             if "," in digits:
                 hint += f"; for several values write `{short(digits.replace(',', ', '))}`"
-            self._flaw(tree, f"`{short(digits)}` is not a figure", hint)
+            _refuse(tree, f"`{short(digits)}` is not a figure", hint)
 
     def _date(self, tree: Any) -> Node:
         text = str(tree.children[0])
         try:
             return Constant(read_day(text).toordinal(), DATE, text)
         except ValueError as error:
-            self._flaw(tree, str(error), None)
+            _refuse(tree, str(error))
 
     def _time(self, tree: Any) -> Node:
         text = str(tree.children[0])
         hours, minutes, seconds = (*(int(part) for part in text.split(":")), 0)[:3]
         if hours > 23 or minutes > 59 or seconds > 59:
-            self._flaw(tree, f"`{text}` is no time of day that exists", None)
+            _refuse(tree, f"`{text}` is no time of day that exists")
         return Constant(hours * 3600 + minutes * 60 + seconds, TIME, text)
 
     def _word(self, tree: Any) -> Node:
         text = str(tree.children[0])
         if text in _KEYWORDS:
-            self._flaw(tree, f"`{text}` is a keyword", f'for the word write `"{text}"`')
+            _refuse(tree, f"`{text}` is a keyword", f'for the word write `"{text}"`')
         return self._note_word(text)
 
     def _string(self, tree: Any) -> Node:
@@ -515,44 +494,43 @@ class _Reader:
             return DATE
         kinds = {before.kind, part.dimension.kind}
         if kinds & {*_NOT_ADDED, "date"}:
-            self._flaw(place, f"{before} and {part.dimension} cannot be added", None)
-        return self._like(place, before, _is_literal(first), part.dimension, _is_literal(part))
+            _refuse(place, f"{before} and {part.dimension} cannot be added")
+        return self._like(place, before, _is_literal(first), part)
 
     def _signed(self, tree: Any) -> Node:
         sign = 1 if tree.children[0] == "+" else -1
         part = self._node(tree.children[1])
         if part.dimension.kind in _NOT_ADDED or part.dimension == DATE:
-            self._flaw(tree, f"a {part.dimension} has no sign", None)
+            _refuse(tree, f"a {part.dimension} has no sign")
         return Sum(((sign, part),), part.dimension)
 
     def _times(self, tree: Any) -> Node:
         left, right = (self._node(part) for part in tree.children)
         if not _is_constant(left) and not _is_constant(right):
-            self._flaw(tree, "two facts cannot be multiplied", "one side must be a constant")
+            _refuse(tree, "two facts cannot be multiplied", "one side must be a constant")
         dimension = _multiplied(left.dimension, right.dimension)
         if dimension is None:
-            self._flaw(tree, f"{left.dimension} and {right.dimension} cannot be multiplied", None)
+            _refuse(tree, f"{left.dimension} and {right.dimension} cannot be multiplied")
         return Product(left, right, dimension)
 
     def _divided(self, tree: Any) -> Node:
         left, right = (self._node(part) for part in tree.children)
         if not _is_constant(right):
-            self._flaw(tree.children[1], "only a constant can divide", None)
+            _refuse(tree.children[1], "only a constant can divide")
         dimension = _divided(left.dimension, right.dimension)
         if dimension is None:
-            self._flaw(tree, f"{left.dimension} cannot be divided by {right.dimension}", None)
+            _refuse(tree, f"{left.dimension} cannot be divided by {right.dimension}")
         return Quotient(left, right, dimension)
 
     def _extreme(self, tree: Any) -> Node:
         which = str(tree.children[0])
         parts = [self._node(part) for part in tree.children[1:]]
-        self._told_apart(tree.children[1:])
+        _refuse_grouped(tree.children[1:])
         dimension = parts[0].dimension
         for place, part in zip(tree.children[2:], parts[1:], strict=True):
             if part.dimension.kind in ("word", "flag") or dimension.kind in ("word", "flag"):
-                self._flaw(place, f"`{which}` takes quantities", None)
-            literal = _is_literal(parts[0])
-            dimension = self._like(place, dimension, literal, part.dimension, _is_literal(part))
+                _refuse(place, f"`{which}` takes quantities")
+            dimension = self._like(place, dimension, _is_literal(parts[0]), part)
         return Extreme(which, tuple(parts), dimension)  # type: ignore[arg-type]
 
     def _alike(self, place: Any, left: Node, right: Node) -> Dimension:
@@ -560,68 +538,65 @@ class _Reader:
         for side in (left, right):
             if isinstance(side, Name) and side.dimension == FLAG:
                 hint = f"write `{side.name}` or `not {side.name}`"
-                self._flaw(place, "a flag is not compared", hint)
+                _refuse(place, "a flag is not compared", hint)
         if left.dimension == WORD and right.dimension == WORD:
             return self._word_fits(place, left, right)
-        return self._like(
-            place, left.dimension, _is_literal(left), right.dimension, _is_literal(right)
-        )
+        return self._like(place, left.dimension, _is_literal(left), right)
 
-    def _like(
-        self, place: Any, left: Dimension, left_written: bool, right: Dimension, written: bool
-    ) -> Dimension:
-        for one, other, adapts in ((left, right, left_written), (right, left, written)):
-            if one == other or _adapts(one, other, adapts):
-                return other
+    def _like(self, place: Any, left: Dimension, is_literal: bool, side: Node) -> Dimension:
+        """Return the dimension that both have, or that the literal one takes from the other."""
+        right = side.dimension
+        if left == right or (is_literal and _adapts(left, right)):
+            return right
+        if _is_literal(side) and _adapts(right, left):
+            return left
         if left == WORD or right == WORD:
-            self._flaw(place, f"a word cannot be compared with {right if left == WORD else left}")
+            _refuse(place, f"a word cannot be compared with {right if left == WORD else left}")
         hint = None
         if PRICE in (left, right):
             hint = "in money, a price is `trade.price_per_share`"
         elif BARE in (left, right):
             hint = f"write its unit, such as `{_example(left if right == BARE else right)}`"
-        self._flaw(place, f"{left} and {right} do not fit together", hint)
+        _refuse(place, f"{left} and {right} do not fit together", hint)
 
     def _word_fits(self, place: Any, left: Node, right: Node) -> Dimension:
         names = [side for side in (left, right) if isinstance(side, Name)]
         words = [side for side in (left, right) if isinstance(side, Word)]
         if len(names) != 1 or len(words) != 1:
-            self._flaw(place, "a fact is compared with written words alone", None)
+            _refuse(place, "a fact is compared with written words alone")
         fact, word = names[0].name, words[0].text
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:
             hint = (
                 nearest(word[:100], known) or f"it can be {', '.join(f'`{one}`' for one in known)}"
             )
-            self._flaw(place, f"`{fact}` is never `{short(word)}`", hint)
+            _refuse(place, f"`{fact}` is never `{short(word)}`", hint)
         return WORD
 
-    def _flaw(self, tree: Any, what: str, hint: str | None = None) -> NoReturn:
-        self.flaws.append(Flaw(_start(tree), what, hint))
-        raise _Flawed
 
-
-# The rules of the grammar that make a quantity; each has a method of its name above.
-_QUANTITIES: Final = frozenset(
-    (
-        "name",
-        "number",
-        "percent",
-        "shares",
-        "money",
-        "date",
-        "time",
-        "word",
-        "string",
-        "sum",
-        "signed",
-        "times",
-        "divided",
-        "extreme",
-    )
-)
+# The rules of the grammar that make a condition; each other one has a method of its name above.
+_CONDITIONS: Final = ("all_of", "any_of", "chain", "member", "negation", "not_member")
 _KEYWORDS: Final = ("and", "in", "not", "or")
 _NOT_ADDED: Final = ("word", "flag", "time")
+
+
+def _refuse_grouped(listed: list[Any]) -> None:
+    """Refuse `100,200` among what commas separate: it may be one number, or two."""
+    flaws = []
+    for number in (number for part in listed for number in part.find_data("number")):
+        digits = str(number.children[0])
+        if "," in digits:
+            # No figure begins with a zero, so `1,000` can only be meant as one.
+            several = "" if ",0" in digits else f"`{digits.replace(',', ', ')}` or "
+            hint = f"write {several}`{digits.replace(',', '')}`"
+            what = f"`{digits}` may be one number or several"
+            flaws.append(Flaw(_start(number), what, hint))
+    if flaws:
+        raise ExpressionError(*flaws)
+
+
+def _refuse(tree: Any, what: str, hint: str | None = None) -> NoReturn:
+    _fail(_start(tree), what, hint)
 
 
 def _is_constant(node: Node) -> bool:
@@ -632,19 +607,11 @@ def _is_literal(node: Node) -> bool:
     """Return whether *node* is written out, so that it can take another's dimension."""
     if isinstance(node, Name):
         return node.dimension == BARE
-    if isinstance(node, Sum):
-        return all(_is_literal(part) for _, part in node.parts)
-    if isinstance(node, Product | Quotient):
-        return _is_literal(node.left) and _is_literal(node.right)
-    if isinstance(node, Extreme):
-        return all(_is_literal(part) for part in node.parts)
-    return True
+    return all(_is_literal(part) for part in parts_of(node))
 
 
-def _adapts(one: Dimension, other: Dimension, written: bool) -> bool:
+def _adapts(one: Dimension, other: Dimension) -> bool:
     """Return whether what is written as *one* can be read as *other*."""
-    if not written:
-        return False
     if one == BARE:
         return other.kind in ("shares", "units", "count", "ratio")
     return one.kind == "money" and other.kind == "price" and other.currency == one.currency

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from math import lcm
+from math import lcm, prod
+from operator import eq, ge, gt, le, lt, ne
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import Exact
 from repurchase.language.expression import (
     All,
@@ -33,6 +36,7 @@ from repurchase.language.expression import (
     Sum,
     Truth,
     Word,
+    parts_of,
 )
 from repurchase.language.expression import (
     Condition as Tree,
@@ -53,12 +57,16 @@ NEGATED: Final[Mapping[Operator, Operator]] = {
     "==": "!=",
     "!=": "==",
 }
+_HOLDS: Final[Mapping[Operator, Callable[[Exact, Exact], bool]]] = {
+    "<=": le,
+    "<": lt,
+    ">=": ge,
+    ">": gt,
+    "==": eq,
+    "!=": ne,
+}
 _MIRRORED: Final[Mapping[str, str]] = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
 _WHOLE: Final = ("word", "flag", "date", "units")
-
-
-class ConditionError(ValueError):
-    """A condition that the engine cannot be given; its text says why."""
 
 
 class Atom(msgspec.Struct, frozen=True):
@@ -126,25 +134,25 @@ class Constants(msgspec.Struct, frozen=True):
 
 
 def form(tree: Tree, constants: Constants) -> Form:
-    """Return *tree* with the terms of *constants* in it; raise ConditionError if none can be."""
+    """Return *tree* with the terms of *constants* in it; raise Wrong if none can be."""
     if isinstance(tree, Not):
         return negated(form(tree.of, constants))
     if isinstance(tree, All):
         return all_of(form(part, constants) for part in tree.parts)
     if isinstance(tree, Some):
         return any_of(form(part, constants) for part in tree.parts)
-    return leaf_form(tree, constants)
+    return _comparison(tree, constants)
 
 
-def leaf_form(leaf: Leaf, constants: Constants) -> Form:
+def _comparison(leaf: Leaf, constants: Constants) -> Form:
     """Return one written comparison as and/or over atoms."""
     if isinstance(leaf, Truth):
         return Atom(((leaf.name, 1),), ">=", 1, whole=True)
-    left = _lattice(leaf.left, constants)
+    left = expanded(leaf.left, constants)
     if isinstance(leaf, Comparison):
-        difference = _added(left, _scaled(_lattice(leaf.right, constants), -1))
+        difference = _added(left, _scaled(expanded(leaf.right, constants), -1))
         return _compared(difference, leaf.operator)
-    choices = (_scaled(_lattice(choice, constants), -1) for choice in leaf.choices)
+    choices = (_scaled(expanded(choice, constants), -1) for choice in leaf.choices)
     return any_of(_compared(_added(left, choice), "==") for choice in choices)
 
 
@@ -154,9 +162,7 @@ def negated(form: Form) -> Form:
         return any_of(negated(part) for part in form.parts)
     if isinstance(form, AnyOf):
         return all_of(negated(part) for part in form.parts)
-    if isinstance(form, Atom):
-        return Atom(form.terms, NEGATED[form.operator], form.constant, form.whole)
-    return form
+    return replace(form, operator=NEGATED[form.operator]) if isinstance(form, Atom) else form
 
 
 def all_of(parts: Iterable[Form]) -> Form:
@@ -194,23 +200,19 @@ def engine_form(form: Form) -> Form:
     if form.whole or form.operator not in ("==", "!="):
         return form
     if form.operator == "==":
-        return all_of((_with(form, "<="), _with(form, ">=")))
-    return any_of((_with(form, "<"), _with(form, ">")))
+        return all_of((replace(form, operator="<="), replace(form, operator=">=")))
+    return any_of((replace(form, operator="<"), replace(form, operator=">")))
 
 
 def check_size(form: Form) -> None:
-    """Raise ConditionError where *form* is more than the engine can be given as one rule."""
+    """Raise Wrong where *form* is more than the engine can be given as one rule."""
     shape = engine_form(form)
     if _groups(shape) > GROUPS_MAX:
-        raise ConditionError("it nests too many groups of and/or; make two rules of it")
+        raise Wrong("it nests too many groups of and/or", "make two rules of it")
     if _weight(shape) > WEIGHT_MAX:
-        raise ConditionError("it comes to too many comparisons; make two rules of it")
+        raise Wrong("it comes to too many comparisons", "make two rules of it")
     if _paths(shape) > PATHS_MAX:
-        raise ConditionError("its alternatives multiply; make a rule of each")
-
-
-def _with(atom: Atom, operator: Operator) -> Atom:
-    return Atom(atom.terms, operator, atom.constant, whole=False)
+        raise Wrong("its alternatives multiply", "make a rule of each")
 
 
 def _groups(form: Form) -> int:
@@ -223,7 +225,7 @@ def _paths(form: Form) -> int:
     """Return in how many ways *form* can hold: a rule fires once for each that does."""
     if isinstance(form, AnyOf):
         return sum(_paths(part) for part in form.parts)
-    return _multiplied(_paths(part) for part in form.parts) if isinstance(form, AllOf) else 1
+    return prod(_paths(part) for part in form.parts) if isinstance(form, AllOf) else 1
 
 
 def _weight(form: Form) -> int:
@@ -245,14 +247,10 @@ def comparisons(expression: Expression) -> int:
     return _count(expression.root)
 
 
-def value(node: Node, constants: Constants, facts: Mapping[str, Exact | None]) -> Exact | None:
-    """Return what *node* comes to with *facts*, `None` where one it needs is missing."""
-    return _valued(_lattice(node, constants), facts)
-
-
-def _valued(lattice: Lattice, facts: Mapping[str, Exact | None]) -> Exact | None:
+def evaluated(lattice: Lattice, facts: Mapping[str, Exact | None]) -> Exact | None:
+    """Return what *lattice* comes to with *facts*, `None` where one it needs is missing."""
     if isinstance(lattice, Lowest | Highest):
-        values = [_valued(part, facts) for part in lattice.parts]
+        values = [evaluated(part, facts) for part in lattice.parts]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return None
@@ -284,23 +282,12 @@ def _count(tree: Tree) -> int:
 
 def _leaf_count(node: Node) -> int:
     """Return how many linear sums *node* comes to."""
-    if isinstance(node, Extreme):
-        return sum(_leaf_count(part) for part in node.parts)
-    if isinstance(node, Sum):
-        return _multiplied(_leaf_count(part) for _, part in node.parts)
-    if isinstance(node, Product | Quotient):
-        return _multiplied((_leaf_count(node.left), _leaf_count(node.right)))
-    return 1
+    counts = [_leaf_count(part) for part in parts_of(node)]
+    return sum(counts) if isinstance(node, Extreme) else prod(counts)
 
 
-def _multiplied(counts: Iterable[int]) -> int:
-    total = 1
-    for count in counts:
-        total *= count
-    return total
-
-
-def _lattice(node: Node, constants: Constants) -> Lattice:
+def expanded(node: Node, constants: Constants) -> Lattice:
+    """Return *node* as extremes over linear sums, with the terms of *constants* in it."""
     if isinstance(node, Constant):
         return Linear({}, node.value)
     if isinstance(node, Word):
@@ -308,12 +295,12 @@ def _lattice(node: Node, constants: Constants) -> Lattice:
     if isinstance(node, Name):
         return _named(node, constants)
     if isinstance(node, Extreme):
-        parts = tuple(_lattice(part, constants) for part in node.parts)
+        parts = tuple(expanded(part, constants) for part in node.parts)
         return Lowest(parts) if node.which == "min" else Highest(parts)
     if isinstance(node, Sum):
         total: Lattice = Linear({}, 0)
         for sign, part in node.parts:
-            total = _added(total, _scaled(_lattice(part, constants), sign))
+            total = _added(total, _scaled(expanded(part, constants), sign))
         return total
     return _scaled_by_constant(node, constants)
 
@@ -328,7 +315,7 @@ def _named(node: Name, constants: Constants) -> Linear:
 
 
 def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Lattice:
-    left, right = _lattice(node.left, constants), _lattice(node.right, constants)
+    left, right = expanded(node.left, constants), expanded(node.right, constants)
     factor = _factor(right)
     if isinstance(node, Product) and (factor is None or factor.missing):
         # Of two constants the one in force scales: `3 * x` says no less than `x * 3`.
@@ -336,14 +323,14 @@ def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Latti
         if other is not None and (factor is None or not other.missing):
             left, factor = right, other
     if factor is None:
-        raise ConditionError("two facts cannot be multiplied")
+        raise Wrong("two facts cannot be multiplied")
     if factor.missing:
-        # Nothing can be told of the side that it scales, but which facts it needs.
+        # The side that it scales is not known, only which facts it needs.
         return _without(left, factor.missing)
     if isinstance(node, Product):
         return _scaled(left, factor.constant)
     if not factor.constant:
-        raise ConditionError("it divides by zero")
+        raise Wrong("it divides by zero")
     return _scaled(left, Fraction(1) / factor.constant)
 
 
@@ -364,17 +351,10 @@ def _factor(lattice: Lattice) -> Linear | None:
 
 
 def _without(lattice: Lattice, missing: tuple[str, ...]) -> Lattice:
-    return _mapped(
-        lattice,
-        lambda one: Linear(one.coefficients, one.constant, (*one.missing, *missing), one.whole),
-    )
-
-
-def _mapped(lattice: Lattice, change: Callable[[Linear], Linear]) -> Lattice:
+    """Return *lattice* as undecided without the constants that are *missing*."""
     if isinstance(lattice, Linear):
-        return change(lattice)
-    parts = tuple(_mapped(part, change) for part in lattice.parts)
-    return Lowest(parts) if isinstance(lattice, Lowest) else Highest(parts)
+        return replace(lattice, missing=(*lattice.missing, *missing))
+    return type(lattice)(tuple(_without(part, missing) for part in lattice.parts))
 
 
 def _scaled(lattice: Lattice, factor: Exact) -> Lattice:
@@ -389,7 +369,7 @@ def _scaled(lattice: Lattice, factor: Exact) -> Lattice:
 def _added(left: Lattice, right: Lattice) -> Lattice:
     if isinstance(left, Lowest | Highest):
         parts = tuple(_added(part, right) for part in left.parts)
-        return Lowest(parts) if isinstance(left, Lowest) else Highest(parts)
+        return type(left)(parts)
     if isinstance(right, Lowest | Highest):
         return _added(right, left)
     coefficients = dict(left.coefficients)
@@ -429,7 +409,7 @@ def _atom(linear: Linear, operator: Operator) -> Form:
     )
     constant = int(-linear.constant * scale)
     if abs(constant) >= CONSTANT_MAX:
-        raise ConditionError("its figures are too large to compare exactly")
+        raise Wrong("its figures are too large to compare exactly")
     # A single fact is written with a positive sign, so that rules share what they compute.
     if len(terms) == 1 and terms[0][1] < 0:
         terms, constant = ((terms[0][0], -terms[0][1]),), -constant
@@ -439,11 +419,4 @@ def _atom(linear: Linear, operator: Operator) -> Form:
 
 def holds(number: Exact, operator: Operator) -> bool:
     """Return whether `number OP 0`."""
-    return {
-        "<=": number <= 0,
-        "<": number < 0,
-        ">=": number >= 0,
-        ">": number > 0,
-        "==": number == 0,
-        "!=": number != 0,
-    }[operator]
+    return _HOLDS[operator](number, 0)

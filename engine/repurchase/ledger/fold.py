@@ -24,22 +24,12 @@ from repurchase.ledger.trades import Fault, Trade, day_of, is_past
 Days: TypeAlias = "HashTrieMap[DayKey, Day]"
 
 
-def brought_forward(position: Position, event: Event) -> Position:
-    """Return *position* with the shares and the amount of *event* executed before its log."""
-    return replace(
-        position,
-        executed_shares=position.executed_shares + (event.shares or 0),
-        executed_amount=position.executed_amount + (event.amount or 0),
-        started=True,
-    )
-
-
 def after(position: Position, trade: Trade) -> Position:
     """Return *position* after *trade*, were it accepted; a fill is always accepted: it happened."""
     position = arrived(position, trade.date)
     if trade.is_fill and not trade.counts:
         return position
-    position = _at(position, trade.date)
+    position = _with_latest(position, trade.date)
     if trade.is_fill:
         return _after_fill(position, trade)
     assert trade.order is not None, "what is no fill is about an order"
@@ -49,7 +39,7 @@ def after(position: Position, trade: Trade) -> Position:
         trade.order,
         # What no instrument says the shares of is never approved; until then they are unknown.
         unknown_shares=_with_unknown(position.unknown_shares, trade.event.id, trade.shares),
-        days=_ordered(position.days, trade, _more(trade), made=trade.before is None),
+        days=_with_use(position.days, trade),
     )
 
 
@@ -60,34 +50,53 @@ def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]
     """
     position = arrived(position, trade.date)
     if outcome == "held":
-        position = _at(position, trade.date)
-    if trade.before is not None:
-        return position if outcome == "denied" else _with_held(position, trade)
-    assert trade.order is not None, "what is no fill is about an order"
-    if outcome == "denied" and trade.order.terms.event.id in position.orders:
-        # A release that was denied: the order stays held.
+        position = _with_latest(position, trade.date)
+    # A release that was denied leaves the order held.
+    if outcome == "denied" and trade.event.id in position.orders:
         return position
-    return _remembered(position, closed(trade.order, outcome))
+    if trade.before is not None:
+        order = replace(trade.before, held=trade.event)
+    else:
+        assert trade.order is not None, "what is no fill is about an order"
+        order = closed(trade.order, outcome)
+    return replace(position, orders=position.orders.insert(order.terms.event.id, order))
 
 
 def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
     """Return *position* after *event*, of a kind that no rule judges, or why it cannot be."""
+    if event.kind == "brought_forward":
+        return _brought_forward(position, event)
     day = day_of(event, clock)
-    position = _at(arrived(position, day), day)
+    position = _with_latest(arrived(position, day), day)
     match event.kind:
         case "halt":
             return replace(position, halted=event.id)
         case "resume":
             return replace(position, halted=None)
         case "bust":
-            return _busted(position, event)
+            fill = position.fills.get(event.fill or "")
+            if fill is None:
+                return "unknown-fill"
+            return "fill-settled" if fill.settled else _without(position, fill)
     order = position.orders.get(event.order or "")
     if order is None:
         return "unknown-order"
-    following = _answered(order, event.kind)
+    following = _once_answered(order, event.kind)
     if not isinstance(following, Order):
         return following
     return _with_order(position, order, following, days=_freed(position.days, order, following))
+
+
+def _brought_forward(position: Position, event: Event) -> Position | Fault:
+    """Return *position* with the shares and the amount of *event* executed before its log."""
+    if position.started:
+        return "not-first"
+    return replace(
+        position,
+        executed_shares=position.executed_shares + (event.shares or 0),
+        executed_amount=position.executed_amount + (event.amount or 0),
+        started=True,
+    )
 
 
 def _freed(days: Days, order: Order, following: Order) -> Days:
@@ -114,12 +123,12 @@ def arrived(position: Position, day: datetime.date) -> Position:
     return replace(position, orders=orders, today=max(position.today, day), started=True)
 
 
-def _at(position: Position, day: datetime.date) -> Position:
+def _with_latest(position: Position, day: datetime.date) -> Position:
     """Return *position* once something of *day* was approved or held, or happened."""
     return replace(position, latest=day) if day > position.latest else position
 
 
-def _answered(order: Order, kind: str) -> Order | Fault:
+def _once_answered(order: Order, kind: str) -> Order | Fault:
     """Return *order* after the venue's answer of *kind*, or why it cannot be one."""
     if kind in ("cancel", "expire"):
         if order.state not in ("open", "held"):
@@ -127,30 +136,15 @@ def _answered(order: Order, kind: str) -> Order | Fault:
         return closed(order, "cancelled" if kind == "cancel" else "expired")
     if not order.is_open:
         return "order-closed"
-    if order.asked is not None:
-        return _under(order, order.asked if kind == "replaced" else order.terms)
-    if kind == "rejected" and not order.filled:
-        return closed(order, "rejected")
-    # What has filled was not refused.
-    return "no-replace"
-
-
-def _under(order: Order, terms: Terms) -> Order:
-    """Return *order* once the venue has answered its replace: under *terms* alone."""
+    if order.asked is None:
+        # What has filled was not refused.
+        is_refused = kind == "rejected" and not order.filled
+        return closed(order, "rejected") if is_refused else "no-replace"
+    terms = order.asked if kind == "replaced" else order.terms
     following = replace(order, terms=terms, asked=None)
-    # While it was pending, more may have filled than these terms have.
-    return (
-        closed(following, "filled")
-        if order.filled >= terms.quantity
-        else with_worst_case(following)
-    )
-
-
-def _busted(position: Position, event: Event) -> Position | Fault:
-    fill = position.fills.get(event.fill or "")
-    if fill is None:
-        return "unknown-fill"
-    return "fill-settled" if fill.settled else _without(position, fill)
+    # While the replace was pending, more may have filled than these terms have.
+    is_filled = order.filled >= terms.quantity
+    return closed(following, "filled") if is_filled else with_worst_case(following)
 
 
 def _without(position: Position, fill: Counted) -> Position:
@@ -177,13 +171,7 @@ def _after_fill(position: Position, trade: Trade) -> Position:
         position = _without(position, trade.corrects)
     name, shares, amount = trade.event.id, trade.shares, trade.amount
     counted = Counted(
-        trade.event,
-        trade.listing,
-        shares,
-        amount,
-        trade.date,
-        trade.venue_date,
-        trade.venue_time,
+        trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
     )
     return _with_order(
         position,
@@ -194,7 +182,7 @@ def _after_fill(position: Position, trade: Trade) -> Position:
         unknown_shares=_with_unknown(position.unknown_shares, name, shares),
         unknown_amount=_with_unknown(position.unknown_amount, name, amount),
         fills=position.fills.with_fill(name, counted),
-        days=_executed(position.days, trade),
+        days=_with_use(position.days, trade),
     )
 
 
@@ -231,16 +219,6 @@ def _with_order(
     )
 
 
-def _with_held(position: Position, trade: Trade) -> Position:
-    """Return *position* with a replace that waits for its release."""
-    assert trade.before is not None, "a replace is of an order"
-    return _remembered(position, replace(trade.before, held=trade.event))
-
-
-def _remembered(position: Position, order: Order) -> Position:
-    return replace(position, orders=position.orders.insert(order.terms.event.id, order))
-
-
 def _with_unknown(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]:
     return unknown if figure is not None else unknown.enqueue(name)
 
@@ -249,37 +227,49 @@ def _settled(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]
     return unknown if figure is not None else Queue(one for one in unknown if one != name)
 
 
-def _more(trade: Trade) -> Exact:
-    """Return the ordinary-share equivalents that an order adds to those ordered that day."""
-    if trade.shares is None or trade.before is None:
-        return trade.shares or 0
-    if _day_of(trade.before.terms) != _key(trade):
-        # On another day than its own, all that it may still buy is asked for.
-        return trade.order.reserved_shares if trade.order is not None else trade.shares
-    return max(trade.shares - max(terms.shares for terms in trade.before.in_play()), 0)
-
-
 def _key(trade: Trade | Counted) -> DayKey | None:
     if trade.listing is None or trade.venue_date is None:
         return None
     return (trade.listing.instrument, trade.listing.venue, trade.venue_date)
 
 
-def _executed(days: Days, trade: Trade) -> Days:
-    """Return *days* with a fill; what no order and no fill before it covered was ordered by it."""
-    shares = trade.shares or 0
-    covered, own, key = _covering(trade)
-    # Made otherwise than it was ordered, or on another day, it was not ordered so that day.
-    is_its = key == _key(trade) and not trade.is_made_otherwise
-    return _ordered(
-        days,
-        trade,
-        max(shares - covered, 0),
-        executed=shares,
+def _with_use(days: Days, trade: Trade) -> Days:
+    """Return *days* with what *trade* orders and executes, and how it is made."""
+    key, shares = _key(trade), trade.shares
+    if key is None or shares is None:
+        return days
+    if trade.is_fill:
+        # What no order and no fill before it covered was ordered by the fill.
+        covered, own, own_day = _covering(trade)
+        ordered, executed = max(shares - covered, 0), shares
+        # Made otherwise than it was ordered, or on another day, it was not ordered so that day.
+        by_method = ordered if own_day == key and not trade.is_made_otherwise else shares
         # A block order is one block, in however many fills.
-        made=own is None or own.method != "block",
-        by_method=max(shares - covered, 0) if is_its else shares,
+        is_new = own is None or own.method != "block"
+    else:
+        ordered = by_method = _newly_ordered(trade, key, shares)
+        executed, is_new = 0, trade.before is None
+    day = days.get(key, NO_DAY)
+    following = Day(
+        day.ordered_shares + ordered,
+        day.executed_shares + executed,
+        _with_broker(day, trade),
+        _with_block(day, trade) if is_new else day.blocks,
+        _with_method(day.auction_ordered, by_method, trade, "auction"),
+        _with_method(day.off_auction, by_method, trade, "off_auction"),
     )
+    return days.insert(key, following)
+
+
+def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
+    """Return the ordinary-share equivalents that an order adds to those ordered that day."""
+    before, order = trade.before, trade.order
+    if before is None or order is None:
+        return shares
+    if _day_of(before.terms) != key:
+        # On another day than its own, all that it may still buy is asked for.
+        return order.reserved_shares
+    return max(shares - max(terms.shares for terms in before.in_play()), 0)
 
 
 def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
@@ -294,38 +284,7 @@ def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
     return covered, trade.before.terms.event, _day_of(trade.before.terms)
 
 
-def _ordered(
-    days: Days,
-    trade: Trade,
-    ordered: Exact,
-    *,
-    executed: Exact = 0,
-    made: bool,
-    by_method: Exact | None = None,
-) -> Days:
-    """Return *days* with the shares *ordered* and *executed*; *made* counts how it is made.
-
-    *by_method* are those that its method has more of, where they are not those *ordered*.
-    """
-    more = ordered if by_method is None else by_method
-    key = _key(trade)
-    if key is None or trade.shares is None:
-        return days
-    day = days.get(key, NO_DAY)
-    return days.insert(
-        key,
-        Day(
-            day.ordered_shares + ordered,
-            day.executed_shares + executed,
-            _with_broker(day, trade),
-            _with_block(day, trade) if made else day.blocks,
-            _more_by(day.auction_ordered, more, trade, "auction"),
-            _more_by(day.off_auction, more, trade, "off_auction"),
-        ),
-    )
-
-
-def _more_by(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
+def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
     """Return *shares* and what is *ordered*, if by *method*; `None` where that is not said."""
     own = trade.event.method
     if shares is None or own is None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.events import Event
-from repurchase.domain.quantities import Exact
+from repurchase.domain.quantities import Exact, product
 from repurchase.domain.terms import Listing
 
 OrderState = Literal["open", "held", "denied", "filled", "cancelled", "expired", "rejected"]
@@ -86,7 +86,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         return _highest(self.terms.price, self.asked.price)
 
     @property
-    def fees_lent(self) -> Exact | None:
+    def fees_of_fill(self) -> Exact | None:
         """Return the fees of a fill that does not say its own, `None` where they are not known.
 
         What is closed has set its fees free, unless nothing of it was ever open.
@@ -100,10 +100,9 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
         That is the higher price and rate of two terms, and no price of a market order.
         """
-        own, price = self.terms.event, self.price
-        if self.asked is None:
-            return own if price == own.price else replace(own, price=None)
-        return replace(own, price=price, fx=_highest(own.fx, self.asked.event.fx))
+        own = self.terms.event
+        fx = own.fx if self.asked is None else _highest(own.fx, self.asked.event.fx)
+        return replace(own, price=self.price, fx=fx, fees=self.fees_of_fill)
 
     def lasts(self, day: datetime.date, venue_day: datetime.date) -> bool:
         """Return whether it can fill on *day* here and *venue_day* there, by terms in play."""
@@ -144,13 +143,7 @@ def with_worst_case(order: Order) -> Order:
     """
     worst = _worst(order) if order.is_open else _NOTHING
     return Order(
-        order.terms,
-        order.state,
-        order.filled,
-        order.fees_used,
-        order.asked,
-        order.held,
-        *worst,
+        order.terms, order.state, order.filled, order.fees_used, order.asked, order.held, *worst
     )
 
 
@@ -158,7 +151,7 @@ def _worst(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
     """Return the most units, shares, money and fees that *order* can still come to."""
     terms, asked = order.terms, order.asked
     rest, fees = max(terms.quantity - order.filled, 0), terms.fees
-    shares, money = rest * terms.shares_each, _times(rest, terms.amount_each)
+    shares, money = rest * terms.shares_each, product(rest, terms.amount_each)
     if asked is not None:
         new_rest, fees = max(asked.quantity - order.filled, 0), _highest(fees, asked.fees)
         shares = _mixed(rest, terms.shares_each, new_rest, asked.shares_each)
@@ -179,7 +172,3 @@ def _mixed(old_rest: int, old_each: Exact, new_rest: int, new_each: Exact) -> Ex
 
 def _highest(one: Exact | None, other: Exact | None) -> Exact | None:
     return None if one is None or other is None else max(one, other)
-
-
-def _times(quantity: int, each: Exact | None) -> Exact | None:
-    return None if each is None else quantity * each

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import unicodedata
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
-from repurchase.domain.quantities import Exact, quotient, written
+from repurchase.domain.quantities import Exact, product, quotient, written
 from repurchase.domain.terms import CountingRules, Listing
 from repurchase.ledger.orders import Order, Terms, after_fill, opened, with_worst_case
 from repurchase.ledger.position import Counted, Position
@@ -24,6 +24,7 @@ Fault = Literal[
     "below-filled",
     "fill-settled",
     "no-replace",
+    "not-first",
     "not-held",
     "order-closed",
     "order-ended",
@@ -33,6 +34,8 @@ Fault = Literal[
     "unknown-fill",
     "unknown-order",
 ]
+
+V = TypeVar("V")
 
 _INSTANT: Final = datetime.timedelta(microseconds=1)
 _DAY: Final = datetime.timedelta(days=1)
@@ -129,8 +132,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
     """Return *event*, an order, replace, release, fill or correct, as a trade.
 
-    A fill and a correct always are one: they happened. Else what is amiss with the order that
-    the event names.
+    A fill and a correct always are one: they happened. Of a request, return what is wrong with
+    the order that it names.
     """
     match event.kind:
         case "fill":
@@ -138,7 +141,7 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
         case "correct":
             return _correct(event, counting, position)
         case "order":
-            return _asked(event, counting, position)
+            return _new_order(event, counting, position)
     order = _named(event, counting, position)
     if order is None:
         return "unknown-order"
@@ -146,14 +149,14 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
         return "backdated"
     if event.kind == "release":
         return _release(event, order, counting)
-    asked = _replace(event, order, counting)
-    if order.held is not None and isinstance(asked, Trade) and raises(asked):
+    proposed = _replace(event, order, counting)
+    if order.held is not None and isinstance(proposed, Trade) and raises(proposed):
         # Whoever releases the first would release this one.
         return "replace-pending"
-    return asked
+    return proposed
 
 
-def _asked(event: Event, counting: CountingRules, position: Position) -> Trade:
+def _new_order(event: Event, counting: CountingRules, position: Position) -> Trade:
     """Return the order *event* as it is asked for now."""
     proposed = _order(event, counting)
     if _is_backdated(event, counting, position):
@@ -190,8 +193,8 @@ def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
 def _is_backdated(event: Event, counting: CountingRules, position: Position) -> bool:
     """Return whether a request names a day before the program's latest.
 
-    It would choose the terms and rules that it is judged by. What happened may be told late, and
-    what was denied may be asked again for an earlier day: it came to nothing.
+    It would choose the terms and rules that it is judged by. What happened may be reported late,
+    and what was denied may be asked again for an earlier day: it came to nothing.
     """
     return day_of(event, counting.zone) < position.latest
 
@@ -218,17 +221,9 @@ def _order(event: Event, counting: CountingRules) -> Trade:
             each *= 1 + listing.fx_margin
     # Without a price there is no worst case that fees could be a part of.
     fees: Exact | None = event.fees if counting.with_fees else 0
+    shares_each = listing.shares_each if listing is not None else 0
     terms = Terms(
-        event,
-        listing,
-        quantity,
-        listing.shares_each if listing is not None else 0,
-        price,
-        fx,
-        each,
-        fees,
-        last_day,
-        venue_last_day,
+        event, listing, quantity, shares_each, price, fx, each, fees, last_day, venue_last_day
     )
     return Trade(
         event=event,
@@ -236,7 +231,7 @@ def _order(event: Event, counting: CountingRules) -> Trade:
         listing=listing,
         price=price,
         fx=fx,
-        contract=_product(price, quantity),
+        contract=product(price, quantity),
         shares=None if listing is None else quantity * listing.shares_each,
         amount=None if each is None or fees is None else quantity * each + fees,
         date=day,
@@ -250,14 +245,15 @@ def _order(event: Event, counting: CountingRules) -> Trade:
 
 def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
     """Return what is held of *order* as if it were asked for now."""
-    held = order.terms.event if order.state == "held" else order.held
+    is_whole = order.state == "held"
+    held = order.terms.event if is_whole else order.held
     if held is None:
         return "not-held"
-    asked = _moved(held, event)
-    whole = order.state == "held"
     if _has_ended(held, event, counting):
         return "order-ended"
-    found = _order(asked, counting) if whole else _replace(asked, order, counting)
+    # It is asked for at the moment of its release, with what is known then.
+    asked = replace(held, time=event.time, date=event.date, outside=event.outside)
+    found = _order(asked, counting) if is_whole else _replace(asked, order, counting)
     if isinstance(found, Trade) and _is_same_person(held.by, event.by):
         return replace(found, fault="same-person")
     return found
@@ -271,11 +267,6 @@ def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
         return end < event.time if event.time is not None else day_at(end, counting.zone) < day
     own_day, own_venue_day, _ = _when(asked, counting.zone, listing)
     return (end or own_venue_day or own_day) < (venue_day or day)
-
-
-def _moved(held: Event, release: Event) -> Event:
-    """Return what was *held*, at the moment of its release and with what is known then."""
-    return replace(held, time=release.time, date=release.date, outside=release.outside)
 
 
 def _is_same_person(ordered: str | None, released: str | None) -> bool:
@@ -311,22 +302,24 @@ def _replace(event: Event, order: Order, counting: CountingRules) -> Trade | Fau
 
 def _replaced(terms: Terms, event: Event) -> Event:
     own = terms.event
-    expires = event.expires or own.expires
-    if expires is None:
-        # It lasts as long as it did; its day is not that of the replace.
-        expires = terms.venue_last_date or terms.last_date
+    # It lasts as long as it did; its day is not that of the replace.
+    lasting = own.expires or terms.venue_last_date or terms.last_date
     return replace(
         own,
         time=event.time,
         date=event.date,
-        quantity=event.quantity if event.quantity is not None else own.quantity,
-        price=event.price if event.price is not None else own.price,
-        fx=event.fx if event.fx is not None else own.fx,
-        fees=event.fees if event.fees is not None else own.fees,
-        expires=expires,
+        quantity=_first(event.quantity, own.quantity),
+        price=_first(event.price, own.price),
+        fx=_first(event.fx, own.fx),
+        fees=_first(event.fees, own.fees),
+        expires=event.expires or lasting,
         by=event.by,
         outside=event.outside,
     )
+
+
+def _first(value: V | None, default: V | None) -> V | None:
+    return default if value is None else value
 
 
 def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
@@ -334,8 +327,7 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
         return _filled(event, counting, _listing(event, counting), None, fault)
-    fees = event.fees if event.fees is not None else order.fees_lent
-    full = _filled_in(event, order.fill_defaults(), fees)
+    full = _with_defaults(event, order.fill_defaults())
     listing = _listing(full, counting)
     if order.is_open:
         return _filled(full, counting, listing, order, "overrun")
@@ -352,9 +344,8 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
         fault: Fault = "unknown-fill" if old is None else "fill-settled"
         return _filled(event, counting, _listing(event, counting), None, fault)
     own = old.event
-    fees = event.fees if event.fees is not None else own.fees
-    full = _filled_in(event, own, fees)
-    quantity = event.quantity if event.quantity is not None else own.quantity
+    full = _with_defaults(event, own)
+    quantity = _first(event.quantity, own.quantity)
     amount = event.amount
     if event.price is None and amount is None and quantity == own.quantity:
         # What was paid for so many units says nothing of another number of them.
@@ -383,7 +374,7 @@ def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing
     return None if now is not None and now.instrument in counting.dated else now
 
 
-def _filled_in(event: Event, own: Event, fees: Exact | None) -> Event:
+def _with_defaults(event: Event, own: Event) -> Event:
     """Return *event* with what it does not say taken from *own*, its order or its fill."""
     # The venue and the rate of one instrument say nothing of another.
     is_same = event.symbol in (None, own.symbol)
@@ -394,8 +385,8 @@ def _filled_in(event: Event, own: Event, fees: Exact | None) -> Event:
         venue=event.venue or (own.venue if is_same else None),
         side=event.side or own.side,
         price=event.price if says_cost else own.price,
-        fx=own.fx if event.fx is None and is_same else event.fx,
-        fees=fees,
+        fx=_first(event.fx, own.fx) if is_same else event.fx,
+        fees=_first(event.fees, own.fees),
         broker=event.broker or own.broker,
         method=event.method or own.method,
         order_type=event.order_type or own.order_type,
@@ -411,9 +402,9 @@ def _filled(
 ) -> Trade:
     """Return the fill *event*; of the open *order*, where it is covered, without its *fault*."""
     fx = _rate(event.fx, listing, counting)
-    contract = event.amount if event.amount is not None else _product(event.price, event.quantity)
-    shares = None if listing is None else _product(listing.shares_each, event.quantity)
-    amount = _with_fees(_product(contract, fx), event.fees, counting)
+    contract = event.amount if event.amount is not None else product(event.price, event.quantity)
+    shares = None if listing is None else product(listing.shares_each, event.quantity)
+    amount = _with_fees(product(contract, fx), event.fees, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
     rest, excess = None, None
     if order is not None and listing is not None and _is_of(event, listing, order):
@@ -483,7 +474,7 @@ def _too_late(order: Order, day: datetime.date, venue_day: datetime.date | None)
 
 
 def _too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
-    bound = _product(order.price, fill.quantity)
+    bound = product(order.price, fill.quantity)
     if bound is None or contract is None or contract <= bound:
         return None
     return Excess(written(contract), written(bound), listing.currency)
@@ -520,10 +511,6 @@ def _named(event: Event, counting: CountingRules, position: Position) -> Order |
 def is_past(order: Order, day: datetime.date) -> bool:
     """Return whether *order* is forgotten on *day*: closed, and past its last day."""
     return order.state not in ("open", "held") and order.terms.last_date < day
-
-
-def _product(left: Exact | None, right: Exact | None) -> Exact | None:
-    return None if left is None or right is None else left * right
 
 
 def _rate(given: Exact | None, listing: Listing | None, counting: CountingRules) -> Exact | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from repurchase.domain.decisions import Decision, Effect, Outcome, Result
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import Decided, apply_recorded
+from repurchase.evaluation.step import Decided, apply
 from repurchase.intake.log import Log
 from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading, Summary
@@ -164,7 +164,7 @@ class WhatIf:
         if self._alike:
             return self.old.position
         edition = self.new.editions.of(event, self.unflipped)
-        return apply_recorded(event, old, self.unflipped, edition, live=False)
+        return apply(event, old, self.unflipped, edition, live=False)
 
     def _counts_alike(self, old: Edition, new: Edition) -> bool:
         """Return whether shares, money and days are counted alike by both."""

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, zone
-from repurchase.domain.errors import Problem, RuleFileError
+from repurchase.domain.errors import Problem, RuleFileError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import (
@@ -33,7 +33,6 @@ from repurchase.language.expression import on_one_line
 from repurchase.language.linear import (
     FALSE,
     TRUE,
-    ConditionError,
     Constants,
     Form,
     all_of,
@@ -341,7 +340,7 @@ def _compiled(
             if key not in made:
                 made[key] = _rule(rule, constants)
             compiled.append(made[key])
-        except ConditionError as error:
+        except Wrong as error:
             what = f"rule `{rule.id}` cannot be used: {error}"
             problems.append(Problem(what, None, files.get(rule.id), rule.line, rule.column))
     if problems:
@@ -368,7 +367,7 @@ def _decided(check: Check, constants: Constants) -> tuple[bool | None, str]:
     """Return whether *check* holds, `None` where it is undecided, and why it does not."""
     try:
         shape = form(check.require.root, constants)
-    except ConditionError as error:
+    except Wrong as error:
         return False, f"cannot be used, {error}"
     holds = {TRUE: True, FALSE: False}.get(shape)
     return holds, "does not hold of the terms"
