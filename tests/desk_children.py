@@ -24,7 +24,7 @@ import msgspec
 
 from desk_breaks import BREAKS
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
-from repurchase.audit.whole import verify
+from repurchase.audit.verify import verify
 from repurchase.domain.errors import RepurchaseError
 from repurchase.domain.events import Event
 from repurchase.journal.book import stored_book

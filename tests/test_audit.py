@@ -23,12 +23,10 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from repurchase.audit import judged as verifying
-from repurchase.audit import whole
+from repurchase.audit import verify as verifying
 from repurchase.audit.checkpoint import Checkpoint
-from repurchase.audit.judged import Audit, Verified
 from repurchase.audit.signatures import signed
-from repurchase.audit.whole import check_strays, verify
+from repurchase.audit.verify import Audit, Verified, check_strays, verify
 from repurchase.domain import calendars
 from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.domain.events import Event
@@ -44,6 +42,7 @@ from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from stores import Stores
 
+Patch = pytest.MonkeyPatch
 NAME: Final = "acme-2026"
 RULES: Final = """
 repurchase: 1
@@ -548,6 +547,13 @@ def test_checkpoint_of_the_same_chain_confirms_it(original: Path, records: int) 
     assert verified(str(original), kept).checkpoint == kept
 
 
+@pytest.mark.parametrize("records", [1, 12, 20])
+def test_checkpoint_of_another_chain_is_found(original: Path, records: int) -> None:
+    """A checkpoint that names another hash is found at the record that it names."""
+    other = replace(checkpoint_at(str(original), records), head="0" * 64)
+    assert found(str(original), other).startswith(f"record {records}: it is not the one")
+
+
 def test_checkpoint_of_another_program_is_refused(original: Path) -> None:
     """A checkpoint of another program confirms nothing, and is not taken for one of this."""
     other = msgspec.structs.replace(checkpoint_at(str(original)), program="other")
@@ -678,6 +684,19 @@ def test_forged_record_in_a_chain_made_anew_is_found_by_judging_again(
     assert found(url).startswith(f"record {at + 1}: {what}")
 
 
+def test_forged_verdict_is_found_record_by_record(copied: Callable[[], str]) -> None:
+    """A chain made anew around another verdict is found, whichever verdict it is."""
+    whole = bodies(copied())
+    for place, one in enumerate(whole):
+        if one.answer is None:
+            continue
+        url = copied()
+        outcome = "denied" if one.answer.outcome == "recorded" else "recorded"
+        other = replace(one, answer=replace(one.answer, outcome=outcome))
+        forged(url, [*whole[:place], other, *whole[place + 1 :]])
+        assert found(url).startswith(f"record {place + 1}: ")
+
+
 def test_record_written_otherwise_is_found(copied: Callable[[], str]) -> None:
     """Two readers cannot read two things in one record: it has one way to be written."""
     url = copied()
@@ -769,6 +788,61 @@ def test_what_is_recorded_meanwhile_comes_after(recorded: str) -> None:
         assert verify(journal, NAME).records == RECORDS + 1
 
 
+def test_each_record_is_counted_once(original: Path) -> None:
+    """Who watches is handed one item for each record, and how many there are to be."""
+    counts = []
+
+    def watch(items: Iterator[Any], total: int) -> Iterator[Any]:
+        for count, item in enumerate(items, 1):
+            yield item
+            counts.append((count, total))
+
+    with closing(Journal(str(original))) as journal:
+        verify(journal, NAME, watch=watch)
+    assert counts == [(count, RECORDS) for count in range(1, RECORDS + 1)]
+
+
+@pytest.mark.parametrize("error", [Tampering, KeyboardInterrupt])
+def test_what_watches_ends_before_an_error_leaves(
+    copied: Callable[[], str], monkeypatch: Patch, error: type[BaseException]
+) -> None:
+    """A progress bar is gone by the time that a forgery, or Ctrl-C, is reported."""
+    url = copied()
+    evaluate = Audit.evaluate
+    ended = []
+
+    def stopping(self: Audit, record: Record, fields: dict[str, Any]) -> None:
+        if record.sequence == 5 and error is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        evaluate(self, record, fields)
+
+    def watch(items: Iterator[Any], _: int) -> Iterator[Any]:
+        try:
+            yield from items
+        finally:
+            ended.append(True)
+
+    if error is Tampering:
+        changed(url, *CHANGES["a record deleted"][1:])
+    monkeypatch.setattr(Audit, "evaluate", stopping)
+    with closing(Journal(url)) as journal, pytest.raises(error) as caught:
+        verify(journal, NAME, watch=watch)
+    # Asked while the error still holds every frame that it came through.
+    assert caught.tb is not None
+    assert ended == [True]
+
+
+def test_journal_is_the_same_after_a_change_of_folder(
+    copied: Callable[[], str], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    """A journal that was named from one folder, by a link, is verified from another."""
+    monkeypatch.chdir(tmp_path)
+    Path("j.db").symlink_to(copied())
+    with closing(Journal("j.db")) as journal:
+        monkeypatch.chdir("/")
+        assert verify(journal, NAME).records == RECORDS
+
+
 def test_rule_file_that_cannot_be_read_decides_nothing(copied: Callable[[], str]) -> None:
     """What was adopted and cannot be read by this package is no tampering: it is undecided."""
     url = copied()
@@ -790,37 +864,35 @@ def test_program_that_is_not_there_is_no_tampering(original: Path) -> None:
         verify(journal, "acme-2027")
 
 
-Patch = pytest.MonkeyPatch
-
-
 def no_hash(patch: Patch) -> None:
     """Bodies are not compared with their hashes, nor with the place where they stand."""
-    patch.setattr(whole, "following", lambda _, stored: read_record(stored.body))
+    patch.setattr(verifying, "following", lambda _, stored: read_record(stored.body))
 
 
 def no_judging(patch: Patch) -> None:
     """The chain is followed, and its verdicts are believed."""
 
-    def judge(self: Audit, record: Record, told: dict[str, Any]) -> None:
-        assert self._adopted is not None
-        assert record.answer is not None
-        event = event_of(told)
-        kept = self._adopted.of(event, self._position)
+    def evaluate(self: Audit, record: Record, fields: dict[str, Any]) -> None:
+        book = self.book
+        assert book.editions is not None
+        event = event_of(fields)
+        kept = book.editions.of(event, book.position)
         self.editions[kept.hash] = None
-        self._position = apply(event, record.decision(), self._position, kept)
+        position = apply(event, record.decision(), book.position, kept)
+        self.book = replace(book, position=position)
 
-    patch.setattr(Audit, "_judge", judge)
+    patch.setattr(Audit, "evaluate", evaluate)
 
 
 def no_snapshots(patch: Patch) -> None:
     """A snapshot's record is not compared with the position."""
-    patch.setattr(Audit, "_compare_snapshot", lambda *_: None)
-    patch.setattr(whole, "_check_snapshot", lambda *_: None)
+    patch.setattr(Audit, "compare_snapshot", lambda *_: None)
+    patch.setattr(verifying, "check_snapshot", lambda *_: None)
 
 
 def no_end(patch: Patch) -> None:
     """The head and what stands around the records are not looked at."""
-    patch.setattr(whole, "_check_end", lambda *_: None)
+    patch.setattr(verifying, "check_end", lambda *_: None)
 
 
 def no_strays(patch: Patch) -> None:
@@ -831,10 +903,10 @@ def no_strays(patch: Patch) -> None:
 def no_texts(patch: Patch) -> None:
     """The editions that are kept are not looked at."""
 
-    def agree(self: Audit, recorded: str, _: object) -> None:
+    def believe(self: Audit, recorded: str, _: object) -> None:
         self.editions[recorded] = None
 
-    patch.setattr(Audit, "_agree", agree)
+    patch.setattr(Audit, "compare_edition", believe)
 
 
 def no_one_way(patch: Patch) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from desk_events import PROGRAM, clock, order, rules
-from repurchase.audit.whole import verify
+from repurchase.audit.verify import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, RepurchaseError
 from repurchase.domain.events import Event

@@ -22,6 +22,7 @@ from rpds import HashTrieMap
 
 from desk_events import PROGRAM, Draft, about, clock, drafts, order, roomy_rules, rules
 from repurchase.domain.errors import JournalError, RepurchaseError, UsageError
+from repurchase.domain.events import JUDGED
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
 from repurchase.journal import book, desk
@@ -135,10 +136,10 @@ def test_programs_of_one_journal_do_not_meet(store: Store) -> None:
 def test_event_is_recorded_as_it_was(chosen: list[Draft]) -> None:
     """What is read back from a record is the event that was sent, to the last digit."""
     for number, draft in enumerate(chosen):
-        event = replace(
-            draft.event(f"e{number}", Position()),
-            outside={"market.last_price": draft.price, "issuer.closed_period": draft.timed},
-        )
+        event = draft.event(f"e{number}", Position())
+        if event.kind in JUDGED:
+            outside = {"market.last_price": draft.price, "issuer.closed_period": draft.timed}
+            event = replace(event, outside=outside)
         plain = msgspec.json.decode(msgspec.json.encode(event_object(event)))
         assert event_of(plain) == event
         assert event_object(event_of(plain)) == plain
@@ -163,7 +164,7 @@ def test_event_is_recorded_as_it_was(chosen: list[Draft]) -> None:
 def test_recorded_event_that_is_none_is_refused(changed: dict[str, Any]) -> None:
     """A record that holds no event is an error, whatever it holds."""
     plain = {**event_object(order("o1")), **changed}
-    with pytest.raises(JournalError, match="the recorded event cannot be read"):
+    with pytest.raises(JournalError, match="its event is none that can be sent"):
         event_of({name: value for name, value in plain.items() if value is not None})
 
 
@@ -520,14 +521,72 @@ def test_whole_number_is_written_alike_however_it_came_about() -> None:
     assert len(bodies) == 1
 
 
-@pytest.mark.parametrize("event", [[], 3, {"outside": 3}, {"price": {}}])
+def with_value(plain: Any, path: tuple[Any, ...], value: object) -> bytes:
+    """Return the position *plain* as bytes, with *value* at the end of *path*."""
+    *above, last = path
+    place = plain
+    for step_down in above:
+        place = place[step_down]
+    place[last] = value
+    return msgspec.json.encode(plain)
+
+
+@pytest.mark.parametrize("event", [[], 3, {}, {"outside": 3}, {"price": {}}])
 def test_position_with_an_event_that_is_none_is_refused(event: object) -> None:
     """What a forger puts in the place of an event is no position, and no traceback."""
-    plain = msgspec.json.decode(position_bytes(Position()))
-    terms = [event, None, 1, "1", None, None, None, None, "2026-01-05", None]
-    plain["orders"] = {"o1": [terms, "open", 0, "0", None, None]}
+    edition = rules().editions.of(order("o1"), Position())
+    position = step(order("o1"), Position(), edition, live=True).position
+    body = position_bytes(position)
+    terms = ("orders", 0, 1, "terms", "event")
+    plain = msgspec.json.decode(body)
+    kept = plain["orders"][0][1]["terms"]["event"]
+    assert read_position(with_value(plain, terms, kept)) == position
     with pytest.raises(JournalError, match="cannot be read"):
-        read_position(msgspec.json.encode(plain))
+        read_position(with_value(msgspec.json.decode(body), terms, event))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("executed_shares",), 1.5),
+        (("executed_shares",), "1/0"),
+        (("executed_shares",), True),
+        (("unbounded",), "1"),
+        (("started",), 1),
+        (("halted",), 1),
+        (("today",), "2026-13-01"),
+        (("unknown_shares",), {}),
+        (("unknown_shares",), [1]),
+        (("orders",), {}),
+        (("orders",), [["o1"]]),
+        (("orders",), [[["o1"], {}]]),
+        (("orders", 0, 1, "state"), "closed"),
+        (("orders", 0, 1, "more"), 1),
+        (("orders", 0, 1, "terms"), None),
+        (("orders", 0, 1, "terms", "listing", "zone"), "../../etc/passwd"),
+        (("orders", 0, 1, "terms", "listing", "fx_margin"), []),
+        (("days", 0, 0), ["common"]),
+        (("days", 0, 1, "brokers"), [["b1"]]),
+        (("fills", "newer"), None),
+    ],
+    ids=str,
+)
+def test_position_with_a_value_of_another_type_is_refused(
+    path: tuple[Any, ...], value: object
+) -> None:
+    """Each value is what its field takes, or there is no position, and no traceback."""
+    edition = rules().editions.of(order("o1"), Position())
+    position = step(order("o1"), Position(), edition, live=True).position
+    plain = msgspec.json.decode(position_bytes(position))
+    with pytest.raises(JournalError, match="the stored position cannot be read"):
+        read_position(with_value(plain, path, value))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"3", b"\xff", b"1" * 10_000])
+def test_bytes_of_something_else_are_refused(body: bytes) -> None:
+    """Whatever stands in the place of a position, there is no traceback."""
+    with pytest.raises(JournalError, match="the stored position cannot be read"):
+        read_position(body)
 
 
 def test_journal_without_a_name_is_refused() -> None:

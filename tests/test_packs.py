@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.audit.transfer import ExportFile, export, imported
-from repurchase.audit.whole import verify
+from repurchase.audit.verify import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import RuleFileError, Tampering, UsageError
 from repurchase.domain.events import Event

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from repurchase.audit.judged import Verified
 from repurchase.audit.signatures import (
     new_key,
     public_key,
@@ -32,6 +31,7 @@ from repurchase.audit.signatures import (
     signing_key,
 )
 from repurchase.audit.transfer import ExportFile, export, imported
+from repurchase.audit.verify import Verified
 from repurchase.domain.errors import InputError, Tampering, UsageError
 from repurchase.journal.store import Head, Journal, Writer
 from repurchase.report.written import json_text

@@ -12,8 +12,7 @@ from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 
-from repurchase.audit.judged import Audit, Verified, placed
-from repurchase.audit.whole import Watch, audited, unwatched, verify
+from repurchase.audit.verify import Audit, Verified, Watch, audited, placed, unwatched, verify
 from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
@@ -171,11 +170,11 @@ class _Import:
             raise file.wrong("it stands after the last record")
         body = line.body.encode()
         try:
-            record = chained(audit.head, line.hash, body)
-            audit.take(record, line.hash, body)
+            sealed = Sealed(chained(audit.head, line.hash, body), body, line.hash)
+            audit.take(sealed)
         except JournalError as error:
             raise placed(error, audit.head.sequence + 1, file.name, file.line) from error
-        return Sealed(record, body, line.hash)
+        return sealed
 
     def _once(self, known: bool) -> None:
         if known:

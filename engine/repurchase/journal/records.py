@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
-from repurchase.domain.errors import Problem, Tampering
+from repurchase.domain.errors import Problem, Tampering, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest, written
+from repurchase.intake.fields import READERS, built
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
 # The fields of an event that hold numbers, but for the whole number of its quantity.
-NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
+_NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
 _DATES: Final = frozenset(("time", "date", "expires"))
 
 
@@ -147,42 +150,33 @@ def event_object(event: Event) -> dict[str, Any]:
     for name, value in zip(Event.__struct_fields__, msgspec.structs.astuple(event), strict=True):
         if value is None:
             continue
-        if name in NUMBERS:
+        if name in _NUMBERS:
             found[name] = str(value) if type(value) is int else written(value)
         elif name in _DATES:
             found[name] = value.isoformat()
         else:
             found[name] = value
     outside = found.pop("outside")
-    for fact, told in sorted(outside.items()):
-        found[fact] = told if isinstance(told, bool) else written(told)
+    for fact, value in sorted(outside.items()):
+        found[fact] = value if isinstance(value, bool) else written(value)
     return found
 
 
-def event_of(written_event: dict[str, Any]) -> Event:
-    """Return the event of a recorded object; raise Tampering where it is none."""
+@lru_cache(1 << 16, typed=True)
+def _quantity(value: object) -> object:
+    # The one number that a record holds as such; the others are exact texts.
+    if type(value) is not int:
+        raise Wrong("is no whole number")
+    return READERS["quantity"](str(value))
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {**READERS, "quantity": _quantity}
+
+
+def event_of(fields: dict[str, Any]) -> Event:
+    """Return the event of the recorded *fields*; raise Tampering if no sender can have sent it."""
     try:
-        return _event(written_event)
-    except (ValueError, TypeError, KeyError) as error:
-        raise Tampering(Problem(f"the recorded event cannot be read: {error}")) from error
-
-
-def _event(written_event: dict[str, Any]) -> Event:
-    read: dict[str, Any] = {}
-    outside: dict[str, Any] = {}
-    for name, value in written_event.items():
-        (outside if "." in name else read)[name] = _value(name, value)
-    return Event(**read, outside=outside) if outside else Event(**read)
-
-
-def _value(name: str, value: object) -> object:
-    native = int if name == "quantity" else bool if "." in name else str
-    if type(value) is native and native is not str:
-        return value
-    if not isinstance(value, str) or native is int:
-        raise TypeError(f"`{name}` is {value!r}")
-    if name in NUMBERS or "." in name:
-        return number(value)
-    if name == "time" or (name == "expires" and len(value) > len("2008-11-14")):
-        return datetime.fromisoformat(value)
-    return date.fromisoformat(value) if name in ("date", "expires") else value
+        return built({name: _READERS[name](value) for name, value in fields.items()})
+    # What a reader remembers by value must be hashable, which a nested value is not.
+    except (Wrong, KeyError, TypeError) as error:
+        raise Tampering(Problem("its event is none that can be sent")) from error

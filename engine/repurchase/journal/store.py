@@ -142,15 +142,6 @@ class Journal:
             self.close()
             raise
 
-    @property
-    def address(self) -> str:
-        """Return where it is, for another process to open it; it may hold a password."""
-        return self._place.address
-
-    def file(self) -> tuple[int, int] | None:
-        """Return which file is at its address, `None` where a server keeps it."""
-        return self._place.file()
-
     def files(self) -> tuple[Path, ...]:
         """Return the files that it is made of: none where a server keeps it."""
         return self._place.files()
@@ -453,11 +444,6 @@ class _SqlitePlace:
         self._busy_max_ms = busy_max_ms
         self._as_it_was: tuple[int, ...] | None = None
 
-    @property
-    def address(self) -> str:
-        """Return what names it wherever the process stands."""
-        return str(self._real)
-
     def files(self) -> tuple[Path, ...]:
         """Return the database and what SQLite and we put beside it."""
         return (self.path, *(self._beside(end) for end in ("", "-wal", "-shm", ".lock")))
@@ -594,7 +580,6 @@ class _PostgresPlace:
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        self.address = url.render_as_string(hide_password=False)
 
     def check_still(self) -> None:
         """Check nothing: the server shows each reader one state of it."""

@@ -67,7 +67,7 @@ def command(journal: str, authorization: str | None, key: Path, output: Path | N
     anew later does not contain them. Signing needs pip install 'repurchase[sign]'.
     """
     from repurchase.audit.signatures import signed, signing_key
-    from repurchase.audit.whole import check_strays, verify
+    from repurchase.audit.verify import check_strays, verify
     from repurchase.cli.progress import counted
     from repurchase.journal.store import Head
     from repurchase.report.written import WholeFile, json_text

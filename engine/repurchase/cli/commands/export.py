@@ -38,7 +38,7 @@ def command(journal: str, authorization: str | None, output: Path | None) -> int
     another journal gives the same chain, and any other software can check the hashes.
     """
     from repurchase.audit.transfer import export
-    from repurchase.audit.whole import check_strays
+    from repurchase.audit.verify import check_strays
     from repurchase.cli.progress import counted
     from repurchase.report.written import WholeFile
 

@@ -66,7 +66,7 @@ def command(
     position after it are worked out again; the first that differs is named, with exit code 1.
     Whoever can write the journal could make all of it anew: only a checkpoint shows that.
     """
-    from repurchase.audit.whole import check_strays, verify
+    from repurchase.audit.verify import check_strays, verify
     from repurchase.cli.progress import counted
     from repurchase.proof.certificate import read_certificate, uncovered
     from repurchase.report.programs import verified_view
