@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from repurchase.evaluation import step
-from repurchase.journal import book, desk, store
+from repurchase.journal import book, desk, places, store
 from repurchase.journal.book import Book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import Sealed, event_object, read_record
@@ -74,8 +74,8 @@ def no_lock(put: Set) -> None:
         append(self, records)
 
     put(store.Writer, "append", late)
-    put(store._SqlitePlace, "locked", locked)
-    put(store._SqlitePlace, "begin", "BEGIN")
+    put(places.SqlitePlace, "locked", locked)
+    put(places.SqlitePlace, "begin", "BEGIN")
     unlocked = store._LOCK_HEAD.with_for_update(read=True)
     unlocked._for_update_arg = None
     put(store, "_LOCK_HEAD", unlocked)

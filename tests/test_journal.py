@@ -106,7 +106,6 @@ def test_journal_keeps_texts_and_editions_by_their_hash(store: Store) -> None:
 
 def test_records_are_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program longer than a page is read in full, by whoever reads and by whoever writes."""
-    monkeypatch.setattr("repurchase.journal.store._SELECT_PAGE", _pages_of_three())
     monkeypatch.setattr("repurchase.journal.store.PAGE", 3)
     position = submitted(store, 11)
     with Journal(store.url) as journal:
@@ -114,12 +113,6 @@ def test_records_are_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyP
         with journal.writing(PROGRAM) as writer:
             assert [one.sequence for one in writer.records(4)] == list(range(5, 13))
     assert opened(store) == position
-
-
-def _pages_of_three() -> object:
-    from repurchase.journal import store  # noqa: PLC0415
-
-    return store._SELECT_PAGE.limit(None).limit(3)
 
 
 def test_programs_of_one_journal_do_not_meet(store: Store) -> None:

@@ -20,6 +20,6 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def signed_bytes(self) -> bytes:
         """Return what the signature is over: all else, as JSON with sorted keys and no space."""
-        told = msgspec.structs.asdict(self)
-        del told["signature"]
-        return msgspec.json.encode(told, order="sorted")
+        fields = msgspec.structs.asdict(self)
+        del fields["signature"]
+        return msgspec.json.encode(fields, order="sorted")

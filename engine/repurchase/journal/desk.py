@@ -119,7 +119,7 @@ class Desk:
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
         if self._book.editions is not None:
-            # What is wrong with it is told now, and not with the first event.
+            # What is wrong with it is raised now, and not with the first event.
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._turn = threading.Condition()
@@ -195,7 +195,7 @@ class Desk:
         _check_authorization(rules, self._program)
         book = self.refresh()
         _check_adoptable(rules, book, self._journal.url)
-        return book, _going_by(rules, book)
+        return book, replace(book, editions=rules.editions, rules=rules.rules)
 
     def refresh(self) -> Book:
         """Return the program with what others have recorded since; nothing is written."""
@@ -314,7 +314,7 @@ class _Group:
             self._writer.keep_text(digest(text), text)
         name, adopted = rules.editions.authorization.name, rules.rules
         self._seal(adoption=Adoption(name, adopted, by, reason))
-        self.book = _going_by(rules, self.book)
+        self.book = replace(self.book, editions=rules.editions, rules=adopted)
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the answer to *event*: as it was given before, or anew and with its record."""
@@ -423,11 +423,6 @@ def check_dates(events: Sequence[Event], now: datetime) -> None:
             dated = event.time or day
             what = f"the event `{event.id}` is of {dated}, and now it is {now:%Y-%m-%d %H:%M%z}"
             raise InputError(Problem(what, "what has not happened cannot be submitted"))
-
-
-def _going_by(rules: RuleText, book: Book) -> Book:
-    """Return the program of *book*, its position as it is, by *rules*."""
-    return replace(book, editions=rules.editions, rules=rules.rules)
 
 
 def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:

@@ -1,7 +1,7 @@
-"""What feeds told of an event: noted while it is judged, and told again by its record.
+"""The facts that feeds supply for an event: noted during its evaluation, and read from its record.
 
-It is kept apart from the event. What was sent stays the same when it is sent again, whatever the
-feeds tell by then.
+They are kept apart from the event. The event stays the same when it is sent again, whatever the
+feeds supply by then.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class NotedMarket:
 
     def fact(self, name: str, trade: Trade) -> Value | None:
         """Return the fact *name* at the moment of *trade*, `None` where it is not known."""
-        told = self._market.fact(name, trade)
-        if told is not None:
-            self._known[name] = told
-        return told
+        value = self._market.fact(name, trade)
+        if value is not None:
+            self._known[name] = value
+        return value
 
     def outside(self) -> dict[str, Any] | None:
-        """Return what was told as a record writes it, `None` for nothing."""
+        """Return the facts supplied as a record writes them, `None` if there are none."""
         return {name: _plain(self._known[name]) for name in sorted(self._known)} or None
 
 
 class RecordedMarket:
-    """A market that tells what a record has, and nothing else."""
+    """A market that knows the facts of a record, and nothing else."""
 
     def __init__(self, outside: Mapping[str, Any] | None) -> None:
-        """Take the facts of a record; raise Tampering where no feed can have told one of them."""
+        """Take the facts of a record; raise Tampering if no feed can have supplied one."""
         try:
             self._known = {name: _value(name, value) for name, value in (outside or {}).items()}
         except (ValueError, TypeError, KeyError) as error:
@@ -51,8 +51,8 @@ class RecordedMarket:
         return self._known.get(name)
 
 
-def _plain(told: Value) -> str | bool:
-    return told if isinstance(told, bool | str) else written(told)
+def _plain(value: Value) -> str | bool:
+    return value if isinstance(value, bool | str) else written(value)
 
 
 def _value(name: str, plain: object) -> Value:

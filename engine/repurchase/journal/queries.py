@@ -72,10 +72,10 @@ class Overview(msgspec.Struct, frozen=True):
     orders: tuple[OrderLine, ...]
 
 
-class Told(msgspec.Struct, frozen=True):
+class StoryLine(msgspec.Struct, frozen=True):
     """One record of a story: when it was recorded, the event and its answer.
 
-    *outside* are the facts that its rules read and that feeds told.
+    *outside* are the facts that its rules read and that feeds supplied.
     """
 
     sequence: int
@@ -147,7 +147,7 @@ def asked(
     return Decided(record.decision(), then, repeated=True)
 
 
-def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
+def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
     """Yield what the journal tells of the event *name*: of the order or fill it is about too.
 
     So the story of an order is that of its fills, and of what took them back. Raise JournalError
@@ -170,7 +170,8 @@ def story(journal: Journal, program: str, name: str) -> Iterator[Told]:
         except JournalError as error:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
-        yield Told(record.sequence, record.at, event, record.outside or {}, decision, edition)
+        outside = record.outside or {}
+        yield StoryLine(record.sequence, record.at, event, outside, decision, edition)
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):

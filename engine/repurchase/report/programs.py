@@ -16,7 +16,7 @@ from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import shown
 from repurchase.evaluation.wording import worded
-from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, Told
+from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, StoryLine
 from repurchase.report.changes import changed_view
 from repurchase.report.decisions import MARKS, findings_table, halted_line, left_after
 from repurchase.report.tables import counted, moment_shown, plain_table
@@ -99,10 +99,10 @@ def _remarks_on(order: OrderLine) -> Iterator[str]:
         yield "past its last day: submit its expire"
 
 
-def story_view(told: Iterable[Told]) -> RenderableType:
+def story_view(lines: Iterable[StoryLine]) -> RenderableType:
     """Return the records of one event and all that is about it, in their order, for a terminal."""
     parts: list[RenderableType] = []
-    for one in told:
+    for one in lines:
         decision = worded(one.decision, one.edition)
         word, style = MARKS[decision.outcome]
         recorded = f"  record {one.sequence}, {one.at:%Y-%m-%d %H:%M:%S %Z}"
@@ -114,15 +114,15 @@ def story_view(told: Iterable[Told]) -> RenderableType:
         said = (f"{name}: {value}" for name, value in one.event.items() if name not in _NAMED)
         parts.append(Text(plain(", ".join(said))))
         if one.outside:
-            told_besides = (f"{name}: {value}" for name, value in one.outside.items())
-            parts.append(Text(plain(f"told besides: {', '.join(told_besides)}")))
+            facts = (f"{name}: {value}" for name, value in one.outside.items())
+            parts.append(Text(plain(f"told besides: {', '.join(facts)}")))
         if decision.findings:
             parts.append(findings_table(decision))
         parts += [left_after(decision, one.edition), Text()]
     return Group(*parts[:-1])
 
 
-def story_json(told: Iterable[Told]) -> str:
+def story_json(lines: Iterable[StoryLine]) -> str:
     """Return the same as one line of JSON, the findings in words."""
     return json_text(
         [
@@ -133,7 +133,7 @@ def story_json(told: Iterable[Told]) -> str:
                 "outside": one.outside,
                 "decision": worded(one.decision, one.edition),
             }
-            for one in told
+            for one in lines
         ]
     )
 
