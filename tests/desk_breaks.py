@@ -94,7 +94,7 @@ def position_kept_after_failure(put: Set) -> None:
             book = self._caught_up(writer)
             group = desk._Group(book, self._now(), writer, self._texts, self._feed)
             self._begin(group)
-            known = writer.with_ids([event.id for event in events])
+            known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             self._book = group.book
             group.write(self._kept)

@@ -111,7 +111,7 @@ def test_records_are_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyP
     with Journal(store.url) as journal:
         assert [one.sequence for one in journal.records(PROGRAM)] == list(range(1, 13))
         with journal.writing(PROGRAM) as writer:
-            assert [one.sequence for one in writer.records(4)] == list(range(5, 13))
+            assert [one.sequence for one in writer.records(PROGRAM, 4)] == list(range(5, 13))
     assert opened(store) == position
 
 

@@ -50,7 +50,7 @@ def signed(program: str, head: Head, at: datetime, key: Ed25519PrivateKey) -> Ch
 def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     """Return the checkpoint in the file *path*.
 
-    Raise InputError where there is none, Tampering where it is not what *key* signed.
+    Raise InputError if there is none, Tampering if it is not what *key* signed.
     """
     try:
         found = msgspec.json.decode(_content(path), type=Checkpoint)
@@ -70,7 +70,7 @@ def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
 def new_key(path: Path) -> Path:
     """Make a key pair, the private key in *path*, and return where the public one is.
 
-    Nothing is overwritten: raise UsageError where one of them is there already.
+    Nothing is overwritten: raise UsageError if one of them is there already.
     """
     made = Ed25519PrivateKey.generate()
     private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -88,7 +88,7 @@ def new_key(path: Path) -> Path:
 
 
 def signing_key(path: Path) -> Ed25519PrivateKey:
-    """Return the private key in the file *path*; raise UsageError where it cannot be used."""
+    """Return the private key in the file *path*; raise UsageError if it cannot be used."""
     body = _content(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         hint = f"make a new one, or `chmod 600 {path}` if nobody has read it"
@@ -109,7 +109,7 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
 
 
 def public_key(path: Path) -> Ed25519PublicKey:
-    """Return the public key in the file *path*; raise UsageError where it cannot be used."""
+    """Return the public key in the file *path*; raise UsageError if it cannot be used."""
     body = _content(path)
     try:
         found = load_pem_public_key(body)

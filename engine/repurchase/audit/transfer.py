@@ -61,7 +61,7 @@ def export(
 ) -> tuple[Verified, Iterator[str]]:
     """Return what *program* comes to, judged again from its first record, and its export's lines.
 
-    Raise as `verify` does; the lines do where the journal is changed while they are written.
+    Raise as `verify` does; the lines do if the journal is changed while they are written.
     """
     audit = audited(journal, program, watch=watch)
     return audit.verified(), _lines(journal, program, audit)
@@ -71,7 +71,7 @@ class ExportFile:
     """An export that is read line by line; its first line is read at once."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        """Read the first line of *stream*; raise InputError where it is none of an export."""
+        """Read the first line of *stream*; raise InputError if it is none of an export."""
         self._stream = stream
         self.name = name
         self.line = 1
@@ -109,7 +109,7 @@ class ExportFile:
 def imported(file: ExportFile, journal: Journal, watch: Watch = unwatched) -> Verified:
     """Return what the program of *file* comes to, once it is in *journal*, judged again there.
 
-    All of it is let in, or nothing. Raise UsageError where the program has begun there, Tampering
+    All of it is let in, or nothing. Raise UsageError if the program has begun there, Tampering
     with the first line that is wrong.
     """
     program = file.header.program

@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
+from repurchase.domain.events import Event
 from repurchase.evaluation.step import apply, position_report
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record
 from repurchase.journal.snapshot import read_position
-from repurchase.journal.store import Head, Journal, Stored
+from repurchase.journal.store import Head, Journal, Reader, Stored
 from repurchase.ledger.position import Position
-from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.editions import Edition, Editions, load_text
 from repurchase.rulebook.packs import kept
 
 MORE: Final = "`repurchase verify` says more"
@@ -65,7 +66,7 @@ class RuleTexts:
 
 
 def stored_book(journal: Journal, program: str) -> Book:
-    """Return *program* as its journal has it; raise JournalError where the records do not fit."""
+    """Return *program* as its journal has it; raise JournalError if the records do not fit."""
     texts = RuleTexts(journal.text)
     # Before the records, so that what others add meanwhile is no contradiction.
     head = journal.head(program)
@@ -131,7 +132,7 @@ def chained(head: Head, hash_: str, body: bytes) -> Record:
 def recorded(stored: Stored, place: str) -> Record:
     """Return the record that *stored* of the journal at *place* holds, taken by itself.
 
-    Raise Tampering where it was changed; whether it follows the one before is not looked at.
+    Raise Tampering if it was changed; whether it follows the one before is not looked at.
     """
     try:
         record = _unchanged(stored.hash, stored.body)
@@ -142,13 +143,17 @@ def recorded(stored: Stored, place: str) -> Record:
     return record
 
 
-def rules_named(stored: Stored | None, place: str) -> Rules:
-    """Return the rules that *stored*, an adoption or a snapshot, names."""
-    record = None if stored is None else recorded(stored, place)
-    naming = None if record is None else record.adoption or record.snapshot
+def edition_then(
+    reader: Reader, program: str, texts: RuleTexts, record: Record, event: Event
+) -> Edition:
+    """Return the edition that made the decision on *event*, which *record* of *program* holds."""
+    stored = reader.naming(program, record.sequence)
+    last = None if stored is None else recorded(stored, reader.url)
+    naming = None if last is None else last.adoption or last.snapshot
     if naming is None:
-        raise Tampering(Problem("the record that adopts its rule file is missing", MORE, place))
-    return naming.rules
+        what = "the record that adopts its rule file is missing"
+        raise Tampering(Problem(what, MORE, reader.url))
+    return texts.editions(naming.rules).named(record.decision().edition, event)
 
 
 def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
@@ -193,7 +198,7 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
 
 
 def _snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
-    """Return *program* as of its last snapshot, `None` where it is not the one recorded.
+    """Return *program* as of its last snapshot, `None` if it is not the one recorded.
 
     A snapshot that was lost or changed costs time alone: the records are read from the first.
     """

@@ -28,7 +28,7 @@ from repurchase.domain.events import Event
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import Decided, refusal, step
 from repurchase.intake.fields import READERS
-from repurchase.journal.book import Book, RuleTexts, caught_up, recorded, rules_named, stored_book
+from repurchase.journal.book import Book, RuleTexts, caught_up, edition_then, recorded, stored_book
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
@@ -101,8 +101,8 @@ class Desk:
 
         A program that has not begun adopts them, *by* someone, with its first event, and
         *has_begun_it* is true once that is recorded. What the rules read and no event says comes
-        from *feed*, or from the tables of sessions alone. Raise InputError where that contradicts
-        itself, UsageError for the rules of another authorization, JournalError where the records
+        from *feed*, or from the tables of sessions alone. Raise InputError if that contradicts
+        itself, UsageError for the rules of another authorization, JournalError if the records
         do not fit together.
         """
         if rules is not None:
@@ -129,7 +129,7 @@ class Desk:
     def submit(self, event: Event) -> Decided:
         """Return the answer to *event* once it is recorded, with whatever else was waiting.
 
-        Raise InputError for an event of another authorization, JournalError where it could not be
+        Raise InputError for an event of another authorization, JournalError if it could not be
         recorded: it has no answer then, and can be sent again as it is.
         """
         self._check(event)
@@ -152,7 +152,7 @@ class Desk:
             check_dates(events, now)
             group = _Group(self._caught_up(writer), now, writer, self._texts, self._feed)
             begins = self._begin(group)
-            known = writer.with_ids([event.id for event in events])
+            known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             group.write(self._kept)
         # Only now: a transaction that failed leaves no trace here either.
@@ -170,8 +170,8 @@ class Desk:
     def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
         """Record that the program goes by *rules* from now on; return it before and after.
 
-        Raise UsageError where they are in force already, are of another authorization or count in
-        another currency than what was used, and where nobody says who adopts them and why.
+        Raise UsageError if they are in force already, are of another authorization or count in
+        another currency than what was used, and if nobody says who adopts them and why.
         """
         _check_authorization(rules, self._program)
         check_said("by", by)
@@ -190,7 +190,7 @@ class Desk:
     def would_adopt(self, rules: RuleText) -> tuple[Book, Book]:
         """Return the program as it is and as it would go by *rules*; nothing is written.
 
-        Raise UsageError where `adopt` refuses them, whoever it is by.
+        Raise UsageError if `adopt` refuses them, whoever it is by.
         """
         _check_authorization(rules, self._program)
         book = self.refresh()
@@ -232,7 +232,7 @@ class Desk:
                 self._end(group, failed)
 
     def _answer_all(self, group: Sequence[_Waiting]) -> None:
-        """Answer all of *group* together, or each alone where one of them cannot be."""
+        """Answer all of *group* together, or each alone if one of them cannot be."""
         try:
             answers = self.answer([one.event for one in group])
         except (Tampering, InputError):
@@ -259,14 +259,15 @@ class Desk:
 
     def _caught_up(self, writer: Writer) -> Book:
         place = self._journal.url
-        book = caught_up(self._book, writer.records(self._book.head.sequence), self._texts, place)
+        records = writer.records(self._program, self._book.head.sequence)
+        book = caught_up(self._book, records, self._texts, place)
         if book.head != writer.head:
             what = f"its records end at {book.head.sequence}, not at {writer.head.sequence}"
             raise JournalError(Problem(what, "`repurchase verify` says more", place))
         return book
 
     def _begin(self, group: _Group) -> bool:
-        """Adopt the rules given where the program has not begun, and return whether it has not.
+        """Adopt the rules given if the program has not begun, and return whether it has not.
 
         Raise UsageError for others than its own.
         """
@@ -313,14 +314,14 @@ class _Group:
         for text in rules.texts():
             self._writer.keep_text(digest(text), text)
         name, adopted = rules.editions.authorization.name, rules.rules
-        self._seal(adoption=Adoption(name, adopted, by, reason))
+        self._add(Record(*self._next(), adoption=Adoption(name, adopted, by, reason)))
         self.book = replace(self.book, editions=rules.editions, rules=adopted)
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the answer to *event*: as it was given before, or anew and with its record."""
         before, stored = self._new.get(event.id), known.get(event.id)
         if before is None and stored is not None:
-            before = recorded(stored, self._writer.place)
+            before = recorded(stored, self._writer.url)
         if before is not None:
             return self._again(event, before)
         edition = self._edition(event)
@@ -329,19 +330,21 @@ class _Group:
         taken = step(event, self.book.position, edition, live=True, market=noted)
         decision = taken.decision
         answer = Answer(decision.outcome, decision.findings, decision.position, decision.edition)
-        self._new[event.id] = self._seal(event_object(event), noted.outside(), answer)
+        record = Record(*self._next(), event_object(event), noted.outside(), answer)
+        self._add(record)
+        self._new[event.id] = record
         self.book = replace(self.book, position=taken.position)
         return Decided(decision, edition)
 
     def write(self, kept: frozenset[str]) -> None:
-        """Write all records, the editions that are not *kept* yet, and a snapshot where due."""
+        """Write all records, the editions that are not *kept* yet, and a snapshot if one is due."""
         if not self._records:
             return
         if self._is_snapshot_due():
             body = position_bytes(self.book.position)
             assert self.book.rules is not None, "a rule file is adopted before the first event"
-            record = self._seal(snapshot=Snapshot(digest(body), self.book.rules))
-            self._writer.keep_snapshot(record.sequence, body)
+            self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
+            self._writer.keep_snapshot(self.book.head.sequence, body)
         self._writer.append(self._records)
         for edition in self.editions.values():
             if edition.hash not in kept:
@@ -372,31 +375,21 @@ class _Group:
         if event.id in self._new:
             # What adopted its rule file may be of this very transaction too.
             return self._edition(event)
-        place = self._writer.place
-        rules = rules_named(self._writer.naming(record.sequence), place)
-        return self._texts.editions(rules).named(record.decision().edition, event)
+        return edition_then(self._writer, self._writer.program, self._texts, record, event)
 
-    def _seal(
-        self,
-        event: dict[str, object] | None = None,
-        outside: dict[str, object] | None = None,
-        answer: Answer | None = None,
-        adoption: Adoption | None = None,
-        snapshot: Snapshot | None = None,
-    ) -> Record:
-        sequence = self.book.head.sequence + 1
-        previous = self.book.head.hash
-        record = Record(
-            sequence, previous, self._at, __version__, event, outside, answer, adoption, snapshot
-        )
-        one = sealed(record)
-        self._records.append(one)
-        self.book = replace(self.book, head=Head(sequence, one.hash))
-        return record
+    def _next(self) -> tuple[int, str, datetime, str]:
+        """Return what the next record begins with, whatever it holds."""
+        head = self.book.head
+        return head.sequence + 1, head.hash, self._at, __version__
+
+    def _add(self, record: Record) -> None:
+        whole = sealed(record)
+        self._records.append(whole)
+        self.book = replace(self.book, head=Head(record.sequence, whole.hash))
 
 
 def check_said(name: str, text: str) -> None:
-    """Raise UsageError where *text* could not stand for the field *name* of an event either."""
+    """Raise UsageError if *text* could not stand for the field *name* of an event either."""
     try:
         READERS[name](text)
     except Wrong as wrong:
@@ -426,7 +419,7 @@ def check_dates(events: Sequence[Event], now: datetime) -> None:
 
 
 def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
-    """Raise UsageError where the program of *book*, in the journal at *place*, refuses *rules*."""
+    """Raise UsageError if the program of *book*, in the journal at *place*, refuses *rules*."""
     if book.rules is None:
         hint = "its first submission adopts its rule file"
         raise UsageError(Problem("the program has not begun", hint, place))
@@ -436,7 +429,7 @@ def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
 
 
 def _check_money(rules: RuleText, book: Book) -> None:
-    """Raise UsageError where what *book* has used would be read in another money by *rules*."""
+    """Raise UsageError if what *book* has used would be read in another money by *rules*."""
     if book.editions is None or book.position.used == Position().used:
         return
     old, new = book.editions.authorization, rules.editions.authorization

@@ -25,7 +25,7 @@ class NotedMarket:
         self._known: dict[str, Value] = {}
 
     def fact(self, name: str, trade: Trade) -> Value | None:
-        """Return the fact *name* at the moment of *trade*, `None` where it is not known."""
+        """Return the fact *name* at the moment of *trade*, `None` if it is not known."""
         value = self._market.fact(name, trade)
         if value is not None:
             self._known[name] = value
@@ -47,7 +47,7 @@ class RecordedMarket:
             raise Tampering(Problem("its facts from outside cannot be read")) from error
 
     def fact(self, name: str, _: Trade) -> Value | None:
-        """Return the fact *name*, `None` where it was not known."""
+        """Return the fact *name*, `None` if it was not known."""
         return self._known.get(name)
 
 

@@ -100,7 +100,7 @@ class SqlitePlace:
         return sa.URL.create("sqlite", database=name, query=way | _BY_URI)
 
     def check_still(self) -> None:
-        """Raise JournalError where what is read as if nobody wrote to it was written to."""
+        """Raise JournalError if what is read as if nobody wrote to it was written to."""
         if self._as_it_was is not None and (
             _state(self._real) != self._as_it_was or self._unwritten()
         ):
@@ -142,7 +142,7 @@ class SqlitePlace:
         return not tables
 
     def file(self) -> tuple[int, int] | None:
-        """Return which file it is, `None` where there is none."""
+        """Return which file it is, `None` if there is none."""
         try:
             found = self._named.stat()
         except FileNotFoundError:
@@ -151,7 +151,7 @@ class SqlitePlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Wait for the lock file and hold it; raise JournalError where another keeps it."""
+        """Wait for the lock file and hold it; raise JournalError if another keeps it."""
         # Enough for a lock, also where another user made the file.
         lock = os.open(self._beside(".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:

@@ -17,17 +17,16 @@ from repurchase.evaluation.step import Decided, position_report, refusal, step
 from repurchase.journal.book import (
     Book,
     RuleTexts,
+    edition_then,
     following,
     misplaced,
     recorded,
-    rules_named,
     stored_book,
 )
 from repurchase.journal.desk import other_rules
 from repurchase.journal.records import Rules, event_object, event_of
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.orders import Order
-from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition
@@ -100,7 +99,11 @@ def overview(book: Book, now: datetime) -> Overview:
         latest=None if position.latest == date.min else position.latest,
         position=position_report(position, edition),
         unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
-        orders=tuple(_lines(position, today)),
+        orders=tuple(
+            _line(name, order, today)
+            for name, order in sorted(position.orders.items())
+            if order.state in ("open", "held")
+        ),
     )
 
 
@@ -121,7 +124,7 @@ def asked(
     """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
 
     What the event does not say of the market comes from *feed*; what is recorded already has its
-    answer. Raise InputError for an event of another program, and UsageError where it goes by other
+    answer. Raise InputError for an event of another program, and UsageError if it goes by other
     *rules*.
     """
     if event.authorization not in (None, program):
@@ -142,8 +145,7 @@ def asked(
     record = recorded(stored, journal.url)
     if record.event != event_object(event):
         return Decided(refusal(event, book.position, edition), edition)
-    rules_then = rules_named(journal.naming(program, stored.sequence), journal.url)
-    then = RuleTexts(journal.text).editions(rules_then).named(record.decision().edition, event)
+    then = edition_then(journal, program, RuleTexts(journal.text), record, event)
     return Decided(record.decision(), then, repeated=True)
 
 
@@ -151,7 +153,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
     """Yield what the journal tells of the event *name*: of the order or fill it is about too.
 
     So the story of an order is that of its fills, and of what took them back. Raise JournalError
-    where the records do not form one chain.
+    if the records do not form one chain.
     """
     texts = RuleTexts(journal.text)
     met = _led_to(journal, program, name)
@@ -192,9 +194,9 @@ def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
     """Return the adoptions of *program*, in their order; raise Tampering for a changed record."""
     records = (recorded(stored, journal.url) for stored in journal.of_no_event(program))
     return [
-        AdoptedThen(one.sequence, one.at, said.rules.file, said.rules.packs, said.by, said.reason)
+        AdoptedThen(one.sequence, one.at, new.rules.file, new.rules.packs, new.by, new.reason)
         for one in records
-        if (said := one.adoption) is not None
+        if (new := one.adoption) is not None
     ]
 
 
@@ -245,12 +247,6 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
             )
         ),
     )
-
-
-def _lines(position: Position, today: date) -> Iterator[OrderLine]:
-    for name, order in sorted(position.orders.items()):
-        if order.state in ("open", "held"):
-            yield _line(name, order, today)
 
 
 def _line(name: str, order: Order, today: date) -> OrderLine:

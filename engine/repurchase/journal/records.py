@@ -128,7 +128,7 @@ def digest(body: bytes) -> str:
 
 
 def read_record(body: bytes) -> Record:
-    """Return the record that *body* writes; raise Tampering where it is none."""
+    """Return the record that *body* writes; raise Tampering if it is none."""
     try:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

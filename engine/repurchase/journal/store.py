@@ -8,10 +8,11 @@ row of the program. What is committed has reached the disk.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import NoneType, TracebackType
+from types import NoneType
 from typing import Any, Final, Self
 
 import msgspec
@@ -60,11 +61,49 @@ class Extent(msgspec.Struct, frozen=True):
     snapshot: tuple[int, bytes] | None
 
 
-class Journal:
-    """An open journal. Its methods may be called from several threads.
+class Reader(ABC):
+    """What can be read of the records of a journal, by whoever only reads and by whoever writes.
 
-    *url* is where it is, as it may be printed.
+    *url* is where the journal is, as it may be printed.
     """
+
+    url: str
+
+    def records(self, program: str, after: int = 0, until: int | None = None) -> Iterator[Stored]:
+        """Yield the records of *program* after the *after*th, in their order.
+
+        With *until* none after that one: what is added meanwhile comes after it.
+        """
+        while page := self._rows(_SELECT_PAGE, program=program, after=after, page=PAGE):
+            for row in page:
+                # One by one, so that of several that are wrong the first is named.
+                stored = _stored(row, self.url)
+                if until is not None and stored.sequence > until:
+                    return
+                yield stored
+            after = page[-1].sequence
+
+    def record(self, program: str, id_: str) -> Stored | None:
+        """Return the record of the event of *program* called *id_*, `None` if there is none."""
+        return self.with_ids(program, [id_]).get(id_)
+
+    def with_ids(self, program: str, ids: Sequence[str]) -> dict[str, Stored]:
+        """Return the records of the events of *program* called *ids*, those that there are."""
+        rows = self._rows(_SELECT_IDS, program=program, ids=ids)
+        return {row.id: _stored(row, self.url) for row in rows}
+
+    def naming(self, program: str, sequence: int) -> Stored | None:
+        """Return the last record of *program* up to *sequence* that names its rule file."""
+        rows = self._rows(_SELECT_NAMING, program=program, sequence=sequence)
+        return _stored(rows[0], self.url) if rows else None
+
+    @abstractmethod
+    def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
+        """Return all rows that *statement* finds."""
+
+
+class Journal(Reader):
+    """An open journal. Its methods may be called from several threads."""
 
     def __init__(
         self,
@@ -76,7 +115,7 @@ class Journal:
     ) -> None:
         """Open the journal at *url*, a file or a PostgreSQL URL; make a new one with *create*.
 
-        Raise UsageError for a URL that names none, JournalError where it cannot be opened.
+        Raise UsageError for a URL that names none, JournalError if it cannot be opened.
         """
         self.url = shown_url(url)
         self.reached: Reached = reached or _nothing
@@ -93,7 +132,7 @@ class Journal:
             raise
 
     def files(self) -> tuple[Path, ...]:
-        """Return the files that it is made of: none where a server keeps it."""
+        """Return the files that it is made of: none if a server keeps it."""
         return self._place.files()
 
     def programs(self) -> tuple[str, ...]:
@@ -121,30 +160,6 @@ class Journal:
         """Return the number of a record whose id an earlier one of *program* has already."""
         found: int | None = self._row(_SELECT_REPEATED, program=program).again
         return found
-
-    def records(self, program: str, after: int = 0, until: int | None = None) -> Iterator[Stored]:
-        """Yield the records of *program* after the *after*th, in their order.
-
-        With *until* none after that one: what is added meanwhile comes after it.
-        """
-        while page := self._rows(_SELECT_PAGE, program=program, after=after, page=PAGE):
-            for row in page:
-                # One by one, so that of several that are wrong the first is named.
-                stored = _stored(row, self.url)
-                if until is not None and stored.sequence > until:
-                    return
-                yield stored
-            after = page[-1].sequence
-
-    def record(self, program: str, id_: str) -> Stored | None:
-        """Return the record of the event of *program* called *id_*, `None` if there is none."""
-        row = self._row(_SELECT_IDS, program=program, ids=[id_])
-        return None if row is None else _stored(row, self.url)
-
-    def naming(self, program: str, sequence: int) -> Stored | None:
-        """Return the last record of *program* up to *sequence* that names its rule file."""
-        row = self._row(_SELECT_NAMING, program=program, sequence=sequence)
-        return None if row is None else _stored(row, self.url)
 
     def of_no_event(self, program: str) -> Iterator[Stored]:
         """Yield the records of *program* that are of no event, in their order."""
@@ -199,7 +214,7 @@ class Journal:
             self._place.settle(connection)
 
     def check_tables(self) -> None:
-        """Raise Tampering where its tables and their indexes are not as they were made.
+        """Raise Tampering if its tables and their indexes are not as they were made.
 
         SQLite finds what it is asked by its indexes, which anyone can change; of PostgreSQL, which
         keeps its files to itself, nothing is asked.
@@ -216,12 +231,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @contextmanager
@@ -288,38 +298,21 @@ class Journal:
             connection.exec_driver_sql(statement)
 
 
-class Writer:
+class Writer(Reader):
     """What may be read and written of one program while its lock is held."""
 
-    def __init__(
-        self, connection: sa.Connection, program: str, reached: Reached, place: str
-    ) -> None:
-        self.place = place
+    def __init__(self, connection: sa.Connection, program: str, reached: Reached, url: str) -> None:
+        self.url = url
         self._connection = connection
-        self._program = program
+        self.program = program
         self._reached = reached
         self.head = self._locked_head()
-
-    def records(self, after: int) -> Iterator[Stored]:
-        """Yield the records after the *after*th, in their order."""
-        while page := self._rows(_SELECT_PAGE, after=after, page=PAGE):
-            yield from (_stored(row, self.place) for row in page)
-            after = page[-1].sequence
-
-    def naming(self, sequence: int) -> Stored | None:
-        """Return the last record up to *sequence* that names the rule file."""
-        rows = self._rows(_SELECT_NAMING, sequence=sequence)
-        return _stored(rows[0], self.place) if rows else None
-
-    def with_ids(self, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return the records of the events called *ids*, those that there are."""
-        return {row.id: _stored(row, self.place) for row in self._rows(_SELECT_IDS, ids=ids)}
 
     def append(self, records: Sequence[Sealed]) -> None:
         """Add *records* at the end of the chain."""
         rows = [
             {
-                "program": self._program,
+                "program": self.program,
                 "sequence": one.record.sequence,
                 "id": None if one.record.event is None else one.record.event["id"],
                 "hash": one.hash,
@@ -349,13 +342,13 @@ class Writer:
         # Two that begin one program at once must find one row to lock.
         self._execute(_BEGIN_PROGRAM, head=BEGINNING)
         (row,) = self._rows(_LOCK_HEAD)
-        return _head(row, self._program, self.place)
+        return _head(row, self.program, self.url)
 
     def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
         return self._execute(statement, **values).all()
 
     def _execute(self, statement: sa.Executable, **values: object) -> sa.CursorResult[Any]:
-        return self._connection.execute(statement, {"program": self._program, **values})
+        return self._connection.execute(statement, {"program": self.program, **values})
 
 
 # SQLite takes a value of any type in any column: what a row holds is looked at before it is used.
