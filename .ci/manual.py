@@ -6,19 +6,17 @@ law in its pack. `tests/test_docs.py` keeps the manual what this would write.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel
-
 from repurchase.domain.decisions import EFFECTS
 from repurchase.evaluation.wording import ENGINE
 from repurchase.facts.table import TABLE
+from repurchase.rulebook.keys import Key
 from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.packs import shipped_pack
-from repurchase.rulebook.schema import PackFields, PackRuleFields, RuleFields, RuleFileFields
+from repurchase.rulebook.schema import DATED, OF_LAW, PACK, QUOTING, RULE, RULE_FILE
 
 MANUAL = Path(__file__).parents[1] / "rules" / "README.md"
 
@@ -72,26 +70,26 @@ def packs() -> Rows:
         yield f"`{name}`", pack.title, ", ".join(counts)
 
 
-def keys(model: type[BaseModel], *, own: bool = False) -> Callable[[], Rows]:
-    """Return what yields each key that *model* has, its *own* alone or first, and what it says."""
+def keys(*keys: Key) -> Callable[[], Rows]:
+    """Return what yields each of *keys*: its name, what it means, and its default."""
 
     def rows() -> Rows:
-        families = (model,) if own else model.__mro__
-        for name in (name for one in families for name in inspect.get_annotations(one)):
-            field = model.model_fields.get(name)
-            if field is not None:
-                usual = f" Default: `{field.default}`." if type(field.default) is str else ""
-                yield f"`{field.alias or name}`", f"{field.description}{usual}"
+        for key in keys:
+            usual = isinstance(key.default, str) and not key.required
+            default = f" Default: `{key.default}`." if usual else ""
+            yield f"`{key.name}`", f"{key.meaning}{default}"
 
     return rows
 
 
+OF_RULES = [key for key in RULE.keys if key not in (*DATED, *QUOTING)]
+
 TABLES: Final[Mapping[str, Callable[[], Rows]]] = {
-    "| key of a file | what |": keys(RuleFileFields),
-    "| key of a rule | what |": keys(RuleFields),
+    "| key of a file | what |": keys(*RULE_FILE.keys),
+    "| key of a rule | what |": keys(*OF_RULES, *DATED, *QUOTING),
     "| pack | law | its rules |": packs,
-    "| key of a pack | what |": keys(PackFields),
-    "| key of a rule of a pack | what |": keys(PackRuleFields, own=True),
+    "| key of a pack | what |": keys(*PACK.keys),
+    "| key of a rule of a pack | what |": keys(*OF_LAW),
     "| finding | meaning |": findings,
     "| fact | dimension | meaning | given by |": facts,
 }

@@ -28,7 +28,7 @@ from repurchase.replay.run import RuleCount, Summary
 from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFindings
 from repurchase.report.flips import Flip
 from repurchase.rulebook.library import pack_names
-from repurchase.rulebook.schema import OptionFields, PackFields, PackRuleFields, json_schema
+from repurchase.rulebook.schema import OPTION, PACK, PACK_RULE, json_schema
 from test_cli import order, run
 
 ROOT = Path(__file__).parents[1]
@@ -272,6 +272,5 @@ def test_manual_names_every_key_of_a_rule() -> None:
 
 def test_manual_names_every_key_of_a_pack() -> None:
     """Each key that a pack may have is in the manual."""
-    fields = (PackFields, PackRuleFields, OptionFields)
-    keys = {key.alias or name for one in fields for name, key in one.model_fields.items()}
+    keys = {key.name for table in (PACK, PACK_RULE, OPTION) for key in table.keys}
     assert {key for key in keys if f"`{key}" not in MANUAL} == set()

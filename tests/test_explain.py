@@ -15,7 +15,7 @@ from rich.console import Console
 
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
-from repurchase.domain.terms import KNOWN_TERMS, term_dimension
+from repurchase.domain.terms import known_dimensions
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
@@ -40,8 +40,7 @@ from test_cli import Run, run
 
 def names() -> Names:
     """Return what a rule file with every known term, and the usual instruments, may name."""
-    known = {f"terms.{name}": term_dimension(name, "JPY") for name in KNOWN_TERMS}
-    constants = {name: dimension for name, dimension in known.items() if dimension is not None}
+    constants = {f"terms.{name}": each for name, each in known_dimensions("JPY").items()}
     return Names(constants, ("common", "ads"), "JPY")
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from repurchase.domain.errors import RuleFileError, UsageError
 from repurchase.domain.quantities import DATE, SHARES, money
 from repurchase.domain.terms import Validity
-from repurchase.rulebook.build import read, read_text
+from repurchase.rulebook.build import read, read_authorization, read_text
 from repurchase.rulebook.lint import lint_findings
 from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.schema import json_schema
+from repurchase.rulebook.yaml_reader import read_document
 
 SAMPLE: Final = """\
 repurchase: 1                                   # version of this format
@@ -277,6 +279,12 @@ BAD: Final = [
     ),
     ("2008-10-28", "2008-02-30", ["4:11: `2008-02-30` is no day that exists"]),
     ("2008-10-28", "yesterday", ["4:11: `yesterday` is not a date; write it as 2008-11-14"]),
+    # What the user wrote is shown whole, whatever stands in it.
+    (
+        "2008-10-28",
+        '"soon; or later"',
+        ["4:11: `soon; or later` is not a date; write it as 2008-11-14"],
+    ),
     (
         "sha256: 16cc",
         "sha256: 16CC",
@@ -854,6 +862,28 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str, said: str)
     with pytest.raises(UsageError) as caught:
         read(f"{tmp_path}/{name}")
     assert caught.value.problems[0].what == said
+
+
+def test_edited_document_is_read_as_the_edited_text() -> None:
+    """What has a document in hand need not write it down: a value that is edited has its place."""
+    document = read_document(SAMPLE.encode(), "iij.yaml")
+
+    def edited(cap: str, timezone: str) -> Authorization:
+        terms = document.value["terms"]
+        assert isinstance(terms, dict)
+        value = {**document.value, "terms": {**terms, "max_shares": {"value": cap}}}
+        value["timezone"] = timezone
+        return read_authorization(replace(document, value=value))
+
+    again = load(changed(MAX_SHARES, 'max_shares: {value: "5,000 shares"}'))
+    assert edited("5,000 shares", "Asia/Tokyo").terms == again.terms
+    for _ in range(2):
+        with pytest.raises(RuleFileError) as caught:
+            edited("5,00 shares", "Asia/Tokio")
+        assert [str(problem) for problem in caught.value.problems] == [
+            "iij.yaml:10:11: unknown time zone `Asia/Tokio`; did you mean `Asia/Tokyo`?",
+            "iij.yaml:19:23: `5,00` is not grouped by thousands; did you mean `500`?",
+        ]
 
 
 def test_a_megabyte_is_the_bound(tmp_path: Path) -> None:

@@ -128,10 +128,10 @@ def in_force(versions: Sequence[V], day: date, known_at: date) -> V | None:
     return max(holding, key=lambda version: version.validity.known or date.min, default=None)
 
 
-def term_dimension(name: str, currency: str) -> Dimension | None:
-    """Return the dimension that a known term must have, or `None` for a name of the user's."""
-    if name == "max_amount":
-        return money(currency)
-    if name in WINDOW:
-        return DATE
-    return SHARES if name in KNOWN_TERMS else None
+def known_dimensions(currency: str) -> dict[str, Dimension]:
+    """Return the dimension that each known term must have in a program in *currency*."""
+    return {
+        **dict.fromkeys(KNOWN_TERMS, SHARES),
+        **dict.fromkeys(WINDOW, DATE),
+        "max_amount": money(currency),
+    }

@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from fractions import Fraction
-from typing import Final
+
+from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
 from repurchase.domain.quantities import BARE, simplest, value_written
@@ -19,90 +20,73 @@ from repurchase.domain.terms import (
     Term,
     Version,
     in_force,
-    term_dimension,
+    known_dimensions,
 )
 from repurchase.language.expression import Names
+from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
-from repurchase.rulebook.packs import PackText, is_pack, read_pack, shipped_or_beside
+from repurchase.rulebook.packs import Packs, is_pack, read_pack, shipped_or_beside
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
-from repurchase.rulebook.schema import (
-    CheckFields,
-    IncludeFields,
-    InstrumentFields,
-    RuleFields,
-    RuleFileFields,
-    VersionFields,
-)
-from repurchase.rulebook.yaml_reader import (
-    Document,
-    Path,
-    Place,
-    read_bytes,
-    read_document,
-)
-
-_READERS_OF_TERMS: Final = (("rules",), ("checks",), ("include",), ())
+from repurchase.rulebook.schema import RULE_FILE
+from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
     """Return the authorization in the rule file *path*.
 
-    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
     """
-    return read_text(read_bytes(path), os.fspath(path))
+    return read_authorization(open_document(path))
 
 
-def read_text(data: bytes, name: str, packs: PackText | None = None) -> Authorization:
-    """Return the authorization that *data* writes; *name* is the file in messages.
+def read_text(data: bytes, name: str, packs: Packs | None = None) -> Authorization:
+    """Return the authorization that *data* writes; *name* is the file in messages."""
+    return read_authorization(read_document(data, name), packs)
 
-    *packs* gives the text of each pack that it includes; without it, those shipped and those
-    beside the file. Raise RuleFileError with all that is wrong, by place.
+
+def read_authorization(document: Document, packs: Packs | None = None) -> Authorization:
+    """Return the authorization that *document* states.
+
+    *packs* gives each pack that it includes; without it, those shipped and those beside the file.
+    Raise RuleFileError with all that is wrong, by place.
     """
-    document = read_document(data, name)
     if is_pack(document.value):
         what = "this is a pack of law, and a pack alone grants nothing to judge by"
-        hint = f"judge by a rule file that has it under `include`, as `{_asked_for(name)}`"
+        asked = f"./{short(pathlib.Path(document.name).stem)}"
+        hint = f"judge by a rule file that has it under `include`, as `{asked}`"
         raise RuleFileError(document.problem(document.key_place(("pack",)), what, hint))
-    builder = _Builder(RuleFileFields, document)
-    return builder.authorization(packs or shipped_or_beside(name))
+    return _Builder(RULE_FILE, document).authorization(packs or shipped_or_beside(document.name))
 
 
-def _asked_for(file: str) -> str:
-    """Return the name by which a rule file beside *file*, a pack, asks for it."""
-    return f"./{short(pathlib.Path(file).stem)}"
-
-
-class _Builder(Parts[RuleFileFields]):
+class _Builder(Parts):
     """What a rule file comes to."""
 
-    def __init__(self, model: type[RuleFileFields], document: Document) -> None:
-        super().__init__(model, document)
-        self._of_packs: list[Problem] = []
-
-    def authorization(self, packs: PackText) -> Authorization:
+    def authorization(self, packs: Packs) -> Authorization:
         """Return the authorization; raise RuleFileError with all that is wrong."""
-        fields = self._fields
+        file = self._file
         terms = self._terms()
         names = self._names(terms)
-        checks, rules = self._checks(names), self._rules(names)
+        checks, rules = tuple(self._checks(names)), self._rules(names)
         instruments = tuple(self._instruments())
-        self._ids_once()
-        included = tuple(self._packs(packs, names))
-        self._terms_read(terms, checks, (*rules, *(one for pack in included for one in pack.rules)))
+        self._ids_once((*file["checks"], *file["rules"]))
+        of_packs: list[Problem] = []
+        included = tuple(self._packs(packs, names, of_packs))
+        if not of_packs:
+            of_law = (rule for pack in included for rule in pack.rules)
+            self._terms_read(terms, checks, (*rules, *of_law))
         self._window_in_order(terms)
         self._announced_once_resolved()
-        if self._document.problems or self._of_packs:
-            self._document.refuse(self._of_packs)
+        self._reading.refuse_if_wrong(of_packs)
         return Authorization(
-            name=fields.authorization,
-            issuer=fields.issuer,
-            resolved=fields.resolved,
-            announced=fields.announced,
-            basis=fields.basis,
-            sources=self.sources(),
-            timezone=fields.timezone,
-            currency=fields.currency,
-            with_fees=fields.amount_basis == "with_fees",
+            name=file["authorization"],
+            issuer=file["issuer"],
+            resolved=file["resolved"],
+            announced=file["announced"],
+            basis=file["basis"],
+            sources=self._sources(),
+            timezone=file["timezone"],
+            currency=file["currency"],
+            with_fees=file["amount_basis"] == "with_fees",
             instruments=instruments,
             terms=terms,
             checks=checks,
@@ -112,190 +96,162 @@ class _Builder(Parts[RuleFileFields]):
             text=self._document.text,
         )
 
-    # --- figures and when they hold
-
     def _terms(self) -> tuple[Term, ...]:
-        return tuple(self._term(name, fields) for name, fields in self._fields.terms.items())
-
-    def _term(self, name: str, fields: list[VersionFields]) -> Term:
-        path: Path = ("terms", name)
-        term = self._figured(path, fields, term_dimension(name, self._fields.currency))
-        for index, version in enumerate(term.versions):
-            is_cap = name in CAPS and version.figure.dimension == term.dimension
-            if is_cap and version.figure.value <= 0:
-                place = self._document.place((*self._version_path(path, index), "value"))
-                self._tell(place, f"the cap `{name}` is not above zero")
-        return term
+        known = known_dimensions(self._file["currency"])
+        terms = tuple(self._figures("terms", known))
+        for name in CAPS:
+            for part in self._file["terms"].get(name, ()):
+                figure = part["value"]
+                if figure.dimension == known[name] and figure.value <= 0:
+                    self._reading.note((*part.path, "value"), f"the cap `{name}` is not above zero")
+        return terms
 
     # --- instruments
 
     def _instruments(self) -> Iterator[Instrument]:
         listed: dict[tuple[str, str], str] = {}
-        for name, fields in self._fields.instruments.items():
-            path: Path = ("instruments", name)
-            for index, venue in enumerate(fields.venues):
-                other = listed.setdefault((fields.symbol, venue), name)
-                if other != name or venue in fields.venues[:index]:
-                    place = self._document.place((*path, "venues", index))
-                    what = f"`{short(fields.symbol)}` on `{venue}` is listed already"
-                    self._tell(place, what, f"see instrument `{other}`")
+        for name, part in self._file["instruments"].items():
+            symbol, venues = part["symbol"], tuple(part["venues"])
+            for index, venue in enumerate(venues):
+                other = listed.setdefault((symbol, venue), name)
+                if other != name or venue in venues[:index]:
+                    what = f"`{short(symbol)}` on `{venue}` is listed already"
+                    path = (*part.path, "venues", index)
+                    self._reading.note(path, what, f"see instrument `{other}`")
             yield Instrument(
                 name=name,
-                symbol=fields.symbol,
-                venues=tuple(fields.venues),
-                currency=fields.currency or self._fields.currency,
-                shares_each=self._ratio(path, fields),
-                fx_margin=fields.fx_margin,
+                symbol=symbol,
+                venues=venues,
+                currency=part["currency"] or self._file["currency"],
+                shares_each=self._ratio(part),
+                fx_margin=part["fx_margin"],
             )
 
-    def _ratio(self, path: Path, fields: InstrumentFields) -> tuple[Version, ...]:
-        if fields.per_share is not None and fields.shares_each is not None:
-            place = self._document.key_place((*path, "shares_each"))
-            self._tell(place, "`per_share` and `shares_each` are both given", "keep one")
-        key = "shares_each" if fields.per_share is None else "per_share"
-        given = fields.shares_each if fields.per_share is None else fields.per_share
-        if given is None:
+    def _ratio(self, part: Part) -> tuple[Version, ...]:
+        if part["per_share"] is not None and part["shares_each"] is not None:
+            path = (*part.path, "shares_each")
+            self._reading.note_key(path, "`per_share` and `shares_each` are both given", "keep one")
+        key = "shares_each" if part["per_share"] is None else "per_share"
+        stated = part[key]
+        if stated is None:
             return (Version(Figure(1, BARE)),)
-        versions = self._versions((*path, key), given)
         return tuple(
-            Version(
-                self._each(key, index, version, path),
-                version.validity,
-                version.quote,
-                version.figure,
-            )
-            for index, version in enumerate(versions)
+            replace(version, figure=self._each(key, one), stated=version.figure)
+            for one, version in zip(stated, self._versions(key, stated), strict=True)
         )
 
-    def _each(self, key: str, index: int, version: Version, path: Path) -> Figure:
-        value = version.figure.value
-        place = self._document.place((*self._version_path((*path, key), index), "value"))
-        if version.figure.dimension != BARE:
-            found = EXAMPLES[version.figure.dimension.kind][0]
-            self._tell(place, f"`{key}` takes a number, and {found} stands here")
-        if value <= 0:
-            self._tell(place, f"`{key}` is not above zero")
-            return version.figure
-        return Figure(simplest(1 / Fraction(value)) if key == "per_share" else value, BARE)
+    def _each(self, key: str, part: Part) -> Figure:
+        """Return how many shares one of an instrument is by the ratio that *part* states."""
+        figure, path = part["value"], (*part.path, "value")
+        if figure.dimension != BARE:
+            found = EXAMPLES[figure.dimension.kind][0]
+            self._reading.note(path, f"`{key}` takes a number, and {found} stands here")
+        if figure.value <= 0:
+            self._reading.note(path, f"`{key}` is not above zero")
+            return Figure(1, BARE)
+        each = figure.value if key == "shares_each" else simplest(1 / Fraction(figure.value))
+        return Figure(each, BARE)
 
     # --- packs
 
-    def _packs(self, texts: PackText, names: Names) -> Iterator[Pack]:
-        first: dict[str, Place] = {}
-        paths = self._paths("include", self._fields.include)
-        for path, fields in zip(paths, self._fields.include, strict=True):
-            place = self._document.place(path)
+    def _packs(self, packs: Packs, names: Names, problems: list[Problem]) -> Iterator[Pack]:
+        """Yield the packs that are included; add what is wrong within them to *problems*."""
+        first: dict[str, Part] = {}
+        for part in self._file["include"]:
             try:
-                pack = read_pack(*texts(fields.pack), fields.pack, fields.options, names)
+                pack = read_pack(packs(part["pack"]), part["pack"], part["options"], names)
             except Wrong as wrong:
-                self._tell(place, wrong.what, wrong.hint)
+                self._reading.note(part.path, wrong.what, wrong.hint)
                 continue
             except RuleFileError as error:
-                self._of_packs += error.problems
+                problems += error.problems
                 continue
-            self._options_known(path, fields, pack)
-            before = first.setdefault(pack.name, place)
-            if before != place:
-                hint = f"it is that of {before.line}:{before.column} already"
-                self._tell(place, f"the pack `{pack.name}` is included again", hint)
+            self._options_known(part, pack)
+            before = first.setdefault(pack.name, part)
+            if before is part:
+                yield pack
                 continue
-            yield pack
+            place = self._document.place(before.path)
+            hint = f"it is that of {place.line}:{place.column} already"
+            self._reading.note(part.path, f"the pack `{pack.name}` is included again", hint)
 
-    def _options_known(self, path: Path, fields: IncludeFields, pack: Pack) -> None:
+    def _options_known(self, part: Part, pack: Pack) -> None:
         known = tuple(option.name for option in pack.options)
-        for index, name in enumerate(fields.options):
+        for index, name in enumerate(part["options"]):
             if name not in known:
-                place = self._document.place((*path, "options", index))
                 what = f"the pack `{pack.name}` has no option `{short(name)}`"
                 listed = ", ".join(f"`{one}`" for one in known)
                 hint = nearest(name, known) or (f"it has {listed}" if known else "leave it out")
-                self._tell(place, what, hint)
+                self._reading.note((*part.path, "options", index), what, hint)
 
     # --- conditions
 
-    def _named(self) -> Iterator[tuple[str, Sequence[CheckFields | RuleFields]]]:
-        yield "checks", self._fields.checks
-        yield "rules", self._fields.rules
-
     def _names(self, terms: Sequence[Term]) -> Names:
+        # The name of an instrument that is wrong is one: what reads it is not wrong too.
         written = self._document.value.get("instruments")
-        instruments = written if isinstance(written, dict) else self._fields.instruments
         return Names(
             constants={f"terms.{term.name}": term.dimension for term in terms},
-            instruments=tuple(instruments),
-            currency=self._fields.currency,
+            instruments=tuple(written) if isinstance(written, dict) else (),
+            currency=self._file["currency"],
         )
 
-    def _checks(self, names: Names) -> tuple[Check, ...]:
-        checks = []
-        paths = self._paths("checks", self._fields.checks)
-        for path, fields in zip(paths, self._fields.checks, strict=True):
-            quote = self._quote(path, fields)
-            require = self._expression((*path, "require"), fields.require, names)
+    def _checks(self, names: Names) -> Iterator[Check]:
+        for part in self._file["checks"]:
+            quote, require = self._quote(part), self._condition(part, "require", names)
             if require is None:
                 continue
             if require.facts:
-                place = self._document.place((*path, "require"))
                 what = f"a check reads terms alone, and this reads `{min(require.facts)}`"
-                self._tell(place, what, "make it a rule")
-            place = self._document.place(path)
-            checks.append(
-                Check(
-                    id=fields.id,
-                    require=require,
-                    title=fields.title,
-                    cite=fields.cite,
-                    why=fields.why,
-                    quote=quote,
-                    line=place.line,
-                    column=place.column,
-                )
+                self._reading.note((*part.path, "require"), what, "make it a rule")
+            place = self._document.place(part.path)
+            yield Check(
+                id=part["id"],
+                require=require,
+                title=part["title"],
+                cite=part["cite"],
+                why=part["why"],
+                quote=quote,
+                line=place.line,
+                column=place.column,
             )
-        return tuple(checks)
 
     # --- the whole
 
     def _terms_read(
         self, terms: Sequence[Term], checks: Sequence[Check], rules: Sequence[Rule]
     ) -> None:
-        read = {name for check in checks for name in check.require.constants}
-        for rule in rules:
-            read |= rule.constants
-        read |= {name for text in self._unread for name in read_in(text)}
-        if self._of_packs or any(path[:1] in _READERS_OF_TERMS for path in self._lost):
+        if self._reading.is_lost(("rules",), ("checks",), ("include",)):
             return
+        read = {name for check in checks for name in check.require.constants}
+        read |= {name for rule in rules for name in rule.constants}
+        read |= {name for text in self._unread for name in read_in(text)}
         for term in terms:
             if term.name not in KNOWN_TERMS and f"terms.{term.name}" not in read:
                 what = f"no rule and no check reads the term `{term.name}`"
                 hint = nearest(term.name, KNOWN_TERMS) or "leave it out"
-                self._tell(Place(term.line, term.column), what, hint)
+                self._reading.note_key(("terms", term.name), what, hint)
 
     def _window_in_order(self, terms: Sequence[Term]) -> None:
-        first, last = (
-            next((term for term in terms if term.name == name), None)
-            for name in ("first_day", "last_day")
-        )
+        by_name = {term.name: term for term in terms}
+        first, last = by_name.get("first_day"), by_name.get("last_day")
         if first is None or last is None:
             return
-        told: set[tuple[int, int]] = set()
-        for opens, closes in _together(first.versions, last.versions):
-            pair = (first.versions.index(opens), last.versions.index(closes))
+        for opens, closes in dict.fromkeys(_together(first.versions, last.versions)):
             dates = opens.figure.dimension == closes.figure.dimension == first.dimension
-            if dates and opens.figure.value > closes.figure.value and pair not in told:
-                told.add(pair)
-                path = (*self._version_path(("terms", "first_day"), pair[0]), "value")
+            if dates and opens.figure.value > closes.figure.value:
+                part = self._file["terms"]["first_day"][first.versions.index(opens)]
                 begins, ends = (
                     value_written(each.figure.value, each.figure.dimension)
                     for each in (opens, closes)
                 )
                 what = f"`first_day` {begins} is after `last_day` {ends}"
-                self._tell(self._document.place(path), what)
+                self._reading.note((*part.path, "value"), what)
 
     def _announced_once_resolved(self) -> None:
-        resolved, announced = self._fields.resolved, self._fields.announced
+        resolved, announced = self._file["resolved"], self._file["announced"]
         if resolved is not None and announced is not None and announced < resolved:
-            place = self._document.place(("announced",))
-            self._tell(place, f"`announced` {announced} is before `resolved` {resolved}")
+            what = f"`announced` {announced} is before `resolved` {resolved}"
+            self._reading.note(("announced",), what)
 
 
 def _together(

@@ -42,11 +42,12 @@ from repurchase.language.linear import (
     negated,
 )
 from repurchase.ledger.position import Position
-from repurchase.rulebook.build import read, read_text
+from repurchase.rulebook.build import read_authorization
+from repurchase.rulebook.kinds import FORMAT
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
-from repurchase.rulebook.packs import PackText, is_pack_file, pack_alone
-from repurchase.rulebook.parts import NO_CURRENCY
-from repurchase.rulebook.schema import FORMAT
+from repurchase.rulebook.packs import Packs, is_pack_file, pack_alone
+from repurchase.rulebook.schema import NO_CURRENCY
+from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
 UNKNOWN_WORD: Final = 0
 EDITIONS_MAX: Final = 1_000
@@ -213,17 +214,27 @@ def load(path: Path | str, known_at: date | None = None) -> Editions:
 
     Every edition is compiled and every check decided, whatever is asked for later.
     """
-    return _sound(Editions(read(path), known_at))
+    return load_document(open_document(path), known_at)
 
 
 def load_text(
-    data: bytes, name: str, known_at: date | None = None, *, packs: PackText | None = None
+    data: bytes, name: str, known_at: date | None = None, *, packs: Packs | None = None
 ) -> Editions:
     """Return the editions of the rule file with the content *data*, called *name* in messages.
 
-    *packs* gives the text of each that it includes; without it, those shipped and those beside it.
+    *packs* gives each pack that it includes; without it, those shipped and those beside it.
     """
-    return _sound(Editions(read_text(data, name, packs), known_at))
+    return load_document(read_document(data, name), known_at, packs=packs)
+
+
+def load_document(
+    document: Document, known_at: date | None = None, *, packs: Packs | None = None
+) -> Editions:
+    """Return the editions of the rule file that *document* holds.
+
+    *packs* gives each pack that it includes; without it, those shipped and those beside it.
+    """
+    return _sound(Editions(read_authorization(document, packs), known_at))
 
 
 def load_file(path: Path | str) -> Authorization | Pack:

@@ -5,35 +5,35 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import product
 from typing import Final
 
 from msgspec.structs import replace
 
 from repurchase.domain.errors import UsageError, Wrong, nearest
-from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
-from repurchase.domain.terms import KNOWN_TERMS, Term, term_dimension
+from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, money
+from repurchase.domain.terms import Term, known_dimensions
 from repurchase.language.expression import Expression, ExpressionError, Names, both, parse
+from repurchase.rulebook.keys import Part
 from repurchase.rulebook.library import pack_names, pack_path
 from repurchase.rulebook.model import Option, Pack, Rule
-from repurchase.rulebook.parts import NO_CURRENCY, Parts, read_in
-from repurchase.rulebook.schema import PackFields, PackRuleFields, RuleFields
-from repurchase.rulebook.yaml_reader import Path, Place, read_bytes, read_document
+from repurchase.rulebook.parts import Parts, read_in
+from repurchase.rulebook.schema import NO_CURRENCY, PACK
+from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
-# The text of the pack that is asked for by a name, and the name of its file; Wrong where there is
-# none.
-PackText = Callable[[str], tuple[bytes, str]]
+# The pack that is asked for by a name; Wrong if there is none, RuleFileError if it is no YAML.
+Packs = Callable[[str], Document]
 _OWN = "./"
 _MONEY: Final = re.compile(r"\b([A-Z]{3}) +[0-9]")
 # Of one condition so many terms are tried as every kind of figure; the others as shares.
 _TRIED_MAX: Final = 3
 
 
-def shipped_or_beside(file: str) -> PackText:
+def shipped_or_beside(file: str) -> Packs:
     """Return what gives the packs of the rule file *file*: shipped ones, and those beside it."""
 
-    def text(name: str) -> tuple[bytes, str]:
+    def document(name: str) -> Document:
         if name.startswith(_OWN):
             path = pathlib.Path(file).parent / f"{name.removeprefix(_OWN)}.yaml"
         elif name in pack_names():
@@ -45,48 +45,48 @@ def shipped_or_beside(file: str) -> PackText:
             hint = hint or nearest(name, pack_names()) or f"shipped are {known}"
             raise Wrong(f"there is no pack `{name}`", hint)
         try:
-            return read_bytes(path), str(path)
+            return open_document(path)
         except UsageError as error:
             what = f"the pack `{name}` cannot be read: {error.problems[0].what}"
             raise Wrong(what, f"it would be {path}") from error
 
-    return text
+    return document
 
 
-def instead(file: str, pack: str, data: bytes) -> PackText:
-    """Return what gives the packs of the rule file *file*, *data* in the place of the file *pack*.
+def instead(file: str, pack: Document) -> Packs:
+    """Return what gives the packs of the rule file *file*, *pack* in the place of its own file.
 
     It also stands in the place of the shipped one of its name: who edits a copy means the copy.
     """
     others = shipped_or_beside(file)
-    place, name = pathlib.Path(pack).resolve(), pathlib.Path(pack).stem
+    place, name = pathlib.Path(pack.name).resolve(), pathlib.Path(pack.name).stem
 
-    def text(asked: str) -> tuple[bytes, str]:
+    def document(asked: str) -> Document:
         beside = pathlib.Path(file).parent / f"{asked.removeprefix(_OWN)}.yaml"
         is_own = asked.startswith(_OWN) and beside.resolve() == place
         is_shipped = asked == name and asked in pack_names()
-        return (data, pack) if is_own or is_shipped else others(asked)
+        return pack if is_own or is_shipped else others(asked)
 
-    return text
+    return document
 
 
-def kept(texts: dict[str, bytes]) -> PackText:
+def kept(texts: dict[str, bytes]) -> Packs:
     """Return what gives the packs *texts*, each by the name by which it is asked for."""
 
-    def text(name: str) -> tuple[bytes, str]:
+    def document(name: str) -> Document:
         if name not in texts:
             raise Wrong(f"the pack `{name}` is not kept with it")
-        return texts[name], f"the pack {name}"
+        return read_document(texts[name], f"the pack {name}")
 
-    return text
+    return document
 
 
-def read_pack(data: bytes, file: str, included: str, options: list[str], names: Names) -> Pack:
-    """Return the pack that *data* writes with *options* on, for who includes it by *included*.
+def read_pack(document: Document, included: str, options: Sequence[str], names: Names) -> Pack:
+    """Return the pack that *document* states with *options* on, for who asks for *included*.
 
     *names* are those of the authorization. Raise RuleFileError with all that is wrong.
     """
-    return _Builder(PackFields, read_document(data, file)).pack(included, options, names)
+    return _Builder(PACK, document).pack(included, options, names)
 
 
 def is_pack(keys: Container[str]) -> bool:
@@ -99,7 +99,7 @@ def is_pack_file(path: str | os.PathLike[str]) -> bool:
 
     Raise UsageError where it cannot be opened, RuleFileError where it is no YAML.
     """
-    return is_pack(read_document(read_bytes(path), os.fspath(path)).value)
+    return is_pack(open_document(path).value)
 
 
 def pack_alone(path: str | os.PathLike[str]) -> Pack:
@@ -109,7 +109,7 @@ def pack_alone(path: str | os.PathLike[str]) -> Pack:
     """
     file = pathlib.Path(path)
     included = file.stem if file == pack_path(file.stem) else f"{_OWN}{file.stem}"
-    builder = _Alone(PackFields, read_document(read_bytes(path), os.fspath(path)))
+    builder = _Alone(PACK, open_document(path))
     return builder.pack(included, [], Names({}, (), builder.currency()))
 
 
@@ -118,29 +118,28 @@ def shipped_pack(name: str) -> Pack:
     return pack_alone(pack_path(name))
 
 
-class _Builder(Parts[PackFields]):
+class _Builder(Parts):
     """What a pack comes to."""
 
     _scope: Expression | None = None
 
-    def pack(self, included: str, options: list[str], names: Names) -> Pack:
+    def pack(self, included: str, options: Sequence[str], names: Names) -> Pack:
         """Return the pack with *options* on; raise RuleFileError with all that is wrong."""
-        fields = self._fields
-        limits = tuple(self._limits())
+        file = self._file
+        limits = tuple(self._figures("limits", {}))
         known = self._names(limits, names)
-        self._scope = self._expression(("when",), fields.when, known)
+        self._scope = self._condition(file, "when", known)
         rules = self._rules(known)
-        self._ids_once()
+        self._ids_once(file["rules"])
         self._limits_read(limits, rules)
-        if self._document.problems:
-            self._document.refuse()
-        on = {f"{fields.pack}.{one.id}" for one in fields.rules if _is_on(one, options)}
+        self._reading.refuse_if_wrong()
+        on = {known.called(part["id"]) for part in file["rules"] if _is_on(part, options)}
         return Pack(
-            name=fields.pack,
+            name=file["pack"],
             included=included,
-            title=fields.title,
-            by_day=fields.judged == "by_day",
-            sources=self.sources(),
+            title=file["title"],
+            by_day=file["judged"] == "by_day",
+            sources=self._sources(),
             limits=limits,
             options=tuple(self._options(options)),
             rules=tuple(rule for rule in rules if rule.id in on),
@@ -149,55 +148,53 @@ class _Builder(Parts[PackFields]):
             text=self._document.text,
         )
 
-    def _options(self, on: list[str]) -> Iterator[Option]:
-        fields = self._fields
-        for name, one in fields.options.items():
-            place = self._document.key_place(("options", name))
-            turns = (rule.id for rule in fields.rules if name in (rule.option, rule.without))
-            called = tuple(f"{fields.pack}.{rule}" for rule in turns)
-            yield Option(name, one.title, one.cite, name in on, called, place.line, place.column)
-
-    def _limits(self) -> Iterator[Term]:
-        for name, versions in self._fields.limits.items():
-            yield self._figured(("limits", name), versions, None)
+    def _options(self, on: Sequence[str]) -> Iterator[Option]:
+        for name, part in self._file["options"].items():
+            place = self._document.key_place(part.path)
+            turns = tuple(
+                f"{self._file['pack']}.{rule['id']}"
+                for rule in self._file["rules"]
+                if name in (rule["option"], rule["without"])
+            )
+            yield Option(
+                name, part["title"], part["cite"], name in on, turns, place.line, place.column
+            )
 
     def _names(self, limits: tuple[Term, ...], names: Names) -> Names:
         """Return what the rules of the pack may name: its limits, and the terms of who has it."""
-        known: dict[str, Dimension] = {}
-        for name in KNOWN_TERMS:
-            dimension = term_dimension(name, names.currency)
-            assert dimension is not None, "a known term has a dimension"
-            known[f"terms.{name}"] = dimension
+        dimensions = known_dimensions(names.currency)
+        known = {f"terms.{name}": dimension for name, dimension in dimensions.items()}
         own = {f"limits.{limit.name}": limit.dimension for limit in limits}
-        return Names({**known, **names.constants, **own}, (), names.currency, self._fields.pack)
+        constants = {**known, **names.constants, **own}
+        return Names(constants, (), names.currency, self._file["pack"])
 
-    def _rule(self, path: Path, fields: RuleFields, names: Names) -> Rule | None:
-        assert isinstance(fields, PackRuleFields), "it is of a pack"
+    def _rule(self, part: Part, names: Names) -> Rule | None:
+        options = self._file["options"]
         for key in ("option", "without"):
-            name = getattr(fields, key)
-            if name is not None and name not in self._fields.options:
-                what = f"the pack has no option `{name}`"
-                hint = nearest(name, self._fields.options) or "add it to `options`"
-                self._tell(self._document.place((*path, key)), what, hint)
-        if fields.unverified is not None and fields.effect == "deny":
+            name = part[key]
+            if name is not None and name not in options:
+                hint = nearest(name, options) or "add it to `options`"
+                self._reading.note((*part.path, key), f"the pack has no option `{name}`", hint)
+        if part["unverified"] is not None and part["effect"] == "deny":
             what = "what is not certain to be the law denies nothing"
-            place = self._document.place((*path, "unverified"))
-            self._tell(place, what, "write `effect: review` or `effect: flag`")
-        rule = super()._rule(path, fields, names)
+            hint = "write `effect: review` or `effect: flag`"
+            self._reading.note((*part.path, "unverified"), what, hint)
+        rule = super()._rule(part, names)
         if rule is None or self._scope is None:
             return rule
         own = rule.when
         return replace(rule, when=self._scope if own is None else both(self._scope, own))
 
     def _limits_read(self, limits: tuple[Term, ...], rules: tuple[Rule, ...]) -> None:
-        if any(path[:1] in (("rules",), ()) for path in self._lost):
+        if self._reading.is_lost(("rules",)):
             return
+        pack = self._file["pack"]
         read = {name for rule in rules for name in rule.constants}
-        read |= {f"{self._fields.pack}.{name}" for text in self._unread for name in read_in(text)}
+        read |= {f"{pack}.{name}" for text in self._unread for name in read_in(text)}
         for limit in limits:
-            if f"{self._fields.pack}.limits.{limit.name}" not in read:
+            if f"{pack}.limits.{limit.name}" not in read:
                 what = f"no rule reads the limit `{limit.name}`"
-                self._tell(Place(limit.line, limit.column), what, "leave it out")
+                self._reading.note_key(("limits", limit.name), what, "leave it out")
 
 
 class _Alone(_Builder):
@@ -205,17 +202,16 @@ class _Alone(_Builder):
 
     def currency(self) -> str:
         """Return the currency that its limits or conditions write: that of who includes it."""
-        fields = self._fields
-        figures = (version.value for limit in fields.limits.values() for version in limit)
-        for figure in figures:
-            if figure.dimension.currency is not None:
-                return figure.dimension.currency
-        own = (text for rule in fields.rules for text in (rule.require, rule.when))
-        written = _MONEY.search(" ".join(text or "" for text in (fields.when, *own)))
+        for limit in self._file["limits"].values():
+            for version in limit:
+                if version["value"].dimension.currency is not None:
+                    return str(version["value"].dimension.currency)
+        own = (part[key] for part in self._file["rules"] for key in ("require", "when"))
+        written = _MONEY.search(" ".join(text or "" for text in (self._file["when"], *own)))
         return NO_CURRENCY if written is None else written[1]
 
-    def _expression(self, path: Path, text: str | None, names: Names) -> Expression | None:
-        return super()._expression(path, text, _fitting(text or "", names))
+    def _condition(self, part: Part, key: str, names: Names) -> Expression | None:
+        return super()._condition(part, key, _fitting(part[key] or "", names))
 
 
 def _fitting(text: str, names: Names) -> Names:
@@ -248,5 +244,5 @@ def _fits(text: str, names: Names) -> bool:
     return True
 
 
-def _is_on(rule: PackRuleFields, options: list[str]) -> bool:
-    return (rule.option is None or rule.option in options) and rule.without not in options
+def _is_on(rule: Part, options: Sequence[str]) -> bool:
+    return (rule["option"] is None or rule["option"] in options) and rule["without"] not in options

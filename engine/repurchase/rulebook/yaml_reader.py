@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -85,24 +85,28 @@ class Place(msgspec.Struct, frozen=True):
         return self.column if self.inner is None else self.inner + offset
 
 
-class Document(msgspec.Struct):
-    """A file as nested text; *broken* are the paths of which an error is told already.
+class Document(msgspec.Struct, frozen=True):
+    """A file as nested text; *broken* are the paths that an error of the YAML has made useless.
 
     *places* are where values begin, *keys* where their keys do, and *ends* where those end that
-    end by themselves: scalars, and what stands in brackets.
+    end by themselves: scalars, and what stands in brackets. The same with another *value* is the
+    file edited: what has no place there has that of what is around it.
     """
 
     name: str
     text: str
-    value: dict[str, object]
-    places: dict[Path, Place]
-    keys: dict[Path, Place]
-    ends: dict[Path, Place]
-    broken: set[Path]
-    problems: list[Problem]
+    value: Mapping[str, object]
+    places: Mapping[Path, Place]
+    keys: Mapping[Path, Place]
+    ends: Mapping[Path, Place]
+    broken: Set[Path]
+    problems: Sequence[Problem]
 
     def place(self, path: Path, offset: int | None = None) -> Place:
-        """Return the place of the value at *path*, or of the innermost one around it."""
+        """Return the place of the value at *path*, or of the innermost one around it.
+
+        With *offset* it is the place of that letter of a text.
+        """
         while path and path not in self.places:
             path = path[:-1]
         place = self.places[path]
@@ -116,18 +120,22 @@ class Document(msgspec.Struct):
         """Return the problem *what* at *place* of this file."""
         return Problem(what, hint, self.name, place.line, place.column)
 
-    def refuse(self, others: Iterable[Problem] = ()) -> NoReturn:
-        """Raise RuleFileError with the problems found, by place; past a hundred, their number."""
-        problems = in_order(self.problems)
-        more = len(problems) - PROBLEMS_MAX
-        if more > 0:
-            what = f"{more:,} more problems are not shown"
-            problems = (*problems[:PROBLEMS_MAX], Problem(what, file=self.name))
-        raise RuleFileError((*problems, *others))
 
-    def is_broken(self, path: Path) -> bool:
-        """Return whether an error is told already of *path* or of what is around it."""
-        return any(path[:length] in self.broken for length in range(len(path) + 1))
+def file_error(
+    name: str, problems: Iterable[Problem], others: Iterable[Problem] = ()
+) -> RuleFileError:
+    """Return the error with the *problems* of the file *name* by place, and then *others*.
+
+    Past a hundred, it says how many there are.
+    """
+    ordered = in_order(problems)
+    more = len(ordered) - PROBLEMS_MAX
+    if more > 0:
+        ordered = (
+            *ordered[:PROBLEMS_MAX],
+            Problem(f"{more:,} more problems are not shown", file=name),
+        )
+    return RuleFileError((*ordered, *others))
 
 
 def ticked(text: str) -> str:
@@ -145,6 +153,14 @@ def surprising(text: str) -> bool:
     """Return whether some reader of YAML takes the unquoted *text* for something else."""
     tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return tag != _YAML_TEXT or _ELSEWHERE.fullmatch(text) is not None
+
+
+def open_document(path: str | os.PathLike[str], begins: str = "repurchase: 1") -> Document:
+    """Return what the file *path* holds, as `read_document` does.
+
+    Raise UsageError if it cannot be opened.
+    """
+    return read_document(read_bytes(path), os.fspath(path), begins)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -233,10 +249,10 @@ def _refuse(name: str, text: str, offset: int, what: str, hint: str) -> NoReturn
 
 def _syntax(error: yaml.YAMLError) -> tuple[Place, str, str | None]:
     mark = getattr(error, "problem_mark", None)
-    told = str(getattr(error, "problem", None) or "it cannot be read")
-    hint = next((hint for words, hint in _SYNTAX_HINTS if words in told), None)
+    fault = str(getattr(error, "problem", None) or "it cannot be read")
+    hint = next((hint for words, hint in _SYNTAX_HINTS if words in fault), None)
     place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
-    return place, f"this is not YAML: {told}", hint
+    return place, f"this is not YAML: {fault}", hint
 
 
 class _Open(msgspec.Struct):
@@ -254,7 +270,14 @@ class _Builder:
 
     def __init__(self, name: str, text: str, hint: str) -> None:
         self._hint = hint
-        self._document = Document(name, text, {}, {}, {}, {}, set(), [])
+        self._name = name
+        self._text = text
+        self._value: dict[str, object] = {}
+        self._places: dict[Path, Place] = {}
+        self._keys: dict[Path, Place] = {}
+        self._ends: dict[Path, Place] = {}
+        self._broken: set[Path] = set()
+        self._problems: list[Problem] = []
         self._open: list[_Open] = []
         self._nodes = 0
         self._steps: dict[type[yaml.Event], Callable[..., None]] = {
@@ -278,28 +301,37 @@ class _Builder:
 
     def document(self) -> Document:
         """Return the whole tree; raise RuleFileError where there was none."""
-        if () not in self._document.places:
+        if () not in self._places:
             self.stop(Place(1, 1), "the file is empty", self._hint)
-        return self._document
+        return Document(
+            name=self._name,
+            text=self._text,
+            value=self._value,
+            places=self._places,
+            keys=self._keys,
+            ends=self._ends,
+            broken=self._broken,
+            problems=self._problems,
+        )
 
     def stop(self, place: Place, what: str, hint: str | None = None) -> NoReturn:
         """Raise RuleFileError with this problem and all that were found before."""
-        self._tell(place, what, hint)
-        self._document.refuse()
+        self._note(place, what, hint)
+        raise file_error(self._name, self._problems)
 
-    def _tell(self, place: Place, what: str, hint: str | None = None) -> None:
-        self._document.problems.append(self._document.problem(place, what, hint))
+    def _note(self, place: Place, what: str, hint: str | None = None) -> None:
+        self._problems.append(Problem(what, hint, self._name, place.line, place.column))
 
     def _look_behind(self, event: yaml.Event) -> None:
         # What follows is not parsed: thousands of directives there would take minutes.
         rest = _marks(event)[1].index
-        text = self._document.text
+        text = self._text
         more = _NOTHING_MORE.match(text, rest)
         end = rest if more is None else more.end()
         if end < len(text):
             line = text.count("\n", 0, end) + 1
             column = end - text.rfind("\n", 0, end)
-            self._tell(Place(line, column), "a second document begins here", "keep one a file")
+            self._note(Place(line, column), "a second document begins here", "keep one a file")
 
     def _count(self, event: yaml.Event) -> None:
         self._nodes += 1
@@ -323,18 +355,18 @@ class _Builder:
         value = event.value if event.style else Plain(event.value)
         path = self._attach(value, event)
         if path is not None:
-            self._document.ends[path] = _end_of(event)
+            self._ends[path] = _end_of(event)
         unsafe = _UNSAFE_VALUE.search(event.value)
         if unsafe is not None:
             what = f"the text holds the character U+{ord(unsafe[0]):04X}"
-            self._tell(_start_of(event), what, "leave it out")
+            self._note(_start_of(event), what, "leave it out")
             self._break(path)
         self._undecorated(event, path)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         self._count(event)
         what = f"an alias, {ticked('*' + str(event.anchor))}, stands here"
-        self._tell(_start_of(event), what, "write the value out")
+        self._note(_start_of(event), what, "write the value out")
         if self._open[-1].expects_key:
             self._open[-1].expects_key = False
             self._open[-1].key = None
@@ -349,8 +381,8 @@ class _Builder:
         path: Path | None
         if not self._open:
             path = ()
-            self._document.value = held if isinstance(held, dict) else {}
-            self._document.places[()] = _start_of(event)
+            self._value = held if isinstance(held, dict) else {}
+            self._places[()] = _start_of(event)
         elif self._open[-1].expects_key:
             self._key_of_many(event)
             path = None
@@ -364,7 +396,7 @@ class _Builder:
 
     def _key_of_many(self, event: yaml.Event) -> None:
         frame = self._open[-1]
-        self._tell(_start_of(event), "a key is a list or a mapping", "write a word")
+        self._note(_start_of(event), "a key is a list or a mapping", "write a word")
         frame.expects_key = False
         frame.key = None
         self._break(frame.path)
@@ -374,7 +406,7 @@ class _Builder:
         start, end = _marks(event)
         # A bracket is a letter; without one a list or a mapping ends where another thing begins.
         if closed.path is not None and start.index != end.index:
-            self._document.ends[closed.path] = _end_of(event)
+            self._ends[closed.path] = _end_of(event)
 
     def _key(self, event: yaml.ScalarEvent) -> None:
         frame = self._open[-1]
@@ -384,12 +416,12 @@ class _Builder:
         place = _start_of(event)
         wrong = self._key_wrong(event, frame)
         if wrong is not None:
-            self._tell(place, *wrong)
+            self._note(place, *wrong)
             return
         self._undecorated(event, None)
         frame.key = event.value
         if frame.path is not None:
-            self._document.keys[(*frame.path, event.value)] = place
+            self._keys[(*frame.path, event.value)] = place
 
     def _key_wrong(self, event: yaml.ScalarEvent, frame: _Open) -> tuple[str, str] | None:
         name = event.value
@@ -400,7 +432,7 @@ class _Builder:
             self._break(frame.path)
             return "merge keys, `<<`, are not read", "write the keys out"
         if name in frame.held:
-            first = self._document.keys.get((*(frame.path or ()), name))
+            first = self._keys.get((*(frame.path or ()), name))
             where = f" at {first.line}:{first.column}" if first is not None else ""
             return f"the key {ticked(name)} stands here again", f"it is given already{where}"
         if not name:
@@ -413,7 +445,7 @@ class _Builder:
         return None
 
     def _has_colon(self, key: yaml.ScalarEvent) -> bool:
-        return _COLON.match(self._document.text, _marks(key)[1].index) is not None
+        return _COLON.match(self._text, _marks(key)[1].index) is not None
 
     def _attach(self, value: object, event: yaml.Event) -> Path | None:
         frame = self._open[-1]
@@ -430,7 +462,7 @@ class _Builder:
         if frame.path is None:
             return None
         path = (*frame.path, part)
-        self._document.places[path] = _start_of(event)
+        self._places[path] = _start_of(event)
         return path
 
     def _undecorated(
@@ -438,15 +470,15 @@ class _Builder:
     ) -> None:
         if event.anchor is not None:
             what = f"an anchor, {ticked('&' + str(event.anchor))}, stands here"
-            self._tell(_start_of(event), what, "leave it out")
+            self._note(_start_of(event), what, "leave it out")
         if event.tag is not None:
             what = f"a tag, {ticked(_tag(event.tag))}, stands here"
-            self._tell(_start_of(event), what, "leave it out")
+            self._note(_start_of(event), what, "leave it out")
             self._break(path)
 
     def _break(self, path: Path | None) -> None:
         if path is not None:
-            self._document.broken.add(path)
+            self._broken.add(path)
 
 
 def _surprise(text: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from repurchase.rulebook.cases_file import read_cases
 from repurchase.rulebook.editions import Editions, load, load_pack, load_text
 from repurchase.rulebook.model import Authorization, Case, Pack, Under
 from repurchase.rulebook.packs import instead, is_pack_file
-from repurchase.rulebook.yaml_reader import read_bytes
+from repurchase.rulebook.yaml_reader import read_bytes, read_document
 
 _OWN: Final = ""
 
@@ -86,7 +86,7 @@ class Tested(msgspec.Struct, frozen=True):
         judge = self.editions[by].authorization
         if isinstance(self.file, Authorization):
             return load_text(text.encode(), judge.file)
-        packs = instead(judge.file, self.file.file, text.encode())
+        packs = instead(judge.file, read_document(text.encode(), self.file.file))
         return load_text(judge.text.encode(), judge.file, packs=packs)
 
 
@@ -136,7 +136,7 @@ def _program(pack: Pack, under: Under, cases: Path) -> Editions:
     except UsageError as error:
         what = f"the rule file `{short(under.path)}` cannot be read: {error.problems[0].what}"
         raise RuleFileError(_at(cases, under, what, f"it would be {path}")) from error
-    packs = instead(str(path), pack.file, pack.text.encode())
+    packs = instead(str(path), read_document(pack.text.encode(), pack.file))
     editions = load_text(data, str(path), packs=packs)
     if all(one.file != pack.file for one in editions.authorization.packs):
         what = f"the rule file `{short(under.path)}` does not include the pack"

@@ -1,0 +1,160 @@
+"""What a text of a rule file may be: a name, a day, a figure; and what is said of another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from repurchase.domain.calendars import VENUE_ZONES, zone_names
+from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.rulebook.figures import read_date, read_figure, read_percentage
+from repurchase.rulebook.keys import Kind, named, text
+from repurchase.rulebook.yaml_reader import Plain, surprising, ticked
+
+FORMAT: Final = 1
+LINE_CHARACTERS_MAX: Final = 200
+PROSE_CHARACTERS_MAX: Final = 2000
+
+_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_FAMILIES: Final = ("engine", "terms", "limits", "trade", "program", "day", "market", "issuer")
+_RESERVED: Final = ("and", "or", "not", "in")
+_WORDS_HINT: Final = "use small letters, digits and hyphens, a letter first"
+_NAME_HINT: Final = "use small letters, digits and underscores, a letter first"
+# What an unquoted scalar may look like in a field that takes a figure or a date.
+_PLAIN_FIGURE: Final = re.compile(
+    rf"{_DATE}|(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)"
+    r"(?:\.[0-9]+)?"
+)
+_PLAIN_IN_EVENT: Final = re.compile(
+    rf"-?(?:{_PLAIN_FIGURE.pattern})|true|false|{_DATE}[Tt ][0-9:.]+(?:[Zz]|[-+][0-9:]+)"
+)
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def _unsurprising(raw: str) -> str:
+    if isinstance(raw, Plain) and surprising(raw):
+        what = f"{ticked(raw)} is not read as text by every reader of YAML"
+        raise Wrong(what, f'write "{short(raw)}"')
+    return str(raw).strip()
+
+
+def _prose(raw: str, characters_max: int = PROSE_CHARACTERS_MAX) -> str:
+    if len(raw.strip()) > characters_max:
+        what = f"the text has {len(raw.strip()):,} characters"
+        raise Wrong(what, f"at most {characters_max:,} are read")
+    return _unsurprising(raw)
+
+
+def _line(raw: str) -> str:
+    line = _prose(raw, LINE_CHARACTERS_MAX)
+    if "\n" in line or "\t" in line:
+        raise Wrong("the text goes over more than one line", "write it on one line")
+    return line
+
+
+def _event_text(raw: str) -> str:
+    # Which fields of an event are figures, times or flags is known to the reader of logs.
+    is_typed = isinstance(raw, Plain) and _PLAIN_IN_EVENT.fullmatch(raw)
+    return _prose(str(raw) if is_typed else raw, LINE_CHARACTERS_MAX)
+
+
+def _format(raw: str) -> str:
+    if raw != str(FORMAT):
+        raise Wrong(f"the format {ticked(raw)} is not known", f"write `repurchase: {FORMAT}`")
+    return raw
+
+
+def _shape(pattern: str, kind: str, hint: str, never: Iterable[str] = ()) -> Callable[[str], str]:
+    """Return what reads a word that matches *pattern*, and is *never* one of these."""
+
+    def read(raw: str) -> str:
+        word = _line(raw)
+        if not re.fullmatch(pattern, word) or word in never:
+            raise Wrong(f"{ticked(word)} is no {kind}", hint)
+        return word
+
+    return read
+
+
+def _known(what: str, known: Callable[[], Iterable[str]], hint: str) -> Callable[[str], str]:
+    """Return what reads one of the *known* words."""
+
+    def read(raw: str) -> str:
+        word = _line(raw)
+        if word not in known():
+            raise Wrong(what.format(ticked(word)), nearest(word, known()) or hint)
+        return word
+
+    return read
+
+
+def _figure(read: Callable[[str], object]) -> Callable[[str], object]:
+    def plainly(raw: str) -> object:
+        # `12:30` and `010` are other numbers to other readers; `25%` is text to all of them.
+        value = read(str(raw).strip())
+        if not _PLAIN_FIGURE.fullmatch(raw):
+            _unsurprising(raw)
+        return value
+
+    return plainly
+
+
+def _pack_name(raw: str) -> str:
+    name = rule_id(raw)
+    if name in _FAMILIES:
+        what = f"`{name}` is the name of what the program finds and knows itself"
+        raise Wrong(what, "call the pack otherwise")
+    return name
+
+
+rule_id = _shape(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
+source_name = _shape(r"[a-z][a-z0-9_-]*", "name of a source", _WORDS_HINT, _RESERVED)
+instrument_name = _shape(r"[a-z][a-z0-9_]*", "name of an instrument", _NAME_HINT, _RESERVED)
+term_name = _shape(r"[a-z][a-z0-9_]*", "name of a term", _NAME_HINT, _RESERVED)
+finding_id = _shape(r"[a-z][a-z0-9.-]*", "name of a rule", _WORDS_HINT)
+
+# --- kinds of text -------------------------------------------------------------------------------
+
+
+def _patterned(pattern: str, kind: str, hint: str) -> Kind:
+    return text(_shape(pattern, kind, hint), {"type": "string", "pattern": f"^{pattern}$"})
+
+
+def choice(words: tuple[str, ...]) -> Kind:
+    hint = f"it is one of {', '.join(f'`{word}`' for word in words)}"
+    read = _known("{} is not a choice here", lambda: words, hint)
+    return text(read, {"type": "string", "enum": list(words)})
+
+
+LINE: Final = text(_line, {"type": "string", "maxLength": LINE_CHARACTERS_MAX})
+PROSE: Final = text(_prose, {"type": "string", "maxLength": PROSE_CHARACTERS_MAX})
+CONDITION: Final = text(str, {"type": "string", "maxLength": 2000})
+ID: Final = text(rule_id, {"type": "string", "pattern": "^[a-z][a-z0-9-]*$"})
+PACK_NAME: Final = text(_pack_name, ID.schema)
+PACK_ASKED: Final = _patterned(
+    r"(?:\./)?[a-z0-9][a-z0-9._-]*", "name of a pack", "write it as `jp-order-59` or `./own-rules`"
+)
+CURRENCY: Final = _patterned(r"[A-Z]{3}", "currency", "write its three capitals, such as `JPY`")
+HASH: Final = _patterned(
+    r"[0-9a-f]{64}", "SHA-256", "write its 64 hexadecimal digits, as sha256sum does"
+)
+DAY: Final = text(_figure(read_date), {"type": "string", "pattern": f"^{_DATE}$"})
+FIGURE: Final = text(_figure(read_figure), {"type": ["string", "number"]})
+MARGIN: Final = text(
+    _figure(read_percentage),
+    {"type": "string", "pattern": r"^[0-9][0-9,]*(\.[0-9]+)?%$", "default": "0%"},
+)
+ZONE: Final = text(
+    _known("unknown time zone {}", zone_names, "write it as `Asia/Tokyo`"), {"type": "string"}
+)
+VENUE: Final = text(
+    _known(
+        "unknown venue {}", lambda: VENUE_ZONES, "write its market identifier code, such as `XTKS`"
+    ),
+    {"type": "string", "enum": sorted(VENUE_ZONES)},
+)
+EVENT: Final = named(text(_event_text, {"type": "string"}, may_be_empty=True))
+FORMAT_NUMBER: Final = text(_format, {"const": FORMAT})
+FINDING: Final = text(finding_id, {"type": "string"})
