@@ -25,7 +25,7 @@ from repurchase.domain.terms import (
 from repurchase.language.expression import Names
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
-from repurchase.rulebook.packs import Packs, is_pack, read_pack, shipped_or_beside
+from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
 from repurchase.rulebook.schema import RULE_FILE
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
@@ -39,12 +39,12 @@ def read(path: str | os.PathLike[str]) -> Authorization:
     return read_authorization(open_document(path))
 
 
-def read_text(data: bytes, name: str, packs: Packs | None = None) -> Authorization:
+def read_text(data: bytes, name: str, packs: PackDocument | None = None) -> Authorization:
     """Return the authorization that *data* writes; *name* is the file in messages."""
     return read_authorization(read_document(data, name), packs)
 
 
-def read_authorization(document: Document, packs: Packs | None = None) -> Authorization:
+def read_authorization(document: Document, packs: PackDocument | None = None) -> Authorization:
     """Return the authorization that *document* states.
 
     *packs* gives each pack that it includes; without it, those shipped and those beside the file.
@@ -61,7 +61,7 @@ def read_authorization(document: Document, packs: Packs | None = None) -> Author
 class _Builder(Parts):
     """What a rule file comes to."""
 
-    def authorization(self, packs: Packs) -> Authorization:
+    def authorization(self, packs: PackDocument) -> Authorization:
         """Return the authorization; raise RuleFileError with all that is wrong."""
         file = self._file
         terms = self._terms()
@@ -154,7 +154,7 @@ class _Builder(Parts):
 
     # --- packs
 
-    def _packs(self, packs: Packs, names: Names, problems: list[Problem]) -> Iterator[Pack]:
+    def _packs(self, packs: PackDocument, names: Names, problems: list[Problem]) -> Iterator[Pack]:
         """Yield the packs that are included; add what is wrong within them to *problems*."""
         first: dict[str, Part] = {}
         for part in self._file["include"]:

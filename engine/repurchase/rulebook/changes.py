@@ -1,10 +1,11 @@
-"""What a rule file says otherwise than another, in words: its terms, limits, dates and rules."""
+"""What a rule file states otherwise than another, in words: terms, limits, dates and rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
 from fractions import Fraction
+from typing import Final
 
 import msgspec
 
@@ -16,9 +17,9 @@ from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing that is said otherwise: `None` where it is not said at all.
+    """One thing that is stated otherwise: `None` if it is not stated at all.
 
-    *line* and *old_line* are where each file says it, 0 where that is not known.
+    *line* and *old_line* are where each file states it, 0 if that is not known.
     """
 
     name: str
@@ -28,38 +29,31 @@ class Change(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class _Said(msgspec.Struct, frozen=True):
-    text: str
-    line: int = 0
+# What a file states under one name, in words, and the line on which it does.
+Statement = tuple[str | None, int]
+_NOTHING: Final[Statement] = (None, 0)
 
 
 def changes(old: Authorization, new: Authorization) -> tuple[Change, ...]:
-    """Return what *new* says otherwise than *old*, in the order of the file."""
-    before, after = dict(_said(old)), dict(_said(new))
+    """Return what *new* states otherwise than *old*, in the order of the file."""
+    before, after = dict(_statements(old)), dict(_statements(new))
     found = []
     for name in dict.fromkeys((*after, *before)):
-        was, now = before.get(name), after.get(name)
-        if (was and was.text) != (now and now.text):
-            found.append(
-                Change(
-                    name,
-                    None if was is None else was.text,
-                    None if now is None else now.text,
-                    0 if was is None else was.line,
-                    0 if now is None else now.line,
-                )
-            )
+        was, old_line = before.get(name, _NOTHING)
+        now, line = after.get(name, _NOTHING)
+        if was != now:
+            found.append(Change(name, was, now, old_line, line))
     return tuple(found)
 
 
-def _said(of: Authorization) -> Iterator[tuple[str, _Said]]:
+def _statements(of: Authorization) -> Iterator[tuple[str, Statement]]:
     yield from _headed(of)
     for instrument in of.instruments:
-        yield f"instrument {instrument.name}", _Said(_instrument(instrument))
+        yield f"instrument {instrument.name}", (_instrument(instrument), 0)
     for term in of.terms:
         yield from _term(f"terms.{term.name}", term)
     for check in of.checks:
-        yield f"check {check.id}", _Said(on_one_line(check.require.text), check.line)
+        yield f"check {check.id}", (on_one_line(check.require.text), check.line)
         yield from _words(f"check {check.id}", check)
     for rule in of.rules:
         yield from _rule(rule)
@@ -67,8 +61,8 @@ def _said(of: Authorization) -> Iterator[tuple[str, _Said]]:
         yield from _pack(pack)
 
 
-def _headed(of: Authorization) -> Iterator[tuple[str, _Said]]:
-    said = {
+def _headed(of: Authorization) -> Iterator[tuple[str, Statement]]:
+    stated = {
         "authorization": of.name,
         "issuer": of.issuer,
         "resolved": of.resolved,
@@ -78,15 +72,15 @@ def _headed(of: Authorization) -> Iterator[tuple[str, _Said]]:
         "currency": of.currency,
         "amount_basis": "with_fees" if of.with_fees else "contract",
     }
-    yield from ((name, _Said(str(value))) for name, value in said.items() if value is not None)
+    yield from ((name, (str(value), 0)) for name, value in stated.items() if value is not None)
     for source in of.sources:
-        told = (source.title, source.sha256, source.url)
-        yield f"source {source.name}", _Said(", ".join(one for one in told if one))
+        words = (source.title, source.sha256, source.url)
+        yield f"source {source.name}", (", ".join(word for word in words if word), 0)
 
 
-def _pack(pack: Pack) -> Iterator[tuple[str, _Said]]:
+def _pack(pack: Pack) -> Iterator[tuple[str, Statement]]:
     options = [f"{one.name} {'on' if one.on else 'off'}" for one in pack.options]
-    yield f"pack {pack.name}", _Said(", ".join((pack.title, *options)))
+    yield f"pack {pack.name}", (", ".join((pack.title, *options)), 0)
     for limit in pack.limits:
         yield from _term(f"{pack.name}.limits.{limit.name}", limit)
     for rule in pack.rules:
@@ -94,11 +88,11 @@ def _pack(pack: Pack) -> Iterator[tuple[str, _Said]]:
 
 
 def _instrument(of: Instrument) -> str:
-    each = "; ".join(f"{_ratio(one)}{_validity(one.validity)}" for one in of.shares_each)
-    told = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, each]
+    ratios = (f"{_ratio(one)}{_validity(one.validity)}" for one in of.shares_each)
+    parts = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, "; ".join(ratios)]
     if of.fx_margin:
-        told.append(f"margin {shown(of.fx_margin * 100)}%")
-    return ", ".join(told)
+        parts.append(f"margin {shown(of.fx_margin * 100)}%")
+    return ", ".join(parts)
 
 
 def _ratio(version: Version) -> str:
@@ -108,11 +102,11 @@ def _ratio(version: Version) -> str:
     return f"one is {_exactly(value)} {'share' if value == 1 else 'shares'}"
 
 
-def _term(name: str, term: Term) -> Iterator[tuple[str, _Said]]:
-    yield name, _Said(_versions(term.versions), term.line)
+def _term(name: str, term: Term) -> Iterator[tuple[str, Statement]]:
+    yield name, (_versions(term.versions), term.line)
     quotes = [words for one in term.versions for words in (_quote(one.quote), one.cite) if words]
     if quotes:
-        yield f"{name}, words", _Said("; ".join(quotes), term.line)
+        yield f"{name}, words", ("; ".join(quotes), term.line)
 
 
 def _versions(versions: Sequence[Version]) -> str:
@@ -140,24 +134,24 @@ def _validity(validity: Validity) -> str:
     return "".join(f" {word} {day}" for word, day in days if day is not None)
 
 
-def _rule(rule: Rule) -> Iterator[tuple[str, _Said]]:
-    told = on_one_line(rule.require.text)
+def _rule(rule: Rule) -> Iterator[tuple[str, Statement]]:
+    text = on_one_line(rule.require.text)
     if rule.when is not None:
-        told += f" when {on_one_line(rule.when.text)}"
+        text += f" when {on_one_line(rule.when.text)}"
     if rule.effect != "deny":
-        told += f", effect {rule.effect}"
+        text += f", effect {rule.effect}"
     if rule.at != "both":
-        told += f", at {rule.at}"
-    yield f"rule {rule.id}", _Said(told + _validity(rule.validity), rule.line)
+        text += f", at {rule.at}"
+    yield f"rule {rule.id}", (text + _validity(rule.validity), rule.line)
     yield from _words(f"rule {rule.id}", rule)
 
 
-def _words(name: str, of: Rule | Check) -> Iterator[tuple[str, _Said]]:
+def _words(name: str, of: Rule | Check) -> Iterator[tuple[str, Statement]]:
     unverified = of.unverified if isinstance(of, Rule) else None
-    told = (of.title, of.cite, of.why, _quote(of.quote), unverified)
-    words = "; ".join(one for one in told if one)
+    texts = (of.title, of.cite, of.why, _quote(of.quote), unverified)
+    words = "; ".join(text for text in texts if text)
     if words:
-        yield f"{name}, words", _Said(words, of.line)
+        yield f"{name}, words", (words, of.line)
 
 
 def _quote(quote: Quote | None) -> str | None:

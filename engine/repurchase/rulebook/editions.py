@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -45,7 +46,7 @@ from repurchase.ledger.position import Position
 from repurchase.rulebook.build import read_authorization
 from repurchase.rulebook.kinds import FORMAT
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
-from repurchase.rulebook.packs import Packs, is_pack_file, pack_alone
+from repurchase.rulebook.packs import PackDocument, is_pack_file, pack_alone
 from repurchase.rulebook.schema import NO_CURRENCY
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
@@ -54,7 +55,7 @@ EDITIONS_MAX: Final = 1_000
 
 
 class RuleInForce(msgspec.Struct, frozen=True):
-    """A rule as the engine takes it: where it passes, where it fails, where it does not apply."""
+    """A rule as the engine takes it: when it passes, when it fails, when it does not apply."""
 
     rule: Rule
     passes: Form
@@ -70,7 +71,7 @@ class RuleInForce(msgspec.Struct, frozen=True):
 class Edition(msgspec.Struct, frozen=True):
     """Terms and rules in force on one date as known at one moment, compiled.
 
-    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` where there is none;
+    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` if there is none;
     *max_shares* and *max_amount* are the caps, `None` without them; *facts* are the names that its
     rules read.
     """
@@ -133,7 +134,7 @@ class Editions:
     def on(self, day: date, venue_day: date | None = None) -> Edition:
         """Return the edition for *day*, which is *venue_day* at the venue if that is another.
 
-        Raise RuleFileError where none can be made.
+        Raise RuleFileError if none can be made.
         """
         days = (day, venue_day or day)
         found = self._by_day.get(days)
@@ -155,13 +156,8 @@ class Editions:
 
     def all(self) -> Iterator[Edition]:
         """Yield every edition that any date and moment of knowledge can have, each once."""
-        validities = (*self._validities, *self._pack_validities)
-        days = _change_days(
-            day
-            for validity in validities
-            for day in (validity.first, validity.last and _next(validity.last))
-        )
-        moments = _change_days(validity.known for validity in validities)
+        days = _change_days(self._days())
+        moments = _change_days(self._moments())
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
@@ -179,13 +175,17 @@ class Editions:
 
         What is known on a day is what was public by then.
         """
-        validities = (*self._validities, *self._pack_validities)
-        days = (
-            day
-            for validity in validities
-            for day in (validity.first, validity.last and _next(validity.last), validity.known)
-        )
-        return _change_days(day for day in days)
+        return _change_days(chain(self._days(), self._moments()))
+
+    def _days(self) -> Iterator[date | None]:
+        """Yield the days on which something begins to hold, or no longer does."""
+        for validity in (*self._validities, *self._pack_validities):
+            yield validity.first
+            yield validity.last and _next(validity.last)
+
+    def _moments(self) -> Iterator[date | None]:
+        """Yield the days on which something became known."""
+        return (validity.known for validity in (*self._validities, *self._pack_validities))
 
     def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
         # Days on which the same things hold have one edition.
@@ -200,7 +200,7 @@ class Editions:
         return found
 
     def venue_day(self, event: Event, position: Position) -> date | None:
-        """Return the day of *event* on the clock of its venue; `None` where that is not known."""
+        """Return the day of *event* on the clock of its venue; `None` if that is not known."""
         own = position.orders.get(event.order or "")
         fill = position.fills.get(event.fill or "")
         about = own.terms.event if own is not None else fill.event if fill is not None else event
@@ -218,7 +218,7 @@ def load(path: Path | str, known_at: date | None = None) -> Editions:
 
 
 def load_text(
-    data: bytes, name: str, known_at: date | None = None, *, packs: Packs | None = None
+    data: bytes, name: str, known_at: date | None = None, *, packs: PackDocument | None = None
 ) -> Editions:
     """Return the editions of the rule file with the content *data*, called *name* in messages.
 
@@ -228,7 +228,7 @@ def load_text(
 
 
 def load_document(
-    document: Document, known_at: date | None = None, *, packs: Packs | None = None
+    document: Document, known_at: date | None = None, *, packs: PackDocument | None = None
 ) -> Editions:
     """Return the editions of the rule file that *document* holds.
 
@@ -240,7 +240,7 @@ def load_document(
 def load_file(path: Path | str) -> Authorization | Pack:
     """Return what the file *path* states, an authorization or a pack, once it compiles.
 
-    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
     """
     return load_pack(path) if is_pack_file(path) else load(path).authorization
 
@@ -375,7 +375,7 @@ def _rule(rule: Rule, constants: Constants) -> RuleInForce:
 
 
 def _decided(check: Check, constants: Constants) -> tuple[bool | None, str]:
-    """Return whether *check* holds, `None` where it is undecided, and why it does not."""
+    """Return whether *check* holds, `None` if it is undecided, and why it does not."""
     try:
         shape = form(check.require.root, constants)
     except Wrong as error:
@@ -516,7 +516,7 @@ def _pack_validities(authorization: Authorization) -> Iterator[Validity]:
 
 
 def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
-    """Return the clock of each symbol and venue; of a symbol alone where its venues have one."""
+    """Return the clock of each symbol and venue; of a symbol alone if its venues have one."""
     zones: dict[tuple[str | None, str | None], ZoneInfo] = {}
     for instrument in authorization.instruments:
         clocks = {VENUE_ZONES[venue] for venue in instrument.venues}

@@ -33,12 +33,11 @@ _FORMS_HINT: Final = (
 )
 _CHARACTERS_MAX: Final = 60
 _CLOCK: Final = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
-_EXPONENT: Final = re.compile(r"[0-9.]+[eE][-+]?[0-9]+")
 _GROUPS: Final = re.compile(r"[0-9]+(?:,[0-9]*)+(\.[0-9]+)?")
 
 
 def read_figure(text: str) -> Figure:
-    """Return the figure that *text* writes; raise Wrong where it writes none."""
+    """Return the figure that *text* writes; raise Wrong if it writes none."""
     if len(text) > _CHARACTERS_MAX:
         raise Wrong(f"{ticked(text)} is no figure", _FORMS_HINT)
     for form, read in _FORMS:
@@ -51,9 +50,9 @@ def read_figure(text: str) -> Figure:
 def read_number(text: str) -> Exact:
     """Return the number that *text* writes, its thousands grouped or not; raise Wrong otherwise."""
     _only_ascii(text)
-    for fault, told in _FAULTS:
-        if fault(text):
-            raise Wrong(f"{ticked(text)} {told[0]}", told[1])
+    for has_fault, what, hint in _FAULTS:
+        if has_fault(text):
+            raise Wrong(f"{ticked(text)} {what}", hint)
     _short_enough(text)
     if _GROUPS.fullmatch(text):
         _grouped(text)
@@ -111,21 +110,15 @@ def _grouped(text: str) -> None:
         raise Wrong(f"{ticked(text)} is not grouped by thousands", f"did you mean `{right}`?")
 
 
-def _leading_zero(text: str) -> bool:
-    return len(text) > 1 and text[0] == "0" and text[1].isdigit()
-
-
-_FAULTS: Final[tuple[tuple[Callable[[str], bool], tuple[str, str | None]], ...]] = (
-    (lambda text: text[:1] in ("-", "+"), ("has a sign", "write the figure without one")),
+_FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
+    (lambda text: text[:1] in ("-", "+"), "has a sign", "write the figure without one"),
     (
         lambda text: "_" in text,
-        ("holds an underscore", "group thousands by commas, as in `4,000`, or not at all"),
+        "holds an underscore",
+        "group thousands by commas, as in `4,000`, or not at all",
     ),
-    (
-        lambda text: _EXPONENT.fullmatch(text) is not None,
-        ("has an exponent", "write all its digits"),
-    ),
-    (_leading_zero, ("begins with a zero", "leave the zero out")),
+    (re.compile("[0-9.]+[eE][-+]?[0-9]+").fullmatch, "has an exponent", "write all its digits"),
+    (re.compile("0[0-9]").match, "begins with a zero", "leave the zero out"),
 )
 
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Figure]], ...]] = (

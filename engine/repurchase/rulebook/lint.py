@@ -59,7 +59,7 @@ def _findings(file: File) -> Iterator[Problem]:
 
 
 def _quoted(file: File) -> Iterator[tuple[Quote, Figure | None]]:
-    """Yield every quote of the file, with the figure that it must say where there is one."""
+    """Yield every quote of the file, with the figure that it must say if there is one."""
     for quote, figure in _versions(file):
         if quote is not None:
             yield quote, figure

@@ -24,7 +24,7 @@ EXPECTED: Final = ("approved", "denied", "held")
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One condition that an event must meet, where *when* holds and at the moments of *at*.
+    """One condition that an event must meet, if *when* holds and at the moments of *at*.
 
     One of a pack is called by both names, `jp-order-59.daily-volume`; *unverified* says why it is
     not certain that it is the law.
@@ -157,9 +157,9 @@ class Case(msgspec.Struct, frozen=True):
     """One event and the answer that is expected of it, after what is *given*.
 
     The fields of events stay text: they are read as the rows of a log are. What is *usual* each
-    event says that can, unless it says otherwise; nothing, where it has an empty text. *rules* are
-    exactly those that do not pass, `None` where the case does not say, and *effects* what they are
-    to have for effects, where it does. A pack judges nothing alone: its cases are judged *under* a
+    event says that can, unless it says otherwise; nothing, if it has an empty text. *rules* are
+    exactly those that do not pass, `None` if the case does not say, and *effects* what they are
+    to have for effects, if it does. A pack judges nothing alone: its cases are judged *under* a
     rule file that includes it.
     """
 

@@ -23,14 +23,14 @@ from repurchase.rulebook.schema import NO_CURRENCY, PACK
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
 # The pack that is asked for by a name; Wrong if there is none, RuleFileError if it is no YAML.
-Packs = Callable[[str], Document]
+PackDocument = Callable[[str], Document]
 _OWN = "./"
 _MONEY: Final = re.compile(r"\b([A-Z]{3}) +[0-9]")
 # Of one condition so many terms are tried as every kind of figure; the others as shares.
 _TRIED_MAX: Final = 3
 
 
-def shipped_or_beside(file: str) -> Packs:
+def shipped_or_beside(file: str) -> PackDocument:
     """Return what gives the packs of the rule file *file*: shipped ones, and those beside it."""
 
     def document(name: str) -> Document:
@@ -53,7 +53,7 @@ def shipped_or_beside(file: str) -> Packs:
     return document
 
 
-def instead(file: str, pack: Document) -> Packs:
+def instead(file: str, pack: Document) -> PackDocument:
     """Return what gives the packs of the rule file *file*, *pack* in the place of its own file.
 
     It also stands in the place of the shipped one of its name: who edits a copy means the copy.
@@ -70,7 +70,7 @@ def instead(file: str, pack: Document) -> Packs:
     return document
 
 
-def kept(texts: dict[str, bytes]) -> Packs:
+def kept(texts: dict[str, bytes]) -> PackDocument:
     """Return what gives the packs *texts*, each by the name by which it is asked for."""
 
     def document(name: str) -> Document:
@@ -97,7 +97,7 @@ def is_pack(keys: Container[str]) -> bool:
 def is_pack_file(path: str | os.PathLike[str]) -> bool:
     """Return whether the file *path* is a pack.
 
-    Raise UsageError where it cannot be opened, RuleFileError where it is no YAML.
+    Raise UsageError if it cannot be opened, RuleFileError if it is no YAML.
     """
     return is_pack(open_document(path).value)
 
@@ -105,7 +105,7 @@ def is_pack_file(path: str | os.PathLike[str]) -> bool:
 def pack_alone(path: str | os.PathLike[str]) -> Pack:
     """Return the pack in the file *path* as it is with no option on, whoever includes it.
 
-    Raise UsageError where the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
     """
     file = pathlib.Path(path)
     included = file.stem if file == pack_path(file.stem) else f"{_OWN}{file.stem}"

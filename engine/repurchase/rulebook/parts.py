@@ -153,7 +153,7 @@ class Parts:
         return condition
 
     def _reads_lost(self, text: str) -> bool:
-        """Return whether *text* reads a term of which an error is told already."""
+        """Return whether *text* reads a term that has an error of its own."""
         if not self._reading.lost.isdisjoint(_ALL_ELSE_RESTS_ON):
             return True
         return self._reading.is_lost(*(tuple(name.split(".")) for name in read_in(text)))

@@ -13,7 +13,7 @@ from repurchase.rulebook.editions import Edition, Editions
 class Period(msgspec.Struct, frozen=True):
     """Days on which one edition of each rule file is in force, as known on each of them.
 
-    *venue_day* is the day at the venue, where it is to be another than the one here.
+    *venue_day* is the day at the venue, if it is to be another than the one here.
     """
 
     first: date

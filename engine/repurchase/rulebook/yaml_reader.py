@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -74,7 +74,7 @@ class Plain(str):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a value begins; *inner* is the column of its text where its columns can be counted."""
+    """Where a value begins; *inner* is the column of its text if its columns can be counted."""
 
     line: int
     column: int
@@ -89,18 +89,18 @@ class Document(msgspec.Struct, frozen=True):
     """A file as nested text; *broken* are the paths that an error of the YAML has made useless.
 
     *places* are where values begin, *keys* where their keys do, and *ends* where those end that
-    end by themselves: scalars, and what stands in brackets. The same with another *value* is the
-    file edited: what has no place there has that of what is around it.
+    end by themselves: scalars, and what stands in brackets. Once read, nothing of it is changed:
+    with another *value* it is the file edited, where what is new has the place of what is around.
     """
 
     name: str
     text: str
-    value: Mapping[str, object]
-    places: Mapping[Path, Place]
-    keys: Mapping[Path, Place]
-    ends: Mapping[Path, Place]
-    broken: Set[Path]
-    problems: Sequence[Problem]
+    value: dict[str, object]
+    places: dict[Path, Place]
+    keys: dict[Path, Place]
+    ends: dict[Path, Place]
+    broken: set[Path]
+    problems: list[Problem]
 
     def place(self, path: Path, offset: int | None = None) -> Place:
         """Return the place of the value at *path*, or of the innermost one around it.
@@ -166,7 +166,7 @@ def open_document(path: str | os.PathLike[str], begins: str = "repurchase: 1") -
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return what the regular file *path* holds.
 
-    Raise UsageError where it cannot be opened, RuleFileError where it is too long.
+    Raise UsageError if it cannot be opened, RuleFileError if it is too long.
     """
     name = os.fspath(path)
     try:
@@ -194,7 +194,7 @@ def read_document(data: bytes, name: str, begins: str = "repurchase: 1") -> Docu
 
     *begins* is what such a file begins with, for who gives an empty one.
 
-    Raise RuleFileError where it is no YAML, no mapping, or past a bound.
+    Raise RuleFileError if it is no YAML, no mapping, or past a bound.
     """
     text = _decoded(_bounded(data, name), name)
     builder = _Builder(name, text, f"begin with `{begins}`")
@@ -270,14 +270,7 @@ class _Builder:
 
     def __init__(self, name: str, text: str, hint: str) -> None:
         self._hint = hint
-        self._name = name
-        self._text = text
-        self._value: dict[str, object] = {}
-        self._places: dict[Path, Place] = {}
-        self._keys: dict[Path, Place] = {}
-        self._ends: dict[Path, Place] = {}
-        self._broken: set[Path] = set()
-        self._problems: list[Problem] = []
+        self._document = Document(name, text, {}, {}, {}, {}, set(), [])
         self._open: list[_Open] = []
         self._nodes = 0
         self._steps: dict[type[yaml.Event], Callable[..., None]] = {
@@ -300,32 +293,23 @@ class _Builder:
         return False
 
     def document(self) -> Document:
-        """Return the whole tree; raise RuleFileError where there was none."""
-        if () not in self._places:
+        """Return the whole tree; raise RuleFileError if there was none."""
+        if () not in self._document.places:
             self.stop(Place(1, 1), "the file is empty", self._hint)
-        return Document(
-            name=self._name,
-            text=self._text,
-            value=self._value,
-            places=self._places,
-            keys=self._keys,
-            ends=self._ends,
-            broken=self._broken,
-            problems=self._problems,
-        )
+        return self._document
 
     def stop(self, place: Place, what: str, hint: str | None = None) -> NoReturn:
         """Raise RuleFileError with this problem and all that were found before."""
         self._note(place, what, hint)
-        raise file_error(self._name, self._problems)
+        raise file_error(self._document.name, self._document.problems)
 
     def _note(self, place: Place, what: str, hint: str | None = None) -> None:
-        self._problems.append(Problem(what, hint, self._name, place.line, place.column))
+        self._document.problems.append(self._document.problem(place, what, hint))
 
     def _look_behind(self, event: yaml.Event) -> None:
         # What follows is not parsed: thousands of directives there would take minutes.
         rest = _marks(event)[1].index
-        text = self._text
+        text = self._document.text
         more = _NOTHING_MORE.match(text, rest)
         end = rest if more is None else more.end()
         if end < len(text):
@@ -355,7 +339,7 @@ class _Builder:
         value = event.value if event.style else Plain(event.value)
         path = self._attach(value, event)
         if path is not None:
-            self._ends[path] = _end_of(event)
+            self._document.ends[path] = _end_of(event)
         unsafe = _UNSAFE_VALUE.search(event.value)
         if unsafe is not None:
             what = f"the text holds the character U+{ord(unsafe[0]):04X}"
@@ -368,9 +352,7 @@ class _Builder:
         what = f"an alias, {ticked('*' + str(event.anchor))}, stands here"
         self._note(_start_of(event), what, "write the value out")
         if self._open[-1].expects_key:
-            self._open[-1].expects_key = False
-            self._open[-1].key = None
-            self._break(self._open[-1].path)
+            self._keyless()
         else:
             self._break(self._attach(Plain(), event))
 
@@ -380,11 +362,11 @@ class _Builder:
         held: list[object] | dict[str, object] = {} if mapping else []
         path: Path | None
         if not self._open:
-            path = ()
-            self._value = held if isinstance(held, dict) else {}
-            self._places[()] = _start_of(event)
+            held, path = self._document.value, ()
+            self._document.places[()] = _start_of(event)
         elif self._open[-1].expects_key:
-            self._key_of_many(event)
+            self._note(_start_of(event), "a key is a list or a mapping", "write a word")
+            self._keyless()
             path = None
         else:
             path = self._attach(held, event)
@@ -394,11 +376,10 @@ class _Builder:
             what = f"values are nested more than {DEPTH_MAX} deep"
             self.stop(_start_of(event), what, "no rule file needs more than 6")
 
-    def _key_of_many(self, event: yaml.Event) -> None:
+    def _keyless(self) -> None:
+        """Expect a value that has no key, in a mapping that cannot be used."""
         frame = self._open[-1]
-        self._note(_start_of(event), "a key is a list or a mapping", "write a word")
-        frame.expects_key = False
-        frame.key = None
+        frame.expects_key, frame.key = False, None
         self._break(frame.path)
 
     def _end(self, event: yaml.Event) -> None:
@@ -406,13 +387,12 @@ class _Builder:
         start, end = _marks(event)
         # A bracket is a letter; without one a list or a mapping ends where another thing begins.
         if closed.path is not None and start.index != end.index:
-            self._ends[closed.path] = _end_of(event)
+            self._document.ends[closed.path] = _end_of(event)
 
     def _key(self, event: yaml.ScalarEvent) -> None:
         frame = self._open[-1]
         assert isinstance(frame.held, dict)
-        frame.expects_key = False
-        frame.key = None
+        frame.expects_key, frame.key = False, None
         place = _start_of(event)
         wrong = self._key_wrong(event, frame)
         if wrong is not None:
@@ -421,7 +401,7 @@ class _Builder:
         self._undecorated(event, None)
         frame.key = event.value
         if frame.path is not None:
-            self._keys[(*frame.path, event.value)] = place
+            self._document.keys[(*frame.path, event.value)] = place
 
     def _key_wrong(self, event: yaml.ScalarEvent, frame: _Open) -> tuple[str, str] | None:
         name = event.value
@@ -432,7 +412,7 @@ class _Builder:
             self._break(frame.path)
             return "merge keys, `<<`, are not read", "write the keys out"
         if name in frame.held:
-            first = self._keys.get((*(frame.path or ()), name))
+            first = self._document.keys.get((*(frame.path or ()), name))
             where = f" at {first.line}:{first.column}" if first is not None else ""
             return f"the key {ticked(name)} stands here again", f"it is given already{where}"
         if not name:
@@ -445,7 +425,7 @@ class _Builder:
         return None
 
     def _has_colon(self, key: yaml.ScalarEvent) -> bool:
-        return _COLON.match(self._text, _marks(key)[1].index) is not None
+        return _COLON.match(self._document.text, _marks(key)[1].index) is not None
 
     def _attach(self, value: object, event: yaml.Event) -> Path | None:
         frame = self._open[-1]
@@ -462,7 +442,7 @@ class _Builder:
         if frame.path is None:
             return None
         path = (*frame.path, part)
-        self._places[path] = _start_of(event)
+        self._document.places[path] = _start_of(event)
         return path
 
     def _undecorated(
@@ -478,7 +458,7 @@ class _Builder:
 
     def _break(self, path: Path | None) -> None:
         if path is not None:
-            self._broken.add(path)
+            self._document.broken.add(path)
 
 
 def _surprise(text: str) -> tuple[str, str]:
