@@ -22,8 +22,8 @@ import click
 import pytest
 
 import repurchase
+from repurchase.cli.files import editions_of
 from repurchase.cli.main import commands
-from repurchase.cli.output import judged_by
 from repurchase.domain.errors import UsageError
 from repurchase.rulebook.library import rule_names, sample_path
 
@@ -886,8 +886,8 @@ def test_what_is_left_is_rounded_down_and_no_cap_is_called_so(here: Path) -> Non
 def test_now_is_a_day_on_the_clock_of_the_authorization(moment: str, day: date) -> None:
     """In Tokyo it is tomorrow before it is in Greenwich."""
     now = datetime.fromisoformat(f"2026-05-15T{moment}+00:00")
-    assert judged_by("iij-2008", now).known_at == day
-    assert judged_by("iij-2008", day).known_at == day
+    assert editions_of("iij-2008", now).known_at == day
+    assert editions_of("iij-2008", day).known_at == day
 
 
 def test_check_of_another_authorization_is_refused(here: Path) -> None:

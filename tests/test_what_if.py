@@ -28,7 +28,7 @@ from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reading
 from repurchase.replay.run import replay as replayed
 from repurchase.replay.what_if import WhatIf
-from repurchase.report.flips import changes_json
+from repurchase.report.flips import changes_object
 from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path
@@ -241,7 +241,7 @@ def test_log_is_read_once_for_both(history: History) -> None:
     assert [[one.old.decision for one in compared], [one.new.decision for one in compared]] == (
         decisions
     )
-    answer = json.loads(changes_json(what_if.changes()))
+    answer = json.loads(json_text(changes_object(what_if.changes())))
     assert [json.dumps(answer[side]) for side in ("old", "new")] == [
         json.dumps(json.loads(json_text(program.summary()))) for program in alone
     ]

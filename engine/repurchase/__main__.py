@@ -1,91 +1,100 @@
-"""Where `repurchase` and `python -m repurchase` begin: Ctrl-C ends either with 130, at any moment.
+"""Where `repurchase` and `python -m repurchase` begin, and how they end whatever happens.
 
-What takes time is imported within `main`, so that it is heeded meanwhile too.
+Ctrl-C ends either with 130, and a crash with 2. What takes time is imported within `_code`, so that
+both hold meanwhile too.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from types import FrameType
 
-EXIT_STOPPED: Final = 130
-_AGAIN_SECONDS: Final = 1
+_EXIT_UNDECIDED: Final = 2
+_EXIT_STOPPED: Final = 130
 
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    ctrl_c = _CtrlC()
-    code = EXIT_STOPPED
     try:
-        ctrl_c.heed()
+        # `nohup` and `&` in a script have it ignored.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
+            sys.unraisablehook = _report_unraisable
+        code = _code()
+        # Only the interpreter is left to end: nothing is interrupted any more.
+        if signal.signal(signal.SIGINT, signal.SIG_IGN) is not _end:
+            return code
+        # It was pressed, and code that is not ours let the KeyboardInterrupt go no further.
+    except KeyboardInterrupt:
+        pass
+    _stop()
+
+
+def _code() -> int:
+    try:
         from repurchase.cli.main import main as command_line
 
-        code = command_line()
-        ctrl_c.let_go()
+        return command_line()
     except KeyboardInterrupt:
-        ctrl_c.asked = True
-        ctrl_c.let_go()
-        if sys.stderr is not None:
-            _write(sys.stderr.fileno(), b"stopped\n")
-    return EXIT_STOPPED if ctrl_c.asked else code
-
-
-class _CtrlC:
-    """Interrupts what runs; whoever presses it twice does not wait for files to be closed."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def heed(self) -> None:
-        """Take over from Python, unless it is ignored as by `nohup`."""
-        import signal
-
-        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            return
-        signal.signal(signal.SIGINT, self._stop)
-        sys.unraisablehook = _without_ctrl_c
-        if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, _interrupt)
-
-    def let_go(self) -> None:
-        """Ignore it from now on: the code is known, and only the interpreter is left to end."""
-        import signal
-
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
-        import signal
-
-        if self.asked:
-            os._exit(EXIT_STOPPED)
-        self.asked = True
-        # A destructor lets no exception out, and neither does some code of others: it is repeated.
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
-        _interrupt(number, frame)
+        raise
+    except BaseException as error:  # noqa: BLE001 - Python would end with 1, which is a verdict
+        _report_crash(error)
+        return _EXIT_UNDECIDED
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Interrupt what runs; whoever presses it again does not wait for files to be closed."""
+    signal.signal(signal.SIGINT, _end)
     raise KeyboardInterrupt
 
 
-def _without_ctrl_c(unraisable: sys.UnraisableHookArgs) -> None:
-    if unraisable.exc_type is not KeyboardInterrupt:
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(_EXIT_STOPPED)
+
+
+def _stop() -> NoReturn:
+    _write(sys.stderr, "stopped\n")
+    # What standard output still holds is no whole answer.
+    os._exit(_EXIT_STOPPED)
+
+
+def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Report what a destructor raised, which Python lets no further."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        _stop()
+    # An object whose making was interrupted may fail to be unmade, which is no fault.
+    if signal.getsignal(signal.SIGINT) is not _end:
         sys.__unraisablehook__(unraisable)
 
 
-def _write(descriptor: int, message: bytes) -> None:
-    try:
-        os.write(descriptor, message)
-    except OSError:
-        # Nobody hears it, and the exit code says the same.
-        return
+def _report_crash(error: BaseException) -> None:
+    """Report *error*, a fault of ours or of the installation."""
+    import json
+    import traceback
+
+    name = " ".join("".join(traceback.format_exception_only(error)).split())
+    what = f"repurchase failed, which is a fault of its own: {name}"
+    hint = "send its maintainers the traceback, `repurchase --version`, the call and its files"
+    _write(sys.stderr, "".join(traceback.format_exception(error)))
+    if "--json" in sys.argv[1:]:
+        place = {"file": None, "line": None, "column": None}
+        _write(sys.stdout, json.dumps({"errors": [{"what": what, "hint": hint, **place}]}) + "\n")
+    else:
+        _write(sys.stderr, f"{what}; {hint}\n")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write *text* with its control characters escaped; if nobody takes it, the code says it."""
+    shown = "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    with suppress(OSError):
+        if stream is not None:
+            os.write(stream.fileno(), shown.encode())
 
 
 if __name__ == "__main__":

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 import click
 
-from repurchase.cli.output import fail, single
+from repurchase.cli.options import single_option
+from repurchase.cli.output import wants_json, write_errors
 from repurchase.domain.errors import Problem, Tampering, UsageError, plain
 
 if TYPE_CHECKING:
+    from repurchase.journal.book import Book
     from repurchase.journal.store import Journal
 
 P = ParamSpec("P")
-EXIT_TAMPERED = 1
-# `-----BEGIN ENCRYPTED PRIVATE KEY-----` is the longest first line of one.
-_KEY_BEGINS_WITHIN = 64
+_EXIT_TAMPERED: Final = 1
 
 
 class _Whole(click.types.StringParamType):
@@ -30,7 +30,7 @@ class _Whole(click.types.StringParamType):
         return [rv]
 
 
-journal_option = single(
+journal_option = single_option(
     "--journal",
     required=True,
     type=_Whole(),
@@ -39,24 +39,39 @@ journal_option = single(
     metavar="FILE|URL",
     help="The journal: a file, or postgresql://user@host/name.",
 )
-program_option = single(
+program_option = single_option(
     "--authorization",
     metavar="NAME",
     help="Which program of the journal, where it holds several.",
 )
 
 
-def opened(url: str, *, create: bool = False) -> Journal:
-    """Return the journal at *url*; the caller closes it."""
+def now() -> datetime:
+    """Return the time of day, to be recorded with what happens now."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened_program(url: str, name: str | None) -> Iterator[tuple[Journal, str]]:
+    """Yield the journal at *url*, and which program of it is meant by *name*."""
     from repurchase.journal.store import Journal
 
-    return Journal(url, create=create)
+    with Journal(url) as journal:
+        yield journal, program_named(journal, name)
 
 
-def chosen(journal: Journal, name: str | None) -> str:
+def stored_program(url: str, name: str | None) -> Book:
+    """Return the program *name* of the journal at *url* as it stands, or the only one."""
+    from repurchase.journal.book import stored_book
+
+    with opened_program(url, name) as (journal, program):
+        return stored_book(journal, program)
+
+
+def program_named(journal: Journal, name: str | None) -> str:
     """Return the program *name* of *journal*, or its only one; raise UsageError otherwise."""
     programs = journal.programs()
-    held = ", ".join(f"`{plain(one)}`" for one in programs)
+    held = ", ".join(f"`{plain(program)}`" for program in programs)
     if name is None and len(programs) == 1:
         return programs[0]
     if name in programs:
@@ -69,49 +84,15 @@ def chosen(journal: Journal, name: str | None) -> str:
     raise UsageError(Problem(f"it holds no program `{plain(name)}`, but {held}", file=journal.url))
 
 
-def now() -> datetime:
-    """Return the time of day, to be recorded with what happens now."""
-    return datetime.now(UTC)
-
-
-def tells_tampering(command: Callable[P, int]) -> Callable[P, int]:
-    """Let *command* end with the exit code of tampering where it finds some."""
+def ends_with_1_if_tampered(command: Callable[P, int]) -> Callable[P, int]:
+    """Let *command* end with 1, and not 2, if it finds that the journal was tampered with."""
 
     @wraps(command)
-    def told(*arguments: P.args, **options: P.kwargs) -> int:
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> int:
         try:
             return command(*arguments, **options)
         except Tampering as error:
-            fail(error)
-            return EXIT_TAMPERED
+            write_errors(error.problems, as_json=wants_json())
+            return _EXIT_TAMPERED
 
-    return told
-
-
-def kept_apart(output: Path | None, journal: Journal, *others: Path | None) -> Path | None:
-    """Return *output*; raise UsageError where writing it would destroy *journal* or *others*."""
-    if output is None:
-        return None
-    partial = output.with_name(f"{output.name}.partial") if output.name else output
-    for kept in (*journal.files(), *others):
-        if kept is not None and any(_same(kept, written) for written in (output, partial)):
-            raise UsageError(Problem("it would be written over", file=str(kept)))
-    if any(_is_key(written) for written in (output, partial)):
-        what = "it is a key, which is never overwritten"
-        raise UsageError(Problem(what, "name another file", str(output)))
-    return output
-
-
-def _is_key(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return b"KEY-----" in file.read(_KEY_BEGINS_WITHIN)
-
-
-def _same(kept: Path, written: Path) -> bool:
-    try:
-        return written.samefile(kept)
-    except OSError:
-        # What is not there yet is not the other.
-        return False
+    return wrapped

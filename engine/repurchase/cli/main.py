@@ -8,33 +8,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import click
 
-from repurchase.cli.commands import (
-    adopt,
-    check,
-    checkpoint,
-    completion,
-    demo,
-    diff,
-    explain,
-    export,
-    headroom,
-    import_,
-    init,
-    lint,
-    position,
-    prove,
-    replay,
-    show,
-    submit,
-    test,
-    verify,
-    what_if,
-)
-from repurchase.cli.output import as_json, fail, failed, silence, tell
+from repurchase.cli import commands as folder
+from repurchase.cli.output import silence, write_errors, write_message
 from repurchase.domain.errors import Problem, RepurchaseError, reason
 from repurchase.domain.version import __version__
 
@@ -65,35 +46,14 @@ def commands() -> None:
     """
 
 
-for command in (
-    demo.command,
-    init.command,
-    lint.command,
-    test.command,
-    explain.command,
-    prove.command,
-    diff.command,
-    check.command,
-    replay.command,
-    what_if.command,
-    submit.command,
-    position.command,
-    headroom.command,
-    show.command,
-    adopt.command,
-    verify.command,
-    checkpoint.command,
-    export.command,
-    import_.command,
-    completion.command,
-):
-    commands.add_command(command)
+for _module in iter_modules(folder.__path__, f"{folder.__name__}."):
+    commands.add_command(import_module(_module.name).command)
 
 
 def main() -> int:
     """Run the command line and return its exit code."""
     if sys.stdout is None:
-        tell("the answer cannot be written: there is no standard output")
+        write_message("the answer cannot be written: there is no standard output")
         return EXIT_UNDECIDED
     if sys.stderr is None:
         # Closed by the caller, who wants no messages; what draws on it must find something.
@@ -103,18 +63,19 @@ def main() -> int:
             # A letter that the terminal cannot show is shown escaped.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run()
+        code = _code(as_json="--json" in sys.argv[1:])
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        silence(sys.stdout)
-        raise
     except OSError as error:
-        # One that names a file was told already: this is of standard output.
-        code = _unsaid(error)
+        # One that names a file was reported already: this is of standard output.
+        silence(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            write_message(f"the answer cannot be written: {reason(error)}")
+        return EXIT_UNDECIDED
     return code
 
 
-def _run() -> int:
+def _code(*, as_json: bool) -> int:
+    """Run the command and return its exit code; say what kept it from an answer, if anything."""
     try:
         return int(commands.main(prog_name="repurchase", standalone_mode=False) or 0)
     except click.exceptions.Abort as error:
@@ -124,29 +85,24 @@ def _run() -> int:
         # Click ends completion with 0 and a closed pipe with 1, which would be an answer of ours.
         return EXIT_UNDECIDED if end.code else 0
     except click.ClickException as error:
-        return _misused(error)
+        return _misused(error, as_json=as_json)
     except RepurchaseError as error:
-        return fail(error)
+        write_errors(error.problems, as_json=as_json)
     except OSError as error:
         if error.filename is None:
             raise
-        return failed([Problem(f"it cannot be used: {reason(error)}", file=str(error.filename))])
-
-
-def _unsaid(error: OSError) -> int:
-    """Return the exit code of an answer that could not be written: it is none."""
-    silence(sys.stdout)
-    if not isinstance(error, BrokenPipeError):
-        tell(f"the answer cannot be written: {reason(error)}")
+        problem = Problem(f"it cannot be used: {reason(error)}", file=str(error.filename))
+        write_errors([problem], as_json=as_json)
     return EXIT_UNDECIDED
 
 
-def _misused(error: click.ClickException) -> int:
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         # Its message is the whole help, which is shown as it is.
-        tell(error.format_message())
+        write_message(error.format_message())
         return EXIT_UNDECIDED
-    if isinstance(error, click.UsageError) and error.ctx is not None and not as_json():
-        tell(error.ctx.get_usage())
+    if isinstance(error, click.UsageError) and error.ctx is not None and not as_json:
+        write_message(error.ctx.get_usage())
     # Click lists choices on lines of their own.
-    return failed([Problem(error.format_message().replace("\n\t", " "))])
+    write_errors([Problem(error.format_message().replace("\n\t", " "))], as_json=as_json)
+    return EXIT_UNDECIDED

@@ -22,11 +22,13 @@ _NANOSECONDS: Final = 1_000_000
 
 # z3 would take Ctrl-C for itself, and lose it where it has just found something.
 z3.set_param("ctrl_c", False)
+# Made here, so that two threads do not make one each.
+_CONTEXT: Final = z3.main_ctx()
 
 
 def interrupt() -> None:
     """Break off what z3 does at this moment in another thread, so that it finds nothing."""
-    z3.main_ctx().interrupt()
+    _CONTEXT.interrupt()
 
 
 class Time:

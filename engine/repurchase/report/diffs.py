@@ -15,7 +15,6 @@ from repurchase.proof.diff import Compared, Diff, Shown, Side, Verdict
 from repurchase.report.changes import changed_view
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import plain_table
-from repurchase.report.written import json_text
 from repurchase.rulebook.model import Authorization
 
 _STYLES: Final[dict[Verdict, str]] = {
@@ -65,13 +64,8 @@ _SUMS: Final[dict[Verdict, str]] = {
 }
 
 
-def diff_json(found: Diff) -> str:
-    """Return the same as one line of JSON, the findings in words."""
-    return json_text(diff_object(found))
-
-
 def diff_object(found: Diff) -> dict[str, Any]:
-    """Return what `diff` finds as programs read it."""
+    """Return the same as programs read it, the findings in words."""
     return {
         "verdict": found.verdict,
         "same_accounting": found.same_accounting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
@@ -146,14 +146,10 @@ def _day(rule: Rule, file: Authorization | Pack) -> date:
         for term in terms
         if term.name in ("first_day", "last_day")
     }
-    begun = _given(rule.validity.first, rule.validity.known, *ends.get("first_day", ()))
-    over = _given(rule.validity.last, *ends.get("last_day", ()))
-    day = min((max((_DAY, *begun)), *over))
+    begun = (rule.validity.first, rule.validity.known, *ends.get("first_day", ()))
+    over = {last for last in (rule.validity.last, *ends.get("last_day", ())) if last}
+    day: date = min(max((_DAY, *(first for first in begun if first))), *over, date.max)
     step = timedelta(-1 if day in over else 1)
     while day.weekday() >= _SATURDAY:
         day += step
     return day
-
-
-def _given(*days: date | None) -> Iterable[date]:
-    return [day for day in days if day is not None]

@@ -12,14 +12,14 @@ from rich.text import Text
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
-from repurchase.domain.terms import Term, Validity
+from repurchase.domain.terms import Term, Validity, Version
 from repurchase.evaluation.wording import ENGINE
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
-from repurchase.language.expression import on_one_line
+from repurchase.language.expression import Expression, on_one_line
 from repurchase.market.feed import SOURCES
 from repurchase.report.examples import example
-from repurchase.report.tables import plain_table
+from repurchase.report.tables import plain_table, quoted
 from repurchase.report.written import json_text
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
@@ -71,19 +71,20 @@ def authorization_view(authorization: Authorization) -> RenderableType:
 def pack_view(pack: Pack) -> RenderableType:
     """Return a pack of law in words, with the facts that it reads and how it is included."""
     rules = _all_rules(pack)
-    parts: list[RenderableType] = [_stated(pack)]
-    if rules:
-        parts.append(_facts(rules))
-    parts += map(Text, _terms_asked(rules))
-    parts.append(Text(plain(f"for example, in a rule file: {_inclusion(pack)}")))
-    return _apart(parts)
+    views = (
+        _stated(pack),
+        *([_facts(rules)] if rules else []),
+        *_terms_asked(rules),
+        Text(plain(f"for example, in a rule file: {_inclusion(pack)}")),
+    )
+    return _apart(views)
 
 
-def _terms_asked(rules: Iterable[Rule]) -> Iterator[str]:
+def _terms_asked(rules: Iterable[Rule]) -> Iterator[Text]:
     """Yield which terms *rules* of a pack read of the authorization that includes it, if any."""
-    terms = sorted({name for rule in rules for name in rule.constants if _is_term(name)})
+    terms = sorted({name for rule in rules for name in rule.constants if _called(name) == "term"})
     if terms:
-        yield f"the authorization that includes it gives {', '.join(terms)}"
+        yield Text(f"the authorization that includes it gives {', '.join(terms)}")
 
 
 def _inclusion(pack: Pack) -> str:
@@ -120,21 +121,13 @@ def views_of(file: Authorization | Pack) -> Views:
     Parts are rules, checks, terms and limits; those of packs that an authorization includes are
     called by both names.
     """
-    if isinstance(file, Pack):
-        start = f"{file.name}."
-        return {
-            **{one.id.removeprefix(start): partial(_rule, one, file) for one in _all_rules(file)},
-            **{
-                f"limits.{one.name}": partial(_figure, one, f"{start}limits.{one.name}", file)
-                for one in file.limits
-            },
-        }
-    figures = {f"terms.{one.name}": one for one in file.terms} | _limits(file.packs)
-    return {
-        **{one.id: partial(_rule, one, file) for one in _all_rules(file)},
-        **{one.id: partial(_check, one, file) for one in file.checks},
-        **{name: partial(_figure, one, name, file) for name, one in figures.items()},
+    views: Views = {
+        **{rule.id: partial(_rule, rule, file) for rule in _all_rules(file)},
+        **{name: partial(_figure, one, name, file) for name, one in _figures_of(file).items()},
     }
+    if isinstance(file, Pack):
+        return {name.removeprefix(f"{file.name}."): view for name, view in views.items()}
+    return {**views, **{check.id: partial(_check, check, file) for check in file.checks}}
 
 
 def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
@@ -144,69 +137,79 @@ def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
     return (*file.rules, *(rule for pack in file.packs for rule in _all_rules(pack)))
 
 
-def _limits(packs: Iterable[Pack]) -> dict[str, Term]:
-    return {f"{pack.name}.limits.{one.name}": one for pack in packs for one in pack.limits}
+def _figures_of(file: Authorization | Pack) -> dict[str, Term]:
+    """Return the terms of *file* and the limits of its packs, by the names that rules read."""
+    packs = (file,) if isinstance(file, Pack) else file.packs
+    terms = () if isinstance(file, Pack) else file.terms
+    limits = {f"{pack.name}.limits.{one.name}": one for pack in packs for one in pack.limits}
+    return {f"terms.{one.name}": one for one in terms} | limits
 
 
 def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
-    """Return one rule in words, what it reads, and an event that says all of that."""
-    effect = f"{rule.effect}, at {rule.at}{_when(rule.validity)}"
-    said = (
-        _said(rule, ("effect: ", effect)),
+    """Return one rule in words, what it reads, and an event that gives all of that."""
+    effect = f"effect: {rule.effect}, at {rule.at}{_when(rule.validity)}"
+    example_line = f"for example: {json_text(example(rule, file))}"
+    views = (
+        _in_words(rule, effect, when=rule.when, unverified=rule.unverified),
         *_figures_read(rule.constants, file),
         _facts([rule]),
-        *map(Text, _terms_asked([rule]) if isinstance(file, Pack) else ()),
-        *map(Text, _asked_outside(rule)),
-        _on_one_line(f"for example: {json_text(example(rule, file))}"),
+        *(_terms_asked([rule]) if isinstance(file, Pack) else ()),
+        *_asked_outside(rule),
+        # It is to be copied, and a line that is broken is no line of JSON.
+        Text(example_line, no_wrap=True, overflow="ignore"),
     )
-    return _apart(said)
+    return _apart(views)
 
 
 def _check(check: Check, file: Authorization) -> RenderableType:
     """Return one check in words, and the terms that it reads."""
-    decided = ("decided when the file is read", "")
-    return _apart((_said(check, decided), *_figures_read(check.require.constants, file)))
+    words = _in_words(check, "decided when the file is read")
+    return _apart((words, *_figures_read(check.require.constants, file)))
 
 
-def _said(one: Rule | Check, what_follows: tuple[str, str]) -> RenderableType:
-    when = one.when if isinstance(one, Rule) else None
+def _in_words(
+    one: Rule | Check,
+    effect: str,
+    when: Expression | None = None,
+    unverified: str | None = None,
+) -> RenderableType:
+    """Return what a rule or a check requires, to what *effect*, and the words that it rests on."""
     quote = one.quote
-    said = [
+    lines = (
         ("", one.title),
         ("requires ", on_one_line(one.require.text)),
         ("where ", None if when is None else on_one_line(when.text)),
-        what_follows,
-        ("the source says ", None if quote is None else f"“{quote.text}”"),
+        ("", effect),
+        ("the source says ", None if quote is None else quoted(quote.text)),
         ("in the source ", None if quote is None else quote.source),
         ("stands in ", one.cite),
         ("", one.why),
-        ("unverified: ", one.unverified if isinstance(one, Rule) else None),
-    ]
-    lines = (plain(f"{before}{text}") for before, text in said if text is not None)
-    return Group(Text(plain(one.id), style="bold"), *(Text(line) for line in lines))
+        ("unverified: ", unverified),
+    )
+    texts = (Text(plain(f"{before}{text}")) for before, text in lines if text is not None)
+    return Group(Text(plain(one.id), style="bold"), *texts)
 
 
 def _figures_read(constants: frozenset[str], file: Authorization | Pack) -> Iterator[Table]:
-    """Yield a table of the limits and one of the terms that are read, where there are any."""
-    packs = (file,) if isinstance(file, Pack) else file.packs
-    terms = {} if isinstance(file, Pack) else {f"terms.{one.name}": one for one in file.terms}
-    for figures, called in ((terms, "term"), (_limits(packs), "limit")):
-        read = [one for name, one in figures.items() if name in constants]
-        if read:
-            yield _figures(read, called)
+    """Yield a table of the terms and one of the limits that are read, if there are any."""
+    read = {name: one for name, one in _figures_of(file).items() if name in constants}
+    for called in ("term", "limit"):
+        figures = [one for name, one in read.items() if _called(name) == called]
+        if figures:
+            yield _figures(figures, called)
 
 
-def _asked_outside(rule: Rule) -> Iterator[str]:
+def _asked_outside(rule: Rule) -> Iterator[Text]:
     by_source: dict[str, list[str]] = {}
     for name in sorted(rule.facts & SOURCES.keys()):
         by_source.setdefault(SOURCES[name], []).append(name)
     for source, names in by_source.items():
-        yield f"{' and '.join(names)}: from each event, or from {source}"
+        yield Text(f"{' and '.join(names)}: from each event, or from {source}")
 
 
 def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableType:
     """Return a term or a limit, called *name*, with its days and the rules that read it."""
-    called = "term" if _is_term(name) else "limit"
+    called = _called(name)
     rules = [one for one in _all_rules(file) if name in one.constants]
     readers = [one.id for one in rules]
     checks = file.checks if isinstance(file, Authorization) else ()
@@ -219,13 +222,8 @@ def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableTy
     return Group(*parts)
 
 
-def _is_term(name: str) -> bool:
-    return name.startswith("terms.")
-
-
-def _on_one_line(text: str) -> Text:
-    # It is to be copied, and a line that is broken is no line of JSON.
-    return Text(text, no_wrap=True, overflow="ignore")
+def _called(name: str) -> str:
+    return "term" if name.startswith("terms.") else "limit"
 
 
 def _apart(views: Iterable[RenderableType]) -> RenderableType:
@@ -234,33 +232,36 @@ def _apart(views: Iterable[RenderableType]) -> RenderableType:
 
 
 def _figures(figures: Iterable[Term], called: str) -> Table:
-    table = plain_table(called, "figure", "where it stands")
-    for one in figures:
-        for version in one.versions:
-            exact = value_written(version.figure.value, version.figure.dimension)
-            figure = unit(exact, str(version.figure.dimension))
-            quote = f"“{version.quote.text}”" if version.quote is not None else None
-            stands = "; ".join(said for said in (quote, version.cite) if said is not None)
-            table.add_row(
-                Text(one.name), Text(figure + _when(version.validity)), Text(plain(stands))
-            )
-    return table
+    rows = (
+        (one.name, _figure_of(version), _place(version))
+        for one in figures
+        for version in one.versions
+    )
+    return plain_table(called, "figure", "where it stands", rows=rows)
+
+
+def _figure_of(version: Version) -> str:
+    dimension = version.figure.dimension
+    figure = unit(value_written(version.figure.value, dimension), str(dimension))
+    return figure + _when(version.validity)
+
+
+def _place(version: Version) -> str:
+    quote = None if version.quote is None else quoted(version.quote.text)
+    return "; ".join(text for text in (quote, version.cite) if text is not None)
 
 
 def _rules_table(rules: Iterable[Rule]) -> Table:
-    table = plain_table("rule", "effect", "requires", "title")
-    for rule in rules:
-        effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
-        requires = on_one_line(rule.require.text)
-        if rule.when is not None:
-            requires += f" when {on_one_line(rule.when.text)}"
-        table.add_row(
-            Text(rule.id),
-            Text(effect + _when(rule.validity)),
-            Text(plain(requires)),
-            Text(plain(rule.title or "") + (" (unverified)" if rule.unverified else "")),
-        )
-    return table
+    return plain_table("rule", "effect", "requires", "title", rows=map(_rule_row, rules))
+
+
+def _rule_row(rule: Rule) -> tuple[str, ...]:
+    effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
+    requires = on_one_line(rule.require.text)
+    if rule.when is not None:
+        requires += f" when {on_one_line(rule.when.text)}"
+    title = (rule.title or "") + (" (unverified)" if rule.unverified else "")
+    return rule.id, effect + _when(rule.validity), requires, title
 
 
 def _when(validity: Validity) -> str:
@@ -269,11 +270,9 @@ def _when(validity: Validity) -> str:
 
 
 def _facts(rules: Iterable[Rule]) -> Table:
-    table = plain_table("fact that is read", "meaning", "given by")
-    for name in sorted({name for rule in rules for name in rule.facts}):
-        fact = TABLE[name]
-        table.add_row(Text(name), Text(fact.meaning), Text(", ".join(fact.given_by)))
-    return table
+    facts = (TABLE[name] for name in sorted({name for rule in rules for name in rule.facts}))
+    rows = ((fact.name, fact.meaning, ", ".join(fact.given_by)) for fact in facts)
+    return plain_table("fact that is read", "meaning", "given by", rows=rows)
 
 
 def _dimension(fact: Fact) -> str:

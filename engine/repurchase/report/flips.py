@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
-from repurchase.domain.quantities import shown
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import Worded, WordedDecision, worded
 from repurchase.replay.run import Program, Summary
 from repurchase.replay.what_if import Changes, Compared, OtherFindings, WhatIf
-from repurchase.report.decisions import MARKS, no_cap
-from repurchase.report.tables import counted, plain_table
-from repurchase.report.written import WholeFile, json_text
+from repurchase.report.decisions import MARKS, remaining
+from repurchase.report.tables import counted, plain_table, quoted
 
-# So many flips of either sort a terminal shows; `FlipsFile` has them all.
+# So many flips of either sort a terminal shows; --flips writes them all.
 LISTED: Final = 20
 _REASONS: Final = 3
 
@@ -53,17 +49,6 @@ def flip(compared: Compared) -> Flip:
         worded(old.decision, old.edition),
         worded(new.decision, new.edition),
     )
-
-
-class FlipsFile(WholeFile):
-    """The verdicts that flip, a line each."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "the flips")
-
-    def write(self, compared: Compared) -> None:
-        """Add one flip; raise UsageError where it cannot be written."""
-        self.add(json_text(flip(compared)))
 
 
 class Flips:
@@ -96,30 +81,25 @@ class Flips:
 
 
 def _table(listed: list[Compared]) -> RenderableType:
-    table = plain_table("line", "event", "old", "new")
-    table.columns[0].justify = "right"
-    for one in listed:
-        event = Text(plain(f"{one.old.decision.kind} {one.old.decision.id}"))
-        old, new = _cell(one.old, one.differing), _cell(one.new, one.differing)
-        table.add_row("" if one.line is None else f"{one.line:,}", event, old, new)
-    return table
-
-
-def changes_json(changes: Changes) -> str:
-    """Return *changes* as one line of JSON, the first events with their decisions in words."""
-    others = changes.other_findings
-    named = {name: getattr(changes, name) for name in Changes.__struct_fields__}
-    return json_text(
-        {
-            **named,
-            "first": _first(changes.first),
-            "other_findings": {
-                "events": others.events,
-                "by_rule": others.by_rule,
-                "first": _first(others.first),
-            },
-        }
+    rows = (
+        (
+            "" if one.line is None else f"{one.line:,}",
+            f"{one.old.decision.kind} {one.old.decision.id}",
+            _cell(one.old, one.differing),
+            _cell(one.new, one.differing),
+        )
+        for one in listed
     )
+    return plain_table("line", "event", "old", "new", rows=rows, right=(0,))
+
+
+def changes_object(changes: Changes) -> dict[str, Any]:
+    """Return *changes* as programs read them, the first events with their decisions in words."""
+    return structs.asdict(changes) | {
+        "first": _first(changes.first),
+        "other_findings": structs.asdict(changes.other_findings)
+        | {"first": _first(changes.other_findings.first)},
+    }
 
 
 def changes_view(what_if: WhatIf, changes: Changes, flips: Flips, title: str) -> RenderableType:
@@ -127,8 +107,8 @@ def changes_view(what_if: WhatIf, changes: Changes, flips: Flips, title: str) ->
     parts: list[RenderableType] = [Text(plain(title), style="bold")]
     named = (changes.old.authorization, changes.new.authorization)
     if named[0] != named[1]:
-        said = f"The files are of two authorizations, {named[0]} and {named[1]}."
-        parts.append(Text(plain(said), style="yellow"))
+        warning = f"The files are of two authorizations, {named[0]} and {named[1]}."
+        parts.append(Text(plain(warning), style="yellow"))
     parts.append(Text(f"{headline(changes)}."))
     if changes.first is not None:
         parts += [Text(f"The first is {sentence(changes.first)}."), _reasons(changes.first)]
@@ -146,10 +126,10 @@ def headline(changes: Changes) -> str:
     if not flips:
         return f"No verdict of {events} flips"
     own = "of its own" if changes.own == 1 else "of their own"
-    said = f"{flips:,} {'verdict' if flips == 1 else 'verdicts'} of {events} {_flip(flips)}"
+    head = f"{flips:,} {'verdict' if flips == 1 else 'verdicts'} of {events} {_flip(flips)}"
     if not changes.consequent:
-        return f"{said}, {own if flips == 1 else 'each of its own'}"
-    return f"{said}: {changes.own:,} {own}, {changes.consequent:,} only because an earlier one did"
+        return f"{head}, {own if flips == 1 else 'each of its own'}"
+    return f"{head}: {changes.own:,} {own}, {changes.consequent:,} only because an earlier one did"
 
 
 def sentence(compared: Compared) -> str:
@@ -164,12 +144,12 @@ def sentence(compared: Compared) -> str:
 
 def _reasons(compared: Compared) -> RenderableType:
     """Return what only one of the files found of an event, with the words that it rests on."""
-    table = plain_table("file", "rule", "what", "quote", headed=False)
-    for name, decided in (("old", compared.old), ("new", compared.new)):
-        for one in _findings(decided, compared.differing):
-            quote = f"“{plain(one.quote)}”" if one.quote else ""
-            table.add_row(name, _named(one), Text(one.message), Text(quote))
-    return table
+    rows = (
+        (name, _named(one), Text(one.message), quoted(one.quote))
+        for name, decided in (("old", compared.old), ("new", compared.new))
+        for one in _findings(decided, compared.differing)
+    )
+    return plain_table("file", "rule", "what", "quote", rows=rows, headed=False)
 
 
 def _findings(decided: Decided, differing: tuple[str, ...]) -> list[Worded]:
@@ -202,12 +182,12 @@ def _flip(count: int) -> str:
 
 
 def _directions(changes: Changes) -> RenderableType:
-    table = plain_table("old", "new", "of its own", "only because an earlier one did")
-    _to_the_right(table, 2)
-    for one in changes.by_direction:
-        marks = (Text(*MARKS[one.old]), Text(*MARKS[one.new]))
-        table.add_row(*marks, f"{one.own:,}", f"{one.consequent:,}")
-    return table
+    rows = (
+        (Text(*MARKS[one.old]), Text(*MARKS[one.new]), f"{one.own:,}", f"{one.consequent:,}")
+        for one in changes.by_direction
+    )
+    headings = ("old", "new", "of its own", "only because an earlier one did")
+    return plain_table(*headings, rows=rows, right=(2, 3))
 
 
 def _others(others: OtherFindings) -> Iterator[RenderableType]:
@@ -215,52 +195,35 @@ def _others(others: OtherFindings) -> Iterator[RenderableType]:
     if others.first is None:
         return
     have = "has" if others.events == 1 else "have"
-    said = f"{counted(others.events, 'event')} {have} the same outcome with other findings"
-    yield Text(f"{said}. The first is {sentence(others.first)}.", style="yellow")
+    head = f"{counted(others.events, 'event')} {have} the same outcome with other findings"
+    yield Text(f"{head}. The first is {sentence(others.first)}.", style="yellow")
     yield _reasons(others.first)
-    table = plain_table("found otherwise", "old", "new")
-    _to_the_right(table, 1)
-    for rule, count in others.by_rule.items():
-        table.add_row(Text(plain(rule)), f"{count.old:,}", f"{count.new:,}")
-    yield table
-
-
-def _to_the_right(table: Table, first: int) -> None:
-    """Align the columns of figures, from the *first* on."""
-    for column in table.columns[first:]:
-        column.justify = "right"
+    rows = ((rule, f"{count.old:,}", f"{count.new:,}") for rule, count in others.by_rule.items())
+    yield plain_table("found otherwise", "old", "new", rows=rows, right=(1, 2))
 
 
 def _totals(what_if: WhatIf, changes: Changes) -> RenderableType:
     """Return what the log comes to by each file, side by side."""
-    table = plain_table("in all", "old", "new")
-    _to_the_right(table, 1)
     old, new = changes.old, changes.new
     names = ("approved", "held", "denied", "refused", "recorded", "duplicates", "skipped")
     counts = [(name, getattr(old, name), getattr(new, name)) for name in names]
     # What they come to is unknown, and so are the figures below.
     counts.append(("unknown fills", len(old.unknown), len(new.unknown)))
-    for name, one, other in counts:
-        if one or other:
-            table.add_row(name, f"{one:,}", f"{other:,}")
-    figures = zip(_figures(what_if.old, old), _figures(what_if.new, new), strict=True)
-    for (name, said), (_, otherwise) in figures:
-        table.add_row(name, Text(said), Text(otherwise))
-    return table
+    rows = [(name, f"{one:,}", f"{other:,}") for name, one, other in counts if one or other]
+    figures = ("shares executed", "money executed", "shares left", "money left")
+    rows += zip(figures, _figures(what_if.old, old), _figures(what_if.new, new), strict=True)
+    return plain_table("in all", "old", "new", rows=rows, right=(1, 2))
 
 
-def _figures(program: Program, summary: Summary) -> Iterator[tuple[str, str]]:
+def _figures(program: Program, summary: Summary) -> tuple[str, ...]:
+    """Return what is executed and what is left, of shares and of money."""
     edition = program.edition
     assert edition is not None, "an event was judged"
-    # What is left is rounded down: nobody may use what is not there.
-    down = partial(shown, up=False)
-    currency = edition.authorization.currency
-    yield "shares executed", unit(summary.executed_shares, "shares")
-    yield "money executed", unit(summary.executed_amount, currency)
-    left = unit(summary.remaining_shares, "shares", down)
-    yield "shares left", no_cap(edition, "max_shares", "no cap") if not edition.max_shares else left
-    left = unit(summary.remaining_amount, currency, down)
-    yield "money left", no_cap(edition, "max_amount", "no cap") if not edition.max_amount else left
+    return (
+        unit(summary.executed_shares, "shares"),
+        unit(summary.executed_amount, edition.authorization.currency),
+        *remaining(summary, edition, "no cap"),
+    )
 
 
 def _first(compared: Compared | None) -> Flip | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 from rich.console import Group, RenderableType
@@ -16,7 +16,6 @@ from repurchase.evaluation.headroom import Headroom, Range
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import WordedDecision, worded
 from repurchase.report.decisions import findings_table, left_after
-from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Edition
 
 _OUTCOMES: Final = ("denied", "held")
@@ -91,29 +90,27 @@ def _grouped(number: Exact) -> str:
     return f"{int(whole):,}{point}{decimals}"
 
 
-def headroom_json(found: Headroom, order: Event) -> str:
-    """Return the same as one line of JSON, the findings in words."""
+def headroom_object(found: Headroom, order: Event) -> dict[str, Any]:
+    """Return the same as programs read it, the findings in words."""
     grid, stopped = found.grid, found.stopped
     asked: dict[str, Exact | None] = {"price": order.price, "quantity": order.quantity}
     asked[grid.field] = found.largest
-    return json_text(
-        {
-            **{name: None if figure is None else written(figure) for name, figure in asked.items()},
-            "tick": written(grid.step) if grid.field == "price" else None,
-            "binding": [] if stopped is None else _rules(stopped),
-            "passing": _worded(found.passing),
-            "stopped": _worded(None if stopped is None else stopped.answer),
-            "proof": [
-                {
-                    "first": written(one.first),
-                    "last": written(one.last),
-                    "outcome": one.answer.decision.outcome,
-                    "rules": _rules(one),
-                }
-                for one in found.above
-            ],
-        }
-    )
+    return {
+        **{name: None if figure is None else written(figure) for name, figure in asked.items()},
+        "tick": written(grid.step) if grid.field == "price" else None,
+        "binding": [] if stopped is None else _rules(stopped),
+        "passing": _worded(found.passing),
+        "stopped": _worded(None if stopped is None else stopped.answer),
+        "proof": [
+            {
+                "first": written(one.first),
+                "last": written(one.last),
+                "outcome": one.answer.decision.outcome,
+                "rules": _rules(one),
+            }
+            for one in found.above
+        ],
+    }
 
 
 def _worded(answer: Decided | None) -> WordedDecision | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -18,9 +18,8 @@ from repurchase.domain.quantities import shown
 from repurchase.evaluation.wording import worded
 from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, StoryLine
 from repurchase.report.changes import changed_view
-from repurchase.report.decisions import MARKS, findings_table, halted_line, left_after
+from repurchase.report.decisions import halted_line, heading, outcome, remaining
 from repurchase.report.tables import counted, moment_shown, plain_table
-from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Edition
 
 _NAMED: Final = frozenset(("kind", "id"))
@@ -44,18 +43,12 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
 
 
 def _standing(found: Overview, edition: Edition) -> Table:
-    table = plain_table("", "executed", "reserved", "left")
     now, currency = found.position, edition.authorization.currency
-    rows = (
-        ("shares", now.executed_shares, now.reserved_shares, now.remaining_shares, "shares"),
-        ("money", now.executed_amount, now.reserved_amount, now.remaining_amount, currency),
-    )
-    for (name, executed, reserved, left, dimension), cap in zip(
-        rows, (edition.max_shares, edition.max_amount), strict=True
-    ):
-        remaining = "no cap" if cap is None else unit(left, dimension)
-        table.add_row(name, unit(executed, dimension), unit(reserved, dimension), remaining)
-    return table
+    executed = unit(now.executed_shares, "shares"), unit(now.executed_amount, currency)
+    reserved = unit(now.reserved_shares, "shares"), unit(now.reserved_amount, currency)
+    left = remaining(now, edition, "no cap")
+    rows = zip(("shares", "money"), executed, reserved, left, strict=True)
+    return plain_table("", "executed", "reserved", "left", rows=rows)
 
 
 def _orders(orders: Iterable[OrderLine]) -> Text:
@@ -99,76 +92,79 @@ def _remarks_on(order: OrderLine) -> Iterator[str]:
         yield "past its last day: submit its expire"
 
 
-def story_view(lines: Iterable[StoryLine]) -> RenderableType:
+def story_view(records: Iterable[StoryLine]) -> RenderableType:
     """Return the records of one event and all that is about it, in their order, for a terminal."""
     parts: list[RenderableType] = []
-    for one in lines:
+    for one in records:
         decision = worded(one.decision, one.edition)
-        word, style = MARKS[decision.outcome]
-        recorded = f"  record {one.sequence}, {one.at:%Y-%m-%d %H:%M:%S %Z}"
-        parts.append(
-            Text.assemble(
-                (word, style), plain(f" {decision.kind} {decision.id}"), (recorded, "dim")
-            )
-        )
-        said = (f"{name}: {value}" for name, value in one.event.items() if name not in _NAMED)
-        parts.append(Text(plain(", ".join(said))))
+        fields = {name: value for name, value in one.event.items() if name not in _NAMED}
+        parts += [
+            heading(decision, f"  record {one.sequence}, {moment_shown(one.at)}"),
+            Text(_fields(fields)),
+        ]
         if one.outside:
-            facts = (f"{name}: {value}" for name, value in one.outside.items())
-            parts.append(Text(plain(f"told besides: {', '.join(facts)}")))
-        if decision.findings:
-            parts.append(findings_table(decision))
-        parts += [left_after(decision, one.edition), Text()]
+            parts.append(Text(f"told besides: {_fields(one.outside)}"))
+        parts += [*outcome(decision, one.edition), Text()]
     return Group(*parts[:-1])
 
 
-def story_json(lines: Iterable[StoryLine]) -> str:
-    """Return the same as one line of JSON, the findings in words."""
-    return json_text(
-        [
-            {
-                "record": one.sequence,
-                "at": one.at,
-                "event": one.event,
-                "outside": one.outside,
-                "decision": worded(one.decision, one.edition),
-            }
-            for one in lines
-        ]
-    )
+def _fields(values: Mapping[str, object]) -> str:
+    return plain(", ".join(f"{name}: {value}" for name, value in values.items()))
+
+
+def story_object(records: Iterable[StoryLine]) -> list[dict[str, Any]]:
+    """Return the same as programs read it, the findings in words."""
+    return [
+        {
+            "record": one.sequence,
+            "at": one.at,
+            "event": one.event,
+            "outside": one.outside,
+            "decision": worded(one.decision, one.edition),
+        }
+        for one in records
+    ]
 
 
 def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
     """Return the rule files that a program went by, for a terminal."""
-    table = plain_table("record", "when", "by", "why", "rule file and packs (SHA-256)")
-    for one in found:
-        by, why = one.by or "nobody named", one.reason or ""
-        packs = (f"{hash_} {plain(name)}" for name, hash_ in sorted(one.packs.items()))
-        texts = (str(one.record), moment_shown(one.at), plain(by), plain(why))
-        table.add_row(*map(Text, texts), Text("\n".join((one.rule_file, *packs))))
-    return table
+    rows = (
+        (
+            str(one.record),
+            moment_shown(one.at),
+            one.by or "nobody named",
+            one.reason or "",
+            Text("\n".join((one.rule_file, *_packs(one)))),
+        )
+        for one in found
+    )
+    return plain_table("record", "when", "by", "why", "rule file and packs (SHA-256)", rows=rows)
+
+
+def _packs(adopted: AdoptedThen) -> Iterator[str]:
+    return (f"{hash_} {plain(name)}" for name, hash_ in sorted(adopted.packs.items()))
 
 
 def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> RenderableType:
     """Return what a program goes by and whether what it has used fits, for a terminal.
 
-    Where it is not done, that is what it would go by.
+    If it is not done, that is what it would go by.
     """
-    currency = edition.authorization.currency
-    left = (
-        unit(found.position.remaining_shares, "shares") if edition.max_shares is not None else "",
-        unit(found.position.remaining_amount, currency) if edition.max_amount is not None else "",
-    )
     goes, approved = ("goes", "is") if is_done else ("would go", "would be")
-    said = f"left under it: {', '.join(part for part in left if part) or 'no cap'}"
+    caps = (edition.max_shares, edition.max_amount)
+    left = zip(remaining(found.position, edition), caps, strict=True)
+    limited = [text for text, cap in left if cap is not None]
+    left_under_it = f"left under it: {', '.join(limited) or 'no cap'}"
     if not found.fits:
         past = "use is past a cap or not known"
-        said += f"; {past}, and nothing {approved} approved until that changes"
-    heading = Text.assemble(
+        left_under_it += f"; {past}, and nothing {approved} approved until that changes"
+    goes_by = Text.assemble(
         (plain(found.authorization), "bold"), f" {goes} by {found.rule_file[:12]}..."
     )
     return Group(
-        heading, changed_view(found.changed), Text(said, style="" if found.fits else "bold red")
+        goes_by,
+        changed_view(found.changed),
+        Text(left_under_it, style="" if found.fits else "bold red"),
     )
 
 

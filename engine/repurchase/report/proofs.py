@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -14,7 +14,6 @@ from repurchase.domain.quantities import shown
 from repurchase.proof.proof import Failure, Proof
 from repurchase.report.histories import last_asked, place, told
 from repurchase.report.tables import counted, plain_table
-from repurchase.report.written import json_text
 from repurchase.rulebook.model import Authorization
 
 # What is not so where a claim fails.
@@ -67,8 +66,8 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     )
 
 
-def proof_json(proof: Proof, authorization: Authorization) -> str:
-    """Return the same as one line of JSON."""
+def proof_object(proof: Proof, authorization: Authorization) -> dict[str, Any]:
+    """Return the same as programs read it."""
     failures = [
         {
             "file": authorization.file,
@@ -80,17 +79,15 @@ def proof_json(proof: Proof, authorization: Authorization) -> str:
         }
         for one in proof.failures
     ]
-    return json_text(
-        {
-            "authorization": proof.authorization,
-            "proved": proof.holds,
-            "editions": proof.editions,
-            "failures": failures,
-            "remarks": [f"{at}: {said}" for at, said in remarks(proof, authorization)],
-            "solver": proof.solver,
-            "version": proof.version,
-        }
-    )
+    return {
+        "authorization": proof.authorization,
+        "proved": proof.holds,
+        "editions": proof.editions,
+        "failures": failures,
+        "remarks": [f"{at}: {said}" for at, said in remarks(proof, authorization)],
+        "solver": proof.solver,
+        "version": proof.version,
+    }
 
 
 def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, str]]:

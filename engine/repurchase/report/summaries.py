@@ -17,9 +17,9 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import percent
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import quote_of, sentence
-from repurchase.replay.run import Program, RuleCount, Summary
+from repurchase.replay.run import Program, RuleCount, Summary, Tainted
 from repurchase.report.decisions import no_cap
-from repurchase.report.tables import counted, plain_table
+from repurchase.report.tables import counted, plain_table, quoted
 from repurchase.rulebook.editions import Edition
 
 _BAR_WIDTH: Final = 32
@@ -45,7 +45,7 @@ class Denials:
     """Why events of a log were not approved: the first case of each rule."""
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[str, str, str]] = {}
+        self._first: dict[str, tuple[str, str, str | None]] = {}
 
     def add(self, decided: Decided) -> None:
         """Note what stopped *decided*, if anything did."""
@@ -53,25 +53,19 @@ class Denials:
             stopped = finding.result in ("fail", "indeterminate")
             if stopped and finding.rule not in self._first:
                 quote = quote_of(finding, decided.edition)
-                said = quote.text if quote is not None else ""
-                self._first[finding.rule] = (decided.decision.id, sentence(finding), said)
+                words = None if quote is None else quote.text
+                self._first[finding.rule] = (decided.decision.id, sentence(finding), words)
 
     def view(self, counts: Mapping[str, RuleCount]) -> RenderableType:
         """Return the rules that stopped something, with their *counts*, the most frequent first."""
         times = {rule: count.fail + count.indeterminate for rule, count in counts.items()}
-        table = plain_table("rule", "times", "first", "why", "the source says")
-        table.columns[1].justify = "right"
-        for rule, count in sorted(times.items(), key=lambda item: (-item[1], item[0])):
-            name, why, quote = self._first[rule]
-            said = f"“{plain(quote)}”" if quote else ""
-            table.add_row(
-                Text(plain(rule), style="red"),
-                f"{count:,}",
-                Text(plain(name)),
-                Text(why),
-                Text(said),
-            )
-        return table
+        rows = []
+        for rule in sorted(times, key=lambda rule: (-times[rule], rule)):
+            event, why, quote = self._first[rule]
+            red = Text(plain(rule), style="red")
+            rows.append((red, f"{times[rule]:,}", event, Text(why), quoted(quote)))
+        headings = ("rule", "times", "first", "why", "the source says")
+        return plain_table(*headings, rows=rows, right=(1,))
 
 
 def _counts(summary: Summary) -> Text:
@@ -97,12 +91,12 @@ class _Use:
         """Yield the table, as wide as the *console* has room for."""
         texts = [(row.name, _percent(row.share), row.figures) for row in self._rows]
         beside = sum(max(map(cell_len, column)) for column in zip(*texts, strict=True))
-        width = options.max_width - beside - _GAPS
-        table = plain_table("what", "bar", "percent", "figures", headed=False)
-        for row, (name, share, figures) in zip(self._rows, texts, strict=True):
-            drawn = bar(row.share, max(_BAR_WIDTH_MIN, min(_BAR_WIDTH, width)))
-            table.add_row(name, drawn if row.capped else "", share, Text(figures))
-        yield table
+        width = max(_BAR_WIDTH_MIN, min(_BAR_WIDTH, options.max_width - beside - _GAPS))
+        rows = (
+            (row.name, bar(row.share, width) if row.capped else "", percent, figures)
+            for row, (_, percent, figures) in zip(self._rows, texts, strict=True)
+        )
+        yield plain_table("what", "bar", "percent", "figures", rows=rows, headed=False)
 
 
 class _Used(msgspec.Struct, frozen=True):
@@ -162,16 +156,17 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
     if summary.first_denied is not None:
         yield Text(f"the first event denied is {plain(summary.first_denied)}")
     if summary.days:
-        table = plain_table("day", "pack", "failed", "not decided", "first", "events")
-        for one in summary.days:
-            rules = (
-                ", ".join(rule.partition(".")[2] for rule in found)
-                for found in (one.failed, one.undecided)
-            )
-            texts = (str(one.day), one.pack, *rules, one.first)
-            table.add_row(*(Text(plain(text)) for text in texts), f"{one.events:,}")
-        said = (
-            "these days lost a safe harbour, or are not shown to be inside it, with all purchases:"
+        yield Text(
+            "these days lost a safe harbour, or are not shown to be inside it, with all purchases:",
+            "yellow",
         )
-        yield Text(said, "yellow")
-        yield table
+        headings = ("day", "pack", "failed", "not decided", "first", "events")
+        yield plain_table(*headings, rows=map(_tainted, summary.days))
+
+
+def _tainted(found: Tainted) -> tuple[str, ...]:
+    failed, undecided = (
+        ", ".join(rule.partition(".")[2] for rule in rules)
+        for rules in (found.failed, found.undecided)
+    )
+    return str(found.day), found.pack, failed, undecided, found.first, f"{found.events:,}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import Final
 
 import msgspec
 
+from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.evaluation.step import Decided
-from repurchase.evaluation.wording import worded
+from repurchase.evaluation.wording import WordedDecision, worded
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
@@ -45,86 +45,51 @@ def _encodable(value: object) -> object:
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
-def decided_json(decided: Decided) -> str:
-    """Return a decision with its findings in words, as one line of JSON."""
+def decision_object(decided: Decided) -> Decision | WordedDecision:
+    """Return a decision as programs read it: with its findings in words."""
     decision = decided.decision
     # Most of a log passes: without findings there is nothing to put in words.
-    return json_text(worded(decision, decided.edition) if decision.findings else decision)
+    return worded(decision, decided.edition) if decision.findings else decision
 
 
-def problems_json(problems: Iterable[Problem]) -> str:
-    """Return *problems* as one line of JSON: `{"errors": [...]}`."""
-    return json_text({"errors": list(problems)})
+@contextmanager
+def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
+    """Yield what adds a line to the file *path*, which is there whole or not at all.
 
+    Until then, and for good if an exception ends it, the lines stand in `NAME.partial`. Raise
+    UsageError, which calls it *noun*, if it cannot be written.
+    """
+    with _refused(noun, path):
+        # What is there and is no file, a pipe or a stream, is written as it is.
+        is_replaced = bool(path.name) and (path.is_file() or not path.exists())
+    partial = path.with_name(f"{path.name}.partial") if is_replaced else path
+    with _refused(noun, partial):
+        file = partial.open("w", encoding="utf-8", newline="\n")
 
-class WholeFile:
-    """A file that is there whole or not at all: its lines stand in `NAME.partial` until then."""
+    def add(line: str) -> None:
+        with _refused(noun, partial):
+            file.write(line + "\n")
 
-    def __init__(self, path: Path, called: str) -> None:
-        self._path = path
-        self._called = called
-        self._partial = path
-        self._file: TextIO | None = None
-
-    def add(self, line: str) -> None:
-        """Add one line; raise UsageError where it cannot be written."""
-        assert self._file is not None
-        try:
-            self._file.write(line + "\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def __enter__(self) -> Self:
-        path = self._path
-        try:
-            # What is there and is no file, a pipe or a stream, is written as it is.
-            if path.name and (path.is_file() or not path.exists()):
-                self._partial = path.with_name(f"{path.name}.partial")
-            self._file = self._partial.open("w", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        assert self._file is not None
-        if kind is not None:
-            # It ends for another reason already: what is written stays in the partial file.
-            with suppress(OSError):
-                self._file.close()
-            return
-        try:
-            self._finish(self._file)
-        except OSError as unwritten:
-            with suppress(OSError):
-                self._file.close()
-            raise self._unwritable(unwritten) from unwritten
-
-    def _finish(self, file: TextIO) -> None:
-        file.flush()
-        if self._partial == self._path:
+    try:
+        yield add
+        with _refused(noun, partial):
+            file.flush()
+            if is_replaced:
+                os.fsync(file.fileno())
             file.close()
-            return
-        os.fsync(file.fileno())
-        file.close()
-        # A link stays one: what it leads to is replaced.
-        self._partial.replace(self._path.resolve())
-
-    def _unwritable(self, error: OSError) -> UsageError:
-        what = f"{self._called} cannot be written: {reason(error)}"
-        return UsageError(Problem(what, file=str(self._partial)))
+            if is_replaced:
+                # A link stays one: what it leads to is replaced.
+                partial.replace(path.resolve())
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
-class DecisionsFile(WholeFile):
-    """The decisions of a replay, a line each."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "the decisions")
-
-    def write(self, decided: Decided) -> None:
-        """Add one decision; raise UsageError where it cannot be written."""
-        self.add(decided_json(decided))
+@contextmanager
+def _refused(noun: str, path: Path) -> Iterator[None]:
+    """Raise UsageError if the system refuses to write *noun* to *path*."""
+    try:
+        yield
+    except OSError as error:
+        problem = Problem(f"{noun} cannot be written: {reason(error)}", file=str(path))
+        raise UsageError(problem) from error

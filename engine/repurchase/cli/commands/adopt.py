@@ -9,9 +9,10 @@ import click
 from msgspec import structs
 
 from repurchase.cli.commands.submit import read_rules
-from repurchase.cli.interrupts import milliseconds, seconds_option, stoppable
-from repurchase.cli.journal_options import journal_option, now, opened
-from repurchase.cli.output import certificate_option, draw, json_option, say, single, warn
+from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.journal_options import journal_option, now, program_named
+from repurchase.cli.options import certificate_option, json_option, single_option
+from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 @click.command("adopt")
 @click.argument("rules", metavar="FILE")
 @journal_option
-@single("--by", metavar="NAME", help="Who adopts it; left out only with --dry-run.")
-@single("--reason", metavar="TEXT", help="Why; left out only with --dry-run.")
+@single_option("--by", metavar="NAME", help="Who adopts it; left out only with --dry-run.")
+@single_option("--reason", metavar="TEXT", help="Why; left out only with --dry-run.")
 @click.option("--dry-run", is_flag=True, help="Check and show all of it, and adopt nothing.")
 @certificate_option("this rule file: without it, or of another, nothing is adopted")
 @seconds_option
@@ -37,7 +38,6 @@ def command(
     dry_run: bool,
     certificate: Path | None,
     seconds: float | None,
-    as_json: bool,
 ) -> int:
     """Record that a program goes by another rule FILE from now on, and show what that changes.
 
@@ -55,51 +55,49 @@ def command(
     stopped with Ctrl-C: what had been answered by then holds, and only what changes for events was
     not compared. Without any answer, `show --adoptions` tells whether it is adopted.
     """
-    from repurchase.cli.journal_options import chosen
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
+    from repurchase.journal.store import Journal
     from repurchase.report.programs import adoption_view, unadopted_view
-    from repurchase.report.written import json_text
 
     _check_named(by, reason, dry_run=dry_run)
     text = read_rules(rules)
     _check_certified(text, certificate)
-    with opened(journal) as kept:
-        desk = Desk(kept, chosen(kept, text.editions.authorization.name), now)
+    with Journal(journal) as kept:
+        desk = Desk(kept, program_named(kept, text.editions.authorization.name), now)
         before, after = _adopted(desk, text, by, reason, dry_run=dry_run)
     assert before.editions is not None, "a program that adopts another rule file has begun"
     found = adoption(before, after, now())
-    answer = {"adopted": not dry_run, **structs.asdict(found)}
-    if not as_json:
+    summary = {"adopted": not dry_run, **structs.asdict(found)}
+    if not wants_json():
         draw(adoption_view(found, edition_at(after, now()), is_done=not dry_run))
     try:
-        answer |= _changed(before.editions, text.editions, seconds, as_json=as_json)
+        summary |= _changed(before.editions, text.editions, seconds)
     except KeyboardInterrupt:
         done = "nothing was adopted" if dry_run else "it is adopted"
-        say(f"{done}; what changes for events was not compared")
+        remark(f"{done}; what changes for events was not compared")
         raise
     finally:
         # It is done, whatever ends the comparison.
-        if as_json:
-            click.echo(json_text(answer))
-    if dry_run and not as_json:
+        answer(summary)
+    if dry_run and not wants_json():
         draw(unadopted_view())
     return 0 if found.fits else 1
 
 
 def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
-    """Raise UsageError where *by* or *reason* is missing, or could not be recorded."""
+    """Raise UsageError if *by* or *reason* is missing, or could not be recorded."""
     from repurchase.journal.desk import check_said
 
-    for name, said in (("by", by), ("reason", reason)):
-        if said is not None:
-            check_said(name, said.strip())
+    for name, value in (("by", by), ("reason", reason)):
+        if value is not None:
+            check_said(name, value.strip())
         elif not dry_run:
             raise click.UsageError(f"Missing option '--{name}'.", click.get_current_context())
 
 
 def _check_certified(text: RuleText, certificate: Path | None) -> None:
-    """Show the gaps of *text*; raise UsageError where it is not as the *certificate* says."""
+    """Show the gaps of *text*; raise UsageError if it is not as the *certificate* says."""
     from repurchase.proof.certificate import read_certificate, uncertified
     from repurchase.rulebook.lint import lint_findings
 
@@ -121,10 +119,8 @@ def _adopted(
     return desk.adopt(text, by.strip(), reason.strip())
 
 
-def _changed(
-    old: Editions, new: Editions, seconds: float | None, *, as_json: bool
-) -> dict[str, Any]:
-    """Return what *new* changes for events, and show it where it is not for programs."""
+def _changed(old: Editions, new: Editions, seconds: float | None) -> dict[str, Any]:
+    """Return what *new* changes for events, and show it unless the call asks for JSON."""
     try:
         from repurchase.proof.diff import diff
     except UsageError as error:
@@ -133,9 +129,8 @@ def _changed(
         return {}
     from repurchase.report.diffs import compared_view, diff_object
 
-    with stoppable() as clock:
-        found = diff(old, new, clock, milliseconds(seconds))
-    if not as_json:
+    found = interruptible(lambda clock: diff(old, new, clock, milliseconds(seconds)))
+    if not wants_json():
         draw(compared_view(found, old.authorization, new.authorization))
-    told = diff_object(found)
-    return {"verdict": told["verdict"], "compared": told["compared"]}
+    compared = diff_object(found)
+    return {name: compared[name] for name in ("verdict", "compared")}

@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from repurchase.cli.commands.submit import read_rules
-from repurchase.cli.journal_options import chosen, now, program_option
-from repurchase.cli.journal_options import opened as opened_journal
-from repurchase.cli.log_options import feed, log_options, opened, reading
-from repurchase.cli.output import (
-    called,
-    draw,
-    json_option,
-    judged_by,
-    known_at_option,
-    say,
-    single,
-    standard_input,
-)
-from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.cli.files import content, editions_of, message_name
+from repurchase.cli.journal_options import now, opened_program, program_option
+from repurchase.cli.log_options import LogOptions, log_options
+from repurchase.cli.options import json_option, known_at_option, single_option
+from repurchase.cli.output import answer, remark
+from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
     from repurchase.journal.records import Rules
     from repurchase.market.feed import Feed
+    from repurchase.rulebook.editions import Editions
 
 
 @click.command("check")
-@single(
+@single_option(
     "--rules",
     metavar="FILE",
     help="The rule file, or the name of a shipped one. With --journal: the one adopted.",
 )
-@single(
-    "--event",
-    required=True,
-    metavar="FILE|-",
-    help="The event, a JSON object.",
-)
-@single(
-    "--log",
-    metavar="LOG",
-    help="What came before it: a trade log, judged first.",
-)
-@single(
+@single_option("--event", required=True, metavar="FILE|-", help="The event, a JSON object.")
+@single_option("--log", metavar="LOG", help="What came before it: a trade log, judged first.")
+@single_option(
     "--journal",
     metavar="FILE|URL",
     help="What came before it: a program's journal. Without --rules and --log, REPURCHASE_JOURNAL.",
@@ -65,15 +49,8 @@ def command(
     log: str | None,
     journal: str | None,
     authorization: str | None,
-    columns: tuple[str, ...],
-    constants: tuple[str, ...],
-    ignore: tuple[str, ...],
-    brought_forward: str | None,
-    market: tuple[Path, ...],
-    sort: bool,
-    skip_other_symbols: bool,
     known_at: date | None,
-    as_json: bool,
+    options: LogOptions,
 ) -> int:
     """Judge one event by a rule file, and show what every rule says of it.
 
@@ -86,125 +63,96 @@ def command(
 
     Nothing is recorded. Without --log and --journal the program is taken to have used nothing.
     """
-    from repurchase.cli.progress import watched
-    from repurchase.intake.objects import event_from_json
-    from repurchase.replay.run import Program, Reader
+    from repurchase.report.decisions import decision_view
+    from repurchase.report.written import decision_object
 
     if log is None:
-        _refuse_options_of_a_log(columns, constants, ignore, sort, skip_other_symbols)
+        _refuse_options_of_a_log(options)
     if event == log == "-":
         hint = "standard input is one of them: name a file for the other"
         raise UsageError(Problem("the event and the log are both `-`", hint))
-    journal = journal or _usual_journal(rules, log)
+    if rules is None and log is None:
+        journal = journal or os.environ.get("REPURCHASE_JOURNAL")
     if journal is not None:
-        _refuse_beside_a_journal(log, brought_forward, known_at)
-        given = read_rules(rules).rules if rules is not None else None
-        asked = event_from_json(_content(event), called(event))
-        return _asked_of(journal, authorization, asked, given, feed(market), as_json=as_json)
-    if rules is None:
+        _refuse_beside_a_journal(log, options, known_at)
+        own = read_rules(rules).rules if rules is not None else None
+        decided = _by_journal(journal, authorization, _event(event), own, options.feed())
+    elif rules is not None:
+        decided = _by_rules(editions_of(rules, known_at), log, _event(event), options)
+    else:
         hint = "name it with --rules, or a journal with --journal"
         raise UsageError(Problem("no rule file is named", hint))
-    editions = judged_by(rules, known_at)
-    asked = event_from_json(_content(event), called(event))
-    taken = reading(brought_forward, sort, skip_other_symbols)
-    if log is None and brought_forward is None:
-        say("no log is given: the program is taken to have used nothing so far")
-    program = Program(editions, every_rule=True, feed=feed(market))
-    reader = Reader(program, taken, asked)
-    with opened(log, columns, constants, ignore) if log is not None else nullcontext() as trades:
-        for _ in watched(reader.decisions(trades), trades):
-            pass
-    answer = reader.answer()
-    if answer.repeated:
-        say(f"the log holds `{asked.id}` already: this is the decision that it had")
-    return _shown(answer, as_json=as_json)
+    answer(decision_object(decided), lambda: decision_view(decided))
+    return 0 if decided.decision.outcome in ("approved", "recorded") else 1
 
 
-def _usual_journal(rules: str | None, log: str | None) -> str | None:
-    """Return the journal of the environment, where nothing else says what came before."""
-    return os.environ.get("REPURCHASE_JOURNAL") if rules is None and log is None else None
-
-
-def _asked_of(
-    journal: str,
-    authorization: str | None,
-    event: Event,
-    rules: Rules | None,
-    told: Feed,
-    *,
-    as_json: bool,
-) -> int:
+def _by_journal(
+    journal: str, authorization: str | None, event: Event, rules: Rules | None, feed: Feed
+) -> Decided:
+    """Return what the program of *journal* decides on *event*."""
     from repurchase.journal.desk import check_dates
     from repurchase.journal.queries import asked
 
     check_dates([event], now())
-    with opened_journal(journal) as kept:
-        answer = asked(kept, chosen(kept, authorization), event, rules, told)
-    if answer.repeated:
-        say(f"`{event.id}` is recorded already: this is the answer that it had")
-    return _shown(answer, as_json=as_json)
+    with opened_program(journal, authorization) as (kept, program):
+        decided = asked(kept, program, event, rules, feed)
+    if decided.repeated:
+        remark(f"`{event.id}` is recorded already: this is the answer that it had")
+    return decided
 
 
-def _shown(decided: Decided, *, as_json: bool) -> int:
-    from repurchase.report.decisions import decision_view
-    from repurchase.report.written import decided_json
+def _by_rules(editions: Editions, log: str | None, event: Event, options: LogOptions) -> Decided:
+    """Return what *editions* decide on *event* after the events of *log*."""
+    from repurchase.cli.progress import watched
+    from repurchase.replay.run import Program, Reader
 
-    if as_json:
-        click.echo(decided_json(decided))
-    else:
-        draw(decision_view(decided))
-    return 0 if decided.decision.outcome in ("approved", "recorded") else 1
+    reading = options.reading()
+    if log is None and reading.brought_forward is None:
+        remark("no log is given: the program is taken to have used nothing so far")
+    reader = Reader(Program(editions, every_rule=True, feed=options.feed()), reading, event)
+    with nullcontext() if log is None else options.open(log) as trades:
+        for _ in watched(reader.decisions(trades), trades):
+            pass
+    decided = reader.answer()
+    if decided.repeated:
+        remark(f"the log holds `{event.id}` already: this is the decision that it had")
+    return decided
 
 
-def _refuse_beside_a_journal(
-    log: str | None, brought_forward: str | None, known_at: date | None
-) -> None:
+def _event(name: str) -> Event:
+    from repurchase.intake.objects import TEXT_BYTES_MAX, event_from_json
+
+    # One byte more shows that it is too long, however long it is.
+    return event_from_json(content(name, "the event", TEXT_BYTES_MAX + 1), message_name(name))
+
+
+def _refuse_beside_a_journal(log: str | None, options: LogOptions, known_at: date | None) -> None:
     given = {
         "--log": log,
-        "--brought-forward": brought_forward,
+        "--brought-forward": options.brought_forward,
         "--known-at": known_at,
     }
-    problems = [
-        Problem(f"`{option}` cannot stand beside --journal", "the journal says it itself")
-        for option, value in given.items()
-        if value is not None
-    ]
-    if problems:
-        raise UsageError(problems)
+    _refuse(given, "cannot stand beside --journal", "the journal says it itself")
 
 
-def _refuse_options_of_a_log(
-    columns: tuple[str, ...],
-    constants: tuple[str, ...],
-    ignore: tuple[str, ...],
-    sort: bool,
-    skip_other_symbols: bool,
-) -> None:
+def _refuse_options_of_a_log(options: LogOptions) -> None:
     given = {
-        "--column": columns,
-        "--set": constants,
-        "--ignore": ignore,
-        "--sort": sort,
-        "--skip-other-symbols": skip_other_symbols,
+        "--column": options.columns,
+        "--set": options.constants,
+        "--ignore": options.ignore,
+        "--sort": options.sort,
+        "--skip-other-symbols": options.skip_other_symbols,
     }
     # Whoever says how a log is read means one, and its shares would not be counted.
+    _refuse(given, "says how a log is read, and none is given", "name it with --log")
+
+
+def _refuse(given: Mapping[str, object], what: str, hint: str) -> None:
+    """Raise UsageError if any of the options is *given*."""
     problems = [
-        Problem(f"`{option}` says how a log is read, and none is given", "name it with --log")
+        Problem(f"`{option}` {what}", hint)
         for option, value in given.items()
-        if value
+        if value not in (None, (), False)
     ]
     if problems:
         raise UsageError(problems)
-
-
-def _content(event: str) -> bytes:
-    from repurchase.intake.objects import TEXT_BYTES_MAX
-
-    try:
-        with nullcontext(standard_input()) if event == "-" else Path(event).open("rb") as stream:
-            # One byte more tells that it is too long, however long it is.
-            return stream.read(TEXT_BYTES_MAX + 1)
-    except OSError as error:
-        raise UsageError(
-            Problem(f"the event cannot be read: {reason(error)}", file=event)
-        ) from error

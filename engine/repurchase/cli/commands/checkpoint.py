@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
+from repurchase.cli.files import check_overwritten
 from repurchase.cli.journal_options import (
-    chosen,
+    ends_with_1_if_tampered,
     journal_option,
-    kept_apart,
     now,
-    opened,
+    program_named,
     program_option,
-    tells_tampering,
 )
-from repurchase.cli.output import say, single
+from repurchase.cli.options import file_option
+from repurchase.cli.output import remark
 
 
 def _make_key(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -24,21 +24,15 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
     from repurchase.audit.signatures import new_key
 
     public = new_key(value)
-    say(f"{value} signs: keep it secret, and away from the journal")
-    say(f"{public} checks signatures: give it to whoever verifies")
+    remark(f"{value} signs: keep it secret, and away from the journal")
+    remark(f"{public} checks signatures: give it to whoever verifies")
     context.exit()
 
 
 @click.command("checkpoint")
 @journal_option
 @program_option
-@single(
-    "--key",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The private key to sign with.",
-)
+@file_option("--key", required=True, help="The private key to sign with.")
 @click.option(
     "--new-key",
     type=click.Path(path_type=Path),
@@ -48,13 +42,8 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
     callback=_make_key,
     help="Make a key pair, FILE and FILE.pub, and nothing else.",
 )
-@single(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the checkpoint to this file.",
-)
-@tells_tampering
+@file_option("--output", help="Write the checkpoint to this file.")
+@ends_with_1_if_tampered
 def command(journal: str, authorization: str | None, key: Path, output: Path | None) -> int:
     """Verify a journal and sign its length and head, as one JSON object.
 
@@ -69,22 +58,24 @@ def command(journal: str, authorization: str | None, key: Path, output: Path | N
     from repurchase.audit.signatures import signed, signing_key
     from repurchase.audit.verify import check_strays, verify
     from repurchase.cli.progress import counted
-    from repurchase.journal.store import Head
-    from repurchase.report.written import WholeFile, json_text
+    from repurchase.journal.store import Head, Journal
+    from repurchase.report.written import json_text, whole_file
 
     signing = signing_key(key)
-    with opened(journal) as kept:
-        written = kept_apart(output, kept, key)
+    with Journal(journal) as kept:
+        if output is not None:
+            check_overwritten(output, (*kept.files(), key))
         check_strays(kept)
-        verified = verify(kept, chosen(kept, authorization), watch=counted)
+        program = program_named(kept, authorization)
+        verified = verify(kept, program, watch=counted)
     head = Head(verified.records, verified.head)
     text = json_text(signed(verified.program, head, now(), signing))
-    for remark in verified.remarks:
-        say(remark)
-    if written is None:
+    for each in verified.remarks:
+        remark(each)
+    if output is None:
         click.echo(text)
         return 0
-    with WholeFile(written, "the checkpoint") as file:
-        file.add(text)
-    say(f"{written}: {verified.program}, {verified.records:,} records, head {verified.head}")
+    with whole_file(output, "the checkpoint") as add:
+        add(text)
+    remark(f"{output}: {verified.program}, {verified.records:,} records, head {verified.head}")
     return 0

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from repurchase.cli.interrupts import milliseconds, seconds_option, stoppable
-from repurchase.cli.output import draw, json_option, judged_by, say, warn
+from repurchase.cli.files import editions_of
+from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.options import json_option
+from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import UsageError
-
-if TYPE_CHECKING:
-    from repurchase.rulebook.model import Authorization
 
 EXIT_LOOSER = 1
 EXIT_UNDECIDED = 2
@@ -22,7 +19,7 @@ EXIT_UNDECIDED = 2
 @click.argument("new", metavar="NEW")
 @seconds_option
 @json_option
-def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
+def command(old: str, new: str, seconds: float | None) -> int:
     """Show what rule file NEW changes beside OLD: which events it approves that OLD does not.
 
     \b
@@ -40,34 +37,22 @@ def command(old: str, new: str, seconds: float | None, as_json: bool) -> int:
     Exit codes: 0 equivalent or tighter; 1 looser in anything; 2 undecided. It needs
     pip install 'repurchase[prove]': without that it shows what changed, and is undecided.
     """
-    before, after = judged_by(old, None), judged_by(new, None)
+    before, after = editions_of(old), editions_of(new)
     try:
         from repurchase.proof.diff import diff
     except UsageError as error:
-        _show_changed(before.authorization, after.authorization, as_json=as_json)
-        say("what this changes for events was not compared")
+        from repurchase.report.changes import changed_view, uncompared_object
+        from repurchase.rulebook.changes import changes
+
+        changed = changes(before.authorization, after.authorization)
+        answer(uncompared_object(changed), lambda: changed_view(changed))
+        remark("what this changes for events was not compared")
         warn(error.problems)
         return EXIT_UNDECIDED
-    from repurchase.report.diffs import diff_json, diff_view
+    from repurchase.report.diffs import diff_object, diff_view
 
-    with stoppable() as clock:
-        found = diff(before, after, clock, milliseconds(seconds))
-    if as_json:
-        click.echo(diff_json(found))
-    else:
-        draw(diff_view(found, before.authorization, after.authorization))
+    found = interruptible(lambda clock: diff(before, after, clock, milliseconds(seconds)))
+    answer(diff_object(found), lambda: diff_view(found, before.authorization, after.authorization))
     if found.is_looser:
         return EXIT_LOOSER
     return EXIT_UNDECIDED if found.verdict == "undecided" else 0
-
-
-def _show_changed(old: Authorization, new: Authorization, *, as_json: bool) -> None:
-    from repurchase.report.changes import changed_view, uncompared_object
-    from repurchase.report.written import json_text
-    from repurchase.rulebook.changes import changes
-
-    found = changes(old, new)
-    if as_json:
-        click.echo(json_text(uncompared_object(found)))
-    else:
-        draw(changed_view(found))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from repurchase.cli.output import draw, file_named, is_file, looks_like_a_file, rule_files
+from repurchase.cli.files import is_file, looks_like_a_file, rule_file_or_pack, rule_files
+from repurchase.cli.output import draw
 from repurchase.domain.errors import Problem, RepurchaseError, UsageError, nearest, short
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _part_names(name: str) -> tuple[str, ...]:
     try:
         return tuple(views_of(_file(name)))
     except RepurchaseError:
-        # Nobody can read a message there; the command itself will tell.
+        # Nobody can read a message there; the command itself will give it.
         return ()
 
 
@@ -124,7 +125,7 @@ def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableTy
 def _file(name: str) -> Authorization | Pack:
     from repurchase.rulebook.editions import load_file
 
-    return load_file(file_named(name))
+    return load_file(rule_file_or_pack(name))
 
 
 def _shipped() -> tuple[str, ...]:

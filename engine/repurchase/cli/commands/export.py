@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
+from repurchase.cli.files import check_overwritten
 from repurchase.cli.journal_options import (
-    chosen,
+    ends_with_1_if_tampered,
     journal_option,
-    kept_apart,
-    opened,
+    program_named,
     program_option,
-    tells_tampering,
 )
-from repurchase.cli.output import say, single
+from repurchase.cli.options import file_option
+from repurchase.cli.output import remark
 
 
 @click.command("export")
 @journal_option
 @program_option
-@single(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write it to this file, which is there whole or not at all.",
-)
-@tells_tampering
+@file_option("--output", help="Write it to this file, which is there whole or not at all.")
+@ends_with_1_if_tampered
 def command(journal: str, authorization: str | None, output: Path | None) -> int:
     """Write a program with all its records as JSON lines, once they were judged again.
 
@@ -40,20 +36,19 @@ def command(journal: str, authorization: str | None, output: Path | None) -> int
     from repurchase.audit.transfer import export
     from repurchase.audit.verify import check_strays
     from repurchase.cli.progress import counted
-    from repurchase.report.written import WholeFile
+    from repurchase.journal.store import Journal
+    from repurchase.report.written import whole_file
 
-    with opened(journal) as kept:
-        written = kept_apart(output, kept)
+    with Journal(journal) as kept:
+        if output is not None:
+            check_overwritten(output, kept.files())
         check_strays(kept)
-        verified, lines = export(kept, chosen(kept, authorization), counted)
-        if written is None:
+        program = program_named(kept, authorization)
+        verified, lines = export(kept, program, counted)
+        with nullcontext(click.echo) if output is None else whole_file(output, "the export") as add:
             for line in lines:
-                click.echo(line)
-        else:
-            with WholeFile(written, "the export") as file:
-                for line in lines:
-                    file.add(line)
-    for remark in verified.remarks:
-        say(remark)
-    say(f"{verified.program}: {verified.records:,} records, head {verified.head}")
+                add(line)
+    for text in verified.remarks:
+        remark(text)
+    remark(f"{verified.program}: {verified.records:,} records, head {verified.head}")
     return 0

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from repurchase.cli.journal_options import chosen, journal_option, now, opened, program_option
-from repurchase.cli.log_options import feed, market_option
-from repurchase.cli.output import draw, json_option, single
+from repurchase.cli.journal_options import journal_option, now, program_option, stored_program
+from repurchase.cli.log_options import market_option
+from repurchase.cli.options import json_option, single_option
+from repurchase.cli.output import answer
 from repurchase.domain.errors import Problem, UsageError, short
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("headroom")
 @click.argument("fields", metavar="NAME=VALUE...", nargs=-1, required=True)
-@single(
+@single_option(
     "--tick",
     metavar="STEP",
     help="The step of prices: the highest is a multiple of it. Default: 0.01.",
@@ -34,7 +35,6 @@ def command(
     journal: str,
     market: tuple[Path, ...],
     authorization: str | None,
-    as_json: bool,
 ) -> int:
     """Show the largest quantity at a price, or the highest price for a quantity, that would pass.
 
@@ -53,24 +53,20 @@ def command(
     """
     from repurchase.evaluation.headroom import headroom
     from repurchase.intake.fields import event
-    from repurchase.journal.book import stored_book
-    from repurchase.report.headroom import headroom_json, headroom_view
+    from repurchase.market.feed import read_feed
+    from repurchase.report.headroom import headroom_object, headroom_view
 
     values = _values(fields)
     grid = _grid(values, tick)
     if "time" not in values and "date" not in values:
         values["time"] = now().isoformat()
     order = event({**values, grid.field: "1"})
-    told = feed(market)
-    with opened(journal) as kept:
-        book = stored_book(kept, chosen(kept, authorization))
+    feed = read_feed(market)
+    book = stored_program(journal, authorization)
     assert book.editions is not None, "a program that is held has begun"
     edition = book.editions.of(order, book.position)
-    found = headroom(order, book.position, edition, told.of(edition.authorization), grid)
-    if as_json:
-        click.echo(headroom_json(found, order))
-    else:
-        draw(headroom_view(found, order))
+    found = headroom(order, book.position, edition, feed.of(edition.authorization), grid)
+    answer(headroom_object(found, order), lambda: headroom_view(found, order))
     return 0 if found.largest else 1
 
 

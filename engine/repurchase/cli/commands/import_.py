@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from repurchase.cli.journal_options import journal_option, opened, tells_tampering
-from repurchase.cli.output import draw, json_option, standard_input
+from repurchase.cli.files import message_name, standard_input
+from repurchase.cli.journal_options import ends_with_1_if_tampered, journal_option
+from repurchase.cli.options import json_option
+from repurchase.cli.output import answer
 from repurchase.domain.errors import Problem, UsageError, reason
 
 
@@ -17,8 +18,8 @@ from repurchase.domain.errors import Problem, UsageError, reason
 @click.argument("file", metavar="FILE")
 @journal_option
 @json_option
-@tells_tampering
-def command(file: str, journal: str, as_json: bool) -> int:
+@ends_with_1_if_tampered
+def command(file: str, journal: str) -> int:
     """Take an exported program (FILE, or - for standard input) into a journal.
 
     \b
@@ -30,19 +31,15 @@ def command(file: str, journal: str, as_json: bool) -> int:
     """
     from repurchase.audit.transfer import ExportFile, imported
     from repurchase.cli.progress import counted
+    from repurchase.journal.store import Journal
     from repurchase.report.programs import verified_view
-    from repurchase.report.written import json_text
 
-    with ExitStack() as closing:
-        stream = standard_input() if file == "-" else closing.enter_context(_open(file))
+    with standard_input() if file == "-" else _open(file) as stream:
         # Before the journal: a file that is no export does not leave an empty one.
-        export = ExportFile(stream, "<standard input>" if file == "-" else file)
-        kept = closing.enter_context(opened(journal, create=True))
-        verified = imported(export, kept, counted)
-    if as_json:
-        click.echo(json_text(verified))
-    else:
-        draw(verified_view(verified))
+        export = ExportFile(stream, message_name(file))
+        with Journal(journal, create=True) as kept:
+            verified = imported(export, kept, counted)
+    answer(verified, lambda: verified_view(verified))
     return 0
 
 

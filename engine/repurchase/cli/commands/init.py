@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.output import say
+from repurchase.cli.output import remark
 from repurchase.domain.errors import Problem, UsageError, reason
 
 FILES = {
@@ -37,11 +37,11 @@ def command(directory: str) -> int:
             Problem(f"it cannot be written: {reason(error)}", file=directory)
         ) from error
     rules = _pasted(Path(directory, "my-program.yaml"))
-    say(f"{', '.join(FILES)} are in {directory}; next:")
-    say(f"  edit {rules}")
-    say(f"  repurchase lint {rules}")
-    say(f"  repurchase test {rules}")
-    say(f"  repurchase replay {_pasted(Path(directory, 'trades.csv'))} --rules {rules}")
+    remark(f"{', '.join(FILES)} are in {directory}; next:")
+    remark(f"  edit {rules}")
+    remark(f"  repurchase lint {rules}")
+    remark(f"  repurchase test {rules}")
+    remark(f"  repurchase replay {_pasted(Path(directory, 'trades.csv'))} --rules {rules}")
     return 0
 
 

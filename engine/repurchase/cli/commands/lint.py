@@ -7,17 +7,16 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.output import certificate_option, failed, file_named, json_option, say, single
-from repurchase.domain.errors import Problem, RuleFileError, UsageError, reason
+from repurchase.cli.files import content, rule_file_or_pack
+from repurchase.cli.options import certificate_option, file_option, json_option
+from repurchase.cli.output import remark, wants_json, write_errors
+from repurchase.domain.errors import Problem, RuleFileError, UsageError
 
 
 @click.command("lint")
 @click.argument("files", nargs=-1, metavar="FILE..")
-@single(
-    "--source",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The document quoted: check its hash, and that every quote stands in it.",
+@file_option(
+    "--source", help="The document quoted: check its hash, and that every quote stands in it."
 )
 @certificate_option("the one file that is named: it must be that which was proved")
 @click.option("--schema", is_flag=True, help="Write the JSON Schema of rule files, for editors.")
@@ -27,7 +26,6 @@ def command(
     source: Path | None,
     certificate: Path | None,
     schema: bool,
-    as_json: bool,
 ) -> int:
     """Read rule files and packs, and say all that is wrong with them and what they leave open.
 
@@ -51,24 +49,24 @@ def command(
         raise UsageError(Problem("no rule file is named", "write repurchase lint FILE.yaml"))
     if certificate is not None and len(files) > 1:
         raise UsageError(Problem("a certificate is of one rule file", "name one file"))
-    document = _document(source) if source is not None else None
+    document = _document(source)
     found: list[Problem] = []
     code = 0
     for name in files:
         try:
-            problems = _problems(file_named(name), document, certificate)
+            problems = _problems(rule_file_or_pack(name), document, certificate)
             code = max(code, 1 if problems else 0)
         except UsageError as error:
             # A file that cannot be opened keeps nobody from hearing of the others.
             problems, code = error.problems, 2
         found += problems
-    if found or as_json:
-        failed(found)
+    if found or wants_json():
+        write_errors(found, as_json=wants_json())
         return code
-    told = f"{len(files)} rule files have" if len(files) > 1 else "the rule file has"
-    say(f"{told} no error or gap")
+    whose = f"{len(files)} rule files have" if len(files) > 1 else "the rule file has"
+    remark(f"{whose} no error or gap")
     if certificate is not None:
-        say(f"it is the rule file that {certificate} certifies")
+        remark(f"it is the rule file that {certificate} certifies")
     return 0
 
 
@@ -93,10 +91,5 @@ def _problems(
     return (*lint_findings(file), *sourced, *proved)
 
 
-def _document(source: Path) -> tuple[str, bytes]:
-    try:
-        return str(source), source.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            Problem(f"the source cannot be read: {reason(error)}", file=str(source))
-        ) from error
+def _document(source: Path | None) -> tuple[str, bytes] | None:
+    return None if source is None else (str(source), content(str(source), "the source"))

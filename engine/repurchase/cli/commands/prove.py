@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.interrupts import milliseconds, seconds_option, stoppable
-from repurchase.cli.log_options import keep_apart
-from repurchase.cli.output import draw, json_option, judged_by, rule_file, say, single
+from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.options import file_option, json_option
+from repurchase.cli.output import answer, remark
 
 if TYPE_CHECKING:
     from repurchase.proof.proof import Proof
@@ -22,14 +23,13 @@ EXIT_NOT_PROVED = 2
 @click.command("prove")
 @click.argument("rules", metavar="FILE")
 @seconds_option
-@single(
+@file_option(
     "--certificate",
-    type=click.Path(path_type=Path),
     metavar="OUT.json",
     help="Write what was proved to this file, for lint, adopt and verify to check.",
 )
 @json_option
-def command(rules: str, seconds: float | None, certificate: Path | None, as_json: bool) -> int:
+def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     """Prove that no sequence of orders gets past the caps and the window of a rule file.
 
     \b
@@ -46,18 +46,14 @@ def command(rules: str, seconds: float | None, certificate: Path | None, as_json
     pip install 'repurchase[prove]'.
     """
     from repurchase.proof.proof import proved
-    from repurchase.report.proofs import proof_json, proof_view
+    from repurchase.report.proofs import proof_object, proof_view
 
-    editions = judged_by(rules, None)
+    editions = editions_of(rules)
     if certificate is not None:
-        path = rule_file(rules)
-        keep_apart(certificate, "proofs", str(path), path)
-    with stoppable() as clock:
-        proof = proved(editions, clock, milliseconds(seconds))
-    if as_json:
-        click.echo(proof_json(proof, editions.authorization))
-    else:
-        draw(proof_view(proof, editions.authorization))
+        check_written_beside(certificate, "proofs", None, rule_file(rules))
+    proof = interruptible(lambda clock: proved(editions, clock, milliseconds(seconds)))
+    authorization = editions.authorization
+    answer(proof_object(proof, authorization), lambda: proof_view(proof, authorization))
     if certificate is not None:
         _certify(proof, certificate)
     if proof.holds:
@@ -69,11 +65,11 @@ def command(rules: str, seconds: float | None, certificate: Path | None, as_json
 def _certify(proof: Proof, path: Path) -> None:
     """Write the certificate of *proof* to *path*; what is not proved has none."""
     from repurchase.proof.certificate import certificate_text
-    from repurchase.report.written import WholeFile
+    from repurchase.report.written import whole_file
 
     if not proof.holds:
-        say(f"{path}: no certificate is written of what is not proved")
+        remark(f"{path}: no certificate is written of what is not proved")
         return
-    with WholeFile(path, "the certificate") as file:
-        file.add(certificate_text(proof.certificate(datetime.now(UTC).date())))
-    say(f"{path}: certified; who doubts it proves the file again")
+    with whole_file(path, "the certificate") as add:
+        add(certificate_text(proof.certificate(datetime.now(UTC).date())))
+    remark(f"{path}: certified; who doubts it proves the file again")

@@ -8,29 +8,26 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.log_options import feed, keep_apart, log_options, opened, reading
-from repurchase.cli.output import (
-    draw,
+from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.log_options import LogOptions, log_options
+from repurchase.cli.options import (
+    file_option,
     json_option,
-    judged_by,
     known_at_option,
-    rule_file,
     rules_option,
-    single,
+    single_option,
 )
+from repurchase.cli.output import answer
 
 
 @click.command("replay")
 @click.argument("log", metavar="LOG")
 @rules_option
 @log_options
-@single(
-    "--decisions",
-    type=click.Path(path_type=Path),
-    metavar="OUT.jsonl",
-    help="Write every decision to this file, a line each.",
+@file_option(
+    "--decisions", metavar="OUT.jsonl", help="Write every decision to this file, a line each."
 )
-@single(
+@single_option(
     "--findings",
     type=click.Choice(["stopping", "all"]),
     default=("stopping",),
@@ -42,17 +39,10 @@ from repurchase.cli.output import (
 def command(
     log: str,
     rules: str,
-    columns: tuple[str, ...],
-    constants: tuple[str, ...],
-    ignore: tuple[str, ...],
-    brought_forward: str | None,
-    market: tuple[Path, ...],
-    sort: bool,
-    skip_other_symbols: bool,
     decisions: Path | None,
     findings: str,
     known_at: date | None,
-    as_json: bool,
+    options: LogOptions,
 ) -> int:
     """Judge every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
 
@@ -67,26 +57,23 @@ def command(
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program, replay
     from repurchase.report.summaries import Denials, summary_view
-    from repurchase.report.written import DecisionsFile, json_text
+    from repurchase.report.written import decision_object, json_text, whole_file
 
-    editions = judged_by(rules, known_at)
+    editions = editions_of(rules, known_at)
     if decisions is not None:
-        keep_apart(decisions, "decisions", log, rule_file(rules))
-    taken = reading(brought_forward, sort, skip_other_symbols)
-    program = Program(editions, every_rule=findings == "all", feed=feed(market))
+        check_written_beside(decisions, "decisions", log, rule_file(rules))
+    reading = options.reading()
+    program = Program(editions, every_rule=findings == "all", feed=options.feed())
     denials = Denials()
     with (
-        opened(log, columns, constants, ignore) as trades,
-        DecisionsFile(decisions) if decisions is not None else nullcontext() as sink,
+        options.open(log) as trades,
+        nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
-        for decided in watched(replay(trades, program, taken), trades):
-            if decided.decision.findings:
-                denials.add(decided)
-            if sink is not None:
-                sink.write(decided)
+        for decided in watched(replay(trades, program, reading), trades):
+            denials.add(decided)
+            if add is not None:
+                add(json_text(decision_object(decided)))
     summary = program.summary()
-    if as_json:
-        click.echo(json_text(summary))
-    else:
-        draw(summary_view(program, summary, denials, f"{summary.authorization}: {trades.name}"))
+    title = f"{summary.authorization}: {trades.name}"
+    answer(summary, lambda: summary_view(program, summary, denials, title))
     return 1 if summary.denied or summary.held or summary.refused else 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from repurchase.cli.journal_options import chosen, journal_option, opened, program_option
-from repurchase.cli.output import draw, json_option
+from repurchase.cli.journal_options import journal_option, opened_program, program_option
+from repurchase.cli.options import json_option
+from repurchase.cli.output import answer
 from repurchase.domain.errors import Problem, UsageError
 
 
@@ -15,34 +16,26 @@ from repurchase.domain.errors import Problem, UsageError
 @journal_option
 @program_option
 @json_option
-def command(
-    name: str | None, adoptions: bool, journal: str, authorization: str | None, as_json: bool
-) -> int:
+def command(name: str | None, adoptions: bool, journal: str, authorization: str | None) -> int:
     """Tell the story of one event: what was asked, the answer and why, and what came of it.
 
     \b
     repurchase show o-1 --journal desk.db
     repurchase show --adoptions --journal desk.db
     """
-    from repurchase.journal.queries import adoptions as adopted
-    from repurchase.journal.queries import story
-    from repurchase.report.programs import adoptions_view, story_json, story_view
-    from repurchase.report.written import json_text
+    from repurchase.journal import queries
+    from repurchase.report.programs import adoptions_view, story_object, story_view
 
     if (name is None) is not adoptions:
         raise UsageError(Problem("an event or --adoptions is to be shown", "name one of them"))
-    with opened(journal) as kept:
-        program = chosen(kept, authorization)
+    with opened_program(journal, authorization) as (kept, program):
         if name is None:
-            rules = adopted(kept, program)
-            click.echo(json_text(rules)) if as_json else draw(adoptions_view(rules))
+            adopted = queries.adoptions(kept, program)
+            answer(adopted, lambda: adoptions_view(adopted))
             return 0
-        told = list(story(kept, program, name))
-    if not told:
+        records = list(queries.story(kept, program, name))
+    if not records:
         hint = "ids are case-sensitive"
         raise UsageError(Problem(f"no event `{name}` is recorded", hint))
-    if as_json:
-        click.echo(story_json(told))
-    else:
-        draw(story_view(told))
+    answer(story_object(records), lambda: story_view(records))
     return 0

@@ -10,26 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.journal_options import journal_option, now, opened, program_option
-from repurchase.cli.log_options import feed, market_option
-from repurchase.cli.output import (
-    called,
-    draw,
-    json_option,
-    rule_file,
-    say,
-    single,
-    standard_input,
-    warn,
-)
-from repurchase.domain.errors import (
-    EngineFault,
-    InputError,
-    Problem,
-    RepurchaseError,
-    UsageError,
-    reason,
-)
+from repurchase.cli.files import content, message_name, rule_file, standard_input
+from repurchase.cli.journal_options import journal_option, now, program_named, program_option
+from repurchase.cli.log_options import market_option
+from repurchase.cli.options import json_option, single_option
+from repurchase.cli.output import answer, remark, warn
+from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError, UsageError
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
@@ -43,12 +29,12 @@ if TYPE_CHECKING:
 @click.command("submit")
 @click.argument("events", metavar="FILE|-")
 @journal_option
-@single(
+@single_option(
     "--rules",
     metavar="FILE",
     help="The rule file. The first submission adopts it; later it must be the one adopted.",
 )
-@single("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@single_option("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
 @market_option
 @program_option
 @json_option
@@ -59,7 +45,6 @@ def command(
     by: str | None,
     market: tuple[Path, ...],
     authorization: str | None,
-    as_json: bool,
 ) -> int:
     """Submit live events (JSON lines; - for standard input) and answer each once it is recorded.
 
@@ -73,6 +58,8 @@ def command(
     that cannot be read stops the rest: what it says is not known, and later events may rest on it.
     """
     from repurchase.journal.desk import Desk, check_said
+    from repurchase.journal.store import Journal
+    from repurchase.market.feed import read_feed
     from repurchase.rulebook.lint import lint_findings
 
     # Before the journal: what is refused leaves no empty one.
@@ -81,45 +68,40 @@ def command(
     text = read_rules(rules) if rules is not None else None
     if text is not None:
         warn(lint_findings(text.editions.authorization))
-    told = feed(market)
+    feed = read_feed(market)
     if text is not None:
-        told.of(text.editions.authorization)
+        feed.of(text.editions.authorization)
     # A file that is not there leaves no empty journal. What is piped may come late: that there is
-    # no such journal is told before.
+    # no such journal is reported before.
     log = None if events == "-" else _log(events)
-    with opened(journal, create=text is not None) as kept:
+    with Journal(journal, create=text is not None) as kept:
         program = _program(kept, text, authorization)
-        desk = Desk(kept, program, now, text, by, told)
+        desk = Desk(kept, program, now, text, by, feed)
         if by is not None and program in kept.programs():
-            say("--by is who adopts the rule file, which is done; who orders stands in each event")
-        return _Counter(as_json=as_json).run(desk, log or _log(events), text)
+            remark(
+                "--by is who adopts the rule file, which is done; who orders stands in each event"
+            )
+        return _Answers().run(desk, log or _log(events), text)
 
 
 def _log(events: str) -> Log:
     from repurchase.intake.log import open_log
 
     source = standard_input() if events == "-" else events
-    return open_log(source, called(events), form="jsonl")
+    return open_log(source, message_name(events), form="jsonl")
 
 
 def read_rules(name: str) -> RuleText:
     """Return the rule file *name*, a shipped one or a path, as a program adopts it."""
     from repurchase.journal.desk import rule_text
 
-    path = rule_file(name)
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        problem = Problem(f"the rule file cannot be read: {reason(error)}", file=str(path))
-        raise UsageError(problem) from error
-    return rule_text(body, str(path))
+    path = str(rule_file(name))
+    return rule_text(content(path, "the rule file"), path)
 
 
 def _program(kept: Journal, text: RuleText | None, authorization: str | None) -> str:
-    from repurchase.cli.journal_options import chosen
-
     if text is None:
-        return chosen(kept, authorization)
+        return program_named(kept, authorization)
     name = text.editions.authorization.name
     if authorization not in (None, name):
         raise UsageError(Problem(f"it is of authorization `{name}`", file=text.name))
@@ -132,11 +114,10 @@ def _program(kept: Journal, text: RuleText | None, authorization: str | None) ->
     return name
 
 
-class _Counter:
+class _Answers:
     """The answers shown so far."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self) -> None:
         self._count = 0
         self._stopped = False
 
@@ -147,11 +128,11 @@ class _Counter:
                 answers = desk.answer(group)
                 if desk.has_begun_it and text is not None and not self._count:
                     name = text.editions.authorization.name
-                    say(f"the program `{name}` begins, and goes by {text.name}")
+                    remark(f"the program `{name}` begins, and goes by {text.name}")
                 for decided in answers:
                     self._show(decided)
         except (RepurchaseError, KeyboardInterrupt):
-            say(self._answered())
+            remark(self._answered())
             raise
         if not self._count:
             raise InputError(Problem("no event was given", "write each on its own line", log.name))
@@ -165,14 +146,11 @@ class _Counter:
 
     def _show(self, decided: Decided) -> None:
         from repurchase.report.decisions import decision_view
-        from repurchase.report.written import decided_json
+        from repurchase.report.written import decision_object
 
         self._count += 1
         self._stopped |= decided.decision.outcome not in ("approved", "recorded")
-        if self._as_json:
-            click.echo(decided_json(decided))
-        else:
-            draw(decision_view(decided))
+        answer(decision_object(decided), lambda: decision_view(decided))
 
 
 def _groups(log: Log) -> Iterator[list[Event]]:
@@ -185,25 +163,20 @@ def _groups(log: Log) -> Iterator[list[Event]]:
     rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
     # A daemon: what waits for a line that never comes does not keep the process alive.
     threading.Thread(target=_read, args=(log, rows), daemon=True).start()
-    row = rows.get()
-    while row is not None:
-        group: list[Event] = []
-        while row is not None and len(group) < GROUP_MAX:
-            try:
-                group.append(_event(row, log.name))
-            except RepurchaseError:
-                # What came before it is answered first.
-                if group:
-                    yield group
-                raise
-            if rows.empty():
-                break
-            row = rows.get()
-        else:
+    group: list[Event] = []
+    while (row := rows.get()) is not None:
+        try:
+            group.append(_event(row, log.name))
+        except RepurchaseError:
+            # What came before it is answered first.
+            if group:
+                yield group
+            raise
+        if len(group) == GROUP_MAX or rows.empty():
             yield group
-            continue
+            group = []
+    if group:
         yield group
-        row = rows.get()
 
 
 def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from repurchase.cli.interrupts import stoppable
-from repurchase.cli.output import draw, file_named, is_file, json_option, say, warn
+from repurchase.cli.files import is_file, rule_file_or_pack
+from repurchase.cli.interrupts import interruptible
+from repurchase.cli.options import json_option
+from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem, UsageError, plain
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ _FOLDERS: Final = (".", "packs", "rules", "rules/packs")
     "changes that no case notices.",
 )
 @json_option
-def command(files: tuple[str, ...], mutate: bool, as_json: bool) -> int:
+def command(files: tuple[str, ...], mutate: bool) -> int:
     """Run the cases beside rule files and packs: NAME.cases.yaml for NAME.yaml.
 
     \b
@@ -51,10 +54,10 @@ def command(files: tuple[str, ...], mutate: bool, as_json: bool) -> int:
     2 errors.
     """
     pairs = _pairs(files)
-    return _mutated(pairs, as_json) if mutate else _tested(pairs, as_json)
+    return _mutated(pairs) if mutate else _tested(pairs)
 
 
-def _tested(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
+def _tested(pairs: list[tuple[Path, Path]]) -> int:
     from repurchase.tester.cases import run
 
     wrong: Failed = []
@@ -63,13 +66,12 @@ def _tested(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
         results = run(rules, cases)
         count += len(results)
         wrong += [(cases, one) for one in results if one.wrong is not None]
-    if as_json:
-        _answer(_failures(count, wrong))
-    _say(count, wrong)
+    answer(_failures(count, wrong))
+    _report(count, wrong)
     return 1 if wrong else 0
 
 
-def _mutated(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
+def _mutated(pairs: list[tuple[Path, Path]]) -> int:
     from repurchase.cli.progress import counted
     from repurchase.report.mutants import mutation_json, mutation_view
     from repurchase.tester.mutation import mutation
@@ -79,13 +81,14 @@ def _mutated(pairs: list[tuple[Path, Path]], as_json: bool) -> int:
     wrong = [(cases, one) for cases, mutated in found for one in mutated.wrong]
     count = sum(len(mutated.tested.cases) for _, mutated in found)
     mutations, is_proved = _apart([mutated for _, mutated in found])
-    if as_json:
-        _answer(_failures(count, wrong) | mutation_json(mutations, is_proved=is_proved))
-    elif tried := [one for one in mutations if not one.wrong]:
-        draw(mutation_view(tried))
-    _say(count, wrong)
+    tried = [one for one in mutations if not one.wrong]
+    answer(
+        _failures(count, wrong) | mutation_json(mutations, is_proved=is_proved),
+        partial(mutation_view, tried) if tried else None,
+    )
+    _report(count, wrong)
     for cases in dict.fromkeys(cases for cases, _ in wrong):
-        say(f"{cases}: nothing was changed, as its cases do not pass")
+        remark(f"{cases}: nothing was changed, as its cases do not pass")
     return 1 if wrong or any(one.come_to("survived") for one in mutations) else 0
 
 
@@ -102,15 +105,12 @@ def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
     from repurchase.tester.mutation import apart
 
     watch = partial(counted, doing="proving", noun="mutants that no case notices")
-    with stoppable() as clock:
+
+    def proved(clock: Callable[[], int]) -> list[Mutation]:
         proving = partial(same, now=clock, milliseconds=_MILLISECONDS)
-        return [apart(one, proving, watch) for one in found], True
+        return [apart(one, proving, watch) for one in found]
 
-
-def _answer(answer: dict[str, Any]) -> None:
-    from repurchase.report.written import json_text
-
-    click.echo(json_text(answer))
+    return interruptible(proved), True
 
 
 def _failures(count: int, wrong: Failed) -> dict[str, Any]:
@@ -121,16 +121,16 @@ def _failures(count: int, wrong: Failed) -> dict[str, Any]:
     return {"cases": count, "failed": failed}
 
 
-def _say(count: int, wrong: Failed) -> None:
+def _report(count: int, wrong: Failed) -> None:
     for cases, one in wrong:
-        say(f"{cases}:{one.case.line}: {one.case.name}: {one.wrong}")
-    say(f"{count - len(wrong)} of {count} cases pass")
+        remark(f"{cases}:{one.case.line}: {one.case.name}: {one.wrong}")
+    remark(f"{count - len(wrong)} of {count} cases pass")
 
 
 def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
     from repurchase.rulebook.cases_file import CASES
 
-    paths = [file_named(name) for name in files]
+    paths = [rule_file_or_pack(name) for name in files]
     if not files:
         paths = sorted({path for folder in _FOLDERS for path in Path(folder).glob(f"*{CASES}")})
     found = [_pair(path) for path in paths]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.journal_options import (
-    chosen,
+    ends_with_1_if_tampered,
     journal_option,
-    opened,
+    program_named,
     program_option,
-    tells_tampering,
 )
-from repurchase.cli.output import draw, json_option, say, single
+from repurchase.cli.options import file_option, json_option
+from repurchase.cli.output import answer, remark
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -24,19 +24,12 @@ if TYPE_CHECKING:
 @click.command("verify")
 @journal_option
 @program_option
-@single(
+@file_option(
     "--checkpoint",
     "checkpoint_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
     help="A checkpoint that was kept elsewhere: the chain must contain it.",
 )
-@single(
-    "--public-key",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The public key that the checkpoint is to be signed by.",
-)
+@file_option("--public-key", help="The public key that the checkpoint is to be signed by.")
 @click.option(
     "--certificate",
     "certificates",
@@ -46,14 +39,13 @@ if TYPE_CHECKING:
     help="What `repurchase prove` certified; give each, of all rule files that judged an event.",
 )
 @json_option
-@tells_tampering
+@ends_with_1_if_tampered
 def command(
     journal: str,
     authorization: str | None,
     checkpoint_file: Path | None,
     public_key: Path | None,
     certificates: tuple[Path, ...],
-    as_json: bool,
 ) -> int:
     """Judge every record of a journal again, and check that they form one chain.
 
@@ -68,27 +60,24 @@ def command(
     """
     from repurchase.audit.verify import check_strays, verify
     from repurchase.cli.progress import counted
+    from repurchase.journal.store import Journal
     from repurchase.proof.certificate import read_certificate, uncovered
     from repurchase.report.programs import verified_view
-    from repurchase.report.written import json_text
 
     checkpoint = _checkpoint(checkpoint_file, public_key)
     certified = [read_certificate(one) for one in certificates]
-    with opened(journal) as kept:
+    with Journal(journal) as kept:
         check_strays(kept)
         # Also one that is gone from the journal: the checkpoint says that it was there.
         named = authorization or (checkpoint and checkpoint.program)
-        program = named or chosen(kept, None)
+        program = named or program_named(kept, None)
         verified = verify(kept, program, checkpoint, counted)
-    if as_json:
-        click.echo(json_text(verified))
-    else:
-        draw(verified_view(verified))
+    answer(verified, lambda: verified_view(verified))
     missing = uncovered(certified, verified.editions) if certified else []
-    for one in missing:
-        say(f"events were judged by the edition {one}, which no certificate tells of")
+    for edition in missing:
+        remark(f"events were judged by the edition {edition}, which no certificate tells of")
     if certified and not missing:
-        say("each event was judged by what is certified")
+        remark("each event was judged by what is certified")
     return 1 if missing else 0
 
 

@@ -8,35 +8,29 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.log_options import feed, keep_apart, log_options, opened, reading
-from repurchase.cli.output import (
-    draw,
-    json_option,
-    judged_by,
-    known_at_option,
-    rule_file,
-    single,
-)
+from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.log_options import LogOptions, log_options
+from repurchase.cli.options import file_option, json_option, known_at_option, single_option
+from repurchase.cli.output import answer
 
 
 @click.command("what-if")
 @click.argument("log", metavar="LOG")
-@single(
+@single_option(
     "--rules",
     required=True,
     metavar="NEW",
     help="The rule file that is asked about, or the name of a shipped one.",
 )
-@single(
+@single_option(
     "--against",
     required=True,
     metavar="OLD",
     help="The rule file that it is compared with: what the edit began from.",
 )
 @log_options
-@single(
+@file_option(
     "--flips",
-    type=click.Path(path_type=Path),
     metavar="OUT.jsonl",
     help="Write every verdict that flips to this file, a line each, with both decisions.",
 )
@@ -46,16 +40,9 @@ def command(
     log: str,
     rules: str,
     against: str,
-    columns: tuple[str, ...],
-    constants: tuple[str, ...],
-    ignore: tuple[str, ...],
-    brought_forward: str | None,
-    market: tuple[Path, ...],
-    sort: bool,
-    skip_other_symbols: bool,
     flips: Path | None,
     known_at: date | None,
-    as_json: bool,
+    options: LogOptions,
 ) -> int:
     """Judge every event of LOG by two rule files, and tell what the new one would have changed.
 
@@ -75,28 +62,26 @@ def command(
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program
     from repurchase.replay.what_if import WhatIf
-    from repurchase.report.flips import Flips, FlipsFile, changes_json, changes_view
+    from repurchase.report.flips import Flips, changes_object, changes_view, flip
+    from repurchase.report.written import json_text, whole_file
 
-    old, new = judged_by(against, known_at), judged_by(rules, known_at)
+    old, new = editions_of(against, known_at), editions_of(rules, known_at)
     if flips is not None:
-        keep_apart(flips, "flips", log, rule_file(rules), rule_file(against))
-    taken, told = reading(brought_forward, sort, skip_other_symbols), feed(market)
-    what_if = WhatIf(Program(old, feed=told), Program(new, feed=told))
+        check_written_beside(flips, "flips", log, rule_file(rules), rule_file(against))
+    reading, feed = options.reading(), options.feed()
+    what_if = WhatIf(Program(old, feed=feed), Program(new, feed=feed))
     listed = Flips()
     with (
-        opened(log, columns, constants, ignore) as trades,
-        FlipsFile(flips) if flips is not None else nullcontext() as sink,
+        options.open(log) as trades,
+        nullcontext() if flips is None else whole_file(flips, "the flips") as add,
     ):
-        for compared in watched(what_if.compared(trades, taken), trades):
+        for compared in watched(what_if.compared(trades, reading), trades):
             if compared.own is None:
                 continue
             listed.add(compared)
-            if sink is not None:
-                sink.write(compared)
+            if add is not None:
+                add(json_text(flip(compared)))
     changes = what_if.changes()
-    if as_json:
-        click.echo(changes_json(changes))
-    else:
-        title = f"{trades.name}: the old file is {against}, the new one {rules}"
-        draw(changes_view(what_if, changes, listed, title))
+    title = f"{trades.name}: the old file is {against}, the new one {rules}"
+    answer(changes_object(changes), lambda: changes_view(what_if, changes, listed, title))
     return 1 if changes.flips else 0

@@ -1,0 +1,81 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from repurchase.cli.output import note_json
+from repurchase.domain.calendars import read_day
+from repurchase.domain.errors import Problem, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _only(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """Return the only one of *values*; of two, nobody knows which is meant."""
+    if len(values) > 1:
+        raise UsageError(
+            Problem(f"`{option.opts[0]}` is given {len(values)} times", "give it once")
+        )
+    return values[0] if values else None
+
+
+def single_option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Return an option that takes one value, and is refused if two are given."""
+    return click.option(*names, multiple=True, callback=_only, **settings)
+
+
+def file_option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """Return an option that takes the path of one file."""
+    return single_option(*names, type=click.Path(path_type=Path), **{"metavar": "FILE", **settings})
+
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=note_json,
+    help="Write the answer as JSON, errors included.",
+)
+rules_option = single_option(
+    "--rules",
+    required=True,
+    metavar="FILE",
+    help="The rule file of the authorization, or the name of a shipped one.",
+)
+
+
+def certificate_option(subject: str) -> Callable[[F], F]:
+    """Return `--certificate`, which is checked against the *subject*."""
+    what = f"What `repurchase prove` certified, of {subject}; it needs no prover."
+    return file_option("--certificate", metavar="FILE.json", help=what)
+
+
+class KnownAt(click.ParamType[date]):
+    """A day, or the present moment for `now`: which day that is, the authorization's clock says."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day or the moment that *value* names."""
+        if isinstance(value, date):
+            return value
+        if value == "now":
+            return datetime.now(UTC)
+        try:
+            return read_day(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+known_at_option = single_option(
+    "--known-at",
+    type=KnownAt(),
+    metavar="DATE|now",
+    help="Judge by what was known then. Default: what was known on the trade date.",
+)

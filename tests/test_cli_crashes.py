@@ -1,0 +1,162 @@
+"""A fault of ours, or of the installation, is never taken for a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from test_cli import COMMAND, LOG, RULES, Run, errors_of
+
+REPLAY: Final = ("replay", "log.csv", "--rules", "rules.yaml")
+# Each breaks what the command calls as soon as its log is read.
+BROKEN: Final = """
+import sys
+from repurchase.replay import run
+def broken(*_):
+    raise {error}
+run.replay = broken
+from repurchase.__main__ import main
+sys.exit(main())
+"""
+PLACELESS: Final = {"file": None, "line": None, "column": None}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with a rule file and a log."""
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    (tmp_path / "log.csv").write_text(LOG, encoding="utf-8")
+    return tmp_path
+
+
+def ended(here: Path, *command: str, **settings: Any) -> Run:
+    """Return how a command ended that may show a traceback."""
+    done = subprocess.run(command, cwd=here, capture_output=True, check=False, **settings)
+    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def crashed(here: Path, error: str, *options: str) -> Run:
+    """Return how `replay` ends if *error* is raised within it."""
+    return ended(here, sys.executable, "-c", BROKEN.format(error=error), *REPLAY, *options)
+
+
+# Some exceptions of libraries are no `Exception`: those of Rust code, for one.
+@pytest.mark.parametrize("error", ["ZeroDivisionError('by 0')", "BaseException()", "MemoryError()"])
+def test_crash_is_2_with_a_sentence_and_the_traceback(here: Path, error: str) -> None:
+    """It says what to send to whom, and has no answer."""
+    run = crashed(here, error)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith("Traceback (most recent call last):\n")
+    assert "in broken\n" in run.err
+    name = error.partition("(")[0]
+    last = run.lines[-1]
+    assert last.startswith(f"repurchase failed, which is a fault of its own: {name}")
+    assert "; send its maintainers the traceback, `repurchase --version`, the call" in last
+
+
+def test_crash_is_told_as_json(here: Path) -> None:
+    """Who asks for JSON gets one error, without a place; the traceback is beside it."""
+    run = crashed(here, "ZeroDivisionError('by 0')", "--json")
+    (error,) = errors_of(run)
+    what = "repurchase failed, which is a fault of its own: ZeroDivisionError: by 0"
+    assert (run.code, error) == (2, PLACELESS | {"what": what, "hint": error["hint"]})
+    assert error["hint"].startswith("send its maintainers the traceback")
+    assert run.err.startswith("Traceback (most recent call last):\n")
+    assert what not in run.err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_crash_that_quotes_a_file_does_not_command_the_terminal(
+    here: Path, options: tuple[str, ...]
+) -> None:
+    """What an exception says may be what stood in a file."""
+    run = crashed(here, r"ValueError('\x1b[2J\u202e\udcff')", *options)
+    assert (run.code, "\x1b" in run.out + run.err, "\u202e" in run.out + run.err) == (
+        2,
+        False,
+        False,
+    )
+    assert r"\x1b[2J\u202e\udcff" in run.err
+    if options:
+        (error,) = errors_of(run)
+        assert error["what"].endswith("ValueError: \x1b[2J\u202e\udcff")
+
+
+@pytest.mark.parametrize("module", ["click", "msgspec"])
+def test_broken_installation_is_no_verdict(here: Path, module: str) -> None:
+    """It is a crash before there is a command, and ends as any other."""
+    (here / f"{module}.py").write_text("raise ImportError('it is damaged')\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(here)}
+    run = ended(here, COMMAND, *REPLAY, env=environment)
+    assert (run.code, run.out) == (2, "")
+    assert run.lines[-1].startswith("repurchase failed, which is a fault of its own: ImportError")
+    run = ended(here, COMMAND, *REPLAY, "--json", env=environment)
+    (error,) = errors_of(run)
+    assert (run.code, error["what"].endswith("ImportError: it is damaged")) == (2, True)
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&-"])
+def test_crash_that_nobody_hears_is_2_too(here: Path, streams: str) -> None:
+    """The exit code says it alone then."""
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("this system has no /dev/full")
+    code = BROKEN.format(error="ZeroDivisionError")
+    script = f'exec "$0" -c "$1" {" ".join(REPLAY)} --json {streams}'
+    assert ended(here, "sh", "-c", script, sys.executable, code).code == 2
+
+
+SWALLOWING: Final = """
+import signal, sys
+from repurchase.replay import run
+replay = run.replay
+def swallowing(*arguments):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        pass
+    return replay(*arguments)
+run.replay = swallowing
+from repurchase.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_interrupt_that_other_code_swallows_is_130(here: Path) -> None:
+    """It is never lost: what the command answers all the same is no answer."""
+    run = ended(here, sys.executable, "-c", SWALLOWING, *REPLAY)
+    assert (run.code, run.err) == (130, "stopped\n")
+
+
+LOADED: Final = """
+import json, sys
+from repurchase.__main__ import main
+code = main()
+heavy = {"sqlalchemy", "z3", "duckdb", "cryptography", "psycopg"}
+print(json.dumps([code, sorted(heavy & sys.modules.keys())]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        REPLAY,
+        ("what-if", "log.csv", "--rules", "rules.yaml", "--against", "rules.yaml"),
+        ("check", "--rules", "rules.yaml", "--event", "order.json", "--log", "log.csv"),
+        ("lint", "rules.yaml", "--json"),
+        ("explain", "rules.yaml"),
+    ],
+)
+def test_command_without_a_journal_loads_no_database(
+    here: Path, arguments: tuple[str, ...]
+) -> None:
+    """What is not used costs no time: SQLAlchemy alone takes as long as all else."""
+    event = '{"kind": "order", "id": "o", "date": "2026-05-18", "symbol": "1", "side": "buy"'
+    (here / "order.json").write_text(event + ', "quantity": 1, "price": 5}')
+    run = ended(here, sys.executable, "-c", LOADED, *arguments)
+    assert json.loads(run.lines[-1]) == [0, []], run.err
