@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from chance import run_check
 from repurchase.domain.decisions import Finding, Result
-from repurchase.domain.errors import EngineFault, InputError
+from repurchase.domain.errors import EngineFault, InputError, Problem
 from repurchase.domain.events import Event
 from repurchase.domain.terms import Validity
 from repurchase.evaluation import judge, rete, step
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
-from repurchase.intake import csv_rows
-from repurchase.intake.rows import Record, Row
+from repurchase.intake import tables
+from repurchase.intake.lines import Lines
 from repurchase.language import expression
 from repurchase.language import linear as condition
 from repurchase.language.linear import AllOf, AnyOf, Form, Undecided
@@ -488,12 +488,13 @@ def take_the_first_rule_alone(patch: pytest.MonkeyPatch) -> None:
 
 def forget_the_last_column(patch: pytest.MonkeyPatch) -> None:
     """What stands in the last column of a log is not read."""
-    row = csv_rows.CsvRows.row
 
-    def misread(rows: csv_rows.CsvRows, record: Record) -> Row:
-        return row(rows, replace(record, texts=[*record.texts[:-1], ""]))
+    def misread(name: str, lines: Lines) -> tables.Table:
+        table = tables.csv_table(name, lines)
+        rows = ((line, [*row[:-1], ""]) for line, row in table.rows if not isinstance(row, Problem))
+        return replace(table, rows=rows)
 
-    patch.setattr(csv_rows.CsvRows, "row", misread)
+    patch.setattr("repurchase.intake.log.csv_table", misread)
 
 
 @pytest.mark.parametrize(

@@ -495,8 +495,11 @@ def test_flag_is_what_each_instant_says(
         (FLAGS + "2008-11-14,2008-11-31,no,no\n", "2: `2008-11-31` is no day that exists"),
         (FLAGS + "2008-11-14,2008-11-14T09:00:00,no,no\n", "is not a time with an offset; write a"),
         (FLAGS + "2008-11-14,2008-11-15,maybe,no\n", "2: `undisclosed_material_fact` is `maybe`"),
-        (FLAGS + '2008-11-14,"2008', "what follows is no row of a CSV"),
-        (FLAGS + "2008-11-14,2008-11-15,no,no\n\xff\n", "what follows is not UTF-8"),
+        (FLAGS + '2008-11-14,"2008', "2: the row opens a quote that is not closed; close it,"),
+        (
+            FLAGS + "2008-11-14,2008-11-15,no,no\n\xff\n",
+            "3: the line is not UTF-8: byte 1 of it is 0xff; save it as UTF-8",
+        ),
     ],
 )
 def test_row_that_is_wrong_is_told_with_its_line(tmp_path: Path, content: str, said: str) -> None:

@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.domain.quantities import Exact, exact, written
-from repurchase.intake import rows as rows_module
 from repurchase.intake.fields import READERS
-from repurchase.intake.log import open_log
+from repurchase.intake.log import DIGEST_BYTES, Row, open_log
 from repurchase.intake.objects import event_from_json
-from repurchase.intake.rows import Row
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200
@@ -277,6 +275,6 @@ def test_cut_log_loses_nothing_silently(lines: list[bytes], cut: int) -> None:
 def test_digest_has_the_stated_size() -> None:
     """Sixteen bytes tell ten million contents apart."""
     (row,) = read(GOOD_JSON.splitlines()[0])
-    assert len(row.digest or b"") == rows_module.DIGEST_BYTES
+    assert len(row.digest or b"") == DIGEST_BYTES
     assert row.event is not None
     assert row.event.time == datetime(2008, 11, 14, tzinfo=UTC)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import random
-import sqlite3
 
 import pytest
 
 from repurchase.domain.calendars import zone
 from repurchase.domain.errors import UsageError
-from repurchase.intake import order, scratch
-from repurchase.intake.log import open_log
+from repurchase.intake.log import Row, open_log
 from repurchase.intake.order import Order, sorted_rows
+from repurchase.intake.scratch import temporary_database
 
 TOKYO = zone("Asia/Tokyo")
 HEADER = "kind,id,time,date,symbol,quantity,shares,amount\n"
@@ -34,7 +33,7 @@ def log_of(*moments: str) -> str:
     return HEADER + "".join(rows)
 
 
-def told(*moments: str) -> list[str]:
+def wrong(*moments: str) -> list[str]:
     order_ = Order(TOKYO)
     rows = open_log(io.BytesIO(log_of(*moments).encode()), "log").rows()
     found = [(row.number, row.event and order_.backwards(row.event, row.number)) for row in rows]
@@ -42,8 +41,12 @@ def told(*moments: str) -> list[str]:
 
 
 def put_in_order(*moments: str) -> str:
-    log = open_log(io.BytesIO(log_of(*moments).encode()), "log")
-    return "".join(row.event.id if row.event else "!" for row in sorted_rows(log, TOKYO))
+    return "".join(row.event.id if row.event else "!" for row in in_order(log_of(*moments)))
+
+
+def in_order(text: str) -> list[Row]:
+    with open_log(io.BytesIO(text.encode()), "log") as log, temporary_database() as database:
+        return list(sorted_rows(log.rows(), TOKYO, database))
 
 
 MEND = "put the log in order of time, or have it sorted with --sort"
@@ -119,7 +122,7 @@ def test_row_before_an_earlier_one_is_told_with_both_places(
     moments: list[str], sentences: list[str]
 ) -> None:
     """Times are compared as moments, and with a date alone as days on the authorization's clock."""
-    assert told(*moments) == sentences
+    assert wrong(*moments) == sentences
 
 
 def test_row_without_time_has_no_place_in_time() -> None:
@@ -144,9 +147,8 @@ def test_sorted_rows_are_in_order_of_time(moments: list[str], ids: str) -> None:
     assert put_in_order(*moments) == ids
 
 
-def test_sorting_many_rows_agrees_with_a_stable_sort(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches and the file on disk change nothing, for JSON lines as for CSV."""
-    monkeypatch.setattr(order, "_BATCH", 7)
+def test_sorting_many_rows_agrees_with_a_stable_sort() -> None:
+    """The file on disk changes nothing, for JSON lines as for CSV."""
     chance = random.Random(5)
     days = [f"2008-11-{chance.randint(1, 30):02}" for _ in range(1_000)]
     expected = [f"f{at}" for at in sorted(range(1_000), key=lambda at: days[at])]
@@ -156,29 +158,27 @@ def test_sorting_many_rows_agrees_with_a_stable_sort(monkeypatch: pytest.MonkeyP
         for at, day in enumerate(days)
     )
     for text in (csv, lines):
-        rows = sorted_rows(open_log(io.BytesIO(text.encode()), "log"), TOKYO)
-        assert [row.event.id for row in rows if row.event] == expected
+        assert [row.event.id for row in in_order(text) if row.event] == expected
 
 
 def test_sorted_row_is_the_row_that_was_read() -> None:
     """Line, event, digest and the number of a row without id are as in the file."""
     text = "date,symbol,quantity\n2008-11-15,x,1\n2008-11-14,y,2\n"
     plain = list(open_log(io.BytesIO(text.encode()), "log").rows())
-    in_order = list(sorted_rows(open_log(io.BytesIO(text.encode()), "log"), TOKYO))
-    assert in_order == plain[::-1]
+    assert in_order(text) == plain[::-1]
 
 
-def test_full_disk_is_told_while_sorting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_told_while_sorting() -> None:
     """The operator is told what to do, and no part of the log is taken for the whole."""
+    rows = open_log(io.BytesIO(log_of(*["2008-11-14"] * 2_000).encode()), "log").rows()
 
-    def small() -> sqlite3.Connection:
-        base = scratch.temporary_base()
-        base.execute("PRAGMA max_page_count = 3")
-        return base
+    def sort_on_a_full_disk() -> None:
+        with temporary_database() as database:
+            database.execute("PRAGMA max_page_count = 3")
+            next(sorted_rows(rows, TOKYO, database))
 
-    monkeypatch.setattr(order, "temporary_base", small)
     with pytest.raises(UsageError) as caught:
-        put_in_order(*["2008-11-14"] * 2_000)
+        sort_on_a_full_disk()
     assert str(caught.value) == (
         "the temporary file cannot be used: database or disk is full; "
         "free some space, or set TMPDIR to a folder that has it"

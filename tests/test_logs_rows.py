@@ -12,8 +12,7 @@ import pytest
 
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.events import Event
-from repurchase.intake.log import Log, open_log
-from repurchase.intake.rows import Row
+from repurchase.intake.log import Log, Row, open_log
 
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
@@ -45,7 +44,7 @@ def rows(text: str | bytes, **options: object) -> list[Row]:
     return list(opened(text, **options).rows())
 
 
-def told(text: str | bytes, **options: object) -> list[str]:
+def wrong(text: str | bytes, **options: object) -> list[str]:
     """Return what is wrong with the log *text*: with its file as a whole, or with its rows."""
     try:
         return [str(problem) for row in rows(text, **options) for problem in row.problems]
@@ -122,10 +121,10 @@ def test_rows_without_ids_are_numbered() -> None:
 def test_some_json_lines_with_ids_and_some_without_are_refused() -> None:
     """All rows have an id or none has, as the first does."""
     bare = '{"kind":"fill","date":"2008-11-14","symbol":"x","quantity":5}\n'
-    assert told(bare + LINE) == [
+    assert wrong(bare + LINE) == [
         "log:2: `id` is given, though the first row has none; give all rows an `id`, or none"
     ]
-    assert told(LINE + bare) == ["log:2: `id` is missing; a fill needs it"]
+    assert wrong(LINE + bare) == ["log:2: `id` is missing; a fill needs it"]
 
 
 def test_columns_and_constants_make_a_monthly_report_readable() -> None:
@@ -212,10 +211,10 @@ def test_form_follows_from_the_name_or_the_first_character(
 
 def test_form_may_be_said() -> None:
     """What is said goes before what is seen."""
-    assert told(LINE, form="csv") == [
+    assert wrong(LINE, form="csv") == [
         "log:1: the header goes on after a closing quote; write a quote within quotes twice"
     ]
-    assert told(HEADER, form="jsonl")[0].startswith("log:1: the line is not a JSON object")
+    assert wrong(HEADER, form="jsonl")[0].startswith("log:1: the line is not a JSON object")
 
 
 def test_progress_is_known_while_reading() -> None:
@@ -351,19 +350,19 @@ def test_progress_is_known_while_reading() -> None:
 )
 def test_file_that_is_no_log_is_refused_once(text: str | bytes, sentences: list[str]) -> None:
     """What is wrong with the file or its header is said once, and not for each row."""
-    assert told(text) == sentences
+    assert wrong(text) == sentences
 
 
 def test_misplaced_options_of_a_file_are_refused_once() -> None:
     """A column that is not there, and a value given twice, are told at the header."""
-    assert told(HEADER, columns={"fees": "Fes", "price": "side"}) == [
+    assert wrong(HEADER, columns={"fees": "Fes", "price": "side"}) == [
         "log:1: `price` is given beside the column `side`; keep one of them",
         "log:1: `fees` has no column `Fes`",
     ]
-    assert told(HEADER, constants={"side": "buy"}) == [
+    assert wrong(HEADER, constants={"side": "buy"}) == [
         "log:1: `side` is a column, and is set for all rows; leave out the column or the setting"
     ]
-    assert told(LINE, constants={"side": "buy"}) == [
+    assert wrong(LINE, constants={"side": "buy"}) == [
         (
             "log:1: `side` (set for all rows) is given, and is set for all rows; "
             "leave it out, or do not set it"
@@ -464,7 +463,7 @@ def test_bad_row_is_told_with_its_line_and_the_rest_is_read(
     """One bad row costs no other, nor does an open quote swallow the file."""
     bad = text if isinstance(text, bytes) else text.encode()
     log = (HEADER + GOOD).encode() + bad + GOOD.encode()
-    assert told(log) == sentences
+    assert wrong(log) == sentences
     good = [row.event for row in rows(log) if row.event]
     assert good == [FILL, FILL]
 
@@ -485,9 +484,9 @@ def test_bad_row_is_told_with_its_line_and_the_rest_is_read(
         ),
     ],
 )
-def test_cut_last_row_is_told(last: str, sentence: str) -> None:
+def test_cut_last_row_is_wrong(last: str, sentence: str) -> None:
     """A file that ends in the middle of a row was not written to its end."""
-    assert told(HEADER + GOOD + last) == [sentence]
+    assert wrong(HEADER + GOOD + last) == [sentence]
 
 
 @pytest.mark.parametrize(
@@ -541,20 +540,20 @@ def test_cut_last_row_is_told(last: str, sentence: str) -> None:
 )  # fmt: skip
 def test_bad_json_line_is_told_with_its_line(line: str, sentences: list[str]) -> None:
     """One bad line costs no other."""
-    assert told(LINE + line) == sentences
+    assert wrong(LINE + line) == sentences
     assert [row.event for row in rows(LINE + line)] == [FILL, None]
 
 
 def test_renamed_column_is_told_by_both_names() -> None:
     """Whoever mends the file looks for the name that it has there."""
-    assert told("date,sym,n\n2008-11-14,x,1.5\n", columns={"symbol": "sym", "quantity": "n"}) == [
+    assert wrong("date,sym,n\n2008-11-14,x,1.5\n", columns={"symbol": "sym", "quantity": "n"}) == [
         (
             "log:2: `quantity` (column `n`) is `1.5`, not a whole number; "
             "write the instrument's own units"
         )
     ]
     line = '{"kind":"fill","date":"2008-11-14","n":1,"symbol":"x","quantity":1}'
-    assert told(line, columns={"quantity": "n"}) == [
+    assert wrong(line, columns={"quantity": "n"}) == [
         "log:1: `quantity` (column `n`) is given beside the column `n`; keep one of them"
     ]
 
@@ -577,7 +576,7 @@ def test_options_that_cannot_be_are_refused() -> None:
     ]
 
 
-def test_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_file_that_cannot_be_opened_is_wrong(tmp_path: Path) -> None:
     """Neither a missing file nor a folder is a log."""
     for path, reason in [
         (tmp_path / "none.csv", "no such file or directory"),
@@ -597,7 +596,7 @@ class _Failing(io.BytesIO):
         return super().readline(size)
 
 
-def test_file_that_fails_while_it_is_read_is_told() -> None:
+def test_file_that_fails_while_it_is_read_is_wrong() -> None:
     """A log is never taken to end where its disk failed."""
     found = open_log(_Failing((HEADER + GOOD * 2).encode()), "log").rows()
     assert next(found).event == FILL
@@ -605,7 +604,7 @@ def test_file_that_fails_while_it_is_read_is_told() -> None:
         next(found)
 
 
-def test_file_that_fails_at_its_start_is_told() -> None:
+def test_file_that_fails_at_its_start_is_wrong() -> None:
     """A disk that fails before the first line is no empty log."""
     stream = _Failing((HEADER + GOOD).encode())
     stream.seek(0, io.SEEK_END)

@@ -326,8 +326,11 @@ HEADER: Final = "date,symbol,venue,close,volume,off_auction\n"
         (HEADER + "2008-11-14,,XTKS,100,5,0\n", "2: `symbol` is empty"),
         (HEADER + "2008-11-15,1111,XTKS,100,5,0\n", "2: `XTKS` has no session on 2008-11-15"),
         (HEADER, "1: the file has no rows"),
-        (HEADER + '2008-11-14,"1111,XTKS\n', "what follows is no row of a CSV"),
-        (HEADER + "2008-11-14,1111,XTKS,100,1,0\n\xff\n", "is not UTF-8; save the file as UTF-8"),
+        (HEADER + '2008-11-14,"1111,XTKS\n', "2: the row opens a quote that is not closed"),
+        (
+            HEADER + "2008-11-14,1111,XTKS,100,1,0\n\xff\n",
+            "3: the line is not UTF-8: byte 1 of it is 0xff; save it as UTF-8",
+        ),
     ],
 )
 def test_bar_that_is_wrong_is_told_with_its_line(tmp_path: Path, content: str, said: str) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from repurchase.evaluation import judge
 from repurchase.intake.log import Form, open_log
-from repurchase.replay.run import Program, Reading, replay
+from repurchase.replay.run import Program, Reader, Reading, replay
 from repurchase.report.written import decision_object, json_text
 from repurchase.rulebook import editions as edition
 from strategies import DAYS, Case, History, cases, histories, written
@@ -137,7 +137,8 @@ def decided(rules: bytes, log: bytes, form: Form) -> bytes:
     """Return the decisions of a replay, as they are written to a file."""
     program = Program(edition.load_text(rules, "random.yaml"), every_rule=True)
     with open_log(io.BytesIO(log), "log", form=form) as opened:
-        lines = [json_text(decision_object(one)) for one in replay(opened, program, Reading())]
+        reader = Reader(Reading(), program.editions)
+        lines = [json_text(decision_object(one)) for one in replay(opened, program, reader)]
     return "\n".join(lines).encode()
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from repurchase.intake.log import open_log
-from repurchase.replay.run import Program, Reading, Summary, brought_forward, replay
+from repurchase.replay.run import Program, Reader, Reading, Summary, brought_forward, replay
 from repurchase.rulebook.editions import load
 from repurchase.rulebook.library import rule_path, sample_path
 from test_cli import run
@@ -70,10 +70,11 @@ def summary_of(real: Real, *, before: bool = True) -> Summary:
     assert rules is not None
     program = Program(load(rules))
     reading = Reading(brought_forward(real.before) if before else None)
+    reader = Reader(reading, program.editions)
     with open_log(sample_path(real.log), columns=COLUMNS, constants=CONSTANTS) as log:
-        for _ in replay(log, program, reading):
+        for _ in replay(log, program, reader):
             pass
-    return program.summary()
+    return program.summary(duplicates=reader.duplicates, skipped=reader.skipped)
 
 
 def command(real: Real, *more: str, before: str | None = None) -> tuple[str, ...]:

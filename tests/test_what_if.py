@@ -25,7 +25,7 @@ from repurchase.domain.events import Event
 from repurchase.evaluation.step import apply, step
 from repurchase.intake.log import open_log
 from repurchase.ledger.position import Position
-from repurchase.replay.run import Program, Reading
+from repurchase.replay.run import Program, Reader, Reading
 from repurchase.replay.run import replay as replayed
 from repurchase.replay.what_if import WhatIf
 from repurchase.report.flips import changes_object
@@ -233,10 +233,16 @@ def test_log_is_read_once_for_both(history: History) -> None:
     decisions = []
     for program in alone:
         with open_log(io.BytesIO(rows), "log", form="csv") as log:
-            decisions.append([one.decision for one in replayed(log, program, Reading())])
-    what_if = WhatIf(*(Program(load_text(text, "random.yaml")) for text in texts))
+            decisions.append(
+                [
+                    one.decision
+                    for one in replayed(log, program, Reader(Reading(), program.editions))
+                ]
+            )
+    old, new = (Program(load_text(text, "random.yaml")) for text in texts)
+    what_if = WhatIf(old, new)
     with open_log(io.BytesIO(rows), "log", form="csv") as log:
-        compared = list(what_if.compared(log, Reading()))
+        compared = list(what_if.compared(log))
     assert [one.line for one in compared] == list(range(2, len(compared) + 2))
     assert [[one.old.decision for one in compared], [one.new.decision for one in compared]] == (
         decisions

@@ -25,6 +25,7 @@ _CACHED_MOMENTS: Final = 1 << 10
 
 # One log has one shape or a few; a log that makes up a new one for each row gains nothing.
 _SHAPES_CACHED: Final = 1024
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 class Number(str):
@@ -33,72 +34,54 @@ class Number(str):
     __slots__ = ()
 
 
-class Complaint(NamedTuple):
-    """A field, what is wrong with it, as the end of a sentence, and what would be right."""
-
-    field: str
-    what: str
-    hint: str | None = None
+# The name of a field, and what is wrong with it.
+Fault = tuple[str, Wrong]
 
 
 def event(values: Mapping[str, object]) -> Event:
-    """Return the event that the named *values* describe, `None` meaning that one is absent.
-
-    A value is a `str`, a `Number`, a `bool` or `None`. Raise InputError with all that is wrong.
-    """
-    found, complaints = judged(values)
+    """Return the event that the named *values* describe, as `decode`; raise InputError instead."""
+    found, faults = decode(values)
     if found is None:
-        raise errors.InputError(problems(complaints))
+        raise errors.InputError(problems(faults))
     return found
 
 
-def judged(values: Mapping[str, object]) -> tuple[Event | None, list[Complaint]]:
-    """Return the event that *values* describe, or `None` and all that is wrong with them."""
-    complaints = []
-    read: dict[str, Any] = {}
-    given = [name for name, value in values.items() if value is not None]
-    for name in given:
-        try:
-            read[name] = _read(name, values[name])
-        except Wrong as wrong:
-            complaints.append(Complaint(name, wrong.what, wrong.hint))
-    if values.get("kind") is None:
-        complaints.append(Complaint("kind", "is missing", f"write {_either(KINDS)}"))
-    elif "kind" in read:
-        known = tuple(name for name in given if name in READERS)
-        complaints += shape(read["kind"], known).complaints
-        complaints += _amount_complaints(read)
-    return (None, complaints) if complaints else (built(read), [])
+def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
+    """Return the event that *values* describe, or `None` and all that is wrong with them.
 
-
-def built(read: dict[str, Any]) -> Event:
-    """Return the event of the values *read*, each by its reader in `READERS`.
-
-    Raise Wrong where they do not go together, KeyError where there is no kind: `judged` says
-    all that is wrong.
+    A value is a `str`, a `Number` or a `bool`; `None` says that the field is absent.
     """
-    form = shape(read["kind"], tuple(read))
-    if form.complaints or ("amount" in read and _amount_complaints(read)):
-        raise Wrong("does not go together")
-    if form.outside:
-        read["outside"] = {name: read.pop(name) for name in form.outside}
-    return Event(**read)
+    read, faults = _read(values)
+    kind = read.get("kind")
+    if kind is None:
+        if "kind" not in read:
+            faults.append(("kind", Wrong("is missing", f"write {_either(KINDS)}")))
+        return None, faults
+    misfits, outside = shape(kind, tuple(read))
+    faults += misfits
+    # What a program brings forward may be nothing; what is paid for a fill may not.
+    if read.get("amount") == 0 and kind != "brought_forward":
+        faults.append(("amount", Wrong("is `0`, which is not above zero")))
+    if faults:
+        return None, faults
+    if outside:
+        read["outside"] = {name: read.pop(name) for name in outside}
+    return Event(**read), faults
 
 
 def problems(
-    complaints: Iterable[Complaint],
-    labels: Mapping[str, str] | None = None,
+    faults: Iterable[Fault],
+    labels: Mapping[str, str] = _NO_LABELS,
     *,
     file: str | None = None,
     line: int | None = None,
 ) -> tuple[errors.Problem, ...]:
-    """Return *complaints* as sentences with their place, fields called by their *labels*."""
-    called = labels or {}
+    """Return *faults* as sentences with their place, fields called by their *labels*."""
     return tuple(
         errors.Problem(
-            f"{called.get(field) or f'`{errors.short(field)}`'} {what}", hint, file=file, line=line
+            f"{labels.get(name) or f'`{errors.short(name)}`'} {wrong.what}", wrong.hint, file, line
         )
-        for field, what, hint in complaints
+        for name, wrong in faults
     )
 
 
@@ -107,95 +90,75 @@ def nearest_name(word: str, known: Iterable[str]) -> str | None:
     return errors.nearest(word[:TEXT_LENGTH_MAX].strip().lower(), known)
 
 
-class Shape(NamedTuple):
-    """What follows from a kind and the names that are given, whatever their values."""
+class Form(NamedTuple):
+    """A kind of event: how messages call it, its fields beside `_ANY`, and what it needs.
 
-    complaints: tuple[Complaint, ...]
-    outside: tuple[str, ...]
+    Of each set of fields that is *needed* one must be given.
+    """
+
+    called: str
+    fields: frozenset[str]
+    needed: tuple[tuple[str, ...], ...]
 
 
+_ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "reason"))
 _TRADE: Final = frozenset(
     ("symbol", "venue", "side", "quantity", "price", "fees", "fx", "order_type", "broker", "method")
 )
-_ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "reason"))
-_FIELDS: Final = {
-    "brought_forward": _ANY | {"shares", "amount"},
-    "order": _ANY | _TRADE | {"expires"},
-    "replace": _ANY | {"order", "quantity", "price", "fx", "fees", "expires"},
-    "replaced": _ANY | {"order"},
-    "rejected": _ANY | {"order"},
-    "cancel": _ANY | {"order"},
-    "expire": _ANY | {"order"},
-    "fill": _ANY | _TRADE | {"amount", "order"},
-    "bust": _ANY | {"fill"},
-    "correct": _ANY | _TRADE | {"amount", "fill"},
-    "release": _ANY | {"order"},
-    "halt": _ANY,
-    "resume": _ANY,
-}
-_OF_ORDER: Final = (("id",), ("time", "date"), ("order",))
-# Of each set one must be given.
-_NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "brought_forward": (("id",), ("shares",), ("amount",)),
-    "order": (("id",), ("time", "date"), ("symbol",), ("quantity",)),
-    "replace": _OF_ORDER,
-    "replaced": _OF_ORDER,
-    "rejected": _OF_ORDER,
-    "cancel": _OF_ORDER,
-    "expire": _OF_ORDER,
-    "fill": (("id",), ("time", "date"), ("symbol", "order"), ("quantity",)),
-    "bust": (("id",), ("time", "date"), ("fill",)),
-    "correct": (("id",), ("time", "date"), ("fill",)),
-    "release": (*_OF_ORDER, ("by",), ("reason",)),
-    "halt": (("id",), ("time", "date")),
-    "resume": (("id",), ("time", "date"), ("by",), ("reason",)),
-}
-_CALLED: Final = {
-    "brought_forward": "brought_forward",
-    "order": "an order",
-    "replace": "a replace",
-    "replaced": "a replaced",
-    "rejected": "a rejected",
-    "cancel": "a cancel",
-    "expire": "an expire",
-    "fill": "a fill",
-    "bust": "a bust",
-    "correct": "a correct",
-    "release": "a release",
-    "halt": "a halt",
-    "resume": "a resume",
+_ORDER: Final = frozenset(("order",))
+_CHANGE: Final = frozenset(("order", "quantity", "price", "fx", "fees", "expires"))
+_DATED: Final = (("id",), ("time", "date"))
+_OF_ORDER: Final = (*_DATED, ("order",))
+_OF_FILL: Final = (*_DATED, ("fill",))
+_SIGNED: Final = (("by",), ("reason",))
+_TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
+_OPENING: Final = (("id",), ("shares",), ("amount",))
+_FORMS: Final[Mapping[str, Form]] = {
+    "brought_forward": Form("brought_forward", frozenset(("shares", "amount")), _OPENING),
+    "order": Form("an order", _TRADE | {"expires"}, (*_DATED, ("symbol",), ("quantity",))),
+    "replace": Form("a replace", _CHANGE, _OF_ORDER),
+    "replaced": Form("a replaced", _ORDER, _OF_ORDER),
+    "rejected": Form("a rejected", _ORDER, _OF_ORDER),
+    "cancel": Form("a cancel", _ORDER, _OF_ORDER),
+    "expire": Form("an expire", _ORDER, _OF_ORDER),
+    "fill": Form("a fill", _TRADE | {"amount", "order"}, _TRADED),
+    "bust": Form("a bust", frozenset(("fill",)), _OF_FILL),
+    "correct": Form("a correct", _TRADE | {"amount", "fill"}, _OF_FILL),
+    "release": Form("a release", _ORDER, (*_OF_ORDER, *_SIGNED)),
+    "halt": Form("a halt", frozenset(), _DATED),
+    "resume": Form("a resume", frozenset(), (*_DATED, *_SIGNED)),
 }
 
 
 @lru_cache(_SHAPES_CACHED)
-def shape(kind: str, given: tuple[str, ...]) -> Shape:
-    """Return what is wrong with an event of *kind* that has the fields *given*."""
-    complaints = misplaced(kind, given) + missing(kind, given)
+def shape(kind: str, given: tuple[str, ...]) -> tuple[list[Fault], list[str]]:
+    """Return what is wrong with the fields *given* for *kind*, and which are facts from outside."""
+    faults = misplaced(kind, given) + missing(kind, given)
     if "time" in given and "date" in given:
-        complaints.append(Complaint("time", "and `date` are both given", "give one of them"))
-    return Shape(tuple(complaints), tuple(name for name in given if "." in name))
+        faults.append(("time", Wrong("and `date` are both given", "give one of them")))
+    return faults, [name for name in given if "." in name]
 
 
-def misplaced(kind: str, given: Iterable[str]) -> list[Complaint]:
-    """Return a complaint for each of the fields *given* that *kind* does not have."""
+def misplaced(kind: str, given: Iterable[str]) -> list[Fault]:
+    """Return each of the fields *given* that *kind* does not have."""
+    form = _FORMS[kind]
     return [
-        Complaint(name, f"is no field of {_CALLED[kind]}", _misplaced_hint(kind, name))
+        (name, Wrong(f"is no field of {form.called}", _misplaced_hint(kind, name)))
         for name in given
-        if not (name in _FIELDS[kind] or ("." in name and kind in JUDGED))
+        if not (name in _ANY or name in form.fields or ("." in name and kind in JUDGED))
     ]
 
 
-def missing(kind: str, given: Collection[str]) -> list[Complaint]:
-    """Return a complaint for each field that *kind* needs and that is not among *given*."""
-    return [
-        Complaint(
-            names[0],
-            "".join(f"or `{name}` " for name in names[1:]) + "is missing",
-            f"{_CALLED[kind]} needs {'one of them' if names[1:] else 'it'}",
-        )
-        for names in _NEEDED[kind]
-        if not any(name in given for name in names)
-    ]
+def missing(kind: str, given: Collection[str]) -> list[Fault]:
+    """Return each field that *kind* needs and that is not among *given*."""
+    form = _FORMS[kind]
+    faults = []
+    for name, *others in form.needed:
+        if name not in given and not any(other in given for other in others):
+            what = "".join(f"or `{other}` " for other in others) + "is missing"
+            hint = f"{form.called} needs {'one of them' if others else 'it'}"
+            faults.append((name, Wrong(what, hint)))
+    return faults
 
 
 def _misplaced_hint(kind: str, name: str) -> str:
@@ -206,20 +169,33 @@ def _misplaced_hint(kind: str, name: str) -> str:
     return "leave it out"
 
 
-def _amount_complaints(read: Mapping[str, object]) -> list[Complaint]:
-    # What a program brings forward may be nothing; what is paid for a fill may not.
-    if read.get("amount") == 0 and read["kind"] != "brought_forward":
-        return [Complaint("amount", "is `0`, which is not above zero")]
-    return []
+def _read(values: Mapping[str, object]) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what each of *values* says, `None` if it is wrong, and what is wrong."""
+    read: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in values.items():
+        if value is None:
+            continue
+        try:
+            read[name] = READERS[name](value)
+        # Readers that remember what they read cannot look up an array, which is a TypeError.
+        except (Wrong, KeyError, TypeError) as error:
+            faults.append((name, _explained(name, value, error)))
+            if name in READERS:
+                # It is given all the same, so that nothing is missing.
+                read[name] = None
+    return read, faults
 
 
-def _read(name: str, value: object) -> object:
-    reader = READERS.get(name)
-    if reader is None:
-        raise Wrong("is no field of an event", _nested(name) or nearest_name(name, READERS))
+def _explained(name: str, value: object, error: Exception) -> Wrong:
+    """Return what is wrong with the *value* of the field *name*, whose reader raised *error*."""
+    if name not in READERS:
+        return Wrong("is no field of an event", _nested(name) or nearest_name(name, READERS))
     if not isinstance(value, str | bool):
-        raise Wrong("is an object or an array", "an event is flat: write a text or a number")
-    return reader(value)
+        return Wrong("is an object or an array", "an event is flat: write a text or a number")
+    if isinstance(error, Wrong):
+        return error
+    raise error
 
 
 def _nested(name: str) -> str | None:

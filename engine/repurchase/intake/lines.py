@@ -1,4 +1,4 @@
-"""The lines of a log, one at a time: counted, bounded in length, and in UTF-8."""
+"""The lines of a text file, one at a time: counted, bounded in length, and in UTF-8."""
 
 from __future__ import annotations
 
@@ -8,28 +8,16 @@ from itertools import chain
 from typing import BinaryIO, Final
 
 from repurchase.domain.errors import Wrong
-from repurchase.intake.objects import TEXT_BYTES_MAX, not_utf8
 
+TEXT_BYTES_MAX: Final = 1 << 16
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
-
-# How files begin that are offered as a log and are none.
-_OTHER_FORMATS: Final = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet, not a text",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet, not a text",
-    b"\x1f\x8b": "compressed, not a text",
-    b"PAR1": "a Parquet file, not a text",
-    b"%PDF": "a PDF document, not a text",
-    b"\xff\xfe": "UTF-16, not UTF-8",
-    b"\xfe\xff": "UTF-16, not UTF-8",
-}
 
 
 class Lines:
     """An iterator over the lines of *stream* that goes on after a line that raised Wrong.
 
     *number* is that of the last line read, *begun* the place where the present row begins: a
-    row, as a line, takes no more than `TEXT_BYTES_MAX` bytes. Raise Wrong for a stream that is
-    empty or no text.
+    row, as a line, takes no more than `TEXT_BYTES_MAX` bytes.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -38,8 +26,10 @@ class Lines:
         self.begun = 0
         self.last = b""
         self._next_line = partial(stream.readline, TEXT_BYTES_MAX + 1)
-        self.first = _checked_start(self._next_line())
-        self._decoded = map(self._read, chain([self.first], iter(self._next_line, b"")))
+        # Spreadsheets write a mark at the start of a file in UTF-8.
+        self.first = self._next_line().removeprefix(_UTF8_MARK)
+        rest = iter(self._next_line, b"")
+        self._decoded = map(self._read, chain([self.first], rest) if self.first else rest)
 
     def __iter__(self) -> Iterator[str]:
         return self._decoded
@@ -57,7 +47,7 @@ class Lines:
         try:
             return line.decode()
         except UnicodeDecodeError as error:
-            raise Wrong(*not_utf8(line, error.start)) from None
+            raise not_utf8(line, error.start) from None
 
     def _too_long(self, line: bytes) -> Wrong:
         if len(line) <= TEXT_BYTES_MAX:
@@ -69,12 +59,9 @@ class Lines:
         return Wrong(f"is longer than {TEXT_BYTES_MAX} bytes", "write each event on its own line")
 
 
-def _checked_start(line: bytes) -> bytes:
-    if not line.removeprefix(_UTF8_MARK):
-        raise Wrong("is empty", "a log has a header line, or an event a line")
-    for start, format_ in _OTHER_FORMATS.items():
-        if line.startswith(start):
-            raise Wrong(f"is {format_}", "save it as CSV or as JSON lines, in UTF-8")
-    if b"\0" in line:
-        raise Wrong("holds NUL bytes", "save it as CSV or as JSON lines, in UTF-8")
-    return line.removeprefix(_UTF8_MARK)
+def not_utf8(line: bytes, place: int) -> Wrong:
+    """Return what is wrong with the byte of *line* at *place*."""
+    if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return Wrong("is UTF-16, not UTF-8", "save it as UTF-8")
+    what = f"is not UTF-8: byte {place + 1} of it is 0x{line[place]:02x}"
+    return Wrong(what, "save it as UTF-8")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Literal, Self
+from typing import Any, BinaryIO, Final, Literal, Self
 
-from repurchase.domain import errors
-from repurchase.domain.errors import Wrong
-from repurchase.intake import fields
-from repurchase.intake.csv_rows import CsvRows
-from repurchase.intake.fields import READERS, Complaint
-from repurchase.intake.json_rows import JsonRows
+import msgspec
+
+from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
+from repurchase.domain.events import Event
+from repurchase.intake.fields import READERS, Fault, decode, problems
+from repurchase.intake.layout import Layout, contradictions, header_faults, nameless
 from repurchase.intake.lines import Lines
-from repurchase.intake.rows import Layout, Record, Row
+from repurchase.intake.objects import Pairs, given_twice, pairs
+from repurchase.intake.tables import Table, csv_table, rows_of
 
 Form = Literal["csv", "jsonl"]
 
+DIGEST_BYTES: Final = 16
 _FORMS: Final[Mapping[str, Form]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -27,6 +31,30 @@ _FORMS: Final[Mapping[str, Form]] = {
     ".json": "jsonl",
 }
 _NOTHING: Final[Mapping[str, str]] = {}
+
+# How files begin that are offered as a log and are none.
+_OTHER_FORMATS: Final = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet, not a text",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet, not a text",
+    b"\x1f\x8b": "compressed, not a text",
+    b"PAR1": "a Parquet file, not a text",
+    b"%PDF": "a PDF document, not a text",
+    b"\xff\xfe": "UTF-16, not UTF-8",
+    b"\xfe\xff": "UTF-16, not UTF-8",
+}
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row of a log: its event, or else its *problems*.
+
+    *number* is that of its first line. *digest* stands for the texts of the row, so that the same
+    id with other content is found; it is `None` if the log gives no ids.
+    """
+
+    number: int
+    event: Event | None
+    problems: tuple[Problem, ...] = ()
+    digest: bytes | None = None
 
 
 def open_log(
@@ -48,7 +76,8 @@ def open_log(
     file that is no log or lacks what every row needs.
     """
     layout = Layout(columns, constants, ignore)
-    _check(layout)
+    if faults := list(contradictions(layout)):
+        raise UsageError(problems(faults))
     if not isinstance(source, str | Path):
         return Log(source, name or "<stream>", layout, form)
     name = name or str(source)
@@ -58,7 +87,7 @@ def open_log(
         raise _unreadable(name, error) from error
     try:
         return Log(stream, name, layout, form)
-    except errors.RepurchaseError:
+    except RepurchaseError:
         stream.close()
         raise
 
@@ -70,13 +99,17 @@ class Log:
         self.name = name
         self.bytes_total = _size(stream)
         self._stream = stream
+        self._layout = layout
+        self._labels = layout.labels()
+        # Whether rows have ids of their own: a CSV by its header, JSON lines as the first does.
+        self._has_ids: bool | None = None
         try:
             self._lines = Lines(stream)
-            rows = JsonRows if (form or self._form()) == "jsonl" else CsvRows
-            self._rows: CsvRows | JsonRows = rows(name, self._lines, layout)
+            _check_start(self._lines.first)
+            is_json = (form or self._form()) == "jsonl"
+            self._rows = self._json_rows() if is_json else self._csv_rows()
         except Wrong as wrong:
-            problem = errors.Problem(f"the file {wrong.what}", wrong.hint, name)
-            raise errors.InputError(problem) from None
+            raise InputError(Problem(f"the file {wrong.what}", wrong.hint, name)) from None
         except OSError as error:
             raise _unreadable(name, error) from error
 
@@ -86,19 +119,11 @@ class Log:
         return self._lines.bytes_read
 
     def rows(self) -> Iterator[Row]:
-        """Return the rows; reading them raises UsageError where the file can no longer be read."""
-        return map(self._rows.row, self.records())
-
-    def records(self) -> Iterator[Record]:
-        """Yield the texts of the rows; raise UsageError where the file can no longer be read."""
+        """Yield the rows; raise UsageError if the file can no longer be read."""
         try:
-            yield from self._rows.records()
+            yield from self._rows
         except OSError as error:
             raise _unreadable(self.name, error) from error
-
-    def row(self, record: Record) -> Row:
-        """Return the row that the texts of *record* make."""
-        return self._rows.row(record)
 
     def close(self) -> None:
         """Close the file."""
@@ -121,6 +146,144 @@ class Log:
             return by_name
         return "jsonl" if self._lines.first.lstrip()[:1] in (b"{", b"[") else "csv"
 
+    def _csv_rows(self) -> Iterator[Row]:
+        """Return the rows of a CSV; raise InputError for a header that no row can stand under."""
+        table, layout = csv_table(self.name, self._lines), self._layout
+        kept = [at for at, theirs in enumerate(table.header) if theirs not in layout.ignore]
+        names = [name for at in kept if (name := layout.ours(table.header[at])) is not None]
+        if not names:
+            wrong = nameless(table.header)
+            raise InputError(self._problem(table.line, "header", wrong))
+        constants = dict(layout.constants)
+        if "kind" not in names:
+            constants.setdefault("kind", "fill")
+        faults = list(header_faults(layout, table.header, names, constants.get("kind")))
+        if faults:
+            labels = {"": "a column"}
+            raise InputError(problems(faults, labels, file=self.name, line=table.line))
+        self._has_ids = "id" in names
+        return self._cell_rows(table, kept, names, constants)
+
+    def _cell_rows(
+        self, table: Table, kept: list[int], names: list[str], constants: Mapping[str, str]
+    ) -> Iterator[Row]:
+        """Yield what the cells *kept* of each row say by *names*; an empty one says nothing."""
+        width = len(table.header)
+        for index, (number, cells) in enumerate(table.rows, 1):
+            if isinstance(cells, Problem):
+                yield Row(number, None, (cells,))
+            elif len(cells) != width:
+                wrong = self._wrong_width(cells, width)
+                yield Row(number, None, (self._problem(number, "row", wrong),))
+            else:
+                texts = cells if len(kept) == width else [cells[at] for at in kept]
+                named = zip(names, texts, strict=True)
+                values: dict[str, object] = {name: text for name, text in named if text}
+                values |= constants
+                yield self._row(number, index, values, [], "\0".join(texts))
+
+    def _wrong_width(self, cells: Sequence[str], width: int) -> Wrong:
+        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        what = f"has {count} and the header {width}"
+        if cells[0].startswith("#"):
+            return Wrong(what, "remove it: a log has no comments")
+        if len(cells) > width:
+            hint = "write numbers as 1234.5, without commas, and texts that hold one in quotes"
+            return Wrong(what, hint)
+        if self._lines.is_cut():
+            return Wrong(what, "it ends without a line feed: the file seems to be cut off")
+        return Wrong(what, "write an empty cell for what is absent")
+
+    def _json_rows(self) -> Iterator[Row]:
+        """Yield what the object on each line says; `null` says nothing."""
+        layout = self._layout
+        names = {
+            theirs: ours
+            for theirs in (*READERS, *layout.columns.values())
+            if (ours := layout.ours(theirs)) is not None
+        }
+        lines = rows_of(self.name, self._lines, map(_unless_blank, self._lines))
+        for index, (number, text) in enumerate(lines, 1):
+            if isinstance(text, Problem):
+                yield Row(number, None, (text,))
+                continue
+            try:
+                found = pairs(text)
+            except Wrong as wrong:
+                yield Row(number, None, (self._problem(number, "line", wrong),))
+                continue
+            if layout.ignore:
+                found = tuple(pair for pair in found if pair[0] not in layout.ignore)
+            if self._has_ids is None:
+                self._has_ids = any(names.get(theirs) == "id" for theirs, _ in found)
+            values = {names[theirs]: value for theirs, value in found if theirs in names}
+            faults = []
+            if len(values) < len(found):
+                faults = given_twice(found) + layout.unknown(theirs for theirs, _ in found)
+            if layout.constants or not self._has_ids:
+                faults += self._overruled(values)
+                values |= layout.constants
+            yield self._row(number, index, values, faults, _content(found))
+
+    def _overruled(self, values: Mapping[str, object]) -> Iterator[Fault]:
+        """Yield which of the *values* of an object are not its own to give."""
+        for ours in self._layout.constants:
+            if ours in values:
+                hint = "leave it out, or do not set it"
+                yield ours, Wrong("is given, and is set for all rows", hint)
+        if not self._has_ids and values.get("id") is not None:
+            hint = "give all rows an `id`, or none"
+            yield "id", Wrong("is given, though the first row has none", hint)
+
+    def _row(
+        self,
+        number: int,
+        index: int,
+        values: dict[str, object],
+        faults: list[Fault],
+        content: str,
+    ) -> Row:
+        """Return the row that *values* make, unless there are *faults* or more are found."""
+        if not self._has_ids:
+            values["id"] = f"row-{index}"
+        event, more = decode(values)
+        if event is None or faults:
+            found = problems(faults + more, self._labels, file=self.name, line=number)
+            return Row(number, None, found)
+        if not self._has_ids:
+            return Row(number, event)
+        digest = blake2b(content.encode(), digest_size=DIGEST_BYTES).digest()
+        return Row(number, event, (), digest)
+
+    def _problem(self, number: int, subject: str, wrong: Wrong) -> Problem:
+        return Problem(f"the {subject} {wrong.what}", wrong.hint, self.name, number)
+
+
+def _check_start(line: bytes) -> None:
+    if not line:
+        raise Wrong("is empty", "a log has a header line, or an event a line")
+    for start, format_ in _OTHER_FORMATS.items():
+        if line.startswith(start):
+            raise Wrong(f"is {format_}", "save it as CSV or as JSON lines, in UTF-8")
+    if b"\0" in line:
+        raise Wrong("holds NUL bytes", "save it as CSV or as JSON lines, in UTF-8")
+
+
+def _unless_blank(line: str) -> str:
+    return "" if line.isspace() else line
+
+
+def _content(found: Pairs) -> str:
+    """Return what an object says, whatever the order of its names; what is absent is not said."""
+    texts: Any = chain.from_iterable(found)
+    try:
+        # Mostly all are texts, numbers too.
+        texts = chain.from_iterable(sorted(found))
+        return "\0".join(texts)
+    except TypeError:
+        said = sorted((name, str(value)) for name, value in found if value is not None)
+        return "\0".join(chain.from_iterable(said))
+
 
 def _size(stream: BinaryIO) -> int | None:
     try:
@@ -130,41 +293,6 @@ def _size(stream: BinaryIO) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _unreadable(name: str, error: OSError | ValueError) -> errors.UsageError:
-    reason = (getattr(error, "strerror", None) or str(error)).lower()
-    return errors.UsageError(errors.Problem(f"the log cannot be read: {reason}", file=name))
-
-
-def _check(layout: Layout) -> None:
-    complaints = [*_misnamed(layout), *_contradictions(layout), *_unset(layout)]
-    if complaints:
-        raise errors.UsageError(fields.problems(complaints))
-
-
-def _misnamed(layout: Layout) -> Iterator[Complaint]:
-    for name in (*layout.columns, *layout.constants):
-        if name not in READERS:
-            yield Complaint(name, "is no field of an event", fields.nearest_name(name, READERS))
-
-
-def _contradictions(layout: Layout) -> Iterator[Complaint]:
-    theirs = list(layout.columns.values())
-    for ours, column in layout.columns.items():
-        if theirs.count(column) > 1:
-            yield Complaint(ours, f"shares the column `{errors.short(column)}`", "each has its own")
-        if column in layout.ignore:
-            hint = "read the column or ignore it"
-            yield Complaint(ours, f"is the ignored column `{errors.short(column)}`", hint)
-        if ours in layout.constants:
-            yield Complaint(ours, "is a column, and is set for all rows", "do one of them")
-
-
-def _unset(layout: Layout) -> Iterator[Complaint]:
-    for name, text in layout.constants.items():
-        if name == "id":
-            yield Complaint(name, "is set for all rows", "each row has its own")
-        elif name in READERS:
-            try:
-                READERS[name](text)
-            except Wrong as wrong:
-                yield Complaint(name, wrong.what, wrong.hint)
+def _unreadable(name: str, error: OSError | ValueError) -> UsageError:
+    why = (getattr(error, "strerror", None) or str(error)).lower()
+    return UsageError(Problem(f"the log cannot be read: {why}", file=name))

@@ -9,9 +9,9 @@ from repurchase.domain import errors
 from repurchase.domain.errors import Wrong
 from repurchase.domain.events import Event
 from repurchase.intake import fields
-from repurchase.intake.fields import Complaint, Number
+from repurchase.intake.fields import Fault, Number
+from repurchase.intake.lines import TEXT_BYTES_MAX, not_utf8
 
-TEXT_BYTES_MAX: Final = 1 << 16
 _SPACE: Final = " \t\r\n"
 
 Pairs = tuple[tuple[str, object], ...]
@@ -23,14 +23,15 @@ def event_from_json(text: str | bytes, name: str | None = None) -> Event:
     Raise InputError with all that is wrong.
     """
     try:
-        values, complaints = named(pairs(_decoded(text)))
+        found = pairs(_decoded(text))
     except Wrong as wrong:
         problem = errors.Problem(f"the event {wrong.what}", wrong.hint, name)
         raise errors.InputError(problem) from None
-    found, more = fields.judged(values)
-    if found is None or complaints:
-        raise errors.InputError(fields.problems(complaints + more, file=name))
-    return found
+    event, faults = fields.decode(dict(found))
+    faults = given_twice(found) + faults
+    if event is None or faults:
+        raise errors.InputError(fields.problems(faults, file=name))
+    return event
 
 
 def pairs(text: str) -> Pairs:
@@ -44,7 +45,7 @@ def pairs(text: str) -> Pairs:
     try:
         found, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        raise Wrong(*_invalid(error)) from None
+        raise _invalid(error) from None
     except RecursionError:
         raise Wrong("is nested too deep", "an event is flat: write texts and numbers") from None
     rest = text[end:]
@@ -53,15 +54,13 @@ def pairs(text: str) -> Pairs:
     return found  # type: ignore[no-any-return]
 
 
-def named(found: Pairs) -> tuple[dict[str, object], list[Complaint]]:
-    """Return the pairs *found* by name, and a complaint for each name that comes twice."""
-    values: dict[str, object] = {}
-    complaints = []
-    for name, value in found:
-        if name in values:
-            complaints.append(Complaint(name, "is given twice", "give it once"))
-        values[name] = value
-    return values, complaints
+def given_twice(found: Pairs) -> list[Fault]:
+    """Return each name that is not the first of its kind among the pairs *found*."""
+    names = [name for name, _ in found]
+    if len(set(names)) == len(names):
+        return []
+    wrong = Wrong("is given twice", "give it once")
+    return [(name, wrong) for at, name in enumerate(names) if name in names[:at]]
 
 
 def _decoded(text: str | bytes) -> str:
@@ -72,14 +71,7 @@ def _decoded(text: str | bytes) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Wrong(*not_utf8(text, error.start)) from None
-
-
-def not_utf8(line: bytes, place: int) -> tuple[str, str]:
-    """Return what is wrong with the byte of *line* at *place*, and what would be right."""
-    if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "is UTF-16, not UTF-8", "save it as UTF-8"
-    return f"is not UTF-8: byte {place + 1} of it is 0x{line[place]:02x}", "save it as UTF-8"
+        raise not_utf8(text, error.start) from None
 
 
 def _not_an_object_hint(first: str) -> str:
@@ -88,11 +80,12 @@ def _not_an_object_hint(first: str) -> str:
     return 'write it as {"kind": "fill", "id": "f1", ...}'
 
 
-def _invalid(error: json.JSONDecodeError) -> tuple[str, str]:
+def _invalid(error: json.JSONDecodeError) -> Wrong:
     if error.pos >= len(error.doc.rstrip(_SPACE)) or error.msg.startswith("Unterminated"):
-        return "ends in the middle of its JSON object", "it seems to be cut off"
+        return Wrong("ends in the middle of its JSON object", "it seems to be cut off")
     reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-    return f"is not valid JSON: {reason} at character {error.pos + 1}", "write one flat JSON object"
+    what = f"is not valid JSON: {reason} at character {error.pos + 1}"
+    return Wrong(what, "write one flat JSON object")
 
 
 # An object comes out as a tuple and an array as a list, so that they can be told apart. `NaN` and

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
+import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
-from repurchase.intake.log import Log
-from repurchase.intake.rows import Record, Row
-from repurchase.intake.scratch import temporary_base, told
+from repurchase.intake.log import Row
 
-_BATCH: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -75,35 +70,27 @@ class Order:
         return problem
 
 
-def sorted_rows(log: Log, clock: ZoneInfo) -> Iterator[Row]:
-    """Yield the rows of *log* by time, those of one moment in file order, in bounded memory.
+def sorted_rows(
+    rows: Iterator[Row], clock: ZoneInfo, database: sqlite3.Connection
+) -> Iterator[Row]:
+    """Yield *rows* by time, those of one moment in their order; *database* holds them meanwhile.
 
     Rows that cannot be read come first, as they are met; then brought_forward, whenever it was;
-    and a date alone comes before the times of that day on *clock*. Raise UsageError where the
-    temporary file cannot be written.
+    and a date alone comes before the times of that day on *clock*. Raise sqlite3.Error if the
+    database cannot be used.
     """
-    with closing(temporary_base()) as base:
-        with told():
-            base.execute("CREATE TABLE rows (at INTEGER, line INTEGER, place INTEGER, texts BLOB)")
-            base.execute("BEGIN")
-        records = log.records()
-        while batch := list(islice(records, _BATCH)):
-            kept = []
-            for record in batch:
-                row = log.row(record)
-                if row.event is None:
-                    yield row
-                else:
-                    texts = msgspec.json.encode(record.texts)
-                    at = moment_number(row.event, clock)
-                    kept.append((at, record.number, record.index, texts))
-            with told():
-                base.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", kept)
-        with told():
-            base.execute("COMMIT")
-            found = base.execute("SELECT line, place, texts FROM rows ORDER BY at, place")
-            for line, place, texts in found:
-                yield log.row(Record(line, place, _DECODER.decode(texts)))
+    database.execute("CREATE TABLE rows (at INTEGER, place INTEGER PRIMARY KEY, row BLOB)")
+    database.execute("BEGIN")
+    for row in rows:
+        if row.event is None:
+            yield row
+        else:
+            kept = (moment_number(row.event, clock), pickle.dumps(row))
+            database.execute("INSERT INTO rows (at, row) VALUES (?, ?)", kept)
+    database.execute("COMMIT")
+    for (kept_row,) in database.execute("SELECT row FROM rows ORDER BY at, place"):
+        # This process wrote it itself, into a file without a name.
+        yield pickle.loads(kept_row)  # noqa: S301
 
 
 def moment_number(event: Event, clock: ZoneInfo) -> int:
@@ -122,6 +109,3 @@ def _backwards(this: str, line: int, other: str) -> str:
 
 def _shown(moment: datetime) -> str:
     return moment.isoformat()
-
-
-_DECODER: Final = msgspec.json.Decoder(list[str] | str)

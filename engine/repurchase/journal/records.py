@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
-from repurchase.domain.errors import Problem, Tampering, Wrong
+from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest, written
-from repurchase.intake.fields import READERS, built
+from repurchase.intake.fields import decode
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
@@ -162,21 +160,13 @@ def event_object(event: Event) -> dict[str, Any]:
     return found
 
 
-@lru_cache(1 << 16, typed=True)
-def _quantity(value: object) -> object:
-    # The one number that a record holds as such; the others are exact texts.
-    if type(value) is not int:
-        raise Wrong("is no whole number")
-    return READERS["quantity"](str(value))
-
-
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {**READERS, "quantity": _quantity}
-
-
 def event_of(fields: dict[str, Any]) -> Event:
     """Return the event of the recorded *fields*; raise Tampering if no sender can have sent it."""
-    try:
-        return built({name: _READERS[name](value) for name, value in fields.items()})
-    # What a reader remembers by value must be hashable, which a nested value is not.
-    except (Wrong, KeyError, TypeError) as error:
-        raise Tampering(Problem("its event is none that can be sent")) from error
+    # The one number that a record holds as such; the others are exact texts.
+    quantity = fields.get("quantity", 0)
+    if type(quantity) is int and None not in fields.values():
+        plain = fields | {"quantity": str(quantity)} if "quantity" in fields else fields
+        event, _ = decode(plain)
+        if event is not None:
+            return event
+    raise Tampering(Problem("its event is none that can be sent"))

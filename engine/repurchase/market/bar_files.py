@@ -8,8 +8,8 @@ from typing import Final
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.market.averages import Bar
+from repurchase.market.kinds import Kind, Row, number
 from repurchase.market.sessions import VENUES, sessions
-from repurchase.market.tables import Kind, Row, number
 
 BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
 
@@ -23,7 +23,7 @@ class BarRows:
         """Begin without a bar."""
         self.bars: dict[Key, dict[date, Bar]] = {}
 
-    def take(self, row: Row, _: str) -> None:
+    def take(self, row: Row, _: tuple[str, int]) -> None:
         """Add the bar of *row*; raise Wrong where it is none."""
         day = read_day(row["date"])
         close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,14 @@ from repurchase.domain.quantities import SHARES, Exact
 from repurchase.domain.terms import Listing, Validity
 from repurchase.facts.fact import Market, Value
 from repurchase.facts.table import TABLE
+from repurchase.intake.tables import open_table
 from repurchase.ledger.trades import Trade
 from repurchase.market.averages import AVERAGES
 from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
+from repurchase.market.kinds import PROBLEMS_MAX, Kind, Row, kind_of, row_of
 from repurchase.market.sessions import MINUTES, sessions
-from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, TableError, kind_of, opened, row_of
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, instant, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
@@ -49,10 +51,11 @@ class Feed:
         self.trades = TradeRows()
         self.quotes = QuoteRows()
         self.issuer = IssuerRows()
-        self._series = {
+        self._takers = {
             BARS: self.bars.take,
             TRADES: self.trades.take,
             QUOTES: self.quotes.take,
+            ISSUER: self.issuer.take,
         }
         self._known: dict[tuple[str, Key, date], Exact | None] = {}
         self._last: tuple[Authorization, Market] | None = None
@@ -65,7 +68,7 @@ class Feed:
         # A desk asks with each event, and hardly ever of another rule file than before.
         last = self._last
         if last is None or last[0] is not authorization:
-            last = self._last = authorization, _OfOne(self, authorization)
+            last = self._last = authorization, ProgramFeed(self, authorization)
         return last[1]
 
     def average(self, name: str, key: Key, day: date) -> Exact | None:
@@ -79,11 +82,8 @@ class Feed:
         return self._known[known]
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
-        """Add *row*, written at *place*; raise Wrong where it is none of *kind*."""
-        if kind is ISSUER:
-            self.issuer.take(row, place)
-        else:
-            self._series[kind](row, place[0])
+        """Add *row*, written at *place*; raise Wrong if it is not one of *kind*."""
+        self._takers[kind](row, place)
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
         """Return the fact *name* just before *moment*, of the day that began at *day*.
@@ -98,7 +98,7 @@ class Feed:
         return None if course is None else course.before(moment, day)
 
 
-class _OfOne:
+class ProgramFeed:
     """A feed as the program of one authorization reads it."""
 
     def __init__(self, feed: Feed, authorization: Authorization) -> None:
@@ -176,12 +176,9 @@ def read_feed(paths: Iterable[Path]) -> Feed:
     problems: list[Problem] = []
     for path in paths:
         try:
-            for problem in _read_into(feed, path):
-                problems.append(problem)
-                if len(problems) == PROBLEMS_MAX:
-                    raise InputError(problems)
-        except TableError as error:
-            problems.append(error.problem)
+            problems += islice(_read_into(feed, path), PROBLEMS_MAX - len(problems))
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return feed
@@ -190,13 +187,16 @@ def read_feed(paths: Iterable[Path]) -> Feed:
 def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
     """Add the rows of the file *path* to *feed*, and yield what is wrong with them."""
     name, line = str(path), 0
-    with opened(path) as table:
+    with open_table(path) as table:
         try:
             kind = kind_of(table.header, KINDS)
         except Wrong as wrong:
             yield Problem(wrong.what, wrong.hint, name, 1)
             return
         for line, cells in table.rows:
+            if isinstance(cells, Problem):
+                yield cells
+                continue
             try:
                 feed.take(kind, row_of(table.header, cells), (name, line))
             except Wrong as wrong:

@@ -14,7 +14,7 @@ from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.quantities import FLAG, Exact
 from repurchase.facts.table import TABLE
 from repurchase.market.intervals import Interval, overlaps
-from repurchase.market.tables import PROBLEMS_MAX, Kind, Row, flag, number
+from repurchase.market.kinds import PROBLEMS_MAX, Kind, Row, flag, number
 from repurchase.market.tape import instant, midnight, next_midnight
 
 ISSUER: Final = Kind(

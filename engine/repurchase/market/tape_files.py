@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact
-from repurchase.market.tables import Kind, Row, flag, number
+from repurchase.market.kinds import Kind, Row, flag, number
 from repurchase.market.tape import Quotes, Tape, instant
 
 TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
@@ -80,9 +80,9 @@ class TradeRows(_Series[Tape]):
         """Begin without a trade."""
         super().__init__(Tape)
 
-    def take(self, row: Row, file: str) -> None:
+    def take(self, row: Row, place: tuple[str, int]) -> None:
         """Add the trade of *row*; raise Wrong where it is none."""
-        tape, moment = self.next(row, file)
+        tape, moment = self.next(row, place[0])
         price = self.price(row["price"])
         if price is None:
             raise Wrong("`price` is empty", "write what was paid for a unit")
@@ -96,9 +96,9 @@ class QuoteRows(_Series[Quotes]):
         """Begin without a bid."""
         super().__init__(Quotes)
 
-    def take(self, row: Row, file: str) -> None:
+    def take(self, row: Row, place: tuple[str, int]) -> None:
         """Add the bid of *row*; raise Wrong where it is none."""
-        quotes, moment = self.next(row, file)
+        quotes, moment = self.next(row, place[0])
         quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
 
 

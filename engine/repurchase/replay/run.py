@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
@@ -11,14 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.decisions import Decision
-from repurchase.domain.errors import InputError, Problem, UsageError
+from repurchase.domain.errors import InputError, Problem, UsageError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
-from repurchase.intake.ids import Ids
-from repurchase.intake.log import Log
+from repurchase.intake.ids import Ids, Seen
+from repurchase.intake.log import Log, Row
 from repurchase.intake.order import Order, sorted_rows
-from repurchase.intake.rows import Row
+from repurchase.intake.scratch import temporary_database
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
@@ -89,8 +89,6 @@ class Program:
         self._market = (feed or read_feed(())).of(editions.authorization)
         self.position = Position()
         self.edition: Edition | None = None
-        self.duplicates = 0
-        self.skipped = 0
         self.last_day: date | None = None
         self._every_rule = every_rule
         self._outcomes: Counter[str] = Counter()
@@ -123,8 +121,8 @@ class Program:
         edition = self.editions.of(event, position)
         return Decided(self._step(event, position, edition).decision, edition)
 
-    def summary(self) -> Summary:
-        """Return what the events so far came to."""
+    def summary(self, *, duplicates: int = 0, skipped: int = 0) -> Summary:
+        """Return what the events so far came to, beside those that were left out of the log."""
         edition = self.edition or self.editions.on(self.editions.first_day())
         position = self.position
         now = position_report(position, edition)
@@ -137,7 +135,7 @@ class Program:
             held=self._outcomes["held"],
             recorded=self._outcomes["recorded"],
             refused=self._outcomes["refused"],
-            duplicates=self.duplicates,
+            duplicates=duplicates,
             indeterminate=self._indeterminate,
             unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
             executed_shares=now.executed_shares,
@@ -152,7 +150,7 @@ class Program:
                 for rule in sorted({*self._failed, *self._undecided})
             },
             days=tuple(self._tainted[key] for key in sorted(self._tainted)),
-            skipped=self.skipped,
+            skipped=skipped,
         )
 
     def _step(self, event: Event, position: Position, edition: Edition) -> Step:
@@ -204,165 +202,155 @@ class Reading(msgspec.Struct, frozen=True):
     skip_other_symbols: bool = False
 
 
-def replay(log: Log, program: Program, reading: Reading) -> Iterator[Decided]:
-    """Yield the decision of *program* on each row of *log*, in their order.
-
-    After the first bad row nothing more is decided; at the end InputError names the first twenty
-    and tells how many there are.
-    """
-    return Reader(program, reading).decisions(log)
-
-
 class Reader:
-    """What events must keep to beside their own form: order, names, and one id each.
+    """The events that programs take from a log, in order, each once and under a name of theirs.
 
-    *asked* is one event more, which is held to the same and is answered after the log. Of programs
-    *beside* the first, which the same log is read for, a name or a symbol will do as well.
+    *editions* are those of the programs: a name or a symbol of either will do. What was left out
+    counts as *duplicates* or as *skipped*.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        reading: Reading,
-        asked: Event | None = None,
-        beside: Sequence[Program] = (),
-    ) -> None:
-        self._program = program
-        self._programs = (program, *beside)
+    def __init__(self, reading: Reading, *editions: Editions) -> None:
+        self.duplicates = 0
+        self.skipped = 0
         self._reading = reading
-        self._asked = asked
-        self._held: tuple[Event, Decided] | None = None
-        self._order = Order(program.editions.zone)
-        files = [one.editions.authorization for one in self._programs]
+        self._clock = editions[0].zone
+        self._order = Order(self._clock)
+        files = [one.authorization for one in editions]
         self._authorizations = tuple(dict.fromkeys(file.name for file in files))
         self._symbols = {one.symbol for file in files for one in file.instruments}
-        self._rules = "either rule file" if beside else "the rule file"
-        self._name: str | None = None
+        self._rules = "either rule file" if len(editions) > 1 else "the rule file"
         self._started = False
-        self._repeated = False
 
-    def decisions(self, log: Log | None) -> Iterator[Decided]:
-        """Yield the decisions on what is brought forward and on the rows of *log*; see `replay`."""
-        asked_id = None if self._asked is None else self._asked.id
-        for line, event in self.events(log):
-            decided = self._program.decide(event)
-            if event.id == asked_id and line is not None:
-                self._held = event, decided
-            yield decided
+    def events(
+        self, log: Log | None, *, may_be_empty: bool = False
+    ) -> Iterator[tuple[int | None, Event]]:
+        """Yield what is to be decided, each event with its line of *log*.
 
-    def events(self, log: Log | None) -> Iterator[tuple[int | None, Event]]:
-        """Yield what is to be decided, each event with its line of *log*; see `replay`.
-
-        What is brought forward by the option has no line. Each program counts what is left out.
+        What is brought forward by the option has no line. After the first bad row nothing more is
+        yielded; at the end InputError names the first twenty and tells how many there are.
         """
         if self._reading.brought_forward is not None:
             self._started = True
             yield None, self._reading.brought_forward
-        if log is not None:
-            yield from self._logged(log)
-
-    def answer(self) -> Decided:
-        """Return the decision on the event that is asked about, now that the log is judged.
-
-        What the log holds already has the decision that it had; its id with other content is
-        refused. Raise InputError where it is no event that can follow the log.
-        """
-        event = self._asked
-        assert event is not None, "an event is asked about"
-        if self._held is not None:
-            before, decided = self._held
-            if before == event:
-                return replace(decided, repeated=True)
-            edition = self._program.editions.of(event, self._program.position)
-            return Decided(refusal(event, self._program.position, edition), edition)
-        amiss = self._mismatch(event)
-        if amiss is not None:
-            raise InputError(Problem(*amiss))
-        backwards = self._order.backwards(event, 0)
-        if backwards is not None:
-            hint = "give the log as it stood at the time of the event"
-            raise InputError(Problem(f"the event's {backwards}", hint, self._name))
-        return self._program.decide(event)
-
-    def _logged(self, log: Log) -> Iterator[tuple[int, Event]]:
-        rows = sorted_rows(log, self._program.editions.zone) if self._reading.sort else log.rows()
-        self._name = log.name
+        if log is None:
+            return
         bad: list[Problem] = []
         count = judged = 0
-        with Ids() as ids:
-            for row in rows:
-                problems = row.problems or self._problems(row, ids)
-                if problems:
-                    count += 1
-                    bad.extend(problems if count <= BAD_ROWS_LISTED else ())
-                elif not count and self._is_new(row):
-                    assert row.event is not None, "a row without problems has an event"
-                    judged += 1
-                    yield row.number, row.event
+        for row in self._rows(log):
+            if row.problems:
+                count += 1
+                bad.extend(row.problems if count <= BAD_ROWS_LISTED else ())
+            elif row.event is not None and not count:
+                judged += 1
+                yield row.number, row.event
         if count:
             raise InputError([*bad, _nothing_concluded(count, log.name)])
-        # A log that is asked about may be that of a program's first day.
-        if not judged and self._asked is None:
-            raise InputError(_nothing_judged(self._program.skipped, log.name, self._rules))
+        if not judged and not may_be_empty:
+            raise InputError(_nothing_judged(self.skipped, log.name, self._rules))
 
-    def _problems(self, row: Row, ids: Ids) -> tuple[Problem, ...]:
-        """Return what makes *row* unusable in this log, and note whether it repeats another."""
-        event = row.event
-        assert event is not None, "a row without problems has an event"
-        self._repeated = False
-        if row.digest is not None:
-            seen = ids.seen(event.id, row.digest)
-            if seen == "other":
-                what = f"the id `{event.id}` was used before with other content"
-                return (self._problem(row, what, "give each event its own id"),)
-            if seen == "same":
-                # Sent again it is the same event, however much happened in between.
-                self._repeated = True
-                return ()
-        backwards = self._order.backwards(event, row.number)
-        # Sorted rows are in order, but for what is brought forward.
-        if backwards is not None and not self._reading.sort:
-            hint = "put the log in order of time, or have it sorted with --sort"
-            return (self._problem(row, backwards, hint),)
-        amiss = self._mismatch(event)
-        if amiss is not None:
-            return (self._problem(row, *amiss),)
-        if self._is_other(event):
-            if self._reading.skip_other_symbols:
-                return ()
-            what = f"`{event.symbol}` is no symbol of {self._rules}"
-            return (self._problem(row, what, "--skip-other-symbols leaves such rows out"),)
-        self._started = True
-        return ()
-
-    def _mismatch(self, event: Event) -> tuple[str, str] | None:
-        """Return what keeps *event* out of this program at this place, and what would be right."""
+    def check(self, event: Event) -> None:
+        """Raise Wrong if *event* is not of these programs, or cannot stand at this place."""
         if event.authorization is not None and event.authorization not in self._authorizations:
             what = f"the event is of authorization `{event.authorization}`"
-            return what, f"the rules are those of `{'` and `'.join(self._authorizations)}`"
-        if event.kind != "brought_forward" or not self._started:
-            return None
-        if self._reading.brought_forward is not None:
-            return "something is brought forward here and with the option", "give one of them"
-        return "something is brought forward after other events", "put it first"
+            raise Wrong(what, f"the rules are those of `{'` and `'.join(self._authorizations)}`")
+        if event.kind == "brought_forward" and self._started:
+            if self._reading.brought_forward is not None:
+                what = "something is brought forward here and with the option"
+                raise Wrong(what, "give one of them")
+            raise Wrong("something is brought forward after other events", "put it first")
 
-    def _is_new(self, row: Row) -> bool:
-        """Return whether *row* is to be decided; count it where it is not."""
-        is_other = row.event is not None and self._is_other(row.event)
-        if not is_other and not self._repeated:
-            return True
-        for program in self._programs:
-            if is_other:
-                program.skipped += 1
-            else:
-                program.duplicates += 1
-        return False
+    def backwards(self, event: Event, line: int) -> str | None:
+        """Return what is wrong if *event*, on *line*, lies before what was yielded."""
+        return self._order.backwards(event, line)
 
-    def _is_other(self, event: Event) -> bool:
-        return event.symbol is not None and event.symbol not in self._symbols
+    def _rows(self, log: Log) -> Iterator[Row]:
+        """Yield the rows of *log* that are to be decided or cannot be, and count the others."""
+        with temporary_database() as database:
+            ids, rows = Ids(database), log.rows()
+            if self._reading.sort:
+                rows = sorted_rows(rows, self._clock, database)
+            for row in rows:
+                try:
+                    is_taken = row.event is None or self._takes(row.event, row, ids)
+                except Wrong as wrong:
+                    problem = Problem(wrong.what, wrong.hint, log.name, row.number)
+                    yield Row(row.number, None, (problem,))
+                    continue
+                if is_taken:
+                    yield row
 
-    def _problem(self, row: Row, what: str, hint: str) -> Problem:
-        return Problem(what, hint, self._name, row.number)
+    def _takes(self, event: Event, row: Row, ids: Ids) -> bool:
+        """Return whether *event* is to be decided, and count it if it is not.
+
+        Raise Wrong if it cannot be used in this log.
+        """
+        is_other = event.symbol is not None and event.symbol not in self._symbols
+        # Sent again it is the same event, however much happened in between.
+        is_repeated = row.digest is not None and _is_repeated(event, ids.seen(event.id, row.digest))
+        if not is_repeated:
+            backwards = self.backwards(event, row.number)
+            # Sorted rows are in order, but for what is brought forward.
+            if backwards is not None and not self._reading.sort:
+                hint = "put the log in order of time, or have it sorted with --sort"
+                raise Wrong(backwards, hint)
+            self.check(event)
+            if is_other and not self._reading.skip_other_symbols:
+                what = f"`{event.symbol}` is no symbol of {self._rules}"
+                raise Wrong(what, "--skip-other-symbols leaves such rows out")
+        self.skipped += is_other
+        self.duplicates += is_repeated and not is_other
+        is_taken = not is_other and not is_repeated
+        self._started |= is_taken
+        return is_taken
+
+
+def replay(log: Log, program: Program, reader: Reader) -> Iterator[Decided]:
+    """Yield the decision of *program* on each event that *reader* takes from *log*."""
+    return (program.decide(event) for _, event in reader.events(log))
+
+
+class Question:
+    """One event that is asked about after a log, and is held to what its events are held to."""
+
+    def __init__(self, event: Event, program: Program, reading: Reading) -> None:
+        self._event = event
+        self._program = program
+        self._reader = Reader(reading, program.editions)
+        self._in_log: tuple[Event, Decided] | None = None
+        self._log: str | None = None
+
+    def decisions(self, log: Log | None) -> Iterator[Decided]:
+        """Yield the decisions on what is brought forward and on the events of *log*."""
+        self._log = None if log is None else log.name
+        # The log may be that of a program's first day.
+        for line, event in self._reader.events(log, may_be_empty=True):
+            decided = self._program.decide(event)
+            if event.id == self._event.id and line is not None:
+                self._in_log = event, decided
+            yield decided
+
+    def answer(self) -> Decided:
+        """Return the decision on the event, now that the log is judged.
+
+        What the log holds already has the decision that it had; its id with other content is
+        refused. Raise InputError if it is not an event that can follow the log.
+        """
+        event, program = self._event, self._program
+        if self._in_log is not None:
+            before, decided = self._in_log
+            if before == event:
+                return replace(decided, repeated=True)
+            edition = program.editions.of(event, program.position)
+            return Decided(refusal(event, program.position, edition), edition)
+        try:
+            self._reader.check(event)
+        except Wrong as wrong:
+            raise InputError(Problem(wrong.what, wrong.hint)) from None
+        backwards = self._reader.backwards(event, 0)
+        if backwards is not None:
+            hint = "give the log as it stood at the time of the event"
+            raise InputError(Problem(f"the event's {backwards}", hint, self._log))
+        return program.decide(event)
 
 
 def brought_forward(text: str) -> Event:
@@ -380,6 +368,13 @@ def brought_forward(text: str) -> Event:
 
 def _used(executed: Exact | None, cap: Exact | None) -> str | None:
     return None if executed is None or cap is None else percent(executed, cap)
+
+
+def _is_repeated(event: Event, seen: Seen) -> bool:
+    if seen == "other":
+        what = f"the id `{event.id}` was used before with other content"
+        raise Wrong(what, "give each event its own id")
+    return seen == "same"
 
 
 def _nothing_concluded(count: int, name: str) -> Problem:

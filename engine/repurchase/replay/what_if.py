@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,8 @@ from repurchase.intake.log import Log
 from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading, Summary
 from repurchase.rulebook.editions import Edition
+
+_AS_IT_IS: Final = Reading()
 
 
 class Compared(msgspec.Struct, frozen=True, gc=False):
@@ -87,9 +90,10 @@ class Changes(msgspec.Struct, frozen=True):
 class WhatIf:
     """The programs of an old and of a new rule file, while both judge the same events."""
 
-    def __init__(self, old: Program, new: Program) -> None:
+    def __init__(self, old: Program, new: Program, reading: Reading = _AS_IT_IS) -> None:
         self.old = old
         self.new = new
+        self._reader = Reader(reading, old.editions, new.editions)
         # Where the new program would be by the old one's verdicts: until one flips, where it is.
         self.unflipped = new.position
         # Whether all events so far count alike, and the editions of which that is known.
@@ -104,9 +108,9 @@ class WhatIf:
         self._only_old: Counter[str] = Counter()
         self._only_new: Counter[str] = Counter()
 
-    def compared(self, log: Log, reading: Reading) -> Iterator[Compared]:
+    def compared(self, log: Log) -> Iterator[Compared]:
         """Yield the answers of both to each row of *log*; raise InputError as `replay` does."""
-        for line, event in Reader(self.old, reading, beside=(self.new,)).events(log):
+        for line, event in self._reader.events(log):
             yield self.decide(event, line)
 
     def decide(self, event: Event, line: int | None = None) -> Compared:
@@ -123,6 +127,7 @@ class WhatIf:
 
     def changes(self) -> Changes:
         """Return what the events so far came to."""
+        left_out = {"duplicates": self._reader.duplicates, "skipped": self._reader.skipped}
         own = sum(count for (*_, is_own), count in self._flips.items() if is_own)
         flips = self._flips.total()
         return Changes(
@@ -144,8 +149,8 @@ class WhatIf:
                 },
                 first=self._first_other,
             ),
-            old=self.old.summary(),
-            new=self.new.summary(),
+            old=self.old.summary(**left_out),
+            new=self.new.summary(**left_out),
         )
 
     def _own(self, event: Event, old: Decision, new: Decision) -> bool | None:

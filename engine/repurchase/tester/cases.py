@@ -178,7 +178,7 @@ def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Ev
         hint = nearest(unknown[0], READERS) or "write the fields of an event"
         raise InputError(Problem(f"`{short(unknown[0])}`, said to be usual, is no field", hint))
     kind = values.get("kind")
-    cannot = {one.field for one in misplaced(kind, usual)} if kind in KINDS else usual.keys()
+    cannot = {field for field, _ in misplaced(kind, usual)} if kind in KINDS else usual.keys()
     said = {field: value for field, value in usual.items() if field not in cannot} | {**values}
     return event(
         {"id": name}

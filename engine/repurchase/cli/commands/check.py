@@ -104,23 +104,25 @@ def _by_journal(
 def _by_rules(editions: Editions, log: str | None, event: Event, options: LogOptions) -> Decided:
     """Return what *editions* decide on *event* after the events of *log*."""
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program, Reader
+    from repurchase.replay.run import Program, Question
 
     reading = options.reading()
     if log is None and reading.brought_forward is None:
         remark("no log is given: the program is taken to have used nothing so far")
-    reader = Reader(Program(editions, every_rule=True, feed=options.feed()), reading, event)
+    program = Program(editions, every_rule=True, feed=options.feed())
+    question = Question(event, program, reading)
     with nullcontext() if log is None else options.open(log) as trades:
-        for _ in watched(reader.decisions(trades), trades):
+        for _ in watched(question.decisions(trades), trades):
             pass
-    decided = reader.answer()
+    decided = question.answer()
     if decided.repeated:
         remark(f"the log holds `{event.id}` already: this is the decision that it had")
     return decided
 
 
 def _event(name: str) -> Event:
-    from repurchase.intake.objects import TEXT_BYTES_MAX, event_from_json
+    from repurchase.intake.lines import TEXT_BYTES_MAX
+    from repurchase.intake.objects import event_from_json
 
     # One byte more shows that it is too long, however long it is.
     return event_from_json(content(name, "the event", TEXT_BYTES_MAX + 1), message_name(name))

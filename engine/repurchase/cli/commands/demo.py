@@ -59,14 +59,15 @@ def command() -> int:
 
 
 def _replayed(scene: Scene) -> RenderableType:
-    from repurchase.replay.run import Program, replay
+    from repurchase.replay.run import Program, Reader, replay
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.rulebook.editions import load
     from repurchase.rulebook.library import rule_path, sample_path
 
     program = Program(load(rule_path(scene.rules)))
+    reader = Reader(scene.options.reading(), program.editions)
     denials = Denials()
     with scene.options.open(str(sample_path(scene.log))) as log:
-        for decided in replay(log, program, scene.options.reading()):
+        for decided in replay(log, program, reader):
             denials.add(decided)
     return summary_view(program, program.summary(), denials, scene.title)

@@ -55,25 +55,25 @@ def command(
     Rows are judged in file order. One row that cannot be read, and nothing is concluded.
     """
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program, replay
+    from repurchase.replay.run import Program, Reader, replay
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import decision_object, json_text, whole_file
 
     editions = editions_of(rules, known_at)
     if decisions is not None:
         check_written_beside(decisions, "decisions", log, rule_file(rules))
-    reading = options.reading()
+    reader = Reader(options.reading(), editions)
     program = Program(editions, every_rule=findings == "all", feed=options.feed())
     denials = Denials()
     with (
         options.open(log) as trades,
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
-        for decided in watched(replay(trades, program, reading), trades):
+        for decided in watched(replay(trades, program, reader), trades):
             denials.add(decided)
             if add is not None:
                 add(json_text(decision_object(decided)))
-    summary = program.summary()
+    summary = program.summary(duplicates=reader.duplicates, skipped=reader.skipped)
     title = f"{summary.authorization}: {trades.name}"
     answer(summary, lambda: summary_view(program, summary, denials, title))
     return 1 if summary.denied or summary.held or summary.refused else 0

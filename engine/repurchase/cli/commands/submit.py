@@ -20,8 +20,7 @@ from repurchase.domain.errors import EngineFault, InputError, Problem, Repurchas
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
-    from repurchase.intake.log import Log
-    from repurchase.intake.rows import Row
+    from repurchase.intake.log import Log, Row
     from repurchase.journal.desk import Desk, RuleText
     from repurchase.journal.store import Journal
 

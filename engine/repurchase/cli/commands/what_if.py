@@ -68,14 +68,15 @@ def command(
     old, new = editions_of(against, known_at), editions_of(rules, known_at)
     if flips is not None:
         check_written_beside(flips, "flips", log, rule_file(rules), rule_file(against))
-    reading, feed = options.reading(), options.feed()
-    what_if = WhatIf(Program(old, feed=feed), Program(new, feed=feed))
+    feed = options.feed()
+    programs = Program(old, feed=feed), Program(new, feed=feed)
+    what_if = WhatIf(*programs, options.reading())
     listed = Flips()
     with (
         options.open(log) as trades,
         nullcontext() if flips is None else whole_file(flips, "the flips") as add,
     ):
-        for compared in watched(what_if.compared(trades, reading), trades):
+        for compared in watched(what_if.compared(trades), trades):
             if compared.own is None:
                 continue
             listed.add(compared)

@@ -11,8 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from repurchase.domain.errors import Problem, UsageError, short
-from repurchase.market.tables import Table, TableError
+from repurchase.domain.errors import InputError, Problem, UsageError, short
 
 try:
     import duckdb
@@ -57,46 +56,39 @@ _REFUSED: Final = {
 }
 
 
-def parquet_table(path: Path) -> Table:
-    """Return the table in the Parquet file *path*; raise TableError where it cannot be read."""
+def parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the names of the columns of the Parquet file *path*, and then its rows, from 1.
+
+    Raise InputError if they cannot be read.
+    """
     name = str(path)
     file = _PATTERN.sub(r"[\1]", str(path.absolute()))
     try:
-        connection = duckdb.connect(config=_SETTINGS)
-        connection.execute("SET TimeZone = 'UTC'")
-        columns = [
-            (str(column), str(kind))
-            for column, kind, *_ in connection.execute(
-                f"DESCRIBE SELECT * {_FROM}", [file]
-            ).fetchall()
-        ]
-        texts = ", ".join(_text(name, column, kind) for column, kind in columns)
-        found = connection.execute(f"SELECT {texts} {_FROM}", [file])
+        with duckdb.connect(config=_SETTINGS) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            columns = [
+                (str(column), str(kind))
+                for column, kind, *_ in connection.execute(
+                    f"DESCRIBE SELECT * {_FROM}", [file]
+                ).fetchall()
+            ]
+            texts = ", ".join(_text(name, column, kind) for column, kind in columns)
+            yield 0, [column for column, _ in columns]
+            found = connection.execute(f"SELECT {texts} {_FROM}", [file])
+            numbers = count(1)
+            while some := found.fetchmany(_ROWS_AT_ONCE):
+                yield from zip(numbers, some, strict=False)
     except duckdb.Error as error:
-        raise _unreadable(name, error) from error
-    return Table(tuple(column for column, _ in columns), _rows(name, found))
-
-
-def _rows(name: str, found: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, Sequence[str]]]:
-    numbers = count(1)
-    try:
-        while some := found.fetchmany(_ROWS_AT_ONCE):
-            yield from zip(numbers, some, strict=False)
-    except duckdb.Error as error:
-        raise _unreadable(name, error) from error
+        why = str(error).partition("\n")[0]
+        raise InputError(Problem(f"the Parquet file cannot be read: {why}", None, name)) from error
 
 
 def _text(name: str, column: str, kind: str) -> str:
-    """Return the SQL that writes *column*, of type *kind*; raise TableError where none does."""
+    """Return the SQL that writes *column*, of type *kind*; raise InputError if none does."""
     is_decimal = kind.startswith("DECIMAL")
     template = _DECIMAL if is_decimal else _TEXTS.get(kind)
     if template is None:
         holds, hint = _REFUSED.get(kind, (f"values of type {short(kind)}", "save it as text"))
-        raise TableError(Problem(f"the column `{short(column)}` holds {holds}", hint, name))
+        raise InputError(Problem(f"the column `{short(column)}` holds {holds}", hint, name))
     quoted = '"' + column.replace('"', '""') + '"'
     return f"coalesce({template.format(quoted)}, '')"
-
-
-def _unreadable(name: str, error: duckdb.Error) -> TableError:
-    why = str(error).partition("\n")[0]
-    return TableError(Problem(f"the Parquet file cannot be read: {why}", None, name))
