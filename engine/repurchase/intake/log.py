@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, Self
+from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
 
@@ -92,7 +92,7 @@ def open_log(
         raise
 
 
-class Log:
+class Log(AbstractContextManager["Log"]):
     """An open log: its rows once, in file order, and how far its reading has come."""
 
     def __init__(self, stream: BinaryIO, name: str, layout: Layout, form: Form | None) -> None:
@@ -129,15 +129,7 @@ class Log:
         """Close the file."""
         self._stream.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _form(self) -> Form:

@@ -88,7 +88,7 @@ def _invalid(error: json.JSONDecodeError) -> Wrong:
     return Wrong(what, "write one flat JSON object")
 
 
-# An object comes out as a tuple and an array as a list, so that they can be told apart. `NaN` and
+# An object comes out as a tuple and an array as a list, which keeps them distinct. `NaN` and
 # its like come out as the texts that they are, and no reader takes them.
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=tuple,

@@ -21,9 +21,9 @@ _FIRST: Final = -(1 << 62)
 
 
 class Order:
-    """Tell of each event of a log whether it lies before an earlier one.
+    """Find each event of a log that lies before an earlier one.
 
-    Two times are compared as moments. Where one of the two events has a date alone, their days are
+    Two times are compared as moments. If one of the two events has a date alone, their days are
     compared, that of a time being its day on *clock*, the authorization's: within one day neither
     is before the other. An event without time and date, which only brought_forward may be, has no
     place in time.
@@ -31,43 +31,37 @@ class Order:
 
     def __init__(self, clock: ZoneInfo) -> None:
         self._clock = clock
-        self._moment: datetime | None = None
-        self._moment_line = 0
-        self._day: date | None = None
-        self._day_line = 0
+        # The last time and the last date alone, each with its line, by whether it is a time.
+        self._last: dict[bool, tuple[date, int]] = {}
 
     def backwards(self, event: Event, line: int) -> str | None:
-        """Return what is wrong where *event* goes backwards; it is then compared onwards.
+        """Return what is wrong if *event* goes backwards; it is then compared onwards.
 
         So one row with a date far ahead costs two complaints at most, not one for each after it.
         """
-        if event.time is not None:
-            return self._timed(line, event.time)
-        return None if event.date is None else self._dated(line, event.date)
-
-    def _timed(self, line: int, moment: datetime) -> str | None:
+        this = event.time or event.date
+        if this is None:
+            return None
+        is_time = event.time is not None
         problem = None
-        if self._moment is not None and moment < self._moment:
-            problem = _backwards(_shown(moment), self._moment_line, _shown(self._moment))
-        elif self._day is not None and day_at(moment, self._clock) < self._day:
-            problem = _backwards(_shown(moment), self._day_line, str(self._day))
-        if problem is not None:
-            self._day = None
-        self._moment = moment
-        self._moment_line = line
+        for kind in (is_time, not is_time):
+            if kind in self._last:
+                other, other_line = self._last[kind]
+                if self._is_before(this, other):
+                    where = f"line {other_line} has `{other.isoformat()}`"
+                    problem = f"`{this.isoformat()}` goes backwards: {where}"
+                    self._last.pop(not is_time, None)
+                    break
+        self._last[is_time] = this, line
         return problem
 
-    def _dated(self, line: int, day: date) -> str | None:
-        problem = None
-        if self._day is not None and day < self._day:
-            problem = _backwards(str(day), self._day_line, str(self._day))
-        elif self._moment is not None and day < day_at(self._moment, self._clock):
-            problem = _backwards(str(day), self._moment_line, _shown(self._moment))
-        if problem is not None:
-            self._moment = None
-        self._day = day
-        self._day_line = line
-        return problem
+    def _is_before(self, this: date, other: date) -> bool:
+        if isinstance(this, datetime) is isinstance(other, datetime):
+            return this < other
+        return self._day(this) < self._day(other)
+
+    def _day(self, this: date) -> date:
+        return day_at(this, self._clock) if isinstance(this, datetime) else this
 
 
 def sorted_rows(
@@ -101,11 +95,3 @@ def moment_number(event: Event, clock: ZoneInfo) -> int:
         return (event.time - _EPOCH) // _MICROSECOND * 2 + 1
     assert event.date is not None
     return (datetime.combine(event.date, time.min, clock) - _EPOCH) // _MICROSECOND * 2
-
-
-def _backwards(this: str, line: int, other: str) -> str:
-    return f"`{this}` goes backwards: line {line} has `{other}`"
-
-
-def _shown(moment: datetime) -> str:
-    return moment.isoformat()

@@ -43,7 +43,7 @@ Average = Callable[[Bars, Sessions, date], Exact | None]
 def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     """Return the last price of the session before *day*.
 
-    Where nothing traded and no quote is told, that of an earlier one need not be the one that
+    If nothing traded and there was no quote, that of an earlier one need not be the one that
     counts: a quote comes before it.
     """
     before = venue.before(day, 1)

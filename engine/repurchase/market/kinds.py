@@ -1,4 +1,4 @@
-"""The kinds of market files, told by their columns, and how the cells of their rows read."""
+"""The kinds of market files, each known by its columns, and how the cells of their rows read."""
 
 from __future__ import annotations
 

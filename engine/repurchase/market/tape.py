@@ -88,7 +88,7 @@ class Days:
 
 
 class Tape:
-    """The trades of one instrument on one venue, each told once, in order of time."""
+    """The trades of one instrument on one venue, each once, in order of time."""
 
     def __init__(self, clock: ZoneInfo) -> None:
         """Count days on *clock*, the venue's."""
@@ -122,7 +122,7 @@ class Tape:
 
 
 class Quotes:
-    """The best bids for one instrument on one venue, each told once, in order of time."""
+    """The best bids for one instrument on one venue, each once, in order of time."""
 
     def __init__(self, clock: ZoneInfo) -> None:
         """Count days on *clock*, the venue's."""
@@ -133,7 +133,7 @@ class Quotes:
         """Take what is the best bid from *moment* on; `None` is no bid, or not known whose."""
         at = instant(moment)
         self.days.reach(moment, at)
-        # Behind the issuer's own there may be another, at a price that no row tells.
+        # Behind the issuer's own there may be another, at a price that no row gives.
         known = bid if is_own is False else None
         for course in self.courses.values():
             course.add(known, at, self.days.begin)

@@ -28,7 +28,7 @@ class _Series(Generic[S]):
     """What rows tell of each instrument on each venue, in order of time."""
 
     def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
-        """Begin with no instrument; *new* makes what the rows of one are told to."""
+        """Begin with no instrument; *new* makes the series of one."""
         self.of: dict[Key, S] = {}
         # The instant of the last row of each file: what it knows of anything reaches so far.
         self._ends: dict[str, int] = {}
@@ -39,7 +39,7 @@ class _Series(Generic[S]):
         self._prices: dict[str, Exact | None] = {}
 
     def next(self, row: Row, file: str) -> tuple[S, datetime]:
-        """Return what *row* of *file* is told to, and its moment; raise Wrong if it goes back."""
+        """Return the series of *row* in *file*, and its moment; raise Wrong if it goes back."""
         moment = _moment(row["time"])
         key = (row["symbol"], row["venue"])
         series = self.of.get(key)

@@ -2,7 +2,7 @@
 
 Two programs go through the log side by side, each from its own position. A flip is of its own where
 it would be one though every verdict before it had been the old file's, and consequent where it
-flips only because an earlier one did. So a consequent flip is told by asking the new file again,
+flips only because an earlier one did. So a consequent flip is found by asking the new file again,
 from the position that it would have by the old file's verdicts: wherever both files count alike,
 that is the very position of the old one.
 """
@@ -61,7 +61,7 @@ class RuleFindings(msgspec.Struct, frozen=True):
 
 
 class OtherFindings(msgspec.Struct, frozen=True):
-    """The events that both files answer alike for other reasons: no flips, but told apart."""
+    """The events that both files answer alike for other reasons: no flips, but counted."""
 
     events: int
     by_rule: dict[str, RuleFindings]
@@ -98,7 +98,7 @@ class WhatIf:
         self.unflipped = new.position
         # Whether all events so far count alike, and the editions of which that is known.
         self._alike = True
-        self._reckoned: dict[tuple[str, str], bool] = {}
+        self._same_counting: dict[tuple[str, str], bool] = {}
         self._first: Compared | None = None
         self._first_other: Compared | None = None
         self._events = 0
@@ -174,9 +174,9 @@ class WhatIf:
     def _counts_alike(self, old: Edition, new: Edition) -> bool:
         """Return whether shares, money and days are counted alike by both."""
         key = (old.hash, new.hash)
-        if key not in self._reckoned:
-            self._reckoned[key] = old.counting == new.counting
-        return self._reckoned[key]
+        if key not in self._same_counting:
+            self._same_counting[key] = old.counting == new.counting
+        return self._same_counting[key]
 
     def _count(self, compared: Compared) -> None:
         old, new = compared.old, compared.new
