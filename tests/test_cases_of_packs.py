@@ -1,9 +1,10 @@
-"""Cases of packs: under which rule file they are judged, and which mutants they notice."""
+"""Cases of packs: under which rule file they are judged, and which mutants they kill."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,11 @@ from repurchase.rulebook.cases_file import cases_path
 from repurchase.rulebook.editions import Editions, load, load_pack
 from repurchase.rulebook.lint import lint_findings
 from repurchase.tester import cases
+from repurchase.tester.edits import Mutant
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
 from test_cli import run
-from test_mutants import differences, left, read
+from test_mutants import differences, left, read, shown
 
 # A user's own pack, and of each line with a mutant what becomes of it; the others have none.
 EVERYTHING: Final[list[tuple[str, list[str]]]] = [
@@ -228,19 +230,19 @@ def test_every_kind_of_mutant_of_a_pack_is_made_at_its_place(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", library.pack_names())
-def test_mutant_of_a_pack_differs_in_one_place_and_reads(name: str) -> None:
-    """Each is YAML as the pack is, with one value, key or entry changed, added or gone."""
+def test_mutant_of_a_pack_differs_in_one_place(name: str) -> None:
+    """Each is nested as the pack is, with one value, key or entry changed, added or gone."""
     pack = load_pack(library.pack_path(name))
-    old = read(pack.text).value
+    old = read(pack.text)
     made = mutants(pack)
-    changed = [(one, differences(old, read(one.of(pack.text)).value)) for one in made]
+    changed = [(one, differences(old.value, one.of(old).value)) for one in made]
     assert [(one.what, count) for one, count in changed if count != 1] == []
-    assert len({one.of(pack.text) for one in made}) == len(made)
+    assert len({repr(one.of(old).value) for one in made}) == len(made)
 
 
-# -- what the shipped cases notice ----------------------------------------------------------------
+# -- what the shipped cases kill ------------------------------------------------------------------
 
-# No case can notice these, and they prove to be the same: where two versions of one figure meet
+# No case can kill these, and they prove to be equivalent: where two versions of one figure meet
 # either may begin or end, what is known before it begins is known when it does, no last day is
 # before its first, a day's shares and a limit's minutes are not below zero, and where the units
 # that little trading allows are told apart both allow the same.
@@ -271,14 +273,49 @@ UNSEEN: Final = {
 }
 
 
-@pytest.mark.parametrize("name", library.pack_names())
-def test_cases_of_shipped_packs_leave_none(name: str) -> None:
-    """Every figure, date, word and sign of the law is held by a case, or comes to the same."""
+# The mutants of each pack are tried in parts, one after another in the file, which run beside each
+# other; those of the longest pack, which are most of all, in eight.
+PARTS: Final = [
+    (name, part, parts)
+    for name in library.pack_names()
+    for parts in [8 if name == "jp-order-59" else 1]
+    for part in range(parts)
+]
+
+
+def part_of(made: Sequence[Mutant], part: int, parts: int) -> slice:
+    """Return which of the mutants *made* are in the *part*, of so many *parts*, from 0 on."""
+    return slice(len(made) * part // parts, len(made) * (part + 1) // parts)
+
+
+def made_of(name: str) -> tuple[Mutant, ...]:
+    """Return all mutants of the shipped pack *name*."""
     rules = library.pack_path(name)
-    found = mutation(rules, cases_path(rules))
-    assert left(found) == UNSEEN.get(name, "").splitlines()
+    of = cases.tested(rules, cases_path(rules))
+    return mutants(of.file, of.programs())
+
+
+@pytest.mark.parametrize(("name", "part", "parts"), PARTS)
+def test_cases_of_shipped_packs_leave_none(name: str, part: int, parts: int) -> None:
+    """Every figure, date, word and sign of the law is held by a case, or comes to the same."""
+    rules, made = library.pack_path(name), made_of(name)
+    its = part_of(made, part, parts)
+    found = mutation(rules, cases_path(rules), part=its)
+    assert [one.mutant for one in found.tried] == [*made[its]]
     assert found.tried
+    unseen = UNSEEN.get(name, "").splitlines()
+    assert left(found) == [line for line in map(shown, made[its]) if line in unseen]
     assert left(apart(found, proved_same)) == []
+
+
+@pytest.mark.parametrize("name", library.pack_names())
+def test_parts_are_all_mutants_of_a_shipped_pack(name: str) -> None:
+    """Each mutant is tried in one part, and all that no case can kill are among them."""
+    made = made_of(name)
+    parts = [made[part_of(made, part, parts)] for one, part, parts in PARTS if one == name]
+    assert [one for part in parts for one in part] == [*made]
+    unseen = UNSEEN.get(name, "").splitlines()
+    assert [line for line in map(shown, made) if line in unseen] == unseen
 
 
 PROGRAMS: Final = sorted(library.pack_path("uk").parent.glob("programs/*.yaml"))
@@ -307,7 +344,7 @@ def test_every_program_beside_the_packs_judges_one() -> None:
 # -- a user's own pack ----------------------------------------------------------------------------
 
 
-def test_strong_cases_of_an_own_pack_notice_everything(tmp_path: Path) -> None:
+def test_strong_cases_of_an_own_pack_kill_everything(tmp_path: Path) -> None:
     """Under a rule file with the option and one without it, nothing is left."""
     found = mutation(*house(tmp_path, CASES + CALM))
     assert (found.wrong, left(found)) == ((), [])
@@ -483,12 +520,12 @@ def test_command_runs_cases_of_packs_where_they_lie(tmp_path: Path) -> None:
     assert run("test", "packs/house.yaml", cwd=tmp_path) == (0, "", "4 of 4 cases pass\n")
 
 
-def test_command_lists_what_no_case_of_a_pack_notices(tmp_path: Path) -> None:
+def test_command_lists_what_survives_the_cases_of_a_pack(tmp_path: Path) -> None:
     """With the pack as the file, for people and for programs."""
     house(tmp_path, CASES)
     ended = run("test", "house.yaml", "--mutate", cwd=tmp_path)
     assert (ended.code, ended.err) == (1, "4 of 4 cases pass\n")
-    what = "house.yaml:9:25: `without` of rule `size` was left out, and no case notices"
+    what = "house.yaml:9:25: `without` of rule `size` was left out, survived"
     assert ended.out.splitlines()[0] == what
     told = run("test", "house.yaml", "--mutate", "--json", cwd=tmp_path).json
     assert {one["file"] for one in told["survived"]} == {"house.yaml"}

@@ -29,8 +29,9 @@ from repurchase.proof.equal import same
 from repurchase.proof.model import Kind
 from repurchase.proof.solver import Time
 from repurchase.rulebook.changes import changes
-from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.editions import Editions, load_document, load_text
 from repurchase.rulebook.library import rule_path
+from repurchase.rulebook.yaml_reader import read_document
 from repurchase.tester.mutants import mutants
 from test_cli import run
 from test_prove import AMOUNT, BOUNDS, BROKEN, NOTHING, SOUND, text_of
@@ -176,21 +177,21 @@ def _agrees(outcomes: Sequence[str], one: Compared | None) -> None:
 
 
 @cache
-def slip(number: int) -> tuple[Editions, Editions] | None:
+def mutated(number: int) -> tuple[Editions, Editions] | None:
     """Return the tests' program before and after one of its mutants, `None` where none reads."""
     before = load_text(RULES.encode(), "acme.yaml")
     made = mutants(before.authorization)
-    text = made[number % len(made)].of(RULES)
+    document = made[number % len(made)].of(read_document(RULES.encode(), "acme.yaml"))
     try:
-        return before, load_text(text.encode(), "acme.yaml")
+        return before, load_document(document)
     except RuleFileError:
         return None
 
 
 @cache
 def is_never(number: int, kind: Kind, which: int) -> bool:
-    """Return whether after a slip the file *which* is proved to approve nothing alone."""
-    before_and_after = slip(number)
+    """Return whether *which* of a file and its mutant is proved to approve nothing alone."""
+    before_and_after = mutated(number)
     assert before_and_after is not None
     pairs, clock = module.Pairs(*before_and_after), Time(600_000, time.monotonic_ns)
     return all(
@@ -204,13 +205,13 @@ def is_never(number: int, kind: Kind, which: int) -> bool:
     number=st.integers(0, 1_000),
     plans=st.lists(st.lists(drafts(), min_size=5, max_size=20), min_size=6, max_size=6),
 )
-def test_no_history_is_against_what_is_proved_of_a_slip(
+def test_no_history_is_against_what_is_proved_of_a_mutant(
     number: int, plans: list[list[Draft]]
 ) -> None:
-    """Of any one slip in the file: where it is proved that one file approves nothing alone, or
+    """Of any one mutant of the file: where it is proved that one file approves nothing alone, or
     that both find the same of every event, no history shows anything else.
     """
-    files_ = slip(number)
+    files_ = mutated(number)
     if files_ is None:
         return
     for plan in plans:
@@ -236,8 +237,8 @@ def test_no_history_is_against_what_is_proved_of_a_slip(
 
 @cache
 def is_same(number: int) -> bool:
-    """Return whether a slip is proved to come to the same."""
-    files_ = slip(number)
+    """Return whether a mutant is proved to come to the same."""
+    files_ = mutated(number)
     assert files_ is not None
     return same(*files_, time.monotonic_ns, 600_000)
 

@@ -1,4 +1,4 @@
-"""The mutants of a rule file: which are made, where, and which of them its cases notice."""
+"""The mutants of a rule file: which are made, where, and what becomes of each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given, reject, settings
@@ -20,13 +21,14 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import RuleFileError
 from repurchase.proof.equal import same
 from repurchase.rulebook import library
-from repurchase.rulebook.build import read_text
+from repurchase.rulebook.build import read_authorization, read_text
 from repurchase.rulebook.cases_file import cases_path
-from repurchase.rulebook.editions import Editions, load
+from repurchase.rulebook.editions import Editions, load, load_document
 from repurchase.rulebook.figures import read_figure
 from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.yaml_reader import Document, read_document
 from repurchase.tester import operators
+from repurchase.tester.edits import Mutant
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
 from strategies import RuleFile, rule_files
@@ -65,12 +67,12 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
         '  common: {symbol: "37\\x374", venues: [XTKS, XNGO]}',
         [
             "20: `3774` became `3774x`",
+            "40: venue `XTKS` was left out",
             "40: `XTKS` became `XNGO`",
             "40: `XTKS` became `XNAS`",
-            "40: venue `XTKS` was left out",
+            "46: venue `XNGO` was left out",
             "46: `XNGO` became `XTKS`",
             "46: `XNGO` became `XNAS`",
-            "46: venue `XNGO` was left out",
         ],
     ),
     ("  ads:", []),
@@ -152,8 +154,8 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
         "  - {pack: ./desk, options: [wild]}",
         [
             "5: pack `./desk` was left out",
+            "29: option `calm` was turned on",
             "30: option `wild` was left out",
-            "34: option `calm` was turned on",
         ],
     ),
     ("rules:", []),
@@ -420,16 +422,16 @@ def files(folder: Path) -> Iterator[Authorization]:
     yield load(library.sample_path("starter.yaml")).authorization
 
 
-def test_mutant_differs_in_one_place_and_reads(tmp_path: Path) -> None:
-    """Each is YAML as the file is, with one value, key or entry changed, added or gone."""
+def test_mutant_differs_in_one_place(tmp_path: Path) -> None:
+    """Each is nested as the file is, with one value, key or entry changed, added or gone."""
     for file in files(tmp_path):
-        old = read(file.text).value
+        old = read(file.text)
         made = mutants(file)
         assert len(made) > 80
-        changed = [(one, differences(old, read(one.of(file.text)).value)) for one in made]
+        changed = [(one, differences(old.value, one.of(old).value)) for one in made]
         assert [(one.what, count) for one, count in changed if count != 1] == []
-        texts = {one.of(file.text) for one in made}
-        assert len(texts) == len(made)
+        assert len({repr(one.of(old).value) for one in made}) == len(made)
+        assert old == read(file.text)
 
 
 STYLES: Final = ("", "'", '"', ">", "|")
@@ -446,7 +448,7 @@ STYLES: Final = ("", "'", '"', ">", "|")
 def test_any_file_in_any_style_has_mutants_that_differ_in_one_place(
     file: RuleFile, style: str, width: int, flow: bool | None, line_end: str
 ) -> None:
-    """Folded, quoted or in brackets: a mutant reads, and has one thing else than the file."""
+    """Folded, quoted or in brackets: a mutant has one thing else than the file, and its place."""
     text = yaml.safe_dump(
         {**file.mapping(), "issuer": "株式会社 「é」 & co."},
         default_style=style,
@@ -462,33 +464,48 @@ def test_any_file_in_any_style_has_mutants_that_differ_in_one_place(
     except RuleFileError:
         # Terms are drawn each by itself: some windows end before they begin.
         reject()
-    old = read(text).value
+    old = read(text)
+    lines = text.split("\n")
     for one in mutants(means):
-        assert differences(old, read(one.of(text)).value) == 1, one.what
-        assert 1 <= one.line <= text.count("\n") + 1
+        assert differences(old.value, one.of(old).value) == 1, one.what
+        letters = lines[one.line - 1][one.column - 1 :]
+        changed = re.match(r"`([^`\s]+)[^`]*` (?:became|was left out)", one.what)
+        # With an escaped letter in it a text is told where it begins.
+        assert changed is None or letters.startswith((changed[1], '"', "'", ">", "|")), one.what
+
+
+SAID: Final = ("issuer", "resolved", "announced", "sources", "checks", "title", "why", "cite")
+
+
+def said(value: object) -> Iterator[object]:
+    """Yield what the nested *value* only says: titles, quotes, reasons, checks."""
+    entries = value.items() if isinstance(value, dict) else ()
+    for key, held in entries:
+        yield from [held] if key in (*SAID, "quote") else said(held)
+    for held in value if isinstance(value, list) else ():
+        yield from said(held)
 
 
 def test_nothing_that_is_only_said_is_changed(tmp_path: Path) -> None:
-    """Titles, quotes, reasons, checks and comments keep each letter."""
-    said = re.compile(r"(?<= )#.*|(?:title|why|cite|quote|issuer): (?:'[^']*'|\"[^\"]*\"|[^,\n]*)")
+    """Titles, quotes, reasons and checks keep each letter."""
     for file in files(tmp_path):
-        kept = [found.span() for found in said.finditer(file.text)]
-        assert len(kept) > 5
-        cut = [
-            one.what
-            for one in mutants(file)
-            for start, end in kept
-            # What is left out whole, as a rule or a pack, may take a comment with it.
-            if one.start < end and start < one.end and one.instead
-        ]
-        assert cut == []
+        document = read(file.text)
+        old = [*said(document.value)]
+        assert len(old) > 5
+        for one in mutants(file):
+            new = [*said(one.of(document).value)]
+            # What is left out whole, as a rule, takes what it says with it.
+            assert all(text in old for text in new), one.what
+            assert len(new) == len(old) or one.what.endswith(" was left out"), one.what
 
 
-def test_condition_that_is_written_otherwise_than_read_is_changed_whole(tmp_path: Path) -> None:
-    """Where letters are escaped the new condition stands in quotes, and means the same."""
+def test_condition_that_is_written_otherwise_than_read_is_changed_as_it_is_read(
+    tmp_path: Path,
+) -> None:
+    """Where letters are escaped the new condition means the same."""
     file = authorization(tmp_path, TEXT)
     changed = [one for one in mutants(file) if one.what == '`"N"` became `"Nx"`']
-    assert [one.instead for one in changed] == [r'"trade.broker != \"Nx\""']
+    assert [one.value for one in changed] == ['trade.broker != "Nx"']
 
 
 LISTS: Final = {
@@ -536,9 +553,10 @@ def test_option_is_turned_on_however_the_pack_is_included(tmp_path: Path, writte
     """The option is added to the list that there is, or with a list of its own."""
     file = authorization(tmp_path, f"{SMALL}{written}\n")
     (turned,) = (one for one in mutants(file) if one.what.endswith("was turned on"))
-    assert turned.of(file.text) == f"{SMALL}{LISTS[written]}\n"
+    document = turned.of(read(file.text))
+    assert document.value == read(f"{SMALL}{LISTS[written]}\n").value
     option = turned.what.split("`")[1]
-    packs = authorization(tmp_path, turned.of(file.text)).packs
+    packs = load_document(msgspec.structs.replace(document, name=file.file)).authorization.packs
     assert [one.on for one in packs[0].options if one.name == option] == [True]
 
 
@@ -567,7 +585,8 @@ def test_what_is_left_out_leaves_the_rest(tmp_path: Path, rules: str, what: str,
     """The only entry goes with its key; the first, a middle one and the last by themselves."""
     file = authorization(tmp_path, HEAD + rules)
     gone = [one for one in mutants(file) if re.fullmatch(f"{what}.* was left out", one.what)]
-    assert [one.of(file.text) for one in gone] == [HEAD + left]
+    document = read(file.text)
+    assert [one.of(document).value for one in gone] == [read(HEAD + left).value]
 
 
 # -- what is written in the place of a figure -----------------------------------------------------
@@ -632,7 +651,7 @@ def test_clock_is_exchanged_for_those_of_the_venues_and_one_far_away(
     assert operators.of_zone(zone, venues) == others
 
 
-# -- what the cases notice ------------------------------------------------------------------------
+# -- what becomes of them -------------------------------------------------------------------------
 
 CASES: Final = """\
 usual:
@@ -702,10 +721,14 @@ def small(folder: Path, cases: str) -> tuple[Path, Path]:
     return rules, beside
 
 
+def shown(mutant: Mutant) -> str:
+    """Return *mutant* as the command lists it, its file aside."""
+    return f"{mutant.line}:{mutant.column}: {mutant.what}"
+
+
 def left(found: Mutation) -> list[str]:
-    """Return the mutants of *found* that no case notices."""
-    told = (one.mutant for one in found.come_to("survived"))
-    return [f"{one.line}:{one.column}: {one.what}" for one in told]
+    """Return the mutants of *found* that survive."""
+    return [shown(one.mutant) for one in found.come_to("survived")]
 
 
 # What two cases leave of the small file: its share cap is tested from both sides, and little else.
@@ -743,7 +766,7 @@ WEAK: Final = """\
 
 
 def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
-    """Exactly the changes are listed that no case would notice."""
+    """Exactly the mutants survive that no case looks at."""
     found = mutation(*small(tmp_path, CASES))
     assert left(found) == WEAK.splitlines()
     refused = [one.mutant.what for one in found.come_to("invalid")]
@@ -756,14 +779,14 @@ def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
     ]
 
 
-def test_strong_cases_notice_everything(tmp_path: Path) -> None:
+def test_strong_cases_kill_everything(tmp_path: Path) -> None:
     """Both sides of each limit, each effect and each kind of event: nothing is left."""
     found = mutation(*small(tmp_path, STRONG))
     assert (found.wrong, left(found)) == ((), [])
     assert {one.fate for one in found.tried} == {"invalid", "killed"}
 
 
-def test_gap_is_not_noticed(tmp_path: Path) -> None:
+def test_gap_kills_no_mutant(tmp_path: Path) -> None:
     """A quote that does not say the figure any more is for `lint` to tell: the file loads."""
     rules, cases = small(tmp_path, CASES)
     term = '{value: 2026-06-30, quote: "until June 30, 2026"}'
@@ -771,7 +794,7 @@ def test_gap_is_not_noticed(tmp_path: Path) -> None:
     assert "9:21: `2026-06-30` became `2026-07-01`" in left(mutation(rules, cases))
 
 
-def test_check_notices_by_itself(tmp_path: Path) -> None:
+def test_check_makes_a_mutant_invalid(tmp_path: Path) -> None:
     """A figure that a check holds to another is told on reading the file."""
     rules, cases = small(tmp_path, CASES)
     check = "checks: [{id: announced, require: terms.last_day == 2026-06-30}]\n"
@@ -791,26 +814,28 @@ def test_nothing_is_changed_while_a_case_fails(tmp_path: Path) -> None:
 
 
 def test_what_proves_equal_is_set_apart(tmp_path: Path) -> None:
-    """Only what no case notices is asked about, with the file as it was beside it."""
+    """Only survivors are asked about, with the file as it was beside it."""
     rules, cases = small(tmp_path, CASES)
     found = mutation(rules, cases)
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[Authorization, Authorization]] = []
 
     def same(old: Editions, new: Editions) -> bool:
-        asked.append((old.authorization.text, new.authorization.text))
-        return "2026-07-01" in new.authorization.text
+        asked.append((old.authorization, new.authorization))
+        return new.authorization.terms[1].versions[0].figure == read_figure("2026-07-01")
 
     proved = apart(found, same)
-    unnoticed = [one.mutant for one in found.come_to("survived")]
-    assert asked == [(SMALL, one.of(SMALL)) for one in unnoticed]
+    survivors = [one.mutant for one in found.come_to("survived")]
+    document = msgspec.structs.replace(read(SMALL), name=str(rules))
+    means = load(rules).authorization
+    assert asked == [(means, read_authorization(one.of(document))) for one in survivors]
     assert [one.mutant.what for one in proved.come_to("equivalent")] == [
         "`2026-06-30` became `2026-07-01`"
     ]
     assert [one.mutant for one in proved.tried] == [one.mutant for one in found.tried]
-    assert len(left(proved)) == len(unnoticed) - 1
+    assert len(left(proved)) == len(survivors) - 1
 
 
-# No case can notice these, and they prove to be the same: `shares_outstanding` and
+# No case can kill these, and they prove to be equivalent: `shares_outstanding` and
 # `treasury_shares` are read by a check alone or
 # by nothing, and what `share-class` requires holds of each fill of an open order, and of each
 # correct that raises nothing, as only those of a listed instrument are such.
@@ -872,20 +897,20 @@ def test_mutants_leave_no_rule_sets_behind(tmp_path: Path) -> None:
 # -- the command ----------------------------------------------------------------------------------
 
 
-def test_command_lists_what_no_case_notices(tmp_path: Path) -> None:
-    """Each has its place, with exit code 1; what is noticed is counted."""
+def test_command_lists_what_survives(tmp_path: Path) -> None:
+    """Each has its place, with exit code 1; what is killed is counted."""
     small(tmp_path, CASES)
     ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
     assert (ended.code, ended.err) == (1, "2 of 2 cases pass\n")
     lines = ended.out.splitlines()
-    assert lines[:-3] == [f"small.yaml:{line}, and no case notices" for line in WEAK.splitlines()]
+    assert lines[:-3] == [f"small.yaml:{line}, survived" for line in WEAK.splitlines()]
     assert lines[-2].split() == ["small.yaml", "49", "4", "16", "0", "29"]
-    assert lines[-1] == "NOT NOTICED: 29 mutants"
+    assert lines[-1] == "SURVIVED: 29 mutants"
     assert run("test", "--mutate", cwd=tmp_path) == ended
 
 
 def test_command_answers_programs(tmp_path: Path) -> None:
-    """Each mutant stands with its place and what came of it, and a case where one noticed it."""
+    """Each mutant stands with its place and its fate, and with the case that killed it, if any."""
     small(tmp_path, CASES)
     ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
     answer = ended.json
@@ -901,12 +926,12 @@ def test_command_answers_programs(tmp_path: Path) -> None:
 
 
 def test_command_with_nothing_left_ends_with_0(tmp_path: Path) -> None:
-    """All is noticed, and it says so."""
+    """All is killed, and it says so."""
     small(tmp_path, STRONG)
     ended = run("test", "--mutate", "small.yaml", cwd=tmp_path)
     assert (ended.code, ended.out.splitlines()[-1]) == (
         0,
-        "NOTICED: all but those that come to the same",
+        "KILLED: no mutant survived",
     )
 
 
@@ -933,7 +958,7 @@ def test_command_with_a_file_that_has_errors_ends_with_2(tmp_path: Path) -> None
 
 
 def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None:
-    """All that no case notices is listed then, with what would set apart the equal ones."""
+    """All survivors are listed then, with what would set apart the equivalent ones."""
     small(tmp_path, CASES)
     (tmp_path / "z3.py").write_text("raise ImportError\n")
     arguments = ("test", "--mutate", "small.yaml", "--json")

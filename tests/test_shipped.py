@@ -59,7 +59,7 @@ def test_case_that_is_wrong_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_cases_of_the_starter_notice_every_slip(tmp_path: Path) -> None:
+def test_cases_of_the_starter_kill_every_mutant(tmp_path: Path) -> None:
     """Who begins with what `init` writes has cases for each limit, and is told of none missing."""
     assert run("init", "my", cwd=tmp_path).code == 0
     rules = tmp_path / "my" / "my-program.yaml"

@@ -41,20 +41,6 @@ def test_places_count_lines_and_characters_from_one() -> None:
     }
 
 
-def test_ends_are_of_what_ends_by_itself() -> None:
-    """Scalars and what stands in brackets have an end; a list on lines of its own has none."""
-    text = "é: 'あ' # x\nb:\n  - {c: d}\n  - >-\n    e\n    f\n\ng: []\n"
-    document = read_document(text.encode(), "f")
-    found = {path: (place.line, place.column) for path, place in document.ends.items()}
-    assert found == {
-        ("é",): (1, 7),
-        ("b", 0, "c"): (3, 10),
-        ("b", 0): (3, 11),
-        ("b", 1): (8, 1),
-        ("g",): (8, 6),
-    }
-
-
 @pytest.mark.parametrize(
     ("text", "column"),
     [

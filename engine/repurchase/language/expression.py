@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, Literal, NoReturn
 
@@ -39,6 +39,7 @@ from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
 DEPTH_MAX: Final = 32
+TREES_MAX: Final = 256
 
 # What stands in quotes, or what the grammar reads over. A line that ends within quotes is left
 # as it is: the grammar refuses it.
@@ -296,6 +297,8 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
+# A condition stands in many rule files, as that of a pack does, and in all mutants of one but few.
+@lru_cache(TREES_MAX)
 def _tree(text: str) -> Tree[Token]:
     try:
         tree = _parser().parse(text)

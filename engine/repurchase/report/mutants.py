@@ -1,4 +1,4 @@
-"""What the cases of rule files and packs notice of mutants, for a terminal and for programs."""
+"""What became of the mutants of rule files and packs, for a terminal and for programs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from repurchase.report.tables import counted, plain_table
 from repurchase.tester.mutation import Fate, Mutation, Tried
 
 _FATES: Final[tuple[Fate, ...]] = ("invalid", "killed", "equivalent", "survived")
+_SHOWN: Final[tuple[tuple[Fate, str], ...]] = (("survived", "bold red"), ("equivalent", ""))
 
 
 def mutation_view(found: Sequence[Mutation]) -> RenderableType:
-    """Return the mutants that no case notices, those set apart, and how many there are of each."""
-    parts: list[RenderableType] = []
-    for one, tried in _come_to(found, "survived"):
-        parts.append(Text(f"{_said(one, tried)}, and no case notices", style="bold red"))
-    for one, tried in _come_to(found, "equivalent"):
-        parts.append(Text(f"{_said(one, tried)}, which comes to the same"))
-    table = plain_table("file", "mutants", "invalid", "killed", "equivalent", "survived")
+    """Return the mutants that survive or are equivalent, and how many came to each fate."""
+    parts: list[RenderableType] = [
+        Text(f"{_line(one, tried)}, {fate}", style=style)
+        for fate, style in _SHOWN
+        for one, tried in _come_to(found, fate)
+    ]
+    table = plain_table("file", "mutants", *_FATES)
     for one in found:
         counts = (len(one.tried), *(len(one.come_to(fate)) for fate in _FATES))
         row = (plain(one.tested.file.file), *(f"{count:,}" for count in counts))
         table.add_row(*map(Text, row))
-    left = sum(len(one.come_to("survived")) for one in found)
-    if left:
-        verdict = Text.assemble(("NOT NOTICED", "bold red"), f": {counted(left, 'mutant')}")
+    survivors = sum(len(one.come_to("survived")) for one in found)
+    if survivors:
+        verdict = Text.assemble(("SURVIVED", "bold red"), f": {counted(survivors, 'mutant')}")
     else:
-        verdict = Text.assemble(("NOTICED", "bold green"), ": all but those that come to the same")
+        verdict = Text.assemble(("KILLED", "bold green"), ": no mutant survived")
     return Group(*parts, table, verdict)
 
 
@@ -39,7 +40,7 @@ def mutation_json(found: Sequence[Mutation], *, is_proved: bool) -> dict[str, An
     """Return the same for programs; *is_proved* is whether equal ones could be looked for."""
     answer: dict[str, Any] = {"mutants": sum(len(one.tried) for one in found)}
     for fate in _FATES:
-        answer[fate] = [_told(one, tried) for one, tried in _come_to(found, fate)]
+        answer[fate] = [_fields(one, tried) for one, tried in _come_to(found, fate)]
     return answer if is_proved else answer | {"equivalent": None}
 
 
@@ -47,13 +48,13 @@ def _come_to(found: Sequence[Mutation], fate: Fate) -> Iterator[tuple[Mutation, 
     return ((one, tried) for one in found for tried in one.come_to(fate))
 
 
-def _said(one: Mutation, tried: Tried) -> str:
+def _line(one: Mutation, tried: Tried) -> str:
     mutant = tried.mutant
     return str(Problem(mutant.what, None, one.tested.file.file, mutant.line, mutant.column))
 
 
-def _told(one: Mutation, tried: Tried) -> dict[str, Any]:
+def _fields(one: Mutation, tried: Tried) -> dict[str, Any]:
     mutant = tried.mutant
     place = {"file": one.tested.file.file, "line": mutant.line, "column": mutant.column}
-    told = {**place, "what": mutant.what}
-    return told if tried.case is None else {**told, "case": tried.case.name}
+    killer = {} if tried.case is None else {"case": tried.case.name}
+    return place | {"what": mutant.what} | killer

@@ -93,16 +93,22 @@ class Editions:
 
     What the board granted is that of the day on the authorization's clock, what a pack says that
     of the day at the venue. *known_at* fixes what was known; without it, it is what was known on
-    the day itself, on the authorization's clock.
+    the day itself, on the authorization's clock. Rules that are those of *like*, to the letter, are
+    not compiled again.
     """
 
-    def __init__(self, authorization: Authorization, known_at: date | None = None) -> None:
+    def __init__(
+        self,
+        authorization: Authorization,
+        known_at: date | None = None,
+        like: Editions | None = None,
+    ) -> None:
         self.authorization = authorization
         self.known_at = known_at
         self.zone = zone(authorization.timezone)
         self._by_day: dict[tuple[date, date], Edition] = {}
         self._by_key: dict[tuple[object, ...], Edition] = {}
-        self._rules: dict[tuple[object, ...], RuleInForce] = {}
+        self._rules: dict[tuple[object, ...], RuleInForce] = {} if like is None else {**like._rules}
         self._validities = tuple(_validities(authorization))
         self._pack_validities = tuple(_pack_validities(authorization))
         self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
@@ -228,13 +234,18 @@ def load_text(
 
 
 def load_document(
-    document: Document, known_at: date | None = None, *, packs: PackDocument | None = None
+    document: Document,
+    known_at: date | None = None,
+    *,
+    packs: PackDocument | None = None,
+    like: Editions | None = None,
 ) -> Editions:
-    """Return the editions of the rule file that *document* holds.
+    """Return the editions of the rule file that *document* holds, as `load` does.
 
-    *packs* gives each pack that it includes; without it, those shipped and those beside it.
+    *packs* gives each pack that it includes; without it, those shipped and those beside it. Rules
+    that it shares with *like* are not compiled again.
     """
-    return _sound(Editions(read_authorization(document, packs), known_at))
+    return _sound(Editions(read_authorization(document, packs), known_at, like=like))
 
 
 def load_file(path: Path | str) -> Authorization | Pack:
@@ -294,7 +305,8 @@ def compile_edition(
 ) -> Edition:
     """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then.
 
-    *made* holds the rules of its other editions: what changes is not what most of them read.
+    *made* holds the rules of its other editions, or of a file like its own: what changes is not
+    what most of them read.
     """
     terms = {
         f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
@@ -348,7 +360,7 @@ def _compiled(
         read = (constants.terms[name] for name in sorted(rule.constants))
         key = (rule.id, *read, *(constants.words[word] for word in sorted(rule.words)))
         try:
-            if key not in made:
+            if key not in made or made[key].rule != rule:
                 made[key] = _rule(rule, constants)
             compiled.append(made[key])
         except Wrong as error:

@@ -175,3 +175,8 @@ class Case(msgspec.Struct, frozen=True):
     under: Under | None = None
     line: int = 0
     column: int = 0
+
+    @property
+    def by(self) -> str | None:
+        """Return what it calls the rule file that it is under, if it is under one."""
+        return None if self.under is None else self.under.path

@@ -88,9 +88,8 @@ class Place(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """A file as nested text; *broken* are the paths that an error of the YAML has made useless.
 
-    *places* are where values begin, *keys* where their keys do, and *ends* where those end that
-    end by themselves: scalars, and what stands in brackets. Once read, nothing of it is changed:
-    with another *value* it is the file edited, where what is new has the place of what is around.
+    *places* are where values begin, *keys* where their keys do. Once read, nothing of it is changed:
+    with another *value* it is the file edited, in which a new value has the place of what is around.
     """
 
     name: str
@@ -98,7 +97,6 @@ class Document(msgspec.Struct, frozen=True):
     value: dict[str, object]
     places: dict[Path, Place]
     keys: dict[Path, Place]
-    ends: dict[Path, Place]
     broken: set[Path]
     problems: list[Problem]
 
@@ -270,7 +268,7 @@ class _Builder:
 
     def __init__(self, name: str, text: str, hint: str) -> None:
         self._hint = hint
-        self._document = Document(name, text, {}, {}, {}, {}, set(), [])
+        self._document = Document(name, text, {}, {}, {}, set(), [])
         self._open: list[_Open] = []
         self._nodes = 0
         self._steps: dict[type[yaml.Event], Callable[..., None]] = {
@@ -338,8 +336,6 @@ class _Builder:
             return
         value = event.value if event.style else Plain(event.value)
         path = self._attach(value, event)
-        if path is not None:
-            self._document.ends[path] = _end_of(event)
         unsafe = _UNSAFE_VALUE.search(event.value)
         if unsafe is not None:
             what = f"the text holds the character U+{ord(unsafe[0]):04X}"
@@ -382,12 +378,8 @@ class _Builder:
         frame.expects_key, frame.key = False, None
         self._break(frame.path)
 
-    def _end(self, event: yaml.Event) -> None:
-        closed = self._open.pop()
-        start, end = _marks(event)
-        # A bracket is a letter; without one a list or a mapping ends where another thing begins.
-        if closed.path is not None and start.index != end.index:
-            self._document.ends[closed.path] = _end_of(event)
+    def _end(self, _: yaml.Event) -> None:
+        self._open.pop()
 
     def _key(self, event: yaml.ScalarEvent) -> None:
         frame = self._open[-1]
@@ -479,11 +471,6 @@ def _start_of(event: yaml.Event) -> Place:
     # An escape is longer than what it stands for: equal widths mean that there is none.
     straight = end.column - start.column - 2 * quote == len(event.value)
     return Place(line, column, column + quote if straight else None)
-
-
-def _end_of(event: yaml.Event) -> Place:
-    end = _marks(event)[1]
-    return Place(end.line + 1, end.column + 1)
 
 
 def _marks(event: yaml.Event) -> tuple[Any, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -12,30 +11,44 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, RuleFileError, UsageError, nearest, short
 from repurchase.domain.events import KINDS, Event
 from repurchase.evaluation.step import step
+from repurchase.facts.fact import Market
 from repurchase.intake.fields import READERS, event, misplaced
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.rulebook.cases_file import read_cases
-from repurchase.rulebook.editions import Editions, load, load_pack, load_text
+from repurchase.rulebook.editions import Edition, Editions, load, load_pack, load_text
 from repurchase.rulebook.model import Authorization, Case, Pack, Under
 from repurchase.rulebook.packs import instead, is_pack_file
-from repurchase.rulebook.yaml_reader import read_bytes, read_document
+from repurchase.rulebook.yaml_reader import read_bytes
+from repurchase.tester.edits import document_of
 
-_OWN: Final = ""
+
+class CaseStep(msgspec.Struct, frozen=True):
+    """An event of a case, the *position* before it, and the *edition* that decided it."""
+
+    event: Event
+    position: Position
+    edition: Edition
+    decision: Decision
 
 
 class CaseResult(msgspec.Struct, frozen=True):
     """What came of one case: *wrong* says how it differs from what was expected, if it does."""
 
     case: Case
-    decision: Decision
+    steps: tuple[CaseStep, ...]
     wrong: str | None
+
+    @property
+    def decision(self) -> Decision:
+        """Return the decision on the event that the case asks about."""
+        return self.steps[-1].decision
 
 
 def run(rules: Path, cases: Path) -> tuple[CaseResult, ...]:
-    """Return what comes of each of *cases* under *rules*; raise RuleFileError where one is amiss.
+    """Return what comes of each of *cases* under *rules*; raise RuleFileError if one has errors.
 
-    Errors of all cases are told at once.
+    Errors of all cases are raised at once.
     """
     return results(tested(rules, cases), cases)
 
@@ -46,18 +59,10 @@ def results(of: Tested, cases: Path) -> tuple[CaseResult, ...]:
     problems: list[Problem] = []
     for case in of.cases:
         try:
-            found.append(result(case, of.editions[of.by(case)]))
+            found.append(result(case, of.editions[case.by]))
         except InputError as error:
-            problems += [
-                Problem(
-                    f"case `{case.name}`: {problem.what}",
-                    problem.hint,
-                    str(cases),
-                    case.line,
-                    case.column,
-                )
-                for problem in error.problems
-            ]
+            told = ((f"case `{case.name}`: {one.what}", one.hint) for one in error.problems)
+            problems += [_at(cases, case, *one) for one in told]
     if problems:
         raise RuleFileError(problems)
     return tuple(found)
@@ -66,34 +71,23 @@ def results(of: Tested, cases: Path) -> tuple[CaseResult, ...]:
 class Tested(msgspec.Struct, frozen=True):
     """A rule file or a pack, and the *cases* beside it.
 
-    *editions* are those by which they are judged: the rule file's own, or, as a pack judges nothing
-    alone, those of each rule file under which a case of it is, by what the case calls it.
+    *editions* are those by which they are judged: the rule file's own, under no name, or, as a pack
+    judges nothing alone, those of each rule file under which a case of it is, by what it is called.
     """
 
     file: Authorization | Pack
     cases: tuple[Case, ...]
-    editions: Mapping[str, Editions]
+    editions: Mapping[str | None, Editions]
 
-    def by(self, case: Case) -> str:
-        """Return under which of *editions* the *case* is."""
-        return _OWN if case.under is None else case.under.path
-
-    def changed(self, by: str, text: str) -> Editions:
-        """Return those called *by*, were *text* what the file says.
-
-        Raise RuleFileError where that does not load.
-        """
-        judge = self.editions[by].authorization
-        if isinstance(self.file, Authorization):
-            return load_text(text.encode(), judge.file)
-        packs = instead(judge.file, read_document(text.encode(), self.file.file))
-        return load_text(judge.text.encode(), judge.file, packs=packs)
+    def programs(self) -> list[Authorization]:
+        """Return the rule files by which the cases are judged."""
+        return [one.authorization for one in self.editions.values()]
 
 
 def tested(rules: Path, cases: Path) -> Tested:
     """Return the rule file or pack *rules* with its *cases*.
 
-    Raise UsageError where one cannot be opened, RuleFileError where one is amiss, or is not under
+    Raise UsageError if one cannot be opened, RuleFileError if one has errors, or is not under
     what it must be.
     """
     if is_pack_file(rules):
@@ -102,26 +96,25 @@ def tested(rules: Path, cases: Path) -> Tested:
         return Tested(pack, found, _programs(pack, found, cases))
     editions = load(rules)
     found = read_cases(cases)
-    if needless := dict.fromkeys(one.under for one in found if one.under is not None):
-        what = "`under` is for the cases of a pack, and a rule file judges its own"
+    what = "`under` is for the cases of a pack, and a rule file judges its own"
+    needless = dict.fromkeys(one.under for one in found if one.under is not None)
+    if needless:
         raise RuleFileError(_at(cases, one, what, "leave it out") for one in needless)
-    return Tested(editions.authorization, found, {_OWN: editions})
+    return Tested(editions.authorization, found, {None: editions})
 
 
-def _programs(pack: Pack, found: Sequence[Case], cases: Path) -> Mapping[str, Editions]:
+def _programs(pack: Pack, found: Sequence[Case], cases: Path) -> dict[str | None, Editions]:
     """Return the editions of each rule file under which a case is, by what the case calls it."""
-    alone = next((case for case in found if case.under is None), None)
-    if alone is not None:
-        what = f"the case `{alone.name}` is under no rule file, and a pack alone judges nothing"
-        hint = "above `cases` write `under: FILE`, one that includes the pack"
-        raise RuleFileError(Problem(what, hint, str(cases), alone.line, alone.column))
-    programs: dict[str, Editions] = {}
+    programs: dict[str | None, Editions] = {}
     problems: list[Problem] = []
-    for under in dict.fromkeys(case.under for case in found if case.under is not None):
-        if under.path in programs:
-            continue
+    for case in found:
+        if case.under is None:
+            what = f"the case `{case.name}` is under no rule file, and a pack alone judges nothing"
+            hint = "above `cases` write `under: FILE`, one that includes the pack"
+            raise RuleFileError(_at(cases, case, what, hint))
         try:
-            programs[under.path] = _program(pack, under, cases)
+            if case.by not in programs:
+                programs[case.by] = _program(pack, case.under, cases)
         except RuleFileError as error:
             problems += error.problems
     if problems:
@@ -136,16 +129,15 @@ def _program(pack: Pack, under: Under, cases: Path) -> Editions:
     except UsageError as error:
         what = f"the rule file `{short(under.path)}` cannot be read: {error.problems[0].what}"
         raise RuleFileError(_at(cases, under, what, f"it would be {path}")) from error
-    packs = instead(str(path), read_document(pack.text.encode(), pack.file))
-    editions = load_text(data, str(path), packs=packs)
+    editions = load_text(data, str(path), packs=instead(str(path), document_of(pack)))
     if all(one.file != pack.file for one in editions.authorization.packs):
         what = f"the rule file `{short(under.path)}` does not include the pack"
         raise RuleFileError(_at(cases, under, what, f"it would say `include: [{pack.included}]`"))
     return editions
 
 
-def _at(cases: Path, under: Under, what: str, hint: str) -> Problem:
-    return Problem(what, hint, str(cases), under.line, under.column)
+def _at(cases: Path, one: Case | Under, what: str, hint: str | None) -> Problem:
+    return Problem(what, hint, str(cases), one.line, one.column)
 
 
 def result(case: Case, editions: Editions) -> CaseResult:
@@ -161,14 +153,21 @@ def result(case: Case, editions: Editions) -> CaseResult:
         _event(values, case.usual, f"given-{number}")
         for number, values in enumerate(case.given_events, 1)
     ]
-    asked = _event(case.event, case.usual, "event")
-    _check_ids([*given, asked])
-    # Sessions are those of the tables; what else an event's rules read of the market, it says.
-    market = read_feed(()).of(editions.authorization)
-    for before in given:
-        position = step(before, position, editions.of(before, position), market=market).position
-    decision = step(asked, position, editions.of(asked, position), market=market).decision
-    return CaseResult(case, decision, _wrong(case, decision))
+    events = [*given, _event(case.event, case.usual, "event")]
+    _check_ids(events)
+    market = market_of(editions)
+    steps = []
+    for one in events:
+        edition = editions.of(one, position)
+        taken = step(one, position, edition, market=market)
+        steps.append(CaseStep(one, position, edition, taken.decision))
+        position = taken.position
+    return CaseResult(case, tuple(steps), _wrong(case, steps[-1].decision))
+
+
+def market_of(editions: Editions) -> Market:
+    """Return what a case knows of the market beside what its events say: the tables' sessions."""
+    return read_feed(()).of(editions.authorization)
 
 
 def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Event:

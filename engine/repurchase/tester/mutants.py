@@ -1,144 +1,268 @@
-"""The mutants of a rule file or a pack: each its text with one figure, word or sign changed.
+"""The mutants of a rule file or a pack: each has one figure, word or sign changed.
 
 They are of what decides: figures, days, instruments, conditions, effects, options. What a file only
 says, such as a title, a quote or the day of the resolution, decides nothing, nor does how a pack is
-`judged`; and a check is, as a case is, what notices.
+`judged`; and a check is, as a case is, what kills a mutant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import product
 from typing import Final
 
+from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.quantities import Dimension
-from repurchase.rulebook.model import Authorization, Option, Pack
+from repurchase.language.expression import Piece, pieces
+from repurchase.rulebook.model import ATS, Authorization, Pack
 from repurchase.rulebook.schema import BASES
 from repurchase.rulebook.yaml_reader import Path
 from repurchase.tester import operators
-from repurchase.tester.edits import Edits, Mutant
+from repurchase.tester.edits import (
+    Mutant,
+    document_of,
+    left_out,
+    letter_place,
+    mutant,
+    renamed,
+    rewritten,
+    spliced,
+    value_at,
+)
 
-_RATIOS: Final = ("per_share", "shares_each")
-_OPTIONAL: Final = ("option", "without")
+# Kinds of paths: `*` is any name that the file gives, and any number of an entry.
+_DAYS: Final = ("from", "until", "known")
+_FIGURED: Final = ("terms.*", "limits.*", "instruments.*.per_share", "instruments.*.shares_each")
+_FIGURES: Final = (
+    "instruments.*.fx_margin",
+    *(f"rules.*.{day}" for day in _DAYS),
+    *_FIGURED,
+    *map(".".join, product(_FIGURED, ("value", *_DAYS))),
+    *map(".".join, product(_FIGURED, ("*",), ("value", *_DAYS))),
+)
+_CONDITIONS: Final = ("when", "rules.*.when", "rules.*.require")
+_NAMED: Final = ("instruments", "terms", "limits")
+
+_KEYS: Final = (("per_share", "shares_each"), ("option", "without"))
+_OTHER_KEY: Final = {one: other for pair in _KEYS for one, other in (pair, pair[::-1])}
+_DEFAULTS: Final = (("effect", EFFECTS, "deny"), ("at", ATS, "both"))
+_BRACKETS: Final = ("LSQB", "RSQB")
 
 
 def mutants(
     file: Authorization | Pack, programs: Sequence[Authorization] = ()
 ) -> tuple[Mutant, ...]:
-    """Return the mutants of the text of *file*, by their place.
+    """Return the mutants of *file*, by their place.
 
     The conditions of a pack read the terms of the *programs* that include it.
     """
-    made: dict[tuple[int, int, str], Mutant] = {}
-    of = _OfPack(file, programs) if isinstance(file, Pack) else _OfAuthorization(file)
-    for one in of.mutants():
-        made.setdefault((one.start, one.end, one.instead), one)
-    return tuple(sorted(made.values(), key=lambda one: (one.line, one.column)))
+    made = _Mutants(file, programs).all()
+    return tuple(sorted(made, key=lambda one: (one.line, one.column)))
 
 
-class _OfAuthorization(Edits):
-    """The changes of a rule file, beside what it means."""
+class _Mutants:
+    """The mutants of one file, made at each path of its document that decides something."""
 
-    def __init__(self, authorization: Authorization) -> None:
-        instruments = tuple(one.name for one in authorization.instruments)
-        super().__init__(authorization, _terms(authorization), instruments)
-        self._means = authorization
+    def __init__(self, file: Authorization | Pack, programs: Sequence[Authorization]) -> None:
+        self._document = document_of(file)
+        self._file = file
+        self._constants = _constants(file, programs)
+        self._instruments: tuple[str, ...] = ()
+        if isinstance(file, Authorization):
+            self._instruments = tuple(one.name for one in file.instruments)
+        self._others = _others(file)
+        self._entries: Mapping[str, Callable[[Path], Iterator[Mutant]]] = {
+            "rules.*": self._rule,
+            "rules.*.when": self._scope,
+            "when": self._scope,
+            "rules.*.option": self._option_of_rule,
+            "rules.*.without": self._option_of_rule,
+            "include.*": self._included,
+            "include.*.options.*": self._option_on,
+            "instruments.*.venues.*": self._venue,
+            "instruments.*.per_share": self._renamed,
+            "instruments.*.shares_each": self._renamed,
+        }
 
-    def mutants(self) -> Iterator[Mutant]:
-        """Yield all of them, some perhaps twice."""
-        means = self._means
-        venues = tuple(venue for one in means.instruments for venue in one.venues)
-        yield from self._changed(("timezone",), operators.of_zone(means.timezone, venues))
-        if self._has_money():
-            yield from self._changed(("currency",), [operators.of_currency(means.currency)])
-        yield from self._choice(("amount_basis",), BASES)
-        for path in self._paths("instruments"):
-            yield from self._instrument(path)
-        for path in self._paths("terms"):
-            yield from self._figures(path)
-        for path in self._paths("include"):
-            yield from self._included(path)
-        for path in self._paths("rules"):
-            yield from self._rule(path)
+    def all(self) -> Iterator[Mutant]:
+        """Yield all of them, by path."""
+        for path in _paths(self._document.value):
+            kind = _kind(path)
+            if kind in self._entries:
+                yield from self._entries[kind](path)
+            if kind in _CONDITIONS:
+                yield from self._condition(path)
+            elif kind in self._others and isinstance(value_at(self._document, path), str):
+                yield from self._text(path, self._others[kind])
 
-    def _has_money(self) -> bool:
-        """Return whether the program's currency decides anything, rather than being said."""
-        means = self._means
-        foreign = any(one.currency != means.currency for one in means.instruments)
-        return foreign or any(one.dimension.kind == "money" for one in means.terms)
+    # --- entries
 
-    def _instrument(self, path: Path) -> Iterator[Mutant]:
-        yield from self._changed(
-            (*path, "symbol"), [operators.of_text(self._text((*path, "symbol")))]
-        )
-        venues = (*path, "venues")
-        for one in self._paths(*venues):
-            venue = self._text(one)
-            yield from self._changed(one, operators.of_venue(venue))
-            if len(self._paths(*venues)) > 1:
-                yield self._left_out(one, f"venue `{venue}`")
-        currency = self._text((*path, "currency"))
-        if currency:
-            other = operators.of_currency(currency, self._means.currency)
-            yield from self._changed((*path, "currency"), [other])
-        for key in _RATIOS:
-            if self._written.value((*path, key)) is not None:
-                yield from self._renamed((*path, key), operators.of_choice(key, _RATIOS)[0])
-                yield from self._figures((*path, key))
-        yield from self._figure((*path, "fx_margin"))
+    def _rule(self, path: Path) -> Iterator[Mutant]:
+        rule, name = value_at(self._document, path), self._owner(path)
+        yield left_out(self._document, path, name)
+        for key, choices, default in _DEFAULTS:
+            for other in operators.of_choice(default, choices) if key not in rule else ():
+                what = f"{name} was given `{key}: {other}`"
+                yield mutant(self._document.place(path), what, path, rule | {key: other})
+
+    def _scope(self, path: Path) -> Iterator[Mutant]:
+        yield left_out(self._document, path, f"`{path[-1]}` of {self._owner(path[:-1])}")
+
+    def _option_of_rule(self, path: Path) -> Iterator[Mutant]:
+        yield from self._scope(path)
+        yield from self._renamed(path)
+
+    def _renamed(self, path: Path) -> Iterator[Mutant]:
+        yield renamed(self._document, path, _OTHER_KEY[str(path[-1])])
+
+    def _venue(self, path: Path) -> Iterator[Mutant]:
+        if len(value_at(self._document, path[:-1])) > 1:
+            yield left_out(self._document, path, f"venue `{self._word(path)}`")
 
     def _included(self, path: Path) -> Iterator[Mutant]:
-        asked = self._text((*path, "pack")) or self._text(path)
-        yield self._left_out(path, f"pack `{asked}`")
-        pack = next(one for one in self._means.packs if one.included == asked)
-        for option in pack.options:
-            yield self._turned(path, option)
+        held = value_at(self._document, path)
+        fields = {"pack": held} if isinstance(held, str) else held
+        asked = fields["pack"].strip()
+        yield left_out(self._document, path, f"pack `{asked}`")
+        assert isinstance(self._file, Authorization), "a pack includes none"
+        pack = next(one for one in self._file.packs if one.included == asked)
+        place, on = self._document.place((*path, "options")), fields.get("options", [])
+        for name in (one.name for one in pack.options if not one.on):
+            value = fields | {"options": [*on, name]}
+            yield mutant(place, f"option `{name}` was turned on", path, value)
 
-    def _turned(self, path: Path, option: Option) -> Mutant:
-        options = (*path, "options")
-        if option.on:
-            named = next(one for one in self._paths(*options) if self._text(one) == option.name)
-            return self._left_out(named, f"option `{option.name}`")
-        start = end = self._written.span(path)[0]
-        if isinstance(self._written.value(path), str):
-            start, end = self._written.span(path)
-            written = self._written.text[start:end]
-            instead = f"{{pack: {written}, options: [{option.name}]}}"
-        elif self._written.value(options) is not None:
-            end, joint = self._written.closing(options)
-            start, instead = end, joint + option.name
-        else:
-            end, joint = self._written.opening(path)
-            start, instead = end, f"options: [{option.name}]{joint}"
-        return self._mutant((start, end), instead, f"option `{option.name}` was turned on")
+    def _option_on(self, path: Path) -> Iterator[Mutant]:
+        yield left_out(self._document, path, f"option `{self._word(path)}`")
+
+    # --- texts
+
+    def _text(self, path: Path, others: Callable[[str], Sequence[str]]) -> Iterator[Mutant]:
+        """Yield the file with each of the *others* of the text at *path* in its place."""
+        word = self._word(path)
+        start = value_at(self._document, path).index(word)
+        for other in others(word):
+            yield rewritten(self._document, path, start, start + len(word), other)
+
+    def _condition(self, path: Path) -> Iterator[Mutant]:
+        found = pieces(value_at(self._document, path))
+        for index, piece in enumerate(found):
+            before = found[index - 1] if index else None
+            after = found[index + 1] if index + 1 < len(found) else None
+            others = operators.of_piece(piece, before, after, self._constants)
+            if operators.is_word(piece):
+                # One that is listed already would come to the same as leaving this one out.
+                listed = _beside(found, index)
+                words = operators.of_word(piece, self._instruments)
+                others = tuple(other for other in words if other not in listed)
+            for other in others:
+                yield rewritten(self._document, path, piece.offset, piece.end, other)
+            if piece.kind == "_NOT" and after is not None:
+                yield rewritten(self._document, path, piece.offset, after.offset, "")
+            if piece.kind == "LSQB":
+                yield from self._listed(path, _elements(found[index + 1 :]))
+
+    def _listed(self, path: Path, elements: Sequence[slice]) -> Iterator[Mutant]:
+        """Yield the condition at *path* without each of the *elements* of a list in it."""
+        text = value_at(self._document, path)
+        for before, one, after in zip(
+            (None, *elements), elements, (*elements[1:], None), strict=False
+        ):
+            # A comma goes with it: the one behind, or before the last.
+            start = one.start if after or not before else before.stop
+            end = after.start if after else one.stop
+            if before or after:
+                place = letter_place(self._document, path, one.start)
+                what = f"`{text[one]}` was left out"
+                yield mutant(place, what, path, spliced(text, start, end))
+
+    def _word(self, path: Path) -> str:
+        return str(value_at(self._document, path)).strip()
+
+    def _owner(self, path: Path) -> str:
+        return f"rule `{self._word((*path, 'id'))}`" if path else "the pack"
 
 
-class _OfPack(Edits):
-    """The changes of a pack."""
-
-    def __init__(self, pack: Pack, programs: Sequence[Authorization]) -> None:
-        terms = {name: one for program in programs for name, one in _terms(program).items()}
-        super().__init__(pack, terms | {f"limits.{one.name}": one.dimension for one in pack.limits})
-        self._options = tuple(one.name for one in pack.options)
-
-    def mutants(self) -> Iterator[Mutant]:
-        """Yield all of them, some perhaps twice."""
-        for path in self._paths("limits"):
-            yield from self._figures(path)
-        yield from self._scope(("when",), "the pack")
-        for path in self._paths("rules"):
-            yield from self._rule(path)
-            yield from self._optional(path)
-
-    def _optional(self, path: Path) -> Iterator[Mutant]:
-        """Yield the rule at *path* with another option than its own, or with none."""
-        for key, other in zip(_OPTIONAL, reversed(_OPTIONAL), strict=True):
-            name = self._text((*path, key))
-            if name:
-                rule = self._text((*path, "id"))
-                yield self._left_out((*path, key), f"`{key}` of rule `{rule}`")
-                yield from self._renamed((*path, key), other)
-                yield from self._changed((*path, key), operators.of_choice(name, self._options))
+def _constants(
+    file: Authorization | Pack, programs: Sequence[Authorization]
+) -> dict[str, Dimension]:
+    """Return the terms and limits that the conditions of *file* may read."""
+    read = [file] if isinstance(file, Authorization) else programs
+    known = {f"terms.{term.name}": term.dimension for one in read for term in one.terms}
+    limits = file.limits if isinstance(file, Pack) else ()
+    return known | {f"limits.{limit.name}": limit.dimension for limit in limits}
 
 
-def _terms(authorization: Authorization) -> dict[str, Dimension]:
-    return {f"terms.{one.name}": one.dimension for one in authorization.terms}
+def _others(file: Authorization | Pack) -> Mapping[str, Callable[[str], Sequence[str]]]:
+    """Return what gives the texts that may stand in the place of one, by its kind of path."""
+    of_choice = operators.of_choice
+    common: dict[str, Callable[[str], Sequence[str]]] = {
+        **dict.fromkeys(_FIGURES, operators.of_figure),
+        "rules.*.effect": partial(of_choice, choices=EFFECTS),
+        "rules.*.at": partial(of_choice, choices=ATS),
+    }
+    if isinstance(file, Pack):
+        options = tuple(one.name for one in file.options)
+        keys = ("rules.*.option", "rules.*.without")
+        return common | dict.fromkeys(keys, partial(of_choice, choices=options))
+    own: dict[str, Callable[[str], Sequence[str]]] = {
+        "timezone": partial(
+            operators.of_zone, venues=[venue for one in file.instruments for venue in one.venues]
+        ),
+        "amount_basis": partial(of_choice, choices=BASES),
+        "instruments.*.symbol": operators.of_text,
+        "instruments.*.venues.*": operators.of_venue,
+        "instruments.*.currency": partial(operators.of_currency, program=file.currency),
+    }
+    if _has_money(file):
+        own["currency"] = operators.of_currency
+    return common | own
+
+
+def _has_money(file: Authorization) -> bool:
+    """Return whether the program's currency decides anything, rather than being said."""
+    foreign = any(one.currency != file.currency for one in file.instruments)
+    return foreign or any(one.dimension.kind == "money" for one in file.terms)
+
+
+def _paths(held: object, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of each value within *held*, that of what is around it first."""
+    entries: Sequence[tuple[str | int, object]] = ()
+    if isinstance(held, dict):
+        entries = tuple(held.items())
+    elif isinstance(held, list):
+        entries = tuple(enumerate(held))
+    for part, value in entries:
+        yield (*path, part)
+        yield from _paths(value, (*path, part))
+
+
+def _kind(path: Path) -> str:
+    """Return *path* with `*` for what differs from file to file, such as `terms.*.value`."""
+    return ".".join(
+        "*" if isinstance(part, int) or (index == 1 and path[0] in _NAMED) else part
+        for index, part in enumerate(path)
+    )
+
+
+def _elements(found: Sequence[Piece]) -> list[slice]:
+    """Return where each element stands of the list that *found* begins within."""
+    elements: list[slice] = []
+    start, depth = found[0].offset, 0
+    for index, piece in enumerate(found):
+        depth += (piece.kind == "LPAR") - (piece.kind == "RPAR")
+        if piece.kind in ("COMMA", "RSQB") and not depth:
+            elements.append(slice(start, found[index - 1].end))
+            start = found[index + 1].offset if piece.kind == "COMMA" else start
+        if piece.kind == "RSQB":
+            break
+    return elements
+
+
+def _beside(found: Sequence[Piece], index: int) -> list[str]:
+    """Return what is in one list with the word at *index*, none where it is in no list."""
+    opened = next((one for one in reversed(range(index)) if found[one].kind in _BRACKETS), None)
+    if opened is None or found[opened].kind == "RSQB":
+        return []
+    closed = next(one for one in range(index, len(found)) if found[one].kind == "RSQB")
+    return [piece.text for piece in found[opened:closed]]

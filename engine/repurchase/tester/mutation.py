@@ -1,12 +1,13 @@
-"""What the cases beside a rule file or a pack notice: each mutant of it judged by all of them.
+"""What becomes of the mutants of a rule file or a pack: each judged by all cases beside it.
 
-A mutant that does not load is noticed by who reads it, checks included; one under which a case
-comes to something else, by that case. Of the others, those that prove equal are set apart.
+A mutant that does not load is invalid: who reads the file sees that, checks included. One under
+which a case comes to something else is killed by that case. Others survive, unless they prove to be
+equivalent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
@@ -14,12 +15,16 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
 from repurchase.evaluation.judge import forget
-from repurchase.rulebook.editions import Editions
+from repurchase.evaluation.step import step
+from repurchase.rulebook.editions import Edition, Editions, load_document
 from repurchase.rulebook.model import Authorization, Case, Pack
-from repurchase.tester.cases import CaseResult, Tested, result, results, tested
-from repurchase.tester.edits import Mutant
+from repurchase.rulebook.packs import instead
+from repurchase.rulebook.yaml_reader import Document
+from repurchase.tester.cases import CaseResult, Tested, market_of, result, results, tested
+from repurchase.tester.edits import Mutant, document_of
 from repurchase.tester.mutants import mutants
 
 T = TypeVar("T")
@@ -40,7 +45,7 @@ def unwatched(items: Iterator[T], _: int, /) -> Iterator[T]:
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """What came of a mutant: *refused* where it does not load, else noticed by *case*, or not."""
+    """The *fate* of a mutant, and the *case* that killed it, if one did."""
 
     mutant: Mutant
     fate: Fate
@@ -48,9 +53,9 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True):
-    """What the cases of a rule file or a pack notice of its mutants, by their place.
+    """What became of the mutants of a rule file or a pack, by their place.
 
-    None was tried where cases fail of the file as it is: those are *wrong*.
+    None was tried if cases fail of the file as it is: those are *wrong*.
     """
 
     tested: Tested
@@ -62,46 +67,140 @@ class Mutation(msgspec.Struct, frozen=True):
         return tuple(one for one in self.tried if one.fate == fate)
 
 
-def mutation(rules: Path, cases: Path, watch: Watch = unwatched) -> Mutation:
-    """Return what *cases* notice of each mutant of the file *rules*.
+def mutation(
+    rules: Path, cases: Path, watch: Watch = unwatched, part: slice = slice(None)
+) -> Mutation:
+    """Return what becomes of each mutant of the file *rules* by *cases*, or of a *part* of them.
 
-    Raise RuleFileError where a file cannot be used.
+    Raise RuleFileError if a file cannot be used.
     """
     of = tested(rules, cases)
-    wrong = tuple(one for one in results(of, cases) if one.wrong is not None)
-    tried: Iterable[Tried] = ()
-    if not wrong:
-        asked = _Asked(of)
-        made = mutants(of.file, [one.authorization for one in of.editions.values()])
-        tried = watch((_tried(one, asked) for one in made), len(made))
-    return Mutation(of, wrong, tuple(tried))
+    found = results(of, cases)
+    wrong = tuple(one for one in found if one.wrong is not None)
+    if wrong:
+        return Mutation(of, wrong, ())
+    made = mutants(of.file, of.programs())[part]
+    tried = map(_Trial(of, found).tried, made)
+    return Mutation(of, (), tuple(watch(tried, len(made))))
+
+
+class _Trial:
+    """The cases in the order in which they are asked: what killed one mutant first of the next."""
+
+    def __init__(self, of: Tested, found: Sequence[CaseResult]) -> None:
+        self._of = of
+        self._document = document_of(of.file)
+        self._found = [*found]
+
+    def tried(self, mutant: Mutant) -> Tried:
+        """Return what becomes of *mutant*."""
+        try:
+            case = self._killer(mutant)
+        except RuleFileError:
+            return Tried(mutant, "invalid")
+        finally:
+            # Its rule sets are asked for once.
+            forget()
+        return Tried(mutant, "survived" if case is None else "killed", case)
+
+    def _killer(self, mutant: Mutant) -> Case | None:
+        """Return a case that comes to something else under *mutant*, if one does.
+
+        Raise RuleFileError if it does not load.
+        """
+
+        @cache
+        def changed(by: str | None) -> Editions:
+            return _changed(self._of, by, mutant.of(self._document))
+
+        for index, old in enumerate(self._found):
+            new = changed(old.case.by)
+            if _may_differ(old, new) and result(old.case, new).wrong is not None:
+                self._found.insert(0, self._found.pop(index))
+                return old.case
+        return None
+
+
+def _may_differ(old: CaseResult, new: Editions) -> bool:
+    """Return whether *new* may come to another decision in a step of the case than *old* did.
+
+    Most mutants change one rule, so it is enough to ask the rules that are not the same in both.
+    """
+    market = market_of(new)
+    for one in old.steps:
+        edition = new.of(one.event, one.position)
+        if edition.hash == one.edition.hash:
+            continue
+        if edition.counting != one.edition.counting:
+            return True
+        before, after = (
+            step(one.event, one.position, part, market=market).decision.findings
+            for part in _apart(one.edition, edition)
+        )
+        if list(map(_effect, before)) != list(map(_effect, after)):
+            return True
+    return False
+
+
+def _apart(old: Edition, new: Edition) -> tuple[Edition, Edition]:
+    """Return both editions with the rules alone that are not the same, to the letter, in both."""
+    rules = {one.rule.id: one for one in old.rules}
+    others = {one.rule.id: one for one in new.rules}
+    names = {name for name in rules.keys() | others if rules.get(name) != others.get(name)}
+    return _with_rules(old, names), _with_rules(new, names)
+
+
+def _with_rules(edition: Edition, names: Set[str]) -> Edition:
+    rules = tuple(one for one in edition.rules if one.rule.id in names)
+    return replace(edition, rules=rules, hash=f"{edition.hash} {sorted(names)}")
+
+
+def _effect(finding: Finding) -> tuple[str, str, str]:
+    return finding.rule, finding.result, finding.effect
 
 
 def apart(found: Mutation, same: Same, watch: Watch = unwatched) -> Mutation:
-    """Return *found* with the mutants that are the *same* as the file, if unnoticed, set apart.
+    """Return *found* with the survivors that are the *same* as the file set apart as equivalent.
 
     One of a pack is so under each rule file under which cases are, with all its rules in force.
     """
-    of = found.tested
-    unnoticed = found.come_to("survived")
+    of, document = found.tested, document_of(found.tested.file)
 
-    def proved() -> Iterator[Tried]:
-        for one in unnoticed:
-            text = one.mutant.of(of.file.text)
-            pairs = ((old, of.changed(by, text)) for by, old in of.editions.items())
-            is_same = all(_is_same(of.file, *pair, same) for pair in pairs)
-            yield replace(one, fate="equivalent") if is_same else one
+    def proved(one: Tried) -> Tried:
+        pairs = (
+            (old, _changed(of, by, one.mutant.of(document))) for by, old in of.editions.items()
+        )
+        is_same = all(_is_same(of.file, *pair, same) for pair in pairs)
+        return replace(one, fate="equivalent") if is_same else one
 
-    told = {one.mutant: one for one in watch(proved(), len(unnoticed))}
-    return replace(found, tried=tuple(told.get(one.mutant, one) for one in found.tried))
+    survivors = found.come_to("survived")
+    apart = iter([*watch(map(proved, survivors), len(survivors))])
+    tried = tuple(next(apart) if one.fate == "survived" else one for one in found.tried)
+    return replace(found, tried=tried)
+
+
+def _changed(of: Tested, by: str | None, document: Document) -> Editions:
+    """Return the editions called *by*, if *document* is what the file says.
+
+    Raise RuleFileError if that does not load.
+    """
+    old = of.editions[by]
+    judge, packs = document, None
+    if isinstance(of.file, Pack):
+        judge = document_of(old.authorization)
+        packs = instead(judge.name, document)
+    return load_document(judge, packs=packs, like=old)
 
 
 def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Same) -> bool:
     if not same(old, new):
         return False
-    before, after = (_pack(file, editions) for editions in (old, new))
-    if before is None or after is None:
+    if isinstance(file, Authorization):
         return True
+    before, after = (
+        next(one for one in editions.authorization.packs if one.file == file.file)
+        for editions in (old, new)
+    )
     if _turned(before) != _turned(after):
         return False
     if not (before.off or after.off):
@@ -116,11 +215,6 @@ def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Sam
         return False
 
 
-def _pack(file: Authorization | Pack, editions: Editions) -> Pack | None:
-    packs = editions.authorization.packs
-    return next((one for one in packs if one.file == file.file), None)
-
-
 def _turned(pack: Pack) -> list[tuple[str, tuple[str, ...]]]:
     """Return which rules each option turns on or off."""
     return [(one.name, one.turns) for one in pack.options]
@@ -131,39 +225,3 @@ def _with(pack: Pack, authorization: Authorization) -> Editions:
     whole = replace(pack, rules=(*pack.rules, *pack.off), off=())
     packs = tuple(whole if one is pack else one for one in authorization.packs)
     return Editions(replace(authorization, packs=packs))
-
-
-class _Asked:
-    """The cases in the order in which they are asked: what noticed one mutant first of the next."""
-
-    def __init__(self, of: Tested) -> None:
-        self._of = of
-        self._cases = [*of.cases]
-
-    def notices(self, mutant: Mutant) -> Case | None:
-        """Return a case that comes to something else under *mutant*, if one does.
-
-        Raise RuleFileError where it does not load.
-        """
-        text = mutant.of(self._of.file.text)
-
-        @cache
-        def changed(by: str) -> Editions:
-            return self._of.changed(by, text)
-
-        for index, case in enumerate(self._cases):
-            if result(case, changed(self._of.by(case))).wrong is not None:
-                self._cases.insert(0, self._cases.pop(index))
-                return case
-        return None
-
-
-def _tried(mutant: Mutant, asked: _Asked) -> Tried:
-    try:
-        case = asked.notices(mutant)
-    except RuleFileError:
-        return Tried(mutant, "invalid")
-    finally:
-        # Its rule sets are asked for once.
-        forget()
-    return Tried(mutant, "survived" if case is None else "killed", case)

@@ -1,12 +1,12 @@
-"""What a slip makes of one figure, word or sign of a rule file: what may be written in its place.
+"""The mutation operators: what may be written in the place of one figure, word or sign.
 
-Each is one that reads well, so that only a case or a check can tell it from what was meant.
+Each mutant reads well, so that only a case or a check can tell it from what was meant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -140,12 +140,12 @@ def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
         return of_venue(word)
     closed = (instruments, *dict.fromkeys(fact.words for fact in TABLE.values()))
     known = dict.fromkeys(other for words in closed if word in words for other in words)
-    return tuple(other for other in known if other != word) or (of_text(word),)
+    return of_choice(word, tuple(known)) or of_text(word)
 
 
-def of_text(text: str) -> str:
+def of_text(text: str) -> tuple[str]:
     """Return *text*, of which every letter counts, with one more."""
-    return f"{text}x"
+    return (f"{text}x",)
 
 
 def of_choice(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
@@ -161,16 +161,15 @@ def of_venue(venue: str) -> tuple[str, ...]:
     return tuple(other for other in (next(alike, None), next(apart, None)) if other is not None)
 
 
-def of_zone(name: str, venues: tuple[str, ...]) -> tuple[str, ...]:
+def of_zone(name: str, venues: Sequence[str]) -> tuple[str, ...]:
     """Return the clocks of *venues* that are not that of the zone *name*, and one far from it."""
     here = zone(name).utcoffset(_WINTER)
     far = next(other for other in _FAR_ZONES if zone(other).utcoffset(_WINTER) != here)
     zones = dict.fromkeys((*(VENUE_ZONES[venue] for venue in venues), far))
-    return tuple(other for other in zones if other != name)
+    return of_choice(name, tuple(zones))
 
 
-def of_currency(currency: str, program: str | None = None) -> str:
+def of_currency(currency: str, program: str | None = None) -> tuple[str]:
     """Return the currency of the *program* in the place of *currency*, or else another."""
-    if program is not None and program != currency:
-        return program
-    return next(other for other in _CURRENCIES if other != currency)
+    known = (program or currency, *_CURRENCIES)
+    return (next(other for other in known if other != currency),)

@@ -1,4 +1,4 @@
-"""`repurchase test`: run the cases beside rule files and packs, and what they would notice."""
+"""`repurchase test`: run the cases beside rule files and packs, and see which mutants they kill."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOLDERS: Final = (".", "packs", "rules", "rules/packs")
     "--mutate",
     is_flag=True,
     help="Change each figure, date, word and sign of the files, one at a time, and list the "
-    "changes that no case notices.",
+    "mutants that survive all cases.",
 )
 @json_option
 def command(files: tuple[str, ...], mutate: bool) -> int:
@@ -45,12 +45,12 @@ def command(files: tuple[str, ...], mutate: bool) -> int:
     repurchase test rules/my-program.yaml --mutate
     repurchase test my-desk.yaml --mutate    a pack, under what its cases say: `under: acme.yaml`
 
-    With --mutate it is the cases that are tested: would they notice a slip in any cap, date,
-    operator, instrument, effect or word? A change is noticed where the file does not load with it,
-    or where a case comes to something else. What proves equal is set apart, which needs
-    pip install 'repurchase[prove]'.
+    With --mutate it is the cases that are tested. Each mutant of a file has one cap, date,
+    operator, instrument, effect or word changed. It is invalid if the file does not load so, and
+    killed if a case comes to something else. Other mutants survive, unless they prove to be
+    equivalent to the file, which needs pip install 'repurchase[prove]'.
 
-    Exit codes: 0 all cases pass, and notice everything; 1 one fails, or a change goes unnoticed;
+    Exit codes: 0 all cases pass, and no mutant survives; 1 one fails, or a mutant survives;
     2 errors.
     """
     pairs = _pairs(files)
@@ -104,7 +104,7 @@ def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
     from repurchase.cli.progress import counted
     from repurchase.tester.mutation import apart
 
-    watch = partial(counted, doing="proving", noun="mutants that no case notices")
+    watch = partial(counted, doing="proving", noun="survivors")
 
     def proved(clock: Callable[[], int]) -> list[Mutation]:
         proving = partial(same, now=clock, milliseconds=_MILLISECONDS)
