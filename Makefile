@@ -31,11 +31,12 @@ ARGS ?=
 # The tables of sessions reach to the end of the next year.
 UNTIL ?= $(shell expr `date +%Y` + 1)
 PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
+TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
+.PHONY: help demo test test-all coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -44,7 +45,10 @@ demo: .venv/installed ## set everything up and show the checker at work
 	@.venv/bin/repurchase demo
 
 test: .venv/installed ## set everything up and run the tests (ARGS="-k word", JOBS=0, PROFILE=ci)
-	@$(PYTEST) -p no:benchmark -n $(JOBS) $(ARGS)
+	@$(TESTS) -m "not slow" $(ARGS)
+
+test-all: .venv/installed ## those, and the slow ones: long proofs, mutation, crashes, breaks on purpose
+	@$(TESTS) $(ARGS)
 
 coverage: .venv/installed ## the tests once more, listing lines and branches that none of them reach
 	@$(VENV) -m coverage run -m pytest --hypothesis-profile=$(PROFILE) -p no:benchmark $(ARGS)

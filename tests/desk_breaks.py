@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from repurchase.evaluation import step
@@ -76,9 +77,10 @@ def no_lock(put: Set) -> None:
     put(store.Writer, "append", late)
     put(places.SqlitePlace, "locked", locked)
     put(places.SqlitePlace, "begin", "BEGIN")
-    unlocked = store._LOCK_HEAD.with_for_update(read=True)
-    unlocked._for_update_arg = None
-    put(store, "_LOCK_HEAD", unlocked)
+    locked_head = store.LOCK_HEAD
+    assert locked_head.whereclause is not None
+    unlocked = sa.select(*locked_head.selected_columns).where(locked_head.whereclause)
+    put(store, "LOCK_HEAD", unlocked)
 
 
 def ids_not_looked_up(put: Set) -> None:
@@ -92,7 +94,7 @@ def position_kept_after_failure(put: Set) -> None:
     def answer(self: Desk, events: Sequence[Any]) -> list[Any]:
         with self._journal.writing(self._program) as writer:
             book = self._caught_up(writer)
-            group = desk._Group(book, self._now(), writer, self._texts, self._feed)
+            group = desk.Group(book, self._now(), writer, self._texts, self._feed)
             self._begin(group)
             known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
@@ -128,7 +130,7 @@ def snapshot_trusted(put: Set) -> None:
         head = store.Head(stored.sequence, stored.hash)
         return Book(head, read_position(kept[1]), texts.editions(named.rules), named.rules)
 
-    put(book, "_snapshot_book", trusted)
+    put(book, "snapshot_book", trusted)
 
 
 def chain_not_checked(put: Set) -> None:
@@ -138,26 +140,26 @@ def chain_not_checked(put: Set) -> None:
 
 def refusal_changes(put: Set) -> None:
     """Another event under a used id is judged, under a name of its own."""
-    real = desk._Group._again
+    real = desk.Group.again
 
     def again(self: Any, event: Any, before: Any) -> Any:
         if before.event == event_object(event):
             return real(self, event, before)
         return self.answer(replace(event, id=f"{event.id}'"), {})
 
-    put(desk._Group, "_again", again)
+    put(desk.Group, "again", again)
 
 
 def retry_judged_anew(put: Set) -> None:
     """The same event again gets the position of now instead of its own answer."""
-    real = desk._Group._again
+    real = desk.Group.again
 
     def again(self: Any, event: Any, before: Any) -> Any:
         found = real(self, event, before)
         now = step.position_report(self.book.position, found.edition)
         return replace(found, decision=replace(found.decision, position=now))
 
-    put(desk._Group, "_again", again)
+    put(desk.Group, "again", again)
 
 
 def order_reserves_nothing(put: Set) -> None:
@@ -176,17 +178,17 @@ def order_reserves_nothing(put: Set) -> None:
 
 def breach_does_not_halt(put: Set) -> None:
     """A fill that no order covers is denied, and orders go on."""
-    put(step, "_halting", lambda before, *_: before)
+    put(step, "halting", lambda before, *_: before)
 
 
 def halted_orders_pass(put: Set) -> None:
     """While the program is halted, orders are judged as ever."""
-    real = step._own_findings
+    real = step.own_findings
 
     def found(event: Any, proposed: Any, before: Any, edition: Any, *, live: bool) -> Any:
         return real(event, proposed, replace(before, halted=None), edition, live=live)
 
-    put(step, "_own_findings", found)
+    put(step, "own_findings", found)
 
 
 def cancel_keeps_its_money(put: Set) -> None:

@@ -177,33 +177,31 @@ def unknown_order_covers(patch: Patch) -> None:
 
 def every_fill_is_within(patch: Patch) -> None:
     """Whatever a fill of an open order costs, its order covers it."""
-    for part in ("_too_many", "_too_late", "_too_dear", "_not_reserved"):
+    for part in ("too_many", "too_late", "too_dear", "not_reserved"):
         patch.setattr(trades, part, lambda *_: None)
 
 
 def no_fill_is_within(patch: Patch) -> None:
     """No order covers its fills."""
     excess = trades.Excess("1", "0", "shares")
-    patch.setattr(trades, "_not_reserved", lambda *_: excess)
+    patch.setattr(trades, "not_reserved", lambda *_: excess)
 
 
 def late_fill_is_within(patch: Patch) -> None:
     """An order covers its fills also after its last day."""
-    patch.setattr(trades, "_too_late", lambda *_: None)
+    patch.setattr(trades, "too_late", lambda *_: None)
 
 
 def late_fill_is_within_on_its_own_clock(patch: Patch) -> None:
     """An order covers its fills until its last day is past at its venue."""
-    whole = trades._too_late
-    patch.setattr(
-        trades, "_too_late", lambda order, _, venue_day: whole(order, date.min, venue_day)
-    )
+    whole = trades.too_late
+    patch.setattr(trades, "too_late", lambda order, _, venue_day: whole(order, date.min, venue_day))
 
 
 def late_fill_is_within_at_its_venue(patch: Patch) -> None:
     """An order covers its fills until its last day is past on the authorization's clock."""
-    whole = trades._too_late
-    patch.setattr(trades, "_too_late", lambda order, day, _: whole(order, day, date.min))
+    whole = trades.too_late
+    patch.setattr(trades, "too_late", lambda order, day, _: whole(order, day, date.min))
 
 
 def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
@@ -218,17 +216,19 @@ def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
 
 def first_fill_of_a_day_finds_more(patch: Patch) -> None:
     """An order that is to be forgotten on a day is known to the first event of that day."""
-    patch.setattr(trades, "_named", lambda fill, _, position: position.orders.get(fill.order or ""))
+    patch.setattr(
+        trades, "order_named", lambda fill, _, position: position.orders.get(fill.order or "")
+    )
 
 
 def order_past_its_day_is_unknown(patch: Patch) -> None:
     """A closed order is unknown as soon as it is past its last day, even if just told of."""
-    whole = trades._named
+    whole = trades.order_named
 
     def named(fill: Event, counting: CountingRules, position: Position) -> Order | None:
         return whole(fill, counting, replace(position, today=date.min))
 
-    patch.setattr(trades, "_named", named)
+    patch.setattr(trades, "order_named", named)
 
 
 def after_is_before(patch: Patch) -> None:
@@ -285,7 +285,7 @@ def standing_is_of_before(patch: Patch) -> None:
 
 def bust_reserves_again(patch: Patch) -> None:
     """What was busted may be filled again."""
-    whole = fold._without
+    whole = fold.without
 
     def without(position: Position, fill: Counted) -> Position:
         following = whole(position, fill)
@@ -295,12 +295,12 @@ def bust_reserves_again(patch: Patch) -> None:
             reserved_amount=following.reserved_amount + (fill.amount or 0),
         )
 
-    patch.setattr(fold, "_without", without)
+    patch.setattr(fold, "without", without)
 
 
 def bust_gives_nothing_back(patch: Patch) -> None:
     """What is busted or corrected stays executed."""
-    patch.setattr(fold, "_without", lambda position, _: position)
+    patch.setattr(fold, "without", lambda position, _: position)
 
 
 def second_bust_counts_twice(patch: Patch) -> None:
@@ -318,12 +318,12 @@ def second_bust_counts_twice(patch: Patch) -> None:
 
 def bust_settles_nothing_unknown(patch: Patch) -> None:
     """What a fill left unknown stays so once it is busted."""
-    whole = fold._without
+    whole = fold.without
 
     def without(position: Position, fill: Counted) -> Position:
         return replace(whole(position, fill), unknown_amount=position.unknown_amount)
 
-    patch.setattr(fold, "_without", without)
+    patch.setattr(fold, "without", without)
 
 
 def correct_upwards_conforms(patch: Patch) -> None:
@@ -353,7 +353,7 @@ def replace_reserves_the_old_alone(patch: Patch) -> None:
 
 def replace_reserves_the_larger_alone(patch: Patch) -> None:
     """An order fills wholly by the old terms or wholly by the new."""
-    whole = orders._worst
+    whole = orders.worst_case
 
     def worst(order: Order) -> tuple[Exact | None, ...]:
         if order.asked is None:
@@ -364,12 +364,12 @@ def replace_reserves_the_larger_alone(patch: Patch) -> None:
             for one, other in zip(old, new, strict=True)
         )
 
-    patch.setattr(orders, "_worst", worst)
+    patch.setattr(orders, "worst_case", worst)
 
 
 def replace_goes_below_what_has_filled(patch: Patch) -> None:
     """A replace may ask for less than has filled."""
-    whole = trades._replace
+    whole = trades.replacement
 
     def asked(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
         found = whole(event, replace(order, filled=0), counting)
@@ -378,7 +378,7 @@ def replace_goes_below_what_has_filled(patch: Patch) -> None:
         following = orders.with_worst_case(replace(found.order, filled=order.filled))
         return replace(found, order=following, before=order)
 
-    patch.setattr(trades, "_replace", asked)
+    patch.setattr(trades, "replacement", asked)
 
 
 def no_replace_raises(patch: Patch) -> None:
@@ -428,10 +428,10 @@ def rejected_order_is_never_filled(patch: Patch) -> None:
 
 def asked_terms_cover_nothing(patch: Patch) -> None:
     """A fill in flight is covered by the old price alone."""
-    whole = trades._too_dear
+    whole = trades.too_dear
     patch.setattr(
         trades,
-        "_too_dear",
+        "too_dear",
         lambda order, *given: whole(replace(order, asked=None), *given),
     )
 
@@ -489,32 +489,32 @@ def closed_order_can_be_cancelled(patch: Patch) -> None:
 
 def anyone_releases(patch: Patch) -> None:
     """Who ordered may release."""
-    patch.setattr(trades, "_is_same_person", lambda *_: False)
+    patch.setattr(trades, "is_same_person", lambda *_: False)
 
 
 def names_are_taken_as_written(patch: Patch) -> None:
     """A name in capitals is another's."""
-    patch.setattr(trades, "_name", lambda text: text)
+    patch.setattr(trades, "plain_name", lambda text: text)
 
 
 def review_is_not_waived(patch: Patch) -> None:
     """What is released is held again."""
-    patch.setattr(step, "_outcome", lambda _, findings: outcome(findings))
+    patch.setattr(step, "outcome_of", lambda _, findings: outcome(findings))
 
 
 def all_rules_are_waived(patch: Patch) -> None:
     """Whoever releases answers for every rule."""
-    whole = step._outcome
+    whole = step.outcome_of
 
     def waived(event: Event, findings: tuple[Finding, ...]) -> Outcome:
         return "approved" if event.kind == "release" else whole(event, findings)
 
-    patch.setattr(step, "_outcome", waived)
+    patch.setattr(step, "outcome_of", waived)
 
 
 def halt_spares_replaces(patch: Patch) -> None:
     """A halt stops orders and releases alone."""
-    whole = step._own_findings
+    whole = step.own_findings
 
     def own_findings(
         event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
@@ -523,17 +523,17 @@ def halt_spares_replaces(patch: Patch) -> None:
             position = replace(position, halted=None)
         return whole(event, proposed, position, edition, live=live)
 
-    patch.setattr(step, "_own_findings", own_findings)
+    patch.setattr(step, "own_findings", own_findings)
 
 
 def breach_does_not_halt(patch: Patch) -> None:
     """After a breach the program goes on."""
-    patch.setattr(step, "_is_breach", lambda _: False)
+    patch.setattr(step, "is_breach", lambda _: False)
 
 
 def whatever_is_denied_halts(patch: Patch) -> None:
     """What cannot be decided halts as a breach does."""
-    patch.setattr(step, "_is_breach", lambda findings: outcome(findings) == "denied")
+    patch.setattr(step, "is_breach", lambda findings: outcome(findings) == "denied")
 
 
 def resume_does_nothing(patch: Patch) -> None:
@@ -680,8 +680,8 @@ def _with_terms(order: Order, which: int) -> Order:
 
 
 def _reserved(patch: Patch, changed: Callable[[Order], Order]) -> None:
-    whole = orders._worst
-    patch.setattr(orders, "_worst", lambda order: whole(changed(order)))
+    whole = orders.worst_case
+    patch.setattr(orders, "worst_case", lambda order: whole(changed(order)))
 
 
 def _folded_orders(patch: Patch, changed: Callable[[Position, Position, Trade], Position]) -> None:
@@ -695,10 +695,10 @@ def _folded_orders(patch: Patch, changed: Callable[[Position, Position, Trade], 
 
 
 def _folded_fills(patch: Patch, changed: Callable[[Position, Position, Trade], Position]) -> None:
-    whole = fold._after_fill
+    whole = fold.after_fill
     patch.setattr(
         fold,
-        "_after_fill",
+        "after_fill",
         lambda position, trade: changed(position, whole(position, trade), trade),
     )
 

@@ -77,12 +77,12 @@ def negate_without_de_morgan(patch: pytest.MonkeyPatch) -> None:
 
 def compare_strictly(patch: pytest.MonkeyPatch) -> None:
     """What is at a limit is past it: `<` is sent for `<=`."""
-    patch.setitem(rete._SIGNS, "<=", "$lt")
+    patch.setitem(rete.SIGNS, "<=", "$lt")
 
 
 def compare_loosely(patch: pytest.MonkeyPatch) -> None:
     """What is at a limit is below it: `<=` is sent for `<`."""
-    patch.setitem(rete._SIGNS, "<", "$lte")
+    patch.setitem(rete.SIGNS, "<", "$lte")
 
 
 def negate_strictly(patch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def send_zero_for_silence(patch: pytest.MonkeyPatch) -> None:
 
 def forget_a_coefficient_of_zero(patch: pytest.MonkeyPatch) -> None:
     """A fact that cancels out is not asked for."""
-    added = condition._added
+    added = condition.added
 
     def forgetful(left: condition.Lattice, right: condition.Lattice) -> condition.Lattice:
         total = added(left, right)
@@ -131,7 +131,7 @@ def forget_a_coefficient_of_zero(patch: pytest.MonkeyPatch) -> None:
         rest = {name: one for name, one in total.coefficients.items() if one}
         return replace(total, coefficients=rest)
 
-    patch.setattr(condition, "_added", forgetful)
+    patch.setattr(condition, "added", forgetful)
 
 
 def take_the_largest_for_the_smallest(patch: pytest.MonkeyPatch) -> None:
@@ -141,25 +141,25 @@ def take_the_largest_for_the_smallest(patch: pytest.MonkeyPatch) -> None:
 
 def keep_extremes_under_a_minus(patch: pytest.MonkeyPatch) -> None:
     """`-min(a, b)` is taken to be `min(-a, -b)`."""
-    scaled = condition._scaled
+    scaled = condition.scaled
 
     def kept(lattice: condition.Lattice, factor: Any) -> condition.Lattice:
         if isinstance(lattice, condition.Linear):
             return scaled(lattice, factor)
         return type(lattice)(tuple(kept(part, factor) for part in lattice.parts))
 
-    patch.setattr(condition, "_scaled", kept)
+    patch.setattr(condition, "scaled", kept)
 
 
 def take_missing_terms_for_one(patch: pytest.MonkeyPatch) -> None:
     """A term that is not in force counts as one; as zero it would be noticed where it divides."""
-    named = condition._named
+    named = condition.named
 
     def unset(node: expression.Name, constants: condition.Constants) -> condition.Linear:
         linear = named(node, constants)
         return condition.Linear({}, 1) if linear.missing else linear
 
-    patch.setattr(condition, "_named", unset)
+    patch.setattr(condition, "named", unset)
 
 
 def forget_scale(patch: pytest.MonkeyPatch) -> None:
@@ -169,8 +169,8 @@ def forget_scale(patch: pytest.MonkeyPatch) -> None:
         whole = replace(linear, constant=linear.constant.__floor__())
         return exact(whole, operator)
 
-    exact = condition._atom
-    patch.setattr(condition, "_atom", atom)
+    exact = condition.atom
+    patch.setattr(condition, "atom", atom)
 
 
 CONDITION_BREAKS: Final[tuple[Break, ...]] = (
@@ -195,31 +195,33 @@ CONDITION_BREAKS: Final[tuple[Break, ...]] = (
 
 def approve_silence(patch: pytest.MonkeyPatch) -> None:
     """A rule that cannot be decided passes."""
-    decided = judge._result
+    decided = judge.result_of
 
     def result(rule: str, fired: set[str]) -> Result:
         answer = decided(rule, fired)
         return "pass" if answer == "indeterminate" else answer
 
-    patch.setattr(judge, "_result", result)
+    patch.setattr(judge, "result_of", result)
 
 
 def trust_the_absence_of_failures(patch: pytest.MonkeyPatch) -> None:
     """An event passes at once where no rule failed, whether or not all passed."""
-    screen = judge._screen
-    patch.setattr(judge, "_screen", lambda *given: (set(), screen(*given)[1]))
+    screen = judge.screen_of
+    patch.setattr(judge, "screen_of", lambda *given: (set(), screen(*given)[1]))
 
 
 def ignore_when(patch: pytest.MonkeyPatch) -> None:
     """A rule applies also where its `when` does not hold."""
-    rule = editions._rule
-    patch.setattr(editions, "_rule", lambda one, known: rule(replace(one, when=None), known))
+    rule = editions.compiled_rule
+    patch.setattr(
+        editions, "compiled_rule", lambda one, known: rule(replace(one, when=None), known)
+    )
 
 
 def let_one_code_stand_for_all_words(patch: pytest.MonkeyPatch) -> None:
     """Two words have one code, so that each passes for the other."""
-    codes = editions._word_codes
-    patch.setattr(editions, "_word_codes", lambda rules: dict.fromkeys(codes(rules), 1))
+    codes = editions.word_codes
+    patch.setattr(editions, "word_codes", lambda rules: dict.fromkeys(codes(rules), 1))
 
 
 def compare_words_as_they_are_encoded(patch: pytest.MonkeyPatch) -> None:
@@ -229,12 +231,12 @@ def compare_words_as_they_are_encoded(patch: pytest.MonkeyPatch) -> None:
 
 def invert_flags(patch: pytest.MonkeyPatch) -> None:
     """A flag that is true is sent as one that is false."""
-    code = judge._code
+    code = judge.word_code
 
     def inverted(fact: Any, constants: condition.Constants) -> Any:
         return code(not fact if isinstance(fact, bool) else fact, constants)
 
-    patch.setattr(judge, "_code", inverted)
+    patch.setattr(judge, "word_code", inverted)
 
 
 def let_a_review_pass(patch: pytest.MonkeyPatch) -> None:
@@ -269,7 +271,7 @@ def forget_rules_that_end(patch: pytest.MonkeyPatch) -> None:
 
 def name_all_facts_as_missing(patch: pytest.MonkeyPatch) -> None:
     """An undecided rule names what it reads instead of what it lacks."""
-    patch.setattr(judge, "_missing", lambda rule, _, __: tuple(sorted(rule.facts)))
+    patch.setattr(judge, "missing_of", lambda rule, _, __: tuple(sorted(rule.facts)))
 
 
 ANY: Final = cases(4)
@@ -361,13 +363,13 @@ def forget_the_margin(patch: pytest.MonkeyPatch) -> None:
         }
         return whole(event, replace(counting, listings=listings))
 
-    whole = trades._order
-    patch.setattr(trades, "_order", flat)
+    whole = trades.order_trade
+    patch.setattr(trades, "order_trade", flat)
 
 
 def judge_fills_as_orders(patch: pytest.MonkeyPatch) -> None:
     """Rules for fills are not asked of them, and rules for orders are."""
-    patch.setattr(step, "_scope", lambda _: "order")
+    patch.setattr(step, "scope_of", lambda _: "order")
 
 
 def forget_the_brokers_of_fills(patch: pytest.MonkeyPatch) -> None:
@@ -478,12 +480,12 @@ def hash_keys_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
 
 def take_the_first_rule_alone(patch: pytest.MonkeyPatch) -> None:
     """Only the rule that is written first is judged."""
-    compiled = editions._compiled
+    compiled = editions.compiled_rules
 
     def first(authorization: Any, rules: list[Any], *others: Any) -> Any:
         return compiled(authorization, rules[:1], *others)
 
-    patch.setattr(editions, "_compiled", first)
+    patch.setattr(editions, "compiled_rules", first)
 
 
 def forget_the_last_column(patch: pytest.MonkeyPatch) -> None:
@@ -505,7 +507,7 @@ def test_broken_history_is_caught(
 ) -> None:
     """The property of whole histories fails on an engine with this break."""
     broken(monkeypatch)
-    monkeypatch.setattr(judge, "_loaded", judge._Loaded())
+    judge.forget()
     assert caught(check_history, drawn, 1000)
 
 

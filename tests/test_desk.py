@@ -522,7 +522,7 @@ def test_event_that_cannot_be_answered_keeps_no_other_from_its_answer(store: Sto
             journal.reached = lambda _: None
             for thread in threads[1:]:
                 thread.start()
-            while len(desk._waiting) < len(sent) - 1:
+            while len(desk.waiting) < len(sent) - 1:
                 time.sleep(0.001)
 
         journal.reached = others_wait

@@ -667,7 +667,7 @@ def test_options_of_the_url_are_kept(postgres: Store) -> None:
     )
     assert found == [("desk",)]
     with Journal(moved.url) as journal, journal.writing(PROGRAM) as writer:
-        connection = writer._connection
+        connection = writer.connection
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
@@ -687,7 +687,7 @@ def test_sqlite_commits_reach_the_disk(sqlite: Store, name: str, kind: object) -
     """Each connection waits for the disk; the write-ahead log lets readers be."""
     submitted(sqlite, 1)
     with Journal(sqlite.url) as journal, journal.writing(PROGRAM) as writer:
-        assert writer._connection.exec_driver_sql(f"PRAGMA {name}").scalar() == kind
+        assert writer.connection.exec_driver_sql(f"PRAGMA {name}").scalar() == kind
 
 
 def test_held_events_are_read_back(sqlite: Store) -> None:

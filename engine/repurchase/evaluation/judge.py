@@ -48,7 +48,7 @@ class Compiled:
         self.coded = tuple(
             name for name in self.facts if TABLE[name].dimension.kind in ("word", "flag")
         )
-        self.expected, self.screen = _screen(self.rules, frozenset())
+        self.expected, self.screen = screen_of(self.rules, frozenset())
         # What only findings need is made when one is first made.
         self._detail: Network | None = None
         self._sides: dict[str, Sides] = {}
@@ -64,7 +64,7 @@ class Compiled:
         # Whatever is no exact quantity here is refused by `rete`.
         numbers: dict[str, Any] = dict(values)
         for name in self.coded:
-            numbers[name] = _code(values[name], self.edition.constants)
+            numbers[name] = word_code(values[name], self.edition.constants)
         if every_rule or not self.rules:
             return self._findings(self._one_by_one(numbers), values, numbers)
         fired = self.screen.fired(numbers)
@@ -90,7 +90,7 @@ class Compiled:
             self._last_failed, self._repeat_screen = failed, None
             return None
         if self._repeat_screen is None:
-            self._repeat_screen = _screen(self.rules, failed)
+            self._repeat_screen = screen_of(self.rules, failed)
         expected, screen = self._repeat_screen
         if screen.fired(numbers) != expected:
             return None
@@ -100,7 +100,7 @@ class Compiled:
         if self._detail is None:
             self._detail = Network(_each_alone(self.rules))
         fired = self._detail.fired(numbers)
-        return [(rule, _result(rule.rule.id, fired)) for rule in self.rules]
+        return [(rule, result_of(rule.rule.id, fired)) for rule in self.rules]
 
     def _findings(
         self, results: Iterable[Answer], values: Values, numbers: Numbers
@@ -111,7 +111,7 @@ class Compiled:
         self, rule: RuleInForce, result: Result, values: Values, numbers: Numbers
     ) -> Finding:
         name = rule.rule.id
-        missing = _missing(rule, values, self.edition) if result == "indeterminate" else ()
+        missing = missing_of(rule, values, self.edition) if result == "indeterminate" else ()
         if result == "indeterminate" and not missing:
             raise EngineFault(f"rule `{name}` neither passes nor fails")
         if name not in self._sides:
@@ -173,7 +173,7 @@ def outcome(findings: Iterable[Finding]) -> Outcome:
     return "held" if "review" in effects else "approved"
 
 
-def _result(rule: str, fired: set[str]) -> Result:
+def result_of(rule: str, fired: set[str]) -> Result:
     passed, failed = rule + _PASS in fired, rule + _FAIL in fired
     if passed and failed:
         raise EngineFault(f"rule `{rule}` both passes and fails")
@@ -184,7 +184,7 @@ def _result(rule: str, fired: set[str]) -> Result:
     return "not_applicable" if rule + _NOT_APPLICABLE in fired else "pass"
 
 
-def _screen(rules: Iterable[RuleInForce], failed: frozenset[str]) -> tuple[set[str], Network]:
+def screen_of(rules: Iterable[RuleInForce], failed: frozenset[str]) -> tuple[set[str], Network]:
     """Return what fires if the rules *failed* fail and all others pass, and the rule sets.
 
     Conditions that are plain conjunctions share a pass rule: an event that passes fires few.
@@ -228,14 +228,14 @@ def _each_alone(rules: Iterable[RuleInForce]) -> Iterator[tuple[str, Form]]:
         yield rule.rule.id + _NOT_APPLICABLE, rule.not_applicable
 
 
-def _code(fact: Value | None, constants: Constants) -> Exact | None:
+def word_code(fact: Value | None, constants: Constants) -> Exact | None:
     """Return the number that stands for a word or a flag in the engine."""
     if isinstance(fact, str):
         return constants.words.get(composed(fact), UNKNOWN_WORD)
     return None if fact is None else int(fact)
 
 
-def _missing(rule: RuleInForce, values: Values, edition: Edition) -> tuple[str, ...]:
+def missing_of(rule: RuleInForce, values: Values, edition: Edition) -> tuple[str, ...]:
     """Return the facts that *rule* reads and no source gave, and its terms not in force."""
     absent = sorted(name for name in rule.facts if values[name] is None)
     unset = sorted(name for name in rule.rule.constants if edition.terms.get(name) is None)

@@ -98,10 +98,10 @@ class _Plan:
         rounding: Rounding = "up" if atom.operator in ("<=", ">") else "down"
         wanted = Property(atom.terms, rounding)
         name = self.properties.setdefault(wanted, f"p{len(self.properties)}")
-        return {_SIGNS[atom.operator]: {name: atom.constant}}
+        return {SIGNS[atom.operator]: {name: atom.constant}}
 
 
-_SIGNS: Final = {"<=": "$lte", "<": "$lt", ">=": "$gte", ">": "$gt", "==": "$eq", "!=": "$neq"}
+SIGNS: Final = {"<=": "$lte", "<": "$lt", ">=": "$gte", ">": "$gt", "==": "$eq", "!=": "$neq"}
 
 
 class Network:

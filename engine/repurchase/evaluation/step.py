@@ -78,11 +78,11 @@ def step(
     if proposal.fault is not None:
         result, findings = "denied", (_fault_finding(proposal.fault, event, position, edition),)
     elif proposed is not None and (event.kind != "replace" or raises(proposed)):
-        own = _own_findings(event, proposed, position, edition, live=live)
+        own = own_findings(event, proposed, position, edition, live=live)
         situation = Situation(proposed, position, proposal.position, market)
-        found = judge(edition, _scope(proposed), situation, every_rule=every_rule)
+        found = judge(edition, scope_of(proposed), situation, every_rule=every_rule)
         findings = _in_order((*own, *found), proposed)
-        result = _outcome(event, findings)
+        result = outcome_of(event, findings)
         if live and result == "held" and proposed.event.by is None:
             findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
     following = _applied(event, proposal, position, result, findings if live else ())
@@ -143,38 +143,38 @@ def _applied(
 ) -> Position:
     """Return the position after *event*, given its *result* and the *findings* that may halt."""
     if event.kind in _HAPPENED:
-        return _halting(proposal.position, event, findings)
+        return halting(proposal.position, event, findings)
     if proposal.trade is None or result in ("approved", "recorded"):
         return proposal.position
     return refused(position, proposal.trade, "held" if result == "held" else "denied")
 
 
-def _scope(proposed: Trade) -> Scope:
+def scope_of(proposed: Trade) -> Scope:
     if not proposed.is_fill:
         return "order"
     # A fill without an open order is judged as if it were asked for at that moment.
     return "all" if proposed.is_new_use else "fill"
 
 
-def _outcome(event: Event, findings: tuple[Finding, ...]) -> Outcome:
+def outcome_of(event: Event, findings: tuple[Finding, ...]) -> Outcome:
     if event.kind in ("release", "fill", "correct"):
         # Whoever releases answers for what is to be reviewed; what happened cannot wait for it.
         findings = tuple(finding for finding in findings if finding.effect != "review")
     return outcome(findings)
 
 
-def _halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
+def halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
     """Return *position* after what happened at the desk, halted where it is a breach."""
-    if position.halted is not None or not _is_breach(findings):
+    if position.halted is not None or not is_breach(findings):
         return position
     return replace(position, halted=event.id)
 
 
-def _is_breach(findings: tuple[Finding, ...]) -> bool:
+def is_breach(findings: tuple[Finding, ...]) -> bool:
     return any(finding.effect == "deny" and finding.result == "fail" for finding in findings)
 
 
-def _own_findings(
+def own_findings(
     event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
 ) -> Iterator[Finding]:
     """Yield what the program itself finds, whatever the rules say."""

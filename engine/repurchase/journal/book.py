@@ -70,7 +70,7 @@ def stored_book(journal: Journal, program: str) -> Book:
     texts = RuleTexts(journal.text)
     # Before the records, so that what others add meanwhile is no contradiction.
     head = journal.head(program)
-    book = _snapshot_book(journal, program, texts) or Book()
+    book = snapshot_book(journal, program, texts) or Book()
     book = caught_up(book, journal.records(program, book.head.sequence), texts, journal.url)
     if book.head.sequence > head.sequence:
         # Whoever added to it meanwhile has moved the head too.
@@ -197,7 +197,7 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     return found
 
 
-def _snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
+def snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
     """Return *program* as of its last snapshot, `None` if it is not the one recorded.
 
     A snapshot that was lost or changed costs time alone: the records are read from the first.

@@ -123,7 +123,7 @@ class Desk:
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._turn = threading.Condition()
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []
         self._busy = False
 
     def submit(self, event: Event) -> Decided:
@@ -135,7 +135,7 @@ class Desk:
         self._check(event)
         mine = _Waiting(event)
         with self._turn:
-            self._waiting.append(mine)
+            self.waiting.append(mine)
         while not mine.is_done:
             self._lead(mine)
         if mine.error is not None:
@@ -150,7 +150,7 @@ class Desk:
         with self._journal.writing(self._program) as writer:
             now = self._now()
             check_dates(events, now)
-            group = _Group(self._caught_up(writer), now, writer, self._texts, self._feed)
+            group = Group(self._caught_up(writer), now, writer, self._texts, self._feed)
             begins = self._begin(group)
             known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
@@ -179,7 +179,7 @@ class Desk:
         with self._journal.writing(self._program) as writer:
             before = self._caught_up(writer)
             _check_adoptable(rules, before, self._journal.url)
-            group = _Group(before, self._now(), writer, self._texts, self._feed)
+            group = Group(before, self._now(), writer, self._texts, self._feed)
             group.adopt(rules, by, reason)
             group.write(self._kept)
         self._book = group.book
@@ -220,9 +220,9 @@ class Desk:
                     self._turn.wait()
                 if mine.is_done:
                     return
-                group = self._waiting[:GROUP_MAX]
+                group = self.waiting[:GROUP_MAX]
                 self._busy = True
-                self._waiting = self._waiting[GROUP_MAX:]
+                self.waiting = self.waiting[GROUP_MAX:]
             self._answer_all(group)
             failed = None
         except RepurchaseError as error:
@@ -266,7 +266,7 @@ class Desk:
             raise JournalError(Problem(what, "`repurchase verify` says more", place))
         return book
 
-    def _begin(self, group: _Group) -> bool:
+    def _begin(self, group: Group) -> bool:
         """Adopt the rules given if the program has not begun, and return whether it has not.
 
         Raise UsageError for others than its own.
@@ -294,7 +294,7 @@ class _Waiting:
         self.is_done = False
 
 
-class _Group:
+class Group:
     """The records of one transaction in the making, and the program as they leave it."""
 
     def __init__(
@@ -323,7 +323,7 @@ class _Group:
         if before is None and stored is not None:
             before = recorded(stored, self._writer.url)
         if before is not None:
-            return self._again(event, before)
+            return self.again(event, before)
         edition = self._edition(event)
         self.editions[edition.hash] = edition
         noted = NotedMarket(self._feed.of(edition.authorization))
@@ -360,7 +360,7 @@ class _Group:
         last = self.book.head.sequence
         return last // every > (last - len(self._records)) // every
 
-    def _again(self, event: Event, before: Record) -> Decided:
+    def again(self, event: Event, before: Record) -> Decided:
         """Return the answer to an event whose id has a record: the same only for the same event."""
         if before.event == event_object(event):
             return Decided(before.decision(), self._edition_then(event, before), repeated=True)

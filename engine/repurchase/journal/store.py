@@ -303,7 +303,7 @@ class Writer(Reader):
 
     def __init__(self, connection: sa.Connection, program: str, reached: Reached, url: str) -> None:
         self.url = url
-        self._connection = connection
+        self.connection = connection
         self.program = program
         self._reached = reached
         self.head = self._locked_head()
@@ -320,7 +320,7 @@ class Writer(Reader):
             }
             for one in records
         ]
-        self._connection.execute(RECORDS.insert(), rows)
+        self.connection.execute(RECORDS.insert(), rows)
         self._reached("appended")
         last = records[-1]
         self.head = Head(last.record.sequence, last.hash)
@@ -328,11 +328,11 @@ class Writer(Reader):
 
     def keep_text(self, hash_: str, body: bytes) -> None:
         """Keep the source text *body* under its hash."""
-        self._connection.execute(_KEEP_TEXT, {"hash": hash_, "body": body})
+        self.connection.execute(_KEEP_TEXT, {"hash": hash_, "body": body})
 
     def keep_edition(self, hash_: str, content: str) -> None:
         """Keep the content of an edition under its hash."""
-        self._connection.execute(_KEEP_EDITION, {"hash": hash_, "content": content})
+        self.connection.execute(_KEEP_EDITION, {"hash": hash_, "content": content})
 
     def keep_snapshot(self, sequence: int, body: bytes) -> None:
         """Keep the position of the record *sequence*, in the place of the one before."""
@@ -341,14 +341,14 @@ class Writer(Reader):
     def _locked_head(self) -> Head:
         # Two that begin one program at once must find one row to lock.
         self._execute(_BEGIN_PROGRAM, head=BEGINNING)
-        (row,) = self._rows(_LOCK_HEAD)
+        (row,) = self._rows(LOCK_HEAD)
         return _head(row, self.program, self.url)
 
     def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
         return self._execute(statement, **values).all()
 
     def _execute(self, statement: sa.Executable, **values: object) -> sa.CursorResult[Any]:
-        return self._connection.execute(statement, {"program": self.program, **values})
+        return self.connection.execute(statement, {"program": self.program, **values})
 
 
 # SQLite takes a value of any type in any column: what a row holds is looked at before it is used.
@@ -443,7 +443,7 @@ _BEGIN_PROGRAM: Final = sa.text(
     "INSERT INTO programs (name, sequence, head) VALUES (:program, 0, :head) ON CONFLICT DO NOTHING"
 )
 # The one that SQLite has other words for: it locks nothing.
-_LOCK_HEAD: Final = (
+LOCK_HEAD: Final = (
     sa.select(PROGRAMS.c.sequence, PROGRAMS.c.head)
     .where(PROGRAMS.c.name == sa.bindparam("program"))
     .with_for_update()

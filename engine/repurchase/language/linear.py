@@ -150,10 +150,10 @@ def _comparison(leaf: Leaf, constants: Constants) -> Form:
         return Atom(((leaf.name, 1),), ">=", 1, whole=True)
     left = expanded(leaf.left, constants)
     if isinstance(leaf, Comparison):
-        difference = _added(left, _scaled(expanded(leaf.right, constants), -1))
+        difference = added(left, scaled(expanded(leaf.right, constants), -1))
         return _compared(difference, leaf.operator)
-    choices = (_scaled(expanded(choice, constants), -1) for choice in leaf.choices)
-    return any_of(_compared(_added(left, choice), "==") for choice in choices)
+    choices = (scaled(expanded(choice, constants), -1) for choice in leaf.choices)
+    return any_of(_compared(added(left, choice), "==") for choice in choices)
 
 
 def negated(form: Form) -> Form:
@@ -293,19 +293,19 @@ def expanded(node: Node, constants: Constants) -> Lattice:
     if isinstance(node, Word):
         return Linear({}, constants.words[node.text])
     if isinstance(node, Name):
-        return _named(node, constants)
+        return named(node, constants)
     if isinstance(node, Extreme):
         parts = tuple(expanded(part, constants) for part in node.parts)
         return Lowest(parts) if node.which == "min" else Highest(parts)
     if isinstance(node, Sum):
         total: Lattice = Linear({}, 0)
         for sign, part in node.parts:
-            total = _added(total, _scaled(expanded(part, constants), sign))
+            total = added(total, scaled(expanded(part, constants), sign))
         return total
     return _scaled_by_constant(node, constants)
 
 
-def _named(node: Name, constants: Constants) -> Linear:
+def named(node: Name, constants: Constants) -> Linear:
     if node.is_fact:
         return Linear({node.name: 1}, 0, whole=node.dimension.kind in _WHOLE)
     constant = constants.terms[node.name]
@@ -328,10 +328,10 @@ def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Latti
         # The side that it scales is not known, only which facts it needs.
         return _without(left, factor.missing)
     if isinstance(node, Product):
-        return _scaled(left, factor.constant)
+        return scaled(left, factor.constant)
     if not factor.constant:
         raise Wrong("it divides by zero")
-    return _scaled(left, Fraction(1) / factor.constant)
+    return scaled(left, Fraction(1) / factor.constant)
 
 
 def _factor(lattice: Lattice) -> Linear | None:
@@ -357,21 +357,21 @@ def _without(lattice: Lattice, missing: tuple[str, ...]) -> Lattice:
     return type(lattice)(tuple(_without(part, missing) for part in lattice.parts))
 
 
-def _scaled(lattice: Lattice, factor: Exact) -> Lattice:
+def scaled(lattice: Lattice, factor: Exact) -> Lattice:
     if isinstance(lattice, Linear):
         coefficients = {name: one * factor for name, one in lattice.coefficients.items()}
         return Linear(coefficients, lattice.constant * factor, lattice.missing, lattice.whole)
-    parts = tuple(_scaled(part, factor) for part in lattice.parts)
+    parts = tuple(scaled(part, factor) for part in lattice.parts)
     lowest = isinstance(lattice, Lowest)
     return Lowest(parts) if lowest == (factor >= 0) else Highest(parts)
 
 
-def _added(left: Lattice, right: Lattice) -> Lattice:
+def added(left: Lattice, right: Lattice) -> Lattice:
     if isinstance(left, Lowest | Highest):
-        parts = tuple(_added(part, right) for part in left.parts)
+        parts = tuple(added(part, right) for part in left.parts)
         return type(left)(parts)
     if isinstance(right, Lowest | Highest):
-        return _added(right, left)
+        return added(right, left)
     coefficients = dict(left.coefficients)
     for name, coefficient in right.coefficients.items():
         coefficients[name] = coefficients.get(name, 0) + coefficient
@@ -386,7 +386,7 @@ def _added(left: Lattice, right: Lattice) -> Lattice:
 def _compared(lattice: Lattice, operator: Operator) -> Form:
     """Return `lattice OP 0` as and/or over atoms."""
     if isinstance(lattice, Linear):
-        return _atom(lattice, operator)
+        return atom(lattice, operator)
     if operator == "==":
         return all_of(_compared(lattice, one) for one in ("<=", ">="))
     if operator == "!=":
@@ -396,7 +396,7 @@ def _compared(lattice: Lattice, operator: Operator) -> Form:
     return any_of(parts) if below == isinstance(lattice, Lowest) else all_of(parts)
 
 
-def _atom(linear: Linear, operator: Operator) -> Form:
+def atom(linear: Linear, operator: Operator) -> Form:
     if linear.missing:
         return Undecided(tuple(dict.fromkeys(linear.missing)))
     if not linear.coefficients:

@@ -31,7 +31,7 @@ def after(position: Position, trade: Trade) -> Position:
         return position
     position = _with_latest(position, trade.date)
     if trade.is_fill:
-        return _after_fill(position, trade)
+        return after_fill(position, trade)
     assert trade.order is not None, "what is no fill is about an order"
     return _with_order(
         position,
@@ -77,7 +77,7 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
             fill = position.fills.get(event.fill or "")
             if fill is None:
                 return "unknown-fill"
-            return "fill-settled" if fill.settled else _without(position, fill)
+            return "fill-settled" if fill.settled else without(position, fill)
     order = position.orders.get(event.order or "")
     if order is None:
         return "unknown-order"
@@ -147,7 +147,7 @@ def _once_answered(order: Order, kind: str) -> Order | Fault:
     return closed(following, "filled") if is_filled else with_worst_case(following)
 
 
-def _without(position: Position, fill: Counted) -> Position:
+def without(position: Position, fill: Counted) -> Position:
     """Return *position* without what *fill* counted; its order is not opened again."""
     name = fill.event.id
     days, key = position.days, _key(fill)
@@ -166,9 +166,9 @@ def _without(position: Position, fill: Counted) -> Position:
     )
 
 
-def _after_fill(position: Position, trade: Trade) -> Position:
+def after_fill(position: Position, trade: Trade) -> Position:
     if trade.corrects is not None:
-        position = _without(position, trade.corrects)
+        position = without(position, trade.corrects)
     name, shares, amount = trade.event.id, trade.shares, trade.amount
     counted = Counted(
         trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time

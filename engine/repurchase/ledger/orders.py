@@ -141,13 +141,13 @@ def with_worst_case(order: Order) -> Order:
     While a replace is pending, any part of it may fill by either terms: nobody knows yet when
     the new ones took hold.
     """
-    worst = _worst(order) if order.is_open else _NOTHING
+    worst = worst_case(order) if order.is_open else _NOTHING
     return Order(
         order.terms, order.state, order.filled, order.fees_used, order.asked, order.held, *worst
     )
 
 
-def _worst(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
+def worst_case(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
     """Return the most units, shares, money and fees that *order* can still come to."""
     terms, asked = order.terms, order.asked
     rest, fees = max(terms.quantity - order.filled, 0), terms.fees

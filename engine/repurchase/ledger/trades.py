@@ -142,14 +142,14 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
             return _correct(event, counting, position)
         case "order":
             return _new_order(event, counting, position)
-    order = _named(event, counting, position)
+    order = order_named(event, counting, position)
     if order is None:
         return "unknown-order"
     if _is_backdated(event, counting, position):
         return "backdated"
     if event.kind == "release":
         return _release(event, order, counting)
-    proposed = _replace(event, order, counting)
+    proposed = replacement(event, order, counting)
     if order.held is not None and isinstance(proposed, Trade) and raises(proposed):
         # Whoever releases the first would release this one.
         return "replace-pending"
@@ -158,7 +158,7 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
 
 def _new_order(event: Event, counting: CountingRules, position: Position) -> Trade:
     """Return the order *event* as it is asked for now."""
-    proposed = _order(event, counting)
+    proposed = order_trade(event, counting)
     if _is_backdated(event, counting, position):
         return replace(proposed, fault="backdated")
     has_ended = _has_ended(event, event, counting)
@@ -206,7 +206,7 @@ def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | Non
     return new is not None and new <= old  # type: ignore[operator] # both are of one kind
 
 
-def _order(event: Event, counting: CountingRules) -> Trade:
+def order_trade(event: Event, counting: CountingRules) -> Trade:
     listing = _listing(event, counting)
     fx = _rate(event.fx, listing, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
@@ -253,8 +253,8 @@ def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fau
         return "order-ended"
     # It is asked for at the moment of its release, with what is known then.
     asked = replace(held, time=event.time, date=event.date, outside=event.outside)
-    found = _order(asked, counting) if is_whole else _replace(asked, order, counting)
-    if isinstance(found, Trade) and _is_same_person(held.by, event.by):
+    found = order_trade(asked, counting) if is_whole else replacement(asked, order, counting)
+    if isinstance(found, Trade) and is_same_person(held.by, event.by):
         return replace(found, fault="same-person")
     return found
 
@@ -269,19 +269,19 @@ def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
     return (end or own_venue_day or own_day) < (venue_day or day)
 
 
-def _is_same_person(ordered: str | None, released: str | None) -> bool:
+def is_same_person(ordered: str | None, released: str | None) -> bool:
     # Who does not say who ordered cannot show that another releases.
     if ordered is None or released is None:
         return True
-    return _name(ordered) == _name(released)
+    return plain_name(ordered) == plain_name(released)
 
 
-def _name(text: str) -> str:
+def plain_name(text: str) -> str:
     # One name has several spellings in Unicode.
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def _replace(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
+def replacement(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
     """Return the order as a replace has it, the filled part included."""
     if not order.is_open:
         return "order-closed"
@@ -290,7 +290,7 @@ def _replace(event: Event, order: Order, counting: CountingRules) -> Trade | Fau
     if _has_ended(order.terms.event, event, counting):
         # What it would revive can no longer fill, and was ordered on another day.
         return "order-ended"
-    proposed = _order(_replaced(order.terms, event), counting)
+    proposed = order_trade(_replaced(order.terms, event), counting)
     assert proposed.order is not None
     terms = proposed.order.terms
     if terms.quantity < order.filled:
@@ -323,7 +323,7 @@ def _first(value: V | None, default: V | None) -> V | None:
 
 
 def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
-    order = _named(event, counting, position)
+    order = order_named(event, counting, position)
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
         return _filled(event, counting, _listing(event, counting), None, fault)
@@ -411,10 +411,10 @@ def _filled(
         quantity = min(event.quantity or 0, order.open_quantity)
         rest = after_fill(order, quantity, event.fees if counting.with_fees else 0)
         excess = (
-            _too_many(order, event)
-            or _too_late(order, day, venue_day)
-            or _too_dear(order, event, contract, listing)
-            or _not_reserved(order, rest, shares, amount, counting)
+            too_many(order, event)
+            or too_late(order, day, venue_day)
+            or too_dear(order, event, contract, listing)
+            or not_reserved(order, rest, shares, amount, counting)
         )
         fault = None if excess is None else fault
     return Trade(
@@ -455,14 +455,14 @@ def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
     )
 
 
-def _too_many(order: Order, fill: Event) -> Excess | None:
+def too_many(order: Order, fill: Event) -> Excess | None:
     quantity = fill.quantity or 0
     if quantity <= order.open_quantity:
         return None
     return Excess(str(quantity), str(order.open_quantity), "units")
 
 
-def _too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
+def too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
     if venue_day is not None and order.lasts(day, venue_day):
         return None
     last = max(terms.last_date for terms in order.in_play())
@@ -473,14 +473,14 @@ def _too_late(order: Order, day: datetime.date, venue_day: datetime.date | None)
     return Excess(str(venue_day), str(there), "date")
 
 
-def _too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
+def too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
     bound = product(order.price, fill.quantity)
     if bound is None or contract is None or contract <= bound:
         return None
     return Excess(written(contract), written(bound), listing.currency)
 
 
-def _not_reserved(
+def not_reserved(
     order: Order, rest: Order, shares: Exact | None, amount: Exact | None, counting: CountingRules
 ) -> Excess | None:
     """Return in what a fill uses more than *order* reserved beyond its *rest*.
@@ -498,7 +498,7 @@ def _not_reserved(
     return None if amount <= bound else Excess(written(amount), written(bound), counting.currency)
 
 
-def _named(event: Event, counting: CountingRules, position: Position) -> Order | None:
+def order_named(event: Event, counting: CountingRules, position: Position) -> Order | None:
     """Return the order that *event* names, `None` where there is none or it is forgotten."""
     order = position.orders.get(event.order) if event.order is not None else None
     if order is None or order.is_open:

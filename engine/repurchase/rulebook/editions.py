@@ -108,7 +108,7 @@ class Editions:
         self.zone = zone(authorization.timezone)
         self._by_day: dict[tuple[date, date], Edition] = {}
         self._by_key: dict[tuple[object, ...], Edition] = {}
-        self._rules: dict[tuple[object, ...], RuleInForce] = {} if like is None else {**like._rules}
+        self.made: dict[tuple[object, ...], RuleInForce] = {} if like is None else {**like.made}
         self._validities = tuple(_validities(authorization))
         self._pack_validities = tuple(_pack_validities(authorization))
         self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
@@ -201,7 +201,7 @@ class Editions:
         )
         found = self._by_key.get(key)
         if found is None:
-            found = compile_edition(self.authorization, day, venue_day, known_at, self._rules)
+            found = compile_edition(self.authorization, day, venue_day, known_at, self.made)
             self._by_key[key] = found
         return found
 
@@ -323,9 +323,9 @@ def compile_edition(
         terms[name] = None
     constants = Constants(
         {name: one.figure.value if one is not None else None for name, one in terms.items()},
-        _word_codes(in_force_rules),
+        word_codes(in_force_rules),
     )
-    rules = _compiled(authorization, in_force_rules, constants, made)
+    rules = compiled_rules(authorization, in_force_rules, constants, made)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
     content = canonical(_content(authorization, terms, instruments, in_force_rules))
     return Edition(
@@ -347,7 +347,7 @@ def canonical(content: object) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _compiled(
+def compiled_rules(
     authorization: Authorization,
     rules: list[Rule],
     constants: Constants,
@@ -361,7 +361,7 @@ def _compiled(
         key = (rule.id, *read, *(constants.words[word] for word in sorted(rule.words)))
         try:
             if key not in made or made[key].rule != rule:
-                made[key] = _rule(rule, constants)
+                made[key] = compiled_rule(rule, constants)
             compiled.append(made[key])
         except Wrong as error:
             what = f"rule `{rule.id}` cannot be used: {error}"
@@ -371,7 +371,7 @@ def _compiled(
     return tuple(compiled)
 
 
-def _rule(rule: Rule, constants: Constants) -> RuleInForce:
+def compiled_rule(rule: Rule, constants: Constants) -> RuleInForce:
     require = form(rule.require.root, constants)
     when = TRUE if rule.when is None else form(rule.when.root, constants)
     not_applicable = negated(when)
@@ -405,7 +405,7 @@ def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
     )
 
 
-def _word_codes(rules: list[Rule]) -> Mapping[str, int]:
+def word_codes(rules: list[Rule]) -> Mapping[str, int]:
     words = sorted({word for rule in rules for word in rule.words})
     return {word: code for code, word in enumerate(words, UNKNOWN_WORD + 1)}
 

@@ -88,8 +88,8 @@ class Place(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """A file as nested text; *broken* are the paths that an error of the YAML has made useless.
 
-    *places* are where values begin, *keys* where their keys do. Once read, nothing of it is changed:
-    with another *value* it is the file edited, in which a new value has the place of what is around.
+    *places* are where values begin, *keys* where their keys do. A document never changes once read:
+    with another *value* it is the edited file, and a new value has the place of what is around it.
     """
 
     name: str

@@ -16,8 +16,7 @@ def command(shell: str) -> int:
     repurchase completion zsh  > ~/.zfunc/_repurchase
     repurchase completion fish > ~/.config/fish/completions/repurchase.fish
     """
-    from repurchase.cli.main import commands
-
+    commands = click.get_current_context().find_root().command
     completion = get_completion_class(shell)
     assert completion is not None, "each shell offered has a script"
     click.echo(completion(commands, {}, "repurchase", "_REPURCHASE_COMPLETE").source())
