@@ -125,20 +125,21 @@ def _moment_or_day(text: str) -> datetime.date:
     return (datetime.date if is_day else datetime.datetime).fromisoformat(text)
 
 
-def _same(value: Any) -> Any:
-    return value
+def _nothing(_: None) -> None:
+    return None
 
 
 _SIMPLE: Final[Mapping[Any, Mapping[type, _Read]]] = {
-    NoneType: {NoneType: _same},
-    bool: {bool: _same},
-    str: {str: _same},
-    int: {int: _same},
+    NoneType: {NoneType: _nothing},
+    # Each gives what is of its own type already as it is.
+    bool: {bool: bool},
+    str: {str: str},
+    int: {int: int},
     Fraction: {str: number},
     datetime.date: {str: lru_cache(_CACHED)(datetime.date.fromisoformat)},
     datetime.time: {str: datetime.time.fromisoformat},
     datetime.datetime: {str: datetime.datetime.fromisoformat},
-    datetime.datetime | datetime.date | None: {NoneType: _same, str: _moment_or_day},
+    datetime.datetime | datetime.date | None: {NoneType: _nothing, str: _moment_or_day},
     ZoneInfo: {str: zone},
     Listing: {dict: _listing},
 }
