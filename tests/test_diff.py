@@ -23,17 +23,17 @@ from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.proof import diff as module
 from repurchase.proof import search
-from repurchase.proof.diff import Compared, Diff, Side, diff
+from repurchase.proof.diff import Compared, Comparison, Diff, Side, diff
 from repurchase.proof.engine import answered
 from repurchase.proof.equal import same
-from repurchase.proof.model import Kind
+from repurchase.proof.fields import Kind
 from repurchase.proof.solver import Time
 from repurchase.rulebook.changes import changes
 from repurchase.rulebook.editions import Editions, load_document, load_text
 from repurchase.rulebook.library import rule_path
 from repurchase.rulebook.yaml_reader import read_document
 from repurchase.tester.mutants import mutants
-from test_cli import run
+from test_cli import Run, run
 from test_prove import AMOUNT, BOUNDS, BROKEN, NOTHING, SOUND, text_of
 from test_prove_events import kind_of as kind_to_prove
 
@@ -193,11 +193,10 @@ def is_never(number: int, kind: Kind, which: int) -> bool:
     """Return whether *which* of a file and its mutant is proved to approve nothing alone."""
     before_and_after = mutated(number)
     assert before_and_after is not None
-    pairs, clock = module.Pairs(*before_and_after), Time(600_000, time.monotonic_ns)
+    comparison = Comparison(*before_and_after, Time(600_000, time.monotonic_ns))
     return all(
-        module._is_comparable(pairs, one[0].editions)
-        and module._is_never(pairs, one, kind, None, which, clock)
-        for one in pairs.periods.values()
+        comparison.is_comparable(found[0].editions) and comparison.is_never(found, kind, which)
+        for found in comparison.periods
     )
 
 
@@ -271,8 +270,10 @@ def _order_by(old: str, new: str) -> str:
     """Return what SOUND is for orders once it says *new* instead of *old*."""
     assert SOUND.count(old) == 1
     texts = (SOUND, SOUND.replace(old, new))
-    pairs = module.Pairs(*(load_text(one.encode(), "acme.yaml") for one in texts))
-    return module.compared(pairs, "order", None, Time(600_000, time.monotonic_ns)).verdict
+    old_file, new_file = (load_text(one.encode(), "acme.yaml") for one in texts)
+    return (
+        Comparison(old_file, new_file, Time(600_000, time.monotonic_ns)).compared("order").verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -399,8 +400,8 @@ def test_what_moved_is_said_in_words_with_its_line() -> None:
     )
     before, after = (load_text(text.encode(), "a.yaml").authorization for text in (RULES, new))
     found_ = changes(before, after)
-    told = {one.name: (one.before, one.after) for one in found_}
-    assert told == {
+    moved = {one.name: (one.before, one.after) for one in found_}
+    assert moved == {
         "amount_basis": ("with_fees", "contract"),
         "instrument ads": (
             "ACME on XNAS, USD, 4 are one share, margin 2%",
@@ -444,39 +445,55 @@ def test_packs_and_options_are_among_what_moved() -> None:
 # -- the command ----------------------------------------------------------------------------------
 
 
+def _files_in(folder: Path) -> Path:
+    (folder / "sound.yaml").write_text(SOUND)
+    (folder / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "sound.yaml").write_text(SOUND)
-    (tmp_path / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
-    return tmp_path
+    return _files_in(tmp_path)
 
 
-def test_command_says_what_is_looser(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def looser(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """Return where a sound file and a broken one are, and what comparing them prints."""
+    there = _files_in(tmp_path_factory.mktemp("looser"))
+    return there, run("diff", "sound.yaml", "broken.yaml", cwd=there)
+
+
+def test_command_says_what_is_looser(looser: tuple[Path, Run]) -> None:
     """A sentence with file and line says what is approved now, and its events can be replayed."""
-    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder)
+    there, ended = looser
     assert ended.code == 1
     said = " ".join(ended.out.split())
     assert "LOOSER: at the same position the new file approves what the old one does not" in said
     assert "broken.yaml approves order o-1 (buy" in said
     assert "the other file denies it: sound.yaml:15: amount-cap, JPY" in said
-    found_ = run("diff", "sound.yaml", "broken.yaml", "--json", cwd=folder)
+    log = "".join(line + "\n" for line in ended.out.splitlines() if line.startswith("{"))
+    for file, denied in (("sound.yaml", 1), ("broken.yaml", 0)):
+        replayed = run("replay", "-", "--rules", file, "--json", cwd=there, stdin=log).json
+        assert replayed["denied"] == denied
+
+
+def test_command_says_the_same_to_programs(looser: tuple[Path, Run]) -> None:
+    """One line of JSON has the verdict of each kind of event, and the history that is shown."""
+    there, ended = looser
+    found_ = run("diff", "sound.yaml", "broken.yaml", "--json", cwd=there)
     order = next(one for one in found_.json["compared"] if one["kind"] == "order")
     assert (found_.json["verdict"], order["verdict"], order["tighter"]) == (
         "looser",
         "looser",
         None,
     )
-    log = "".join(line + "\n" for line in ended.out.splitlines() if line.startswith("{"))
-    assert [json.loads(line) for line in log.splitlines()] == order["looser"]["history"]
-    for file, denied in (("sound.yaml", 1), ("broken.yaml", 0)):
-        replayed = run("replay", "-", "--rules", file, "--json", cwd=folder, stdin=log).json
-        assert replayed["denied"] == denied
+    log = [json.loads(line) for line in ended.out.splitlines() if line.startswith("{")]
+    assert log == order["looser"]["history"]
 
 
-def test_kinds_that_change_by_one_cause_are_told_together(folder: Path) -> None:
+def test_kinds_that_change_by_one_cause_are_told_together(looser: tuple[Path, Run]) -> None:
     """Whoever edits one rule reads one sentence, and what else it is about."""
-    ended = run("diff", "sound.yaml", "broken.yaml", cwd=folder)
-    said = " ".join(ended.out.split())
+    said = " ".join(looser[1].out.split())
     kinds = "order, replace, fill of an open order, fill without an order, correct of a fill"
     assert said.count("the other file") == 1
     assert f"looser for {kinds}: broken.yaml approves order" in said
@@ -503,11 +520,15 @@ def test_history_says_what_facts_of_its_day_are_made_of(folder: Path) -> None:
     assert order["looser"]["history"][-1]["broker"] == "Other"
 
 
-def test_command_ends_well_where_nothing_is_looser(folder: Path) -> None:
-    """The same file is equivalent, and a tighter one is none to stop for."""
+def test_command_ends_well_for_the_same_file(folder: Path) -> None:
+    """A file is equivalent to itself."""
     ended = run("diff", "sound.yaml", "sound.yaml", cwd=folder)
     assert (ended.code, "both files say the same" in ended.out) == (0, True)
     assert "EQUIVALENT: at any position both files approve the same events" in ended.out
+
+
+def test_command_ends_well_for_a_tighter_file(folder: Path) -> None:
+    """A file that is only tighter is nothing to stop for."""
     back = run("diff", "broken.yaml", "sound.yaml", cwd=folder)
     assert (back.code, "TIGHTER" in back.out) == (0, True)
 
@@ -531,12 +552,12 @@ def test_command_without_its_package_shows_what_moved(folder: Path) -> None:
     ]
     rows = [" ".join(line.split()) for line in ended.out.splitlines()]
     assert rows[1:] == ["terms.max_shares 9 4,000 shares 5,000 shares"]
-    told = run(*call, "--json", cwd=folder, PYTHONPATH=str(folder))
-    assert (told.code, told.lines) == (2, ended.lines)
+    without = run(*call, "--json", cwd=folder, PYTHONPATH=str(folder))
+    assert (without.code, without.lines) == (2, ended.lines)
     (folder / "z3.py").unlink()
     compared_ = run(*call, "--json", cwd=folder).json
-    assert list(told.json) == list(compared_)
-    assert told.json == {
+    assert list(without.json) == list(compared_)
+    assert without.json == {
         "verdict": "undecided",
         "same_accounting": None,
         "changed": compared_["changed"],
@@ -611,9 +632,9 @@ def test_what_is_easily_forgotten_is_not_called_equivalent(kind: Kind, old: str,
         " and trade.venue_last_date <= terms.last_day", ""
     )
     texts = (open_ended + MORE % one for one in (old, new))
-    pairs = module.Pairs(*(load_text(one.encode(), "acme.yaml") for one in texts))
-    found_ = module.compared(pairs, kind, None, Time(600_000, time.monotonic_ns))
-    assert not found_.looser.never
+    before, after = (load_text(one.encode(), "acme.yaml") for one in texts)
+    comparison = Comparison(before, after, Time(600_000, time.monotonic_ns))
+    assert not comparison.compared(kind).looser.never
 
 
 def test_symbol_that_is_no_instrument_is_found_by_rules_too() -> None:

@@ -24,9 +24,10 @@ from repurchase.intake import fields
 from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, raises, trade
-from repurchase.proof.claims import passes
+from repurchase.proof.approval import passes
+from repurchase.proof.fields import Kind
 from repurchase.proof.logic import number
-from repurchase.proof.model import Kind, Request, any_sums, request
+from repurchase.proof.model import Request, any_sums
 from repurchase.proof.solver import Term
 from repurchase.rulebook.editions import Edition
 from strategies import History, histories
@@ -66,25 +67,25 @@ def pinned(asked: Request, proposed: Trade, position: Position) -> Iterator[Term
             yield fact.value == number(value)
     yield z3.Or(
         [
-            asked.said.listing == at
+            asked.listing == at
             for at, one in enumerate(asked.listings)
             if one is not None and one == proposed.listing
         ]
     )
-    side = asked.said.words["trade.side"]
+    side = asked.words["trade.side"]
     if proposed.event.side is not None:
         yield side.is_one(proposed.event.side)
     if proposed.contract is not None and proposed.fx is not None:
         cost = Fraction(proposed.contract) * proposed.fx
-        yield asked.said.cost == number(cost)
-        yield asked.said.paid == number(cost / (proposed.event.quantity or 1))
-    yield asked.said.has_fees == (proposed.event.fees is not None)
+        yield asked.cost == number(cost)
+        yield asked.paid == number(cost / (proposed.event.quantity or 1))
+    yield asked.has_fees == (proposed.event.fees is not None)
     if proposed.event.fees is not None:
-        yield asked.said.fees == number(proposed.event.fees)
-    yield asked.said.otherwise == proposed.is_made_otherwise
-    yield asked.said.has_rate == (proposed.event.fx is not None)
+        yield asked.fees == number(proposed.event.fees)
+    yield asked.otherwise == proposed.is_made_otherwise
+    yield asked.has_rate == (proposed.event.fx is not None)
     if proposed.event.fx is not None:
-        yield asked.said.is_even == (proposed.event.fx == 1)
+        yield asked.is_even == (proposed.event.fx == 1)
 
 
 def check(happened: Event, position: Position, edition: Edition, decision: Decision) -> None:
@@ -98,7 +99,7 @@ def check(happened: Event, position: Position, edition: Edition, decision: Decis
         assert decision.outcome != "approved"
         return
     kind = kind_of(proposed, happened, position)
-    asked = request(edition, any_sums("s"), "r", kind)
+    asked = Request(edition, any_sums("s"), "r", kind)
     solver = z3.Solver()
     solver.add([*asked.ties, *pinned(asked, proposed, position)])
     assert solver.check() == z3.sat, (kind, "the model has no such event")

@@ -15,7 +15,8 @@ import msgspec
 
 from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.version import __version__
-from repurchase.rulebook.editions import Edition, Editions
+from repurchase.proof.claims import claims
+from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.periods import Period, periods
 from repurchase.rulebook.yaml_reader import read_bytes
 
@@ -35,7 +36,7 @@ class Certified(msgspec.Struct, frozen=True):
 
     *venue_day* is the day at the venue, where it is another than the one here. *example* are events
     that end with an order which is approved then, so that who reads this sees what is: there is
-    none outside the window. It is told, and not checked where a certificate is.
+    none outside the window. Who checks a certificate does not check its example.
     """
 
     edition: str
@@ -56,16 +57,6 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solver: str
     version: str
     day: date
-
-
-def claimed(edition: Edition) -> tuple[str, ...]:
-    """Return what must hold of *edition*: no more than one of what it has no cap or no day for."""
-    terms = edition.constants.terms
-    caps = (("shares", edition.max_shares), ("amount", edition.max_amount))
-    found = [name for name, cap in caps if cap is not None]
-    if any(terms.get(f"terms.{name}") is not None for name in ("first_day", "last_day")):
-        found += ["window", "window-at-venue"]
-    return (*found, "buys")
 
 
 def read_certificate(path: Path) -> Certificate:
@@ -96,21 +87,21 @@ def uncertified(certificate: Certificate, editions: Editions) -> Iterator[Proble
         what = f"it was proved by version {certificate.version} of the package"
         yield Problem(what, f"this is version {__version__}: prove it again", file)
         return
-    told = {one.edition: set(one.claims) for one in certificate.editions}
+    certified = {one.edition: {*one.claims} for one in certificate.editions}
     for period in periods(editions):
         (edition,) = period.editions
-        if edition.hash not in told:
+        if edition.hash not in certified:
             what = f"what is in force {_days(period)} is not what was proved"
             yield Problem(what, "prove the file as it is now", file)
-        elif missing := sorted({*claimed(edition)} - told[edition.hash]):
+        elif missing := sorted(claims(edition).keys() - certified[edition.hash]):
             what = f"of what is in force {_days(period)} it does not say `{missing[0]}`"
             yield Problem(what, "prove the file as it is now", file)
 
 
 def uncovered(certificates: Iterable[Certificate], hashes: Iterable[str]) -> list[str]:
     """Return those of the editions with *hashes* that none of *certificates* tells of."""
-    told = {one.edition for certificate in certificates for one in certificate.editions}
-    return [one for one in hashes if one not in told]
+    certified = {one.edition for certificate in certificates for one in certificate.editions}
+    return [edition for edition in hashes if edition not in certified]
 
 
 def _days(period: Period) -> str:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any, Final, Literal, NamedTuple
+from itertools import product
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 
 from repurchase.evaluation.step import Decided
-from repurchase.proof.claims import HELD, OF_ORDER, is_new_use, judging, passes
+from repurchase.proof.approval import HELD, by_moment, judging, passes
 from repurchase.proof.engine import answered
-from repurchase.proof.free import Scope, scope_of
+from repurchase.proof.fields import Kind, scope_of
 from repurchase.proof.logic import holds, number
-from repurchase.proof.model import Kind, Request, any_sums, from_zero, request, within
+from repurchase.proof.model import Request, any_sums, from_zero, within
 from repurchase.proof.proof import MILLISECONDS
-from repurchase.proof.search import Goal, histories
+from repurchase.proof.search import histories
 from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
@@ -27,15 +28,7 @@ from repurchase.rulebook.periods import Period, periods
 
 Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"]
 
-KINDS: Final[tuple[Kind, ...]] = (
-    "order",
-    "replace",
-    "release",
-    "release-replace",
-    "fill",
-    "fill-alone",
-    "correct",
-)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _OF_ORDERS: Final = ("replace", "release-replace", "fill")
 # The terms of an order, and those of a replace that waits for the venue: both are in play.
 _IN_PLAY: Final = ("p", "q")
@@ -121,117 +114,180 @@ def diff(
 
     *now* is a clock that counts nanoseconds.
     """
-    time = Time(milliseconds, now)
-    pairs = Pairs(old, new)
-    found = [compared(pairs, kind, None, time) for kind in _kinds(pairs)]
-    for flag, kind in _flags(pairs):
-        one = compared(pairs, kind, flag, time)
-        if one.verdict != "equivalent":
-            found.append(one)
-    alike = all(_is_comparable(pairs, one.editions) for one, *_ in pairs.periods.values())
-    return Diff(changes(old.authorization, new.authorization), tuple(found), alike)
+    comparison = Comparison(old, new, Time(milliseconds, now))
+    found = [comparison.compared(kind) for kind in comparison.kinds()]
+    flagged = [comparison.compared(kind, flag) for flag, kind in comparison.flags()]
+    found += [one for one in flagged if one.verdict != "equivalent"]
+    return Diff(
+        changes(old.authorization, new.authorization),
+        tuple(found),
+        all(comparison.is_comparable(first.editions) for first, *_ in comparison.periods),
+    )
 
 
 class Event(NamedTuple):
-    """One event as each edition reckons it, and where each approves it."""
+    """One event as each edition counts it, and where each approves it."""
 
     asked: Sequence[Request]
     approved: Sequence[Term]
 
 
-class Pairs:
-    """Both files on each period of days, each pair of editions once, and what both approve."""
+class Comparison:
+    """Both files in each period of days, each pair of editions once, and what both approve."""
 
-    def __init__(self, old: Editions, new: Editions) -> None:
-        self.files = (old, new)
-        self.periods: dict[tuple[str, ...], list[Period]] = {}
+    def __init__(self, old: Editions, new: Editions, time: Time) -> None:
+        self._files = (old, new)
+        self._time = time
+        by_editions: dict[tuple[str, ...], list[Period]] = {}
         for period in periods(old, new):
             hashes = tuple(edition.hash for edition in period.editions)
-            self.periods.setdefault(hashes, []).append(period)
-        self.scope = scope_of(
-            [one for (first, *_) in self.periods.values() for one in first.editions]
-        )
+            by_editions.setdefault(hashes, []).append(period)
+        self.periods = list(by_editions.values())
+        self._scope = scope_of([one for first, *_ in self.periods for one in first.editions])
         self._ordered: dict[str, tuple[Request, Term]] = {}
         self._events: dict[tuple[str, ...], Event] = {}
 
-    def rules(self, which: int) -> Iterator[RuleInForce]:
-        """Yield the rules that are in force at any time in the file *which*."""
-        for first, *_ in self.periods.values():
-            yield from first.editions[which].rules
+    def _rules(self, *which: int) -> Iterator[RuleInForce]:
+        """Yield the rules that are in force at any time in the files *which*."""
+        return (
+            rule for first, *_ in self.periods for at in which for rule in first.editions[at].rules
+        )
 
-    def holds(self, which: int) -> bool:
-        """Return whether the file *which* ever holds an order, so that it can be released."""
-        return any(one.rule.effect == "review" for one in self.rules(which))
+    def _is_held(self, *which: int) -> bool:
+        """Return whether one of the files *which* ever holds an order for a second person."""
+        return any(of.rule.effect == "review" for of in self._rules(*which))
 
-    def event(self, editions: Sequence[Edition], kind: Kind) -> Event:
-        """Return any one event of *kind*, as each of *editions* reckons it."""
+    def kinds(self) -> list[Kind]:
+        """Return the kinds of events that there can be: without reviews nothing is released."""
+        return [kind for kind in KINDS if kind not in HELD or self._is_held(0, 1)]
+
+    def flags(self) -> list[tuple[str, Kind]]:
+        """Return the rules that only flag, with each kind of event that they may evaluate."""
+        names = {of.rule.id for of in self._rules(0, 1) if of.rule.effect == "flag"}
+        return list(product(sorted(names), ("order", "fill")))
+
+    def is_comparable(self, editions: Sequence[Edition]) -> bool:
+        """Return whether what one file has used is what the other has, and one event one event.
+
+        By another clock, ratio, margin or currency both come to other positions by the same events.
+        """
+        return self._scope.is_sure and editions[0].counting == editions[1].counting
+
+    def compared(self, kind: Kind, flag: str | None = None) -> Compared:
+        """Return what changed for events of *kind*, or for the *flag* that they may raise."""
+        sides = [Side(never=True), Side(never=True)]
+        days: list[tuple[date, date]] = []
+        for found in self.periods:
+            is_comparable = self.is_comparable(found[0].editions)
+            possible = [at for at in (1, 0) if not self.is_never(found, kind, at, flag)]
+            for at in possible:
+                if sides[at].shown is None:
+                    sides[at] = Side(never=False, shown=self._shown(found, kind, at, flag))
+            if not is_comparable:
+                sides = [Side(never=False, shown=side.shown) for side in sides]
+            if possible or not is_comparable:
+                days += (
+                    (one.first, one.last)
+                    for one in found
+                    if not is_comparable
+                    or not all(self.is_never([one], kind, at, flag) for at in (1, 0))
+                )
+        # The new file is looser if it alone approves, and tighter if the old one does.
+        tighter, looser = sides
+        return Compared(kind, flag, looser, tighter, tuple(_joined(days)))
+
+    def is_never(
+        self, found: Sequence[Period], kind: Kind, which: int, flag: str | None = None
+    ) -> bool:
+        """Return whether it is proved that the file *which* alone approves no event of *kind*."""
+        editions = found[0].editions
+        if kind in HELD and not self._is_held(which):
+            return True
+        if editions[0].hash == editions[1].hash:
+            return True
+        event = self._event(editions, kind)
+        apart = _apart(event, flag, which)
+        if z3.is_false(apart):
+            return True
+        known = [*from_zero(any_sums("r.s")), *(tie for of in event.asked for tie in of.ties)]
+        known.append(_on_days(found, event.asked))
+        if self._time.never(*known, apart):
+            return True
+        # What a replace or a fill is of was an order that both approved.
+        return kind in _OF_ORDERS and self._time.never(
+            *known, *_of_order(event.asked[0], [self._order(name) for name in _IN_PLAY]), apart
+        )
+
+    def _event(self, editions: Sequence[Edition], kind: Kind) -> Event:
+        """Return any one event of *kind*, as each of *editions* counts it."""
         key = (kind, *(one.hash for one in editions))
         if key not in self._events:
-            asked = event_under(editions, kind, self.scope)
-            self._events[key] = Event(asked, tuple(passes(one) for one in asked))
+            asked = self._asked(editions, kind, "r")
+            self._events[key] = Event(asked, [passes(one) for one in asked])
         return self._events[key]
 
-    def ordered(self, name: str) -> tuple[Request, Term]:
+    def _asked(self, editions: Sequence[Edition], kind: Kind, name: str) -> list[Request]:
+        """Return any one event of *kind* at any position, as each of *editions* counts it."""
+        # What a ratio that changes with the days makes of an earlier order, each file says itself.
+        is_alike = all(one.counting == editions[0].counting for one in editions) or not any(
+            one.counting.dated for one in editions
+        )
+        return [
+            Request(
+                one,
+                any_sums(f"{name}.s"),
+                name,
+                kind,
+                scope=self._scope,
+                own="" if is_alike else f"'{at}",
+            )
+            for at, one in enumerate(editions)
+        ]
+
+    def _order(self, name: str) -> tuple[Request, Term]:
         """Return any order called *name*, and that both files approved it, at any time."""
         if name not in self._ordered:
-            approved = z3.Or([self._approved(found, name) for found in self.periods.values()])
-            (first, *_) = next(iter(self.periods.values()))
-            self._ordered[name] = (self._order(first, name)[0], approved)
+            # As a replace, it may add less than all of its quantity; it may have been released.
+            each = [self._asked(found[0].editions, "replace", name) for found in self.periods]
+            approved = [
+                z3.And(
+                    *from_zero(any_sums(f"{name}.s")),
+                    *(z3.And(*one.ties, passes(one, "release-replace")) for one in asked),
+                    _on_days(found, asked),
+                )
+                for found, asked in zip(self.periods, each, strict=True)
+            ]
+            self._ordered[name] = (each[0][0], z3.Or(approved))
         return self._ordered[name]
 
-    def _order(self, period: Period, name: str) -> tuple[Request, ...]:
-        # As a replace, it may add less than all of its quantity; it may have been released.
-        return event_under(period.editions, "replace", self.scope, name)
+    def _shown(
+        self, found: Sequence[Period], kind: Kind, which: int, flag: str | None
+    ) -> Shown | None:
+        """Return a history that the engine answers as z3 says, `None` if none is found."""
+        held_kind = HELD.get(kind)
 
-    def _approved(self, found: Sequence[Period], name: str) -> Term:
-        asked = self._order(found[0], name)
-        approved = [z3.And(*one.ties, passes(one, "release-replace")) for one in asked]
-        return z3.And(*from_zero(any_sums(f"{name}.s")), *approved, _on_days(found, asked))
+        def goal(asked: Sequence[Request]) -> Term:
+            apart = _apart(Event(asked, [passes(one) for one in asked]), flag, which)
+            # What is released was held.
+            return (
+                apart
+                if held_kind is None
+                else z3.And(apart, z3.Not(passes(asked[which], held_kind)))
+            )
+
+        for period in found:
+            for events in histories(period, kind, goal, self._time.milliseconds):
+                old, new = (answered(events, editions) for editions in self._files)
+                if old is not None and new is not None and _differ((old, new), flag, which):
+                    other = self._files[1 - which]
+                    held = None if held_kind is None else answered(events[:-1], other)
+                    return Shown(tuple(events), old, new, held)
+        return None
 
 
 def _on_days(found: Sequence[Period], asked: Sequence[Request]) -> Term:
     """Return that what is *asked* is of the days of one of the periods *found*."""
     return z3.Or([z3.And([of for one in asked for of in within(each, one)]) for each in found])
-
-
-def _kinds(pairs: Pairs) -> Iterator[Kind]:
-    """Yield the kinds of events that there can be: without reviews nothing is ever released."""
-    is_held = pairs.holds(0) or pairs.holds(1)
-    return (kind for kind in KINDS if kind not in HELD or is_held)
-
-
-def _flags(pairs: Pairs) -> Iterator[tuple[str, Kind]]:
-    """Yield the rules that only flag, with each kind of event that may be judged by them."""
-    rules = (*pairs.rules(0), *pairs.rules(1))
-    for name in sorted({one.rule.id for one in rules if one.rule.effect == "flag"}):
-        yield name, "order"
-        yield name, "fill"
-
-
-def compared(pairs: Pairs, kind: Kind, flag: str | None, time: Time) -> Compared:
-    """Return what changed for events of *kind*, or for the *flag* that such events may raise."""
-    looser, tighter = Side(never=True), Side(never=True)
-    days: list[tuple[date, date]] = []
-    for found in pairs.periods.values():
-        is_comparable = _is_comparable(pairs, found[0].editions)
-        # The new file is looser where it alone approves, and tighter where the old one does.
-        is_looser, is_tighter = (
-            not _is_never(pairs, found, kind, flag, which, time) for which in (1, 0)
-        )
-        if is_looser and looser.shown is None:
-            looser = Side(never=False, shown=_shown(pairs, found, kind, flag, 1, time))
-        if is_tighter and tighter.shown is None:
-            tighter = Side(never=False, shown=_shown(pairs, found, kind, flag, 0, time))
-        if not is_comparable:
-            looser, tighter = (Side(never=False, shown=one.shown) for one in (looser, tighter))
-        if is_looser or is_tighter or not is_comparable:
-            days += (
-                (one.first, one.last)
-                for one in found
-                if not is_comparable
-                or not all(_is_never(pairs, [one], kind, flag, which, time) for which in (1, 0))
-            )
-    return Compared(kind, flag, looser, tighter, tuple(_joined(days)))
 
 
 def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
@@ -249,71 +305,26 @@ def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
         yield waiting
 
 
-def _is_never(
-    pairs: Pairs, found: Sequence[Period], kind: Kind, flag: str | None, which: int, time: Time
-) -> bool:
-    """Return whether it is proved that the file *which* alone approves no event of *kind*."""
-    editions = found[0].editions
-    if kind in HELD and not pairs.holds(which):
-        return True
-    if editions[0].hash == editions[1].hash:
-        return True
-    event = pairs.event(editions, kind)
-    asked, apart = event.asked, _apart(event, flag, which)
-    if z3.is_false(apart):
-        return True
-    known = [*from_zero(any_sums("r.s")), *(tie for one in asked for tie in one.ties)]
-    known.append(_on_days(found, asked))
-    if time.never(*known, apart):
-        return True
-    # What a replace or a fill is of was an order that both approved.
-    return kind in _OF_ORDERS and time.never(*known, *_of_order(pairs, asked[0]), apart)
-
-
-def _is_comparable(pairs: Pairs, editions: Sequence[Edition]) -> bool:
-    """Return whether what one file has used is what the other has, and one event one event.
-
-    By another clock, ratio, margin or currency both come to other positions by the same events.
-    """
-    return pairs.scope.is_sure and editions[0].counting == editions[1].counting
-
-
-def event_under(
-    editions: Sequence[Edition], kind: Kind, scope: Scope, name: str = "r"
-) -> tuple[Request, ...]:
-    """Return any one event of *kind* at any position, as each of *editions* reckons it."""
-    # What a ratio that changes with the days makes of an order of before, each file says itself.
-    are_alike = all(one.counting == editions[0].counting for one in editions) or not any(
-        one.counting.dated for one in editions
-    )
-    sums = any_sums(f"{name}.s")
-    return tuple(
-        request(one, sums, name, kind, scope=scope, own="" if are_alike else f"'{at}")
-        for at, one in enumerate(editions)
-    )
-
-
-def _of_order(pairs: Pairs, one: Request) -> list[Term]:
-    """Return that a replace or a fill is of an order which both files approved."""
+def _of_order(one: Request, orders: Sequence[tuple[Request, Term]]) -> list[Term]:
+    """Return that a replace or a fill is of one of *orders*, each with where both approved it."""
     found: list[Term] = []
-    orders = [pairs.ordered(name) for name in _IN_PLAY]
     for own, approved in orders:
         found += [
             approved,
-            one.said.listing == own.said.listing,
+            one.listing == own.listing,
             one.day("date") >= own.day("date"),
         ]
-        words = own.said.words
+        words = own.words
         if one.kind != "fill":
-            found += [word.chosen == words[name].chosen for name, word in one.said.words.items()]
+            found += [word.chosen == words[name].chosen for name, word in one.words.items()]
             continue
         method = words["trade.method"].chosen
         found += [
-            one.said.words["trade.side"].chosen == words["trade.side"].chosen,
+            one.words["trade.side"].chosen == words["trade.side"].chosen,
             z3.Or(
-                one.said.otherwise,
+                one.otherwise,
                 method == -1,
-                one.said.words["trade.method"].chosen == method,
+                one.words["trade.method"].chosen == method,
             ),
         ]
     terms = [own for own, _ in orders]
@@ -324,14 +335,11 @@ def _of_order(pairs: Pairs, one: Request) -> list[Term]:
     if one.kind == "fill":
         price = one.facts["trade.price"]
         found += [
-            z3.Or([one.said.units <= own.said.units for own in terms]),
+            z3.Or([one.units <= own.units for own in terms]),
             z3.Or([z3.Or(z3.Not(own.amount_present), _is_paid(one, own)) for own in terms]),
             z3.Or(
                 z3.Not(price.present),
-                *(
-                    z3.Or(z3.Not(own.said.has_price), price.value <= own.said.price)
-                    for own in terms
-                ),
+                *(z3.Or(z3.Not(own.has_price), price.value <= own.price) for own in terms),
             ),
         ]
     return found
@@ -339,8 +347,8 @@ def _of_order(pairs: Pairs, one: Request) -> list[Term]:
 
 def _is_paid(fill: Request, own: Request) -> Term:
     """Return that a unit of *fill* cost no more than the order *own* reserved for it."""
-    reserved = own.by_listing(lambda of: own.said.paid * number(1 + of.fx_margin), own.said.paid)
-    return fill.said.paid <= reserved
+    reserved = own.by_listing(lambda of: own.paid * number(1 + of.fx_margin), own.paid)
+    return fill.paid <= reserved
 
 
 def _apart(event: Event, flag: str | None, which: int) -> Term:
@@ -358,46 +366,17 @@ def _apart(event: Event, flag: str | None, which: int) -> Term:
 
 def _unflagged(asked: Request, flag: str) -> Term:
     """Return where the rule *flag* is not among the findings of an event that is approved."""
-    if asked.kind not in OF_ORDER:
-        return _without(asked, flag, asked.kind)
-    is_new = is_new_use(asked, asked.kind)
-    return z3.If(is_new, _without(asked, flag, "fill-alone"), _without(asked, flag, "fill"))
 
+    def without(kind: Kind) -> Term:
+        return z3.And(
+            [
+                holds(of.passes, asked.facts)
+                for of in judging(asked.edition, kind)
+                if of.rule.id == flag and of.rule.effect == "flag"
+            ]
+        )
 
-def _without(asked: Request, flag: str, kind: Kind) -> Term:
-    return z3.And(
-        [
-            holds(one.passes, asked.facts)
-            for one in judging(asked.edition, kind)
-            if one.rule.id == flag and one.rule.effect == "flag"
-        ]
-    )
-
-
-def _shown(
-    pairs: Pairs, found: Sequence[Period], kind: Kind, flag: str | None, which: int, time: Time
-) -> Shown | None:
-    """Return a history that the engine answers as z3 says, `None` where none is found."""
-
-    def goal(asked: Sequence[Request]) -> Term:
-        said = [_apart(Event(asked, [passes(one) for one in asked]), flag, which)]
-        # What is released was held.
-        held = HELD.get(kind)
-        return z3.And([*said, *([z3.Not(passes(asked[which], held))] if held else [])])
-
-    for events in _all_histories(found, kind, goal, time):
-        old, new = (answered(events, editions) for editions in pairs.files)
-        if old is not None and new is not None and _differ((old, new), flag, which):
-            held = answered(events[:-1], pairs.files[1 - which]) if kind in HELD else None
-            return Shown(tuple(events), old, new, held)
-    return None
-
-
-def _all_histories(
-    found: Sequence[Period], kind: Kind, goal: Goal, time: Time
-) -> Iterator[list[dict[str, Any]]]:
-    for period in found:
-        yield from histories(period, kind, goal, time.milliseconds)
+    return by_moment(asked, asked.kind, without)
 
 
 def _differ(answers: Sequence[Decided], flag: str | None, which: int) -> bool:

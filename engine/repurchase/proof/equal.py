@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from repurchase.proof.claims import judging
-from repurchase.proof.free import scope_of
+from repurchase.language.linear import FALSE, TRUE, Form
+from repurchase.proof.approval import judging
+from repurchase.proof.fields import Kind, Scope, scope_of
 from repurchase.proof.logic import Facts, holds
-from repurchase.proof.model import Kind, any_sums, from_zero, request, unlisted
+from repurchase.proof.model import Request, any_sums, from_zero, unlisted
 from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
 from repurchase.rulebook.periods import periods
@@ -49,77 +50,64 @@ def _by_day(editions: Editions) -> dict[str, bool]:
 def _same(old: Edition, new: Edition, time: Time) -> bool:
     if old.hash == new.hash:
         return True
-    effects = [{one.rule.id: one.rule.effect for one in edition.rules} for edition in (old, new)]
+    scope = scope_of([old, new])
+    effects = [{of.rule.id: of.rule.effect for of in edition.rules} for edition in (old, new)]
     shared = effects[0].keys() & effects[1].keys()
-    is_reckoned_so = (
-        old.counting == new.counting
+    return (
+        scope.is_sure
+        and old.counting == new.counting
         and (old.max_shares, old.max_amount) == (new.max_shares, new.max_amount)
         and all(effects[0][name] == effects[1][name] for name in shared)
-    )
-    return is_reckoned_so and all(
-        _finds_the_same(old, new, kind, judged, time) for kind, judged in _JUDGED
+        and all(_finds_the_same(old, new, scope, *pair, time) for pair in _JUDGED)
     )
 
 
-def _finds_the_same(old: Edition, new: Edition, kind: Kind, judged: Kind, time: Time) -> bool:
-    before, after = (
-        {one.rule.id: one for one in judging(edition, judged)} for edition in (old, new)
-    )
+def _finds_the_same(
+    old: Edition, new: Edition, scope: Scope, kind: Kind, judged: Kind, time: Time
+) -> bool:
+    before, after = ({of.rule.id: of for of in judging(edition, judged)} for edition in (old, new))
     if bool(before) != bool(after):
         # What no rule judges is denied for that.
         return False
-    scope, sums = scope_of([old, new]), any_sums("r.s")
-    if not scope.is_sure:
-        return False
+    rules = [
+        (_forms(before.get(name)), _forms(after.get(name)))
+        for name in sorted(before.keys() | after.keys())
+    ]
+    # If other words are named, the engine knows each by another number: no rule is the same, then.
     has_words = old.constants.words != new.constants.words
-    names = _unlike(before, after, has_words=has_words)
-    if not names:
+    unlike = [(here, there) for here, there in rules if has_words or here != there]
+    if not unlike:
         return True
-    asked = [request(old, sums, "r", kind, scope=scope)]
-    # Where both know each word by one number, what one reads of an event the other reads.
-    asked.append(request(new, sums, "r", kind, scope=scope) if has_words else asked[0])
-    known = [*from_zero(sums), *(tie for one in asked for tie in one.ties)]
+    asked = [Request(old, any_sums("r.s"), "r", kind, scope=scope)]
+    # If both know each word by one number, what one reads of an event the other reads.
+    asked += [Request(new, any_sums("r.s"), "r", kind, scope=scope)] if has_words else asked
+    known = [*from_zero(any_sums("r.s")), *(tie for of in asked for tie in of.ties)]
     # What is within an open order is of its instrument; any other event may be of none.
-    is_listed = z3.And([one.listed for one in asked])
-    rules = [(before.get(name), after.get(name)) for name in names]
-    apart = [z3.And(is_listed, one) for one in _apart(rules, *(of.facts for of in asked))]
+    is_listed = z3.And([of.listed for of in asked])
+    apart = [
+        z3.And(is_listed, differing) for differing in _apart(unlike, *(of.facts for of in asked))
+    ]
     if "fill" not in (kind, judged):
-        apart += _apart(rules, *(unlisted(of) for of in asked))
+        apart += _apart(unlike, *(unlisted(of) for of in asked))
     return not apart or time.never(*known, z3.Or(apart))
 
 
-def _unlike(
-    before: Mapping[str, RuleInForce], after: Mapping[str, RuleInForce], *, has_words: bool
-) -> list[str]:
-    """Return the rules that are not, to the letter, in both files what they are in the other.
+# Where a rule passes, and where it fails.
+_Forms = tuple[Form, Form]
 
-    Where other words are named, the engine knows each by another number: all rules are, then.
-    """
-    return [
-        name
-        for name in sorted(before.keys() | after.keys())
-        if has_words
-        or name not in before
-        or name not in after
-        or (before[name].passes, before[name].fails) != (after[name].passes, after[name].fails)
-    ]
+
+def _forms(rule: RuleInForce | None) -> _Forms:
+    """Return the forms of *rule*; without a rule nothing is found, as if it always passed."""
+    return (TRUE, FALSE) if rule is None else (rule.passes, rule.fails)
 
 
 def _apart(
-    rules: Sequence[tuple[RuleInForce | None, RuleInForce | None]],
-    old_facts: Facts,
-    new_facts: Facts,
+    rules: Sequence[tuple[_Forms, _Forms]], old_facts: Facts, new_facts: Facts
 ) -> list[Term]:
     """Return where one of *rules* passes or fails in one file and not in the other."""
-    found: list[Term] = []
-    for old, new in rules:
-        here, there = _results(old, old_facts), _results(new, new_facts)
-        found += [one != other for one, other in zip(here, there, strict=True) if not one.eq(other)]
-    return found
-
-
-def _results(rule: RuleInForce | None, facts: Facts) -> tuple[Term, Term]:
-    """Return where *rule* passes and where it fails; without it nothing is found."""
-    if rule is None:
-        return z3.BoolVal(True), z3.BoolVal(False)
-    return holds(rule.passes, facts), holds(rule.fails, facts)
+    results = [
+        (holds(here, old_facts), holds(there, new_facts))
+        for old, new in rules
+        for here, there in zip(old, new, strict=True)
+    ]
+    return [here != there for here, there in results if not here.eq(there)]

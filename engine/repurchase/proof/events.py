@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.facts.table import TABLE
 from repurchase.proof.exact import RATE
-from repurchase.proof.model import FILLS, REPLACES, Kind, Request
+from repurchase.proof.fields import FILLS, REPLACES, Kind, Word
+from repurchase.proof.model import Request
 from repurchase.proof.solver import Term, z3
 
-# What an event of a kind says that it is; what is released is told before.
+# The kind of the event that is written; what is released comes before its release.
 _CALLED: Final[Mapping[Kind, str]] = {
     "release": "order",
     "release-replace": "replace",
@@ -23,114 +24,117 @@ _CALLED: Final[Mapping[Kind, str]] = {
 _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
-def whole(model: Any, term: Term) -> int:
-    """Return the whole number that *term* is in *model*."""
-    return int(exact(model, term))
+class Model:
+    """What z3 has found: the values of terms."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def holds(self, term: Term) -> bool:
+        """Return whether *term* holds."""
+        return bool(z3.is_true(self._found.eval(term, True)))
+
+    def exact(self, term: Term) -> Exact:
+        """Return the number that *term* is."""
+        found = self._found.eval(z3.ToReal(term) if z3.is_int(term) else term, True)
+        return simplest(Fraction(found.numerator_as_long(), found.denominator_as_long()))
+
+    def whole(self, term: Term) -> int:
+        """Return the whole number that *term* is."""
+        return int(self.exact(term))
+
+    def word(self, word: Word) -> str | None:
+        """Return which of its choices *word* is, if it is any."""
+        at = self.whole(word.chosen)
+        return word.choices[at] if at >= 0 else None
 
 
-def exact(model: Any, term: Term) -> Exact:
-    """Return the number that *term* is in *model*."""
-    found = model.eval(z3.ToReal(term) if z3.is_int(term) else term, True)
-    return simplest(Fraction(found.numerator_as_long(), found.denominator_as_long()))
+def event_of(model: Model, each: Sequence[Request], name: str, about: str | None) -> dict[str, Any]:
+    """Return the event that *each* edition counts as it does in *model*, called *name*.
 
-
-def _is_so(model: Any, term: Term) -> bool:
-    return bool(z3.is_true(model.eval(term, True)))
-
-
-def event_of(model: Any, ones: Sequence[Request], name: str, about: str | None) -> dict[str, Any]:
-    """Return the event that *ones* are in *model*, called *name*; *about* is the order it is of.
-
-    They are one event, as each edition reckons it.
+    *about* is the order or the fill that it is of, if it is of one.
     """
-    kind = _CALLED.get(ones[0].kind, ones[0].kind)
-    said: dict[str, Any] = {"kind": kind, "id": name}
-    said |= _moments(model, ones)
+    asked = each[0]
+    kind = _CALLED.get(asked.kind, asked.kind)
+    read = {fact for one in each for fact in one.edition.facts}
+    # Some fields give facts of the day, too.
+    fields_read = {field for fact in read for field in TABLE[fact].given_by}
+    event: dict[str, Any] = {"kind": kind, "id": name, **_moments(model, each, read)}
     if about is None:
-        said |= _described(model, ones)
+        event |= _described(model, each, fields_read)
     else:
-        said["fill" if kind == "correct" else "order"] = about
-        broker = ones[0].said.words["trade.broker"]
-        at = whole(model, broker.chosen)
-        if kind == "fill" and at >= 0 and "broker" in _fields_read(ones):
-            said["broker"] = broker.choices[at]
-        if kind == "fill" and _is_so(model, ones[0].said.otherwise):
-            method = ones[0].said.words["trade.method"]
-            said["method"] = method.choices[whole(model, method.chosen)]
-    if ones[0].kind in FILLS:
-        said.pop("expires", None)
-    one = ones[0]
-    said["quantity"] = whole(model, one.said.units)
-    if _is_so(model, one.facts["trade.price"].present):
-        said["price"] = written(exact(model, one.facts["trade.price"].value))
-    with_fees = any(each.edition.counting.with_fees for each in ones)
-    if with_fees and _is_so(model, one.said.has_fees) and not (about and kind == "fill"):
-        said["fees"] = written(exact(model, one.said.fees))
-    return said | dict(_outside(model, ones))
+        event |= _about(model, asked, about, fields_read)
+    if asked.kind in FILLS:
+        event.pop("expires", None)
+    event["quantity"] = model.whole(asked.units)
+    if model.holds(asked.has_price):
+        event["price"] = written(model.exact(asked.price))
+    with_fees = any(one.edition.counting.with_fees for one in each)
+    if with_fees and model.holds(asked.has_fees) and not (about and kind == "fill"):
+        event["fees"] = written(model.exact(asked.fees))
+    for fact in sorted(read):
+        present, value = asked.facts[fact]
+        if fact.startswith(("market.", "issuer.")) and model.holds(present):
+            is_flag = TABLE[fact].dimension.kind == "flag"
+            event[fact] = bool(model.whole(value)) if is_flag else written(model.exact(value))
+    return event
 
 
-def _described(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
-    """Return what an order says of itself that no other event about it repeats."""
-    one = ones[0]
-    symbol, venue = one.said.scope.pairs[whole(model, one.said.listing)]
-    said: dict[str, Any] = {"symbol": symbol} | ({"venue": venue} if venue is not None else {})
-    read = {*_fields_read(ones), "side"}
-    for fact, word in one.said.words.items():
-        field, at = fact.removeprefix("trade."), whole(model, word.chosen)
-        if at >= 0 and (field in read or word.choices[at] == "market"):
-            said[field] = word.choices[at]
-    if _is_so(model, one.said.has_rate) and any(
-        (listing := each.listings[whole(model, each.said.listing)]) is not None
-        and listing.currency != each.edition.counting.currency
-        for each in ones
+def _about(model: Model, asked: Request, about: str, fields_read: set[str]) -> dict[str, Any]:
+    """Return what an event is *about*; a fill may have another broker and method than its order."""
+    if asked.kind != "fill":
+        return {"fill" if asked.kind == "correct" else "order": about}
+    event: dict[str, Any] = {"order": about}
+    broker = model.word(asked.words["trade.broker"])
+    if broker is not None and "broker" in fields_read:
+        event["broker"] = broker
+    if model.holds(asked.otherwise):
+        event["method"] = model.word(asked.words["trade.method"])
+    return event
+
+
+def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> dict[str, Any]:
+    """Return the fields of an order that no other event about it repeats."""
+    asked = each[0]
+    listing = model.whole(asked.listing)
+    symbol, venue = asked.scope.pairs[listing]
+    described: dict[str, Any] = {"symbol": symbol} | ({} if venue is None else {"venue": venue})
+    for fact, word in asked.words.items():
+        field, value = fact.removeprefix("trade."), model.word(word)
+        if value is not None and (field in {*fields_read, "side"} or value == "market"):
+            described[field] = value
+    if model.holds(asked.has_rate) and any(
+        (of := one.listings[listing]) is not None and of.currency != one.edition.counting.currency
+        for one in each
     ):
-        said["fx"] = "1" if _is_so(model, one.said.is_even) else str(RATE)
-    return said
+        described["fx"] = "1" if model.holds(asked.is_even) else str(RATE)
+    return described
 
 
-def _fields_read(ones: Sequence[Request]) -> set[str]:
-    """Return the fields that give what the rules read: some give facts of the day, too."""
-    facts = {fact for each in ones for fact in each.edition.facts}
-    return {field for fact in facts for field in TABLE[fact].given_by}
-
-
-def _outside(model: Any, ones: Sequence[Request]) -> dict[str, Any]:
-    """Return the facts from outside that the rules read and the model has."""
-    found: dict[str, Any] = {}
-    for name in sorted({fact for each in ones for fact in each.edition.facts}):
-        fact = ones[0].facts[name]
-        if name.startswith(("market.", "issuer.")) and _is_so(model, fact.present):
-            value = exact(model, fact.value)
-            is_flag = TABLE[name].dimension.kind == "flag"
-            found[name] = bool(value) if is_flag else written(value)
-    return found
-
-
-def _moments(model: Any, ones: Sequence[Request]) -> dict[str, str]:
-    """Return the fields that say when, by days alone where no time is needed."""
-    one = ones[0]
-    venue = one.said.scope.clocks[whole(model, one.said.listing)]
-    begin, end = ([_shown(model, each, name) for each in ones] for name in ("date", "last_date"))
+def _moments(model: Model, each: Sequence[Request], read: set[str]) -> dict[str, str]:
+    """Return the fields that say when, by days alone if no time is needed."""
+    asked = each[0]
+    venue = asked.scope.clocks[model.whole(asked.listing)]
+    begin, end = ([_shown(model, one, name) for one in each] for name in ("date", "last_date"))
     there, there_last = (
-        date.fromordinal(whole(model, one.day(name))) for name in ("venue_date", "venue_last_date")
+        date.fromordinal(model.whole(asked.day(name))) for name in ("venue_date", "venue_last_date")
     )
-    is_read = any("trade.venue_time" in each.edition.facts for each in ones)
     seconds = None
-    if is_read and _is_so(model, one.said.timed):
-        seconds = whole(model, one.facts["trade.venue_time"].value)
-    said = {"date": str(there)}
+    if "trade.venue_time" in read and model.holds(asked.timed):
+        seconds = model.whole(asked.seconds)
+    when = {"date": str(there)}
     if seconds is not None or any(day != there for _, day in begin):
-        said = {"time": _moment(begin, there, venue, seconds).isoformat()}
-    is_own = there == there_last and one.kind not in REPLACES
-    return said | _end(end, there_last, venue, is_own=is_own)
+        when = {"time": _moment(begin, there, venue, seconds).isoformat()}
+    is_own = there == there_last and asked.kind not in REPLACES
+    return when | _end(end, there_last, venue, is_own=is_own)
 
 
 # What a clock shows.
 _Clock = tuple[ZoneInfo, date]
 
 
-def _shown(model: Any, one: Request, name: str) -> _Clock:
-    return one.edition.counting.zone, date.fromordinal(whole(model, one.day(name)))
+def _shown(model: Model, asked: Request, name: str) -> _Clock:
+    return asked.edition.counting.zone, date.fromordinal(model.whole(asked.day(name)))
 
 
 def _end(end: Sequence[_Clock], there: date, venue: ZoneInfo, *, is_own: bool) -> dict[str, str]:

@@ -1,23 +1,18 @@
-"""What an event and its market say that no position fixes: each any value that there can be."""
+"""The days and the facts of an event that no position fixes: each any value that there can be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from repurchase.domain.calendars import VENUE_ZONES, YEAR_MIN, zone
+from repurchase.domain.calendars import YEAR_MIN
 from repurchase.facts.table import TABLE
-from repurchase.language.expression import composed
+from repurchase.proof.fields import FILLS, REPLACES, Counted
 from repurchase.proof.logic import Fact, number
 from repurchase.proof.solver import Term, z3
-from repurchase.rulebook.editions import UNKNOWN_WORD, Edition
-
-OTHER: Final = "Other"
 
 # A year by which the rules of all zones repeat.
 _REPEATING: Final = 2040
@@ -31,110 +26,28 @@ _WHOLLY: Final = {
     "fill": ("executed_shares",),
     "fill-alone": ("ordered_shares", "executed_shares"),
 }
-_ASKING: Final = ("order", "release", "replace", "release-replace")
-_OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
+_ASKING: Final = ("order", "release", *REPLACES)
 _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
 
 
-class Scope(msgspec.Struct, frozen=True):
-    """What events can be of: *pairs* of a symbol and a venue, and *words*, one that no rule names.
-
-    The venue is `None` where an event does not say it; *clocks* are those of the venues that are
-    meant. So one event can be read under several rule files: it has each word and each pair of
-    them. *is_sure* is whether all of them mean the same venue, where none is said.
-    """
-
-    pairs: tuple[tuple[str, str | None], ...]
-    clocks: tuple[ZoneInfo, ...]
-    words: tuple[str, ...]
-    is_sure: bool
-
-
-def scope_of(editions: Sequence[Edition]) -> Scope:
-    """Return what the events of *editions* can be of."""
-    listed = {
-        (one.symbol, venue)
-        for edition in editions
-        for one in edition.authorization.instruments
-        for venue in one.venues
-    }
-    unsaid = {
-        symbol: {
-            found.zone
-            for edition in editions
-            if (found := edition.counting.listings.get((symbol, None))) is not None
-        }
-        for symbol, _ in listed
-    }
-    meant = sorted(symbol for symbol, clocks in unsaid.items() if clocks)
-    pairs = sorted(listed)
-    clocks = [zone(VENUE_ZONES[venue]) for _, venue in pairs]
-    clocks += [min(unsaid[symbol], key=lambda one: one.key) for symbol in meant]
-    named = {word for edition in editions for word in edition.constants.words}
-    other = OTHER
-    while other in named:
-        other += "-"
-    return Scope(
-        (*pairs, *((symbol, None) for symbol in meant)),
-        tuple(clocks),
-        tuple(sorted({*named, other})),
-        all(len(unsaid[symbol]) == 1 for symbol in meant),
-    )
-
-
-class Word(msgspec.Struct, frozen=True):
-    """A fact of words: *chosen* counts the *choices*, and is -1 where none is said."""
-
-    chosen: Term
-    choices: tuple[str, ...]
-
-    def is_one(self, word: str) -> Term:
-        """Return where it is *word*."""
-        return self.chosen == self.choices.index(word)
-
-
-def any_words(scope: Scope, name: str) -> Iterator[tuple[str, Word]]:
-    """Yield the facts of words that an event says itself."""
-    for fact in TABLE.values():
-        if fact.dimension.kind == "word" and fact.name not in _OF_LISTING:
-            yield fact.name, Word(z3.Int(f"{name}.{fact.name}"), fact.words or scope.words)
-
-
-def code(edition: Edition, word: str) -> Term:
-    """Return the number by which the engine knows *word*."""
-    return number(edition.constants.words.get(composed(word), UNKNOWN_WORD))
-
-
-def any_days(
-    clock: ZoneInfo,
-    scope: Scope,
-    listing: Term,
-    timed: Term,
-    name: str,
-    ties: list[Term],
-    *,
-    is_fill: bool,
-) -> Iterator[tuple[str, Fact]]:
+def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
     """Yield the days of an event on both clocks, as far apart as these can show."""
+    name, clock = asked.name, asked.edition.counting.zone
     # What two clocks show of one event are two things.
-    here, last = (z3.Int(f"{name}.{one}@{clock.key}") for one in ("date", "last_date"))
-    there, there_last = (z3.Int(f"{name}.{one}") for one in ("venue_date", "venue_last_date"))
-    if is_fill:
+    here, last = z3.Ints(f"{name}.date@{clock.key} {name}.last_date@{clock.key}")
+    there, there_last = z3.Ints(f"{name}.venue_date {name}.venue_last_date")
+    if asked.kind in FILLS:
         last, there_last = here, there
-    ties += [here <= last, there <= there_last, z3.Implies(z3.Not(timed), here == there)]
-    for index, venue in enumerate(scope.clocks):
+    ties += [here <= last, there <= there_last, z3.Implies(z3.Not(asked.timed), here == there)]
+    for index, venue in enumerate(asked.scope.clocks):
         ahead = sorted(differences(clock, venue))
         ties += [
-            z3.Implies(listing == index, z3.Or([first - second == gap for gap in ahead]))
+            z3.Implies(asked.listing == index, z3.Or([first - second == gap for gap in ahead]))
             for first, second in ((here, there), (last, there_last))
         ]
-    for fact, value in (
-        ("trade.date", here),
-        ("trade.venue_date", there),
-        ("trade.last_date", last),
-        ("trade.venue_last_date", there_last),
-    ):
-        yield fact, Fact(z3.BoolVal(True), z3.ToReal(value))
+    days = {"date": here, "venue_date": there, "last_date": last, "venue_last_date": there_last}
+    for day, value in days.items():
+        yield f"trade.{day}", Fact(z3.BoolVal(True), z3.ToReal(value))
 
 
 @cache
@@ -156,14 +69,9 @@ def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
     return frozenset(found)
 
 
-def any_day(
-    kind: str, shares_of: Callable[[Term], Term], units: Term, name: str, ties: list[Term]
-) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of the day: any use before, and after it no more than the event can add.
-
-    *shares_of* makes shares of a number of the *units* that it has.
-    """
-    all_units = z3.ToReal(units)
+def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the day: any use before, and after it no more than the event can add."""
+    name, kind, all_units = asked.name, asked.kind, z3.ToReal(asked.units)
     for fact in _DAY_FACTS:
         quantity = fact.removeprefix("day.")
         before, more = z3.Real(f"{name}.{fact}"), z3.Real(f"{name}.{fact}_more")
@@ -181,11 +89,14 @@ def any_day(
             ties.append(more == most)
         elif quantity == "executed_shares" and kind in _ASKING:
             ties.append(more == 0)
-        elif kind not in ("replace", "release-replace") or not is_shares:
+        elif kind not in REPLACES or not is_shares:
             # A replace on another day than its order's asks for all that this may still buy.
             ties.append(more <= most)
         yield fact, Fact(known, before)
-        yield f"{fact}_after", Fact(known_after, before + (shares_of(more) if is_shares else more))
+        yield (
+            f"{fact}_after",
+            Fact(known_after, before + (asked.shares_of(more) if is_shares else more)),
+        )
 
 
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:

@@ -6,9 +6,10 @@ fact that it was written with is there, so what cannot be decided neither passes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from operator import eq, ge, gt, le, lt, ne
+from typing import Final, NamedTuple
 
 from repurchase.domain.quantities import Exact
 from repurchase.language.linear import AllOf, AnyOf, Atom, Form, Undecided
@@ -23,6 +24,15 @@ class Fact(NamedTuple):
 
 
 Facts = Mapping[str, Fact]
+
+COMPARED: Final[Mapping[str, Callable[[Term, Term], Term]]] = {
+    "<=": le,
+    "<": lt,
+    ">=": ge,
+    ">": gt,
+    "==": eq,
+    "!=": ne,
+}
 
 
 @lru_cache(maxsize=4096)
@@ -59,23 +69,7 @@ def _atom(atom: Atom, facts: Facts) -> Term:
         for name, coefficient in atom.terms
     ]
     total = parts[0] if len(parts) == 1 else z3.Sum(parts)
-    is_so = _compared(total, atom.operator, number(atom.constant))
+    holding = COMPARED[atom.operator](total, number(atom.constant))
     present = [facts[name].present for name, _ in atom.terms]
-    unsure = [one for one in present if not z3.is_true(one)]
-    return z3.And([*unsure, is_so]) if unsure else is_so
-
-
-def _compared(left: Term, operator: str, right: Term) -> Term:
-    match operator:
-        case "<=":
-            return left <= right
-        case "<":
-            return left < right
-        case ">=":
-            return left >= right
-        case ">":
-            return left > right
-        case "==":
-            return left == right
-        case _:
-            return left != right
+    unsure = [term for term in present if not z3.is_true(term)]
+    return z3.And([*unsure, holding]) if unsure else holding

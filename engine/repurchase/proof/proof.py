@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.version import __version__
+from repurchase.proof.approval import HELD, KINDS, judging, meets, passes
 from repurchase.proof.certificate import FORMAT, STATEMENT, Certificate, Certified
-from repurchase.proof.claims import HELD, KINDS, claims, judging, passes, window
+from repurchase.proof.claims import claims, window
 from repurchase.proof.engine import History, answered, confirmed
+from repurchase.proof.fields import Kind
 from repurchase.proof.logic import holds
-from repurchase.proof.model import (
-    Kind,
-    Request,
-    any_sums,
-    from_zero,
-    request,
-    unlisted,
-    within,
-)
+from repurchase.proof.model import Request, any_sums, from_zero, unlisted, within
 from repurchase.proof.search import ALONE, histories
 from repurchase.proof.solver import Term, Time, z3
-from repurchase.proof.steps import raising
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.periods import Period, periods
 
@@ -67,23 +60,18 @@ class Proved(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What was proved of a rule file, and what was not.
-
-    *raising* are the kinds of events that could raise what is used though no rule is asked: there
-    is one only where the program itself is wrong.
-    """
+    """What was proved of a rule file, and what was not."""
 
     authorization: str
     editions: tuple[Proved, ...]
     failures: tuple[Failure, ...]
-    raising: tuple[str, ...]
     solver: str
     version: str
 
     @property
     def holds(self) -> bool:
         """Return whether everything was proved."""
-        return not self.failures and not self.raising
+        return not self.failures
 
     def certificate(self, day: date) -> Certificate:
         """Return what was proved on *day*, for commands that prove nothing; all of it must hold."""
@@ -103,40 +91,91 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
     *now* is a clock that counts nanoseconds.
     """
     time = Time(milliseconds, now)
+    in_force = list(periods(editions))
     found: list[Proved] = []
     failures: list[Failure] = []
-    judged: dict[str, _Judged] = {}
-    for period in periods(editions):
+    failing: dict[str, Mapping[str, Kind]] = {}
+    of_rules: dict[str, OfRules] = {}
+    for period in in_force:
         (edition,) = period.editions
-        if edition.hash not in judged:
-            judged[edition.hash] = _judged(edition, time)
-        one = judged[edition.hash]
-        days = (edition.hash, period.first, period.last)
+        key = edition.hash
+        if key not in failing:
+            failing[key], of_rules[key] = _failing(edition, time), _of_rules(edition, time)
+        days = (key, period.first, period.last)
         found.append(
             Proved(
                 *days,
-                one.held,
+                tuple(name for name in claims(edition) if name not in failing[key]),
                 _is_in_window(period),
                 _approves(period, time),
-                one.always_satisfied,
-                one.unsatisfiable,
-                one.redundant,
+                *of_rules[key],
                 period.venue_day,
             )
         )
-        for claim, kind in one.failing:
+        for claim, kind in failing[key].items():
             history = _history(period, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
     if not failures:
-        # What lets nothing pass is easily proved: who reads a proof wants to see that it does.
-        with_examples = zip(found, periods(editions), strict=True)
+        # What approves nothing is easily proved: who reads a proof wants to see that it does.
         found = [
             replace(one, example=_example(period, editions, time)) if one.approves else one
-            for one, period in with_examples
+            for one, period in zip(found, in_force, strict=True)
         ]
     solver = f"z3 {z3.get_version_string()}"
-    name = editions.authorization.name
-    return Proof(name, tuple(found), tuple(failures), tuple(raising()), solver, __version__)
+    return Proof(editions.authorization.name, tuple(found), tuple(failures), solver, __version__)
+
+
+def _failing(edition: Edition, time: Time) -> dict[str, Kind]:
+    """Return the claims that are not proved of *edition*, each with the first kind of request for
+    which it is not: no request of that kind may be approved against it, whatever came before.
+    """
+    stated = claims(edition)
+    failing: dict[str, Kind] = {}
+    for kind in KINDS:
+        asked = Request(edition, any_sums("s"), "r", kind)
+        approved = [*from_zero(any_sums("s")), *asked.ties, passes(asked)]
+        for name, bounds in stated.items():
+            if name not in failing and not time.never(*approved, z3.Not(meets(asked, bounds))):
+                failing[name] = kind
+    return {name: failing[name] for name in stated if name in failing}
+
+
+class OfRules(NamedTuple):
+    """The rules of an edition that every order passes, that none does, and that deny nothing
+    which the others do not deny.
+    """
+
+    always_satisfied: tuple[str, ...]
+    unsatisfiable: tuple[str, ...]
+    redundant: tuple[str, ...]
+
+
+def _of_rules(edition: Edition, time: Time) -> OfRules:
+    asked = Request(edition, any_sums("s"), "r")
+    known = [*from_zero(any_sums("s")), *asked.ties, asked.listed]
+    elsewhere = unlisted(asked)
+    rules = judging(edition, "order")
+    passing = {of.rule.id: holds(of.passes, asked.facts) for of in rules}
+    always_satisfied = tuple(
+        of.rule.id
+        for of in rules
+        if time.never(*known, z3.Not(z3.And(passing[of.rule.id], holds(of.passes, elsewhere))))
+    )
+    deny = [of.rule.id for of in rules if of.rule.effect == "deny"]
+    return OfRules(
+        always_satisfied,
+        tuple(name for name, passes_ in passing.items() if time.never(*known, passes_)),
+        tuple(
+            name
+            for name in deny
+            if name not in always_satisfied
+            and time.never(
+                *known,
+                *(passing[other] for other in deny if other != name),
+                z3.Not(passing[name]),
+            )
+        ),
+    )
 
 
 def _is_in_window(period: Period) -> bool:
@@ -150,7 +189,7 @@ def _is_in_window(period: Period) -> bool:
 def _approves(period: Period, time: Time) -> bool:
     """Return whether any order of the days of *period* may be let pass."""
     sums = any_sums("s")
-    asked = request(period.editions[0], sums, "r")
+    asked = Request(period.editions[0], sums, "r")
     known = [*from_zero(sums), *asked.ties, *within(period, asked)]
     return not time.never(*known, passes(asked))
 
@@ -177,7 +216,7 @@ def _history(
 
     def goal(asked: Sequence[Request]) -> Term:
         (last,) = asked
-        broken = [passes(last), z3.Not(dict(claims(last))[claim])]
+        broken = [passes(last), z3.Not(meets(last, claims(last.edition)[claim]))]
         # What is released was held.
         held = HELD.get(kind)
         return z3.And([*broken, *([z3.Not(passes(last, held))] if held else [])])
@@ -187,59 +226,3 @@ def _history(
         if history is not None:
             return history
     return None
-
-
-def _is_kept(edition: Edition, claim: str, kind: Kind, time: Time) -> bool:
-    """Return whether no request of *kind* is let pass against *claim*, whatever came before."""
-    sums = any_sums("s")
-    asked = request(edition, sums, "r", kind)
-    stated = dict(claims(asked))[claim]
-    return time.never(*from_zero(sums), *asked.ties, passes(asked), z3.Not(stated))
-
-
-class _Judged(msgspec.Struct, frozen=True):
-    """What was proved of an edition, whenever it is in force; *failing* are claims that were not,
-    each with a kind of request for which it was not.
-    """
-
-    held: tuple[str, ...]
-    failing: tuple[tuple[str, Kind], ...]
-    always_satisfied: tuple[str, ...]
-    unsatisfiable: tuple[str, ...]
-    redundant: tuple[str, ...]
-
-
-def _judged(edition: Edition, time: Time) -> _Judged:
-    sums = any_sums("s")
-    asked = request(edition, sums, "r")
-    names = [name for name, _ in claims(asked)]
-    failing: dict[str, Kind] = {}
-    for name in names:
-        kinds = (kind for kind in KINDS if not _is_kept(edition, name, kind, time))
-        kind = next(kinds, None)
-        if kind is not None:
-            failing[name] = kind
-    known = [*from_zero(sums), *asked.ties, asked.listed]
-    elsewhere = unlisted(asked)
-    rules = judging(edition, "order")
-    let = {rule.rule.id: holds(rule.passes, asked.facts) for rule in rules}
-    stops = {
-        rule.rule.id: z3.Or(z3.Not(let[rule.rule.id]), z3.Not(holds(rule.passes, elsewhere)))
-        for rule in rules
-    }
-    deny = [rule.rule.id for rule in rules if rule.rule.effect == "deny"]
-    always_satisfied = [name for name, stopped in stops.items() if time.never(*known, stopped)]
-    return _Judged(
-        held=tuple(name for name in names if name not in failing),
-        failing=tuple(failing.items()),
-        always_satisfied=tuple(always_satisfied),
-        unsatisfiable=tuple(name for name, passing in let.items() if time.never(*known, passing)),
-        redundant=tuple(
-            name
-            for name in deny
-            if name not in always_satisfied
-            and time.never(
-                *known, *(let[other] for other in deny if other != name), z3.Not(let[name])
-            )
-        ),
-    )

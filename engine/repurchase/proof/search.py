@@ -8,21 +8,34 @@ history.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from math import ceil
 from typing import Any, Final, NamedTuple
 
-from repurchase.proof.claims import passes, window
-from repurchase.proof.events import event_of, whole
-from repurchase.proof.exact import Past, Prior, after, became, dated, figures, follows, left
-from repurchase.proof.free import OTHER, scope_of
+from repurchase.proof.approval import HELD, passes
+from repurchase.proof.claims import window
+from repurchase.proof.events import Model, event_of
+from repurchase.proof.exact import (
+    Past,
+    Prior,
+    dated,
+    day_facts,
+    figures,
+    follows,
+    later,
+    past_of,
+    sums_after,
+)
+from repurchase.proof.fields import OTHER, REPLACES, Kind, scope_of
 from repurchase.proof.logic import number
-from repurchase.proof.model import REPLACES, Kind, Request, Sums, request
+from repurchase.proof.model import Request, Sums
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
 
-# So many steps of z3, about a second of them, small figures are looked for where any would do.
-# They are no time, so that a busy machine shows the same history.
-_PATIENCE: Final = 5_000_000
+# So many steps of z3 are spent on each wish for a plainer history. They are not a time, so that a
+# busy machine shows the same history.
+_PATIENCE: Final = 500_000
 # So large a share of the time that is left is spent on one shape.
 _SHARE: Final = 8
 # Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
@@ -111,19 +124,19 @@ def _found(
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the events of histories of *shape*, first without what is brought forward."""
     forward = z3.Ints("forward.shares forward.amount")
-    formulas, asked = _all(period, kind, goal, shape, forward)
+    formulas, events = _all(period, kind, goal, shape, forward)
     # What is used says more than that nobody can tell what is.
-    known = [one.asked.amount_present for one in asked[-1]]
+    known = [past.asked.amount_present for past in events[-1]]
     for is_any in (False, True)[: 1 + shape.is_forward]:
         brought = _brought(forward, period.editions, is_any=is_any)
         for more in ([*known, *formulas, *brought], [*formulas, *brought]):
-            plain = z3.Solver()
+            solver = z3.Solver()
             # A history that is long in coming may be of another shape.
-            plain.set("timeout", max(remaining() // _SHARE, 1))
-            plain.add(more)
-            if plain.check() == z3.sat:
-                model = _smaller(more, asked, remaining()) or plain.model()
-                yield _told(model, asked, forward if is_any else None)
+            solver.set("timeout", max(remaining() // _SHARE, 1))
+            solver.add(more)
+            if solver.check() == z3.sat:
+                model = _plainest(solver, [event[0].asked for event in events])
+                yield _written(model, events, forward if is_any else None)
                 break
 
 
@@ -142,21 +155,25 @@ def _all(
             own_kind: Kind = (
                 kind if prior is None else "order" if prior != "breach" else "fill-alone"
             )
-            one = request(
-                edition, sums, name, own_kind, scope=scope, own=f"'{at}", day=after(tuple(past))
+            one = Request(
+                edition,
+                sums,
+                name,
+                own_kind,
+                scope=scope,
+                own=f"'{at}",
+                day=partial(day_facts, past=tuple(past)),
             )
             about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
             formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
             formulas += dated(one, period.first, period.last, period.venue_day)
-            if past:
-                # A log is in order, on the authorization's clock.
-                formulas.append(past[-1].asked.day("date") <= one.day("date"))
-            now, ties = became(one, prior or "open", name)
+            formulas += later(one, past)
+            now, ties = past_of(one, prior or "open", name)
             if prior is not None:
                 # What cannot be computed would leave figures unknown, which is another matter.
                 formulas += [*ties, one.amount_present]
                 formulas += [] if prior == "breach" else [passes(one, _ASKED.get(prior))]
-                sums = left(sums, now)
+                sums = sums_after(sums, now)
             past.append(now)
             events[index].append(now)
     return [*formulas, goal([one.asked for one in events[-1]])], events
@@ -166,17 +183,6 @@ def _about(past: Sequence[Past], kind: Kind) -> int:
     """Return which of *past* an event of *kind* is of: the last that can fill, or was filled."""
     priors = ("breach",) if kind == "correct" else _CAN_FILL
     return max(at for at, one in enumerate(past) if one.prior in priors)
-
-
-def _smaller(formulas: Sequence[Term], asked: Sequence[Sequence[Past]], limit: int) -> Any:
-    """Return a model with small figures, `None` where it would take long to find one."""
-    solver = z3.Optimize()
-    solver.set("timeout", max(limit, 1))
-    solver.set("rlimit", _PATIENCE)
-    solver.add(list(formulas))
-    for event in asked:
-        _prefer(solver, event[0].asked)
-    return solver.model() if solver.check() == z3.sat else None
 
 
 def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:
@@ -192,49 +198,70 @@ def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bo
     return within
 
 
-def _prefer(solver: Any, one: Request) -> None:
-    """Let *solver* look for small figures, and for what a reader expects."""
-    first, last = window(one.edition)
-    solver.minimize(one.said.units)
-    solver.minimize(one.facts["trade.price"].value)
-    solver.add_soft(one.said.listing == 0)
-    solver.add_soft(z3.Not(one.said.timed))
-    broker = one.said.words["trade.broker"]
+def _plainest(solver: Any, events: Sequence[Request]) -> Model:
+    """Return a model of what *solver* has found, with what a reader expects and small figures."""
+    model = Model(solver.model())
+    solver.set("rlimit", _PATIENCE)
+    for event in events:
+        for wish in _wishes(event):
+            if solver.check(wish) == z3.sat:
+                model = Model(solver.model())
+                solver.add(wish)
+        for figure in (event.units, event.price):
+            low, high = 0, ceil(model.exact(figure))
+            while high - low > 1:
+                middle = (low + high) // 2
+                if solver.check(figure <= number(middle)) == z3.sat:
+                    model = Model(solver.model())
+                    high = ceil(model.exact(figure))
+                else:
+                    low = middle
+            solver.add(figure <= number(high))
+    return model
+
+
+def _wishes(event: Request) -> Iterator[Term]:
+    """Yield what a reader expects of *event*, the foremost first."""
+    yield event.listing == 0
+    yield z3.Not(event.timed)
+    broker = event.words["trade.broker"]
     if OTHER in broker.choices:
         # Any is as good, and the name of a venue or a symbol would mislead.
-        solver.add_soft(broker.is_one(OTHER))
-    solver.add_soft(z3.Not(one.said.otherwise))
-    solver.add_soft(one.day("venue_last_date") == one.day("venue_date"))
-    solver.add_soft(one.day("last_date") == one.day("date"))
+        yield broker.is_one(OTHER)
+    yield z3.Not(event.otherwise)
+    yield event.day("venue_last_date") == event.day("venue_date")
+    yield event.day("last_date") == event.day("date")
+    first, last = window(event.edition)
     if first is not None:
-        solver.add_soft(one.day("date") >= number(first))
+        yield event.day("date") >= number(first)
     if last is not None:
-        solver.add_soft(one.day("date") <= number(last) + 1)
+        yield event.day("date") <= number(last) + 1
 
 
-def _told(
-    model: Any, events: Sequence[Sequence[Past]], forward: Sequence[Term] | None
+def _written(
+    model: Model, events: Sequence[Sequence[Past]], forward: Sequence[Term] | None
 ) -> list[dict[str, Any]]:
     """Return the events of *model* as a sender would write them."""
-    told: list[dict[str, Any]] = []
+    written: list[dict[str, Any]] = []
     if forward is not None:
-        shares, amount = (str(whole(model, one)) for one in forward)
-        told.append({"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount})
-    for index, event in enumerate(events):
-        one, is_last = event[0], index == len(events) - 1
-        kind = one.asked.kind
+        shares, amount = (str(model.whole(figure)) for figure in forward)
+        written.append(
+            {"kind": "brought_forward", "id": "before", "shares": shares, "amount": amount}
+        )
+    for index, each in enumerate(events):
+        past, kind = each[0], each[0].asked.kind
         about = None
         if kind in _ABOUT:
-            own = _about([before for before, *_ in events[:index]], kind)
-            about = f"{'f' if kind == 'correct' else 'o'}-{1 + own}"
+            number_about = 1 + _about([earlier for earlier, *_ in events[:index]], kind)
+            about = f"{'f' if kind == 'correct' else 'o'}-{number_about}"
         name = f"{_LETTERS.get(kind, 'o')}-{index + 1}"
-        said = event_of(model, [each.asked for each in event], name, about)
-        told.append(said)
-        if not is_last:
-            told += _became(model, one, said)
-        elif kind in ("release", "release-replace"):
-            told.append(_released(said))
-    return told
+        event = event_of(model, [one.asked for one in each], name, about)
+        written.append(event)
+        if index < len(events) - 1:
+            written += _became(model, past, event)
+        elif kind in HELD:
+            written.append(_released(event))
+    return written
 
 
 def _released(order: dict[str, Any]) -> dict[str, Any]:
@@ -246,7 +273,7 @@ def _released(order: dict[str, Any]) -> dict[str, Any]:
     return {**release, "reason": "seen", **_moment_of(order)}
 
 
-def _became(model: Any, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _became(model: Model, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what happened to *order*, where something did, at the moment that it was made."""
     of = {"order": order["id"], **_moment_of(order)}
     if past.prior == "cancelled":
@@ -255,7 +282,7 @@ def _became(model: Any, past: Past, order: dict[str, Any]) -> Iterator[dict[str,
     elif past.prior == "released":
         yield _released(order)
     elif past.prior == "filled":
-        quantity = whole(model, past.units)
+        quantity = model.whole(past.units)
         fill = {"kind": "fill", "id": f"f-{order['id']}", **of, "quantity": quantity}
         yield {**fill, "price": order["price"]}
 

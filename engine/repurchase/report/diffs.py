@@ -13,7 +13,7 @@ from repurchase.domain.errors import plain
 from repurchase.evaluation.wording import Worded, WordedDecision, worded
 from repurchase.proof.diff import Compared, Diff, Shown, Side, Verdict
 from repurchase.report.changes import changed_view
-from repurchase.report.histories import last_asked, place, told
+from repurchase.report.histories import last_asked, log_lines, place
 from repurchase.report.tables import plain_table
 from repurchase.rulebook.model import Authorization
 
@@ -96,25 +96,26 @@ def _kind(one: Compared) -> str:
     return kind if one.flag is None else f"{kind}, flag {one.flag}"
 
 
-def _sides(one: Compared) -> tuple[tuple[str, Side], ...]:
-    return ("looser", one.looser), ("tighter", one.tighter)
+def _sides(found: Diff) -> Iterator[tuple[Compared, str, Side]]:
+    for one in found.compared:
+        yield one, "looser", one.looser
+        yield one, "tighter", one.tighter
 
 
 def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text]:
     """Yield a sentence and a history for each cause, and what else is answered otherwise by it."""
     causes: dict[tuple[str, ...], list[tuple[str, Shown, Answers]]] = {}
-    for one in found.compared:
-        for word, side in _sides(one):
-            if side.shown is not None:
-                answers = answers_of(side.shown, one.flag, old, new)
-                cause = (word, one.flag or "", *answers.rules)
-                causes.setdefault(cause, []).append((_kind(one), side.shown, answers))
+    for one, word, side in _sides(found):
+        if side.shown is not None:
+            answers = answers_of(side.shown, one.flag, old, new)
+            cause = (word, one.flag or "", *answers.rules)
+            causes.setdefault(cause, []).append((_kind(one), side.shown, answers))
     for (word, *_), ones in causes.items():
         (_, first, answers), *others = ones
         kinds = plain(", ".join(kind for kind, *_ in ones))
         yield Text()
         yield Text(f"{word} for {kinds}: {answers.sentence}", style="bold")
-        yield from told(first.events)
+        yield from log_lines(first.events)
         if others:
             also = ", ".join(last_asked(shown.events, new) for _, shown, _ in others)
             yield Text(f"likewise {also}; --json has what comes before each")
@@ -124,17 +125,16 @@ def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text
 
 def _unknown(found: Diff) -> Iterator[Text]:
     unknown: dict[str, list[str]] = {}
-    for one in found.compared:
-        for word, side in _sides(one):
-            if side.shown is None and not side.never:
-                unknown.setdefault(word, []).append(_kind(one))
+    for one, word, side in _sides(found):
+        if side.shown is None and not side.never:
+            unknown.setdefault(word, []).append(_kind(one))
     for word, kinds in unknown.items():
         text = f"not known to be {word} or not: {', '.join(kinds)}"
         yield Text(plain(text), style="bold red")
 
 
 class Answers(NamedTuple):
-    """What two files answer otherwise to one event, as a *sentence*, and the *rules* that do it."""
+    """How the decisions of two files on one event differ, as a *sentence*, and by which *rules*."""
 
     sentence: str
     rules: tuple[str, ...]
@@ -142,7 +142,7 @@ class Answers(NamedTuple):
 
 def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> Answers:
     """Return which file approves what the other one stops, and by which rule it does."""
-    said = last_asked(shown.events, new)
+    asked = last_asked(shown.events, new)
     is_now = shown.new.decision.outcome == "approved"
     if flag is not None:
         is_now = all(one.rule != flag for one in shown.new.decision.findings)
@@ -159,7 +159,7 @@ def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authoriz
         f"{place(one.rule, stopping)}: {plain(one.rule)}, {one.message}" for one in found
     )
     approves = "does not flag" if flag is not None else "approves"
-    sentence = f"{plain(passing.file)} {approves} {said}; the other file {verb} {about}: {why}"
+    sentence = f"{plain(passing.file)} {approves} {asked}; the other file {verb} {about}: {why}"
     return Answers(sentence, tuple(one.rule for one in found))
 
 

@@ -1,4 +1,4 @@
-"""Histories of events: their lines, what is asked for at their end, and which rule stops it."""
+"""Histories of events: their lines, their last event in words, and the place of a rule."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from repurchase.report.written import json_text
 from repurchase.rulebook.model import Authorization
 
 
-def told(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def log_lines(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
     """Yield *events* as the lines of a log, each whole however long, so that it can be replayed."""
     for event in events:
         yield Text(plain(json_text(event)), no_wrap=True, overflow="ignore")
 
 
 def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization) -> str:
-    """Return what the last of *events* asks for or tells, in words and with what it is about."""
+    """Return the last of *events* in words, with the order or the fill that it is about."""
     last = events[-1]
     named = (last.get("order"), last.get("fill"))
     event: dict[str, Any] = {}
@@ -36,8 +36,8 @@ def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization
     is_lasting = "expires" in event and last["kind"] != "fill"
     lasting = f", until {event['expires']}" if is_lasting else ""
     when = event.get("time") or event.get("date")
-    told = f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
-    return plain(f"{last['kind']} {last['id']} ({told})")
+    terms = f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
+    return plain(f"{last['kind']} {last['id']} ({terms})")
 
 
 def place(rule: str, authorization: Authorization) -> str:

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from repurchase.domain.errors import plain
 from repurchase.domain.quantities import shown
+from repurchase.proof.claims import CLAIMS
 from repurchase.proof.proof import Failure, Proof
-from repurchase.report.histories import last_asked, place, told
+from repurchase.report.histories import last_asked, log_lines, place
 from repurchase.report.tables import counted, plain_table
 from repurchase.rulebook.model import Authorization
 
 # What is not so where a claim fails.
-_SAID: Final = {
+_FAILING: Final = {
     "shares": "nothing limits the shares",
     "amount": "nothing limits the amount",
     "window": "nothing keeps orders within the window",
@@ -26,23 +27,15 @@ _SAID: Final = {
 }
 
 
-# The terms that a claim is about.
-_ABOUT: Final = {
-    "shares": ("max_shares",),
-    "amount": ("max_amount",),
-    "window": ("first_day", "last_day"),
-    "window-at-venue": ("first_day", "last_day"),
-}
-
-
 def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     """Return what was proved and what was not, for a terminal."""
     parts: list[RenderableType] = []
     for failure in proof.failures:
-        at = plain(f"{authorization.file}{_line(failure, authorization)}")
+        line = _term_line(failure, authorization)
+        at = plain(f"{authorization.file}:{line}" if line else authorization.file)
         parts.append(Text(f"{at}: {sentence(failure, authorization)}", style="bold red"))
         if failure.history is not None:
-            parts += [*told(failure.history.events), Text()]
+            parts += [*log_lines(failure.history.events), Text()]
     table = plain_table("from", "until", "at the venue", "edition", "proved of all histories")
     for one in proof.editions:
         claims = ", ".join(one.claims) or "nothing"
@@ -61,7 +54,7 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     return Group(
         *parts,
         table,
-        *(Text(f"{at}: {plain(said)}") for at, said in remarks(proof, authorization)),
+        *(Text(f"{at}: {plain(remark)}") for at, remark in remarks(proof, authorization)),
         Text.assemble(word, f" by {proof.solver}, {editions} of days"),
     )
 
@@ -84,7 +77,7 @@ def proof_object(proof: Proof, authorization: Authorization) -> dict[str, Any]:
         "proved": proof.holds,
         "editions": proof.editions,
         "failures": failures,
-        "remarks": [f"{at}: {said}" for at, said in remarks(proof, authorization)],
+        "remarks": [f"{at}: {remark}" for at, remark in remarks(proof, authorization)],
         "solver": proof.solver,
         "version": proof.version,
     }
@@ -93,24 +86,24 @@ def proof_object(proof: Proof, authorization: Authorization) -> dict[str, Any]:
 def remarks(proof: Proof, authorization: Authorization) -> Iterator[tuple[str, str]]:
     """Yield what a person should know though nothing fails for it, each after its place.
 
-    Of rules that is only said of the file's own.
+    Of the rules only those of the file itself are remarked on.
     """
-    for of, said in (
+    for of, remark in (
         ("always_satisfied", "stops no order"),
         ("unsatisfiable", "lets no order pass"),
         ("redundant", "stops no order that the others let pass"),
     ):
         for name in getattr(proof.editions[0], of):
             if "." not in name and all(name in getattr(one, of) for one in proof.editions):
-                yield place(name, authorization), f"rule `{name}` {said}"
-    for said in _of_days(proof, authorization):
-        yield plain(authorization.file), said
+                yield place(name, authorization), f"rule `{name}` {remark}"
+    for remark in _of_days(proof, authorization):
+        yield plain(authorization.file), remark
 
 
 def _of_days(proof: Proof, authorization: Authorization) -> Iterator[str]:
     """Yield on which days of the window nothing is approved, and an example of what is.
 
-    It is said of days that are the same at the venue.
+    They are only days that are the same at the venue.
     """
     open_days = [one for one in proof.editions if one.in_window and one.venue_day is None]
     for one in open_days:
@@ -124,20 +117,16 @@ def _of_days(proof: Proof, authorization: Authorization) -> Iterator[str]:
         yield f"for example, {last_asked(example, authorization)} is approved"
 
 
-def _line(failure: Failure, authorization: Authorization) -> str:
-    line = _term_line(failure, authorization)
-    return f":{line}" if line else ""
-
-
 def _term_line(failure: Failure, authorization: Authorization) -> int:
     """Return where the term stands that *failure* is about, 0 where there is none."""
-    about = _ABOUT.get(failure.claim, ())
-    return next((term.line for term in authorization.terms if term.name in about), 0)
+    about = {bound.limit for bound in CLAIMS[failure.claim]}
+    lines = (term.line for term in authorization.terms if f"terms.{term.name}" in about)
+    return next(lines, 0)
 
 
 def sentence(failure: Failure, authorization: Authorization) -> str:
     """Return what *failure* shows, in one sentence."""
-    what, history = _SAID[failure.claim], failure.history
+    what, history = _FAILING[failure.claim], failure.history
     if history is None:
         days = _days(failure.first, failure.last)
         what = "not proved in the time that there was, nor was a history found that shows why"
