@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -304,6 +304,14 @@ VERDICT_BREAKS: Final[tuple[tuple[Break, st.SearchStrategy[Case]], ...]] = (
 )
 
 
+@pytest.fixture(autouse=True)
+def own_rule_sets() -> Iterator[None]:
+    """Let no break find rule sets that were made without it, and leave none that it made."""
+    judge.forget()
+    yield
+    judge.forget()
+
+
 @pytest.mark.parametrize("broken", CONDITION_BREAKS, ids=lambda broken: broken.__name__)
 def test_broken_condition_is_caught(broken: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     """The property of single conditions fails on an engine with this break."""
@@ -311,6 +319,7 @@ def test_broken_condition_is_caught(broken: Break, monkeypatch: pytest.MonkeyPat
     assert caught(check_condition, questions(), 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "drawn"), VERDICT_BREAKS, ids=[broken.__name__ for broken, _ in VERDICT_BREAKS]
 )
@@ -499,6 +508,7 @@ def forget_the_last_column(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("repurchase.intake.log.csv_table", misread)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "drawn"), HISTORY_BREAKS, ids=[broken.__name__ for broken, _ in HISTORY_BREAKS]
 )
@@ -507,7 +517,6 @@ def test_broken_history_is_caught(
 ) -> None:
     """The property of whole histories fails on an engine with this break."""
     broken(monkeypatch)
-    judge.forget()
     assert caught(check_history, drawn, 1000)
 
 
@@ -530,6 +539,7 @@ def test_dependence_on_the_order_of_columns_is_caught(monkeypatch: pytest.Monkey
     assert caught(check_rewritten, rewritings(), 300, (AssertionError, InputError))
 
 
+@pytest.mark.slow
 def test_dependence_on_hashes_is_caught(tmp_path: Path) -> None:
     """Processes differ where names are told in the order in which a set holds them."""
     unsorted = "from repurchase.evaluation import judge; judge.sorted = list"
@@ -537,6 +547,7 @@ def test_dependence_on_hashes_is_caught(tmp_path: Path) -> None:
     assert len(decisions) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "drawn"),
     [

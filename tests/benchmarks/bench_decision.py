@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from itertools import cycle, islice
 from typing import Any, Final
 
 import durable_rules_engine as core
@@ -21,6 +22,9 @@ from repurchase.evaluation import judge
 from repurchase.evaluation.step import step
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
+
+# The fields of an order, and the facts that come to something else with them.
+Case = tuple[dict[str, Any], dict[str, Any]]
 
 DECISIONS: Final = 20_000
 ROUNDS: Final = 7
@@ -65,30 +69,34 @@ def test_denial_beside_approval() -> None:
     """Report what a denial costs beside an approval: the whole decision, and with facts ready."""
     edition = load_text(RULES.encode(), "generated").on(date(2020, 6, 1))
     compiled = judge.compiled(edition, "all")
-    cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-        "approved": ({}, {}),
-        "denied by one": ({"quantity": 3_000}, {"trade.shares": 3_000}),
-        "denied by three": (
-            {"quantity": 6_000, "price": 1_600},
-            {
-                "trade.shares": 6_000,
-                "trade.amount": 9_600_000,
-                "trade.price_per_share": 1_600,
-            },
-        ),
+    large: Case = ({"quantity": 3_000}, {"trade.shares": 3_000})
+    dear: Case = ({"price": 1_600}, {"trade.price_per_share": 1_600})
+    both: Case = (
+        {"quantity": 6_000, "price": 1_600},
+        {"trade.shares": 6_000, "trade.amount": 9_600_000, "trade.price_per_share": 1_600},
+    )
+    cases: dict[str, tuple[Case, ...]] = {
+        "approved": (({}, {}),),
+        "denied by one": (large,),
+        "denied by three": (both,),
+        "denied by turns": (large, dear),
     }
     spent: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
-        for name, (fields, changed) in cases.items():
-            orders = [replace(ORDER, id=f"o-{number}", **fields) for number in range(DENIALS)]
-            facts = [_facts(number) | changed for number in range(DENIALS)]
+        for name, turns in cases.items():
+            drawn = list(islice(cycle(turns), DENIALS))
+            orders = [
+                replace(ORDER, id=f"o-{number}", **fields)
+                for number, (fields, _) in enumerate(drawn)
+            ]
+            facts = [_facts(number) | changed for number, (_, changed) in enumerate(drawn)]
             start = time.perf_counter()
             outcomes = {step(order, Position(), edition).decision.outcome for order in orders}
             between = time.perf_counter()
             for one in facts:
                 compiled.found(one)
             end = time.perf_counter()
-            assert outcomes == {"denied" if fields else "approved"}
+            assert outcomes == {"approved" if name == "approved" else "denied"}
             spent.setdefault(("decision", name), []).append((between - start) / DENIALS)
             spent.setdefault(("facts ready", name), []).append((end - between) / DENIALS)
     for (what, name), each in spent.items():

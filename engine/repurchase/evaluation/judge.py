@@ -81,6 +81,13 @@ class Compiled:
             raise EngineFault("the rules pass one by one, but not together")
         return self._findings(results, values, numbers)
 
+    def distrust(self) -> None:
+        """Take what its rule sets hold for unknown, after a fault."""
+        repeat = None if self._repeat_screen is None else self._repeat_screen[1]
+        for network in (self.screen, self._detail, repeat):
+            if network is not None:
+                network.distrust()
+
     def _failing_again(self, failed: frozenset[str], numbers: Numbers) -> list[Answer] | None:
         """Return the rules that *failed* if they failed last, too, and all others pass, or `None`.
 
@@ -144,7 +151,9 @@ def judge(
         return loaded.found(values, every_rule=every_rule)
     except EngineFault as fault:
         # What the rule sets still hold is not known: they are replaced whole.
-        _loaded.by_edition.pop((edition.hash, scope), None)
+        faulty = _loaded.by_edition.pop((edition.hash, scope), None)
+        if faulty is not None:
+            faulty.distrust()
         return (Finding("engine.fault", "indeterminate", "deny", observed=str(fault)),)
 
 

@@ -121,12 +121,17 @@ class Network:
             rule_set.fire(facts, names)
         return names
 
+    def distrust(self) -> None:
+        """Take what the rule sets hold for unknown: they are deleted as they are."""
+        for rule_set in self.rule_sets:
+            rule_set.is_sound = False
+
 
 class RuleSet:
     """One durable-rules rule set, its handle, and the properties that it is sent."""
 
     def __init__(self, plan: _Plan) -> None:
-        self._is_sound = True
+        self.is_sound = True
         self.definition = json.dumps(plan.definition | _ENDING)
         named = [
             (f',"{name}":', wanted.terms, wanted.rounding == "up")
@@ -151,7 +156,7 @@ class RuleSet:
                 engine.retract_fact(self._handle, fact)
         except Exception as error:
             # Foreign code: whatever goes wrong in it, the answer is that there is none.
-            self._is_sound = False
+            self.is_sound = False
             raise EngineFault(f"durable-rules failed on a fact: {error}") from error
 
     def _collect(self, fact: str, state: int, names: set[str]) -> None:
@@ -177,7 +182,8 @@ class RuleSet:
         # The C core keeps what nobody deletes, and has room for 131,072 rule sets.
         handle = getattr(self, "_handle", None)
         if handle is not None:
-            if self._is_sound:
+            # An action that is still pending would be freed twice.
+            if self.is_sound:
                 _empty(handle)
             engine.delete_ruleset(handle)
 
@@ -213,7 +219,9 @@ def _empty(handle: int) -> None:
     """Let the rule set *handle*, which is used no more, free what it took for its facts."""
     try:
         _, state = engine.assert_fact(handle, _END)
-        if engine.start_action_for_state(handle, state) is not None:
+        started = engine.start_action_for_state(handle, state)
+        # An action left over from another fact would be freed while it is pending.
+        if started is not None and _END in started[1]:
             engine.delete_state(handle, _STATE)
     except engine.error:
         # What it holds it keeps then, as it does by itself.
