@@ -36,7 +36,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
+.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ test: .venv/installed ## set everything up and run the tests (ARGS="-k word", JO
 
 test-all: .venv/installed ## those, and the slow ones: long proofs, mutation, crashes, breaks on purpose
 	@$(TESTS) $(ARGS)
+
+recorded: .venv/installed ## whether decisions are those recorded (ARGS=--write records them anew)
+	@PYTHONPATH=tests/benchmarks $(VENV) tests/recorded.py $(ARGS)
 
 coverage: .venv/installed ## the tests once more, listing lines and branches that none of them reach
 	@$(VENV) -m coverage run -m pytest --hypothesis-profile=$(PROFILE) -p no:benchmark $(ARGS)

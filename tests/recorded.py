@@ -1,7 +1,7 @@
-"""What the program decided on a fixed day, as digests: `python tests/recorded.py [--write]`.
+"""Digests of decisions: `make recorded` compares, and `make recorded ARGS=--write` writes them.
 
-A change that is to alter no decision is held to them: the two real logs, the invented one, every
-case, a generated log of 200,000 rows, and a journal of every kind of event.
+A change that should alter no decision must give the same ones for the two real logs, the invented
+one, every case, a generated log of 200,000 rows, and a journal of every kind of event.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from generate import RULES, write_log
+
+import desk_events
+from repurchase.rulebook.library import pack_names, pack_path, rule_names, rule_path, sample_path
+from repurchase.tester.cases import run
 
 HERE: Final = Path(__file__).parent
-sys.path += [str(HERE / "benchmarks")]
-
-from generate import RULES, write_log  # noqa: E402
-
-import desk_events  # noqa: E402
-from repurchase.rulebook.library import pack_names, pack_path, rule_names, rule_path, sample_path  # noqa: E402
-from repurchase.tester.cases import run  # noqa: E402
-
 DIGESTS: Final = HERE / "recorded.json"
 ROWS: Final = 200_000
 DAILY: Final = (

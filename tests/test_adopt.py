@@ -88,6 +88,7 @@ def without_histories(answer: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "compared": compared}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", EDITS)
 def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
     """Same code, same answer and same messages, but that nothing is written before the second."""
@@ -113,6 +114,7 @@ def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_dry_run_ends_with_what_is_looser_and_that_nothing_is_adopted(folder: Path) -> None:
     """Nobody has to look for it: both stand in the last two lines."""
     (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "4,001 shares"))
@@ -181,6 +183,7 @@ def test_only_a_dry_run_is_by_nobody(folder: Path) -> None:
     assert (named.code, named.json["adopted"], adoptions(folder)) == (0, False, 1)
 
 
+@pytest.mark.slow
 def test_without_the_prover_it_is_answered_without_a_comparison(folder: Path) -> None:
     """What to install is said; the rest of the answer, and the code, are as they would be."""
     (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "4,001 shares"))
@@ -196,6 +199,7 @@ def test_without_the_prover_it_is_answered_without_a_comparison(folder: Path) ->
 # -- Ctrl-C ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it is seen in /proc that the prover is loaded")
 @pytest.mark.parametrize("seconds", [0, 0.7, 1.5])
 @pytest.mark.parametrize("is_dry", [False, True], ids=["adopted", "tried"])

@@ -208,6 +208,7 @@ ADOPTIONS: Final = (1, 14)
 SNAPSHOTS: Final = (7, 13, 19)
 
 
+@pytest.mark.slow
 def test_what_the_desk_recorded_is_verified(recorded: str) -> None:
     """An untouched journal is verified: its length, its head and its times are told."""
     told = verified(recorded)
@@ -325,6 +326,7 @@ CHANGES: Final = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_change_behind_its_back_is_found_and_placed(recorded: str, change: str) -> None:
     """Whatever is changed in a table, the first record that it is about is named."""
@@ -497,6 +499,7 @@ def flipped(url: str, cell: Cell, place: int, bit: int) -> None:
         connection.commit()
 
 
+@pytest.mark.slow
 @given(cell=st.sampled_from(list(cells())), place=st.integers(0, 1 << 16), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found_and_placed(
     copied: Callable[[], str], cell: Cell, place: int, bit: int
@@ -666,6 +669,7 @@ FORGERIES: Final[dict[str, tuple[str, Forgery]]] = {
 }
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(sorted(FORGERIES)), start=st.integers(0, RECORDS - 1))
 def test_forged_record_in_a_chain_made_anew_is_found_by_judging_again(
     copied: Callable[[], str], name: str, start: int

@@ -34,6 +34,7 @@ FOUND_BY: Final = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOUND_BY)
 def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that breaks one promise fails the state machine."""

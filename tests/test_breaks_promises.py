@@ -630,6 +630,7 @@ FOUND: Final = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken", "name"), FOUND)
 def test_break_is_found_by(
     broken: Callable[[Patch], None], name: Property, monkeypatch: Patch

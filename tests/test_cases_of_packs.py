@@ -295,6 +295,7 @@ def made_of(name: str) -> tuple[Mutant, ...]:
     return mutants(of.file, of.programs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "part", "parts"), PARTS)
 def test_cases_of_shipped_packs_leave_none(name: str, part: int, parts: int) -> None:
     """Every figure, date, word and sign of the law is held by a case, or comes to the same."""
@@ -396,6 +397,7 @@ def test_option_that_every_case_has_on_is_not_equal(tmp_path: Path) -> None:
     assert left(found) == ["9:29: `option` of rule `size-calm` was left out"]
 
 
+@pytest.mark.slow
 def test_mutant_of_a_pack_that_comes_to_the_same_is_set_apart(tmp_path: Path) -> None:
     """It does under both rule files, and so does what the option turns on."""
     more = "  - {id: some, require: trade.shares > 0 shares}\n"
@@ -520,6 +522,7 @@ def test_command_runs_cases_of_packs_where_they_lie(tmp_path: Path) -> None:
     assert run("test", "packs/house.yaml", cwd=tmp_path) == (0, "", "4 of 4 cases pass\n")
 
 
+@pytest.mark.slow
 def test_command_lists_what_survives_the_cases_of_a_pack(tmp_path: Path) -> None:
     """With the pack as the file, for people and for programs."""
     house(tmp_path, CASES)

@@ -66,6 +66,7 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
     assert problem.what == "the certificate is of `acme`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", rule_names())
 def test_certificate_shows_an_order_that_is_approved(name: str) -> None:
     """A file that approved nothing would be proved, too: what is certified is of some use."""
@@ -81,6 +82,7 @@ def test_certificate_shows_an_order_that_is_approved(name: str) -> None:
         assert editions.on(date.fromisoformat(one.example[-1]["date"])).hash == one.edition
 
 
+@pytest.mark.slow
 def test_proof_says_on_which_days_of_the_window_nothing_is_approved() -> None:
     """Outside the window that goes without saying."""
     hole = "  - {id: hole, from: 2008-12-01, until: 2008-12-31, require: trade.units < 0}\n"
@@ -93,6 +95,7 @@ def test_proof_says_on_which_days_of_the_window_nothing_is_approved() -> None:
     assert examples == [one.approves for one in proof.editions] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_each_edition_of_a_file_must_be_certified() -> None:
     """An amendment that came later is another edition, and it is said from when."""
     amended = sound(
@@ -183,6 +186,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
     """The file that was proved is sound, and one that was edited since is not."""
     call = ("--certificate", "acme.proof.json")
@@ -195,6 +199,7 @@ def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
     assert (none.code, "it is no certificate" in none.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> None:
     """What is not certified is not adopted, and events judged by it are found."""
     journal = ("--journal", "acme.db")
@@ -218,6 +223,7 @@ def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> N
     assert run("verify", *journal, *call, "--certificate", "other.json", cwd=folder).code == 0
 
 
+@pytest.mark.slow
 def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
     """No file is written, and it is said why."""
     (folder / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))

@@ -77,11 +77,14 @@ class Run(NamedTuple):
 # is given up (capset, its third version, of this process: nothing is left), and not the user:
 # another one might not reach the installation, nor the tests' folders.
 _SERVER: Final = """
-import ctypes, json, os, sys, traceback
+import ctypes, importlib, json, os, pkgutil, sys, traceback
+import repurchase
+for module in pkgutil.walk_packages(repurchase.__path__, "repurchase."):
+    importlib.import_module(module.name)
 from repurchase.cli.main import main
-from repurchase.replay import run
-from repurchase.report import decisions, explained, summaries
-from repurchase.tester import cases
+from repurchase.rulebook import editions, library
+# What a process reads once: the grammar, the tables of zones and venues.
+editions.load(library.rule_path("iij-2008"))
 if os.geteuid() == 0:
     this, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     if ctypes.CDLL(None).capset(this, nothing):
@@ -92,6 +95,7 @@ for line in sys.stdin:
     if not child:
         code = 70
         try:
+            os.environ.update(call["environment"])
             os.chdir(call["cwd"])
             os.dup2(os.open(call["files"][0], os.O_RDONLY), 0)
             for stream in (1, 2):
@@ -121,7 +125,7 @@ def _server() -> subprocess.Popen[str]:
     return server
 
 
-def _forked(arguments: list[str], stdin: bytes, cwd: Path) -> Run:
+def _forked(arguments: list[str], stdin: bytes, cwd: Path, environment: dict[str, str]) -> Run:
     server = _server()
     assert server.stdin is not None
     assert server.stdout is not None
@@ -129,7 +133,12 @@ def _forked(arguments: list[str], stdin: bytes, cwd: Path) -> Run:
         files = [Path(folder, name) for name in ("in", "out", "err")]
         for file, content in zip(files, (stdin, b"", b""), strict=True):
             file.write_bytes(content)
-        call = {"arguments": arguments, "cwd": str(cwd), "files": [str(file) for file in files]}
+        call = {
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "files": [str(file) for file in files],
+            "environment": environment,
+        }
         server.stdin.write(json.dumps(call) + "\n")
         server.stdin.flush()
         code = int(server.stdout.readline())
@@ -146,8 +155,9 @@ def run(
     """Run a command to its end; it never shows a traceback."""
     words = [str(one) for one in arguments]
     content = stdin.encode() if isinstance(stdin, str) else stdin
-    if not fresh and not environment:
-        ended = _forked(words, content, cwd or Path.cwd())
+    # Python itself reads these as it starts.
+    if not fresh and not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in environment):
+        ended = _forked(words, content, cwd or Path.cwd(), environment)
     else:
         done = subprocess.run(
             [COMMAND, *words],
@@ -229,6 +239,7 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -471,6 +482,7 @@ def test_init_without_room_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["My Program 2", "-x", "a'b", "."])
 def test_init_says_commands_that_can_be_pasted(tmp_path: Path, name: str) -> None:
     """Whatever the folder is called, a shell takes the next steps as they stand."""

@@ -101,6 +101,7 @@ def test_program_that_is_gone_is_exit_code_1_against_its_checkpoint(kept: Path) 
     assert "record 1: it is missing: the checkpoint of" in found.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -133,6 +134,7 @@ def test_what_cannot_be_decided_is_exit_code_2(kept: Path, arguments: tuple[str,
     assert run("verify", "--journal", "journal.db", *AGAINST, cwd=kept).code == 0
 
 
+@pytest.mark.slow
 def test_program_goes_to_another_journal_and_back(kept: Path) -> None:
     """What is exported, to a file or a pipe, is imported as it was."""
     piped = run("export", "--journal", "journal.db", cwd=kept)
@@ -158,6 +160,7 @@ def test_edited_export_is_exit_code_1_with_its_line(kept: Path) -> None:
     assert run("verify", "--journal", "copy.db", cwd=kept).code == 2
 
 
+@pytest.mark.slow
 def test_signing_without_its_package_says_what_to_install(kept: Path, tmp_path: Path) -> None:
     """Without cryptography the journal is still verified, and signatures say what they need."""
     fake = tmp_path / "fake" / "cryptography"
@@ -176,6 +179,7 @@ def test_signing_without_its_package_says_what_to_install(kept: Path, tmp_path: 
     assert run("verify", "--journal", "journal.db", cwd=kept, PYTHONPATH=str(fake.parent)).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["verify", "export", "checkpoint"])
 @pytest.mark.parametrize(
     "url",

@@ -323,6 +323,7 @@ def test_overrun_says_in_what_it_is_one(journal: Path, fill: dict[str, object], 
     )
 
 
+@pytest.mark.slow
 def test_copy_of_the_file_alone_does_not_begin_anew(tmp_path: Path) -> None:
     """Without what lies beside it a copy lacks records, and not the program."""
     path, copy = tmp_path / "desk.db", tmp_path / "copy.db"
@@ -371,6 +372,7 @@ def test_show_tells_all_that_is_about_an_event(journal: Path) -> None:
     assert (unknown.code, "no event `o-9` is recorded" in unknown.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_path: Path) -> None:
     """A changed rule file decides nothing before it is on the record, by whom and why."""
     shipped = run("explain", "iij-2008")
@@ -500,6 +502,7 @@ def test_submission_repeats_what_the_rule_file_leaves_open(tmp_path: Path) -> No
     assert "max_shares" in run(*call, stdin=lines(LATER)).err
 
 
+@pytest.mark.slow
 def test_adoption_that_only_moves_a_date_shows_it(journal: Path, tmp_path: Path) -> None:
     """A rule that holds on other days is a change, though it says the same."""
     text = rule_path("iij-2008").read_text()

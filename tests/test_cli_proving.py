@@ -173,6 +173,7 @@ def test_ctrl_c_that_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.5, 2.5, 3.5])
 def test_command_that_is_stopped_ends_with_130(tmp_path: Path, seconds: float) -> None:
     """The whole command says that it was stopped, and nothing else."""

@@ -318,6 +318,7 @@ def test_standard_input_that_is_closed_is_told(here: Path, arguments: list[str])
     assert (done.returncode, done.stdout, "Traceback" in err, bool(err)) == (2, b"", False, True)
 
 
+@pytest.mark.slow
 def test_standard_output_that_is_full_is_no_answer(here: Path) -> None:
     """An answer that could not be written is none: 2, without a traceback."""
     if not Path("/dev/full").is_char_device():
@@ -344,6 +345,7 @@ SPEAKING: Final = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "code"), SPEAKING)
 @pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-"])
 def test_messages_that_nobody_takes_change_no_code(
@@ -444,6 +446,7 @@ def test_terminal_shows_bars_in_color(here: Path) -> None:
     assert (code, "\x1b[36m" in shown, "90 shares of 100 shares" in shown) == (0, True, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 60, 80])
 @pytest.mark.parametrize(
     "arguments",

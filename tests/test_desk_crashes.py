@@ -30,6 +30,7 @@ def children(command: str, *arguments: object, broken: str = "") -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_loses_no_answer(tmp_path: Path) -> None:
     """After SIGKILL each answer given has its record, and each event sent again gets just one."""
     counts = children("killed", tmp_path / "journal", KILLS, 1)
@@ -39,6 +40,7 @@ def test_killed_at_any_moment_loses_no_answer(tmp_path: Path) -> None:
     assert counts["recorded unanswered"] < counts["unanswered"]
 
 
+@pytest.mark.slow
 def test_killed_client_of_postgresql_loses_no_answer(postgres: Store) -> None:
     """The same where another process keeps the journal."""
     counts = children("killed", postgres.url, KILLS_POSTGRES, 1)
@@ -46,6 +48,7 @@ def test_killed_client_of_postgresql_loses_no_answer(postgres: Store) -> None:
     assert counts["answered"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failpoint", FAILPOINTS)
 def test_process_that_ends_at_a_named_point_leaves_all_or_nothing(
     store: Store, failpoint: str

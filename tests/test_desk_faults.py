@@ -174,6 +174,7 @@ def _shut(folder: Path) -> None:
     folder.chmod(0o555)
 
 
+@pytest.mark.slow
 def test_second_opening_lets_go_of_no_lock(sqlite: Store) -> None:
     """What a desk records stays, whoever opens the journal beside it, here or in a process."""
     with sqlite.journal() as journal:
@@ -269,6 +270,7 @@ def test_program_locked_by_another_is_a_sentence(postgres: Store) -> None:
     assert whole(postgres) == ["o1", "o2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["between", *FAILPOINTS])
 def test_server_that_goes_away_is_a_sentence(
     postgres: Store, server: PostgresServer, moment: str

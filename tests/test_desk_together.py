@@ -33,11 +33,13 @@ def check(found: list[dict[str, Any]], store: Store) -> None:
     assert book.head.sequence == 1 + CAP + PROCESSES * THREADS
 
 
+@pytest.mark.slow
 def test_processes_use_a_cap_together(store: Store) -> None:
     """Orders of one share from 8 processes with 8 threads each end just at the cap."""
     check(children("together", store.url, PROCESSES, THREADS), store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["no_lock", "others_not_read"])
 def test_processes_that_do_not_heed_each_other_are_noticed(
     store: Store, stores: Stores, broken: str

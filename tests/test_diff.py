@@ -106,6 +106,7 @@ def found(name: str) -> Diff:
     return diff(*files(name), time.monotonic_ns, 600_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_edit_is_what_it_does(name: str) -> None:
     """Of each kind of event it is said what a reader of the edit would say."""
@@ -146,6 +147,7 @@ def _day(order: object) -> date:
     return event.date or day_at(event.time, files("nothing")[0].zone)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(plan=st.lists(drafts(), min_size=3, max_size=25), name=st.sampled_from(sorted(EDITS)))
 @example(plan=[], name="nothing")
 def test_no_history_is_against_what_is_proved(plan: list[Draft], name: str) -> None:
@@ -200,6 +202,7 @@ def is_never(number: int, kind: Kind, which: int) -> bool:
     )
 
 
+@pytest.mark.slow
 @given(
     number=st.integers(0, 1_000),
     plans=st.lists(st.lists(drafts(), min_size=5, max_size=20), min_size=6, max_size=6),
@@ -255,6 +258,7 @@ DEFECTS: Final = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defect_is_looser_than_what_is_sound(name: str) -> None:
     """What breaks a rule file lets something pass, and the sound file is no looser for it."""
@@ -301,6 +305,7 @@ def test_nothing_is_proved_without_time() -> None:
     assert {one.verdict for one in compared} == {"undecided"}
 
 
+@pytest.mark.slow
 def test_what_the_engine_does_not_confirm_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the model is wrong, the answer is undecided."""
     monkeypatch.setattr(module, "_differ", lambda *_: False)
@@ -463,6 +468,7 @@ def looser(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     return there, run("diff", "sound.yaml", "broken.yaml", cwd=there)
 
 
+@pytest.mark.slow
 def test_command_says_what_is_looser(looser: tuple[Path, Run]) -> None:
     """A sentence with file and line says what is approved now, and its events can be replayed."""
     there, ended = looser
@@ -477,6 +483,7 @@ def test_command_says_what_is_looser(looser: tuple[Path, Run]) -> None:
         assert replayed["denied"] == denied
 
 
+@pytest.mark.slow
 def test_command_says_the_same_to_programs(looser: tuple[Path, Run]) -> None:
     """One line of JSON has the verdict of each kind of event, and the history that is shown."""
     there, ended = looser
@@ -500,6 +507,7 @@ def test_kinds_that_change_by_one_cause_are_told_together(looser: tuple[Path, Ru
     assert "likewise replace n-" in said
 
 
+@pytest.mark.slow
 def test_changes_by_two_causes_are_told_apart(folder: Path) -> None:
     """What one rule lets pass and another stops is no one thing."""
     text = SOUND.replace("4,000 shares", "4,001 shares") + MORE % "require: trade.units <= 9"
@@ -509,6 +517,7 @@ def test_changes_by_two_causes_are_told_apart(folder: Path) -> None:
     assert "tighter for order" in said
 
 
+@pytest.mark.slow
 def test_history_says_what_facts_of_its_day_are_made_of(folder: Path) -> None:
     """Who reads the brokers of a day reads no broker of an event, and needs to be told of it."""
     daily = MORE % "require: day.brokers_after <= 1"
@@ -527,6 +536,7 @@ def test_command_ends_well_for_the_same_file(folder: Path) -> None:
     assert "EQUIVALENT: at any position both files approve the same events" in ended.out
 
 
+@pytest.mark.slow
 def test_command_ends_well_for_a_tighter_file(folder: Path) -> None:
     """A file that is only tighter is nothing to stop for."""
     back = run("diff", "broken.yaml", "sound.yaml", cwd=folder)
@@ -539,6 +549,7 @@ def test_command_without_time_decides_nothing(folder: Path) -> None:
     assert (ended.code, "UNDECIDED" in ended.out) == (2, True)
 
 
+@pytest.mark.slow
 def test_command_without_its_package_shows_what_moved(folder: Path) -> None:
     """Without a prover no event is compared: it says so, and what moved all the same."""
     (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "5,000 shares"))
@@ -625,6 +636,7 @@ FORGOTTEN: Final[dict[str, tuple[str, str, str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "old", "new"), FORGOTTEN.values(), ids=FORGOTTEN)
 def test_what_is_easily_forgotten_is_not_called_equivalent(kind: Kind, old: str, new: str) -> None:
     """Each was once proved never to happen, and does."""

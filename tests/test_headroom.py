@@ -222,6 +222,7 @@ def check(found: Headroom, order: Event, position: Position, rules: Edition) -> 
     assert proved == [(figure, asked[figure]) for figure in figures if figure > found.largest]
 
 
+@pytest.mark.slow
 @given(question=questions(SMALL))
 @example(
     question=Question(
@@ -277,6 +278,7 @@ def facts(order: Event, position: Position, grid: Grid, count: Any) -> dict[str,
     return {name: Fact(z3.BoolVal(True), value) for name, value in values.items()}
 
 
+@pytest.mark.slow
 @given(question=questions(WHOLE))
 def test_z3_finds_no_larger_figure_among_all(question: Question) -> None:
     """Up to the largest number that an event can have, another solver comes to the same."""

@@ -851,6 +851,7 @@ UNSEEN: Final = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", library.rule_names())
 def test_cases_of_shipped_files_leave_none(name: str) -> None:
     """Every figure, date, word and sign that decides anything is held by a case."""
@@ -897,6 +898,7 @@ def test_mutants_leave_no_rule_sets_behind(tmp_path: Path) -> None:
 # -- the command ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_command_lists_what_survives(tmp_path: Path) -> None:
     """Each has its place, with exit code 1; what is killed is counted."""
     small(tmp_path, CASES)
@@ -967,6 +969,7 @@ def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None
     assert (len(ended.json["survived"]), ended.json["equivalent"]) == (29, None)
 
 
+@pytest.mark.slow
 def test_command_that_is_stopped_ends_with_130() -> None:
     """Ctrl-C leaves at once, in the midst of the mutants."""
     command = [str(Path(sys.executable).parent / "repurchase"), "test", "--mutate", "iij-2008"]

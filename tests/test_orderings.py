@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,18 +184,21 @@ def replayed(folder: Path, seed: int, broken: str = "") -> bytes:
     return out.read_bytes()
 
 
+@pytest.mark.slow
 @given(drawn=shuffles())
 def test_rule_file_means_the_same_in_any_order(drawn: Shuffled) -> None:
     """Hash and verdict do not depend on the order of keys, rules, versions and instruments."""
     check_shuffled(drawn)
 
 
+@pytest.mark.slow
 @given(drawn=rewritings())
 def test_log_is_decided_the_same_in_any_order_of_columns(drawn: Rewritten) -> None:
     """Decisions are the same bytes for other columns, keys and rules, and for CSV and JSON."""
     check_rewritten(drawn)
 
 
+@pytest.mark.slow
 @given(history=histories())
 def test_replay_twice_gives_the_same_bytes(history: History) -> None:
     """A second replay in the same process decides every event as the first, byte for byte."""
@@ -205,6 +209,7 @@ def test_replay_twice_gives_the_same_bytes(history: History) -> None:
     assert decided(text, log, "csv") == decided(text, log, "csv")
 
 
+@pytest.mark.slow
 def test_replay_gives_the_same_bytes_whatever_the_hashes_of_names(tmp_path: Path) -> None:
     """Processes that order their sets otherwise write the same decisions, missing names too."""
     decisions = {replayed(tmp_path, seed) for seed in (0, 1, 2, 3)}

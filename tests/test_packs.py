@@ -578,6 +578,7 @@ def test_each_day_has_one_edition(day: date, ahead: int, known_at: date | None) 
     assert {one.rule.id for one in found.rules} == in_force
 
 
+@pytest.mark.slow
 @given(DAYS, st.integers(-1, 1), st.none() | DAYS)
 def test_edition_is_the_same_whoever_asks(day: date, ahead: int, known_at: date | None) -> None:
     """Asked twice, or by another, a day and what was known have the one edition."""

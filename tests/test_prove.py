@@ -242,6 +242,7 @@ def proof_of_defect(name: str) -> Proof:
     return proof_of(text_of(BROKEN[name][1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_defect_is_found_with_a_history(name: str) -> None:
     """Each is not proved, and a history that the engine confirms shows why."""
@@ -267,6 +268,7 @@ def proof_shipped(name: str) -> Proof:
     return proved(load(rule_path(name)), time.monotonic_ns, 300_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", rule_names())
 def test_shipped_file_is_proved(name: str) -> None:
     """Whatever arrives, and in whatever order: none gets past its caps and its window."""
@@ -310,6 +312,7 @@ def test_word_that_no_rule_names_is_tried_whatever_they_name() -> None:
     assert failure.history.events[-1]["broker"] not in ("Other", None)
 
 
+@pytest.mark.slow
 def test_day_that_is_another_at_the_venue_is_proved_too() -> None:
     """A cap of law that ends with a year, and one of the file that begins with the next: on the
     evening between them in New York it is the new year in Tokyo, and neither is in force.
@@ -336,6 +339,7 @@ def test_day_that_is_another_at_the_venue_is_proved_too() -> None:
 # -- one reading ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(case=cases())
 def test_z3_reads_conditions_as_the_engine_does(case: Case) -> None:
     """Of each rule they and the oracle say that it passes, that it fails, or neither."""
@@ -445,6 +449,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_command_says_what_is_proved(folder: Path) -> None:
     """A sound file is proved, with its claims, for people and for programs."""
     ended = run("prove", "sound.yaml", cwd=folder)
@@ -455,6 +460,7 @@ def test_command_says_what_is_proved(folder: Path) -> None:
     assert (found["proved"], found["failures"], found["authorization"]) == (True, [], "acme")
 
 
+@pytest.mark.slow
 def test_command_shows_a_history(folder: Path) -> None:
     """A sentence says what happens, and the events can be given to another command as they are."""
     ended = run("prove", "broken.yaml", cwd=folder)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
+import pytest
 import z3
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -111,6 +112,7 @@ def check(happened: Event, position: Position, edition: Edition, decision: Decis
     assert (solver.check() == z3.sat) == (decision.outcome == "approved"), kind
 
 
+@pytest.mark.slow
 @given(history=histories(most=5))
 def test_model_has_every_event_of_a_log(history: History) -> None:
     """Whatever the rules, z3, the engine and the oracle agree on each order and fill of a log."""
@@ -127,6 +129,7 @@ def test_model_has_every_event_of_a_log(history: History) -> None:
         position = taken.position
 
 
+@pytest.mark.slow
 @given(plan=st.lists(drafts(), min_size=3, max_size=15))
 def test_model_has_every_event_of_a_desk(plan: list[Draft]) -> None:
     """So do a replace, a release and a correct, of what was held or filled in part before."""

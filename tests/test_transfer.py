@@ -170,6 +170,7 @@ def test_export_cut_off_within_a_line_is_refused(
         assert refused([*lines[:at], lines[at][:end]], new_url()) == at + 1
 
 
+@pytest.mark.slow
 @given(one=st.integers(1, LINES - 1), other=st.integers(1, LINES - 1))
 @example(one=1, other=2)
 @example(one=2, other=3)
@@ -183,6 +184,7 @@ def test_export_with_lines_swapped_is_refused(
     assert one + 1 <= refused(swapped, new_url()) <= LINES + 1
 
 
+@pytest.mark.slow
 @given(at=st.integers(1, LINES - 1))
 def test_export_with_a_line_twice_or_missing_is_refused(
     lines: list[bytes], new_url: Callable[[], str], at: int
@@ -192,6 +194,7 @@ def test_export_with_a_line_twice_or_missing_is_refused(
     refused([*lines[:at], *lines[at + 1 :]], new_url())
 
 
+@pytest.mark.slow
 @given(at=st.integers(1, LINES - 1), place=st.integers(0, 1 << 16), bit=st.integers(0, 7))
 def test_export_that_was_edited_is_refused(
     lines: list[bytes], new_url: Callable[[], str], at: int, place: int, bit: int

@@ -117,6 +117,7 @@ def outcomes(decisions: Iterable[Decision]) -> list[str]:
 # -- laws -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(plan=PLANS, text=st.one_of(edits(*ALIKE, *OTHERWISE), st.just(desk_events.RULES)))
 def test_file_against_itself_changes_nothing(plan: list[Draft], text: str) -> None:
     """No verdict flips and nothing is found otherwise, whatever the file and the events."""
@@ -128,6 +129,7 @@ def test_file_against_itself_changes_nothing(plan: list[Draft], text: str) -> No
     assert (changes.first, changes.by_direction, changes.old) == (None, (), changes.new)
 
 
+@pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
 def test_flips_are_what_two_replays_answer_otherwise(plan: list[Draft], text: str) -> None:
     """Each program decides as it does alone; what flips is counted once, by its direction."""
@@ -154,6 +156,7 @@ def test_flips_are_what_two_replays_answer_otherwise(plan: list[Draft], text: st
     assert (changes.flips, changes.events) == (changes.own + changes.consequent, len(events))
 
 
+@pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE))
 def test_flip_of_its_own_is_one_from_the_position_of_the_old_file(
     plan: list[Draft], text: str
@@ -170,6 +173,7 @@ def test_flip_of_its_own_is_one_from_the_position_of_the_old_file(
             assert compared.own is (asked.outcome != compared.old.decision.outcome)
 
 
+@pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
 def test_flip_of_its_own_is_one_had_no_verdict_flipped(plan: list[Draft], text: str) -> None:
     """The new file is asked from the fold of all before by the old one's verdicts.
@@ -191,6 +195,7 @@ def test_flip_of_its_own_is_one_had_no_verdict_flipped(plan: list[Draft], text: 
     assert what_if.changes().first == (flips[0] if flips else None)
 
 
+@pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
 def test_other_findings_are_no_flips(plan: list[Draft], text: str) -> None:
     """An event with the same outcome counts once for each rule that found otherwise there."""
@@ -222,6 +227,7 @@ def flagged(history: History) -> History:
     return replace(history, file=replace(file, rules=tuple(changed)))
 
 
+@pytest.mark.slow
 @given(history=histories())
 def test_log_is_read_once_for_both(history: History) -> None:
     """From the text of a log both come to what `replay` tells of each, row by row."""
@@ -494,6 +500,7 @@ def test_long_reasons_are_shown_in_three_and_a_number(here: Path) -> None:
 # -- the log, its symbols and its options ---------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "options"),
     [
