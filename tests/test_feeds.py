@@ -413,7 +413,7 @@ def test_prices_are_those_of_every_way_in_which_it_may_have_been(
     }
     begin = midnight(day, TOKYO)
     moment = instant(minute(asked_at))
-    assert {name: one.before(moment, begin) for name, one in tape.courses.items()} == expected
+    assert {name: one.before(moment, begin) for name, one in tape.series.items()} == expected
 
 
 @given(
@@ -434,7 +434,7 @@ def test_bid_is_that_of_the_last_row_before(
     for number, bid, is_own in rows:
         if number < asked_at and minute(number).astimezone(TOKYO).date() == day:
             expected = bid if is_own is False else None
-    (course,) = quotes.courses.values()
+    (course,) = quotes.series.values()
     assert course.before(instant(minute(asked_at)), midnight(day, TOKYO)) == expected
 
 

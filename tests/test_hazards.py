@@ -1,6 +1,6 @@
 """Every hazard of the engine end to end: a right verdict, a denial with its reason, or an error.
 
-What is asked is a rule file as text and an event as JSON text; what answers is `program.step`. A
+What is asked is a rule file as text and an event as JSON text; what answers is `step`. A
 fault injected between facts and result is in test_rete.py.
 """
 

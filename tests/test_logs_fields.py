@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -11,6 +12,7 @@ import pytest
 from repurchase.domain.errors import InputError
 from repurchase.domain.events import Event
 from repurchase.intake.fields import Number, event
+from repurchase.intake.log import open_log
 from repurchase.intake.objects import event_from_json
 
 FILL = {
@@ -363,3 +365,16 @@ def test_json_faults_are_told_at_once() -> None:
         "`fx` is an object or an array; an event is flat: write a text or a number",
     ]
     assert json_complaints(text)[0].startswith("the event is not valid JSON: expecting value")
+
+
+@pytest.mark.parametrize("name", ["side", "price", "unheard_of"])
+@pytest.mark.parametrize("depth", [1, 100, 500, 700, 900])
+def test_value_nested_to_any_depth_is_an_input_error(name: str, depth: int) -> None:
+    """What the reader of JSON still takes, no reader of a field stumbles over."""
+    nested = '{"a":' * depth + "1" + "}" * depth
+    text = f'{{"kind": "order", "id": "o", "date": "2026-05-15", "{name}": {nested}}}'
+    with pytest.raises(InputError):
+        event_from_json(text.encode())
+    with open_log(io.BytesIO(text.encode() + b"\n"), "log", form="jsonl") as log:
+        (row,) = log.rows()
+    assert row.problems

@@ -1,6 +1,6 @@
 """Promise 1 of the design, under any sequence of events of every kind, by the engine as it ships.
 
-A state machine sends events to `program.step` and keeps the books of `tests/ledger.py` beside
+A state machine sends events to `step` and keeps the books of `tests/ledger.py` beside
 it. The promises are read off the ledger, which knows from the engine only which orders it
 approved; that both agree to the last fraction is a property of its own.
 """

@@ -1,7 +1,7 @@
 """Every state of an order and of a fill by every kind of event: what is decided and what changes.
 
 The tables are data, to be read beside section 5 of the design: they were written from it. What is
-sent goes through `program.step` on a small rule file, and nothing else of the engine is called.
+sent goes through `step` on a small rule file, and nothing else of the engine is called.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _EXIT_UNDECIDED: Final = 2
 _EXIT_STOPPED: Final = 130
+_AGAIN_SECONDS: Final = 1
 
 
 def main() -> int:
@@ -67,7 +68,11 @@ def _stop() -> NoReturn:
 def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Report what a destructor raised, which Python lets no further."""
     if unraisable.exc_type is KeyboardInterrupt:
-        _stop()
+        if not hasattr(signal, "SIGALRM"):
+            _stop()
+        # What runs is interrupted once more, so that it can say what it has done.
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.alarm(_AGAIN_SECONDS)
     # An object whose making was interrupted may fail to be unmade, which is no fault.
     if signal.getsignal(signal.SIGINT) is not _end:
         sys.__unraisablehook__(unraisable)

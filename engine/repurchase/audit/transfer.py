@@ -12,8 +12,9 @@ from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 
-from repurchase.audit.verify import Audit, Verified, Watch, audited, placed, unwatched, verify
+from repurchase.audit.verify import Audit, Verified, audited, placed, verify
 from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.progress import Watch, unwatched
 from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer

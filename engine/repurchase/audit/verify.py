@@ -7,9 +7,9 @@ the last agrees too: checkpoints that are kept elsewhere find that.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.progress import Watch, unwatched
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
 from repurchase.journal.book import Book, RuleTexts, following
@@ -34,20 +35,6 @@ from repurchase.journal.records import (
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Extent, Head, Journal
 from repurchase.rulebook.editions import Edition, canonical
-
-T = TypeVar("T")
-
-
-class Watch(Protocol):
-    """Hands on items one by one, and may show how far they have come."""
-
-    def __call__(self, items: Iterator[T], total: int, /) -> Iterable[T]:
-        """Hand on *items*, of which there are to be *total*."""
-
-
-def unwatched(items: Iterator[T], _: int, /) -> Iterator[T]:
-    """Hand *items* on."""
-    return items
 
 
 class Verified(msgspec.Struct, frozen=True):

@@ -178,8 +178,9 @@ def _read(values: Mapping[str, object]) -> tuple[dict[str, Any], list[Fault]]:
             continue
         try:
             read[name] = READERS[name](value)
-        # Readers that remember what they read cannot look up an array, which is a TypeError.
-        except (Wrong, KeyError, TypeError) as error:
+        # Readers that remember what they read cannot look up an array, which is a TypeError; one
+        # that shows an object may find it nested too deep.
+        except (Wrong, KeyError, TypeError, RecursionError) as error:
             faults.append((name, _explained(name, value, error)))
             if name in READERS:
                 # It is given all the same, so that nothing is missing.

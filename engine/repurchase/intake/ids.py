@@ -41,7 +41,7 @@ class Ids:
         return "new"
 
     def _move_to_table(self) -> None:
-        # In their order, so that each page of the table is written once.
+        # In their order, so that each page of the table is written once for all of them.
         self._database.execute("BEGIN")
         self._database.executemany("INSERT INTO ids VALUES (?, ?)", sorted(self._held.items()))
         self._database.execute("COMMIT")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -172,7 +173,7 @@ class Log(AbstractContextManager["Log"]):
                 named = zip(names, texts, strict=True)
                 values: dict[str, object] = {name: text for name, text in named if text}
                 values |= constants
-                yield self._row(number, index, values, [], "\0".join(texts))
+                yield self._row(number, index, values, [], partial("\0".join, texts))
 
     def _wrong_width(self, cells: Sequence[str], width: int) -> Wrong:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
@@ -215,7 +216,7 @@ class Log(AbstractContextManager["Log"]):
             if layout.constants or not self._has_ids:
                 faults += self._overruled(values)
                 values |= layout.constants
-            yield self._row(number, index, values, faults, _content(found))
+            yield self._row(number, index, values, faults, partial(_content, found))
 
     def _overruled(self, values: Mapping[str, object]) -> Iterator[Fault]:
         """Yield which of the *values* of an object are not its own to give."""
@@ -233,9 +234,12 @@ class Log(AbstractContextManager["Log"]):
         index: int,
         values: dict[str, object],
         faults: list[Fault],
-        content: str,
+        content: Callable[[], str],
     ) -> Row:
-        """Return the row that *values* make, unless there are *faults* or more are found."""
+        """Return the row that *values* make, unless there are *faults* or more are found.
+
+        *content* gives what its digest is of.
+        """
         if not self._has_ids:
             values["id"] = f"row-{index}"
         event, more = decode(values)
@@ -244,7 +248,7 @@ class Log(AbstractContextManager["Log"]):
             return Row(number, None, found)
         if not self._has_ids:
             return Row(number, event)
-        digest = blake2b(content.encode(), digest_size=DIGEST_BYTES).digest()
+        digest = blake2b(content().encode(), digest_size=DIGEST_BYTES).digest()
         return Row(number, event, (), digest)
 
     def _problem(self, number: int, subject: str, wrong: Wrong) -> Problem:
@@ -267,10 +271,9 @@ def _unless_blank(line: str) -> str:
 
 def _content(found: Pairs) -> str:
     """Return what an object says, whatever the order of its names; what is absent is not said."""
-    texts: Any = chain.from_iterable(found)
     try:
         # Mostly all are texts, numbers too.
-        texts = chain.from_iterable(sorted(found))
+        texts: Any = chain.from_iterable(sorted(found))
         return "\0".join(texts)
     except TypeError:
         said = sorted((name, str(value)) for name, value in found if value is not None)

@@ -9,7 +9,7 @@ from typing import Final
 
 from repurchase.domain.errors import Problem, UsageError
 
-_CACHE_KIB: Final = 8 * 1024
+_CACHE_KIB: Final = 64 * 1024
 
 
 @contextmanager

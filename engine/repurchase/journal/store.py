@@ -81,6 +81,8 @@ class Reader(ABC):
                 if until is not None and stored.sequence > until:
                     return
                 yield stored
+            if len(page) < PAGE:
+                return
             after = page[-1].sequence
 
     def record(self, program: str, id_: str) -> Stored | None:

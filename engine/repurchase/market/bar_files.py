@@ -8,12 +8,10 @@ from typing import Final
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.market.averages import Bar
-from repurchase.market.kinds import Kind, Row, number
+from repurchase.market.kinds import Key, Kind, Row, number
 from repurchase.market.sessions import VENUES, sessions
 
 BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
-
-Key = tuple[str, str]
 
 
 class BarRows:

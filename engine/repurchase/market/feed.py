@@ -23,7 +23,7 @@ from repurchase.market.averages import AVERAGES
 from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
-from repurchase.market.kinds import PROBLEMS_MAX, Kind, Row, kind_of, row_of
+from repurchase.market.kinds import PROBLEMS_MAX, Key, Kind, Row, kind_of, row_of
 from repurchase.market.sessions import MINUTES, sessions
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, instant, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
@@ -38,8 +38,6 @@ SOURCES: Final[Mapping[str, str]] = {
     **dict.fromkeys(FACTS, f"{ISSUER.name} of --market"),
     **dict.fromkeys(MINUTES, "the tables of sessions"),
 }
-
-Key = tuple[str, str]
 
 
 class Feed:
@@ -91,11 +89,11 @@ class Feed:
         `None` where nothing tells, and beyond the last row of the file that would tell.
         """
         rows = self.quotes if name in QUOTE_FACTS else self.trades
-        series = rows.of.get(key)
-        if series is None or not rows.reaches(key, moment):
+        trades = rows.of.get(key)
+        if trades is None or not rows.reaches(key, moment):
             return None
-        course = series.courses.get(name)
-        return None if course is None else course.before(moment, day)
+        series = trades.series.get(name)
+        return None if series is None else series.before(moment, day)
 
 
 class ProgramFeed:

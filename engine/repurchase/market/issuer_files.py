@@ -1,4 +1,4 @@
-"""Files of what the issuer knows, each fact for a interval of days or of time."""
+"""Files of what the issuer knows, each fact for an interval of days or of time."""
 
 from __future__ import annotations
 

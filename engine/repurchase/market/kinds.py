@@ -12,6 +12,8 @@ from repurchase.domain.quantities import Exact, exact
 
 PROBLEMS_MAX: Final = 20
 Row = Mapping[str, str]
+# An instrument on a venue: its symbol and the venue.
+Key = tuple[str, str]
 _FLAGS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "": None}
 
 

@@ -37,7 +37,7 @@ class Sessions:
     def __init__(
         self, regular: tuple[tuple[date, date, Hours], ...], others: dict[date, Hours | None]
     ) -> None:
-        """Take *regular* hours by stretches, and the days with *others*, `None` for no session."""
+        """Take *regular* hours by periods, and the days with *others*, `None` for no session."""
         self.first = regular[0][0]
         self.last = regular[-1][1]
         self._regular = regular

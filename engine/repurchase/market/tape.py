@@ -98,7 +98,7 @@ class Tape:
         # The highest price of the trades that count, and of those that do or may.
         self._high: Exact | None = None
         self._high_perhaps: Exact | None = None
-        self.courses = {name: StepSeries() for name in TAPE_FACTS}
+        self.series = {name: StepSeries() for name in TAPE_FACTS}
 
     def add(
         self, moment: datetime, price: Exact, is_own: bool | None, is_off_auction: bool | None
@@ -117,8 +117,8 @@ class Tape:
         day = self.days.begin
         is_sure = self._high == self._high_perhaps
         figures = (self._last, self._independent, self._high if is_sure else None)
-        for course, figure in zip(self.courses.values(), figures, strict=True):
-            course.add(figure, at, day)
+        for series, figure in zip(self.series.values(), figures, strict=True):
+            series.add(figure, at, day)
 
 
 class Quotes:
@@ -127,7 +127,7 @@ class Quotes:
     def __init__(self, clock: ZoneInfo) -> None:
         """Count days on *clock*, the venue's."""
         self.days = Days(clock)
-        self.courses = {name: StepSeries() for name in QUOTE_FACTS}
+        self.series = {name: StepSeries() for name in QUOTE_FACTS}
 
     def add(self, moment: datetime, bid: Exact | None, is_own: bool | None) -> None:
         """Take what is the best bid from *moment* on; `None` is no bid, or not known whose."""
@@ -135,8 +135,8 @@ class Quotes:
         self.days.reach(moment, at)
         # Behind the issuer's own there may be another, at a price that no row gives.
         known = bid if is_own is False else None
-        for course in self.courses.values():
-            course.add(known, at, self.days.begin)
+        for series in self.series.values():
+            series.add(known, at, self.days.begin)
 
 
 def last(known: Exact | None, price: Exact, counts: bool | None) -> Exact | None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact
-from repurchase.market.kinds import Kind, Row, flag, number
+from repurchase.market.kinds import Key, Kind, Row, flag, number
 from repurchase.market.tape import Quotes, Tape, instant
 
 TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
@@ -20,7 +20,6 @@ QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))
 
 _FINER: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
 
-Key = tuple[str, str]
 S = TypeVar("S", Tape, Quotes)
 
 

@@ -1,4 +1,4 @@
-"""A trade log judged event by event: a loop around `program.step`, and what it comes to."""
+"""A trade log judged event by event: a loop around `step`, and what it comes to."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ def proof_view(proof: Proof, authorization: Authorization) -> RenderableType:
     if proof.holds:
         word = ("PROVED", "bold green")
     editions = (
-        counted(len(proof.editions), "stretch")
+        counted(len(proof.editions), "period")
         if len(proof.editions) == 1
-        else (f"{len(proof.editions):,} stretches")
+        else (f"{len(proof.editions):,} periods")
     )
     return Group(
         *parts,

@@ -39,9 +39,9 @@ def read(path: str | os.PathLike[str]) -> Authorization:
     return read_authorization(open_document(path))
 
 
-def read_text(data: bytes, name: str, packs: PackDocument | None = None) -> Authorization:
+def read_text(data: bytes, name: str) -> Authorization:
     """Return the authorization that *data* writes; *name* is the file in messages."""
-    return read_authorization(read_document(data, name), packs)
+    return read_authorization(read_document(data, name))
 
 
 def read_authorization(document: Document, packs: PackDocument | None = None) -> Authorization:

@@ -16,7 +16,6 @@ from repurchase.language.expression import Expression
 
 At = Literal["order", "fill", "both"]
 Expected = Literal["approved", "denied", "held"]
-Judged = Literal["by_trade", "by_day"]
 
 ATS: Final = ("order", "fill", "both")
 JUDGED: Final = ("by_trade", "by_day")

@@ -7,16 +7,17 @@ equivalent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
+from repurchase.domain.progress import Watch, unwatched
 from repurchase.evaluation.judge import forget
 from repurchase.evaluation.step import step
 from repurchase.rulebook.editions import Edition, Editions, load_document
@@ -27,21 +28,8 @@ from repurchase.tester.cases import CaseResult, Tested, market_of, result, resul
 from repurchase.tester.edits import Mutant, document_of
 from repurchase.tester.mutants import mutants
 
-T = TypeVar("T")
 Fate = Literal["invalid", "killed", "equivalent", "survived"]
 Same = Callable[[Editions, Editions], bool]
-
-
-class Watch(Protocol):
-    """Hands on items one by one, and may show how far they have come."""
-
-    def __call__(self, items: Iterator[T], total: int, /) -> Iterable[T]:
-        """Hand on *items*, of which there are to be *total*."""
-
-
-def unwatched(items: Iterator[T], _: int, /) -> Iterator[T]:
-    """Hand *items* on."""
-    return items
 
 
 class Tried(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     repurchase prove rules/my-program.yaml --certificate my-program.proof.json
     repurchase lint rules/my-program.yaml --certificate my-program.proof.json
 
-    It is proved of every stretch of days, over all positions and events: what is approved keeps to
+    It is proved of every period, over all positions and events: what is approved keeps to
     max_shares, max_amount, first_day and last_day, these on both clocks, and is a purchase. Where
     that is not so, a short history of events shows it, which the engine has judged again.
 
