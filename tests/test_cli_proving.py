@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread, Timer
 from typing import Any, Final
@@ -18,6 +19,18 @@ import pytest
 from repurchase.cli.interrupts import interruptible
 from repurchase.proof.solver import z3
 from repurchase.rulebook.library import rule_path
+
+
+@pytest.fixture(autouse=True)
+def no_destructors() -> Iterator[None]:
+    """Let no solver of an earlier test end meanwhile: its destructor would swallow Ctrl-C.
+
+    At the command line `__main__` hears of that and interrupts once more.
+    """
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def _solver(*formulas: Any) -> Any:

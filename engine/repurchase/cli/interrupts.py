@@ -47,7 +47,11 @@ def interruptible(work: Callable[[Callable[[], int]], T]) -> T:
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:
-            return pool.submit(work, clock).result()
+            done = pool.submit(work, clock)
+            # A signal that comes just before a wait without end would not wake it.
+            while not done.done():
+                wait([done], _AGAIN_SECONDS)
+            return done.result()
         except KeyboardInterrupt:
             is_stopped.set()
             # The thread comes to nothing else before the work has ended.
