@@ -32,7 +32,7 @@ HEADER: Final = LOG.splitlines()[0] + "\n"
 PIPED: Final = ("replay", "-", "--rules", "rules.yaml", "--decisions", "out.jsonl")
 FLIPPING: Final = (
     *("what-if", "-", "--rules", "rules.yaml", "--against", "lower.yaml"),
-    *("--flips", "out.jsonl"),
+    *("--changes", "out.jsonl"),
 )
 
 
@@ -182,9 +182,9 @@ def test_interrupt_stops_a_what_if_with_a_sentence(here: Path) -> None:
     assert (process.returncode, out, err.decode().strip()) == (130, b"", "stopped")
     assert not (here / "out.jsonl").exists()
     written = (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines()
-    flips = [json.loads(line) for line in written]
-    assert [one["id"] for one in flips] == [f"f-{60 + number}" for number in range(len(flips))]
-    assert len(flips) > 0
+    changes = [json.loads(line) for line in written]
+    assert [one["id"] for one in changes] == [f"f-{60 + number}" for number in range(len(changes))]
+    assert len(changes) > 0
 
 
 def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:

@@ -26,7 +26,7 @@ from repurchase.market.feed import KINDS
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS
 from repurchase.replay.run import RuleCount, Summary
 from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFindings
-from repurchase.report.flips import Flip
+from repurchase.report.outcomes import ChangedOutcome
 from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.schema import OPTION, PACK, PACK_RULE, json_schema
 from test_cli import order, run
@@ -209,7 +209,7 @@ def test_readme_names_every_field_of_an_answer() -> None:
     section = README[README.index("## Answers for programs") :].split("\n## ")[0]
     answers: tuple[type[msgspec.Struct], ...] = (
         *(WordedDecision, Worded, PositionReport, Summary, RuleCount, Problem),
-        *(Changes, Direction, OtherFindings, RuleFindings, Flip),
+        *(Changes, Direction, OtherFindings, RuleFindings, ChangedOutcome),
     )
     names = {name for answer in answers for name in answer.__struct_fields__}
     assert {name for name in names if not re.search(rf'[`"]{name}[`"]', section)} == set()

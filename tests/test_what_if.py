@@ -1,4 +1,4 @@
-"""What an edit would have changed in a log: which verdicts flip, and which only follow others."""
+"""What an edit would have changed in a log: direct changes of outcome, and knock-on changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading
 from repurchase.replay.run import replay as replayed
 from repurchase.replay.what_if import WhatIf
-from repurchase.report.flips import changes_object
+from repurchase.report.outcomes import changes_object
 from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path
@@ -120,19 +120,19 @@ def outcomes(decisions: Iterable[Decision]) -> list[str]:
 @pytest.mark.slow
 @given(plan=PLANS, text=st.one_of(edits(*ALIKE, *OTHERWISE), st.just(desk_events.RULES)))
 def test_file_against_itself_changes_nothing(plan: list[Draft], text: str) -> None:
-    """No verdict flips and nothing is found otherwise, whatever the file and the events."""
+    """No outcome and no finding changes, whatever the file and the events."""
     what_if = WhatIf(*programs(text, text))
     compared = [what_if.decide(event) for event in events_of(plan)]
     changes = what_if.changes()
-    assert {(one.own, one.differing) for one in compared} == {(None, ())}
-    assert (changes.flips, changes.edited, changes.other_findings.events) == (0, 0, 0)
+    assert {(one.direct, one.differing) for one in compared} == {(None, ())}
+    assert (changes.changed, changes.edited, changes.other_findings.events) == (0, 0, 0)
     assert (changes.first, changes.by_direction, changes.old) == (None, (), changes.new)
 
 
 @pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
-def test_flips_are_what_two_replays_answer_otherwise(plan: list[Draft], text: str) -> None:
-    """Each program decides as it does alone; what flips is counted once, by its direction."""
+def test_changes_are_what_two_replays_decide_differently(plan: list[Draft], text: str) -> None:
+    """Each program decides as it does alone; each change is counted once, by its direction."""
     events = events_of(plan)
     alone = programs(text)
     expected = [[program.decide(event).decision for event in events] for program in alone]
@@ -141,24 +141,24 @@ def test_flips_are_what_two_replays_answer_otherwise(plan: list[Draft], text: st
     assert [one.old.decision for one in compared] == expected[0]
     assert [one.new.decision for one in compared] == expected[1]
     pairs = list(zip(*map(outcomes, expected), strict=True))
-    assert [one.line for one in compared if one.own is not None] == [
+    assert [one.line for one in compared if one.direct is not None] == [
         line for line, (old, new) in enumerate(pairs) if old != new
     ]
     changes = what_if.changes()
     assert [json_text(one) for one in (changes.old, changes.new)] == [
         json_text(program.summary()) for program in alone
     ]
-    assert {(one.old, one.new): one.own + one.consequent for one in changes.by_direction} == (
+    assert {(one.old, one.new): one.direct + one.knock_on for one in changes.by_direction} == (
         Counter(pair for pair in pairs if pair[0] != pair[1])
     )
-    assert changes.own == sum(one.own is True for one in compared)
-    assert changes.consequent == sum(one.own is False for one in compared)
-    assert (changes.flips, changes.events) == (changes.own + changes.consequent, len(events))
+    assert changes.direct == sum(one.direct is True for one in compared)
+    assert changes.knock_on == sum(one.direct is False for one in compared)
+    assert (changes.changed, changes.events) == (changes.direct + changes.knock_on, len(events))
 
 
 @pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE))
-def test_flip_of_its_own_is_one_from_the_position_of_the_old_file(
+def test_direct_change_is_one_from_the_position_of_the_old_file(
     plan: list[Draft], text: str
 ) -> None:
     """Where both files count alike, the new one is asked from where the old one stands."""
@@ -166,41 +166,41 @@ def test_flip_of_its_own_is_one_from_the_position_of_the_old_file(
     what_if = WhatIf(old, new)
     for event in events_of(plan):
         before = old.position
-        assert what_if.unflipped == before
+        assert what_if.retraced == before
         asked = step(event, before, new.editions.of(event, before)).decision
         compared = what_if.decide(event)
-        if compared.own is not None:
-            assert compared.own is (asked.outcome != compared.old.decision.outcome)
+        if compared.direct is not None:
+            assert compared.direct is (asked.outcome != compared.old.decision.outcome)
 
 
 @pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
-def test_flip_of_its_own_is_one_had_no_verdict_flipped(plan: list[Draft], text: str) -> None:
-    """The new file is asked from the fold of all before by the old one's verdicts.
+def test_direct_change_is_one_even_if_no_outcome_had_changed(plan: list[Draft], text: str) -> None:
+    """The new file is asked from the fold of all before by the old file's decisions.
 
-    So the first flip is of its own, also where the files count otherwise.
+    So the first change is direct, even if the accounting bases differ.
     """
     old, new = programs(text)
     what_if, position = WhatIf(old, new), Position()
-    flips = []
+    found = []
     for event in events_of(plan):
         edition = new.editions.of(event, position)
         asked = step(event, position, edition).decision
         compared = what_if.decide(event)
-        if compared.own is not None:
-            flips.append(compared)
-            assert compared.own is (asked.outcome != compared.old.decision.outcome)
+        if compared.direct is not None:
+            found.append(compared)
+            assert compared.direct is (asked.outcome != compared.old.decision.outcome)
         position = apply(event, compared.old.decision, position, edition, live=False)
-    assert [one.own for one in flips[:1]] == [True][: len(flips)]
-    assert what_if.changes().first == (flips[0] if flips else None)
+    assert [one.direct for one in found[:1]] == [True][: len(found)]
+    assert what_if.changes().first == (found[0] if found else None)
 
 
 @pytest.mark.slow
 @given(plan=PLANS, text=edits(*ALIKE, *OTHERWISE))
-def test_other_findings_are_no_flips(plan: list[Draft], text: str) -> None:
+def test_other_findings_are_no_changes_of_outcome(plan: list[Draft], text: str) -> None:
     """An event with the same outcome counts once for each rule that found otherwise there."""
     what_if = WhatIf(*programs(text))
-    others = [one for one in map(what_if.decide, events_of(plan)) if one.own is None]
+    others = [one for one in map(what_if.decide, events_of(plan)) if one.direct is None]
     changed = [one for one in others if results(one.old.decision) != results(one.new.decision)]
     counts: dict[str, Counter[str]] = {"old": Counter(), "new": Counter()}
     for one in changed:
@@ -288,18 +288,18 @@ def edited(before: str, after: str) -> str:
     return RULES.replace(before, after)
 
 
-def flips_of(here: Path, *arguments: str) -> list[dict[str, Any]]:
-    """Return what `--flips` writes; there is something."""
-    assert run(*WHAT_IF, *arguments, "--flips", "out.jsonl", cwd=here).code == 1
+def changes_of(here: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return what `--changes` writes; there is something."""
+    assert run(*WHAT_IF, *arguments, "--changes", "out.jsonl", cwd=here).code == 1
     lines = (here / "out.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
 def test_order_that_only_finds_room_is_told_apart(here: Path) -> None:
-    """What is approved since an earlier order was denied, and its cancel, flip consequently."""
+    """What is approved since an earlier order was denied, and its cancel, are knock-on changes."""
     found = [
-        (one["line"], one["id"], one["own"], one["old"]["outcome"], one["new"]["outcome"])
-        for one in flips_of(here)
+        (one["line"], one["id"], one["direct"], one["old"]["outcome"], one["new"]["outcome"])
+        for one in changes_of(here)
     ]
     assert found == [
         (2, "o-1", True, "approved", "denied"),
@@ -309,17 +309,17 @@ def test_order_that_only_finds_room_is_told_apart(here: Path) -> None:
     ]
 
 
-def test_answer_has_totals_directions_and_the_first_flip(here: Path) -> None:
+def test_answer_has_totals_directions_and_the_first_change(here: Path) -> None:
     """One JSON object tells it all, and holds the two summaries of `replay`."""
     ended = run(*WHAT_IF, "--json", cwd=here)
     answer = ended.json
     assert (ended.code, ended.err) == (1, "")
-    counts = {name: answer[name] for name in ("events", "edited", "flips", "own", "consequent")}
-    assert counts == {"events": 5, "edited": 5, "flips": 4, "own": 2, "consequent": 2}
+    counts = {name: answer[name] for name in ("events", "edited", "changed", "direct", "knock_on")}
+    assert counts == {"events": 5, "edited": 5, "changed": 4, "direct": 2, "knock_on": 2}
     assert answer["by_direction"] == [
-        {"old": "approved", "new": "denied", "own": 2, "consequent": 0},
-        {"old": "denied", "new": "approved", "own": 0, "consequent": 1},
-        {"old": "recorded", "new": "denied", "own": 0, "consequent": 1},
+        {"old": "approved", "new": "denied", "direct": 2, "knock_on": 0},
+        {"old": "denied", "new": "approved", "direct": 0, "knock_on": 1},
+        {"old": "recorded", "new": "denied", "direct": 0, "knock_on": 1},
     ]
     first = answer["first"]
     assert (first["line"], first["id"], first["differing"]) == (2, "o-1", ["share-cap"])
@@ -335,43 +335,43 @@ def test_answer_has_totals_directions_and_the_first_flip(here: Path) -> None:
 
 
 def test_terminal_tells_it_in_sentences(here: Path) -> None:
-    """How many flip, the first with its rule and words, both sorts apart, and the totals."""
+    """How many change, the first with its rule and words, both sorts apart, and the totals."""
     ended = run(*WHAT_IF, cwd=here)
     assert (ended.code, ended.err) == (1, "")
     assert [line.rstrip() for line in ended.out.splitlines()] == [
-        "log.csv: the old file is rules.yaml, the new one new.yaml",
-        "4 verdicts of 5 events flip: 2 of their own, 2 only because an earlier one did.",
+        "log.csv: OLD is rules.yaml, NEW is new.yaml",
+        "4 of 5 events change outcome: 2 direct, 2 knock-on.",
         "The first is order o-1 on line 2, approved by the old file and denied by the new one.",
         "new  share-cap  70 shares is more than 60 shares  “up to 60 shares”",
-        "old       new       of its own  only because an earlier one did",
-        "approved  DENIED             2                                0",
-        "DENIED    approved           0                                1",
-        "recorded  DENIED             0                                1",
-        "2 flip of their own:",
+        "old       new       direct  knock-on",
+        "approved  DENIED         2         0",
+        "DENIED    approved       0         1",
+        "recorded  DENIED         0         1",
+        "2 direct changes:",
         "line  event      old       new",
         "   2  order o-1  approved  DENIED",
         "                           share-cap: 70 shares is more than 60 shares",
         "   6  order o-4  approved  DENIED",
         "                           share-cap: 115 shares is more than 60 shares",
-        "2 flip only because an earlier one did:",
+        "2 knock-on changes, explained by an earlier change:",
         "line  event       old                                            new",
         "   3  order o-2   DENIED                                         approved",
         "                  share-cap: 110 shares is more than 100 shares",
         "   4  cancel c-1  recorded                                       DENIED",
         f"{'':65}engine.unknown-order: no order of that name is known; a fill of it counts in full",
-        "in all                 old        new",
-        "approved                 3          2",
-        "denied                   1          3",
-        "recorded                 1          0",
-        "shares executed   0 shares   0 shares",
-        "money executed       JPY 0      JPY 0",
-        "shares left      25 shares  10 shares",
-        "money left          no cap     no cap",
+        "in all                  old        new",
+        "approved                  3          2",
+        "denied                    1          3",
+        "recorded                  1          0",
+        "shares executed    0 shares   0 shares",
+        "money executed        JPY 0      JPY 0",
+        "shares remaining  25 shares  10 shares",
+        "money remaining      no cap     no cap",
     ]
 
 
-def test_first_flip_of_what_counts_otherwise_is_of_its_own() -> None:
-    """What was bought may count for more, until an order is past the cap: no verdict came first."""
+def test_first_change_under_another_accounting_basis_is_direct() -> None:
+    """What was bought may count for more, until an order exceeds the cap: no change came first."""
     old, new = programs(desk_events.RULES.replace("per_share: 4", "per_share: 1"))
     ads = desk_events.order("o-1", 20, 1, symbol="ACME", venue="XNAS", fx=100)
     what_if = WhatIf(old, new)
@@ -381,7 +381,7 @@ def test_first_flip_of_what_counts_otherwise_is_of_its_own() -> None:
     assert new.decided_at(order, old.position).decision.outcome == "approved"
     # Had that been approved all the same, 15 more would be too many; so they are, by the old file.
     compared += [what_if.decide(order), what_if.decide(desk_events.order("o-3", 15, 1))]
-    found = [(one.old.decision.outcome, one.new.decision.outcome, one.own) for one in compared]
+    found = [(one.old.decision.outcome, one.new.decision.outcome, one.direct) for one in compared]
     assert found == [
         ("approved", "approved", None),
         ("approved", "denied", True),
@@ -402,7 +402,7 @@ def test_breach_in_a_log_halts_nothing_where_the_new_file_is_asked() -> None:
             desk_events.order("o-2", 30),
         )
     ]
-    found = [(one.old.decision.outcome, one.new.decision.outcome, one.own) for one in compared]
+    found = [(one.old.decision.outcome, one.new.decision.outcome, one.direct) for one in compared]
     assert found == [
         ("denied", "approved", True),
         ("denied", "denied", None),
@@ -410,7 +410,7 @@ def test_breach_in_a_log_halts_nothing_where_the_new_file_is_asked() -> None:
     ]
 
 
-def test_flag_that_is_raised_now_is_no_flip(here: Path) -> None:
+def test_flag_that_is_raised_now_changes_no_outcome(here: Path) -> None:
     """The same outcome with other findings is counted apart, by rule, with the first."""
     text = edited(
         "require: trade.last_date <= 2026-12-31", "require: trade.last_date <= 2026-05-18"
@@ -418,34 +418,34 @@ def test_flag_that_is_raised_now_is_no_flip(here: Path) -> None:
     (here / "new.yaml").write_text(text, encoding="utf-8")
     ended = run(*WHAT_IF, "--json", cwd=here)
     others = ended.json["other_findings"]
-    assert (ended.code, ended.json["flips"], ended.json["first"]) == (0, 0, None)
+    assert (ended.code, ended.json["changed"], ended.json["first"]) == (0, 0, None)
     assert (others["events"], others["by_rule"]) == (1, {"last-day": {"old": 0, "new": 1}})
-    assert (others["first"]["id"], others["first"]["own"]) == ("o-4", None)
+    assert (others["first"]["id"], others["first"]["direct"]) == ("o-4", None)
     shown = [line.rstrip() for line in run(*WHAT_IF, cwd=here).out.splitlines()]
     first = "The first is order o-4 on line 6, approved by both files."
     assert shown[1:6] == [
-        "No verdict of 5 events flips.",
+        "None of 5 events changes outcome.",
         f"1 event has the same outcome with other findings. {first}",
         "new  last-day (flag)  2026-05-19 is after 2026-05-18",
-        "found otherwise  old  new",
-        "last-day           0    1",
+        "different results  old  new",
+        "last-day             0    1",
     ]
 
 
-def test_rule_that_denies_in_the_place_of_another_is_no_flip(here: Path) -> None:
+def test_rule_that_denies_in_the_place_of_another_changes_no_outcome(here: Path) -> None:
     """What is denied by both for different reasons has other findings by either."""
     text = edited("  - id: share-cap\n", "  - id: cap\n")
     (here / "new.yaml").write_text(text, encoding="utf-8")
     answer = run(*WHAT_IF, "--json", cwd=here).json
-    assert (answer["flips"], answer["other_findings"]["by_rule"]) == (
+    assert (answer["changed"], answer["other_findings"]["by_rule"]) == (
         0,
         {"cap": {"old": 0, "new": 1}, "share-cap": {"old": 1, "new": 0}},
     )
 
 
 def test_edit_that_is_not_in_force_in_the_log_is_told(here: Path) -> None:
-    """Whoever compares a file with itself, or a change for another year, is told why none flips."""
-    said = "No verdict of 5 events flips: on their days both files say the same."
+    """A file against itself, or an edit for another year, is told why nothing changes."""
+    said = "None of 5 events changes outcome: both files are the same on these days."
     same = ("--rules", "rules.yaml", "--against", "rules.yaml")
     ended = run("what-if", "log.csv", *same, cwd=here)
     assert (ended.code, ended.out.splitlines()[1]) == (0, said)
@@ -455,32 +455,32 @@ def test_edit_that_is_not_in_force_in_the_log_is_told(here: Path) -> None:
     assert run(*WHAT_IF, cwd=here).out.splitlines()[1] == said
 
 
-def test_swapped_files_flip_the_other_way(here: Path) -> None:
-    """Which is the old file decides from where a flip is seen."""
+def test_swapped_files_change_the_other_way(here: Path) -> None:
+    """Which is the old file decides the direction of each change."""
     swapped = ("--rules", "rules.yaml", "--against", "new.yaml")
     answer = run("what-if", "log.csv", *swapped, "--json", cwd=here).json
     assert answer["by_direction"] == [
-        {"old": "approved", "new": "denied", "own": 0, "consequent": 1},
-        {"old": "denied", "new": "approved", "own": 1, "consequent": 1},
-        {"old": "denied", "new": "recorded", "own": 0, "consequent": 1},
+        {"old": "approved", "new": "denied", "direct": 0, "knock_on": 1},
+        {"old": "denied", "new": "approved", "direct": 1, "knock_on": 1},
+        {"old": "denied", "new": "recorded", "direct": 0, "knock_on": 1},
     ]
 
 
-@pytest.mark.parametrize(("flips", "more"), [(20, 0), (21, 1), (1_020, 1_000)])
-def test_terminal_lists_twenty_and_tells_how_many_more(here: Path, flips: int, more: int) -> None:
-    """A log in which all flips is shown in twenty lines and a number; the file has all."""
-    rows = "".join(f"g-{number},2026-05-18,1,buy,1,5\n" for number in range(flips))
+@pytest.mark.parametrize(("count", "more"), [(20, 0), (21, 1), (1_020, 1_000)])
+def test_terminal_lists_twenty_and_tells_how_many_more(here: Path, count: int, more: int) -> None:
+    """Twenty changes are shown, then the number of the others; the file has all."""
+    rows = "".join(f"g-{number},2026-05-18,1,buy,1,5\n" for number in range(count))
     (here / "log.csv").write_text(HEADER + rows, encoding="utf-8")
     roomy = RULES.replace("100 shares", "2000 shares")
     (here / "rules.yaml").write_text(roomy, encoding="utf-8")
     nothing = "  - {id: nothing, require: trade.shares < 1 share}\n"
     (here / "new.yaml").write_text(roomy + nothing, encoding="utf-8")
-    lines = run(*WHAT_IF, "--flips", "out.jsonl", cwd=here).out.splitlines()
+    lines = run(*WHAT_IF, "--changes", "out.jsonl", cwd=here).out.splitlines()
     listed = [line.split()[2] for line in lines if line.lstrip()[:1].isdigit() and "fill" in line]
     assert listed == [f"g-{number}" for number in range(20)]
     told = [line for line in lines if line.startswith("and ")]
-    assert told == ([f"and {more:,} more, which --flips writes to a file"] if more else [])
-    assert len((here / "out.jsonl").read_text(encoding="utf-8").splitlines()) == flips
+    assert told == ([f"and {more:,} more; --changes writes all to a file"] if more else [])
+    assert len((here / "out.jsonl").read_text(encoding="utf-8").splitlines()) == count
 
 
 def test_long_reasons_are_shown_in_three_and_a_number(here: Path) -> None:
@@ -492,7 +492,7 @@ def test_long_reasons_are_shown_in_three_and_a_number(here: Path) -> None:
     first = lines.index("2  order o-1  approved  DENIED")
     assert lines[first + 1 : first + 6] == [
         *(f"n-{one}: 70 shares is more than 1 share" for one in range(3)),
-        "and 7 findings more",
+        "and 7 more findings",
         "5  order o-3  approved  DENIED",
     ]
 
@@ -527,10 +527,10 @@ def test_bad_log_is_told_as_by_replay(
     assert (ended.code, alone.code, [ended.out, ended.err]) == (2, 2, said)
 
 
-def test_flips_of_a_bad_log_stay_partial(here: Path) -> None:
+def test_changes_of_a_bad_log_stay_partial(here: Path) -> None:
     """One row that cannot be read, and OUT is not written."""
     (here / "log.csv").write_text(ORDERS + "order,o-5,2026-05-19,1,buy,x,5,,limit\n", "utf-8")
-    ended = run(*WHAT_IF, "--flips", "out.jsonl", cwd=here)
+    ended = run(*WHAT_IF, "--changes", "out.jsonl", cwd=here)
     assert (ended.code, ended.out, ended.lines[0][:11]) == (2, "", "log.csv:7: ")
     partial = (here / "out.jsonl.partial").read_text(encoding="utf-8").splitlines()
     assert ([json.loads(line)["id"] for line in partial], (here / "out.jsonl").exists()) == (
@@ -545,7 +545,7 @@ def test_rows_that_come_again_count_once_for_both(here: Path) -> None:
     more = "\n".join([*lines, lines[1], lines[5].replace(",1,buy", ",3,buy").replace("o-4", "x")])
     (here / "log.csv").write_text(more + "\n", encoding="utf-8")
     answer = run(*WHAT_IF, "--skip-other-symbols", "--json", cwd=here).json
-    assert (answer["events"], answer["flips"]) == (5, 4)
+    assert (answer["events"], answer["changed"]) == (5, 4)
     assert {(answer[one]["duplicates"], answer[one]["skipped"]) for one in ("old", "new")} == {
         (1, 1)
     }
@@ -559,8 +559,8 @@ def test_symbol_of_one_file_alone_is_judged_by_both(here: Path, skip: tuple[str,
     (here / "rules.yaml").write_text(text, encoding="utf-8")
     (here / "new.yaml").write_text(RULES, encoding="utf-8")
     (here / "log.csv").write_text(ORDERS.replace("o-3,2026-05-18,1", "o-3,2026-05-18,2"), "utf-8")
-    first, *_ = flips_of(here, *skip)
-    assert (first["id"], first["own"], first["differing"][0]) == (
+    first, *_ = changes_of(here, *skip)
+    assert (first["id"], first["direct"], first["differing"][0]) == (
         "o-3",
         True,
         "engine.unknown-instrument",
@@ -586,7 +586,10 @@ def test_files_of_two_authorizations_are_told(here: Path) -> None:
     )]  # fmt: skip
     (here / "log.csv").write_text("\n".join(rows[:-1]) + "\n", encoding="utf-8")
     ended = run(*WHAT_IF, cwd=here)
-    assert (ended.code, "The files are of two authorizations, tiny and small." in ended.out) == (
+    assert (
+        ended.code,
+        "The two files are of different authorizations, tiny and small." in ended.out,
+    ) == (
         0,
         True,
     )
@@ -599,20 +602,20 @@ def test_files_of_two_authorizations_are_told(here: Path) -> None:
 
 
 def test_what_was_brought_forward_counts_for_both(here: Path) -> None:
-    """It is an event of each, and never flips."""
+    """It is an event of each, and its outcome never changes."""
     rows = ORDERS.splitlines(keepends=True)
     (here / "log.csv").write_text(rows[0] + rows[4], encoding="utf-8")
     answer = run(*WHAT_IF, "--brought-forward", "55,5", "--json", cwd=here).json
-    assert (answer["events"], answer["flips"], answer["first"]["id"]) == (2, 1, "o-3")
+    assert (answer["events"], answer["changed"], answer["first"]["id"]) == (2, 1, "o-3")
     assert [answer[side]["executed_shares"] for side in ("old", "new")] == ["55", "55"]
 
 
 def test_rows_are_sorted_for_both(here: Path) -> None:
-    """A log that is out of order is put in order once, and each flip keeps its line."""
+    """A log that is out of order is put in order once, and each change keeps its line."""
     first, *rows = ORDERS.splitlines(keepends=True)
     (here / "log.csv").write_text("".join([first, *rows[3:], *rows[:3]]), encoding="utf-8")
     assert run(*WHAT_IF, cwd=here).code == 2
-    found = flips_of(here, "--sort")
+    found = changes_of(here, "--sort")
     assert [(one["line"], one["id"]) for one in found] == [
         (4, "o-1"),
         (5, "o-2"),
@@ -644,11 +647,17 @@ def test_both_are_judged_by_what_was_known(here: Path) -> None:
         (["log.csv", "--rules", "new.yaml", "--against", "none.yaml"], "none.yaml: "),
         (["none.csv", *WHAT_IF[2:]], "none.csv: "),
         ([*WHAT_IF[1:], "--against", "new.yaml"], "`--against` is given 2 times; give it once"),
-        ([*WHAT_IF[1:], "--flips", "-"], "the flips go to a file; name one"),
-        ([*WHAT_IF[1:], "--flips", "log.csv"], "log.csv: the flips would be written over it"),
-        ([*WHAT_IF[1:], "--flips", "rules.yaml"], "rules.yaml: the flips would be written over"),
-        ([*WHAT_IF[1:], "--flips", "new.yaml"], "new.yaml: the flips would be written over it"),
-        ([*WHAT_IF[1:], "--flips", "none/out"], "none/out.partial: the flips cannot be written"),
+        ([*WHAT_IF[1:], "--changes", "-"], "the changes go to a file; name one"),
+        ([*WHAT_IF[1:], "--changes", "log.csv"], "log.csv: the changes would be written over it"),
+        (
+            [*WHAT_IF[1:], "--changes", "rules.yaml"],
+            "rules.yaml: the changes would be",
+        ),
+        ([*WHAT_IF[1:], "--changes", "new.yaml"], "new.yaml: the changes would be written over it"),
+        (
+            [*WHAT_IF[1:], "--changes", "none/out"],
+            "none/out.partial: the changes cannot",
+        ),
     ],
 )
 def test_wrong_call_is_told(here: Path, arguments: list[str], said: str) -> None:
@@ -695,7 +704,7 @@ def test_text_of_a_log_is_shown_as_it_is(here: Path) -> None:
 
 @EACH
 def test_real_log_under_a_lower_cap(real: Real, tmp_path: Path) -> None:
-    """Each purchase from the first past the cap on flips of its own: it counts all the same."""
+    """Each purchase from the first past the cap on is a direct change: it counts all the same."""
     before, most = int(real.before.split(",")[0]), f"{real.caps[0]:,} shares"
     cap = (before + real.shares) // 2
     path = rule_path(real.rules)
@@ -710,7 +719,7 @@ def test_real_log_under_a_lower_cap(real: Real, tmp_path: Path) -> None:
     bought = [int(line.split(",")[1]) for line in Path(log).read_text("utf-8").splitlines()[1:]]
     fitting = sum(total <= cap for total in itertools.accumulate(bought, initial=before)) - 1
     answer = ended.json
-    flips = real.rows - fitting
-    assert (ended.code, answer["flips"], answer["own"]) == (1, flips, flips)
-    assert (answer["first"]["line"], flips > 1) == (fitting + 2, True)
+    count = real.rows - fitting
+    assert (ended.code, answer["changed"], answer["direct"]) == (1, count, count)
+    assert (answer["first"]["line"], count > 1) == (fitting + 2, True)
     assert [answer[side]["executed_shares"] for side in ("old", "new")] == [str(real.shares)] * 2

@@ -1,10 +1,10 @@
-"""What an edit of its rules would have changed in a log: each verdict that flips, and why.
+"""What an edit of a rule file would have changed in a log: each changed outcome, and why.
 
-Two programs go through the log side by side, each from its own position. A flip is of its own where
-it would be one though every verdict before it had been the old file's, and consequent where it
-flips only because an earlier one did. So a consequent flip is found by asking the new file again,
-from the position that it would have by the old file's verdicts: wherever both files count alike,
-that is the very position of the old one.
+Two programs read the log side by side, each from its own position. A change is direct if the new
+file decides differently even from the position that the old file's decisions left. Otherwise it is
+a knock-on change: only an earlier change explains it. To tell them apart, the new file decides the
+event once more, from that position. If both files use the same accounting basis, that position is
+the old program's own.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ _AS_IT_IS: Final = Reading()
 
 
 class Compared(msgspec.Struct, frozen=True, gc=False):
-    """One event as two rule files answer it.
+    """One event with the decisions that two rule files make on it.
 
-    *line* is that of the log, `None` of what is brought forward by the option. *own* is whether it
-    flips of its own or only because an earlier one did, and `None` where it does not flip.
+    *line* is the event's line in the log, `None` for the option `--brought-forward`. *direct* is
+    True for a direct change of outcome, False for a knock-on change, None if nothing changed.
     """
 
     line: int | None
     old: Decided
     new: Decided
-    own: bool | None
+    direct: bool | None
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """Return the rules of which both did not find the same, whatever the figures."""
+        """Return the IDs of the rules whose results or effects differ between the files."""
         return _differing(self.old.decision, self.new.decision)
 
 
 class Direction(msgspec.Struct, frozen=True):
-    """How many verdicts flip from one outcome to another, of their own and consequently."""
+    """How many events change from the *old* outcome to the *new* one: direct, and knock-on."""
 
     old: Outcome
     new: Outcome
-    own: int
-    consequent: int
+    direct: int
+    knock_on: int
 
 
 class RuleFindings(msgspec.Struct, frozen=True):
-    """At how many events a rule found what it did by one file alone, or found otherwise there."""
+    """How many events have a result of a rule that only the *old* or the *new* file gives."""
 
     old: int
     new: int
 
 
 class OtherFindings(msgspec.Struct, frozen=True):
-    """The events that both files answer alike for other reasons: no flips, but counted."""
+    """The events with the same outcome by both files, but with different findings."""
 
     events: int
     by_rule: dict[str, RuleFindings]
@@ -71,15 +71,15 @@ class OtherFindings(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct, frozen=True):
     """What the new file would have changed in a log.
 
-    *edited* counts the events for whose day the files do not say the same, to the letter; *old* and
-    *new* are what `replay` says of each alone.
+    *edited* counts the events on whose day the two files differ in any letter. *changed* counts the
+    events whose outcome changes. *old* and *new* are the summaries that `replay` gives each file.
     """
 
     events: int
     edited: int
-    flips: int
-    own: int
-    consequent: int
+    changed: int
+    direct: int
+    knock_on: int
     by_direction: tuple[Direction, ...]
     first: Compared | None
     other_findings: OtherFindings
@@ -88,57 +88,58 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class WhatIf:
-    """The programs of an old and of a new rule file, while both judge the same events."""
+    """The programs of an old and a new rule file while both decide the same events."""
 
     def __init__(self, old: Program, new: Program, reading: Reading = _AS_IT_IS) -> None:
         self.old = old
         self.new = new
         self._reader = Reader(reading, old.editions, new.editions)
-        # Where the new program would be by the old one's verdicts: until one flips, where it is.
-        self.unflipped = new.position
-        # Whether all events so far count alike, and the editions of which that is known.
+        # The new program's position if it had made the old decisions. Until an outcome changes,
+        # that is its own position.
+        self.retraced = new.position
+        # Whether both files used the same accounting basis so far, and for which editions.
         self._alike = True
         self._same_counting: dict[tuple[str, str], bool] = {}
         self._first: Compared | None = None
         self._first_other: Compared | None = None
         self._events = 0
         self._edited = 0
-        self._flips: Counter[tuple[Outcome, Outcome, bool]] = Counter()
+        self._changed: Counter[tuple[Outcome, Outcome, bool]] = Counter()
         self._others = 0
         self._only_old: Counter[str] = Counter()
         self._only_new: Counter[str] = Counter()
 
     def compared(self, log: Log) -> Iterator[Compared]:
-        """Yield the answers of both to each row of *log*; raise InputError as `replay` does."""
+        """Yield both decisions on each row of *log*; raise InputError as `replay` does."""
         for line, event in self._reader.events(log):
             yield self.decide(event, line)
 
     def decide(self, event: Event, line: int | None = None) -> Compared:
-        """Return the answers of both to *event*, and go on from where it leaves each."""
+        """Return both decisions on *event*, and update both positions."""
         old, new = self.old.decide(event), self.new.decide(event)
-        own = self._own(event, old.decision, new.decision)
-        compared = Compared(line, old, new, own)
-        if own is not None and self._first is None:
+        direct = self._direct(event, old.decision, new.decision)
+        compared = Compared(line, old, new, direct)
+        if direct is not None and self._first is None:
             self._first = compared
         self._alike = self._alike and self._counts_alike(old.edition, new.edition)
-        self.unflipped = self._following(event, old.decision)
+        self.retraced = self._following(event, old.decision)
         self._count(compared)
         return compared
 
     def changes(self) -> Changes:
-        """Return what the events so far came to."""
+        """Return the changes of all events so far."""
         left_out = {"duplicates": self._reader.duplicates, "skipped": self._reader.skipped}
-        own = sum(count for (*_, is_own), count in self._flips.items() if is_own)
-        flips = self._flips.total()
+        direct = sum(count for (*_, is_direct), count in self._changed.items() if is_direct)
+        changed = self._changed.total()
         return Changes(
             events=self._events,
             edited=self._edited,
-            flips=flips,
-            own=own,
-            consequent=flips - own,
+            changed=changed,
+            direct=direct,
+            knock_on=changed - direct,
             by_direction=tuple(
-                Direction(old, new, self._flips[old, new, True], self._flips[old, new, False])
-                for old, new in sorted({(old, new) for old, new, _ in self._flips})
+                Direction(old, new, self._changed[old, new, True], self._changed[old, new, False])
+                for old, new in sorted({(old, new) for old, new, _ in self._changed})
             ),
             first=self._first,
             other_findings=OtherFindings(
@@ -153,26 +154,26 @@ class WhatIf:
             new=self.new.summary(**left_out),
         )
 
-    def _own(self, event: Event, old: Decision, new: Decision) -> bool | None:
-        """Return whether it flips of its own, `None` where it does not flip."""
+    def _direct(self, event: Event, old: Decision, new: Decision) -> bool | None:
+        """Return whether the change of outcome is direct, None if there is none."""
         if old.outcome == new.outcome:
             return None
         if self._first is None:
-            # There is no earlier one that it could rest on.
+            # No earlier change could explain it.
             return True
-        return self.new.decided_at(event, self.unflipped).decision.outcome != old.outcome
+        return self.new.decided_at(event, self.retraced).decision.outcome != old.outcome
 
     def _following(self, event: Event, old: Decision) -> Position:
-        """Return where the new program would be after *event* by the decisions of the *old* one."""
+        """Return the new program's position after *event* if it had made the *old* decisions."""
         if self._first is None:
             return self.new.position
         if self._alike:
             return self.old.position
-        edition = self.new.editions.of(event, self.unflipped)
-        return apply(event, old, self.unflipped, edition, live=False)
+        edition = self.new.editions.of(event, self.retraced)
+        return apply(event, old, self.retraced, edition, live=False)
 
     def _counts_alike(self, old: Edition, new: Edition) -> bool:
-        """Return whether shares, money and days are counted alike by both."""
+        """Return whether both editions use the same accounting basis: shares, money and days."""
         key = (old.hash, new.hash)
         if key not in self._same_counting:
             self._same_counting[key] = old.counting == new.counting
@@ -182,8 +183,8 @@ class WhatIf:
         old, new = compared.old, compared.new
         self._events += 1
         self._edited += old.edition.hash != new.edition.hash
-        if compared.own is not None:
-            self._flips[old.decision.outcome, new.decision.outcome, compared.own] += 1
+        if compared.direct is not None:
+            self._changed[old.decision.outcome, new.decision.outcome, compared.direct] += 1
         elif old.decision.findings or new.decision.findings:
             self._count_others(compared)
 

@@ -1,4 +1,4 @@
-"""`repurchase what-if`: judge a whole trade log by two rule files."""
+"""`repurchase what-if`: decide a whole trade log by two rule files, and compare."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from repurchase.cli.output import answer
     "--rules",
     required=True,
     metavar="NEW",
-    help="The rule file that is asked about, or the name of a shipped one.",
+    help="The edited rule file, or the name of a shipped one.",
 )
 @single_option(
     "--against",
     required=True,
     metavar="OLD",
-    help="The rule file that it is compared with: what the edit began from.",
+    help="The rule file before the edit, or the name of a shipped one.",
 )
 @log_options
 @file_option(
-    "--flips",
+    "--changes",
     metavar="OUT.jsonl",
-    help="Write every verdict that flips to this file, a line each, with both decisions.",
+    help="Write every event that changes outcome to this file, one a line, with both decisions.",
 )
 @known_at_option
 @json_option
@@ -40,49 +40,55 @@ def command(
     log: str,
     rules: str,
     against: str,
-    flips: Path | None,
+    changes: Path | None,
     known_at: date | None,
     options: LogOptions,
 ) -> int:
-    """Judge every event of LOG by two rule files, and tell what the new one would have changed.
+    """Decide every event of LOG by two rule files, and show which outcomes differ.
 
     \b
     repurchase what-if trades.csv --rules edited.yaml --against iij-2008.yaml
     repurchase what-if daily.csv --rules edited.yaml --against jp-2017 \\
         --column quantity=shares --column amount=amount_jpy --set symbol=common \\
-        --set side=buy --brought-forward 1671100,1809601097 --flips flips.jsonl
+        --set side=buy --brought-forward 1671100,1809601097 --changes changes.jsonl
 
-    A verdict flips where the two outcomes differ. Those that flip only because an earlier one did
-    are told apart: by the new file they would not, had every verdict before been the old file's.
-    A symbol that either file lists is judged by both.
+    An event changes outcome if the two files decide it differently. A change is direct if NEW
+    decides differently even from the position that the decisions of OLD left. Otherwise it is a
+    knock-on change: only an earlier change explains it. If a symbol is in only one of the files,
+    both files still decide its events.
 
-    Exit codes: 0 nothing flips; 1 something does; 2 nothing is concluded, as from a log with a row
-    that cannot be read.
+    Exit codes: 0 no event changes outcome; 1 at least one does; 2 no conclusion, for example
+    because a row of the log cannot be read.
     """
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program
     from repurchase.replay.what_if import WhatIf
-    from repurchase.report.flips import Flips, changes_object, changes_view, flip
+    from repurchase.report.outcomes import (
+        Listed,
+        changed_outcome,
+        changes_object,
+        changes_view,
+    )
     from repurchase.report.written import json_text, whole_file
 
     old, new = editions_of(against, known_at), editions_of(rules, known_at)
-    if flips is not None:
-        check_written_beside(flips, "flips", log, rule_file(rules), rule_file(against))
+    if changes is not None:
+        check_written_beside(changes, "changes", log, rule_file(rules), rule_file(against))
     feed = options.feed()
     programs = Program(old, feed=feed), Program(new, feed=feed)
     what_if = WhatIf(*programs, options.reading())
-    listed = Flips()
+    listed = Listed()
     with (
         options.open(log) as trades,
-        nullcontext() if flips is None else whole_file(flips, "the flips") as add,
+        nullcontext() if changes is None else whole_file(changes, "the changes") as add,
     ):
         for compared in watched(what_if.compared(trades), trades):
-            if compared.own is None:
+            if compared.direct is None:
                 continue
             listed.add(compared)
             if add is not None:
-                add(json_text(flip(compared)))
-    changes = what_if.changes()
-    title = f"{trades.name}: the old file is {against}, the new one {rules}"
-    answer(changes_object(changes), lambda: changes_view(what_if, changes, listed, title))
-    return 1 if changes.flips else 0
+                add(json_text(changed_outcome(compared)))
+    found = what_if.changes()
+    title = f"{trades.name}: OLD is {against}, NEW is {rules}"
+    answer(changes_object(found), lambda: changes_view(what_if, found, listed, title))
+    return 1 if found.changed else 0

@@ -1,4 +1,4 @@
-"""What an edit would have changed in a log, for a terminal and for programs."""
+"""Which outcomes an edit would have changed in a log, for a terminal and for programs."""
 
 from __future__ import annotations
 
@@ -20,64 +20,63 @@ from repurchase.replay.what_if import Changes, Compared, OtherFindings, WhatIf
 from repurchase.report.decisions import MARKS, remaining
 from repurchase.report.tables import counted, plain_table, quoted
 
-# So many flips of either sort a terminal shows; --flips writes them all.
+# A terminal shows so many changes of each sort; --changes writes all of them.
 LISTED: Final = 20
 _REASONS: Final = 3
 
 
-class Flip(msgspec.Struct, frozen=True):
-    """An event with both its decisions in words: what programs read of it."""
+class ChangedOutcome(msgspec.Struct, frozen=True):
+    """One event with both decisions in words, as programs read it."""
 
     line: int | None
     id: str
     kind: str
-    own: bool | None
+    direct: bool | None
     differing: tuple[str, ...]
     old: WordedDecision
     new: WordedDecision
 
 
-def flip(compared: Compared) -> Flip:
+def changed_outcome(compared: Compared) -> ChangedOutcome:
     """Return *compared* with both decisions in words."""
     old, new = compared.old, compared.new
-    return Flip(
+    return ChangedOutcome(
         compared.line,
         old.decision.id,
         old.decision.kind,
-        compared.own,
+        compared.direct,
         compared.differing,
         worded(old.decision, old.edition),
         worded(new.decision, new.edition),
     )
 
 
-class Flips:
-    """The first flips of a log, those of their own and those that follow from them apart."""
+class Listed:
+    """The first changes of a log that a terminal lists: direct and knock-on changes apart."""
 
     def __init__(self) -> None:
         self._listed: dict[bool, list[Compared]] = {True: [], False: []}
 
     def add(self, compared: Compared) -> None:
-        """Note *compared*, which flips, while there is room for it."""
-        assert compared.own is not None, "what does not flip is no flip"
-        listed = self._listed[compared.own]
+        """Add *compared*, whose outcome changed, if its list is not full."""
+        assert compared.direct is not None, "its outcome did not change"
+        listed = self._listed[compared.direct]
         if len(listed) < LISTED:
             listed.append(compared)
 
     def view(self, changes: Changes) -> Iterator[RenderableType]:
-        """Yield both lists, each with its heading and the number of those that it leaves out."""
-        own = "of its own" if changes.own == 1 else "of their own"
-        for is_own, count, why in (
-            (True, changes.own, own),
-            (False, changes.consequent, "only because an earlier one did"),
+        """Yield both lists, each with its heading and the number of the changes it leaves out."""
+        for is_direct, count, sort, why in (
+            (True, changes.direct, "direct change", ""),
+            (False, changes.knock_on, "knock-on change", ", explained by an earlier change"),
         ):
-            listed = self._listed[is_own]
+            listed = self._listed[is_direct]
             if not listed:
                 continue
-            yield Text(f"{count:,} {_flip(count)} {why}:", style="bold")
+            yield Text(f"{counted(count, sort)}{why}:", style="bold")
             yield _table(listed)
             if count > len(listed):
-                yield Text(f"and {count - len(listed):,} more, which --flips writes to a file")
+                yield Text(f"and {count - len(listed):,} more; --changes writes all to a file")
 
 
 def _table(listed: list[Compared]) -> RenderableType:
@@ -102,38 +101,37 @@ def changes_object(changes: Changes) -> dict[str, Any]:
     }
 
 
-def changes_view(what_if: WhatIf, changes: Changes, flips: Flips, title: str) -> RenderableType:
+def changes_view(what_if: WhatIf, changes: Changes, listed: Listed, title: str) -> RenderableType:
     """Return the same for a terminal."""
     parts: list[RenderableType] = [Text(plain(title), style="bold")]
     named = (changes.old.authorization, changes.new.authorization)
     if named[0] != named[1]:
-        warning = f"The files are of two authorizations, {named[0]} and {named[1]}."
+        warning = f"The two files are of different authorizations, {named[0]} and {named[1]}."
         parts.append(Text(plain(warning), style="yellow"))
     parts.append(Text(f"{headline(changes)}."))
     if changes.first is not None:
-        parts += [Text(f"The first is {sentence(changes.first)}."), _reasons(changes.first)]
+        first = f"The first is {sentence(changes.first)}."
+        parts += [Text(first), _reasons(changes.first)]
         parts.append(_directions(changes))
-    parts += flips.view(changes)
+    parts += listed.view(changes)
     parts += _others(changes.other_findings)
     return Group(*parts, _totals(what_if, changes))
 
 
 def headline(changes: Changes) -> str:
-    """Return in a sentence how many verdicts flip."""
-    events, flips = counted(changes.events, "event"), changes.flips
-    if not flips and not changes.edited:
-        return f"No verdict of {events} flips: on their days both files say the same"
-    if not flips:
-        return f"No verdict of {events} flips"
-    own = "of its own" if changes.own == 1 else "of their own"
-    head = f"{flips:,} {'verdict' if flips == 1 else 'verdicts'} of {events} {_flip(flips)}"
-    if not changes.consequent:
-        return f"{head}, {own if flips == 1 else 'each of its own'}"
-    return f"{head}: {changes.own:,} {own}, {changes.consequent:,} only because an earlier one did"
+    """Return in a sentence how many events change outcome."""
+    events, count = counted(changes.events, "event"), changes.changed
+    if not count and not changes.edited:
+        return f"None of {events} changes outcome: both files are the same on these days"
+    if not count:
+        return f"None of {events} changes outcome"
+    verb = "changes" if count == 1 else "change"
+    sorts = f"{changes.direct:,} direct, {changes.knock_on:,} knock-on"
+    return f"{count:,} of {events} {verb} outcome: {sorts}"
 
 
 def sentence(compared: Compared) -> str:
-    """Return in a sentence what both files say of an event."""
+    """Return in a sentence the outcome of an event by both files."""
     old, new = compared.old.decision, compared.new.decision
     line = "" if compared.line is None else f" on line {compared.line:,}"
     event = plain(f"{old.kind} {old.id}{line}")
@@ -143,7 +141,7 @@ def sentence(compared: Compared) -> str:
 
 
 def _reasons(compared: Compared) -> RenderableType:
-    """Return what only one of the files found of an event, with the words that it rests on."""
+    """Return the findings that only one file has for an event, with the quotes of their rules."""
     rows = (
         (name, _named(one), Text(one.message), quoted(one.quote))
         for name, decided in (("old", compared.old), ("new", compared.new))
@@ -153,7 +151,7 @@ def _reasons(compared: Compared) -> RenderableType:
 
 
 def _findings(decided: Decided, differing: tuple[str, ...]) -> list[Worded]:
-    """Return what the file found that the other did not, what denies first, what fails before."""
+    """Return the findings that only this file has: by effect, `deny` first, then failed first."""
     found = worded(decided.decision, decided.edition).findings
     return sorted(
         (one for one in found if one.rule in differing),
@@ -162,13 +160,13 @@ def _findings(decided: Decided, differing: tuple[str, ...]) -> list[Worded]:
 
 
 def _cell(decided: Decided, differing: tuple[str, ...]) -> Text:
-    """Return an outcome, and in lines below it what only this file found."""
+    """Return an outcome, and below it the findings that only this file has."""
     text = Text(*MARKS[decided.decision.outcome])
     found = _findings(decided, differing)
     for one in found[:_REASONS]:
         text.append_text(Text.assemble("\n", _named(one), f": {one.message}"))
     if len(found) > _REASONS:
-        text.append(f"\nand {counted(len(found) - _REASONS, 'finding')} more", style="default")
+        text.append(f"\nand {counted(len(found) - _REASONS, 'more finding')}", style="default")
     return text
 
 
@@ -177,21 +175,16 @@ def _named(finding: Worded) -> Text:
     return Text(f"{plain(finding.rule)}{effect}", style="red")
 
 
-def _flip(count: int) -> str:
-    return "flips" if count == 1 else "flip"
-
-
 def _directions(changes: Changes) -> RenderableType:
     rows = (
-        (Text(*MARKS[one.old]), Text(*MARKS[one.new]), f"{one.own:,}", f"{one.consequent:,}")
+        (Text(*MARKS[one.old]), Text(*MARKS[one.new]), f"{one.direct:,}", f"{one.knock_on:,}")
         for one in changes.by_direction
     )
-    headings = ("old", "new", "of its own", "only because an earlier one did")
-    return plain_table(*headings, rows=rows, right=(2, 3))
+    return plain_table("old", "new", "direct", "knock-on", rows=rows, right=(2, 3))
 
 
 def _others(others: OtherFindings) -> Iterator[RenderableType]:
-    """Yield what is found otherwise though the verdict stands."""
+    """Yield the findings that differ although the outcome is the same."""
     if others.first is None:
         return
     have = "has" if others.events == 1 else "have"
@@ -199,24 +192,24 @@ def _others(others: OtherFindings) -> Iterator[RenderableType]:
     yield Text(f"{head}. The first is {sentence(others.first)}.", style="yellow")
     yield _reasons(others.first)
     rows = ((rule, f"{count.old:,}", f"{count.new:,}") for rule, count in others.by_rule.items())
-    yield plain_table("found otherwise", "old", "new", rows=rows, right=(1, 2))
+    yield plain_table("different results", "old", "new", rows=rows, right=(1, 2))
 
 
 def _totals(what_if: WhatIf, changes: Changes) -> RenderableType:
-    """Return what the log comes to by each file, side by side."""
+    """Return the totals of the log by each file, side by side."""
     old, new = changes.old, changes.new
     names = ("approved", "held", "denied", "refused", "recorded", "duplicates", "skipped")
     counts = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    # What they come to is unknown, and so are the figures below.
+    # Their shares or money are unknown, and so are the totals below.
     counts.append(("unknown fills", len(old.unknown), len(new.unknown)))
     rows = [(name, f"{one:,}", f"{other:,}") for name, one, other in counts if one or other]
-    figures = ("shares executed", "money executed", "shares left", "money left")
+    figures = ("shares executed", "money executed", "shares remaining", "money remaining")
     rows += zip(figures, _figures(what_if.old, old), _figures(what_if.new, new), strict=True)
     return plain_table("in all", "old", "new", rows=rows, right=(1, 2))
 
 
 def _figures(program: Program, summary: Summary) -> tuple[str, ...]:
-    """Return what is executed and what is left, of shares and of money."""
+    """Return the shares and the money executed, and the shares and the money remaining."""
     edition = program.edition
     assert edition is not None, "an event was judged"
     return (
@@ -226,5 +219,5 @@ def _figures(program: Program, summary: Summary) -> tuple[str, ...]:
     )
 
 
-def _first(compared: Compared | None) -> Flip | None:
-    return None if compared is None else flip(compared)
+def _first(compared: Compared | None) -> ChangedOutcome | None:
+    return None if compared is None else changed_outcome(compared)
