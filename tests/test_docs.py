@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 MANUAL = (ROOT / "rules" / "README.md").read_text()
 SOURCES = sorted((ROOT / "engine" / "repurchase").rglob("*.py"))
 README = (ROOT / "README.md").read_text()
+FORMATS = (ROOT / "docs" / "formats.md").read_text()
 
 
 def generator() -> ModuleType:
@@ -162,7 +163,7 @@ def test_part_of_a_file_in_the_manual_loads(example: Path, fence: str) -> None:
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_effects_are_those_of_the_manual(tmp_path: Path, effect: str) -> None:
     """A rule that fails, and one that cannot be decided, come to what the table says."""
-    (row,) = (row for row in cells("| effect | where") if row[0] == f"`{effect}`")
+    (row,) = (row for row in cells("| effect | if") if row[0] == f"`{effect}`")
     for column, condition in ((1, "trade.units < 1"), (2, "market.minutes_to_close > 1")):
         text = FILES["acme.yaml"].replace("include: [./my-desk]\n", "").split("rules:\n")[0]
         rule = f"rules: [{{id: one, effect: {effect}, require: {condition}}}]\n"
@@ -204,9 +205,9 @@ def test_every_finding_of_the_program_has_a_sentence() -> None:
     assert made | {f"engine.{fault}" for fault in get_args(Fault)} == set(ENGINE)
 
 
-def test_readme_names_every_field_of_an_answer() -> None:
-    """Who reads JSON with a program finds each name of it in the README."""
-    section = README[README.index("## Answers for programs") :].split("\n## ")[0]
+def test_every_field_of_an_answer_is_documented() -> None:
+    """A programmer who reads the JSON finds each of its names on the page of formats."""
+    section = FORMATS[FORMATS.index("## Answers in JSON") :].split("\n## ")[0]
     answers: tuple[type[msgspec.Struct], ...] = (
         *(WordedDecision, Worded, PositionReport, Summary, RuleCount, Problem),
         *(Changes, Direction, OtherFindings, RuleFindings, ChangedOutcome),
@@ -248,8 +249,9 @@ def test_readme_or_help_shows_every_command(name: str) -> None:
 
 def test_readme_names_no_command_that_is_not() -> None:
     """Each `repurchase NAME` of the documents is a command."""
-    named = set(re.findall(r"repurchase ([a-z-]+)", README + MANUAL))
-    assert named <= {*commands.commands, "checker"}
+    named = set(re.findall(r"(?:`|^ *)repurchase ([a-z-]+)", README + MANUAL + FORMATS, re.M))
+    assert len(named) > 10
+    assert named <= {*commands.commands}
 
 
 def test_readme_names_no_option_that_is_not() -> None:
@@ -260,7 +262,7 @@ def test_readme_names_no_option_that_is_not() -> None:
         for parameter in command.params
         for option in parameter.opts
     }
-    assert set(re.findall(r"--[a-z-]{2,}", README + MANUAL)) <= known
+    assert set(re.findall(r"--[a-z-]{2,}", README + MANUAL + FORMATS)) <= known
 
 
 def test_manual_names_every_key_of_a_rule() -> None:
