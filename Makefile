@@ -36,7 +36,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions manual lint format format-check types layers check wheel lock clean
+.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), 
 	@$(VENV) -m venv .venv/sessions
 	@.venv/sessions/bin/pip install --quiet --requirement .ci/sessions.in
 	@.venv/sessions/bin/python .ci/sessions.py $(UNTIL)
+
+zones: .venv/dependencies ## write the table of time zones anew, from the release in .ci/dev.in
+	@$(VENV) .ci/zones.py
 
 manual: .venv/installed ## write the tables of rules/README.md anew, from the program
 	@$(VENV) .ci/manual.py

@@ -1,26 +1,29 @@
-"""Time zones and the venues that keep them, from the pinned `tzdata` package alone.
+"""Time zones and the venues that keep them, from the table of the IANA zones beside this module.
 
-The system's own zone files are never read: another machine, in another year, would answer
-otherwise.
+`make zones` writes the table from one release of the `tzdata` package. The zone files of the
+machine and of other packages are never read: with another release, decisions would differ.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Final, TypeVar
+from itertools import accumulate
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
-
-import tzdata
 
 from repurchase.domain.errors import Wrong
 
 T = TypeVar("T")
 
-TZDATA_VERSION: Final = tzdata.__version__
+_ZONES: Final = (files("repurchase.domain") / "zones.tsv").read_text("ascii").splitlines()
+# The release that the table was written from: the hash of each edition holds it.
+TZDATA_VERSION: Final = _ZONES[0].removeprefix("tzdata ")
 YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2199
 
@@ -55,6 +58,11 @@ VENUE_ZONES: Final = {
     for venue in venues.split()
 }
 
+# A file of a zone: its header, and a kind of time in it (offset, summer time, place of its name).
+_TZIF: Final = struct.Struct(">5s15x6l")
+_KIND: Final = struct.Struct(">lBB")
+# A cell of the table: the seconds since the change before, and the letter of what begins then.
+_CHANGE: Final = re.compile(r"(-?[0-9]+)([a-z])")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
@@ -62,19 +70,55 @@ _MOMENT: Final = re.compile(
 )
 
 
+class Zone(ZoneInfo):
+    """A time zone of the table. Pickled, it is its name; unpickled, it is the same object."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to get it again."""
+        return zone, (self.key,)
+
+
 @cache
 def zone_names() -> frozenset[str]:
-    """Return the names of all zones that the `tzdata` package holds."""
-    return frozenset((files("tzdata") / "zones").read_text("ascii").split())
+    """Return the names of all zones in the table."""
+    return frozenset(_rows())
 
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """Return the zone called *name*; raise KeyError where the `tzdata` package has none."""
-    if name not in zone_names():
-        raise KeyError(name)
-    with (files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as data:
-        return ZoneInfo.from_file(data, key=name)
+    """Return the zone called *name*; raise KeyError if the table has none."""
+    _, kinds, changes, rule = _rows()[name].split("\t")
+    return Zone.from_file(io.BytesIO(_tzif(kinds, changes, rule)), key=name)
+
+
+@cache
+def _rows() -> Mapping[str, str]:
+    """Return the row of each zone by its name; several names share one."""
+    return {name: row for row in _ZONES[2:] for name in row.partition("\t")[0].split(" ")}
+
+
+def _tzif(kinds: str, changes: str, rule: str) -> bytes:
+    """Return the cells of a row as a file of a zone (TZif, RFC 9636), which Python can read."""
+    texts = [kind.split(",") for kind in kinds.split(" ")]
+    names = [f"{name}\0" for name, *_ in texts]
+    first_letters = accumulate(map(len, names), initial=0)
+    found = _CHANGE.findall(changes)
+    begins = accumulate(int(seconds) for seconds, _ in found)
+    return b"".join(
+        (
+            # The first half, which nobody reads, is empty.
+            _TZIF.pack(b"TZif2", 0, 0, 0, 0, 0, 0),
+            _TZIF.pack(b"TZif2", 0, 0, 0, len(found), len(texts), sum(map(len, names))),
+            struct.pack(f">{len(found)}q", *begins),
+            bytes(ord(letter) - ord("a") for _, letter in found),
+            *(
+                _KIND.pack(int(offset), int(is_summer), first)
+                for (_, offset, is_summer), first in zip(texts, first_letters, strict=False)
+            ),
+            "".join(names).encode("ascii"),
+            f"\n{rule}\n".encode("ascii"),
+        )
+    )
 
 
 def read_day(text: str) -> date:
