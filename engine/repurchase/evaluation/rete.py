@@ -14,20 +14,24 @@ no actions. What it is given is shaped by what it was measured to do (each line 
 * With a rule set it does not free the 200 kB that it took for the first fact, and the call that
   frees them reads what is written when an action starts: so each has a rule of its own to end with.
 * It tells properties apart by a 32-bit hash of their names: the names used here have none equal.
+* It is loaded on Python 3.13 too, which lacks a function that it names. No callback of it may be
+  registered: there, the call would end the process.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from importlib import import_module
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-import durable_rules_engine as engine
 import msgspec
 
-from repurchase.domain.errors import EngineFault
+from repurchase.domain.errors import EngineFault, Problem, UsageError
 from repurchase.domain.quantities import Exact, simplest
 from repurchase.language.linear import (
     CONSTANT_MAX,
@@ -39,6 +43,41 @@ from repurchase.language.linear import (
     Form,
     engine_form,
 )
+
+VERSION: Final = "2.0.28"
+# It names a function that Python 3.13 removed, and that its build can replace.
+BUILD: Final = "CPPFLAGS=-DPyEval_CallObject=PyObject_CallObject"
+
+
+def _bound_late(error: ImportError) -> Any:
+    """Return durable-rules after *error*, with each of its functions looked up when it is called.
+
+    Nothing here calls the function that Python 3.13 removed. Raise UsageError, with the command
+    that mends it, if this system cannot do that, or durable-rules is not installed.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        hint = f"install it with: {BUILD} pip install durable-rules=={VERSION}"
+        raise UsageError(Problem("the package durable-rules is not installed", hint)) from error
+    flags = sys.getdlopenflags() if hasattr(sys, "getdlopenflags") else None
+    try:
+        if flags is None:
+            raise error
+        sys.setdlopenflags(os.RTLD_LAZY)
+        return import_module("durable_rules_engine")
+    except ImportError as fault:
+        again = "pip install --force-reinstall --no-deps --no-cache-dir"
+        what = f"the package durable-rules cannot be loaded: {fault}"
+        hint = f"build it again with: {BUILD} {again} durable-rules=={VERSION}"
+        raise UsageError(Problem(what, hint)) from fault
+    finally:
+        if flags is not None:
+            sys.setdlopenflags(flags)
+
+
+try:
+    import durable_rules_engine as engine
+except ImportError as plainly:
+    engine = _bound_late(plainly)
 
 RULES_MAX: Final = 50
 PROPERTIES_MAX: Final = 200

@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
-from repurchase.evaluation.step import Decided
-from repurchase.evaluation.wording import WordedDecision, worded
+
+if TYPE_CHECKING:
+    from repurchase.evaluation.step import Decided
+    from repurchase.evaluation.wording import WordedDecision
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
@@ -47,6 +49,9 @@ def _encodable(value: object) -> object:
 
 def decision_object(decided: Decided) -> Decision | WordedDecision:
     """Return a decision as programs read it: with its findings in words."""
+    # Here, because an error is written as JSON also if the engine cannot be loaded.
+    from repurchase.evaluation.wording import worded
+
     decision = decided.decision
     # Most of a log passes: without findings there is nothing to put in words.
     return worded(decision, decided.edition) if decision.findings else decision
