@@ -72,10 +72,15 @@ EDITS: Final[dict[str, tuple[str, str, int, str]]] = {
     "fewer than are used": ("4,000 shares", "99 shares", 1, "tighter"),
     "a cap that nothing holds to": (SHARES, "{id: any, require: trade.shares > 0}", 0, "looser"),
     "other words": ("id: share-class", "title: Both, id: share-class", 0, "equivalent"),
-    "nothing": ("4,000 shares", "4,000 shares", 2, "it is the rule file in force"),
+    "nothing": ("4,000 shares", "4,000 shares", 2, "this rule file is already in force"),
     "what is no rule file": ("rules:", "rule:", 2, "`rule`"),
     "another program": ("acme", "acme-2", 2, "it holds no program `acme-2`"),
-    "another money": ("currency: JPY", "currency: JPY\namount_basis: with_fees", 2, "it counts in"),
+    "another money": (
+        "currency: JPY",
+        "currency: JPY\namount_basis: with_fees",
+        2,
+        "`amount_basis` differs",
+    ),
 }
 
 
@@ -227,7 +232,7 @@ def test_ctrl_c_takes_no_answer_away(tmp_path: Path, is_dry: bool, seconds: floa
     answer = json.loads(out)
     assert (answer["adopted"], answer["fits"]) == (not is_dry, True)
     assert {"verdict", "compared"} & answer.keys() == set()
-    said = "nothing was adopted; what" if is_dry else "it is adopted; what changes"
+    said = "nothing was adopted; the comparison" if is_dry else "is adopted; the comparison"
     assert (said in err, err.splitlines()[-1]) == (True, "stopped"), err
     assert "Traceback" not in err
     assert adoptions(tmp_path) == (1 if is_dry else 2)

@@ -233,7 +233,7 @@ def test_records_are_those_that_these_tests_count_on(original: Path) -> None:
 # What anyone who can write the tables may do, and where it is found.
 CHANGES: Final = {
     "a body of another": (
-        "record 5: its content was changed: it has another hash",
+        "record 5: its content was changed: its hash no longer matches",
         (
             "UPDATE records SET body = (SELECT body FROM records WHERE sequence = 4)"
             " WHERE sequence = 5"
@@ -249,25 +249,25 @@ CHANGES: Final = {
     "a record deleted": ("record 5: it is missing", "DELETE FROM records WHERE sequence = 5"),
     "the first deleted": ("record 1: it is missing", "DELETE FROM records WHERE sequence = 1"),
     "the last deleted": (
-        "record 20: it is missing: the program has 20",
+        "record 20: it is missing, although the last record is 20",
         "DELETE FROM records WHERE sequence = 20",
     ),
     "the head set far back": (
-        "record 12: it stands after the head of the program, which is record 11",
+        "record 12: it is beyond the program's last record, 11",
         (
             "UPDATE programs SET (sequence, head) ="
             " (SELECT sequence, hash FROM records WHERE sequence = 11)"
         ),
     ),
     "one more": (
-        "record 21: it stands after the head of the program, which is record 20",
+        "record 21: it is beyond the program's last record, 20",
         (
             "INSERT INTO records SELECT program, 21, 'new', hash, body FROM records"
             " WHERE sequence = 20"
         ),
     ),
     "one before the first": (
-        "record 0: it stands before the first",
+        "record 0: it is numbered before record 1",
         (
             "INSERT INTO records SELECT program, 0, 'new', hash, body FROM records"
             " WHERE sequence = 20"
@@ -280,47 +280,50 @@ CHANGES: Final = {
         "UPDATE records SET sequence = 9 WHERE sequence = -5",
     ),
     "the id beside it": (
-        "record 5: it stands in the place of another record",
+        "record 5: it is stored in the place of another record",
         "UPDATE records SET id = 'o-9' WHERE sequence = 5",
     ),
     "an adoption hidden": (
-        "record 14: it stands in the place of another record",
+        "record 14: it is stored in the place of another record",
         "UPDATE records SET id = 'o-9' WHERE sequence = 14",
     ),
     "the program of one": (
-        "record 5: it is of `other`, which is no program of this journal",
+        "record 5: it is of `other`, which this journal does not list as a program",
         "UPDATE records SET program = 'other' WHERE sequence = 5",
     ),
     "the head": (
-        "record 20: the head of the program is another",
+        "record 20: its hash is not that of the program's head",
         "UPDATE programs SET head = (SELECT hash FROM records WHERE sequence = 19)",
     ),
     "the head set back": (
-        "record 19: the head of the program is another",
+        "record 19: its hash is not that of the program's head",
         "UPDATE programs SET sequence = 19",
     ),
     "the head wholly set back": (
-        "record 20: it stands after the head of the program, which is record 19",
+        "record 20: it is beyond the program's last record, 19",
         "UPDATE programs SET sequence = 19, head = (SELECT hash FROM records WHERE sequence = 19)",
     ),
     "the head gone": (
-        "record 1: it is of `acme-2026`, which is no program of this journal",
+        "record 1: it is of `acme-2026`, which this journal does not list as a program",
         "DELETE FROM programs",
     ),
     "a rule file gone": ("record 1: the rule file", "DELETE FROM texts"),
     "another rule file": ("record 1: the rule file", "UPDATE texts SET body = 'repurchase: 1'"),
-    "an edition gone": ("record 2: the edition", "DELETE FROM editions"),
-    "another edition": ("record 2: the edition", "UPDATE editions SET content = '{}'"),
+    "an edition gone": ("record 2: the edition that it names", "DELETE FROM editions"),
+    "another edition": (
+        "record 2: the edition that it names",
+        "UPDATE editions SET content = '{}'",
+    ),
     "the snapshot gone": (
-        "record 19: the snapshot kept for it is missing",
+        "record 19: the snapshot stored for it is missing",
         "DELETE FROM snapshots",
     ),
     "another snapshot": (
-        "record 19: the snapshot kept for it was changed",
+        "record 19: the snapshot stored for it was changed",
         "UPDATE snapshots SET body = '{}'",
     ),
     "the snapshot of another": (
-        "record 19: the snapshot kept for it was changed",
+        "record 19: the snapshot stored for it was changed",
         "UPDATE snapshots SET sequence = 13",
     ),
 }
@@ -338,7 +341,7 @@ def test_change_behind_its_back_is_found_and_placed(recorded: str, change: str) 
 # SQLite takes any value in any column.
 TYPES: Final = {
     "a number as a text": (
-        "record abc: its sequence is of another type",
+        "record abc: its sequence has the wrong type",
         "UPDATE records SET sequence = 'abc' WHERE sequence = 20",
     ),
     "a number within as a text": (
@@ -346,51 +349,51 @@ TYPES: Final = {
         "UPDATE records SET sequence = 'abc' WHERE sequence = 5",
     ),
     "a number as bytes": (
-        "record b'\\x00': its sequence is of another type",
+        "record b'\\x00': its sequence has the wrong type",
         "UPDATE records SET sequence = x'00' WHERE sequence = 20",
     ),
     "a broken number": (
-        "record 5.5: its sequence is of another type",
+        "record 5.5: its sequence has the wrong type",
         "UPDATE records SET sequence = 5.5 WHERE sequence = 5",
     ),
     "an id as bytes": (
-        "record 5: its id is of another type",
+        "record 5: its id has the wrong type",
         "UPDATE records SET id = CAST(id AS BLOB) WHERE sequence = 5",
     ),
     "a hash as bytes": (
-        "record 5: its hash is of another type",
+        "record 5: its hash has the wrong type",
         "UPDATE records SET hash = CAST(hash AS BLOB) WHERE sequence = 5",
     ),
     "a body as a text": (
-        "record 5: its body is of another type",
+        "record 5: its body has the wrong type",
         "UPDATE records SET body = CAST(body AS TEXT) WHERE sequence = 5",
     ),
     "a body that is no text": (
-        "record 5: its body is of another type",
+        "record 5: its body has the wrong type",
         "UPDATE records SET body = CAST(x'FF' AS TEXT) WHERE sequence = 5",
     ),
     "the head's number as a text": (
-        "the program `acme-2026` does not say at which record it ends",
+        "the head of the program `acme-2026` is not a record number and a hash",
         "UPDATE programs SET sequence = 'abc'",
     ),
     "the head's number broken": (
-        "the program `acme-2026` does not say at which record it ends",
+        "the head of the program `acme-2026` is not a record number and a hash",
         "UPDATE programs SET sequence = 20.5",
     ),
     "the head as bytes": (
-        "the program `acme-2026` does not say at which record it ends",
+        "the head of the program `acme-2026` is not a record number and a hash",
         "UPDATE programs SET head = CAST(head AS BLOB)",
     ),
     "a program's name as bytes": (
-        "the name of a program in it is no text",
+        "the name of a program in the journal is not text",
         "UPDATE records SET program = x'61' WHERE sequence = 5",
     ),
     "the snapshot's number as a text": (
-        "record 19: the snapshot kept for it was changed",
+        "record 19: the snapshot stored for it was changed",
         "UPDATE snapshots SET sequence = 'abc'",
     ),
     "the snapshot's number too large": (
-        "record 19: the snapshot kept for it was changed",
+        "record 19: the snapshot stored for it was changed",
         "UPDATE snapshots SET sequence = 99999999999999999999",
     ),
 }
@@ -425,9 +428,9 @@ def test_damaged_index_is_found(copied: Callable[[], str]) -> None:
     [
         (
             "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM texts; END",
-            "its trigger `t` is not the one that this package makes",
+            "its trigger `t` is not as this package creates it",
         ),
-        ("CREATE TABLE more (x)", "its table `more` is not the one that this package makes"),
+        ("CREATE TABLE more (x)", "its table `more` is not as this package creates it"),
         ("CREATE INDEX i ON records (hash)", "its index `i` is not"),
     ],
 )
@@ -444,7 +447,10 @@ def test_list_of_programs_with_another_type_is_told(copied: Callable[[], str]) -
     """A program that is called by no text is told by whoever asks which there are."""
     url = copied()
     changed(url, "INSERT INTO programs VALUES (x'61', 3, 'x')")
-    with closing(Journal(url)) as journal, pytest.raises(Tampering, match="is no text"):
+    with (
+        closing(Journal(url)) as journal,
+        pytest.raises(Tampering, match="in the journal is not text"),
+    ):
         journal.programs()
 
 
@@ -525,7 +531,8 @@ def test_chain_cut_off_is_found_against_a_checkpoint_alone(recorded: str) -> Non
     )
     assert verified(recorded).records == 12
     assert found(recorded, kept) == (
-        "record 13: it is missing: the checkpoint of 2026-04-01 of `acme-2026` names record 20"
+        "record 13: it is missing, although the checkpoint of 2026-04-01 of `acme-2026` names"
+        " record 20"
     )
 
 
@@ -538,8 +545,8 @@ def test_chain_made_anew_is_found_against_a_checkpoint_alone(stores: Stores) -> 
         kept = checkpoint_at(url, records)
         assert verified(other).checkpoint is None
         assert found(other, kept) == (
-            f"record {records}: it is not the one that the checkpoint of 2026-04-01 names:"
-            " the chain was made anew, or is another"
+            f"record {records}: its hash is not the one in the checkpoint of 2026-04-01:"
+            " the chain was rewritten, or is another chain"
         )
 
 
@@ -554,7 +561,7 @@ def test_checkpoint_of_the_same_chain_confirms_it(original: Path, records: int) 
 def test_checkpoint_of_another_chain_is_found(original: Path, records: int) -> None:
     """A checkpoint that names another hash is found at the record that it names."""
     other = replace(checkpoint_at(str(original), records), head="0" * 64)
-    assert found(str(original), other).startswith(f"record {records}: it is not the one")
+    assert found(str(original), other).startswith(f"record {records}: its hash is not the one")
 
 
 def test_checkpoint_of_another_program_is_refused(original: Path) -> None:
@@ -646,23 +653,29 @@ def adoption_without_name(one: Record) -> Record | None:
 
 
 FORGERIES: Final[dict[str, tuple[str, Forgery]]] = {
-    "approved": ("judged again, it is", with_answer(outcome="approved")),
-    "denied": ("judged again, it is", with_answer(outcome="denied")),
-    "held": ("judged again, it is", with_answer(outcome="held")),
-    "executed": ("judged again, its executed shares come to", with_standing("executed_shares")),
-    "reserved": ("judged again, its reserved amount come to", with_standing("reserved_amount")),
-    "left": ("judged again, its remaining shares come to", with_standing("remaining_shares")),
-    "edition": ("the edition", with_answer(edition="0" * 64)),
-    "no findings": ("judged again, it says something else of", without_findings),
-    "findings turned": ("judged again, its findings stand in another order", findings_turned),
-    "finding softened": ("judged again, it says something else of", finding_softened),
+    "approved": ("re-evaluated, the outcome is", with_answer(outcome="approved")),
+    "denied": ("re-evaluated, the outcome is", with_answer(outcome="denied")),
+    "held": ("re-evaluated, the outcome is", with_answer(outcome="held")),
+    "executed": ("re-evaluated, `executed_shares` is", with_standing("executed_shares")),
+    "reserved": ("re-evaluated, `reserved_amount` is", with_standing("reserved_amount")),
+    "left": ("re-evaluated, `remaining_shares` is", with_standing("remaining_shares")),
+    "edition": ("the edition that it names", with_answer(edition="0" * 64)),
+    "no findings": (
+        "re-evaluated, the findings differ from those in the record, of",
+        without_findings,
+    ),
+    "findings turned": ("re-evaluated, the findings have another order", findings_turned),
+    "finding softened": (
+        "re-evaluated, the findings differ from those in the record, of",
+        finding_softened,
+    ),
     "another's": ("its event is of the authorization `x`", with_event(authorization="x")),
-    "no kind": ("its event is none that can be sent", with_event(kind="gift")),
-    "no number": ("its event is none that can be sent", with_event(price="cheap")),
-    "a list": ("its event is none that can be sent", with_event(symbol=["1111"])),
-    "no time zone": ("its event is none that can be sent", with_event(time="2026-03-02T09:00:00")),
-    "a text of a number": ("its event is none that can be sent", with_event(quantity="100")),
-    "snapshot": ("its snapshot is of another position", snapshot_of_another),
+    "no kind": ("its event is not a valid event", with_event(kind="gift")),
+    "no number": ("its event is not a valid event", with_event(price="cheap")),
+    "a list": ("its event is not a valid event", with_event(symbol=["1111"])),
+    "no time zone": ("its event is not a valid event", with_event(time="2026-03-02T09:00:00")),
+    "a text of a number": ("its event is not a valid event", with_event(quantity="100")),
+    "snapshot": ("its snapshot is not the position", snapshot_of_another),
     "snapshot's rules": ("its snapshot names another rule file", snapshot_by_another),
     "adoption": ("it adopts the rule file of", adoption_of_another),
     "nobody's adoption": ("it does not say who changed the rule file", adoption_without_name),
@@ -714,7 +727,7 @@ def test_record_written_otherwise_is_found(copied: Callable[[], str]) -> None:
         body=body,
     )
     changed(url, "UPDATE programs SET head = :hash", hash=digest(body))
-    assert found(url) == "record 20: it is not written as this package writes records"
+    assert found(url) == "record 20: its bytes are not as this package writes records"
 
 
 def test_event_that_is_there_twice_is_found(copied: Callable[[], str]) -> None:
@@ -738,7 +751,7 @@ def test_event_that_is_there_twice_is_found(copied: Callable[[], str]) -> None:
         hash=made.hash,
         body=made.body,
     )
-    assert found(url) == "record 21: its event has the id of an earlier one"
+    assert found(url) == "record 21: its event has the same id as an earlier event"
 
 
 def test_other_time_zones_are_told_and_the_rest_is_compared(
@@ -750,10 +763,16 @@ def test_other_time_zones_are_told_and_the_rest_is_compared(
     now = calendars.TZDATA_VERSION
     monkeypatch.setattr(edition, "TZDATA_VERSION", "2031.1")
     assert verified(recorded).remarks == (
-        f"what was judged by the time zones of tzdata {now} was judged again by those of 2031.1",
+        (
+            f"events decided with the time zones of tzdata {now} were re-evaluated"
+            " with those of tzdata 2031.1"
+        ),
     )
     forged(recorded, [with_answer(outcome="held")(one) or one for one in bodies(recorded)])
-    assert found(recorded) == "record 2: judged again, it is recorded, and it says held"
+    assert (
+        found(recorded)
+        == "record 2: re-evaluated, the outcome is recorded, but the record says held"
+    )
 
 
 def test_clock_that_was_set_back_is_told(copied: Callable[[], str]) -> None:
@@ -763,7 +782,7 @@ def test_clock_that_was_set_back_is_told(copied: Callable[[], str]) -> None:
     records[11] = replace(records[11], at=records[11].at - timedelta(hours=1))
     forged(url, records)
     assert verified(url).remarks == (
-        "1 record was made before the one before, by the clock of then",
+        "1 record has an earlier time than the record before (clock set back)",
     )
 
 
@@ -773,7 +792,7 @@ def test_record_of_another_version_says_so(copied: Callable[[], str]) -> None:
     records = bodies(url)
     records[2] = replace(with_answer(outcome="denied")(records[2]) or records[2], version="9.9")
     forged(url, records)
-    with pytest.raises(Tampering, match=r"version 9\.9 of this package recorded it, and this is"):
+    with pytest.raises(Tampering, match=r"version 9\.9 of this package recorded it, but this is"):
         verified(url)
 
 
@@ -983,7 +1002,7 @@ def test_without_its_check_a_stray_record_is_not_found(
         url,
         "INSERT INTO records SELECT 'other', 1, id, hash, body FROM records WHERE sequence = 1",
     )
-    assert found(url) == "record 1: it is of `other`, which is no program of this journal"
+    assert found(url) == "record 1: it is of `other`, which this journal does not list as a program"
     no_strays(monkeypatch)
     assert verified(url).records == RECORDS
 

@@ -90,7 +90,7 @@ def test_journal_without_its_program_is_exit_code_1(kept: Path) -> None:
     changed(str(kept / "journal.db"), "DELETE FROM programs")
     found = run("verify", "--journal", "journal.db", cwd=kept)
     assert found.code == 1
-    assert "which is no program of this journal" in found.err
+    assert "which this journal does not list as a program" in found.err
 
 
 def test_program_that_is_gone_is_exit_code_1_against_its_checkpoint(kept: Path) -> None:
@@ -98,7 +98,7 @@ def test_program_that_is_gone_is_exit_code_1_against_its_checkpoint(kept: Path) 
     changed(str(kept / "journal.db"), "DELETE FROM programs", "DELETE FROM records")
     found = run("verify", "--journal", "journal.db", *AGAINST, cwd=kept)
     assert (found.code, found.out) == (1, "")
-    assert "record 1: it is missing: the checkpoint of" in found.err
+    assert "record 1: it is missing, although the checkpoint of" in found.err
 
 
 @pytest.mark.slow
@@ -155,7 +155,8 @@ def test_edited_export_is_exit_code_1_with_its_line(kept: Path) -> None:
     lines = run("export", "--journal", "journal.db", cwd=kept).out.splitlines(keepends=True)
     (kept / "cut.jsonl").write_text("".join(lines[:-1]))
     found = run("import", "cut.jsonl", "--journal", "copy.db", cwd=kept)
-    said = "cut.jsonl:25: it ends after 19 records, not with its record 20; nothing was imported"
+    said = "cut.jsonl:25: the file ends after 19 records, not with record 20 of its first line;"
+    said += " nothing was imported"
     assert (found.code, found.out, found.lines) == (1, "", [said])
     assert run("verify", "--journal", "copy.db", cwd=kept).code == 2
 
@@ -213,7 +214,10 @@ def test_several_programs_are_told_apart_by_name(kept: Path) -> None:
     assert "--authorization" in found.err
     assert run("verify", "--journal", "two.db", "--authorization", NAME, cwd=kept).code == 0
     other = run("verify", "--journal", "two.db", "--authorization", "other", cwd=kept)
-    assert (other.code, other.lines) == (1, ["two.db: record 1: it is missing: the program has 1"])
+    assert (other.code, other.lines) == (
+        1,
+        ["two.db: record 1: it is missing, although the last record is 1"],
+    )
 
 
 @pytest.mark.parametrize("key", ["audit.key", "audit.key.pub"])
@@ -230,7 +234,10 @@ def test_public_key_does_not_sign(kept: Path) -> None:
     """Whoever names the public key is told which one is meant."""
     (kept / "audit.key.pub").chmod(0o600)
     said = ("checkpoint", "--journal", "journal.db", "--key", "audit.key.pub")
-    assert "the private one signs" in run(*said, cwd=kept).err
+    assert (
+        "this is not a private key; give the file without .pub at the end"
+        in run(*said, cwd=kept).err
+    )
 
 
 def test_checkpoint_is_one_json_object(kept: Path) -> None:

@@ -140,12 +140,12 @@ def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("submit", "-", "--journal", "no.db"), "there is no such journal"),
-        (("position", "--journal", "no.db"), "there is no such journal"),
+        (("submit", "-", "--journal", "no.db"), "the journal does not exist"),
+        (("position", "--journal", "no.db"), "the journal does not exist"),
         (("verify", "--journal", "."), "."),
         (("show", "o-1"), "--journal"),
         (("position", "--journal", "a.db", "--journal", "b.db"), "given 2 times"),
-        (("position", "--journal", ""), "no journal is named"),
+        (("position", "--journal", ""), "the name of the journal is empty"),
         (("check", "--event", "-"), "no rule file is named"),
         (("check", "--event", "-", "--journal", "no.db", "--log", "l.csv"), "--log"),
         (("position", "--journal", "mysql://sato:secret@host/name"), "mysql://sato:***@host/name"),
@@ -183,7 +183,7 @@ def test_program_is_said_to_begin_once_it_has(tmp_path: Path) -> None:
     future = {**EVENTS[0], "time": "2199-01-01T09:00:00+09:00"}
     ended = run(*said, stdin=lines(future))
     assert (ended.code, begins in ended.err) == (2, False)
-    assert "what has not happened cannot be submitted" in ended.err
+    assert "is dated 2199-01-01 09:00:00+09:00, but now is" in ended.err
     assert begins in run(*said, stdin=lines(EVENTS[0])).err
     assert begins not in run(*said, stdin=lines(EVENTS[1])).err
 
@@ -232,7 +232,7 @@ def test_event_of_the_future_is_not_even_asked_about(journal: Path) -> None:
     """A check is held to the same dates as a submission."""
     future = {**LATER, "time": "2199-01-01T09:00:00+09:00"}
     ended = run("check", "--event", "-", "--journal", journal, stdin=json.dumps(future))
-    assert (ended.code, "what has not happened" in ended.err) == (2, True)
+    assert (ended.code, "is dated 2199-01-01 09:00:00+09:00, but now is" in ended.err) == (2, True)
 
 
 def test_order_that_nobody_can_release_says_so(tmp_path: Path) -> None:
@@ -286,7 +286,10 @@ def test_position_beyond_the_head_is_refused(journal: Path) -> None:
     )
     for command in (("position",), ("submit", "-", "--by", "Sato")):
         ended = run(*command, "--journal", journal, stdin=lines(LATER))
-        assert (ended.code, "record 3: it stands after the head" in ended.err) == (2, True)
+        assert (ended.code, "record 3: it is beyond the program's last record" in ended.err) == (
+            2,
+            True,
+        )
 
 
 def test_check_takes_the_journal_of_the_environment(journal: Path) -> None:
@@ -382,7 +385,7 @@ def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_pat
     changed.write_text(text.replace("Up to 4,000 shares", "Up to 3,000 shares"), encoding="utf-8")
     said = ("submit", "-", "--journal", journal, "--rules", changed)
     refused = run(*said, stdin=lines(LATER))
-    assert (refused.code, "goes by another rule file" in refused.err) == (2, True)
+    assert (refused.code, "uses another rule file" in refused.err) == (2, True)
     call = ("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "halved")
     adopted = run(*call, "--seconds", "0.001", "--json")
     assert adopted.code == 0, adopted
@@ -392,7 +395,7 @@ def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_pat
     assert run(*said, stdin=lines(LATER)).code == 0
     assert run("verify", "--journal", journal).code == 0
     again = run("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "again")
-    assert (again.code, "it is the rule file in force" in again.err) == (2, True)
+    assert (again.code, "this rule file is already in force" in again.err) == (2, True)
 
 
 def _shipped_text() -> str:
@@ -571,7 +574,7 @@ def test_submission_without_a_journal_is_told_before_its_events(tmp_path: Path) 
         text=True,
     )
     assert started.wait() == 2
-    assert "begin one with `repurchase submit --rules FILE`" in started.communicate()[1]
+    assert "create a journal with `repurchase submit --rules FILE`" in started.communicate()[1]
 
 
 @pytest.mark.parametrize("content", [None, "buy milk", "PK\3\4"], ids=["none", "text", "zip"])

@@ -181,9 +181,9 @@ def test_first_submission_adopts_the_rule_file(store: Store) -> None:
 def test_program_without_rules_does_not_begin(store: Store) -> None:
     """Without a rule file nothing can be answered, and nothing is recorded."""
     with store.journal() as journal:
-        with pytest.raises(UsageError, match="has not begun; name its rule file with --rules"):
+        with pytest.raises(UsageError, match="has not begun; give its rule file with --rules"):
             Desk(journal, PROGRAM, clock()).submit(order("o1"))
-        with pytest.raises(UsageError, match="has not begun; its first submission adopts"):
+        with pytest.raises(UsageError, match="has not begun; its first `submit` adopts"):
             Desk(journal, PROGRAM, clock()).adopt(rules(), "ann", "it is so")
         assert (journal.programs(), stored(journal)) == ((), [])
 
@@ -195,12 +195,12 @@ def test_other_rule_file_is_refused_until_adopted(store: Store) -> None:
         before = stored(journal)
         edited = a_desk(journal, other_rules())
         for event in (order("o1"), order("o2")):
-            with pytest.raises(UsageError, match="goes by another rule file; record the change"):
+            with pytest.raises(UsageError, match="uses another rule file; record the change"):
                 edited.submit(event)
         assert stored(journal) == before
         edited.adopt(other_rules(), "cid", "the board amended it")
         assert edited.submit(order("o2")).decision.outcome == "approved"
-        with pytest.raises(UsageError, match="goes by another rule file"):
+        with pytest.raises(UsageError, match="uses another rule file"):
             a_desk(journal).submit(order("o3"))
 
 
@@ -232,12 +232,12 @@ def test_adoption_that_changes_nothing_is_an_error(store: Store) -> None:
         desk = a_desk(journal)
         desk.submit(order("o1"))
         before = stored(journal)
-        with pytest.raises(UsageError, match="it is the rule file in force"):
+        with pytest.raises(UsageError, match="this rule file is already in force"):
             desk.adopt(rules(), "cid", "again")
         foreign = rule_text(FOREIGN.encode(), "other.yaml")
-        with pytest.raises(UsageError, match=f"`other`, and the program is `{PROGRAM}`"):
+        with pytest.raises(UsageError, match=f"`other`, but the program is `{PROGRAM}`"):
             desk.adopt(foreign, "cid", "by mistake")
-        with pytest.raises(UsageError, match=f"`other`, and the program is `{PROGRAM}`"):
+        with pytest.raises(UsageError, match=f"`other`, but the program is `{PROGRAM}`"):
             a_desk(journal, foreign)
         assert stored(journal) == before
 
@@ -270,9 +270,9 @@ def test_adoption_that_failed_leaves_the_desk_as_it_was(store: Store) -> None:
         desk = a_desk(journal)
         desk.submit(order("o1"))
         a_desk(journal, other_rules()).adopt(other_rules(), "cid", "the board amended it")
-        with pytest.raises(UsageError, match="it is the rule file in force"):
+        with pytest.raises(UsageError, match="this rule file is already in force"):
             desk.adopt(other_rules(), "cid", "again")
-        with pytest.raises(UsageError, match="goes by another rule file"):
+        with pytest.raises(UsageError, match="uses another rule file"):
             desk.submit(order("o2"))
 
 
@@ -362,7 +362,7 @@ def test_more_records_than_the_head_says_are_refused(store: Store) -> None:
     store.change("UPDATE programs SET sequence = 1, head = (SELECT hash FROM records LIMIT 1)")
     with (
         store.journal() as journal,
-        pytest.raises(JournalError, match="record 2: it stands after the head"),
+        pytest.raises(JournalError, match="record 2: it is beyond the program's last record, 1"),
     ):
         a_desk(journal).submit(order("o2"))
 
@@ -403,7 +403,7 @@ def test_answer_of_another_event_is_not_given(store: Store) -> None:
         desk.submit(order("o2", quantity=41))
         store.change("UPDATE records SET id = 'kept' WHERE id = 'o2'")
         store.change("UPDATE records SET id = 'o2' WHERE id = 'o1'")
-        with pytest.raises(Tampering, match="record 2: it stands in the place of another"):
+        with pytest.raises(Tampering, match="record 2: it is stored in the place of another"):
             desk.submit(order("o2", quantity=41))
 
 
@@ -476,7 +476,7 @@ def test_event_of_the_future_is_refused(store: Store) -> None:
             order("o1", date=None, time=ahead),
             order("o1", date=ahead.date() + timedelta(1)),
         ):
-            with pytest.raises(InputError, match="what has not happened"):
+            with pytest.raises(InputError, match=r"is dated .*, but now is"):
                 desk.submit(wrong)
         assert journal.head(PROGRAM).sequence == 0
         assert desk.submit(order("o1")).decision.outcome == "approved"
@@ -496,7 +496,7 @@ def test_rules_in_another_money_are_not_adopted_once_something_was_used(
         assert after.rules == other.rules
         desk.adopt(rules(), "ann", "back again")
         desk.submit(order("o2"))
-        with pytest.raises(UsageError, match="another `currency` or `amount_basis`"):
+        with pytest.raises(UsageError, match="its `currency` or `amount_basis` differs"):
             desk.adopt(other, "ann", "too late")
 
 

@@ -146,9 +146,11 @@ def test_journal_that_is_written_while_it_is_read_is_told(folder: Path) -> None:
     folder.chmod(0o755)
     with store.journal() as journal:
         a_desk(journal).submit(order("o2"))
-        with pytest.raises(JournalError, match="it was written to while it was read; try again"):
+        with pytest.raises(
+            JournalError, match="the journal was written to while it was being read"
+        ):
             reader.head(PROGRAM)
-    with pytest.raises(JournalError, match="it was written to while it was read; try again"):
+    with pytest.raises(JournalError, match="the journal was written to while it was being read"):
         verify(reader, PROGRAM)
     reader.close()
 
@@ -163,7 +165,7 @@ def test_journal_without_its_last_records_is_not_read(folder: Path) -> None:
         for end in ("", "-wal"):
             shutil.copy(f"{store.url}{end}", copy)
     _shut(copy)
-    said = "its last records are still in journal.db-wal; it cannot be read here: copy both"
+    said = "its newest records are still in journal.db-wal, beside it; copy both files"
     assert said in children("reading", str(copy / "journal.db"))["error"]
 
 
@@ -350,7 +352,7 @@ def test_ctrl_c_leaves_nobody_waiting(store: Store, failpoint: str) -> None:
         again = {name: tried(desk, order(name)) for name in names}
     for name, one in told.items():
         if isinstance(one, JournalError):
-            assert str(one) == "stopped before it was answered; send it again as it is"
+            assert str(one) == "stopped before the event was decided; send it again unchanged"
         assert isinstance(one, JournalError | KeyboardInterrupt) or one == again[name]
     assert [type(one) for one in told.values()].count(KeyboardInterrupt) == 1
     assert [getattr(one, "outcome", one) for one in again.values()] == ["approved"] * WAITING

@@ -157,7 +157,7 @@ def test_event_is_recorded_as_it_was(chosen: list[Draft]) -> None:
 def test_recorded_event_that_is_none_is_refused(changed: dict[str, Any]) -> None:
     """A record that holds no event is an error, whatever it holds."""
     plain = {**event_object(order("o1")), **changed}
-    with pytest.raises(JournalError, match="its event is none that can be sent"):
+    with pytest.raises(JournalError, match="its event is not a valid event"):
         event_of({name: value for name, value in plain.items() if value is not None})
 
 
@@ -371,12 +371,15 @@ def _with_use(record: Record) -> Record:
 TAMPERINGS: Final = {
     "a byte": Tampering(_flip, "record 4: its content was changed"),
     "deleted": Tampering(_delete, "record 5: record 4 is missing"),
-    "truncated": Tampering(_truncate, "its records end at 7, not at 9"),
+    "truncated": Tampering(_truncate, "the records end at 7, but the program's head is 9"),
     "swapped": Tampering(_swap, "record 4: it does not follow"),
-    "id": Tampering(_rename, "record 4: it stands in the place of another record"),
+    "id": Tampering(_rename, "record 4: it is stored in the place of another record"),
     "position": Tampering(_reseal(_with_use), "record 4: its position is not"),
     "link": Tampering(_reseal(lambda one: replace(one, previous=BEGINNING)), "does not follow"),
-    "no answer": Tampering(_reseal(lambda one: replace(one, answer=None)), "record 4: it is no"),
+    "no answer": Tampering(
+        _reseal(lambda one: replace(one, answer=None)),
+        "record 4: it is not an event with a decision",
+    ),
     "no text": Tampering(_no_text, "record 1: the rule file .* is missing"),
     "other text": Tampering(_other_text, "record 1: the rule file .* was changed"),
 }
@@ -410,7 +413,7 @@ def test_nothing_is_answered_when_the_head_is_not_the_last_record(
     with store.journal() as journal:
         one = Desk(journal, PROGRAM, clock())
         store.change(change)
-        with pytest.raises(JournalError, match="its records end at 9"):
+        with pytest.raises(JournalError, match="the records end at 9, but the program's head is"):
             one.submit(order("next"))
     assert len(store.rows("SELECT 1 FROM records")) == 9
 
@@ -423,21 +426,23 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "it is a journal of format 9, and this package writes 5; export it"
+    said = "the journal has format 9, but this package writes format 5; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 
 
 def test_missing_file_is_no_journal_and_is_not_made(sqlite: Store) -> None:
     """Who only reads makes no file."""
-    with pytest.raises(UsageError, match="there is no such journal"):
+    with pytest.raises(UsageError, match="the journal does not exist"):
         Journal(sqlite.url)
     assert list(Path(sqlite.url).parent.iterdir()) == []
 
 
 def test_empty_database_is_no_journal(postgres: Store) -> None:
     """Who only reads makes no tables."""
-    with pytest.raises(UsageError, match="it is no journal; `submit --rules FILE` makes"):
+    with pytest.raises(
+        UsageError, match="this is not a journal; `repurchase submit --rules FILE` creates"
+    ):
         Journal(postgres.url)
     postgres.journal().close()
     Journal(postgres.url).close()
@@ -448,7 +453,7 @@ def test_directory_is_no_journal(tmp_path: Path, create: bool) -> None:
     """A directory is named as what it is, and nothing is put beside it."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(UsageError, match="it is a directory; name a file in it"):
+    with pytest.raises(UsageError, match="this is a directory; name a file in it"):
         Journal(str(folder), create=create)
     assert list(tmp_path.iterdir()) == [folder]
 
@@ -469,7 +474,7 @@ def test_what_is_no_file_is_no_journal(tmp_path: Path, create: bool) -> None:
     """A pipe or a device is not written to, and nothing is put beside it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(UsageError, match="it is no journal"):
+    with pytest.raises(UsageError, match="this is not"):
         Journal(str(pipe), create=create)
     assert list(tmp_path.iterdir()) == [pipe]
 
@@ -584,7 +589,7 @@ def test_bytes_of_something_else_are_refused(body: bytes) -> None:
 
 def test_journal_without_a_name_is_refused() -> None:
     """No text is no name of a file."""
-    with pytest.raises(UsageError, match="no journal is named"):
+    with pytest.raises(UsageError, match="the name of the journal is empty"):
         Journal("")
 
 
@@ -596,7 +601,7 @@ def test_database_of_something_else_is_refused(tmp_path: Path, create: bool) -> 
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="it is no journal"):
+    with pytest.raises(UsageError, match="this is not"):
         Journal(str(path), create=create)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -606,7 +611,7 @@ def test_postgresql_of_others_is_shared_but_their_tables_are_not(postgres: Store
     """A journal may stand beside other tables, unless one has the name of one of its own."""
     with postgres.connected() as connection:
         connection.exec_driver_sql("CREATE TABLE records (title TEXT)")
-    with pytest.raises(UsageError, match="it is no journal"):
+    with pytest.raises(UsageError, match="this is not"):
         postgres.journal()
     with postgres.connected() as connection:
         connection.exec_driver_sql("ALTER TABLE records RENAME TO albums")
@@ -616,13 +621,13 @@ def test_postgresql_of_others_is_shared_but_their_tables_are_not(postgres: Store
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://ann:hush@host/name", "mysql://ann:***@host/name: it is no journal"),
+        ("mysql://ann:hush@host/name", "mysql://ann:***@host/name: this is not"),
         (
             "postgresql://ann:hush@host:port/name",
-            "postgresql://ann:***@host:port/name: it is no journal",
+            "postgresql://ann:***@host:port/name: this is not",
         ),
-        ("sqlite://", "sqlite://: it is no journal"),
-        ("://ann:hush@host", "://ann:***@host: it is no journal"),
+        ("sqlite://", "sqlite://: this is not"),
+        ("://ann:hush@host", "://ann:***@host: this is not"),
         ("postgresql://ann:hush@127.0.0.1:1/name", "ann:***@127.0.0.1:1/name: the journal cannot"),
         (
             "postgresql://ann@127.0.0.1:1/name?password=hush",
@@ -710,7 +715,9 @@ def test_journal_that_another_process_holds_is_told(sqlite: Store) -> None:
         with Path(f"{sqlite.url}.lock").open("rb") as other:
             fcntl.flock(other, fcntl.LOCK_EX)
             for name in ("next", "next but one"):
-                with pytest.raises(JournalError, match="is held by another process; try again"):
+                with pytest.raises(
+                    JournalError, match="another process holds the journal; try again"
+                ):
                     one.submit(order(name))
         # Those that were given up no longer stand in the way.
         assert one.submit(order("next")).decision.outcome == "approved"

@@ -129,16 +129,16 @@ def _with(**outside: object) -> Callable[[Record], Record]:
 
 FORGERIES: Final = {
     "another figure": (
-        "judged again, it is denied, and it says approved",
+        "re-evaluated, the outcome is denied, but the record says approved",
         _with(**{"market.adv_jp_4_weeks": "10", "market.minutes_to_close": "330"}),
     ),
     "one left out": (
-        "judged again, it is denied, and it says approved",
+        "re-evaluated, the outcome is denied, but the record says approved",
         _with(**{"market.minutes_to_close": "330"}),
     ),
-    "all left out": ("judged again, it is denied, and it says approved", _with()),
+    "all left out": ("re-evaluated, the outcome is denied, but the record says approved", _with()),
     "one that is not read": (
-        "it tells facts from outside that its rules do not read",
+        "its `outside` holds facts that its rules do not read",
         _with(
             **{
                 "market.adv_jp_4_weeks": "200/3",
@@ -148,18 +148,18 @@ FORGERIES: Final = {
         ),
     ),
     "one written otherwise": (
-        "it tells facts from outside that its rules do not read",
+        "its `outside` holds facts that its rules do not read",
         _with(**{"market.adv_jp_4_weeks": "400/6", "market.minutes_to_close": "330"}),
     ),
     "a number for a text": (
-        "its facts from outside cannot be read",
+        "the facts in its `outside` cannot be read",
         _with(**{"market.adv_jp_4_weeks": 70, "market.minutes_to_close": "330"}),
     ),
     "a flag for a number": (
-        "its facts from outside cannot be read",
+        "the facts in its `outside` cannot be read",
         _with(**{"market.adv_jp_4_weeks": True, "market.minutes_to_close": "330"}),
     ),
-    "no fact": ("its facts from outside cannot be read", _with(**{"market.weather": "1"})),
+    "no fact": ("the facts in its `outside` cannot be read", _with(**{"market.weather": "1"})),
 }
 
 
@@ -181,7 +181,7 @@ def test_facts_beside_no_event_are_found(store_url: str, tall: Feed) -> None:
     answered(store_url, tall, ORDER)
     told = _with(**{"market.minutes_to_close": "330"})
     forged(store_url, [told(one) if one.event is None else one for one in bodies(store_url)])
-    assert "no event with its answer, adoption or snapshot" in found(store_url)
+    assert "it is not an event with a decision, an adoption or a snapshot" in found(store_url)
 
 
 def test_record_without_such_facts_is_written_as_before() -> None:

@@ -138,7 +138,7 @@ def test_program_that_has_begun_is_left_alone(store_url: str, lines: list[bytes]
     """An import never adds to a chain, not even the same one."""
     record(store_url, EVENTS[:3])
     before = held(store_url)
-    with pytest.raises(UsageError, match="the program `acme-2026` has begun in it"):
+    with pytest.raises(UsageError, match="the journal already has the program `acme-2026`"):
         let_in(lines, store_url)
     assert held(store_url) == before
 
@@ -221,7 +221,7 @@ def test_export_that_was_edited_is_refused(
 )
 def test_what_is_no_export_is_not_read(first: bytes) -> None:
     """A file of another kind is told at its first line, before a journal is opened."""
-    with pytest.raises(InputError, match=r"acme\.jsonl:1: it is no export of a journal"):
+    with pytest.raises(InputError, match=r"acme\.jsonl:1: this is not an export of a journal"):
         ExportFile(io.BytesIO(first), "acme.jsonl")
 
 
@@ -260,7 +260,7 @@ def test_import_is_read_back(
         kept(writer, sequence, body + b" ")
 
     monkeypatch.setattr(Writer, "keep_snapshot", forgetful)
-    with pytest.raises(Tampering, match="record 19: the snapshot kept for it was changed"):
+    with pytest.raises(Tampering, match="record 19: the snapshot stored for it was changed"):
         let_in(lines, new_url())
 
 
@@ -335,7 +335,7 @@ def test_keys_are_kept_from_others_and_never_overwritten(tmp_path: Path) -> None
         new_key(private)
     assert (private.read_bytes(), public.read_bytes()) == content
     private.unlink()
-    with pytest.raises(UsageError, match=r"audit\.key\.pub: it is there already"):
+    with pytest.raises(UsageError, match=r"audit\.key\.pub: the file exists already"):
         new_key(private)
     assert not private.exists()
 
@@ -355,11 +355,11 @@ def test_unusable_signing_keys_are_refused(keys: tuple[Path, Path], tmp_path: Pa
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
     )
     for content, why in (
-        (locked, "locked by a password"),
-        (private_pem("another kind"), "another kind than Ed25519"),
-        (private_pem("broken"), "it is no private key"),
-        (public.read_bytes(), "it is no private key"),
-        (b"", "it is no private key"),
+        (locked, "protected by a password"),
+        (private_pem("another kind"), "not an Ed25519 key"),
+        (private_pem("broken"), "this is not a private key"),
+        (public.read_bytes(), "this is not a private key"),
+        (b"", "this is not a private key"),
     ):
         private.write_bytes(content)
         with pytest.raises(UsageError, match=why):
@@ -374,14 +374,16 @@ def test_unusable_signing_keys_are_refused(keys: tuple[Path, Path], tmp_path: Pa
 def test_key_that_others_may_use_is_refused(keys: tuple[Path, Path], mode: int) -> None:
     """A key that was open to others may have been copied: nothing is signed with it."""
     keys[0].chmod(mode)
-    with pytest.raises(UsageError, match="others may read or change this key"):
+    with pytest.raises(UsageError, match="other users can read or change this key"):
         signing_key(keys[0])
 
 
 def test_unusable_public_keys_are_refused(keys: tuple[Path, Path]) -> None:
     """Where the private key is given for the public one, that is said."""
     private, _ = keys
-    with pytest.raises(UsageError, match=r"no public key; name the file that ends in \.pub"):
+    with pytest.raises(
+        UsageError, match=r"this is not a public key; give the file that ends in \.pub"
+    ):
         public_key(private)
 
 
@@ -394,5 +396,5 @@ def test_what_is_no_checkpoint_is_not_read(
     """A file of another kind is no checkpoint, and no tampering either."""
     file = tmp_path / "checkpoint.json"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="it is no checkpoint of this package"):
+    with pytest.raises(InputError, match="this is not a checkpoint of this package"):
         read_checkpoint(file, public_key(keys[1]))

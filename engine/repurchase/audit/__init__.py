@@ -1,4 +1,4 @@
-"""A journal judged again from its first record: by itself, against a checkpoint, on its way.
+"""The audit of a journal: verification, checkpoints and their signatures, export and import.
 
-Signatures are in `repurchase.audit.signatures` alone, which needs the package `cryptography`.
+Only `repurchase.audit.signatures` needs the package `cryptography`.
 """

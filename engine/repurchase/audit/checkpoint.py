@@ -1,4 +1,4 @@
-"""Where a chain stood at a moment, to be signed and kept elsewhere."""
+"""The length and the head of a chain at one moment, to be signed and kept elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """That the chain of *program* had so many *records* and this *head* at a *time*, signed."""
+    """A signed statement that the chain of *program* had *records* records and *head* at *time*."""
 
     format: Literal["repurchase checkpoint 1"]
     program: str
@@ -19,7 +19,7 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str
 
     def signed_bytes(self) -> bytes:
-        """Return what the signature is over: all else, as JSON with sorted keys and no space."""
+        """Return the bytes to sign: all other fields as JSON, keys sorted, without white space."""
         fields = msgspec.structs.asdict(self)
         del fields["signature"]
         return msgspec.json.encode(fields, order="sorted")

@@ -1,6 +1,7 @@
-"""Checkpoints signed and read, by Ed25519: what a forger of the whole chain cannot make anew.
+"""Sign and read checkpoints with Ed25519: a forger of the whole chain cannot make the signature.
 
-Without the package `cryptography` this module cannot be imported, and says what to install.
+To import this module raises UsageError, which says what to install, if the package `cryptography`
+is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ BYTES_MAX: Final = 1 << 16
 
 
 def signed(program: str, head: Head, at: datetime, key: Ed25519PrivateKey) -> Checkpoint:
-    """Return the checkpoint of *program* with the end *head*, made *at* a time, signed by *key*."""
+    """Return the checkpoint of *program* with *head*, made at the time *at*, signed by *key*."""
     made = Checkpoint("repurchase checkpoint 1", program, head.sequence, head.hash, at, "")
     signature = base64.b64encode(key.sign(made.signed_bytes()))
     return msgspec.structs.replace(made, signature=signature.decode("ascii"))
@@ -50,15 +51,17 @@ def signed(program: str, head: Head, at: datetime, key: Ed25519PrivateKey) -> Ch
 def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     """Return the checkpoint in the file *path*.
 
-    Raise InputError if there is none, Tampering if it is not what *key* signed.
+    Raise UsageError if the file cannot be read, InputError if it is not a checkpoint, Tampering if
+    *key* did not sign it.
     """
     try:
         found = msgspec.json.decode(_content(path), type=Checkpoint)
         signature = base64.b64decode(found.signature, validate=True)
         if base64.b64encode(signature).decode("ascii") != found.signature:
-            raise ValueError("a signature is spelled in another way than ours")
+            raise ValueError("the signature is not in the encoding that this package writes")
     except (msgspec.DecodeError, ValueError) as error:
-        raise InputError(Problem("it is no checkpoint of this package", file=str(path))) from error
+        what = "this is not a checkpoint of this package"
+        raise InputError(Problem(what, file=str(path))) from error
     try:
         key.verify(signature, found.signed_bytes())
     except InvalidSignature as error:
@@ -68,9 +71,9 @@ def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
 
 
 def new_key(path: Path) -> Path:
-    """Make a key pair, the private key in *path*, and return where the public one is.
+    """Make a key pair with the private key in *path*; return the path of the public key.
 
-    Nothing is overwritten: raise UsageError if one of them is there already.
+    Raise UsageError, and overwrite nothing, if one of the two files exists or cannot be written.
     """
     made = Ed25519PrivateKey.generate()
     private = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -80,7 +83,7 @@ def new_key(path: Path) -> Path:
     try:
         _write_new(beside, public, 0o644)
     except UsageError:
-        # A private key whose public one nobody has signs nothing that can be checked.
+        # Without its public key, nobody could check what the private key signs.
         with suppress(OSError):
             path.unlink()
         raise
@@ -92,19 +95,19 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     body = _content(path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         hint = f"make a new one, or `chmod 600 {path}` if nobody has read it"
-        raise UsageError(Problem("others may read or change this key", hint, str(path)))
+        raise UsageError(Problem("other users can read or change this key", hint, str(path)))
     try:
         found = load_pem_private_key(body, password=None)
     except TypeError as error:
-        what = "the key is locked by a password"
-        raise UsageError(Problem(what, "give one that is not", str(path))) from error
+        what = "the key is protected by a password"
+        raise UsageError(Problem(what, "give a key without one", str(path))) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         hint = "make one with `repurchase checkpoint --new-key FILE`"
         if b"PUBLIC KEY" in body:
-            hint = "the private one signs: its file has no .pub at the end"
-        raise UsageError(Problem("it is no private key", hint, str(path))) from error
+            hint = "give the file without .pub at the end"
+        raise UsageError(Problem("this is not a private key", hint, str(path))) from error
     if not isinstance(found, Ed25519PrivateKey):
-        raise UsageError(Problem("it is a key of another kind than Ed25519", file=str(path)))
+        raise UsageError(Problem("the key is not an Ed25519 key", file=str(path)))
     return found
 
 
@@ -114,37 +117,37 @@ def public_key(path: Path) -> Ed25519PublicKey:
     try:
         found = load_pem_public_key(body)
     except (ValueError, UnsupportedAlgorithm) as error:
-        hint = "name the file that ends in .pub" if b"PRIVATE KEY" in body else None
-        raise UsageError(Problem("it is no public key", hint, str(path))) from error
+        hint = "give the file that ends in .pub" if b"PRIVATE KEY" in body else None
+        raise UsageError(Problem("this is not a public key", hint, str(path))) from error
     if not isinstance(found, Ed25519PublicKey):
-        raise UsageError(Problem("it is a key of another kind than Ed25519", file=str(path)))
+        raise UsageError(Problem("the key is not an Ed25519 key", file=str(path)))
     return found
 
 
 def _content(path: Path) -> bytes:
     try:
-        # Opening a pipe would wait for someone to write into it.
+        # To open a pipe would wait for someone to write into it.
         if not path.is_file():
             what = "this is not a regular file" if path.exists() else "there is no such file"
             raise UsageError(Problem(what, file=str(path)))
         with path.open("rb") as file:
             return file.read(BYTES_MAX)
     except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else "that is no name of a file"
-        raise UsageError(Problem(f"it cannot be read: {why}", file=str(path))) from error
+        why = reason(error) if isinstance(error, OSError) else "the name is not a valid file name"
+        raise UsageError(Problem(f"the file cannot be read: {why}", file=str(path))) from error
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
-        # Its mode from the start: between writing and `chmod` anyone could have read it.
+        # Create the file with its final mode: before a later `chmod`, others could read the key.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError as error:
-        what = "it is there already, and a key is never overwritten"
-        raise UsageError(Problem(what, "name another file", str(path))) from error
+        what = "the file exists already, and a key is never overwritten"
+        raise UsageError(Problem(what, "give another name", str(path))) from error
     except OSError as error:
-        what = f"it cannot be written: {reason(error)}"
+        what = f"the file cannot be written: {reason(error)}"
         raise UsageError(Problem(what, file=str(path))) from error

@@ -1,7 +1,7 @@
-"""A program as a file and back: JSON lines, with the exact text of every record.
+"""Export of a program to a file and import from it: JSON lines with the exact text of each record.
 
-The first line says which program it is and where its chain ends; the rule files, editions and
-records follow. It is judged again before it is written, and once more before it is let in.
+The first line names the program and the end of its chain. The rule files, the editions and the
+records follow. Export re-evaluates every record before it writes, and import before it commits.
 """
 
 from __future__ import annotations
@@ -60,19 +60,19 @@ _DECODER: Final = msgspec.json.Decoder(Header | _Text | _Edition | _Record)
 def export(
     journal: Journal, program: str, watch: Watch = unwatched
 ) -> tuple[Verified, Iterator[str]]:
-    """Return what *program* comes to, judged again from its first record, and its export's lines.
+    """Return the summary of *program*, after re-evaluating each record, and the lines to write.
 
-    Raise as `verify` does; the lines do if the journal is changed while they are written.
+    Raise the errors of `verify`; the lines raise Tampering if the journal changes meanwhile.
     """
     audit = audited(journal, program, watch=watch)
     return audit.verified(), _lines(journal, program, audit)
 
 
 class ExportFile:
-    """An export that is read line by line; its first line is read at once."""
+    """An export file, read line by line."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        """Read the first line of *stream*; raise InputError if it is none of an export."""
+        """Read the first line of *stream*; raise InputError if it is not that of an export."""
         self._stream = stream
         self.name = name
         self.line = 1
@@ -85,7 +85,7 @@ class ExportFile:
         self.header = header
 
     def lines(self) -> Iterator[_Line]:
-        """Yield the lines after the first; raise Tampering for one that cannot be read."""
+        """Yield the lines after the first; raise Tampering if one cannot be read."""
         while text := self._read():
             self.line += 1
             if not text.endswith(b"\n"):
@@ -93,10 +93,10 @@ class ExportFile:
             try:
                 yield _DECODER.decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise self.wrong("the line is none of an export") from error
+                raise self.wrong("this is not a line of an export") from error
 
     def wrong(self, what: str) -> Tampering:
-        """Return the error of *what* is wrong with the line that was read last."""
+        """Return the error that says *what* is wrong with the line read last."""
         return Tampering(Problem(what, "nothing was imported", self.name, self.line))
 
     def _read(self) -> bytes:
@@ -104,26 +104,26 @@ class ExportFile:
 
     def _no_export(self) -> InputError:
         hint = "make one with `repurchase export`"
-        return InputError(Problem("it is no export of a journal", hint, self.name, 1))
+        return InputError(Problem("this is not an export of a journal", hint, self.name, 1))
 
 
 def imported(file: ExportFile, journal: Journal, watch: Watch = unwatched) -> Verified:
-    """Return what the program of *file* comes to, once it is in *journal*, judged again there.
+    """Import the program of *file* into *journal*, verify it there, and return its summary.
 
-    All of it is let in, or nothing. Raise UsageError if the program has begun there, Tampering
-    with the first line that is wrong.
+    Import all of it or nothing. Raise UsageError if the journal already has the program, Tampering
+    with the first wrong line.
     """
     program = file.header.program
     with journal.writing(program) as writer:
         if writer.head.sequence:
-            what = f"the program `{short(program)}` has begun in it"
+            what = f"the journal already has the program `{short(program)}`"
             raise UsageError(Problem(what, "import into a new journal", journal.url))
         _Import(file, writer).run(watch)
     return verify(journal, program, watch=watch)
 
 
 class _Import:
-    """The lines of an export on their way into a transaction."""
+    """An import in progress: the lines of an export, inside one transaction."""
 
     def __init__(self, file: ExportFile, writer: Writer) -> None:
         self._file = file
@@ -133,7 +133,7 @@ class _Import:
         self._audit = Audit(file.header.program, self._texts.get, self._editions.get)
 
     def run(self, watch: Watch) -> None:
-        """Write all that the file holds once it was judged; raise Tampering otherwise."""
+        """Re-evaluate and write all records of the file; raise Tampering if one is wrong."""
         header = self._file.header
         records = iter(watch(self._records(), header.records))
         while together := list(islice(records, TOGETHER)):
@@ -141,10 +141,10 @@ class _Import:
         audit = self._audit
         if audit.head != Head(header.records, header.head):
             self._file.line += 1
-            what = f"it ends after {audit.head.sequence} records, not with its record"
-            raise self._file.wrong(f"{what} {header.records}")
+            what = f"the file ends after {audit.head.sequence} records"
+            raise self._file.wrong(f"{what}, not with record {header.records} of its first line")
         if (*audit.rules, *audit.editions) != (*self._texts, *self._editions):
-            what = "its rule files and editions are not those that its records name, in their order"
+            what = "the rule files and editions are not those that the records name, in that order"
             raise self._file.wrong(what)
         self._keep()
 
@@ -153,22 +153,22 @@ class _Import:
             if isinstance(line, _Record):
                 yield self._taken(line)
             elif self._audit.head.sequence:
-                raise self._file.wrong("it stands between or after the records")
+                raise self._file.wrong("only records may follow the first record")
             elif isinstance(line, _Text):
                 if self._editions:
-                    raise self._file.wrong("it stands after an edition")
+                    raise self._file.wrong("a rule file or pack may not follow an edition")
                 self._once(line.hash in self._texts)
                 self._texts[line.hash] = line.body.encode()
             elif isinstance(line, _Edition):
                 self._once(line.hash in self._editions)
                 self._editions[line.hash] = line.content
             else:
-                raise self._file.wrong("it is a second first line")
+                raise self._file.wrong("this is a second header line")
 
     def _taken(self, line: _Record) -> Sealed:
         audit, file = self._audit, self._file
         if audit.head.sequence == file.header.records:
-            raise file.wrong("it stands after the last record")
+            raise file.wrong("the line follows the last record")
         body = line.body.encode()
         try:
             sealed = Sealed(chained(audit.head, line.hash, body), body, line.hash)
@@ -179,7 +179,7 @@ class _Import:
 
     def _once(self, known: bool) -> None:
         if known:
-            raise self._file.wrong("it is there twice")
+            raise self._file.wrong("the line repeats an earlier one")
 
     def _keep(self) -> None:
         audit = self._audit
@@ -207,7 +207,7 @@ def _lines(journal: Journal, program: str, audit: Audit) -> Iterator[str]:
         head = Head(stored.sequence, stored.hash)
         yield _line(_Record(stored.hash, stored.body.decode()))
     if head != whole:
-        problem = Problem("it was changed while it was exported")
+        problem = Problem("the journal changed during the export")
         raise placed(Tampering(problem), whole.sequence, journal.url)
 
 

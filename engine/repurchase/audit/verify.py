@@ -1,7 +1,7 @@
-"""A program verified: each of its records evaluated again, and the tables around them compared.
+"""Verification of a program: re-evaluate each record, and compare the tables around the records.
 
-A chain alone proves that it agrees with itself. What a forger made anew from the first record to
-the last agrees too: checkpoints that are kept elsewhere find that.
+A chain alone proves only that it agrees with itself. A chain that a forger rewrote from the first
+record to the last agrees, too. Only a checkpoint kept elsewhere shows that.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from repurchase.rulebook.editions import Edition, canonical
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """A program whose every record was found right: its length, its head, and when it was kept.
+    """A program whose records were all verified: its length, its head, and its period.
 
-    *editions* are the hashes of those that its events were evaluated by. *remarks* are what a
-    person should know; *checkpoint* is what confirmed it from outside.
+    *editions* are the hashes of the editions that evaluated its events. *first* and *last* are
+    the times of its first and its last record. *remarks* are sentences for people. *checkpoint*
+    is the checkpoint that the chain contains, if one was given.
     """
 
     program: str
@@ -60,10 +61,11 @@ def verify(
     checkpoint: Checkpoint | None = None,
     watch: Watch = unwatched,
 ) -> Verified:
-    """Return what *program* of *journal* comes to, once each of its records was evaluated again.
+    """Return the summary of *program* in *journal*, after re-evaluating each of its records.
 
-    With a *checkpoint*, the chain must contain it. Raise Tampering with the first record that is
-    wrong, JournalError if it cannot be evaluated.
+    If a *checkpoint* is given, the chain must contain it. Raise Tampering with the first wrong
+    record, JournalError if a record cannot be evaluated, and UsageError if the journal does not
+    have *program*.
     """
     return audited(journal, program, checkpoint, watch).verified()
 
@@ -81,7 +83,8 @@ def audited(
         check_strays(journal)
         if checkpoint is not None and checkpoint.program == program:
             raise _found(1, _missing(checkpoint), journal)
-        raise UsageError(Problem(f"it holds no program `{short(program)}`", file=journal.url))
+        what = f"the journal has no program `{short(program)}`"
+        raise UsageError(Problem(what, file=journal.url))
     audit = Audit(program, journal.text, journal.edition, checkpoint)
     try:
         for _ in watch(_taken(audit, journal, last), last):
@@ -94,9 +97,9 @@ def audited(
 
 
 def _taken(audit: Audit, journal: Journal, last: int) -> Iterator[None]:
-    """Let *audit* take all records up to the number *last*, and yield once for each.
+    """Give *audit* all records up to number *last*, and yield once for each.
 
-    What is wrong or stops the work is raised within what watches it, which then ends too.
+    Errors are raised inside this iterator, so that a progress bar around it ends, too.
     """
     for stored in journal.records(audit.program, until=last):
         if stored.sequence != audit.head.sequence + 1:
@@ -106,20 +109,21 @@ def _taken(audit: Audit, journal: Journal, last: int) -> Iterator[None]:
 
 
 def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
-    """Raise Tampering if *audit* came to another end than the tables around the records say."""
+    """Raise Tampering if *audit* ended otherwise than the tables around the records say."""
     head = extent.head
     if audit.head.sequence < head.sequence:
-        raise Tampering(Problem(f"it is missing: the program has {head.sequence}"))
+        raise Tampering(Problem(f"it is missing, although the last record is {head.sequence}"))
     if audit.head != head:
-        raise _found(head.sequence, "the head of the program is another", journal)
+        what = "its hash is not that of the program's head"
+        raise _found(head.sequence, what, journal)
     if extent.first is not None and extent.first < 1:
-        raise _found(extent.first, "it stands before the first", journal)
+        raise _found(extent.first, "it is numbered before record 1", journal)
     if extent.beyond is not None:
-        what = f"it stands after the head of the program, which is record {head.sequence}"
+        what = f"it is beyond the program's last record, {head.sequence}"
         raise _found(extent.beyond, what, journal)
     again = journal.repeated(audit.program)
     if again is not None:
-        raise _found(again, "its event has the id of an earlier one", journal)
+        raise _found(again, "its event has the same id as an earlier event", journal)
     check_snapshot(audit.snapshot, extent.snapshot, journal)
     checkpoint = audit.checkpoint
     if checkpoint is not None and checkpoint.records > head.sequence:
@@ -130,13 +134,16 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
 def check_snapshot(
     named: tuple[int, bytes] | None, kept: tuple[int, bytes] | None, journal: Journal
 ) -> None:
-    """Raise Tampering unless the snapshot *kept* in the table is the last one *named*."""
+    """Raise Tampering unless the snapshot stored in the table is the last that a record names.
+
+    *named* and *kept* are the record's number with the position; `None` if there is no snapshot.
+    """
     if named == kept:
         return
     if named is None:
-        assert kept is not None, "two that are absent are equal"
-        raise _found(kept[0], "a snapshot is kept for it, and it names none", journal)
-    what = "the snapshot kept for it " + ("is missing" if kept is None else "was changed")
+        assert kept is not None, "two absent snapshots are equal"
+        raise _found(kept[0], "a snapshot is stored for it, but it does not name one", journal)
+    what = "the snapshot stored for it " + ("is missing" if kept is None else "was changed")
     raise _found(named[0], what, journal)
 
 
@@ -145,12 +152,12 @@ def check_strays(journal: Journal) -> None:
     stray = journal.stray()
     if stray is not None:
         program, sequence = stray
-        what = f"it is of `{short(program)}`, which is no program of this journal"
+        what = f"it is of `{short(program)}`, which this journal does not list as a program"
         raise _found(sequence, what, journal)
 
 
 def placed(error: JournalError, sequence: int, file: str, line: int | None = None) -> JournalError:
-    """Return *error* with the record that it is about and its place, unless it has a place."""
+    """Return *error* with the record's number and place added, unless it has a place already."""
     return type(error)(
         Problem(f"record {sequence}: {one.what}", one.hint, file, line) if one.file is None else one
         for one in error.problems
@@ -158,11 +165,11 @@ def placed(error: JournalError, sequence: int, file: str, line: int | None = Non
 
 
 class Audit:
-    """The records of a program, each taken after the one before and evaluated again.
+    """A verification in progress: it takes the records of a program in order, each re-evaluated.
 
-    *program* is its name, and *book* what the records taken so far come to. *rules* and *editions*
-    are the hashes of those that the records name, in that order; *snapshot* is the last position
-    that a record names, with the record's number.
+    *book* is the program after the records taken so far. *rules* and *editions* are the hashes of
+    the texts and the editions that the records name, in that order. *snapshot* is the last
+    position that a record names, with the record's number.
     """
 
     def __init__(
@@ -172,10 +179,13 @@ class Audit:
         edition: Callable[[str], str | None],
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        """Begin before the first record; *text* and *edition* give what is kept beside them."""
+        """Begin before the first record; *text* and *edition* return stored content by its hash.
+
+        Raise UsageError if *checkpoint* is of another program.
+        """
         if checkpoint is not None and checkpoint.program != program:
             what = f"the checkpoint is of the program `{short(checkpoint.program)}`"
-            raise UsageError(Problem(what, f"this one is `{short(program)}`"))
+            raise UsageError(Problem(what, f"give one of `{short(program)}`"))
         self.program = program
         self.checkpoint = checkpoint
         self.book = Book()
@@ -192,18 +202,18 @@ class Audit:
 
     @property
     def head(self) -> Head:
-        """Return the end of the records that were taken."""
+        """Return the end of the records taken so far."""
         return self.book.head
 
     def take(self, sealed: Sealed) -> None:
-        """Take the record of *sealed*, which follows the one before.
+        """Take the next record, *sealed*, which must follow the one before.
 
-        Raise Tampering if it is not what its event comes to by its rule file.
+        Raise Tampering if the record is not what its event gives under the rules in force.
         """
         record = sealed.record
         if record_bytes(record) != sealed.body:
-            # Two readers could read two things in it.
-            raise Tampering(Problem("it is not written as this package writes records"))
+            # Two programs could read different content from such bytes.
+            raise Tampering(Problem("its bytes are not as this package writes records"))
         try:
             if record.event is not None:
                 self.evaluate(record, record.event)
@@ -215,19 +225,19 @@ class Audit:
             raise _by_another(error, record.version) from error
         named = self.checkpoint
         if named is not None and named.records == record.sequence and named.head != sealed.hash:
-            what = f"it is not the one that {_named(named)} names"
-            raise Tampering(Problem(f"{what}: the chain was made anew, or is another"))
+            what = f"its hash is not the one in {_named(named)}"
+            raise Tampering(Problem(f"{what}: the chain was rewritten, or is another chain"))
         self._note_time(record.at)
         self.book = replace(self.book, head=Head(record.sequence, sealed.hash))
 
     def verified(self) -> Verified:
-        """Return what the records come to; there is at least one."""
-        assert self._first is not None, "a program has its adoption at least"
-        assert self._last is not None, "and so a last record"
+        """Return the summary of the records taken; there must be at least one."""
+        assert self._first is not None, "a program has at least the record of its adoption"
+        assert self._last is not None, "a program with a first record has a last one"
         remarks = list(self._remarks)
         if self._set_back:
-            records = "1 record was" if self._set_back == 1 else f"{self._set_back:,} records were"
-            remarks.append(f"{records} made before the one before, by the clock of then")
+            records = "1 record has" if self._set_back == 1 else f"{self._set_back:,} records have"
+            remarks.append(f"{records} an earlier time than the record before (clock set back)")
         return Verified(
             program=self.program,
             records=self.head.sequence,
@@ -240,13 +250,13 @@ class Audit:
         )
 
     def evaluate(self, record: Record, fields: dict[str, Any]) -> None:
-        """Evaluate the event of *fields* again, and take the position after it.
+        """Re-evaluate the event of *fields*, and take the position after it.
 
-        Raise Tampering if that is another decision than the one on *record*.
+        Raise Tampering if the decision is not the one in *record*.
         """
         answer, editions = record.answer, self.book.editions
         if editions is None or answer is None:
-            raise Tampering(Problem("no rule file was adopted before it"))
+            raise Tampering(Problem("no earlier record adopts a rule file"))
         event = event_of(fields)
         if event.authorization is not None and event.authorization != self.program:
             what = f"its event is of the authorization `{short(event.authorization)}`"
@@ -257,43 +267,46 @@ class Audit:
         noted = NotedMarket(RecordedMarket(record.outside))
         taken = step(event, self.book.position, edition, live=True, market=noted)
         if noted.outside() != record.outside:
-            raise Tampering(Problem("it tells facts from outside that its rules do not read"))
+            raise Tampering(Problem("its `outside` holds facts that its rules do not read"))
         found = taken.decision
         if (
             found.outcome != answer.outcome
             or found.position != answer.position
             or found.findings != answer.findings
         ):
-            raise Tampering(Problem(f"judged again, {_difference(answer, found)}"))
+            raise Tampering(Problem(f"re-evaluated, {_difference(answer, found)}"))
         self.book = replace(self.book, position=taken.position)
 
     def compare_edition(self, recorded: str, edition: Edition) -> None:
-        """Raise Tampering unless *edition* is the one *recorded*, but for its time zones."""
+        """Raise Tampering unless *edition* is the one *recorded*, apart from its time-zone version.
+
+        A difference in the time-zone version is added to the remarks.
+        """
         content = self._content(recorded)
         if content is None:
-            raise Tampering(Problem(f"the edition {recorded} that it names is missing"))
+            raise Tampering(Problem(f"the edition that it names, {recorded}, is missing"))
         if digest(content.encode("utf-8", "surrogateescape")) != recorded:
-            raise Tampering(Problem(f"the edition {recorded} that it names was changed"))
+            raise Tampering(Problem(f"the edition that it names, {recorded}, was changed"))
         if recorded != edition.hash:
             then, now = _zones(content), _zones(edition.content)
             if _with_zones(edition.content, then) != content:
-                what = "it names another edition than its rule file gives on its day"
+                what = "its edition is not the one that its rule file gives for its day"
                 raise Tampering(Problem(what))
             self._remarks[
-                f"what was judged by the time zones of tzdata {short(str(then))} was judged again "
-                f"by those of {now}"
+                f"events decided with the time zones of tzdata {short(str(then))} were re-evaluated"
+                f" with those of tzdata {now}"
             ] = None
         self._agreed.add((recorded, edition.hash))
         self.editions[recorded] = None
 
     def compare_snapshot(self, sequence: int, snapshot: Snapshot) -> None:
-        """Raise Tampering unless *snapshot*, record *sequence*, names the position so far."""
+        """Raise Tampering unless *snapshot*, of record *sequence*, names the position so far."""
         body = position_bytes(self.book.position)
         if digest(body) != snapshot.position:
-            what = "its snapshot is of another position than the events so far come to"
+            what = "its snapshot is not the position that the events so far give"
             raise Tampering(Problem(what))
         if snapshot.rules != self.book.rules:
-            what = "its snapshot names another rule file than the program goes by"
+            what = "its snapshot names another rule file than the one in force"
             raise Tampering(Problem(what))
         self.snapshot = (sequence, body)
 
@@ -317,20 +330,20 @@ class Audit:
 
 
 def _difference(recorded: Answer, found: Decision) -> str:
-    """Return in what *found* is another answer than the one *recorded*."""
+    """Return the sentence that says how the decision *found* differs from the one *recorded*."""
     if found.outcome != recorded.outcome:
-        return f"it is {found.outcome}, and it says {recorded.outcome}"
+        return f"the outcome is {found.outcome}, but the record says {recorded.outcome}"
     for name in found.position.__struct_fields__:
         now, then = getattr(found.position, name), getattr(recorded.position, name)
         if now != then:
             if name == "halted":
-                return f"the program is {_halted(now)}, and it says {_halted(then)}"
-            named = name.replace("_", " ")
-            return f"its {named} come to {_shown(now)}, and it says {_shown(then)}"
+                return f"the program is {_halted(now)}, but the record says {_halted(then)}"
+            return f"`{name}` is {_shown(now)}, but the record says {_shown(then)}"
     rules = {one.rule for one in {*found.findings} ^ {*recorded.findings}}
     if not rules:
-        return "its findings stand in another order"
-    return f"it says something else of {', '.join(f'`{short(rule)}`' for rule in sorted(rules))}"
+        return "the findings have another order than in the record"
+    named = ", ".join(f"`{short(rule)}`" for rule in sorted(rules))
+    return f"the findings differ from those in the record, of {named}"
 
 
 def _shown(figure: str | None) -> str:
@@ -344,14 +357,14 @@ def _halted(by: str | None) -> str:
 def _by_another(error: Tampering, version: str) -> Tampering:
     if version == __version__:
         return error
-    hint = f"version {short(version)} of this package recorded it, and this is {__version__}"
+    hint = f"version {short(version)} of this package recorded it, but this is {__version__}"
     return Tampering(Problem(one.what, one.hint or hint, one.file) for one in error.problems)
 
 
 def _missing(checkpoint: Checkpoint) -> str:
-    """Return that the record that *checkpoint* names is not there."""
+    """Return the sentence that says that the record which *checkpoint* names is missing."""
     named = f"{_named(checkpoint)} of `{short(checkpoint.program)}`"
-    return f"it is missing: {named} names record {checkpoint.records}"
+    return f"it is missing, although {named} names record {checkpoint.records}"
 
 
 def _named(checkpoint: Checkpoint) -> str:
@@ -359,7 +372,10 @@ def _named(checkpoint: Checkpoint) -> str:
 
 
 def _zones(content: str) -> object:
-    """Return the version of the time zones in the *content* of an edition."""
+    """Return the version of the time zones in the *content* of an edition.
+
+    Raise Tampering if the content cannot be read.
+    """
     try:
         return json.loads(content)["tzdata"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The append-only record of programs: what was asked, what was answered, by which rules.
+"""The append-only record of programs: each event, its decision, and the rules that made it.
 
 Only this room and `audit` need the package SQLAlchemy, and a system with the file locks of POSIX.
 Without either, no module of this room can be imported: the error says what to do.

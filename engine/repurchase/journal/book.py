@@ -1,7 +1,7 @@
-"""A program as its records tell it: each checked against the one before, and folded.
+"""A program's position, folded from its records, each of which is checked against the one before.
 
-Nothing is judged again here; that is `audit`. What is checked costs little and catches what must
-not be built upon: a record that does not follow, and a position that its events do not come to.
+This module re-evaluates no event; `audit` does. Its checks are cheap and find the faults that no
+further record may build on: a break in the chain, and a position that the events do not give.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, Editions, load_text
 from repurchase.rulebook.packs import kept
 
-MORE: Final = "`repurchase verify` says more"
+MORE: Final = "run `repurchase verify` for details"
 
 
 class Book(msgspec.Struct, frozen=True):
-    """A program as far as its records were read: its position, and the rules adopted."""
+    """A program after the records read so far: its chain's head, position and adopted rules."""
 
     head: Head = Head()
     position: Position = Position()
@@ -34,14 +34,17 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class RuleTexts:
-    """The rules that programs adopted, by the hashes of their texts, each read once."""
+    """The rules that programs adopted, by the hashes of their texts; each text is read once."""
 
     def __init__(self, text: Callable[[str], bytes | None]) -> None:
         self._text = text
         self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], Editions] = {}
 
     def editions(self, rules: Rules) -> Editions:
-        """Return the editions of the texts of *rules*; raise JournalError without one of them."""
+        """Return the editions of the texts of *rules*.
+
+        Raise JournalError if the journal lacks one of the texts, or one was changed or is invalid.
+        """
         key = (tuple(sorted(rules.packs)), rules.hashes())
         found = self._read.get(key)
         if found is None:
@@ -66,23 +69,26 @@ class RuleTexts:
 
 
 def stored_book(journal: Journal, program: str) -> Book:
-    """Return *program* as its journal has it; raise JournalError if the records do not fit."""
+    """Return *program* as its records leave it.
+
+    Raise JournalError if the records contradict each other, or Tampering if one was changed.
+    """
     texts = RuleTexts(journal.text)
-    # Before the records, so that what others add meanwhile is no contradiction.
+    # Read the head before the records, so that a record added meanwhile is not a contradiction.
     head = journal.head(program)
     book = snapshot_book(journal, program, texts) or Book()
     book = caught_up(book, journal.records(program, book.head.sequence), texts, journal.url)
     if book.head.sequence > head.sequence:
-        # Whoever added to it meanwhile has moved the head too.
+        # Another process that added records meanwhile has moved the head, too.
         last = journal.head(program).sequence
         if last < book.head.sequence:
-            what = f"record {last + 1}: it stands after the head of the program"
+            what = f"record {last + 1}: it is beyond the program's last record, {last}"
             raise Tampering(Problem(what, MORE, journal.url))
     elif book.head.sequence < head.sequence:
-        what = f"its records end at {book.head.sequence}, not at {head.sequence}"
+        what = f"the records end at {book.head.sequence}, but the program's head is {head.sequence}"
         raise JournalError(Problem(what, MORE, journal.url))
     elif book.head != head:
-        what = f"record {head.sequence}: the head of the program is another"
+        what = f"record {head.sequence}: its hash is not that of the program's head"
         raise JournalError(Problem(what, MORE, journal.url))
     return book
 
@@ -90,8 +96,8 @@ def stored_book(journal: Journal, program: str) -> Book:
 def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: str) -> Book:
     """Return *book* after *records* of the journal at *place*.
 
-    Raise JournalError for a record that does not follow the one before, or that tells another
-    position than its event comes to.
+    Raise JournalError for a record that does not follow the one before, or whose position is not
+    the one that its event gives.
     """
     head, position = book.head, book.position
     editions, rules = book.editions, book.rules
@@ -110,7 +116,10 @@ def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: st
 
 
 def following(head: Head, stored: Stored) -> Record:
-    """Return the record that *stored* holds; raise Tampering unless it follows *head*."""
+    """Return the record that *stored* holds.
+
+    Raise Tampering if it was changed or does not follow *head*.
+    """
     if stored.sequence != head.sequence + 1:
         raise Tampering(Problem(f"record {head.sequence + 1} is missing"))
     record = chained(head, stored.hash, stored.body)
@@ -120,7 +129,7 @@ def following(head: Head, stored: Stored) -> Record:
 
 
 def chained(head: Head, hash_: str, body: bytes) -> Record:
-    """Return the record that *body* writes; raise Tampering unless it is the next after *head*."""
+    """Return the record that *body* encodes; raise Tampering unless it is the next after *head*."""
     record = _unchanged(hash_, body)
     if record.previous != head.hash:
         raise Tampering(Problem("it does not follow the record before it"))
@@ -130,9 +139,9 @@ def chained(head: Head, hash_: str, body: bytes) -> Record:
 
 
 def recorded(stored: Stored, place: str) -> Record:
-    """Return the record that *stored* of the journal at *place* holds, taken by itself.
+    """Return the record that *stored*, of the journal at *place*, holds.
 
-    Raise Tampering if it was changed; whether it follows the one before is not looked at.
+    Raise Tampering if it was changed. Do not check whether it follows the one before.
     """
     try:
         record = _unchanged(stored.hash, stored.body)
@@ -146,7 +155,10 @@ def recorded(stored: Stored, place: str) -> Record:
 def edition_then(
     reader: Reader, program: str, texts: RuleTexts, record: Record, event: Event
 ) -> Edition:
-    """Return the edition that made the decision on *event*, which *record* of *program* holds."""
+    """Return the edition that made the decision on *event*, held in *record* of *program*.
+
+    Raise Tampering if the record that adopts the rule file is missing.
+    """
     stored = reader.naming(program, record.sequence)
     last = None if stored is None else recorded(stored, reader.url)
     naming = None if last is None else last.adoption or last.snapshot
@@ -157,7 +169,7 @@ def edition_then(
 
 
 def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
-    """Return *error* with the record that it is about and what to do."""
+    """Return *error* with the journal, the number of the record and what to do."""
     return type(error)(
         [Problem(f"record {sequence}: {one.what}", MORE, place) for one in error.problems]
     )
@@ -165,7 +177,7 @@ def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
 
 def _unchanged(hash_: str, body: bytes) -> Record:
     if digest(body) != hash_:
-        raise Tampering(Problem("its content was changed: it has another hash"))
+        raise Tampering(Problem("its content was changed: its hash no longer matches"))
     record = read_record(body)
     parts = (record.event, record.adoption, record.snapshot)
     is_event = record.event is not None
@@ -174,7 +186,7 @@ def _unchanged(hash_: str, body: bytes) -> Record:
         or is_event != (record.answer is not None)
         or (record.outside is not None and not is_event)
     ):
-        raise Tampering(Problem("it is no event with its answer, adoption or snapshot"))
+        raise Tampering(Problem("it is not an event with a decision, an adoption or a snapshot"))
     return record
 
 
@@ -183,24 +195,24 @@ def _id_of(record: Record) -> object:
 
 
 def _of_another_place() -> Tampering:
-    return Tampering(Problem("it stands in the place of another record"))
+    return Tampering(Problem("it is stored in the place of another record"))
 
 
 def _after(position: Position, record: Record, editions: Editions | None) -> Position:
     if editions is None or record.event is None or record.answer is None:
-        raise Tampering(Problem("no rule file was adopted before it"))
+        raise Tampering(Problem("no earlier record adopts a rule file"))
     event = event_of(record.event)
     edition = editions.of(event, position)
     found = apply(event, record.decision(), position, edition)
     if position_report(found, edition) != record.answer.position:
-        raise Tampering(Problem("its position is not what the events so far come to"))
+        raise Tampering(Problem("its position is not the one that the events so far give"))
     return found
 
 
 def snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
-    """Return *program* as of its last snapshot, `None` if it is not the one recorded.
+    """Return *program* as of its last snapshot; `None` if that is not the snapshot recorded.
 
-    A snapshot that was lost or changed costs time alone: the records are read from the first.
+    A lost or changed snapshot costs only time: the caller then reads all records.
     """
     snapshot = journal.snapshot(program)
     if snapshot is None:

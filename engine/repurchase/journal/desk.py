@@ -1,7 +1,7 @@
-"""The one way in for live events: each is answered once, and no answer leaves before its record.
+"""The only entry for live events: one decision for each, returned after its record is on disk.
 
-Events that wait together share a transaction. The position is carried along in memory, and caught
-up from the records of other processes before anything is decided.
+Events that wait at the same time share a transaction. The desk keeps the position in memory, and
+reads the records of other processes before it decides.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from repurchase.domain.events import Event
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import Decided, refusal, step
 from repurchase.intake.fields import READERS
-from repurchase.journal.book import Book, RuleTexts, caught_up, edition_then, recorded, stored_book
+from repurchase.journal.book import (
+    MORE,
+    Book,
+    RuleTexts,
+    caught_up,
+    edition_then,
+    recorded,
+    stored_book,
+)
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
@@ -47,23 +55,23 @@ from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions, load_text
 
-# So many events share a transaction at most: who comes after them need not wait for all.
+# The most events that share a transaction, so that later senders need not wait for all of them.
 GROUP_MAX: Final = 256
-# Opening a program reads no more records than these, unless its snapshot is the longer to read: the
-# fills that one remembers take as long to read as so many records.
+# The most records that opening a program reads. It is doubled while a snapshot, with its remembered
+# orders and fills, would take longer to read than the records.
 SNAPSHOT_EVERY: Final = 50_000
-# A snapshot writes everything that a position remembers: so many of it for each record at most.
+# A snapshot writes all remembered orders and fills: at most this many for each record.
 REMEMBERED_PER_RECORD_MAX: Final = 4
-# The day is up to so much later elsewhere; what is dated yet later has not happened.
+# Another time zone can be this far ahead; an event dated later than that has not happened.
 AHEAD_MAX: Final = timedelta(days=1)
 
 Clock = Callable[[], datetime]
 
 
 class RuleText(msgspec.Struct, frozen=True):
-    """A rule file as a program adopts it: its text, what it is called, and what it says.
+    """A rule file as a program adopts it: its text, its name in messages, and its editions.
 
-    *rules* are the hashes by which it is adopted, of the text and of the packs that it includes.
+    *rules* are the hashes of the text and of the packs that it includes.
     """
 
     body: bytes
@@ -72,13 +80,13 @@ class RuleText(msgspec.Struct, frozen=True):
     rules: Rules
 
     def texts(self) -> Iterator[bytes]:
-        """Yield its text, and those of the packs."""
+        """Yield the text of the rule file, then those of its packs."""
         yield self.body
         yield from self.editions.authorization.pack_texts().values()
 
 
 def rule_text(body: bytes, name: str) -> RuleText:
-    """Return the rule file *body*, called *name* in messages; raise RuleFileError for a bad one."""
+    """Return the rule file *body*, called *name* in messages; raise RuleFileError if invalid."""
     editions = load_text(body, name)
     packs = editions.authorization.pack_texts()
     rules = Rules(digest(body), {pack: digest(packs[pack]) for pack in sorted(packs)})
@@ -86,7 +94,7 @@ def rule_text(body: bytes, name: str) -> RuleText:
 
 
 class Desk:
-    """One program's live events. `submit` may be called from many threads at once."""
+    """The desk of one program; many threads may call `submit` at once."""
 
     def __init__(
         self,
@@ -97,13 +105,13 @@ class Desk:
         by: str | None = None,
         feed: Feed | None = None,
     ) -> None:
-        """Open *program* in *journal*; with *rules*, only if it goes by them.
+        """Open *program* in *journal*; if *rules* are given, they must be the rules in force.
 
-        A program that has not begun adopts them, *by* someone, with its first event, and
-        *has_begun_it* is true once that is recorded. What the rules read and no event says comes
-        from *feed*, or from the tables of sessions alone. Raise InputError if that contradicts
-        itself, UsageError for the rules of another authorization, JournalError if the records
-        do not fit together.
+        A program that has not begun adopts *rules*, in the name of *by*, with its first event;
+        *has_begun_it* is true after that is recorded. Facts that no event states come from *feed*,
+        or only from the trading-session tables if no feed is given. Raise InputError if the feed
+        contradicts itself, UsageError if *rules* are of another authorization, JournalError if the
+        records contradict each other.
         """
         if rules is not None:
             _check_authorization(rules, program)
@@ -119,7 +127,7 @@ class Desk:
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
         if self._book.editions is not None:
-            # What is wrong with it is raised now, and not with the first event.
+            # A faulty feed raises its error now, not with the first event.
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._turn = threading.Condition()
@@ -127,10 +135,11 @@ class Desk:
         self._busy = False
 
     def submit(self, event: Event) -> Decided:
-        """Return the answer to *event* once it is recorded, with whatever else was waiting.
+        """Return the decision on *event* after its record is on disk.
 
-        Raise InputError for an event of another authorization, JournalError if it could not be
-        recorded: it has no answer then, and can be sent again as it is.
+        Raise InputError if the event is of another authorization or dated in the future, and
+        JournalError if it cannot be recorded: it then has no decision and can be sent again
+        unchanged.
         """
         self._check(event)
         mine = _Waiting(event)
@@ -140,11 +149,14 @@ class Desk:
             self._lead(mine)
         if mine.error is not None:
             raise mine.error
-        assert mine.answer is not None, "what ended without error has its answer"
+        assert mine.answer is not None, "an event that ended without error has a decision"
         return mine.answer
 
     def answer(self, events: Sequence[Event]) -> list[Decided]:
-        """Return the answers to *events*, all of them recorded in one transaction."""
+        """Return the decisions on *events*, all recorded in one transaction.
+
+        Raise the errors of `submit`, and record nothing then.
+        """
         for event in events:
             self._check(event)
         with self._journal.writing(self._program) as writer:
@@ -155,23 +167,24 @@ class Desk:
             known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             group.write(self._kept)
-        # Only now: a transaction that failed leaves no trace here either.
+        # Only after the commit, so that a failed transaction does not change this desk.
         self._book = group.book
         self._kept |= group.editions.keys()
         self.has_begun_it |= begins
         if begins:
-            # So that a copy of the file alone knows the program, and does not let it begin anew.
-            # It is committed: whether this can be done takes nothing from the answers.
+            # A copy of the database file alone must contain the program's beginning, or the program
+            # could begin a second time there. The records are committed already, so a failure here
+            # does not affect the decisions.
             with suppress(JournalError):
                 self._journal.settle()
         self._journal.reached("answered")
         return answers
 
     def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
-        """Record that the program goes by *rules* from now on; return it before and after.
+        """Record that *rules* govern the program from now on; return the program before and after.
 
-        Raise UsageError if they are in force already, are of another authorization or count in
-        another currency than what was used, and if nobody says who adopts them and why.
+        Raise UsageError if *rules* are in force already, are of another authorization or count in
+        another currency than the program has used, and if *by* or *reason* is not valid text.
         """
         _check_authorization(rules, self._program)
         check_said("by", by)
@@ -188,9 +201,9 @@ class Desk:
         return before, self._book
 
     def would_adopt(self, rules: RuleText) -> tuple[Book, Book]:
-        """Return the program as it is and as it would go by *rules*; nothing is written.
+        """Return the program as it is, and as it would be under *rules*. Write nothing.
 
-        Raise UsageError if `adopt` refuses them, whoever it is by.
+        Raise UsageError if `adopt` would refuse *rules*, whoever adopts them.
         """
         _check_authorization(rules, self._program)
         book = self.refresh()
@@ -198,7 +211,7 @@ class Desk:
         return book, replace(book, editions=rules.editions, rules=rules.rules)
 
     def refresh(self) -> Book:
-        """Return the program with what others have recorded since; nothing is written."""
+        """Return the program with the records that other processes have added. Write nothing."""
         records = self._journal.records(self._program, self._book.head.sequence)
         self._book = caught_up(self._book, records, self._texts, self._journal.url)
         return self._book
@@ -206,14 +219,15 @@ class Desk:
     def _check(self, event: Event) -> None:
         if event.authorization not in (None, self._program):
             what = f"the event `{event.id}` is of authorization `{event.authorization}`"
-            raise InputError(Problem(what, f"the program is that of `{self._program}`"))
+            raise InputError(Problem(what, f"this program's is `{self._program}`"))
 
     def _lead(self, mine: _Waiting) -> None:
-        """Record what is waiting, mine first or soon, or wait for who does."""
+        """Record a group of waiting events, or wait while another thread does."""
         group: list[_Waiting] = []
-        stopped = Problem("stopped before it was answered", "send it again as it is")
+        stopped = Problem("stopped before the event was decided", "send it again unchanged")
         failed: RepurchaseError | None = JournalError(stopped)
-        # All of it, since Ctrl-C can come at any line, and who waits must hear of it.
+        # The `try` covers every line, because Ctrl-C can come at any of them and the waiting
+        # threads must still be woken.
         try:
             with self._turn:
                 while self._busy and not mine.is_done:
@@ -232,13 +246,13 @@ class Desk:
                 self._end(group, failed)
 
     def _answer_all(self, group: Sequence[_Waiting]) -> None:
-        """Answer all of *group* together, or each alone if one of them cannot be."""
+        """Decide all of *group* in one transaction, or each in its own if one has an error."""
         try:
             answers = self.answer([one.event for one in group])
         except (Tampering, InputError):
             if len(group) == 1:
                 raise
-            # What is wrong with the record or the date of one keeps no other from its answer.
+            # An error in the record or the date of one event must not stop the others.
             for one in group:
                 try:
                     self._answer_all([one])
@@ -249,7 +263,10 @@ class Desk:
             one.answer = answer
 
     def _end(self, group: list[_Waiting], failed: RepurchaseError | None) -> None:
-        """Let those of *group* go, with their answers or with what *failed*."""
+        """Wake the threads that wait for *group*, with their decisions or with the error *failed*.
+
+        An event that has its own error keeps it.
+        """
         with self._turn:
             self._busy = False
             for one in group:
@@ -262,30 +279,31 @@ class Desk:
         records = writer.records(self._program, self._book.head.sequence)
         book = caught_up(self._book, records, self._texts, place)
         if book.head != writer.head:
-            what = f"its records end at {book.head.sequence}, not at {writer.head.sequence}"
-            raise JournalError(Problem(what, "`repurchase verify` says more", place))
+            end = book.head.sequence
+            what = f"the records end at {end}, but the program's head is {writer.head.sequence}"
+            raise JournalError(Problem(what, MORE, place))
         return book
 
     def _begin(self, group: Group) -> bool:
-        """Adopt the rules given if the program has not begun, and return whether it has not.
+        """Adopt the given rules if the program has not begun; return whether they were adopted.
 
-        Raise UsageError for others than its own.
+        Raise UsageError if the given rules are not those in force, or if there are none at all.
         """
         given, adopted = self._rules, group.book.rules
         if given is None and adopted is None:
-            hint = "name its rule file with --rules"
+            hint = "give its rule file with --rules"
             raise UsageError(Problem("the program has not begun", hint, self._journal.url))
         if given is not None and adopted is None:
             group.adopt(given, self._by, None)
             return True
         if given is not None and adopted != given.rules:
-            hint = "record the change with `repurchase adopt`, or leave --rules out"
+            hint = "record the change with `repurchase adopt`, or omit --rules"
             raise UsageError(Problem(other_rules(adopted, given.rules), hint, given.name))
         return False
 
 
 class _Waiting:
-    """An event on its way into a transaction, and what came of it."""
+    """An event that waits for a transaction, and its decision or error."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
@@ -295,7 +313,7 @@ class _Waiting:
 
 
 class Group:
-    """The records of one transaction in the making, and the program as they leave it."""
+    """The records that one transaction will write, and the program after them."""
 
     def __init__(
         self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed
@@ -310,7 +328,7 @@ class Group:
         self._new: dict[str, Record] = {}
 
     def adopt(self, rules: RuleText, by: str | None, reason: str | None) -> None:
-        """Add the record that the program goes by *rules*, and keep their text."""
+        """Add the record that the program adopts *rules*, and store their texts."""
         for text in rules.texts():
             self._writer.keep_text(digest(text), text)
         name, adopted = rules.editions.authorization.name, rules.rules
@@ -318,7 +336,10 @@ class Group:
         self.book = replace(self.book, editions=rules.editions, rules=adopted)
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
-        """Return the answer to *event*: as it was given before, or anew and with its record."""
+        """Return the decision on *event*: the recorded one, or a new one with its record.
+
+        *known* holds the stored records by event id. Raise Tampering if the event's was changed.
+        """
         before, stored = self._new.get(event.id), known.get(event.id)
         if before is None and stored is not None:
             before = recorded(stored, self._writer.url)
@@ -337,7 +358,7 @@ class Group:
         return Decided(decision, edition)
 
     def write(self, kept: frozenset[str]) -> None:
-        """Write all records, the editions that are not *kept* yet, and a snapshot if one is due."""
+        """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
         if not self._records:
             return
         if self._is_snapshot_due():
@@ -361,7 +382,10 @@ class Group:
         return last // every > (last - len(self._records)) // every
 
     def again(self, event: Event, before: Record) -> Decided:
-        """Return the answer to an event whose id has a record: the same only for the same event."""
+        """Return the decision on an event whose id has a record.
+
+        The same event gets its recorded decision again; another event with this id is refused.
+        """
         if before.event == event_object(event):
             return Decided(before.decision(), self._edition_then(event, before), repeated=True)
         edition = self._edition(event)
@@ -373,12 +397,12 @@ class Group:
 
     def _edition_then(self, event: Event, record: Record) -> Edition:
         if event.id in self._new:
-            # What adopted its rule file may be of this very transaction too.
+            # The adoption of the rule file may be in this same transaction.
             return self._edition(event)
         return edition_then(self._writer, self._writer.program, self._texts, record, event)
 
     def _next(self) -> tuple[int, str, datetime, str]:
-        """Return what the next record begins with, whatever it holds."""
+        """Return the first four fields of the next record."""
         head = self.book.head
         return head.sequence + 1, head.hash, self._at, __version__
 
@@ -389,7 +413,7 @@ class Group:
 
 
 def check_said(name: str, text: str) -> None:
-    """Raise UsageError if *text* could not stand for the field *name* of an event either."""
+    """Raise UsageError if *text* is not a valid value of the event field *name*."""
     try:
         READERS[name](text)
     except Wrong as wrong:
@@ -397,16 +421,16 @@ def check_said(name: str, text: str) -> None:
 
 
 def other_rules(adopted: Rules | None, given: Rules) -> str:
-    """Return in what the rules *given* are not those *adopted*."""
+    """Return the sentence that says how the rules *given* differ from those *adopted*."""
     if adopted is None or adopted.file != given.file:
-        return "the program goes by another rule file"
+        return "the program uses another rule file"
     names = sorted(adopted.packs.keys() | given.packs.keys())
     other = [f"`{one}`" for one in names if adopted.packs.get(one) != given.packs.get(one)]
-    return f"the program goes by another text of the pack {', '.join(other)}"
+    return f"the program uses another text of the pack {', '.join(other)}"
 
 
 def check_dates(events: Sequence[Event], now: datetime) -> None:
-    """Raise InputError for one of *events* that is of the future: it cannot have happened."""
+    """Raise InputError if one of *events* is dated in the future: it cannot have happened."""
     latest = now + AHEAD_MAX
     for event in events:
         day = event.date
@@ -414,33 +438,33 @@ def check_dates(events: Sequence[Event], now: datetime) -> None:
             day is not None and day > latest.astimezone(UTC).date()
         ):
             dated = event.time or day
-            what = f"the event `{event.id}` is of {dated}, and now it is {now:%Y-%m-%d %H:%M%z}"
-            raise InputError(Problem(what, "what has not happened cannot be submitted"))
+            what = f"the event `{event.id}` is dated {dated}, but now is {now:%Y-%m-%d %H:%M%z}"
+            raise InputError(Problem(what, "submit it after it has happened"))
 
 
 def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
     """Raise UsageError if the program of *book*, in the journal at *place*, refuses *rules*."""
     if book.rules is None:
-        hint = "its first submission adopts its rule file"
+        hint = "its first `submit` adopts a rule file"
         raise UsageError(Problem("the program has not begun", hint, place))
     if book.rules == rules.rules:
-        raise UsageError(Problem("it is the rule file in force", file=rules.name))
+        raise UsageError(Problem("this rule file is already in force", file=rules.name))
     _check_money(rules, book)
 
 
 def _check_money(rules: RuleText, book: Book) -> None:
-    """Raise UsageError if what *book* has used would be read in another money by *rules*."""
+    """Raise UsageError if *rules* count money otherwise than the use recorded in *book*."""
     if book.editions is None or book.position.used == Position().used:
         return
     old, new = book.editions.authorization, rules.editions.authorization
     if (old.currency, old.with_fees) != (new.currency, new.with_fees):
-        what = "it counts in another `currency` or `amount_basis` than what was used"
-        hint = "begin another program, and bring forward what was used in the new terms"
+        what = "its `currency` or `amount_basis` differs from that of the money already used"
+        hint = "begin another program, and bring forward the amount used, on the new basis"
         raise UsageError(Problem(what, hint, rules.name))
 
 
 def _check_authorization(rules: RuleText, program: str) -> None:
     name = rules.editions.authorization.name
     if name != program:
-        what = f"it is of authorization `{name}`, and the program is `{program}`"
+        what = f"the rule file is of authorization `{name}`, but the program is `{program}`"
         raise UsageError(Problem(what, file=rules.name))

@@ -1,7 +1,7 @@
 """The facts that feeds supply for an event: noted during its evaluation, and read from its record.
 
-They are kept apart from the event. The event stays the same when it is sent again, whatever the
-feeds supply by then.
+A record stores them separately from the event. A repetition of the event is therefore recognized
+as the same event, whatever the feeds supply by then.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from repurchase.ledger.trades import Trade
 
 
 class NotedMarket:
-    """A market that notes of each fact that it is asked for what *market* knows of it."""
+    """A market that answers from another market, and notes each fact that it supplied."""
 
     def __init__(self, market: Market) -> None:
         self._market = market
         self._known: dict[str, Value] = {}
 
     def fact(self, name: str, trade: Trade) -> Value | None:
-        """Return the fact *name* at the moment of *trade*, `None` if it is not known."""
+        """Return the fact *name* at the moment of *trade*; `None` if it is unknown."""
         value = self._market.fact(name, trade)
         if value is not None:
             self._known[name] = value
         return value
 
     def outside(self) -> dict[str, Any] | None:
-        """Return the facts supplied as a record writes them, `None` if there are none."""
+        """Return the supplied facts as a record stores them; `None` if there are none."""
         return {name: _plain(self._known[name]) for name in sorted(self._known)} or None
 
 
 class RecordedMarket:
-    """A market that knows the facts of a record, and nothing else."""
+    """A market that supplies only the facts of one record."""
 
     def __init__(self, outside: Mapping[str, Any] | None) -> None:
-        """Take the facts of a record; raise Tampering if no feed can have supplied one."""
+        """Take the facts of a record; raise Tampering if one has an impossible name or value."""
         try:
             self._known = {name: _value(name, value) for name, value in (outside or {}).items()}
         except (ValueError, TypeError, KeyError) as error:
-            raise Tampering(Problem("its facts from outside cannot be read")) from error
+            raise Tampering(Problem("the facts in its `outside` cannot be read")) from error
 
     def fact(self, name: str, _: Trade) -> Value | None:
-        """Return the fact *name*, `None` if it was not known."""
+        """Return the fact *name*; `None` if it was unknown."""
         return self._known.get(name)
 
 

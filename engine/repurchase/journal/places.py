@@ -1,4 +1,4 @@
-"""Where a journal is kept, a SQLite file or a PostgreSQL database: opened, locked and checked."""
+"""The database that holds a journal, SQLite or PostgreSQL: how to open, lock and check it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from repurchase.domain.errors import JournalError, Problem, UsageError, short
 from repurchase.journal.tables import TABLES
 
 _BY_URI: Final = {"uri": "true"}
-# Any number that no other software on the same server is likely to lock.
+# An arbitrary number that other software on the same server is unlikely to lock.
 _SETUP_LOCK: Final = 0x7265_7075
 
 
@@ -26,40 +26,41 @@ class SqlitePlace:
     """A SQLite file and the lock file beside it."""
 
     begin = "BEGIN IMMEDIATE"
-    # Readers never stop a writer. The file remembers it, and has its tables by then, so that it is
-    # a journal also without what lies beside it.
+    # In WAL mode, readers never block a writer. The mode is set after the tables are made, so that
+    # the database file is a journal even without its `-wal` file.
     afterwards = ("PRAGMA journal_mode=WAL",)
     setup = (begin,)
 
     def __init__(self, path: Path, busy_max_ms: int) -> None:
         self.path = path
-        # In full, `:memory:` too: what lies beside it lies beside the file, not beside a link.
+        # The full path, also of a file named `:memory:`. SQLite puts its other files beside the
+        # database itself, not beside a link to it.
         self._real = path.resolve()
         self._named = path.absolute()
         self._busy_max_ms = busy_max_ms
         self._as_it_was: tuple[int, ...] | None = None
 
     def files(self) -> tuple[Path, ...]:
-        """Return the database and what SQLite and we put beside it."""
+        """Return the paths of the database, and of the files that SQLite and we put beside it."""
         return (self.path, *(self._beside(end) for end in ("", "-wal", "-shm", ".lock")))
 
     def _check(self, *, create: bool) -> None:
-        """Raise UsageError if there is no journal, before anything is put beside it."""
+        """Raise UsageError if there is no journal, before SQLite puts any file beside it."""
         path = self.path
         if path.is_dir():
-            raise UsageError(Problem("it is a directory", "name a file in it", str(path)))
+            raise UsageError(Problem("this is a directory", "name a file in it", str(path)))
         if not path.exists():
             if create:
                 return
-            hint = "name the file, or begin one with `repurchase submit --rules FILE`"
-            raise UsageError(Problem("there is no such journal", hint, str(path)))
-        # Nobody may open it but SQLite: whoever closes a file lets go of all locks on it that the
-        # process has, those of SQLite too, and another process would take it for its own.
+            hint = "check the path, or create a journal with `repurchase submit --rules FILE`"
+            raise UsageError(Problem("the journal does not exist", hint, str(path)))
+        # Only SQLite may open the file: when a process closes a file, it loses all its locks on the
+        # file, including those of SQLite, and another process could write at the same time.
         if not path.is_file():
             raise no_journal(str(path))
 
     def engine(self, *, create: bool) -> sa.Engine:
-        """Return what connects to it; raise UsageError if there is no journal to connect to."""
+        """Return the engine that connects to the file; raise UsageError if it is not a journal."""
         self._check(create=create)
         engine = sa.create_engine(
             self._url(),
@@ -68,10 +69,10 @@ class SqlitePlace:
         )
 
         def connected(connection: Any, _: object) -> None:
-            # What someone changed is to be found as a change, also where it is no text any more.
+            # A changed value must be found as a change, even if it is no longer valid text.
             connection.text_factory = _any_text
             cursor = connection.cursor()
-            # A commit has reached the disk when it returns.
+            # A commit returns only after its data is on disk.
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.close()
 
@@ -79,19 +80,19 @@ class SqlitePlace:
         return engine
 
     def _url(self) -> sa.URL:
-        # What cannot be written is read, and nothing is put beside it.
+        # If the file or its directory is read-only, open it so that SQLite creates no file.
         needed = (self._real, self._real.parent)
         if not self._real.exists() or all(
             os.access(path, os.W_OK, effective_ids=True) for path in needed
         ):
             return sa.URL.create("sqlite", database=str(self._real))
-        # What a reader put beside it, its writer could not use. So what a writer put there must be
-        # there, or not be needed.
+        # A writer could not use files that a reader creates. The writer's files must therefore be
+        # there already, or not be needed.
         if self._beside("-shm").exists():
             way = {"mode": "ro"}
         elif self._unwritten():
-            what = f"its last records are still in {self._beside('-wal').name}"
-            hint = "it cannot be read here: copy both to where files can be written"
+            what = f"its newest records are still in {self._beside('-wal').name}, beside it"
+            hint = "copy both files to a directory that can be written, and read them there"
             raise UsageError(Problem(what, hint, str(self.path)))
         else:
             way = {"immutable": "1"}
@@ -100,12 +101,12 @@ class SqlitePlace:
         return sa.URL.create("sqlite", database=name, query=way | _BY_URI)
 
     def check_still(self) -> None:
-        """Raise JournalError if what is read as if nobody wrote to it was written to."""
+        """Raise JournalError if the file changed although it was opened as immutable."""
         if self._as_it_was is not None and (
             _state(self._real) != self._as_it_was or self._unwritten()
         ):
-            problem = Problem("it was written to while it was read", "try again", str(self.path))
-            raise JournalError(problem)
+            what = "the journal was written to while it was being read"
+            raise JournalError(Problem(what, "try again", str(self.path)))
 
     def _beside(self, end: str) -> Path:
         return Path(f"{self._real}{end}")
@@ -115,7 +116,7 @@ class SqlitePlace:
         return wal.exists() and wal.stat().st_size > 0
 
     def fault(self, connection: sa.Connection) -> str | None:
-        """Return what is wrong with the file, or with the tables that it says it has."""
+        """Return what is wrong with the file or its tables; `None` if nothing is."""
         damage = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if damage != "ok":
             return f"the file is damaged: {damage}"
@@ -126,23 +127,23 @@ class SqlitePlace:
         made.dispose()
         if differing:
             kind, name, _ = min(differing)
-            return f"its {kind} `{short(str(name))}` is not the one that this package makes"
+            return f"its {kind} `{short(str(name))}` is not as this package creates it"
         return None
 
     def settle(self, connection: sa.Connection) -> None:
-        """Put the log into the database, as far as nobody reads what was before."""
+        """Move the write-ahead log into the database, as far as no reader needs the old pages."""
         connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def is_there(self) -> bool:
-        """Return whether there is a file that could hold tables."""
+        """Return whether the file exists."""
         return self.path.exists()
 
     def is_free(self, tables: frozenset[str]) -> bool:
-        """Return whether a journal can be made where there are *tables*: a file is for one."""
+        """Return whether a journal can be created beside *tables*: in SQLite, if there are none."""
         return not tables
 
     def file(self) -> tuple[int, int] | None:
-        """Return which file it is, `None` if there is none."""
+        """Return the device and inode of the file; `None` if it does not exist."""
         try:
             found = self._named.stat()
         except FileNotFoundError:
@@ -151,8 +152,8 @@ class SqlitePlace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Wait for the lock file and hold it; raise JournalError if another keeps it."""
-        # Enough for a lock, also where another user made the file.
+        """Wait for the lock file and hold it; raise JournalError after the longest wait."""
+        # Read access is enough for a lock, even if another user created the file.
         lock = os.open(self._beside(".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._hold(lock)
@@ -164,13 +165,13 @@ class SqlitePlace:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        # The system wakes who waits, without a limit; who only tries now and then would starve.
-        # What a thread that was given up gets in the end goes with the file that is closed.
+        # A blocking wait has no time limit, so it runs in a thread; repeated attempts could starve.
+        # If the thread gets the lock after we gave up, closing the file releases the lock.
         held = threading.Event()
         threading.Thread(target=_wait_for, args=(lock, held), daemon=True).start()
         if not held.wait(self._busy_max_ms / 1000):
-            hint = "try again, or see which one it is"
-            problem = Problem("the journal is held by another process", hint, str(self.path))
+            hint = "try again when it has finished"
+            problem = Problem("another process holds the journal", hint, str(self.path))
             raise JournalError(problem)
 
 
@@ -194,11 +195,11 @@ def _any_text(text: bytes) -> str:
 
 
 class PostgresPlace:
-    """A PostgreSQL database; the row of the program is its lock."""
+    """A PostgreSQL database; the lock of a program is its row in the table of programs."""
 
-    # Whatever is usual on this server: what is read after the lock is what was committed before.
+    # Set here, whatever the server's default: reads after the lock must see earlier commits.
     begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
-    # Two that create the same tables at once would each fail on the other's.
+    # A lock, because two processes that create the same tables at once would both fail.
     setup = (begin, f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
     afterwards = ()
 
@@ -207,12 +208,12 @@ class PostgresPlace:
         self._busy_max_ms = busy_max_ms
 
     def engine(self, *, create: bool) -> sa.Engine:  # noqa: ARG002 - the server has it, or not
-        """Return what connects to it; raise UsageError if its package is not installed."""
+        """Return the engine that connects to it; raise UsageError if psycopg is not installed."""
         given = self._url.query.get("options", ())
         options = (
             *((given,) if isinstance(given, str) else given),
             "-c synchronous_commit=on",
-            # Whoever lost its network holds its lock until the server notices.
+            # A client that lost its network holds its lock until the server notices.
             f"-c lock_timeout={self._busy_max_ms}",
         )
         try:
@@ -227,32 +228,32 @@ class PostgresPlace:
             raise UsageError(problem) from error
 
     def check_still(self) -> None:
-        """Check nothing: the server shows each reader one state of it."""
+        """Check nothing: the server shows each reader one consistent state."""
 
     def files(self) -> tuple[Path, ...]:
-        """Return none: its files are the server's."""
+        """Return no paths: the files belong to the server."""
         return ()
 
     def fault(self, connection: sa.Connection) -> None:
-        """Return nothing: see `Journal.check_tables`."""
+        """Return `None`, and check nothing: see `Journal.check_tables`."""
 
     def settle(self, connection: sa.Connection) -> None:
         """Do nothing: see `Journal.settle`."""
 
     def is_there(self) -> bool:
-        """Return that there is a database: the server has it, or says that it has not."""
+        """Return `True`: if the server lacks the database, connecting raises the error."""
         return True
 
     def is_free(self, tables: frozenset[str]) -> bool:
-        """Return whether a journal can be made where there are *tables*, of others too."""
+        """Return whether a journal can be created beside *tables*, which may be of others."""
         return tables.isdisjoint(TABLES.tables)
 
     def file(self) -> None:
-        """Return nothing: where it is kept is the server's business."""
+        """Return `None`: the server decides where it keeps the database."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold nothing: the row lock of the transaction is enough."""
+        """Hold no lock: the row lock of the transaction is enough."""
         yield
 
 
@@ -263,14 +264,17 @@ def _parsed(url: str) -> sa.URL | None:
     try:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        # The other is for a port that is no number.
+        # A port that is not a number raises ValueError.
         return None
 
 
 def place_at(url: str, busy_max_ms: int) -> Place:
-    """Return the place that *url* names; raise UsageError if it names none."""
+    """Return the place that *url* names, a path or a URL; raise UsageError if it names none.
+
+    *busy_max_ms* is the longest wait for a lock, in milliseconds.
+    """
     if not url:
-        raise UsageError(Problem("no journal is named", "name a file"))
+        raise UsageError(Problem("the name of the journal is empty", "give the path of a file"))
     if "://" not in url:
         return SqlitePlace(Path(url), busy_max_ms)
     parsed = _parsed(url)
@@ -279,8 +283,8 @@ def place_at(url: str, busy_max_ms: int) -> Place:
     if parsed.get_backend_name() == "sqlite" and parsed.database and not parsed.host:
         return SqlitePlace(Path(parsed.database), busy_max_ms)
     if "@" in (parsed.host or "") or "?" in url.rpartition("@")[0]:
-        # The rest of a password would be looked up as a host, and named when it is not found.
-        problem = Problem("its password holds an `@`", "write that as %40", shown_url(url))
+        # Part of the password would be taken for the host, and printed if the host is not found.
+        problem = Problem("its password contains `@`", "write `@` as %40", shown_url(url))
         raise UsageError(problem)
     if parsed.get_backend_name() in ("postgresql", "postgres"):
         return PostgresPlace(parsed.set(drivername="postgresql+psycopg"), busy_max_ms)
@@ -288,24 +292,25 @@ def place_at(url: str, busy_max_ms: int) -> Place:
 
 
 def no_journal(url: str) -> UsageError:
-    """Return the error that what is at *url* is not a journal."""
-    return UsageError(Problem("it is no journal", "`submit --rules FILE` makes a new one", url))
+    """Return the error for a file or database at *url* that is not a journal."""
+    hint = "`repurchase submit --rules FILE` creates a new one"
+    return UsageError(Problem("this is not a journal", hint, url))
 
 
 def _no_url(url: str) -> UsageError:
-    hint = "name a file, or a database as postgresql://user@host/name"
-    return UsageError(Problem("it is no journal that can be opened", hint, shown_url(url)))
+    hint = "give a file, or a database as postgresql://user@host/name"
+    return UsageError(Problem("this is not the address of a journal", hint, shown_url(url)))
 
 
 def shown_url(url: str) -> str:
-    """Return *url* as it may be printed: without a password, wherever it stands."""
+    """Return *url* without its password, wherever that stands, so that it can be printed."""
     scheme, separator, rest = url.partition("://")
     if not separator or (scheme.startswith("sqlite") and rest.startswith("/")):
         return url
-    # Also where it is no URL that anyone could open: it is printed then above all.
+    # An invalid URL needs this most: its error message prints it.
     user, at, place = rest.rpartition("@")
     if "?" in user:
-        # Nobody can say whether a password or an option holds the `@`.
+        # The `@` may belong to a password or to an option; print neither.
         return f"{scheme}://..."
     name = re.split(r"[:/]", user, maxsplit=1)[0]
     secret = ":***" if user != name else ""

@@ -1,4 +1,4 @@
-"""A program's journal as people ask for it: where it stands, and the whole story of one event."""
+"""What people ask of a journal: a program's position, and all records that concern one event."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ _ABOUT = ("id", "order", "fill")
 
 
 class OrderLine(msgspec.Struct, frozen=True):
-    """An order that is open or held, its quantities as exact strings.
+    """An open or held order, its quantities as exact strings.
 
-    *is_past* is whether its last day is over, *replace_quantity* that of a replace which waits for
-    the venue, *replace_is_held* whether one waits for its release.
+    *is_past* says whether its last day is over. *replace_quantity* is the quantity of a replace
+    that the venue has not acknowledged. *replace_is_held* says whether a replace is held for
+    second approval.
     """
 
     id: str
@@ -58,7 +59,7 @@ class OrderLine(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """Where a program stands: its records, what it has used, what is open and what is unknown."""
+    """A program's position: its records, what it has used, open orders, and unknown fills."""
 
     authorization: str
     rule_file: str
@@ -72,9 +73,9 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 class StoryLine(msgspec.Struct, frozen=True):
-    """One record of a story: when it was recorded, the event and its answer.
+    """One record of a story: the time of recording, the event and its decision.
 
-    *outside* are the facts that its rules read and that feeds supplied.
+    *outside* are the facts that feeds supplied and that the event's rules read.
     """
 
     sequence: int
@@ -86,7 +87,7 @@ class StoryLine(msgspec.Struct, frozen=True):
 
 
 def overview(book: Book, now: datetime) -> Overview:
-    """Return where the program of *book* stands at *now*; raise JournalError before its first."""
+    """Return the position of the program of *book* at *now*; raise JournalError if not begun."""
     edition = edition_at(book, now)
     position = book.position
     today = day_at(now, edition.counting.zone)
@@ -108,7 +109,10 @@ def overview(book: Book, now: datetime) -> Overview:
 
 
 def edition_at(book: Book, now: datetime) -> Edition:
-    """Return the edition that the program of *book* goes by at *now*."""
+    """Return the edition in force at *now* for the program of *book*.
+
+    Raise JournalError if the program has not begun.
+    """
     if book.editions is None:
         raise JournalError(Problem("the program has not begun"))
     return book.editions.on(day_at(now, book.editions.zone))
@@ -121,20 +125,21 @@ def asked(
     rules: Rules | None = None,
     feed: Feed | None = None,
 ) -> Decided:
-    """Return what *program* would answer to *event* now, with every rule; nothing is recorded.
+    """Return the decision that *program* would make on *event* now, with every finding.
 
-    What the event does not say of the market comes from *feed*; what is recorded already has its
-    answer. Raise InputError for an event of another program, and UsageError if it goes by other
-    *rules*.
+    Record nothing. *feed* supplies market facts that the event lacks. If the event is already
+    recorded, return its recorded decision. Raise InputError if the event is of another
+    authorization, UsageError if the program uses other rules than *rules*, and JournalError if it
+    has not begun.
     """
     if event.authorization not in (None, program):
-        what = f"the event is of authorization `{event.authorization}`"
-        raise InputError(Problem(what, f"the program is that of `{program}`"))
+        what = f"the event `{event.id}` is of authorization `{event.authorization}`"
+        raise InputError(Problem(what, f"this program's is `{program}`"))
     book = stored_book(journal, program)
     if book.editions is None:
         raise JournalError(Problem("the program has not begun", file=journal.url))
     if rules is not None and rules != book.rules:
-        hint = "leave --rules out, or record the change with `repurchase adopt`"
+        hint = "omit --rules, or record the change with `repurchase adopt`"
         raise UsageError(Problem(other_rules(book.rules, rules), hint, journal.url))
     edition = book.editions.of(event, book.position)
     stored = journal.record(program, event.id)
@@ -150,10 +155,10 @@ def asked(
 
 
 def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
-    """Yield what the journal tells of the event *name*: of the order or fill it is about too.
+    """Yield the records of the event *name* and of all events connected with it, in order.
 
-    So the story of an order is that of its fills, and of what took them back. Raise JournalError
-    if the records do not form one chain.
+    The story of an order therefore includes its fills, their busts and their corrections. Raise
+    JournalError if the records do not form one chain.
     """
     texts = RuleTexts(journal.text)
     met = _led_to(journal, program, name)
@@ -177,9 +182,9 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):
-    """That a program went by the rule file with the hash *rule_file* from this *record* on.
+    """An adoption: from *record* on, the rule file with the hash *rule_file* is in force.
 
-    *packs* are the hashes of those that the file includes, by name.
+    *packs* are the hashes of the packs that the file includes, by name.
     """
 
     record: int
@@ -191,7 +196,7 @@ class AdoptedThen(msgspec.Struct, frozen=True):
 
 
 def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
-    """Return the adoptions of *program*, in their order; raise Tampering for a changed record."""
+    """Return the adoptions of *program* in order; raise Tampering if a record was changed."""
     records = (recorded(stored, journal.url) for stored in journal.of_no_event(program))
     return [
         AdoptedThen(one.sequence, one.at, new.rules.file, new.rules.packs, new.by, new.reason)
@@ -201,7 +206,7 @@ def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
 
 
 def _led_to(journal: Journal, program: str, name: str) -> set[str]:
-    """Return the ids of the event *name*, of what it is about, of what that is about, and so on."""
+    """Return the ids of the event *name*, of the events it names, of those they name, and so on."""
     met: set[str] = set()
     asked_for = {name}
     while asked_for - met:
@@ -214,11 +219,12 @@ def _led_to(journal: Journal, program: str, name: str) -> set[str]:
 
 
 def _about(event: dict[str, Any]) -> set[str]:
+    """Return the id of *event*, and the ids of the order and the fill that it names."""
     return {name for field in _ABOUT if isinstance(name := event.get(field), str)}
 
 
 class Adopted(msgspec.Struct, frozen=True):
-    """What a program goes by now: what changed, and whether what it has used fits the caps."""
+    """The rules in force after an adoption: what changed, and whether the use fits the caps."""
 
     authorization: str
     rule_file: str
@@ -229,7 +235,10 @@ class Adopted(msgspec.Struct, frozen=True):
 
 
 def adoption(before: Book, after: Book, now: datetime) -> Adopted:
-    """Return what changed for the program from *before* to *after* it adopted a rule file."""
+    """Return what an adoption changed, given the program *before* and *after* it.
+
+    The caps are those in force at *now*.
+    """
     new, old = edition_at(after, now), edition_at(before, now).authorization
     left = position_report(after.position, new)
     return Adopted(
@@ -238,7 +247,7 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
         packs={} if after.rules is None else after.rules.packs,
         changed=changes(old, new.authorization),
         position=left,
-        # What is not known may be past its cap.
+        # An unknown remainder does not fit: the use may exceed its cap.
         fits=not any(
             cap is not None and (rest is None or rest.startswith("-"))
             for cap, rest in (

@@ -1,7 +1,8 @@
-"""The nouns of a journal: records, each chained to the one before by SHA-256, and their bytes.
+"""The data types of a journal: records, each chained to the one before by SHA-256, as bytes.
 
-A record's body is JSON with its keys in one order. Its hash is that of the body, and the body
-names the hash of the record before: whoever changes one changes all that follow.
+A record's body is JSON with its keys in one order. The record's hash is that of its body, and the
+body contains the hash of the record before. To change one record, someone must therefore rewrite
+all that follow.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from repurchase.intake.fields import decode
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
-# The fields of an event that hold numbers, but for the whole number of its quantity.
+# The fields of an event that hold numbers, except `quantity`, which is a whole number.
 _NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
 _DATES: Final = frozenset(("time", "date", "expires"))
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What a program goes by: the hashes of its rule file and of the packs it includes, by name."""
+    """The rules of a program: the SHA-256 of its rule file, and of each included pack by name."""
 
     file: str
     packs: dict[str, str] = {}
 
     def hashes(self) -> tuple[str, ...]:
-        """Return the hashes of all of these texts."""
+        """Return the hash of the rule file, then those of the packs in the order of their names."""
         return (self.file, *(self.packs[name] for name in sorted(self.packs)))
 
 
 class Adoption(msgspec.Struct, frozen=True):
-    """The rules that a program goes by from here on, who adopted them, and why."""
+    """The rules that govern a program from this record on, who adopted them, and why."""
 
     authorization: str
     rules: Rules
@@ -48,14 +49,14 @@ class Adoption(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Where a program stands: the hash of its position, and the rules that it goes by."""
+    """A program at one record: the hash of its position, and the rules in force."""
 
     position: str
     rules: Rules
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on one event: what a decision says but for what its event says itself."""
+    """The decision on one event, without the fields that the event itself states."""
 
     outcome: Outcome
     findings: tuple[Finding, ...]
@@ -64,12 +65,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One step of a program: an event with its answer, an adoption, or a snapshot.
+    """One step of a program: an event with its decision, an adoption, or a snapshot.
 
-    The position of a *snapshot* is kept beside the records, so that opening need not read them
-    all. *sequence* counts from 1, *previous* is the hash of the
-    record before, *at* is when it was recorded and *version* by which package. *outside* are the
-    facts that the event's rules read and that neither it nor the position gave.
+    *sequence* counts from 1. *previous* is the hash of the record before, *at* the time of
+    recording, and *version* the version of the package that recorded it. *outside* are the facts
+    that the event's rules read and that neither the event nor the position gave. The position of
+    a *snapshot* is stored separately from the records, so that opening a program need not read
+    all records.
     """
 
     sequence: int
@@ -83,9 +85,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     snapshot: Snapshot | None = None
 
     def decision(self) -> Decision:
-        """Return the decision that was recorded."""
-        assert self.event is not None, "an adoption decides nothing"
-        assert self.answer is not None, "each event was answered"
+        """Return the recorded decision; call this only for the record of an event."""
+        assert self.event is not None, "an adoption has no decision"
+        assert self.answer is not None, "each recorded event has a decision"
         answer = self.answer
         return Decision(
             id=self.event["id"],
@@ -98,7 +100,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Sealed(msgspec.Struct, frozen=True, gc=False):
-    """A record as it is stored: its body, and the hash of that."""
+    """A record with its body as stored, and the hash of the body."""
 
     record: Record
     body: bytes
@@ -110,13 +112,13 @@ _DECODER: Final = msgspec.json.Decoder(Record)
 
 
 def sealed(record: Record) -> Sealed:
-    """Return *record* with its bytes and their hash."""
+    """Return *record* with its body and the body's hash."""
     body = record_bytes(record)
     return Sealed(record, body, digest(body))
 
 
 def record_bytes(record: Record) -> bytes:
-    """Return *record* as it is stored; the same record gives the same bytes."""
+    """Return the body of *record* as stored; the same record gives the same bytes."""
     return _ENCODER.encode(record)
 
 
@@ -126,7 +128,7 @@ def digest(body: bytes) -> str:
 
 
 def read_record(body: bytes) -> Record:
-    """Return the record that *body* writes; raise Tampering if it is none."""
+    """Return the record that *body* encodes; raise Tampering if it does not encode one."""
     try:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -143,7 +145,7 @@ def number(text: str) -> Exact:
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    """Return *event* as the JSON object that a sender would write, its numbers as exact texts."""
+    """Return *event* as the JSON object that a sender would write, numbers as exact strings."""
     found: dict[str, Any] = {}
     for name, value in zip(Event.__struct_fields__, msgspec.structs.astuple(event), strict=True):
         if value is None:
@@ -161,12 +163,12 @@ def event_object(event: Event) -> dict[str, Any]:
 
 
 def event_of(fields: dict[str, Any]) -> Event:
-    """Return the event of the recorded *fields*; raise Tampering if no sender can have sent it."""
-    # The one number that a record holds as such; the others are exact texts.
+    """Return the event of the recorded *fields*; raise Tampering if they are not a valid event."""
+    # `quantity` is the only number that a record holds as a number; the others are exact strings.
     quantity = fields.get("quantity", 0)
     if type(quantity) is int and None not in fields.values():
         plain = fields | {"quantity": str(quantity)} if "quantity" in fields else fields
         event, _ = decode(plain)
         if event is not None:
             return event
-    raise Tampering(Problem("its event is none that can be sent"))
+    raise Tampering(Problem("its event is not a valid event"))

@@ -1,8 +1,8 @@
-"""A position as bytes and back, exactly: kept beside the records for speed alone.
+"""A position as bytes and back, exactly. Snapshots only save time: records alone are enough.
 
-The same position gives the same bytes, so that a record can name their hash. They are JSON: a
-struct is an object of its fields, a map a sorted list of pairs, and a number that is not whole a
-text. They are read by the types of the structs' own fields.
+The same position gives the same bytes, so that a record can contain their hash. The bytes are
+JSON: a struct is an object of its fields, a map is a sorted list of pairs, and a number that is
+not whole is a string. The types of the structs' own fields say how to read them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from repurchase.ledger.position import Position
 
 _Read = Callable[[Any], Any]
 _CACHED: Final = 1 << 10
-# The persistent ones take no parameters when the program runs; a position has none of these others.
+# The persistent types take no type parameters at run time, so these plain types stand in for them.
+# No field of a position is a plain `dict` or `list`.
 _STANDING_IN: Final = {"HashTrieMap": dict, "Queue": list}
 
 
@@ -37,7 +38,7 @@ def position_bytes(position: Position) -> bytes:
 
 
 def read_position(body: bytes) -> Position:
-    """Return the position that *body* holds; raise JournalError if it holds none."""
+    """Return the position that *body* encodes; raise JournalError if it does not encode one."""
     try:
         plain = msgspec.json.decode(body)
         position: Position = _POSITION[type(plain)](plain)
@@ -47,9 +48,9 @@ def read_position(body: bytes) -> Position:
 
 
 def _plain(value: object) -> object:
-    """Return *value*, which JSON does not know, as one that it does."""
+    """Return *value*, of a type that JSON lacks, as a JSON value; raise TypeError if unknown."""
     if isinstance(value, Fraction):
-        # Equal numbers are written alike: what is read back whole is an integer.
+        # Equal numbers must give equal bytes: a whole number is written as an integer.
         return value.numerator if value.denominator == 1 else written(value)
     if isinstance(value, HashTrieMap):
         return sorted(value.items(), key=_first)
@@ -57,7 +58,7 @@ def _plain(value: object) -> object:
         return list(value)
     if isinstance(value, ZoneInfo):
         return value.key
-    raise TypeError(f"a position holds no {type(value).__name__}")
+    raise TypeError(f"a position cannot contain a {type(value).__name__}")
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")
@@ -69,7 +70,7 @@ def _first(pair: tuple[Any, Any]) -> Any:
 
 @cache
 def _readers(kind: Any) -> Mapping[type, _Read]:
-    """Return what reads a value of *kind*, the type of a field, by the type that JSON gives it."""
+    """Return the readers of values of the field type *kind*, by the type of the JSON value."""
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     outer, inner = get_origin(kind), get_args(kind)
@@ -110,7 +111,7 @@ def _struct_reader(kind: type[msgspec.Struct]) -> _Read:
 
 
 def _listing(plain: dict[str, Any]) -> Listing:
-    # Orders and fills share a few: so they do once they were read.
+    # Many orders and fills share a few listings; the cache lets them share again.
     return _listing_of(tuple(plain.items()))
 
 
@@ -131,7 +132,7 @@ def _nothing(_: None) -> None:
 
 _SIMPLE: Final[Mapping[Any, Mapping[type, _Read]]] = {
     NoneType: {NoneType: _nothing},
-    # Each gives what is of its own type already as it is.
+    # Each of these types returns a value of its own type unchanged.
     bool: {bool: bool},
     str: {str: str},
     int: {int: int},

@@ -1,8 +1,8 @@
-"""Where records are kept: tables in SQLite or PostgreSQL, and the one way to add to them.
+"""The store of records: tables in SQLite or PostgreSQL, and the only way to add to them.
 
-Whoever writes holds the program's lock from the moment it reads the head until its commit: in
-SQLite a lock file beside the database (its own lock lets processes starve), in PostgreSQL the
-row of the program. What is committed has reached the disk.
+A writer holds the program's lock from before it reads the head until its commit. In SQLite the
+lock is a file beside the database, because SQLite's own lock lets processes starve. In PostgreSQL
+it is the row of the program. A commit returns only after its data is on disk.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
 FORMAT: Final = "5"
 PAGE: Final = 1_000
-# How long another process may hold the journal before a write gives up, in milliseconds.
+# How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
 
-# A named point of the work, so that tests can end the process there; nothing else listens.
+# Called with the name of each step reached, so that tests can end the process there.
 Reached = Callable[[str], None]
 
 
@@ -40,7 +40,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """A record as the store has it, before anything of it is believed."""
+    """A record as read from the store, before any check."""
 
     sequence: int
     id: str | None
@@ -49,10 +49,10 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """A program as its tables have it at one moment: its head, and the number of its first record.
+    """What the tables say of a program at one moment: its head, and its first record's number.
 
-    *beyond* is the first that stands after the head, *snapshot* the stored position with the number
-    of its record.
+    *beyond* is the number of the first record after the head. *snapshot* is the number of the
+    snapshot's record with the stored position. Each is `None` if there is none.
     """
 
     head: Head
@@ -62,21 +62,21 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class Reader(ABC):
-    """What can be read of the records of a journal, by whoever only reads and by whoever writes.
+    """The queries that readers and writers of a journal share.
 
-    *url* is where the journal is, as it may be printed.
+    *url* is the journal's address without its password, for messages.
     """
 
     url: str
 
     def records(self, program: str, after: int = 0, until: int | None = None) -> Iterator[Stored]:
-        """Yield the records of *program* after the *after*th, in their order.
+        """Yield the records of *program* after number *after*, in order.
 
-        With *until* none after that one: what is added meanwhile comes after it.
+        With *until*, stop after that number, so that records added meanwhile are left out.
         """
         while page := self._rows(_SELECT_PAGE, program=program, after=after, page=PAGE):
             for row in page:
-                # One by one, so that of several that are wrong the first is named.
+                # Check row by row, so that the error names the first wrong record.
                 stored = _stored(row, self.url)
                 if until is not None and stored.sequence > until:
                     return
@@ -86,16 +86,16 @@ class Reader(ABC):
             after = page[-1].sequence
 
     def record(self, program: str, id_: str) -> Stored | None:
-        """Return the record of the event of *program* called *id_*, `None` if there is none."""
+        """Return the record of the event *id_* of *program*; `None` if there is none."""
         return self.with_ids(program, [id_]).get(id_)
 
     def with_ids(self, program: str, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return the records of the events of *program* called *ids*, those that there are."""
+        """Return the records of the events *ids* of *program* by id, as far as there are any."""
         rows = self._rows(_SELECT_IDS, program=program, ids=ids)
         return {row.id: _stored(row, self.url) for row in rows}
 
     def naming(self, program: str, sequence: int) -> Stored | None:
-        """Return the last record of *program* up to *sequence* that names its rule file."""
+        """Return the last record of *program* up to *sequence* that names a rule file."""
         rows = self._rows(_SELECT_NAMING, program=program, sequence=sequence)
         return _stored(rows[0], self.url) if rows else None
 
@@ -117,13 +117,14 @@ class Journal(Reader):
     ) -> None:
         """Open the journal at *url*, a file or a PostgreSQL URL; make a new one with *create*.
 
-        Raise UsageError for a URL that names none, JournalError if it cannot be opened.
+        *busy_max_ms* is the longest wait for another process, in milliseconds. Raise UsageError
+        if *url* does not name a journal, JournalError if it cannot be opened.
         """
         self.url = shown_url(url)
         self.reached: Reached = reached or _nothing
         self._place = place_at(url, busy_max_ms)
         self._engine = self._place.engine(create=create)
-        # One connection is enough for writing: programs commit one after the other anyway.
+        # One writer at a time: programs commit one after the other anyway.
         self._writing = threading.Lock()
         try:
             with self.failing("cannot be opened"):
@@ -134,52 +135,52 @@ class Journal(Reader):
             raise
 
     def files(self) -> tuple[Path, ...]:
-        """Return the files that it is made of: none if a server keeps it."""
+        """Return the files of the journal; none if a server holds it."""
         return self._place.files()
 
     def programs(self) -> tuple[str, ...]:
-        """Return the names of the programs that it holds, sorted."""
+        """Return the names of the programs in the journal, sorted."""
         return tuple(_name(row.name, self.url) for row in self._rows(_SELECT_BEGUN))
 
     def head(self, program: str) -> Head:
-        """Return the end of the chain of *program* as it says itself."""
+        """Return the end of the chain of *program*, as the table of programs states it."""
         row = self._row(_SELECT_HEAD, program=program)
         return Head() if row is None else _head(row, program, self.url)
 
     def extent(self, program: str) -> Extent:
-        """Return the head of *program* and what its other tables say of it, all of one moment."""
+        """Return what the tables say of *program*, all read at one moment."""
         row = self._row(_SELECT_EXTENT, program=program)
         head = Head() if row.head is None else _head(row, program, self.url)
         kept = None if row.body is None else (row.kept, row.body)
         return Extent(head, row.first, row.beyond, kept)
 
     def stray(self) -> tuple[str, int] | None:
-        """Return a program that has records but has not begun, and the first of those."""
+        """Return a program with records but without a head, and its first record's number."""
         row = self._row(_SELECT_STRAY)
         return None if row is None else (_name(row.program, self.url), row.first)
 
     def repeated(self, program: str) -> int | None:
-        """Return the number of a record whose id an earlier one of *program* has already."""
+        """Return the number of a record that repeats the id of an earlier one, if there is one."""
         found: int | None = self._row(_SELECT_REPEATED, program=program).again
         return found
 
     def of_no_event(self, program: str) -> Iterator[Stored]:
-        """Yield the records of *program* that are of no event, in their order."""
+        """Yield the adoptions and snapshots of *program*, in order."""
         rows = self._rows(_SELECT_OF_NO_EVENT, program=program)
         return (_stored(row, self.url) for row in rows)
 
     def text(self, hash_: str) -> bytes | None:
-        """Return the source text with the SHA-256 *hash_*, `None` if it is not kept."""
+        """Return the source text whose SHA-256 is *hash_*; `None` if it is not stored."""
         row = self._row(_SELECT_TEXT, hash=hash_)
         return None if row is None else row.body
 
     def edition(self, hash_: str) -> str | None:
-        """Return the content of the edition with the hash *hash_*, `None` if it is not kept."""
+        """Return the content of the edition whose hash is *hash_*; `None` if it is not stored."""
         row = self._row(_SELECT_EDITION, hash=hash_)
         return None if row is None else row.content
 
     def snapshot(self, program: str) -> tuple[int, bytes] | None:
-        """Return the last stored position of *program*, and the number of its record, if any."""
+        """Return the record number and the position of *program*'s last snapshot, if any."""
         row = self._row(_SELECT_SNAPSHOT, program=program)
         if row is None or (type(row.sequence), type(row.body)) != (int, bytes):
             return None
@@ -187,7 +188,10 @@ class Journal(Reader):
 
     @contextmanager
     def writing(self, program: str) -> Iterator[Writer]:
-        """Hold the lock of *program* and a transaction, committed at the end; else nothing is."""
+        """Hold the lock of *program* and a transaction; commit at the end, or roll back an error.
+
+        Raise JournalError if the journal cannot be locked or written, or was replaced meanwhile.
+        """
         with (
             self._writing,
             self.failing("cannot be written"),
@@ -205,21 +209,21 @@ class Journal(Reader):
                     connection.exec_driver_sql("ROLLBACK")
                 raise
             if self._place.file() != self._file:
-                # What was written is where nobody will look for it.
+                # The records are in a file that no other process will find at this path.
                 what = "the journal was moved or replaced while it was open"
                 raise JournalError(Problem(what, "put it back and open it again", self.url))
             self.reached("committed")
 
     def settle(self) -> None:
-        """Put what was committed into the file itself, where it lies beside it so far."""
+        """Move committed records from SQLite's `-wal` file into the database file."""
         with self._reading() as connection:
             self._place.settle(connection)
 
     def check_tables(self) -> None:
-        """Raise Tampering if its tables and their indexes are not as they were made.
+        """Raise Tampering if the tables or their indexes are not as this package creates them.
 
-        SQLite finds what it is asked by its indexes, which anyone can change; of PostgreSQL, which
-        keeps its files to itself, nothing is asked.
+        SQLite answers queries from its indexes, which anyone can change who can write the file.
+        PostgreSQL keeps its files to itself, so nothing is checked there.
         """
         with self._reading() as connection:
             wrong = self._place.fault(connection)
@@ -238,7 +242,7 @@ class Journal(Reader):
 
     @contextmanager
     def failing(self, what: str) -> Iterator[None]:
-        """Raise JournalError for an error of the database: the journal *what*, and why."""
+        """Turn a database error into a JournalError that says "the journal *what*", and why."""
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
@@ -246,7 +250,7 @@ class Journal(Reader):
             problem = Problem(f"the journal {what}: {cause}", file=self.url)
             raise JournalError(problem) from error
         except UnicodeError as error:
-            problem = Problem(f"the journal {what}: a name in it is no text", file=self.url)
+            problem = Problem(f"the journal {what}: a name in it is not text", file=self.url)
             raise JournalError(problem) from error
         except OSError as error:
             raise JournalError(
@@ -258,7 +262,7 @@ class Journal(Reader):
             return connection.execute(statement, values).all()
 
     def _row(self, statement: sa.Executable, **values: object) -> Any:
-        """Return the one row that *statement* finds, `None` if it finds none."""
+        """Return the first row that *statement* finds; `None` if it finds none."""
         return next(iter(self._rows(statement, **values)), None)
 
     @contextmanager
@@ -272,7 +276,7 @@ class Journal(Reader):
             self._place.check_still()
 
     def _set_up(self, *, create: bool) -> None:
-        # What cannot be a journal is refused before anything is put beside it.
+        # Refuse a file that cannot be a journal before SQLite puts any file beside it.
         if create and (not self._place.is_there() or self._is_free()):
             with self._place.locked(), self._engine.connect() as connection:
                 self._make(connection)
@@ -281,8 +285,9 @@ class Journal(Reader):
                 raise no_journal(self.url)
             found = _format(connection)
         if found != FORMAT:
-            what = f"it is a journal of format {found}, and this package writes {FORMAT}"
-            raise UsageError(Problem(what, "export it with the package that wrote it", self.url))
+            what = f"the journal has format {found}, but this package writes format {FORMAT}"
+            hint = "export it with the version of the package that wrote it, and import it here"
+            raise UsageError(Problem(what, hint, self.url))
 
     def _is_free(self) -> bool:
         with self._engine.connect() as connection:
@@ -291,7 +296,7 @@ class Journal(Reader):
     def _make(self, connection: sa.Connection) -> None:
         for statement in self._place.setup:
             connection.exec_driver_sql(statement)
-        # Another may have made them while this one waited.
+        # Another process may have created the tables while this one waited.
         if self._place.is_free(_tables(connection)):
             TABLES.create_all(connection)
             connection.execute(META.insert().values(name="format", value=FORMAT))
@@ -301,7 +306,7 @@ class Journal(Reader):
 
 
 class Writer(Reader):
-    """What may be read and written of one program while its lock is held."""
+    """The queries and changes of one program while its lock is held."""
 
     def __init__(self, connection: sa.Connection, program: str, reached: Reached, url: str) -> None:
         self.url = url
@@ -311,7 +316,7 @@ class Writer(Reader):
         self.head = self._locked_head()
 
     def append(self, records: Sequence[Sealed]) -> None:
-        """Add *records* at the end of the chain."""
+        """Add *records* to the end of the chain, and move the head."""
         rows = [
             {
                 "program": self.program,
@@ -329,19 +334,19 @@ class Writer(Reader):
         self._execute(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
 
     def keep_text(self, hash_: str, body: bytes) -> None:
-        """Keep the source text *body* under its hash."""
+        """Store the source text *body* under its hash."""
         self.connection.execute(_KEEP_TEXT, {"hash": hash_, "body": body})
 
     def keep_edition(self, hash_: str, content: str) -> None:
-        """Keep the content of an edition under its hash."""
+        """Store the content of an edition under its hash."""
         self.connection.execute(_KEEP_EDITION, {"hash": hash_, "content": content})
 
     def keep_snapshot(self, sequence: int, body: bytes) -> None:
-        """Keep the position of the record *sequence*, in the place of the one before."""
+        """Store the position of the snapshot record *sequence*, in place of the previous one."""
         self._execute(_KEEP_SNAPSHOT, sequence=sequence, body=body)
 
     def _locked_head(self) -> Head:
-        # Two that begin one program at once must find one row to lock.
+        # Two processes that begin one program at once must find one row to lock.
         self._execute(_BEGIN_PROGRAM, head=BEGINNING)
         (row,) = self._rows(LOCK_HEAD)
         return _head(row, self.program, self.url)
@@ -353,7 +358,7 @@ class Writer(Reader):
         return self.connection.execute(statement, {"program": self.program, **values})
 
 
-# SQLite takes a value of any type in any column: what a row holds is looked at before it is used.
+# SQLite accepts a value of any type in any column, so each row is checked before use.
 _OF_AN_EVENT: Final = (int, str, str, bytes)
 _OF_ANOTHER: Final = (int, NoneType, str, bytes)
 
@@ -367,21 +372,21 @@ def _stored(row: Any, place: str) -> Stored:
             )
             if type(value) not in kinds
         )
-        what = f"record {short(str(row.sequence))}: its {next(wrong)} is of another type"
+        what = f"record {short(str(row.sequence))}: its {next(wrong)} has the wrong type"
         raise Tampering(Problem(what, file=place))
     return Stored(*row)
 
 
 def _head(row: Any, program: str, place: str) -> Head:
     if (type(row.sequence), type(row.head)) != (int, str):
-        what = f"the program `{short(program)}` does not say at which record it ends"
+        what = f"the head of the program `{short(program)}` is not a record number and a hash"
         raise Tampering(Problem(what, file=place))
     return Head(row.sequence, row.head)
 
 
 def _name(value: object, place: str) -> str:
     if type(value) is not str:
-        raise Tampering(Problem("the name of a program in it is no text", file=place))
+        raise Tampering(Problem("the name of a program in the journal is not text", file=place))
     return value
 
 
@@ -394,16 +399,16 @@ def _format(connection: sa.Connection) -> str | None:
 
 
 def _nothing(_: str) -> None:
-    """Reach a named point of the work without doing anything there."""
+    """Do nothing at a step that was reached."""
 
 
-# In the order of `Stored`, and as they are, whatever someone put there.
+# The columns in the order of `Stored`, without conversion, so that changed types are found.
 _RECORDS: Final = "SELECT sequence, id, hash, body FROM records WHERE program = :program"
 _OF_NO_EVENT: Final = f"{_RECORDS} AND id IS NULL"
 
 _SELECT_BEGUN: Final = sa.text("SELECT name FROM programs WHERE sequence > 0 ORDER BY name")
 _SELECT_HEAD: Final = sa.text("SELECT sequence, head FROM programs WHERE name = :program")
-# One statement sees one moment, also while another process writes on.
+# One statement reads one moment, even while another process writes.
 _SELECT_EXTENT: Final = sa.text("""
     SELECT
         (SELECT sequence FROM programs WHERE name = :program) AS sequence,
@@ -428,12 +433,12 @@ _SELECT_PAGE: Final = sa.text(f"{_RECORDS} AND sequence > :after ORDER BY sequen
 _SELECT_IDS: Final = sa.text(f"{_RECORDS} AND id IN :ids").bindparams(
     sa.bindparam("ids", expanding=True)
 )
-# Adoptions and snapshots: both name the rule file.
+# Adoptions and snapshots: both name the rules in force.
 _SELECT_OF_NO_EVENT: Final = sa.text(f"{_OF_NO_EVENT} ORDER BY sequence")
 _SELECT_NAMING: Final = sa.text(
     f"{_OF_NO_EVENT} AND sequence <= :sequence ORDER BY sequence DESC LIMIT 1"
 )
-# SQLite lets anyone store a text there, which would come back as one.
+# The cast, because someone may have stored text in this SQLite column, and it would return text.
 _SELECT_TEXT: Final = sa.select(sa.cast(TEXTS.c.body, sa.LargeBinary).label("body")).where(
     TEXTS.c.hash == sa.bindparam("hash")
 )
@@ -444,7 +449,7 @@ _SELECT_SNAPSHOT: Final = sa.text("SELECT sequence, body FROM snapshots WHERE pr
 _BEGIN_PROGRAM: Final = sa.text(
     "INSERT INTO programs (name, sequence, head) VALUES (:program, 0, :head) ON CONFLICT DO NOTHING"
 )
-# The one that SQLite has other words for: it locks nothing.
+# Built by SQLAlchemy, because SQLite has no such clause and needs none.
 LOCK_HEAD: Final = (
     sa.select(PROGRAMS.c.sequence, PROGRAMS.c.head)
     .where(PROGRAMS.c.name == sa.bindparam("program"))

@@ -25,7 +25,7 @@ RECORDS: Final = sa.Table(
     TABLES,
     sa.Column("program", sa.Text, primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    # The event's own id; other records have none.
+    # The event's id; adoptions and snapshots have none.
     sa.Column("id", sa.Text),
     sa.Column("hash", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),

@@ -1,8 +1,8 @@
-"""The fold: a position and what happened to the next position. Nothing here decides: see `judge`.
+"""The fold: compute the next position from a position and an event. Decisions are made elsewhere.
 
-Executed shares and money only count what happened; reserved is the worst case of every open
-order. So executed + reserved bounds what can still come, and a cap on it cannot be passed by a
-fill within its order.
+Executed shares and money count only what happened. Reserved shares and money are the worst case
+of every open order. A fill within its order therefore never raises executed + reserved, so it
+cannot exceed a cap on that sum.
 """
 
 from __future__ import annotations
@@ -25,45 +25,49 @@ Days: TypeAlias = "HashTrieMap[DayKey, Day]"
 
 
 def after(position: Position, trade: Trade) -> Position:
-    """Return *position* after *trade*, were it accepted; a fill is always accepted: it happened."""
+    """Return *position* after *trade*, as if it were approved; a fill always counts."""
     position = arrived(position, trade.date)
     if trade.is_fill and not trade.counts:
         return position
     position = _with_latest(position, trade.date)
     if trade.is_fill:
         return after_fill(position, trade)
-    assert trade.order is not None, "what is no fill is about an order"
+    assert trade.order is not None, "every trade that is not a fill has an order"
     return _with_order(
         position,
         trade.before,
         trade.order,
-        # What no instrument says the shares of is never approved; until then they are unknown.
+        # An order of an unknown instrument is never approved, but the rules that evaluate it must
+        # see that its shares are unknown.
         unknown_shares=_with_unknown(position.unknown_shares, trade.event.id, trade.shares),
         days=_with_use(position.days, trade),
     )
 
 
 def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]) -> Position:
-    """Return *position* after an order, replace or release that was not approved.
+    """Return *position* after an order, replace or release that was held or denied.
 
-    What was refused is remembered, nothing more.
+    The position remembers the request, which reserves nothing.
     """
     position = arrived(position, trade.date)
     if outcome == "held":
         position = _with_latest(position, trade.date)
-    # A release that was denied leaves the order held.
+    # If a release is denied, its order stays held.
     if outcome == "denied" and trade.event.id in position.orders:
         return position
     if trade.before is not None:
         order = replace(trade.before, held=trade.event)
     else:
-        assert trade.order is not None, "what is no fill is about an order"
+        assert trade.order is not None, "every trade that is not a fill has an order"
         order = closed(trade.order, outcome)
     return replace(position, orders=position.orders.insert(order.terms.event.id, order))
 
 
 def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
-    """Return *position* after *event*, of a kind that no rule judges, or why it cannot be."""
+    """Return *position* after *event*, a kind that no rule evaluates, or the fault that denies it.
+
+    *clock* is the time zone of the authorization.
+    """
     if event.kind == "brought_forward":
         return _brought_forward(position, event)
     day = day_of(event, clock)
@@ -81,14 +85,14 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     order = position.orders.get(event.order or "")
     if order is None:
         return "unknown-order"
-    following = _once_answered(order, event.kind)
+    following = _acknowledged(order, event.kind)
     if not isinstance(following, Order):
         return following
     return _with_order(position, order, following, days=_freed(position.days, order, following))
 
 
 def _brought_forward(position: Position, event: Event) -> Position | Fault:
-    """Return *position* with the shares and the amount of *event* executed before its log."""
+    """Return *position* with the shares and amount that were executed before the log began."""
     if position.started:
         return "not-first"
     return replace(
@@ -100,12 +104,13 @@ def _brought_forward(position: Position, event: Event) -> Position | Fault:
 
 
 def _freed(days: Days, order: Order, following: Order) -> Days:
-    """Return *days* once the venue has answered, and *order* can buy no more than *following*."""
+    """Return *days* after the venue's acknowledgement turned *order* into *following*."""
     asked, left = order.asked, following.reserved_shares
     if asked is None or _day_of(asked) == _day_of(order.terms):
         return _given_back(days, order.terms, order.reserved_shares - left)
-    # A replace on another day counted there all that the order may buy, while the order's own day
-    # had it, too: each gives back what it counted, but for what is left of the terms of its day.
+    # A replace requested on another day counted on that day all that the order may still buy, and
+    # the order's own day counted it, too. Each day gives back what it counted, except what the
+    # terms of that day may still buy.
     own = with_worst_case(replace(order, asked=None)).reserved_shares
     is_replaced = following.terms == asked
     days = _given_back(days, asked, order.reserved_shares - (left if is_replaced else 0))
@@ -113,7 +118,7 @@ def _freed(days: Days, order: Order, following: Order) -> Days:
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
-    """Return *position* on *day*: orders that are closed and past their last day are forgotten."""
+    """Return *position* on *day*, without the closed orders whose last day is past."""
     if position.started and day <= position.today:
         return position
     past = [name for name, order in position.orders.items() if is_past(order, day)]
@@ -124,12 +129,12 @@ def arrived(position: Position, day: datetime.date) -> Position:
 
 
 def _with_latest(position: Position, day: datetime.date) -> Position:
-    """Return *position* once something of *day* was approved or held, or happened."""
+    """Return *position* with *day* as its latest day, if an event of *day* was not denied."""
     return replace(position, latest=day) if day > position.latest else position
 
 
-def _once_answered(order: Order, kind: str) -> Order | Fault:
-    """Return *order* after the venue's answer of *kind*, or why it cannot be one."""
+def _acknowledged(order: Order, kind: str) -> Order | Fault:
+    """Return *order* after the venue's acknowledgement of *kind*, or the fault that denies it."""
     if kind in ("cancel", "expire"):
         if order.state not in ("open", "held"):
             return "order-closed"
@@ -137,18 +142,18 @@ def _once_answered(order: Order, kind: str) -> Order | Fault:
     if not order.is_open:
         return "order-closed"
     if order.asked is None:
-        # What has filled was not refused.
+        # The venue did not refuse an order that has filled in part.
         is_refused = kind == "rejected" and not order.filled
         return closed(order, "rejected") if is_refused else "no-replace"
     terms = order.asked if kind == "replaced" else order.terms
     following = replace(order, terms=terms, asked=None)
-    # While the replace was pending, more may have filled than these terms have.
+    # While the replace was pending, fills may have used more units than these terms allow.
     is_filled = order.filled >= terms.quantity
     return closed(following, "filled") if is_filled else with_worst_case(following)
 
 
 def without(position: Position, fill: Counted) -> Position:
-    """Return *position* without what *fill* counted; its order is not opened again."""
+    """Return *position* without the shares and money of *fill*; its order stays as it is."""
     name = fill.event.id
     days, key = position.days, _key(fill)
     day = None if key is None else days.get(key)
@@ -167,6 +172,7 @@ def without(position: Position, fill: Counted) -> Position:
 
 
 def after_fill(position: Position, trade: Trade) -> Position:
+    """Return *position* after the fill or correct *trade*, counted in full."""
     if trade.corrects is not None:
         position = without(position, trade.corrects)
     name, shares, amount = trade.event.id, trade.shares, trade.amount
@@ -187,7 +193,7 @@ def after_fill(position: Position, trade: Trade) -> Position:
 
 
 def day(position: Position, trade: Trade) -> Day | None:
-    """Return the use of *trade*'s instrument on its venue and day, `None` if unknown."""
+    """Return what *trade*'s instrument has used on its venue and day; `None` if unknown."""
     key = _key(trade)
     if key is None or position.unknown_shares:
         return None
@@ -197,7 +203,7 @@ def day(position: Position, trade: Trade) -> Day | None:
 def _with_order(
     position: Position, before: Order | None, order: Order | None, **changes: object
 ) -> Position:
-    """Return *position* with *order* in the place of *before*, and with *changes*."""
+    """Return *position* with *order* instead of *before*, and with *changes* to other fields."""
     if order is None:
         return replace(position, **changes)
     shares, amount, unbounded = order.reserved_shares, order.reserved_amount, position.unbounded
@@ -234,17 +240,18 @@ def _key(trade: Trade | Counted) -> DayKey | None:
 
 
 def _with_use(days: Days, trade: Trade) -> Days:
-    """Return *days* with what *trade* orders and executes, and how it is made."""
+    """Return *days* with the shares that *trade* orders and executes, its broker and method."""
     key, shares = _key(trade), trade.shares
     if key is None or shares is None:
         return days
     if trade.is_fill:
-        # What no order and no fill before it covered was ordered by the fill.
+        # Shares that no order and no corrected fill covers count as ordered by the fill itself.
         covered, own, own_day = _covering(trade)
         ordered, executed = max(shares - covered, 0), shares
-        # Made otherwise than it was ordered, or on another day, it was not ordered so that day.
+        # A fill by another method, or on another day, than its order was not ordered by that
+        # method on that day: all its shares count anew.
         by_method = ordered if own_day == key and not trade.is_made_otherwise else shares
-        # A block order is one block, in however many fills.
+        # A block order counts as one block, whatever the number of its fills.
         is_new = own is None or own.method != "block"
     else:
         ordered = by_method = _newly_ordered(trade, key, shares)
@@ -262,18 +269,18 @@ def _with_use(days: Days, trade: Trade) -> Days:
 
 
 def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
-    """Return the ordinary-share equivalents that an order adds to those ordered that day."""
+    """Return the ordinary-share equivalents that a request adds to those ordered that day."""
     before, order = trade.before, trade.order
     if before is None or order is None:
         return shares
     if _day_of(before.terms) != key:
-        # On another day than its own, all that it may still buy is asked for.
+        # A replace on a later day than its order requests all that the order may still buy.
         return order.reserved_shares
     return max(shares - max(terms.shares for terms in before.in_play()), 0)
 
 
 def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
-    """Return how many shares of a fill were ordered already, by which event, and on which day."""
+    """Return how many shares of a fill were ordered before, by which event and on which day."""
     old = trade.corrects
     if old is not None:
         is_its = _key(old) == _key(trade)
@@ -285,7 +292,7 @@ def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
 
 
 def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
-    """Return *shares* and what is *ordered*, if by *method*; `None` where that is not said."""
+    """Return *shares* plus those *ordered* by *method*; `None` if a trade states no method."""
     own = trade.event.method
     if shares is None or own is None:
         return None
@@ -293,7 +300,7 @@ def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str
 
 
 def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
-    """Return *days* once *shares* can no longer be bought of what *terms* reserved."""
+    """Return *days* after *shares* of what *terms* reserved can no longer be bought."""
     key = _day_of(terms)
     if key is None or terms.event.method != "off_auction":
         return days
@@ -304,7 +311,7 @@ def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
 
 
 def _day_of(terms: Terms) -> DayKey | None:
-    """Return the day on which the *terms* of an order were asked for."""
+    """Return the instrument, venue and day for which the *terms* of an order were requested."""
     asked, listing = terms.event, terms.listing
     if listing is None:
         return None

@@ -1,4 +1,4 @@
-"""An order as it stands: its terms, what was asked of it since, and the worst case it reserves."""
+"""An order as it stands: its terms, any pending change, and the worst case that it reserves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OrderState = Literal["open", "held", "denied", "filled", "cancelled", "expired",
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """What an order may buy and at most cost.
+    """What an order may buy, and the most that it may cost.
 
-    *event* is the order as these terms have it, *price* what bounds it (instrument's currency);
-    one unit is *shares_each* ordinary shares and costs at most *amount_each* (program currency,
-    margin included); *fees* are the most they may be, 0 where they do not count. What cannot be
-    computed is `None`.
+    *event* is the order with these terms. *price* is the limit of a unit's price, in the
+    instrument's currency. One unit is *shares_each* ordinary shares and costs at most
+    *amount_each*, in program currency with the margin. *fees* are the most that the fees may be,
+    0 if the program does not count them. A value that cannot be computed is `None`.
     """
 
     event: Event
@@ -37,22 +37,23 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def shares(self) -> Exact:
-        """Return the ordinary-share equivalents of all of it."""
+        """Return the ordinary-share equivalents of the whole quantity."""
         return self.quantity * self.shares_each
 
     def last(self, day: datetime.date, venue_day: datetime.date) -> bool:
-        """Return whether it can still fill on *day* here, which is *venue_day* at the venue."""
+        """Return whether these terms can still fill on *day*, which is *venue_day* at the venue."""
         venue_last = self.venue_last_date
         return day <= self.last_date and venue_last is not None and venue_day <= venue_last
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """An order as it stands; only an open one reserves.
+    """An order as it stands; only an open order reserves.
 
-    *asked* are the terms of a replace that the venue has not answered: until then either may
-    hold. *held* is the order as a replace that waits for its release has it. *open_quantity* is
-    the most units that it may still fill, *reserved_shares* and *reserved_money* (program
-    currency, without *fees_left*) what they come to at the worst.
+    *asked* are the terms of a replace that the venue has not acknowledged: until then, either
+    terms may apply. *held* is the order with the terms of a replace that is held for second
+    approval. *open_quantity* is the most units that the order may still fill. *reserved_shares*
+    and *reserved_money* are the worst case of these units, the money in program currency and
+    without *fees_left*.
     """
 
     terms: Terms
@@ -68,49 +69,50 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_open(self) -> bool:
-        """Return whether it can still fill."""
+        """Return whether this order can still fill."""
         return self.state == "open"
 
     @property
     def reserved_amount(self) -> Exact | None:
-        """Return the program currency that it may still use; `None` where that is unbounded."""
+        """Return the most program currency that this order may still use; `None` if unbounded."""
         if self.reserved_money is None or self.fees_left is None:
             return None
         return self.reserved_money + self.fees_left
 
     @property
     def price(self) -> Exact | None:
-        """Return what bounds the price of a unit, `None` where nothing does."""
+        """Return the highest price of a unit in the instrument's currency; `None` if unbounded."""
         if self.asked is None:
             return self.terms.price
         return _highest(self.terms.price, self.asked.price)
 
     @property
     def fees_of_fill(self) -> Exact | None:
-        """Return the fees of a fill that does not say its own, `None` where they are not known.
+        """Return the fees of a fill that states none; `None` if they are unknown.
 
-        What is closed has set its fees free, unless nothing of it was ever open.
+        A closed order no longer reserves its fees. A held or denied order never reserved any, so
+        a fill of it takes the fees of the terms.
         """
         if self.state in ("held", "denied"):
             return self.terms.fees
         return self.fees_left if self.is_open else None
 
     def fill_defaults(self) -> Event:
-        """Return the order as a fill takes from it what it does not say itself, at the worst.
+        """Return the order as an event whose fields a fill takes if it states none itself.
 
-        That is the higher price and rate of two terms, and no price of a market order.
+        The price and the rate are the higher ones of two terms; a market order gives no price.
         """
         own = self.terms.event
         fx = own.fx if self.asked is None else _highest(own.fx, self.asked.event.fx)
         return replace(own, price=self.price, fx=fx, fees=self.fees_of_fill)
 
     def lasts(self, day: datetime.date, venue_day: datetime.date) -> bool:
-        """Return whether it can fill on *day* here and *venue_day* there, by terms in play."""
+        """Return whether any terms in play can fill on *day*, which is *venue_day* at the venue."""
         asked = self.asked
         return self.terms.last(day, venue_day) or (asked is not None and asked.last(day, venue_day))
 
     def in_play(self) -> tuple[Terms, ...]:
-        """Return the terms that may hold at the venue: one or, while a replace is pending, two."""
+        """Return the terms that may apply: two while a replace is pending, otherwise one."""
         return (self.terms,) if self.asked is None else (self.terms, self.asked)
 
 
@@ -123,12 +125,12 @@ def opened(terms: Terms) -> Order:
 
 
 def closed(order: Order, state: OrderState) -> Order:
-    """Return *order* once nothing more of it can fill."""
+    """Return *order* closed with *state*: it reserves nothing and can no longer fill."""
     return Order(order.terms, state, order.filled, order.fees_used)
 
 
 def after_fill(order: Order, quantity: int, fees: Exact | None) -> Order:
-    """Return the open *order* once *quantity* more of it has filled for *fees*."""
+    """Return the open *order* after a fill of *quantity* units for *fees*, in program currency."""
     filled, fees_used = order.filled + quantity, order.fees_used + (fees or 0)
     if quantity >= order.open_quantity:
         return Order(order.terms, "filled", filled, fees_used)
@@ -136,10 +138,10 @@ def after_fill(order: Order, quantity: int, fees: Exact | None) -> Order:
 
 
 def with_worst_case(order: Order) -> Order:
-    """Return *order* with what it reserves: the most that it can come to, whatever the venue does.
+    """Return *order* with the worst case that it reserves, whatever the venue does.
 
-    While a replace is pending, any part of it may fill by either terms: nobody knows yet when
-    the new ones took hold.
+    While a replace is pending, any part of the order may fill under either terms, because nobody
+    knows yet when the venue applied the new ones.
     """
     worst = worst_case(order) if order.is_open else _NOTHING
     return Order(
@@ -148,7 +150,10 @@ def with_worst_case(order: Order) -> Order:
 
 
 def worst_case(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
-    """Return the most units, shares, money and fees that *order* can still come to."""
+    """Return the most units, shares, money and fees that *order* can still use.
+
+    Money and fees are in program currency; each is `None` if it is unbounded.
+    """
     terms, asked = order.terms, order.asked
     rest, fees = max(terms.quantity - order.filled, 0), terms.fees
     shares, money = rest * terms.shares_each, product(rest, terms.amount_each)
@@ -164,7 +169,10 @@ def worst_case(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
 
 
 def _mixed(old_rest: int, old_each: Exact, new_rest: int, new_each: Exact) -> Exact:
-    """Return the most that units come to of which those in both rests are either's."""
+    """Return the worst case of two terms: units that remain under both take the higher value.
+
+    *old_each* and *new_each* are the shares, or the money, of one unit.
+    """
     both = min(old_rest, new_rest)
     alone = (old_rest - both) * old_each + (new_rest - both) * new_each
     return both * max(old_each, new_each) + alone

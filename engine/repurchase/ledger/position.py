@@ -13,16 +13,17 @@ from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.orders import Order
 
-# At least so many of the last fills are remembered for a bust or a correct; older ones stand.
+# A position remembers at least this many of the latest fills. A bust of an older fill is denied,
+# and a correct of it counts in full, because the position no longer knows what to deduct.
 FILLS_REMEMBERED: Final = 1 << 16
 
 
 class Day(msgspec.Struct, frozen=True, gc=False):
-    """One instrument's use on one venue and day, in ordinary-share equivalents.
+    """What one instrument used on one venue and day, in ordinary-share equivalents.
 
-    *auction_ordered* are those of *ordered_shares* that were ordered in the auction;
-    *off_auction* are bought off it, or may still be by an open order. What rests on how a trade
-    was made is `None` once one did not say it, and so are the *brokers*.
+    *auction_ordered* are those of *ordered_shares* that were ordered in the auction.
+    *off_auction* are bought outside the auction, or may still be bought there by an open order.
+    Each field that depends on a trade's method or broker is `None` after a trade that states none.
     """
 
     ordered_shares: Exact = 0
@@ -38,9 +39,10 @@ NO_DAY: Final = Day()
 
 
 class Counted(msgspec.Struct, frozen=True, gc=False):
-    """A fill as it was counted: with what it took from its order, its listing and its days.
+    """A fill as it was counted: with the fields taken from its order, its listing and its days.
 
-    *settled* is whether a bust or a correct has taken it back.
+    *shares* are ordinary-share equivalents, *amount* is in program currency; `None` if unknown.
+    *settled* says whether a bust or a correct has taken the fill back.
     """
 
     event: Event
@@ -54,25 +56,26 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def leaves_unknown(self) -> bool:
-        """Return whether a figure is unknown until it is busted or corrected."""
+        """Return whether a sum stays unknown until this fill is busted or corrected."""
         return not self.settled and (self.shares is None or self.amount is None)
 
 
 class Fills(msgspec.Struct, frozen=True, gc=False):
-    """The last fills by id, in two generations: the older one goes when the newer is full.
+    """The latest fills by id, in two generations; if the newer is full, the older is dropped.
 
-    What leaves a figure unknown stays: else nothing could ever settle it.
+    A fill that leaves a sum unknown is never dropped, because only its bust or correct can make
+    the sum known again.
     """
 
     newer: HashTrieMap[str, Counted] = HashTrieMap()
     older: HashTrieMap[str, Counted] = HashTrieMap()
 
     def get(self, name: str) -> Counted | None:
-        """Return the fill called *name*, `None` where it is not remembered."""
+        """Return the fill with the id *name*; `None` if it is not remembered."""
         return self.newer.get(name) or self.older.get(name)
 
     def with_fill(self, name: str, fill: Counted) -> Fills:
-        """Return these fills and *fill*."""
+        """Return these fills with *fill* added under the id *name*."""
         newer = self.newer.insert(name, fill)
         if len(newer) < FILLS_REMEMBERED:
             return Fills(newer, self.older)
@@ -85,13 +88,14 @@ class Fills(msgspec.Struct, frozen=True, gc=False):
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """What a program has used so far; a value, never changed.
+    """What a program has used so far; an immutable value.
 
-    The four sums hold what is known. *unknown_shares* and *unknown_amount* name the fills that
-    they lack, and *unbounded* counts the open orders whose money cannot be computed; while there
-    are any, the figure they feed is unknown and reads as `None`. *today* is the latest day that an
-    event named; *latest* that of one which was not denied. *halted* is the id of the
-    event that halted the program, until it is resumed.
+    Shares are ordinary-share equivalents, amounts are in program currency. The four sums hold
+    what is known. *unknown_shares* and *unknown_amount* name the fills that the sums lack, and
+    *unbounded* counts the open orders whose money cannot be computed. While there are any, the
+    methods below return `None` for the sums concerned. *today* is the latest day of any event;
+    *latest* is the latest day of an event that was not denied. *halted* is the id of the event
+    that halted the program, until the program is resumed.
     """
 
     executed_shares: Exact = 0
@@ -111,7 +115,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def used(self) -> tuple[object, ...]:
-        """Return all that rests on figures: the four sums and what they lack."""
+        """Return the four sums and everything that makes them unknown."""
         return (
             self.executed_shares,
             self.executed_amount,
@@ -123,23 +127,23 @@ class Position(msgspec.Struct, frozen=True, gc=False):
         )
 
     def known_executed_shares(self) -> Exact | None:
-        """Return the executed shares, `None` while a fill's are unknown."""
+        """Return the executed shares; `None` while the shares of a fill are unknown."""
         return None if self.unknown_shares else self.executed_shares
 
     def known_executed_amount(self) -> Exact | None:
-        """Return the executed amount, `None` while a fill's is unknown."""
+        """Return the executed amount; `None` while the amount of a fill is unknown."""
         return None if self.unknown_amount else self.executed_amount
 
     def known_reserved_amount(self) -> Exact | None:
-        """Return the reserved amount, `None` while an open order's is unbounded."""
+        """Return the reserved amount; `None` while the amount of an open order is unbounded."""
         return None if self.unbounded else self.reserved_amount
 
     def used_shares(self) -> Exact | None:
-        """Return executed plus reserved shares, `None` while they are unknown."""
+        """Return executed plus reserved shares; `None` while the shares of a fill are unknown."""
         return None if self.unknown_shares else self.executed_shares + self.reserved_shares
 
     def used_amount(self) -> Exact | None:
-        """Return executed plus reserved amount, `None` while it is unknown."""
+        """Return executed plus reserved amount; `None` while either is unknown."""
         if self.unknown_amount or self.unbounded:
             return None
         return self.executed_amount + self.reserved_amount

@@ -18,7 +18,7 @@ from repurchase.domain.terms import CountingRules, Listing
 from repurchase.ledger.orders import Order, Terms, after_fill, opened, with_worst_case
 from repurchase.ledger.position import Counted, Position
 
-# Why an event is not what it claims to be; `wording` has a sentence for each.
+# Why an event cannot take the step that it names; `wording` has a sentence for each.
 Fault = Literal[
     "backdated",
     "below-filled",
@@ -42,7 +42,7 @@ _DAY: Final = datetime.timedelta(days=1)
 
 
 class Excess(msgspec.Struct, frozen=True, gc=False):
-    """What a fill goes beyond: what it has, what its order reserved for it, and in what unit."""
+    """How a fill exceeds its order: the fill's value, the limit, and the unit of both."""
 
     observed: str
     limit: str
@@ -50,14 +50,14 @@ class Excess(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What rules judge, counted: every field that can be computed is, exactly.
+    """An event with the values that the rules evaluate, each computed exactly or `None`.
 
-    *shares* are ordinary-share equivalents, *contract* is money in the instrument's currency,
-    *amount* in the program's: of an order its worst case, of a fill what it cost. A figure
-    that cannot be computed is `None`. *event* is the event with what it takes from its order or
-    fill. *order* is the order as it will stand, were this accepted, *before* as it stands; of a
-    fill, where its order is open. *corrects* is the fill that a correct replaces. *fault* says
-    why the order or the fill that it names does not cover it, and *excess* by how much.
+    *shares* are ordinary-share equivalents. *contract* is money in the instrument's currency,
+    *amount* in the program's: the worst case of an order, the cost of a fill. *event* is the event
+    with the fields that it takes from its order or fill. *before* is the order as it stands, and
+    *order* as it will stand after approval; a fill has both only if its order is open. *corrects*
+    is the fill that a correct replaces. *fault* says why the order or fill that the event names
+    does not cover it, and *excess* by how much.
     """
 
     event: Event
@@ -81,17 +81,17 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def counts(self) -> bool:
-        """Return whether it uses the authorization: a sale never does."""
+        """Return whether this trade uses the authorization: a sell order or sell fill does not."""
         return self.event.side != "sell"
 
     @property
     def of_order(self) -> bool:
-        """Return whether it is a fill of an order that was approved and is open."""
+        """Return whether this is a fill of an open approved order."""
         return self.is_fill and self.before is not None
 
     @property
     def is_made_otherwise(self) -> bool:
-        """Return whether a fill or a correct has another method than its order or its fill had."""
+        """Return whether a fill or a correct uses another method than its order or its fill."""
         own = self.before.terms.event if self.before is not None else None
         if self.corrects is not None:
             own = self.corrects.event
@@ -99,10 +99,10 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_new_use(self) -> bool:
-        """Return whether it uses what nothing approved covers, so that all rules judge it.
+        """Return whether no approval covers this fill, so that all rules must evaluate it.
 
-        A correct that uses no more shares and no more money than its fill is none. What was made
-        otherwise than it was ordered is one: it was judged as something else.
+        A fill by another method than its order is always new use: the rules approved another
+        trade. A correct is not new use if it uses no more shares and no more money than its fill.
         """
         if self.is_made_otherwise:
             return True
@@ -114,7 +114,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.shares > old.shares or self.amount > old.amount
 
     def lacks(self) -> tuple[str, ...]:
-        """Return the fields of the event without which some figure could not be computed."""
+        """Return the event fields that are missing and would let more values be computed."""
         event = self.event
         given = {
             "price": self.contract,
@@ -130,10 +130,10 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
-    """Return *event*, an order, replace, release, fill or correct, as a trade.
+    """Return *event* (an order, replace, release, fill or correct) as a trade.
 
-    A fill and a correct always are one: they happened. Of a request, return what is wrong with
-    the order that it names.
+    A fill or correct always gives a trade, because it happened. A replace or release gives a fault
+    if the order that it names does not allow it.
     """
     match event.kind:
         case "fill":
@@ -151,13 +151,13 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
         return _release(event, order, counting)
     proposed = replacement(event, order, counting)
     if order.held is not None and isinstance(proposed, Trade) and raises(proposed):
-        # Whoever releases the first would release this one.
+        # The approver of the first replace would release this one with it.
         return "replace-pending"
     return proposed
 
 
 def _new_order(event: Event, counting: CountingRules, position: Position) -> Trade:
-    """Return the order *event* as it is asked for now."""
+    """Return the order *event* as a trade, with a fault if it is backdated or already over."""
     proposed = order_trade(event, counting)
     if _is_backdated(event, counting, position):
         return replace(proposed, fault="backdated")
@@ -166,7 +166,7 @@ def _new_order(event: Event, counting: CountingRules, position: Position) -> Tra
 
 
 def raises(proposed: Trade) -> bool:
-    """Return whether a replace asks for more than its order has, in any respect."""
+    """Return whether a replace requests more than its order has, in any respect."""
     order, before = proposed.order, proposed.before
     if order is None or before is None or order.asked is None:
         return True
@@ -184,42 +184,43 @@ def raises(proposed: Trade) -> bool:
 
 
 def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
-    """Return the day of *event* on *clock*; the first there is where it has none."""
+    """Return the day of *event* on *clock*; the first day of the calendar if it states none."""
     if event.time is not None:
         return day_at(event.time, clock)
     return event.date or datetime.date.min
 
 
 def _is_backdated(event: Event, counting: CountingRules, position: Position) -> bool:
-    """Return whether a request names a day before the program's latest.
+    """Return whether a request is dated before the program's latest day.
 
-    It would choose the terms and rules that it is judged by. What happened may be reported late,
-    and what was denied may be asked again for an earlier day: it came to nothing.
+    Such a request would choose the terms and rules that evaluate it. Fills may be reported late.
+    Denied requests do not move the latest day, so an earlier day may still follow them.
     """
     return day_of(event, counting.zone) < position.latest
 
 
 def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | None) -> bool:
-    # What was not bounded before cannot be raised; what no longer is was.
+    # An unbounded value cannot be raised; a bounded value that becomes unbounded is raised.
     if old is None:
         return True
     return new is not None and new <= old  # type: ignore[operator] # both are of one kind
 
 
 def order_trade(event: Event, counting: CountingRules) -> Trade:
+    """Return the order *event* as a trade at its worst case, open and unfilled."""
     listing = _listing(event, counting)
     fx = _rate(event.fx, listing, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
     last_day, venue_last_day = _until(event, counting.zone, listing, day, venue_day)
     quantity = event.quantity or 0
-    # What a market order says of a price binds nobody.
+    # The price of a market order binds nobody.
     price = event.price if event.order_type != "market" else None
     each = None
     if listing is not None and price is not None and fx is not None:
         each = price * fx
         if listing.fx_margin:
             each *= 1 + listing.fx_margin
-    # Without a price there is no worst case that fees could be a part of.
+    # Fees of a program that does not count them are 0; a missing fee leaves the amount unknown.
     fees: Exact | None = event.fees if counting.with_fees else 0
     shares_each = listing.shares_each if listing is not None else 0
     terms = Terms(
@@ -244,14 +245,14 @@ def order_trade(event: Event, counting: CountingRules) -> Trade:
 
 
 def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
-    """Return what is held of *order* as if it were asked for now."""
+    """Return the held part of *order* as if it were requested at the moment of its release."""
     is_whole = order.state == "held"
     held = order.terms.event if is_whole else order.held
     if held is None:
         return "not-held"
     if _has_ended(held, event, counting):
         return "order-ended"
-    # It is asked for at the moment of its release, with what is known then.
+    # The request moves to the moment of its release, with the outside facts known then.
     asked = replace(held, time=event.time, date=event.date, outside=event.outside)
     found = order_trade(asked, counting) if is_whole else replacement(asked, order, counting)
     if isinstance(found, Trade) and is_same_person(held.by, event.by):
@@ -260,7 +261,10 @@ def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fau
 
 
 def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
-    """Return whether *event* is after the end of the order *asked*: its venue's day, if none."""
+    """Return whether *event* is after the end of the order *asked*.
+
+    An order that states no end ends with its own day at the venue.
+    """
     end, listing = asked.expires, _listing(asked, counting)
     day, venue_day, _ = _when(event, counting.zone, listing)
     if isinstance(end, datetime.datetime):
@@ -270,25 +274,28 @@ def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
 
 
 def is_same_person(ordered: str | None, released: str | None) -> bool:
-    # Who does not say who ordered cannot show that another releases.
+    """Return whether requester and approver are one person, or may be since one is not named."""
     if ordered is None or released is None:
         return True
     return plain_name(ordered) == plain_name(released)
 
 
 def plain_name(text: str) -> str:
-    # One name has several spellings in Unicode.
+    """Return the name *text* in one spelling, since Unicode can write one name in several."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def replacement(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
-    """Return the order as a replace has it, the filled part included."""
+    """Return the whole order, filled part included, with the terms that a replace requests.
+
+    Return the fault instead if the order does not allow the replace.
+    """
     if not order.is_open:
         return "order-closed"
     if order.asked is not None:
         return "replace-pending"
     if _has_ended(order.terms.event, event, counting):
-        # What it would revive can no longer fill, and was ordered on another day.
+        # The replace would revive an order that can no longer fill.
         return "order-ended"
     proposed = order_trade(_replaced(order.terms, event), counting)
     assert proposed.order is not None
@@ -302,7 +309,7 @@ def replacement(event: Event, order: Order, counting: CountingRules) -> Trade | 
 
 def _replaced(terms: Terms, event: Event) -> Event:
     own = terms.event
-    # It lasts as long as it did; its day is not that of the replace.
+    # A replace without `expires` keeps the order's end; the day of the replace does not move it.
     lasting = own.expires or terms.venue_last_date or terms.last_date
     return replace(
         own,
@@ -338,7 +345,7 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
 
 
 def _correct(event: Event, counting: CountingRules, position: Position) -> Trade:
-    """Return the fill that a correct puts in the place of another, on the other's day."""
+    """Return the fill that a correct puts in place of the old fill, on the old fill's day."""
     old = position.fills.get(event.fill or "")
     if old is None or old.settled:
         fault: Fault = "unknown-fill" if old is None else "fill-settled"
@@ -348,7 +355,7 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
     quantity = _first(event.quantity, own.quantity)
     amount = event.amount
     if event.price is None and amount is None and quantity == own.quantity:
-        # What was paid for so many units says nothing of another number of them.
+        # The old amount is the cost of the old quantity, so it cannot serve for another quantity.
         amount = own.amount
     full = replace(
         full, time=own.time, date=own.date, order=own.order, quantity=quantity, amount=amount
@@ -362,9 +369,9 @@ def _listing(event: Event, counting: CountingRules) -> Listing | None:
 
 
 def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing | None:
-    """Return the listing of a correct, by the ratio of its fill's day: a split changes nothing.
+    """Return the listing of a correct, with the share ratio of its fill's day.
 
-    Where the fill does not tell that ratio, one that changes is not known.
+    Return `None` if the fill does not give that ratio and the instrument's ratio changes by date.
     """
     now, then = _listing(full, counting), old.listing
     if then is not None and full.symbol == then.symbol:
@@ -375,8 +382,8 @@ def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing
 
 
 def _with_defaults(event: Event, own: Event) -> Event:
-    """Return *event* with what it does not say taken from *own*, its order or its fill."""
-    # The venue and the rate of one instrument say nothing of another.
+    """Return *event* with each missing field taken from *own*, its order or its fill."""
+    # The venue and the rate of one instrument do not apply to another.
     is_same = event.symbol in (None, own.symbol)
     says_cost = event.price is not None or event.amount is not None
     return replace(
@@ -400,7 +407,7 @@ def _filled(
     order: Order | None,
     fault: Fault | None,
 ) -> Trade:
-    """Return the fill *event*; of the open *order*, where it is covered, without its *fault*."""
+    """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill."""
     fx = _rate(event.fx, listing, counting)
     contract = event.amount if event.amount is not None else product(event.price, event.quantity)
     shares = None if listing is None else product(listing.shares_each, event.quantity)
@@ -439,14 +446,14 @@ def _filled(
 
 
 def _dearer(fill: Event) -> Exact | None:
-    """Return the price of a unit of *fill*: of two that it says, the one that breaks more rules."""
+    """Return the price of a unit of *fill*: the higher of its `price` and `amount` / `quantity`."""
     if fill.price is None or fill.amount is None or not fill.quantity:
         return fill.price
     return max(fill.price, quotient(fill.amount, fill.quantity))
 
 
 def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
-    """Return whether it can be a fill of *order*; if not, what the order names stays reserved."""
+    """Return whether *fill* can be a fill of *order*; if not, the order's reservation stays."""
     own = order.terms.listing
     return (
         own is not None
@@ -456,6 +463,7 @@ def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
 
 
 def too_many(order: Order, fill: Event) -> Excess | None:
+    """Return by how many units *fill* exceeds the open quantity of *order*; `None` if by none."""
     quantity = fill.quantity or 0
     if quantity <= order.open_quantity:
         return None
@@ -463,17 +471,22 @@ def too_many(order: Order, fill: Event) -> Excess | None:
 
 
 def too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
+    """Return how a fill on *day* is past the last day of *order*; `None` if it is not."""
     if venue_day is not None and order.lasts(day, venue_day):
         return None
     last = max(terms.last_date for terms in order.in_play())
     if day > last or venue_day is None:
         return Excess(str(day), str(last), "date")
-    # It is the same day here, and a later one at the venue.
+    # The fill is in time on the authorization's clock, but a day too late at the venue.
     there = max(terms.venue_last_date or last for terms in order.in_play())
     return Excess(str(venue_day), str(there), "date")
 
 
 def too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
+    """Return how the cost *contract* of *fill* exceeds the price limit; `None` if it does not.
+
+    The costs are in the instrument's currency. An unknown cost exceeds nothing.
+    """
     bound = product(order.price, fill.quantity)
     if bound is None or contract is None or contract <= bound:
         return None
@@ -483,9 +496,10 @@ def too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing
 def not_reserved(
     order: Order, rest: Order, shares: Exact | None, amount: Exact | None, counting: CountingRules
 ) -> Excess | None:
-    """Return in what a fill uses more than *order* reserved beyond its *rest*.
+    """Return how a fill uses more than *order* reserved for it; `None` if it does not.
 
-    Money that is not known passes no bound: the fill is denied for that, and is no overrun.
+    *rest* is the order after the fill, with what stays reserved. Unknown money exceeds no bound:
+    the fill is denied as undecided, and is not an overrun.
     """
     reserved = order.reserved_shares - rest.reserved_shares
     if shares is not None and shares > reserved:
@@ -493,30 +507,31 @@ def not_reserved(
     money, left, fees_left = order.reserved_money, rest.reserved_money, order.fees_left
     if amount is None or money is None or left is None or fees_left is None:
         return None
-    # What closing the order sets free of its fees is not there to be spent on the price.
+    # Fees that the closing order no longer reserves must not pay for a higher price.
     bound = money - left + min(fees_left, rest.fees_used - order.fees_used)
     return None if amount <= bound else Excess(written(amount), written(bound), counting.currency)
 
 
 def order_named(event: Event, counting: CountingRules, position: Position) -> Order | None:
-    """Return the order that *event* names, `None` where there is none or it is forgotten."""
+    """Return the order that *event* names; `None` if it is unknown or no longer kept."""
     order = position.orders.get(event.order) if event.order is not None else None
     if order is None or order.is_open:
         return order
-    # The first event of a day finds no more than the later ones: see `arrived`.
+    # `fold.arrived` drops past orders at the first event of a day. That event, too, must not find
+    # them.
     day = day_of(event, counting.zone)
     return None if day > position.today and is_past(order, day) else order
 
 
 def is_past(order: Order, day: datetime.date) -> bool:
-    """Return whether *order* is forgotten on *day*: closed, and past its last day."""
+    """Return whether *order* is no longer kept on *day*: closed, and past its last day."""
     return order.state not in ("open", "held") and order.terms.last_date < day
 
 
 def _rate(given: Exact | None, listing: Listing | None, counting: CountingRules) -> Exact | None:
-    """Return program currency for one unit of the instrument's, `None` where it is not known.
+    """Return program currency for one unit of the instrument's currency; `None` if unknown.
 
-    A rate other than 1 between a currency and itself contradicts the rule file: it is no rate.
+    If both currencies are the same, a *given* rate other than 1 is an error, so the rate is `None`.
     """
     if listing is None:
         return None
@@ -534,9 +549,9 @@ def _with_fees(amount: Exact | None, fees: Exact | None, counting: CountingRules
 def _when(
     event: Event, clock: ZoneInfo, listing: Listing | None
 ) -> tuple[datetime.date, datetime.date | None, datetime.time | None]:
-    """Return the day on the authorization's clock, and the day and time on the venue's."""
+    """Return the day on the authorization's clock, and the day and time on the venue's clock."""
     if event.time is None:
-        # Only the day is known: it is the day on both clocks. The reader saw to it that it is.
+        # Only the day is known: it is the day on both clocks, as the reader of the event made sure.
         day = event.date or datetime.date.min
         return day, (day if listing is not None else None), None
     here = event.time.astimezone(clock)
@@ -553,8 +568,11 @@ def _until(
     day: datetime.date,
     venue_day: datetime.date | None,
 ) -> tuple[datetime.date, datetime.date | None]:
-    """Return the last day an order can fill on, on the authorization's clock and the venue's."""
-    # It can fill on its own day at the earliest, whatever it says of its end.
+    """Return the last day on which an order can fill, on the authorization's clock and the venue's.
+
+    *day* and *venue_day* are the order's own day on these clocks.
+    """
+    # An order whose `expires` is before its own day still counts on its own day.
     if isinstance(event.expires, datetime.datetime):
         last = max(day, day_at(event.expires, clock))
         if listing is None or venue_day is None:
@@ -568,6 +586,6 @@ def _until(
 
 @lru_cache(maxsize=4096)
 def _end_of_day(day: datetime.date, venue: ZoneInfo, clock: ZoneInfo) -> datetime.date:
-    """Return the day that *clock* shows in the last instant of *day* at *venue*."""
+    """Return the day that *clock* shows at the last instant of *day* in the zone *venue*."""
     midnight = datetime.datetime.combine(day + _DAY, datetime.time.min, venue)
     return day_at(midnight.astimezone(datetime.UTC) - _INSTANT, clock)
