@@ -437,7 +437,7 @@ def test_decisions_are_not_written_over_what_they_come_from(
     else:
         out = kept if way == "itself" else f"../{here.name}/{kept}"
     ended = run(*REPLAY, "--decisions", out, cwd=here)
-    assert ended == Run(2, "", f"{kept}: the decisions would be written over it\n")
+    assert ended == Run(2, "", f"{kept}: the decisions would overwrite this file\n")
     assert (here / kept).read_bytes() == before
 
 

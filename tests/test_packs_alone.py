@@ -250,4 +250,5 @@ def test_nothing_is_judged_by_a_pack_alone(folder: Path, arguments: tuple[str, .
     said = f"desk.yaml:2:1: {what}; judge by a rule file that has it under `include`, as `./desk`\n"
     assert ended == (2, "", said)
     ended = run(*arguments, "uk", stdin=order(), cwd=folder)
-    assert ended == (2, "", f"uk: {what}; judge by a rule file that says `include: [uk]`\n")
+    said = "this is a rule pack, which cannot be evaluated alone; give a rule file that includes it"
+    assert ended == (2, "", f"uk: {said} with `include: [uk]`\n")

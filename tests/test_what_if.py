@@ -647,17 +647,14 @@ def test_both_are_judged_by_what_was_known(here: Path) -> None:
         (["log.csv", "--rules", "new.yaml", "--against", "none.yaml"], "none.yaml: "),
         (["none.csv", *WHAT_IF[2:]], "none.csv: "),
         ([*WHAT_IF[1:], "--against", "new.yaml"], "`--against` is given 2 times; give it once"),
-        ([*WHAT_IF[1:], "--changes", "-"], "the changes go to a file; name one"),
-        ([*WHAT_IF[1:], "--changes", "log.csv"], "log.csv: the changes would be written over it"),
+        ([*WHAT_IF[1:], "--changes", "-"], "the changes cannot go to standard output; give"),
+        ([*WHAT_IF[1:], "--changes", "log.csv"], "log.csv: the changes would overwrite this file"),
         (
             [*WHAT_IF[1:], "--changes", "rules.yaml"],
-            "rules.yaml: the changes would be",
+            "rules.yaml: the changes would overwrite this file",
         ),
-        ([*WHAT_IF[1:], "--changes", "new.yaml"], "new.yaml: the changes would be written over it"),
-        (
-            [*WHAT_IF[1:], "--changes", "none/out"],
-            "none/out.partial: the changes cannot",
-        ),
+        ([*WHAT_IF[1:], "--changes", "new.yaml"], "new.yaml: the changes would overwrite this file"),
+        ([*WHAT_IF[1:], "--changes", "none/out"], "none/out.partial: the changes cannot be written"),
     ],
 )
 def test_wrong_call_is_told(here: Path, arguments: list[str], said: str) -> None:

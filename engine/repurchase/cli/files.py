@@ -1,4 +1,4 @@
-"""The files that a command names: rule files, what it reads, and what it must not write over."""
+"""The files that commands name: rule files, input, and files that output must not overwrite."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from repurchase.domain.errors import Problem, UsageError, nearest, reason
 if TYPE_CHECKING:
     from repurchase.rulebook.editions import Editions
 
-# `-----BEGIN ENCRYPTED PRIVATE KEY-----` is the longest first line of one.
+# The longest first line of a key file is `-----BEGIN ENCRYPTED PRIVATE KEY-----`.
 _KEY_BEGINS_WITHIN: Final = 64
 
 
 def editions_of(rules: str, known_at: date | None = None) -> Editions:
-    """Return the editions of the rule file *rules*, and show its gaps on standard error."""
+    """Return the editions of the rule file *rules*, and show its gaps on standard error.
+
+    Raise UsageError if it is not a file, RuleFileError if it has errors.
+    """
     from repurchase.domain.calendars import day_at, zone
     from repurchase.rulebook.build import read
     from repurchase.rulebook.editions import load
@@ -37,22 +40,22 @@ def editions_of(rules: str, known_at: date | None = None) -> Editions:
 
 
 def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*: a shipped one of that name, else the file.
+    """Return the path of the rule file *name*: the shipped file of that name, or else the file.
 
-    Raise UsageError if it is neither, and its name looks like that of a shipped one.
+    Raise UsageError if *name* is a pack, or is neither a shipped name nor written like a path.
     """
     from repurchase.rulebook.library import pack_names, rule_names, rule_path
 
     if name in rule_names():
         return rule_path(name)
     if name in pack_names():
-        what = "this is a pack of law, and a pack alone grants nothing to judge by"
-        hint = f"judge by a rule file that says `include: [{name}]`"
+        what = "this is a rule pack, which cannot be evaluated alone"
+        hint = f"give a rule file that includes it with `include: [{name}]`"
         raise UsageError(Problem(what, hint, name))
     path = Path(name)
     if not (looks_like_a_file(path) or _is_there(path)):
         shipped = ", ".join(f"`{one}`" for one in rule_names())
-        hint = nearest(name, rule_files()) or f"shipped are {shipped}"
+        hint = nearest(name, rule_files()) or f"the shipped rule files are {shipped}"
         raise UsageError(Problem("there is no such file", hint, name))
     return path
 
@@ -65,7 +68,7 @@ def rule_file_or_pack(name: str) -> Path:
 
 
 def rule_files() -> tuple[str, ...]:
-    """Return what a rule file can be called here: those that are shipped, and the YAML files."""
+    """Return the names of the shipped rule files, and of the YAML files in this directory."""
     from repurchase.rulebook.cases_file import CASES
     from repurchase.rulebook.library import rule_names
 
@@ -74,12 +77,12 @@ def rule_files() -> tuple[str, ...]:
 
 
 def looks_like_a_file(path: Path) -> bool:
-    """Return whether *path* is written as that of a file is, whether or not there is one."""
+    """Return whether *path* is written like that of a YAML file, even if none exists."""
     return len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
 
 
 def is_file(path: Path) -> bool:
-    """Return whether *path* is a file; what the system refuses to say is reported when read."""
+    """Return whether *path* is a file; `False` if that cannot be found out."""
     try:
         return path.is_file()
     except OSError:
@@ -94,25 +97,25 @@ def _is_there(path: Path) -> bool:
 
 
 def message_name(name: str) -> str:
-    """Return what messages call the file *name*, `-` being standard input."""
+    """Return the name of the file *name* in messages; `-` is standard input."""
     return "<standard input>" if name == "-" else name
 
 
 def standard_input() -> BinaryIO:
-    """Return standard input, as bytes; raise UsageError if there is none.
+    """Return standard input as a stream of bytes; raise UsageError if it is closed.
 
-    It has a buffer of its own: a thread that waits for input would keep that of `sys.stdin`, for
-    which Python waits when it ends.
+    The stream has its own buffer. A thread that waits for input would hold the lock of the buffer
+    of `sys.stdin`, and Python waits for that lock when it ends.
     """
     if sys.stdin is None:
-        raise UsageError(Problem("there is no standard input", "name a file instead of -"))
+        raise UsageError(Problem("standard input is closed", "give a file instead of -"))
     return open(0, "rb", closefd=False)
 
 
 def content(name: str, what: str, bytes_max: int = -1) -> bytes:
-    """Return what the file *name* holds, `-` being standard input, or as much as *bytes_max*.
+    """Return the content of the file *name*, at most *bytes_max* bytes; `-` is standard input.
 
-    Raise UsageError, which calls it *what*, if it cannot be read.
+    Raise UsageError, which calls the file *what*, if it cannot be read.
     """
     try:
         with standard_input() if name == "-" else Path(name).open("rb") as stream:
@@ -123,35 +126,35 @@ def content(name: str, what: str, bytes_max: int = -1) -> bytes:
 
 
 def check_overwritten(
-    output: Path, kept: Iterable[str | Path], what: str = "it would be written over"
+    output: Path, kept: Iterable[str | Path], what: str = "the output would overwrite this file"
 ) -> None:
-    """Raise UsageError if to write *output* would destroy a file that is *kept*, or a key.
+    """Raise UsageError if writing *output* would overwrite a key, or a file that must be *kept*.
 
-    It says *what* would happen to that file. `-` is standard input.
+    The message about a kept file is *what*. `-` is standard input.
     """
     partial = output.with_name(f"{output.name}.partial") if output.name else output
     for path in filter(is_file, (output, partial)):
         for name in kept:
-            # What cannot be looked at is not that file.
+            # A path that cannot be inspected is not this file.
             with suppress(OSError):
                 if samestat(path.stat(), fstat(0) if name == "-" else Path(name).stat()):
                     raise UsageError(Problem(what, file=str(name)))
         with path.open("rb") as file:
             if b"KEY-----" in file.read(_KEY_BEGINS_WITHIN):
-                what = "it is a key, which is never overwritten"
-                raise UsageError(Problem(what, "name another file", str(output)))
+                what = "this file is a key, which is never overwritten"
+                raise UsageError(Problem(what, "give another name", str(output)))
 
 
 def check_written_beside(output: Path, noun: str, log: str | None, *rules: Path) -> None:
-    """Raise UsageError if *output* is no file, or is the *log*, one of the *rules* or their cases.
+    """Raise UsageError if *output* is standard output, the *log*, a rule file or its cases file.
 
-    *noun* is what is written to it.
+    *noun* is the plural noun for what is written to *output*.
     """
     from repurchase.rulebook.cases_file import cases_path
 
     if str(output) == "-":
-        hint = "name one, since the summary goes to standard output"
-        raise UsageError(Problem(f"the {noun} go to a file", hint))
+        hint = "give the name of a file, since the summary goes to standard output"
+        raise UsageError(Problem(f"the {noun} cannot go to standard output", hint))
     kept: list[str | Path] = [] if log is None else [log]
     kept += [path for file in rules for path in (file, cases_path(file))]
-    check_overwritten(output, kept, f"the {noun} would be written over it")
+    check_overwritten(output, kept, f"the {noun} would overwrite this file")

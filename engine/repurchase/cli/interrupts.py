@@ -1,4 +1,4 @@
-"""What ends a proof early: the time that it was given, or Ctrl-C."""
+"""The two ways to end a proof early: its time limit, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ seconds_option = single_option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     metavar="NUMBER",
-    help="Look no longer than this, 60 if not given: what is not proved by then is not proved.",
+    help="Time limit in seconds. Default: 60. What is not proved by then is reported as not"
+    " proved.",
 )
 
 
 def milliseconds(seconds: float | None) -> int:
-    """Return how long a proof may take if *seconds* are given, and if they are not."""
+    """Return the time limit of a proof in milliseconds: *seconds*, or the default if `None`."""
     from repurchase.proof.proof import MILLISECONDS
 
     return MILLISECONDS if seconds is None else int(seconds * 1000)
 
 
 def interruptible(work: Callable[[Callable[[], int]], T]) -> T:
-    """Return what *work* returns, a proof that is given a clock which counts nanoseconds.
+    """Return the result of *work*, a proof that takes a clock which counts nanoseconds.
 
-    It works in a thread of its own, because Python hears Ctrl-C in the main thread alone, and not
-    amid a call of z3. At Ctrl-C z3 is broken off and the clock raises, until the work has ended.
+    The proof runs in its own thread, because Python notices Ctrl-C only in the main thread, and
+    not during a call of z3. At Ctrl-C, interrupt z3 and let the clock raise KeyboardInterrupt
+    until the work has ended, then raise KeyboardInterrupt.
     """
     from repurchase.proof.solver import interrupt
 
@@ -48,16 +50,16 @@ def interruptible(work: Callable[[Callable[[], int]], T]) -> T:
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:
             done = pool.submit(work, clock)
-            # A signal that comes just before a wait without end would not wake it.
+            # The waits are short, because a signal just before an endless wait would not end it.
             while not done.done():
                 wait([done], _AGAIN_SECONDS)
             return done.result()
         except KeyboardInterrupt:
             is_stopped.set()
-            # The thread comes to nothing else before the work has ended.
+            # The pool's only thread takes this task when the work has ended.
             ended = pool.submit(is_stopped.is_set)
             while not ended.done():
-                # z3 forgets it if it comes between two calls, so it is repeated.
+                # z3 ignores an interrupt between two of its calls, so repeat it.
                 interrupt()
                 wait([ended], _AGAIN_SECONDS)
             raise

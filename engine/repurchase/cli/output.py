@@ -1,4 +1,4 @@
-"""What commands write: answers to standard output, everything else to standard error."""
+"""Output of the commands: answers to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def note_json(context: click.Context, _option: click.Parameter, value: bool) -> 
 
 
 def wants_json() -> bool:
-    """Return whether the call of the command that runs asks for JSON."""
+    """Return whether the running command was called with --json."""
     return bool(click.get_current_context().meta.get(_JSON))
 
 
 def answer(value: object, view: Callable[[], RenderableType] | None = None) -> None:
-    """Write the answer: *value* as a line of JSON if the call asks for that, else any *view*."""
+    """Write the answer: *value* as a line of JSON if --json is given, otherwise *view* if any."""
     if wants_json():
         from repurchase.report.written import json_text
 
@@ -39,22 +39,22 @@ def answer(value: object, view: Callable[[], RenderableType] | None = None) -> N
 
 
 def draw(view: RenderableType) -> None:
-    """Show *view* on standard output: as wide as the terminal, or wide enough for a pipe."""
+    """Write *view* to standard output: as wide as the terminal, or 160 columns into a pipe."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_PIPE
-    # Rich ends the process itself if the pipe is closed; `main` has a better answer.
+    # If the pipe is closed, Rich would end the process itself; `main` handles that better.
     with console.capture() as drawn:
         console.print(view, crop=False)
     sys.stdout.write(drawn.get())
-    # Whoever reads a pipe waits for this answer, not for a full buffer.
+    # The reader of a pipe needs this answer now, not when the buffer is full.
     sys.stdout.flush()
 
 
 def write_errors(problems: Iterable[Problem], *, as_json: bool) -> None:
-    """Write why there is no answer: as JSON in its place, or to standard error."""
+    """Write *problems* instead of an answer: as JSON to standard output, or to standard error."""
     if as_json:
         from repurchase.report.written import json_text
 
@@ -64,7 +64,7 @@ def write_errors(problems: Iterable[Problem], *, as_json: bool) -> None:
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Write *problems* to standard error, a line each."""
+    """Write *problems* to standard error, one line each."""
     for problem in problems:
         write_message(str(problem))
 
@@ -75,7 +75,7 @@ def remark(text: str) -> None:
 
 
 def write_message(text: str) -> None:
-    """Write *text* to standard error; if that takes nothing, the exit code says it alone."""
+    """Write *text* to standard error; if that fails, only the exit code tells the result."""
     try:
         click.echo(text, err=True)
     except OSError:
@@ -83,5 +83,5 @@ def write_message(text: str) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Let nothing more come of *stream*: what it still holds would fail once more at the end."""
+    """Send the rest of *stream* to nowhere, or flushing its buffer at exit would fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

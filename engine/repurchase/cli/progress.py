@@ -1,4 +1,4 @@
-"""A progress bar for long work, on standard error and at a terminal alone."""
+"""A progress bar for long work, on standard error, and only at a terminal."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ EVENTS_A_STEP = 1_000
 
 
 def watched(decisions: Iterator[T], log: Log | None) -> Iterator[T]:
-    """Yield *decisions*, showing how far the reading of *log* has come."""
+    """Yield *decisions*, and show how much of *log* has been read."""
     if log is None:
         return decisions
     events = "{task.fields[count]:,} events"
-    return _shown(decisions, "judging", events, log.bytes_total, lambda _: log.bytes_read)
+    return _shown(decisions, "evaluating", events, log.bytes_total, lambda _: log.bytes_read)
 
 
 def counted(
-    items: Iterator[T], total: int, /, doing: str = "judging again", noun: str = "records"
+    items: Iterator[T], total: int, /, doing: str = "re-evaluating", noun: str = "records"
 ) -> Iterator[T]:
-    """Yield *items*, showing how many of the *total*, which *noun* they are, were taken."""
+    """Yield *items*, and show how many of the *total* were taken.
+
+    *doing* and *noun* are the words on the bar for the work and for the items.
+    """
     text = f"{{task.completed:,.0f}} of {{task.total:,.0f}} {noun}"
-    # What comes fast is not shown one by one.
+    # Update the bar at most about a hundred times, since items can come fast.
     step = min(EVENTS_A_STEP, max(total // 100, 1))
     return _shown(items, doing, text, total, lambda count: count, step)
 

@@ -1,4 +1,4 @@
-"""`repurchase adopt`: put a program under another rule file, on the record, or see what it does."""
+"""`repurchase adopt`: record that a program uses another rule file, or show what that changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import structs
 from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
 from repurchase.cli.journal_options import journal_option, now, program_named
-from repurchase.cli.options import certificate_option, json_option, single_option
+from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.domain.errors import UsageError
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 @click.command("adopt")
 @click.argument("rules", metavar="FILE")
 @journal_option
-@single_option("--by", metavar="NAME", help="Who adopts it; left out only with --dry-run.")
-@single_option("--reason", metavar="TEXT", help="Why; left out only with --dry-run.")
-@click.option("--dry-run", is_flag=True, help="Check and show all of it, and adopt nothing.")
-@certificate_option("this rule file: without it, or of another, nothing is adopted")
+@single_option("--by", metavar="NAME", help="Who adopts FILE. Required, except with --dry-run.")
+@single_option("--reason", metavar="TEXT", help="Why. Required, except with --dry-run.")
+@click.option("--dry-run", is_flag=True, help="Check and show everything, but adopt nothing.")
+@file_option(
+    "--certificate",
+    metavar="FILE.json",
+    help="The certificate from `repurchase prove`. Adopt FILE only if it is the file certified.",
+)
 @seconds_option
 @json_option
 def command(
@@ -39,21 +43,22 @@ def command(
     certificate: Path | None,
     seconds: float | None,
 ) -> int:
-    """Record that a program goes by another rule FILE from now on, and show what that changes.
+    """Record that a program uses another rule FILE from now on, and show what that changes.
 
     \b
     repurchase adopt iij-2008.yaml --journal desk.db --dry-run
     repurchase adopt iij-2008.yaml --journal desk.db --by Tanaka --reason "resolution of 12-01"
 
-    What was decided before stays as it was, under the rules of then. Which events are approved now
-    and were not is shown as `repurchase diff` shows it; it needs pip install 'repurchase[prove]'.
-    With --dry-run all is checked and shown as it would be, and nothing is written to the journal.
+    Earlier decisions stay as they were, under the earlier rules. The command compares the two
+    files as `repurchase diff` does: which events are approved now that were not, and the reverse.
+    The comparison needs pip install 'repurchase[prove]'. With --dry-run, the command checks and
+    shows the same, but writes nothing to the journal.
 
-    Exit codes, with --dry-run those that there would be, were the journal writable: 0
-    adopted, also where the file is looser; 1 adopted, but what is used is past a new cap or not
-    known, and nothing is approved until that changes; 2 refused, and nothing is adopted; 130
-    stopped with Ctrl-C: what had been answered by then holds, and only what changes for events was
-    not compared. Without any answer, `show --adoptions` tells whether it is adopted.
+    Exit codes: 0 adopted, even if FILE is more permissive; 1 adopted, but the shares or money used
+    exceed a new cap or are unknown; nothing is approved until that changes; 2 refused, and nothing
+    is adopted; 130 stopped with Ctrl-C. With --dry-run, the codes are those that the adoption
+    would have. If Ctrl-C stops only the comparison, the command says whether FILE is adopted. If
+    it printed nothing, run `repurchase show --adoptions` to find out.
     """
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
@@ -66,7 +71,7 @@ def command(
     with Journal(journal) as kept:
         desk = Desk(kept, program_named(kept, text.editions.authorization.name), now)
         before, after = _adopted(desk, text, by, reason, dry_run=dry_run)
-    assert before.editions is not None, "a program that adopts another rule file has begun"
+    assert before.editions is not None, "only a program that has begun can adopt another file"
     found = adoption(before, after, now())
     summary = {"adopted": not dry_run, **structs.asdict(found)}
     if not wants_json():
@@ -74,11 +79,11 @@ def command(
     try:
         summary |= _changed(before.editions, text.editions, seconds)
     except KeyboardInterrupt:
-        done = "nothing was adopted" if dry_run else "it is adopted"
-        remark(f"{done}; what changes for events was not compared")
+        done = "nothing was adopted" if dry_run else "the rule file is adopted"
+        remark(f"{done}; the comparison of the two rule files was stopped")
         raise
     finally:
-        # It is done, whatever ends the comparison.
+        # The adoption is recorded already, whatever ends the comparison.
         answer(summary)
     if dry_run and not wants_json():
         draw(unadopted_view())
@@ -86,7 +91,7 @@ def command(
 
 
 def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
-    """Raise UsageError if *by* or *reason* is missing, or could not be recorded."""
+    """Raise UsageError if *by* or *reason* is missing or not valid text."""
     from repurchase.journal.desk import check_said
 
     for name, value in (("by", by), ("reason", reason)):
@@ -97,7 +102,7 @@ def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
 
 
 def _check_certified(text: RuleText, certificate: Path | None) -> None:
-    """Show the gaps of *text*; raise UsageError if it is not as the *certificate* says."""
+    """Show the gaps of *text*; raise UsageError if the *certificate* does not certify it."""
     from repurchase.proof.certificate import read_certificate, uncertified
     from repurchase.rulebook.lint import lint_findings
 
@@ -111,20 +116,23 @@ def _check_certified(text: RuleText, certificate: Path | None) -> None:
 def _adopted(
     desk: Desk, text: RuleText, by: str | None, reason: str | None, *, dry_run: bool
 ) -> tuple[Book, Book]:
-    """Return the program before and after it adopts *text*, which is recorded unless *dry_run*."""
+    """Return the program before and after it adopts *text*; record nothing if *dry_run*."""
     if dry_run:
         return desk.would_adopt(text)
-    assert by is not None, "who adopts it was asked for"
-    assert reason is not None, "why it is adopted was asked for"
+    assert by is not None, "`_check_named` requires --by"
+    assert reason is not None, "`_check_named` requires --reason"
     return desk.adopt(text, by.strip(), reason.strip())
 
 
 def _changed(old: Editions, new: Editions, seconds: float | None) -> dict[str, Any]:
-    """Return what *new* changes for events, and show it unless the call asks for JSON."""
+    """Return what *new* changes for events, and show it unless the call asks for JSON.
+
+    *seconds* is the time limit. Return nothing, with a warning, if the prover is not installed.
+    """
     try:
         from repurchase.proof.diff import diff
     except UsageError as error:
-        # It is adopted all the same.
+        # The adoption does not depend on the comparison.
         warn(error.problems)
         return {}
     from repurchase.report.diffs import compared_view, diff_object

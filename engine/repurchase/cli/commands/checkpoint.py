@@ -1,4 +1,4 @@
-"""`repurchase checkpoint`: sign where a journal stands, to be kept elsewhere."""
+"""`repurchase checkpoint`: sign the length and head of a journal, to be kept elsewhere."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
     from repurchase.audit.signatures import new_key
 
     public = new_key(value)
-    remark(f"{value} signs: keep it secret, and away from the journal")
-    remark(f"{public} checks signatures: give it to whoever verifies")
+    remark(f"{value} is the private key, which signs: keep it secret, and away from the journal")
+    remark(f"{public} is the public key, which checks signatures: give it to the auditor")
     context.exit()
 
 
@@ -40,20 +40,21 @@ def _make_key(context: click.Context, _: click.Parameter, value: Path | None) ->
     is_eager=True,
     expose_value=False,
     callback=_make_key,
-    help="Make a key pair, FILE and FILE.pub, and nothing else.",
+    help="Make a key pair, FILE and FILE.pub, then end.",
 )
-@file_option("--output", help="Write the checkpoint to this file.")
+@file_option("--output", help="Write the checkpoint to this file, not to standard output.")
 @ends_with_1_if_tampered
 def command(journal: str, authorization: str | None, key: Path, output: Path | None) -> int:
-    """Verify a journal and sign its length and head, as one JSON object.
+    """Verify a journal, and write its signed length and head as one JSON object.
 
     \b
     repurchase checkpoint --new-key audit.key
     repurchase checkpoint --journal program.db --key audit.key --output 2026-03.json
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
 
-    Keep checkpoints where whoever writes the journal cannot: a chain that is cut off or made
-    anew later does not contain them. Signing needs pip install 'repurchase[sign]'.
+    Keep checkpoints where people who can write the journal cannot change them. If someone later
+    truncates or rewrites the chain, it no longer contains them, and `verify` says so. Signing
+    needs pip install 'repurchase[sign]'.
     """
     from repurchase.audit.signatures import signed, signing_key
     from repurchase.audit.verify import check_strays, verify

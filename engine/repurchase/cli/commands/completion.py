@@ -1,4 +1,4 @@
-"""`repurchase completion`: what a shell needs to complete commands and options."""
+"""`repurchase completion`: write the script with which a shell completes commands and options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Write the completion script of SHELL.
+    """Write the script with which SHELL completes commands and options.
 
     \b
     repurchase completion bash > ~/.local/share/bash-completion/completions/repurchase
@@ -18,6 +18,6 @@ def command(shell: str) -> int:
     """
     commands = click.get_current_context().find_root().command
     completion = get_completion_class(shell)
-    assert completion is not None, "each shell offered has a script"
+    assert completion is not None, "click has a script for each shell offered"
     click.echo(completion(commands, {}, "repurchase", "_REPURCHASE_COMPLETE").source())
     return 0

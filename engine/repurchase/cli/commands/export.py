@@ -1,4 +1,4 @@
-"""`repurchase export`: a program of a journal as a file."""
+"""`repurchase export`: write a program of a journal to a file."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from repurchase.cli.output import remark
 @click.command("export")
 @journal_option
 @program_option
-@file_option("--output", help="Write it to this file, which is there whole or not at all.")
+@file_option("--output", help="Write to this file; it appears only when it is complete.")
 @ends_with_1_if_tampered
 def command(journal: str, authorization: str | None, output: Path | None) -> int:
-    """Write a program with all its records as JSON lines, once they were judged again.
+    """Re-evaluate every record of a program, then write the program as JSON lines.
 
     \b
     repurchase export --journal program.db --output program.jsonl
     repurchase export --journal program.db | gzip > program.jsonl.gz
 
-    The lines hold the exact text of every record, rule file and edition, so that `import` into
-    another journal gives the same chain, and any other software can check the hashes.
+    The lines hold the exact text of every record, rule file and edition. `import` into another
+    journal therefore gives the same chain, and other software can check the hashes.
     """
     from repurchase.audit.transfer import export
     from repurchase.audit.verify import check_strays

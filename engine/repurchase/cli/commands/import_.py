@@ -1,4 +1,4 @@
-"""`repurchase import`: an exported program into a journal."""
+"""`repurchase import`: read an exported program into a journal."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from repurchase.domain.errors import Problem, UsageError, reason
 @json_option
 @ends_with_1_if_tampered
 def command(file: str, journal: str) -> int:
-    """Take an exported program (FILE, or - for standard input) into a journal.
+    """Import an exported program (FILE, or - for standard input) into a journal.
 
     \b
     repurchase import program.jsonl --journal postgresql://desk@db/buybacks
     gunzip -c program.jsonl.gz | repurchase import - --journal copy.db
 
-    Every record is judged again on the way, all are written in one transaction, and they are
-    read back and judged once more. A program that has begun there is left alone.
+    The command re-evaluates every record, writes all of them in one transaction, and then
+    verifies what it wrote. If the journal already has this program, nothing is imported.
     """
     from repurchase.audit.transfer import ExportFile, imported
     from repurchase.cli.progress import counted
@@ -35,7 +35,7 @@ def command(file: str, journal: str) -> int:
     from repurchase.report.programs import verified_view
 
     with standard_input() if file == "-" else _open(file) as stream:
-        # Before the journal: a file that is no export does not leave an empty one.
+        # Read the file first, so that a file that is not an export creates no empty journal.
         export = ExportFile(stream, message_name(file))
         with Journal(journal, create=True) as kept:
             verified = imported(export, kept, counted)
@@ -47,4 +47,5 @@ def _open(file: str) -> BinaryIO:
     try:
         return Path(file).open("rb")
     except OSError as error:
-        raise UsageError(Problem(f"it cannot be read: {reason(error)}", file=file)) from error
+        what = f"the file cannot be read: {reason(error)}"
+        raise UsageError(Problem(what, file=file)) from error

@@ -1,4 +1,4 @@
-"""`repurchase verify`: judge a journal again, from its first record."""
+"""`repurchase verify`: re-evaluate a journal from its first record."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 @file_option(
     "--checkpoint",
     "checkpoint_file",
-    help="A checkpoint that was kept elsewhere: the chain must contain it.",
+    help="A checkpoint that was kept elsewhere. The journal's chain must contain it.",
 )
-@file_option("--public-key", help="The public key that the checkpoint is to be signed by.")
+@file_option("--public-key", help="The public key of the key that signed the checkpoint.")
 @click.option(
     "--certificate",
     "certificates",
     type=click.Path(path_type=Path),
     metavar="FILE.json",
     multiple=True,
-    help="What `repurchase prove` certified; give each, of all rule files that judged an event.",
+    help="A certificate from `repurchase prove`. Give one for each rule file that was in force.",
 )
 @json_option
 @ends_with_1_if_tampered
@@ -47,16 +47,17 @@ def command(
     public_key: Path | None,
     certificates: tuple[Path, ...],
 ) -> int:
-    """Judge every record of a journal again, and check that they form one chain.
+    """Re-evaluate every record of a journal, and check that the records form one chain.
 
     \b
     repurchase verify --journal program.db
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
     repurchase verify --journal program.db --certificate my-program.proof.json
 
-    Each record's hash and place, the rule files and editions kept beside it, its verdict and the
-    position after it are worked out again; the first that differs is named, with exit code 1.
-    Whoever can write the journal could make all of it anew: only a checkpoint shows that.
+    The command recomputes each record's hash and place, its rule file and edition, its decision
+    and the position after it. It names the first record that differs, and ends with exit code 1.
+    Someone who can write the journal could rewrite all of it. Only a checkpoint kept elsewhere
+    shows that.
     """
     from repurchase.audit.verify import check_strays, verify
     from repurchase.cli.progress import counted
@@ -68,23 +69,24 @@ def command(
     certified = [read_certificate(one) for one in certificates]
     with Journal(journal) as kept:
         check_strays(kept)
-        # Also one that is gone from the journal: the checkpoint says that it was there.
+        # The checkpoint also names a program that someone removed from the journal.
         named = authorization or (checkpoint and checkpoint.program)
         program = named or program_named(kept, None)
         verified = verify(kept, program, checkpoint, counted)
     answer(verified, lambda: verified_view(verified))
     missing = uncovered(certified, verified.editions) if certified else []
     for edition in missing:
-        remark(f"events were judged by the edition {edition}, which no certificate tells of")
+        remark(f"no certificate covers the edition {edition}, which evaluated events")
     if certified and not missing:
-        remark("each event was judged by what is certified")
+        remark("the certificates cover every edition that evaluated an event")
     return 1 if missing else 0
 
 
 def _checkpoint(file: Path | None, key: Path | None) -> Checkpoint | None:
     if (file is None) != (key is None):
-        hint = "a checkpoint proves nothing without the key that it must be signed by"
-        raise UsageError(Problem("--checkpoint and --public-key go together", hint))
+        missing = "--public-key" if key is None else "--checkpoint"
+        hint = f"give {missing}, too: the key checks the signature of the checkpoint"
+        raise UsageError(Problem(f"{missing} is missing", hint))
     if file is None or key is None:
         return None
     from repurchase.audit.signatures import public_key, read_checkpoint
