@@ -249,7 +249,9 @@ def test_readme_or_help_shows_every_command(name: str) -> None:
 
 def test_readme_names_no_command_that_is_not() -> None:
     """Each `repurchase NAME` of the documents is a command."""
-    named = set(re.findall(r"(?:`|^ *)repurchase ([a-z-]+)", README + MANUAL + FORMATS, re.M))
+    named = set(
+        re.findall(r"(?:`|^ *)repurchase ([a-z-]+)", README + MANUAL + FORMATS, re.MULTILINE)
+    )
     assert len(named) > 10
     assert named <= {*commands.commands}
 

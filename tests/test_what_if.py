@@ -653,8 +653,14 @@ def test_both_are_judged_by_what_was_known(here: Path) -> None:
             [*WHAT_IF[1:], "--changes", "rules.yaml"],
             "rules.yaml: the changes would overwrite this file",
         ),
-        ([*WHAT_IF[1:], "--changes", "new.yaml"], "new.yaml: the changes would overwrite this file"),
-        ([*WHAT_IF[1:], "--changes", "none/out"], "none/out.partial: the changes cannot be written"),
+        (
+            [*WHAT_IF[1:], "--changes", "new.yaml"],
+            "new.yaml: the changes would overwrite this file",
+        ),
+        (
+            [*WHAT_IF[1:], "--changes", "none/out"],
+            "none/out.partial: the changes cannot be written",
+        ),
     ],
 )
 def test_wrong_call_is_told(here: Path, arguments: list[str], said: str) -> None:
