@@ -454,7 +454,7 @@ FAULTS: Final = [
     ),
     (
         CASES.replace("acme.yaml", "[acme.yaml]"),
-        "house.cases.yaml:1:8: `under` takes text, and a list stands here",
+        "house.cases.yaml:1:8: `under` takes text, but its value is a list",
     ),
     (
         CASES.replace("acme.yaml", "house.yaml"),

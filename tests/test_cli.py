@@ -376,7 +376,7 @@ def test_completion_answers_with_the_commands() -> None:
             "`--event` is given 2 times",
         ),
         (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\n"),
-        (["lint"], "no rule file is named; write repurchase lint FILE.yaml"),
+        (["lint"], "no file is named; write repurchase lint FILE.yaml"),
         (["test"], "there are no cases here; name a rule file or a cases file"),
         (
             ["explain", "trade.shars"],
@@ -430,7 +430,7 @@ def test_init_starts_a_program_that_works_at_once(tmp_path: Path) -> None:
         "trades.csv",
     ]
     rules = "my/my-program.yaml"
-    assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the rule file has no error or gap\n")
+    assert run("lint", rules, cwd=tmp_path) == Run(0, "", "the file has no errors or gaps\n")
     assert run("test", rules, cwd=tmp_path) == Run(0, "", "18 of 18 cases pass\n")
     replayed = run("replay", "my/trades.csv", "--rules", rules, "--json", cwd=tmp_path)
     assert (replayed.code, replayed.json["events"], replayed.err) == (1, 5, "")
@@ -506,9 +506,9 @@ def test_init_in_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
 
 def test_sound_rule_files_lint_clean(here: Path) -> None:
     """Nothing to say is said in one line."""
-    assert run("lint", "rules.yaml", cwd=here) == Run(0, "", "the rule file has no error or gap\n")
-    assert run("lint", "rules.yaml", "rules.yaml", cwd=here) == Run(
-        0, "", "2 rule files have no error or gap\n"
+    assert run("lint", "rules.yaml", cwd=here) == Run(0, "", "the file has no errors or gaps\n")
+    assert run("lint", "rules.yaml", "./rules.yaml", "iij-2008", cwd=here) == Run(
+        0, "", "2 files have no errors or gaps\n"
     )
     assert run("lint", "rules.yaml", "--json", cwd=here) == Run(0, '{"errors":[]}\n', "")
 
@@ -516,7 +516,7 @@ def test_sound_rule_files_lint_clean(here: Path) -> None:
 @pytest.mark.parametrize("name", rule_names())
 def test_shipped_rule_file_loads_by_name(name: str) -> None:
     """What ships is called by its name, without a gap, and its cases pass."""
-    assert run("lint", name) == Run(0, "", "the rule file has no error or gap\n")
+    assert run("lint", name) == Run(0, "", "the file has no errors or gaps\n")
     ended = run("test", name)
     assert (ended.code, ended.err.endswith(" cases pass\n")) == (0, True)
 
@@ -561,7 +561,10 @@ def test_lint_checks_quotes_against_their_source(here: Path) -> None:
     assert run("lint", "rules.yaml", "--source", "said.txt", cwd=here).code == 0
     other = run("lint", "rules.yaml", "--source", "other.txt", cwd=here)
     missing = run("lint", "rules.yaml", "--source", "none.txt", cwd=here)
-    assert (other.code, other.lines[0].startswith("other.txt: the document's SHA-256 is ")) == (
+    assert (
+        other.code,
+        other.lines[0].startswith("other.txt: no source of the rule file has the SHA-256"),
+    ) == (
         1,
         True,
     )

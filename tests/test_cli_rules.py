@@ -243,7 +243,7 @@ def test_quote_that_lacks_its_figure_is_a_gap(
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
     ended = run("lint", "rules.yaml", cwd=tmp_path)
     said = [line.split(":")[0] for line in ended.lines]
-    told = "rules.yaml" if code else "the rule file has no error or gap"
+    told = "rules.yaml" if code else "the file has no errors or gaps"
     assert (ended.code, said) == (code, [told])
 
 
@@ -314,6 +314,8 @@ def test_rule_file_that_is_no_file_is_refused(tmp_path: Path, command: str, kind
         "socket": "the file cannot be opened: not a directory",
     }
     said = expected.get(kind, NOT_REGULAR)
+    if kind == "folder" and command in ("lint", "test"):
+        said = "the folder has no rule file, pack or cases file; name another folder, or a file"
     assert (ended.code, ended.out, ended.err) == (2, "", f"rules.yaml: {said}\n")
 
 
@@ -357,9 +359,10 @@ def test_files_that_can_be_opened_are_told_beside_one_that_cannot(tmp_path: Path
 
 
 def test_cases_of_no_name_are_refused(tmp_path: Path) -> None:
-    """A folder has no cases beside it, also where it is the one around us."""
-    ended = run("test", ".", cwd=tmp_path)
-    assert (ended.code, ended.out, ended.err) == (2, "", f".: {NOT_REGULAR}\n")
+    """A folder without one of our files is an error, and not a success."""
+    said = ".: the folder has no rule file, pack or cases file; name another folder, or a file\n"
+    for command in ("lint", "test"):
+        assert run(command, ".", cwd=tmp_path) == (2, "", said)
 
 
 # --- whatever stands in it

@@ -108,7 +108,7 @@ def test_worked_example_is_what_the_manual_says(example: Path) -> None:
     names = ["acme.cases.yaml", "acme.yaml", "my-desk.cases.yaml", "my-desk.yaml"]
     assert sorted(FILES) == names
     linted = run("lint", "acme.yaml", "my-desk.yaml", cwd=example)
-    assert linted == (0, "", "2 rule files have no error or gap\n")
+    assert linted == (0, "", "2 files have no errors or gaps\n")
     assert run("test", "acme.yaml", cwd=example) == (0, "", "3 of 3 cases pass\n")
     assert run("test", "my-desk.yaml", cwd=example) == (0, "", "2 of 2 cases pass\n")
     assert run("explain", "./my-desk.yaml", "size", cwd=example).code == 0

@@ -945,7 +945,7 @@ def test_command_says_that_a_case_fails(tmp_path: Path) -> None:
     assert ended.lines == [
         "small.cases.yaml:9: one more does not: expected held, got denied, by share-cap",
         "1 of 2 cases pass",
-        "small.cases.yaml: nothing was changed, as its cases do not pass",
+        "small.cases.yaml: no mutants were made, because its cases do not pass",
     ]
     assert ended.out == ""
 

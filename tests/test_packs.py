@@ -378,7 +378,7 @@ def test_law_that_applies_to_everything_bounds_a_program() -> None:
         judged_by = load_text(text.encode(), "acme.yaml", packs=packs)
         return [problem.what for problem in lint_findings(judged_by.authorization)]
 
-    unread = "no rule that denies orders reads `terms.max_shares`"
+    unread = "no rule that denies orders reads `terms.max_shares`, so it limits no order"
     assert unread not in told(law)
     assert unread in told(law.replace("rules:\n", "when: trade.venue == XTKS\nrules:\n"))
     assert unread in told(law.replace("id: size,", "id: size, effect: flag,"))

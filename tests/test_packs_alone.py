@@ -41,7 +41,7 @@ include: [./desk]
 rules:
   - {id: last, require: trade.last_date <= 2030-12-31}
 """
-SOUND: Final = Run(0, "", "the rule file has no error or gap\n")
+SOUND: Final = Run(0, "", "the file has no errors or gaps\n")
 
 
 @pytest.fixture
@@ -106,16 +106,16 @@ def test_error_that_compiling_finds_is_placed_in_the_pack(folder: Path) -> None:
 
 
 GAPS: Final = [
-    ("no more than 500", "no more than 50", "8:36: the quote does not say its figure, `500`"),
+    ("no more than 500", "no more than 50", "8:36: the quote does not contain its figure, `500`"),
     (
         'quote: "no more than 500 shares"',
         'quote: "no more", figure: "five hundred"',
-        "8:36: the quote does not hold its figure's words, `five hundred`",
+        "8:36: the quote does not contain the words of its `figure`, `five hundred`",
     ),
     (
         "  calm: {title: Half as much}",
         "  calm: {title: Half as much}\n  spare: {title: Nothing}",
-        "12:3: no rule of the pack is turned on or off by its option `spare`; name it",
+        "12:3: the option `spare` turns no rule of the pack on or off; name it",
     ),
 ]
 
@@ -138,14 +138,14 @@ def test_gap_of_a_pack_does_not_stop_a_decision(folder: Path) -> None:
     arguments = ("check", "--rules", "acme.yaml", "--event", "-", "--json")
     ended = run(*arguments, stdin=asked, cwd=folder)
     assert (ended.code, ended.json["outcome"]) == (0, "approved")
-    assert ended.err.startswith("desk.yaml:8:36: the quote does not say")
+    assert ended.err.startswith("desk.yaml:8:36: the quote does not contain")
 
 
 def test_pack_without_a_rule_is_a_gap(folder: Path) -> None:
     """Including it would change nothing, which nobody means."""
     (folder / "desk.yaml").write_text("repurchase: 1\npack: desk\ntitle: None yet\nrules: []\n")
     ended = run("lint", "desk.yaml", cwd=folder)
-    assert ended == (1, "", "desk.yaml: the pack has no rule, so it changes nothing\n")
+    assert ended == (1, "", "desk.yaml: the pack has no rule and therefore no effect; add a rule\n")
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,9 @@ def test_quotes_of_a_pack_are_looked_for_in_its_source(folder: Path, name: str) 
     text = (folder / "desk.yaml").read_text()
     (folder / "desk.yaml").write_text(text.replace("no more than 500", "at most 500"))
     ended = run(*asked, cwd=folder)
-    assert ended.err == (
-        "desk.yaml:8:36: the quote `at most 500 shares` does not stand in `manual`\n"
-    )
+    assert ended.err == ("desk.yaml:8:36: the quote `at most 500 shares` is not in `manual`\n")
     document.write_text("Another text.")
-    assert f"; `manual` {digest}" in run(*asked, cwd=folder).err
+    assert f"; the sources are `manual` {digest}" in run(*asked, cwd=folder).err
 
 
 # -- judging by it --------------------------------------------------------------------------------

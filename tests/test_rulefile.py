@@ -65,6 +65,10 @@ rules:
   - id: buys-only
     require: trade.side == buy
 """
+UNREAD: Final = (
+    "%s:3: no rule that denies orders reads `terms.%s`, so it limits no order; "
+    "add a rule that reads it"
+)
 CAP: Final = "program.shares_after <= terms.max_shares"
 BUYS: Final = "require: trade.side == buy"
 MAX_SHARES: Final = 'max_shares: {value: "4,000 shares", quote: "Up to 4,000 shares"}'
@@ -237,7 +241,7 @@ BAD: Final = [
     (
         "issuer: Internet Initiative Japan Inc.",
         "issuer: [a]",
-        ["3:9: `issuer` takes text, and a list stands here"],
+        ["3:9: `issuer` takes text, but its value is a list"],
     ),
     (
         "issuer: Internet Initiative Japan Inc.",
@@ -254,12 +258,12 @@ BAD: Final = [
     (
         "  - id: buys-only\n",
         "  - buys-only\n  - id: x\n",
-        ["41:5: an entry of `rules` takes a mapping, and text stands here"],
+        ["41:5: an entry of `rules` takes a mapping, but its value is text"],
     ),
     (
         MAX_SHARES,
         "max_shares: 4000 shares",
-        ["19:15: `max_shares` takes a mapping, and text stands here"],
+        ["19:15: `max_shares` takes a mapping, but its value is text"],
     ),
     (
         "per_share: 400",
@@ -316,8 +320,8 @@ BAD: Final = [
         "[XTKX]",
         ["15:37: unknown venue `XTKX`; did you mean `XTKS`?"],
     ),
-    ("[XTKS]", "[]", ["15:36: nothing is listed here; name one at least"]),
-    ("[XTKS]", "XTKS", ["15:36: `venues` takes a list, and text stands here"]),
+    ("[XTKS]", "[]", ["15:36: the list is empty; name at least one"]),
+    ("[XTKS]", "XTKS", ["15:36: `venues` takes a list, but its value is text"]),
     (
         "[XTKS]",
         "[XTKS, XTKS]",
@@ -624,7 +628,7 @@ def test_expansion_past_all_bounds_is_told() -> None:
 def test_thousands_of_rules_are_refused() -> None:
     """A thousand rules are read at most."""
     assert problems(SAMPLE + "  - {}\n" * 996) == [
-        "32:3: 1,001 entries stand here; at most 1,000 are read"
+        "32:3: there are 1,001 entries; give at most 1,000"
     ]
 
 
@@ -735,8 +739,8 @@ OPEN: Final = [
         "Up to 14,000 shares",
         [
             (
-                "19:46: the quote does not say its figure, `4000`; "
-                'add `figure: "the words that say it"` where the source spells it otherwise'
+                "19:46: the quote does not contain its figure, `4000`; "
+                'if the source writes it otherwise, add `figure: "those words"`'
             )
         ],
     ),
@@ -744,7 +748,7 @@ OPEN: Final = [
     (
         '"Up to 4,000 shares"',
         '"Up to fourteen thousand", figure: four thousand',
-        ["19:46: the quote does not hold its figure's words, `four thousand`"],
+        ["19:46: the quote does not contain the words of its `figure`, `four thousand`"],
     ),
     (
         "per_share: 400",
@@ -756,8 +760,8 @@ OPEN: Final = [
         'per_share: {value: 400, quote: "40 ADSs per 10 shares"}',
         [
             (
-                "16:85: the quote does not say its figure, `400`; "
-                'add `figure: "the words that say it"` where the source spells it otherwise'
+                "16:85: the quote does not contain its figure, `400`; "
+                'if the source writes it otherwise, add `figure: "those words"`'
             )
         ],
     ),
@@ -767,8 +771,8 @@ OPEN: Final = [
         'shares_each: {value: 0.5, quote: "two make a share, or 2 of them"}',
         [
             (
-                "16:87: the quote does not say its figure, `0.5`; "
-                'add `figure: "the words that say it"` where the source spells it otherwise'
+                "16:87: the quote does not contain its figure, `0.5`; "
+                'if the source writes it otherwise, add `figure: "those words"`'
             )
         ],
     ),
@@ -776,7 +780,7 @@ OPEN: Final = [
     (
         CAP,
         f"{CAP}\n    at: fill",
-        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
+        [UNREAD % (19, "max_shares")],
     ),
     (CAP, f"{CAP}\n    at: order", []),
     (
@@ -787,40 +791,40 @@ OPEN: Final = [
         ),
         [
             (
-                " no rule that denies orders reads `trade.last_date`, so they may outlive the "
-                "period; add a rule that requires `trade.last_date <= terms.last_day`"
+                " no rule that denies orders reads `trade.last_date`: orders may fill too "
+                "late; add a rule that requires `trade.last_date <= terms.last_day`"
             )
         ],
     ),
     (
         CAP,
         f"{CAP}\n    effect: flag",
-        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
+        [UNREAD % (19, "max_shares")],
     ),
     (
         CAP,
         "program.shares_after <= 4000",
-        ["19:3: no rule that denies orders reads `terms.max_shares`; it limits no order"],
+        [UNREAD % (19, "max_shares")],
     ),
     (
         "terms.first_day <= trade.date and ",
         "",
-        ["21:3: no rule that denies orders reads `terms.first_day`; it limits no order"],
+        [UNREAD % (21, "first_day")],
     ),
     (
         "trade.last_date <=",
         "trade.date <=",
         [
             (
-                " no rule that denies orders reads `trade.last_date`, so they may outlive the "
-                "period; add a rule that requires `trade.last_date <= terms.last_day`"
+                " no rule that denies orders reads `trade.last_date`: orders may fill too "
+                "late; add a rule that requires `trade.last_date <= terms.last_day`"
             )
         ],
     ),
     (
         SAMPLE[SAMPLE.index("rules:") :],
         "",
-        [" the file has no rule, so it denies everything"],
+        [" the file has no rule, so every event is denied; add a rule"],
     ),
     ('    quote: "Equivalent to 1.94% of the common shares outstanding"\n', "", []),
     # Only figures need their words: a rule's quote bears its wording out.
@@ -828,7 +832,7 @@ OPEN: Final = [
     (
         BUYS,
         f"{BUYS}\n    quote: its own shares\n    figure: 25%",
-        ["43:12: the quote does not hold its figure's words, `25%`"],
+        ["43:12: the quote does not contain the words of its `figure`, `25%`"],
     ),
 ]
 

@@ -92,17 +92,17 @@ def test_cases_keep_events_as_text() -> None:
         ("quantity: 2", "quantity: 1_000", [
             '9:32: `1_000` is not read as text by every reader of YAML; write "1_000"'
         ]),
-        ("quantity: 2", "quantity: [2]", ["9:32: `quantity` takes text, and a list stands here"]),
+        ("quantity: 2", "quantity: [2]", ["9:32: `quantity` takes text, but its value is a list"]),
         ("quantity: 2", "quantity: ", ["9:32: `quantity` has no value"]),
         ("event: {kind: fill}", "event: []", [
-            "13:33: `event` takes a mapping, and a list stands here"
+            "13:33: `event` takes a mapping, but its value is a list"
         ]),
-        ("rules: []", "rules: share-cap", ["6:12: `rules` takes a list, and text stands here"]),
+        ("rules: []", "rules: share-cap", ["6:12: `rules` takes a list, but its value is text"]),
         ("rules: []", "rules: {share-cap: denied}", [
             "6:24: `denied` is not a choice here; did you mean `deny`?"
         ]),
         ("    given: {ex", "    given: no\n    gives: {ex", [
-            "3:12: `given` takes a mapping, and text stands here",
+            "3:12: `given` takes a mapping, but its value is text",
             "4:5: unknown key `gives`; did you mean `given`?",
         ]),
     ],
@@ -142,7 +142,7 @@ def test_rule_file_is_no_cases_file() -> None:
     ("text", "said"),
     [
         ("", "1:1: the file is empty; begin with `cases:`"),
-        ("cases: []\n", "1:8: nothing is listed here; name one at least"),
+        ("cases: []\n", "1:8: the list is empty; name at least one"),
     ],
 )
 def test_cases_file_without_a_case_is_an_error(text: str, said: str) -> None:

@@ -160,8 +160,9 @@ def test_document_with_another_hash_is_refused() -> None:
     digest = hashlib.sha256(b"other").hexdigest()
     assert told(SAMPLE, "other") == [
         (
-            f"a.txt: the document's SHA-256 is {digest}, which no source of the rule file has; "
-            "`announcement` 16cc850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b5a036"
+            f"a.txt: no source of the rule file has the SHA-256 of this document, {digest}; "
+            "the sources are `announcement` "
+            "16cc850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b5a036"
         )
     ]
 
@@ -171,8 +172,8 @@ def test_document_of_a_source_without_a_hash_is_not_searched() -> None:
     digest = hashlib.sha256(DOCUMENT.encode()).hexdigest()
     old = "sha256: 16cc850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b5a036"
     (said,) = told(SAMPLE.replace(old, 'url: "https://example.com/1"'), DOCUMENT)
-    assert f"SHA-256 is {digest}, which no source of the rule file has; no quote was" in said
-    assert "write it as `sha256` of the source" in said
+    assert f"no source of the rule file has the SHA-256 of this document, {digest}; " in said
+    assert "write it as `sha256` of its source; no quote was searched" in said
 
 
 def test_quote_that_is_not_in_the_document_is_told() -> None:
@@ -180,14 +181,14 @@ def test_quote_that_is_not_in_the_document_is_told() -> None:
     short = DOCUMENT.replace("4,000 shares", "14,000 shares").replace("Equiv", "equiv")
     short = short.replace("American Depository", "American Depositary")
     assert told(pinned(short), short) == [
-        "iij.yaml:19:46: the quote `Up to 4,000 shares` does not stand in `announcement`",
+        "iij.yaml:19:46: the quote `Up to 4,000 shares` is not in `announcement`",
         (
             "iij.yaml:28:12: the quote `Equivalent to 1.94% of the common shares outstanding` "
-            "does not stand in `announcement`"
+            "is not in `announcement`"
         ),
         (
             "iij.yaml:39:12: the quote `may include IIJ's American Depository Shares` "
-            "does not stand in `announcement`"
+            "is not in `announcement`"
         ),
     ]
 
@@ -198,8 +199,8 @@ def test_quote_of_another_source_is_not_looked_for() -> None:
     text = text.replace(BUYS, f"{BUYS}\n    quote: own shares\n    source: law")
     text = text.replace('shares"}', 'shares", source: announcement}')
     assert told(pinned(DOCUMENT, text), DOCUMENT) == [
-        f"iij.yaml:{place}: the quote names no source, so it was not looked for; "
-        "it is one of `law`, `announcement`"
+        f"iij.yaml:{place}: the quote names no source, so it was not searched; "
+        "add `source`: one of `law`, `announcement`"
         for place in ("21:49", "22:41", "23:40", "29:12", "40:12")
     ]
 
@@ -212,7 +213,7 @@ def test_document_that_is_no_text_is_told() -> None:
         hashlib.sha256(data).hexdigest(),
     )
     assert [str(each) for each in check_source(load(text), "a.txt", data)] == [
-        "a.txt: the document is not UTF-8 text, so no quote can be found"
+        "a.txt: the document is not UTF-8 text; convert it, since no quote was searched"
     ]
 
 

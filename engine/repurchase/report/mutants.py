@@ -1,4 +1,4 @@
-"""What became of the mutants of rule files and packs, for a terminal and for programs."""
+"""The fates of the mutants of rule files and packs, for a terminal and for programs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from repurchase.domain.errors import Problem, plain
+from repurchase.report.checked import Checked
 from repurchase.report.tables import counted, plain_table
 from repurchase.tester.mutation import Fate, Mutation, Tried
 
@@ -17,7 +18,7 @@ _SHOWN: Final[tuple[tuple[Fate, str], ...]] = (("survived", "bold red"), ("equiv
 
 
 def mutation_view(found: Sequence[Mutation]) -> RenderableType:
-    """Return the mutants that survive or are equivalent, and how many came to each fate."""
+    """Return the mutants that survive or are equivalent, and the number of each fate."""
     parts: list[RenderableType] = [
         Text(f"{_line(one, tried)}, {fate}", style=style)
         for fate, style in _SHOWN
@@ -37,11 +38,23 @@ def mutation_view(found: Sequence[Mutation]) -> RenderableType:
 
 
 def mutation_json(found: Sequence[Mutation], *, is_proved: bool) -> dict[str, Any]:
-    """Return the same for programs; *is_proved* is whether equal ones could be looked for."""
+    """Return the same for programs; *is_proved* is whether a prover looked for equivalent ones."""
     answer: dict[str, Any] = {"mutants": sum(len(one.tried) for one in found)}
     for fate in _FATES:
         answer[fate] = [_fields(one, tried) for one, tried in _come_to(found, fate)]
     return answer if is_proved else answer | {"equivalent": None}
+
+
+def mutation_checks(found: Sequence[Mutation]) -> list[Checked]:
+    """Return a check for each valid mutant, which fails if the mutant survives."""
+    return [_checked(one, tried) for fate in _FATES[1:] for one, tried in _come_to(found, fate)]
+
+
+def _checked(one: Mutation, tried: Tried) -> Checked:
+    file, mutant = one.tested.file.file, tried.mutant
+    survived = Problem(f"survived: {mutant.what}", "add a case", file, mutant.line, mutant.column)
+    problems = (survived,) if tried.fate == "survived" else ()
+    return Checked(file, f"mutant: {mutant.what}", mutant.line, problems)
 
 
 def _come_to(found: Sequence[Mutation], fate: Fate) -> Iterator[tuple[Mutation, Tried]]:

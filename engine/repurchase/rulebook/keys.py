@@ -1,6 +1,6 @@
-"""How nested text is read by tables of keys: each value by its kind, all problems at once.
+"""Read nested text by tables of keys: each value by its kind, all problems at once.
 
-The tables themselves are in `schema`. A kind reads a value, and says in JSON Schema what it may be.
+The tables themselves are in `schema`. A kind reads a value and describes it in JSON Schema.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from repurchase.rulebook.yaml_reader import (
 )
 
 PARTS_MAX: Final = 1000
-# What a value comes to that cannot be used; why, is among the problems.
+# The result for a value that cannot be used; the problems say why.
 LOST: Final = object()
 
 Schema = Mapping[str, Any]
@@ -32,8 +32,8 @@ Schema = Mapping[str, Any]
 class Kind(msgspec.Struct, frozen=True):
     """What a value may be: how it is read, and its JSON Schema.
 
-    *read* returns what the nested text at a path comes to, or LOST once the problems within it are
-    noted; it raises Wrong if the problem is that of the whole value.
+    *read* returns the value of the nested text at a path, or LOST after it has noted the problems
+    inside the text. It raises Wrong if the value as a whole is wrong.
     """
 
     read: Callable[[Reading, Path, object], Any]
@@ -43,7 +43,7 @@ class Kind(msgspec.Struct, frozen=True):
 class Key(msgspec.Struct, frozen=True):
     """A key of a mapping: what it may hold, and what it means.
 
-    *default* is its value if it is not written, and at the top of a file also if it cannot be used.
+    *default* is its value if it is absent, and at the top of a file also if it cannot be used.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def needed(name: str, kind: Kind, meaning: str, default: object = None) -> Key:
-    """Return a key that must be written."""
+    """Return a key that must be present."""
     return Key(name, kind, meaning, default, required=True)
 
 
@@ -140,7 +140,7 @@ class Reading:
             return self._lose(path, self.document.place(path), wrong.what, wrong.hint)
 
     def key(self, path: Path, raw: Mapping[str, object], key: Key) -> Any:
-        """Return the value of *key* of the mapping *raw* at *path*."""
+        """Return the value of *key* in the mapping *raw* at *path*; its default if it is absent."""
         own = (*path, key.name)
         if key.name in raw:
             return self.value(key.kind, own, raw[key.name])
@@ -159,10 +159,10 @@ class Reading:
             self._lose(own, self.document.key_place(own), f"unknown key {ticked(name)}", hint)
         return bool(unknown)
 
-    def name(self, read: Callable[[str], object], path: Path) -> bool:
-        """Return whether *read* takes the key that *path* ends in for a name."""
+    def name(self, kind: Kind, path: Path) -> bool:
+        """Return whether the last key of *path* is a name of *kind*; note the problem if not."""
         try:
-            read(str(path[-1]))
+            kind.read(self, path, str(path[-1]))
         except Wrong as wrong:
             self._lose(path, self.document.key_place(path), wrong.what, wrong.hint)
             return False
@@ -201,23 +201,23 @@ class Reading:
 
 
 def misfit(path: Path, raw: object, expected: str) -> Wrong:
-    """Return what is wrong with *raw* at *path*, which is to be *expected*: text, a list, ..."""
+    """Return the error that *raw* at *path* is not what is *expected*: text, a list, ..."""
     key = ticked(next((part for part in reversed(path) if isinstance(part, str)), "the file"))
     if isinstance(raw, str) and not raw.strip():
         return Wrong(f"{key} has no value")
     whose = f"an entry of {key}" if isinstance(path[-1], int) else key
     found = "a mapping" if isinstance(raw, dict) else "a list" if isinstance(raw, list) else "text"
-    return Wrong(f"{whose} takes {expected}, and {found} stands here")
+    return Wrong(f"{whose} takes {expected}, but its value is {found}")
 
 
 # --- kinds ---------------------------------------------------------------------------------------
 
 
 def text(read: Callable[[str], object], schema: Schema, *, may_be_empty: bool = False) -> Kind:
-    """Return the kind of a text that *read* takes; it raises Wrong if that is not what it takes."""
+    """Return the kind of a text that *read* accepts; *read* raises Wrong for any other text."""
 
     def value(_: Reading, path: Path, raw: object) -> object:
-        # In quotes nothing is meant, without them it was forgotten.
+        # An empty text in quotes is intended; without quotes the value was forgotten.
         is_empty = may_be_empty and raw == "" and not isinstance(raw, Plain)
         if not isinstance(raw, str) or not (raw.strip() or is_empty):
             raise misfit(path, raw, "text")
@@ -227,7 +227,7 @@ def text(read: Callable[[str], object], schema: Schema, *, may_be_empty: bool = 
 
 
 def listed(kind: Kind, least: int = 0, most: int = NODES_MAX) -> Kind:
-    """Return the kind of a list of *kind*, of so many entries."""
+    """Return the kind of a list of *kind* with *least* to *most* entries."""
 
     def values(reading: Reading, path: Path, raw: object) -> object:
         if not isinstance(raw, list):
@@ -236,32 +236,35 @@ def listed(kind: Kind, least: int = 0, most: int = NODES_MAX) -> Kind:
         found = [reading.value(kind, (*path, index), one) for index, one in enumerate(raw)]
         return _usable(path, found, [one for one in found if one is not LOST])
 
-    return Kind(values, {"type": "array", "items": kind.schema})
+    return Kind(values, {"type": "array", "items": kind.schema, **_number("Items", least, most)})
 
 
-def named(
-    kind: Kind,
-    read_name: Callable[[str], object] | None = None,
-    least: int = 0,
-    most: int = NODES_MAX,
-) -> Kind:
-    """Return the kind of a mapping from names that *read_name* takes to *kind*."""
+def named(kind: Kind, name_kind: Kind | None = None, least: int = 0, most: int = NODES_MAX) -> Kind:
+    """Return the kind of a mapping from names of *name_kind* to *kind*, *least* to *most* of it."""
 
     def values(reading: Reading, path: Path, raw: object) -> object:
         if not isinstance(raw, dict):
             raise misfit(path, raw, "a mapping")
         _check_number(raw, least, most)
         found = {name: reading.value(kind, (*path, name), one) for name, one in raw.items()}
-        if read_name is not None:
-            found |= {name: LOST for name in raw if not reading.name(read_name, (*path, name))}
+        if name_kind is not None:
+            found |= {name: LOST for name in raw if not reading.name(name_kind, (*path, name))}
         usable = {name: one for name, one in found.items() if one is not LOST}
         return _usable(path, found.values(), usable)
 
-    return Kind(values, {"type": "object", "additionalProperties": kind.schema})
+    names = {} if name_kind is None else {"propertyNames": name_kind.schema}
+    schema = {"type": "object", **names, "additionalProperties": kind.schema}
+    return Kind(values, schema | _number("Properties", least, most))
+
+
+def _number(of: str, least: int, most: int) -> dict[str, int]:
+    """Return the bounds of JSON Schema on a number *of* items or properties."""
+    upper = {} if most == NODES_MAX else {f"max{of}": most}
+    return ({f"min{of}": least} if least else {}) | upper
 
 
 def brief(table: Table, key: Key) -> Kind:
-    """Return the kind of a mapping by *table* that may be written as the text of *key* alone."""
+    """Return the kind of a mapping by *table*, or of the text of its *key* alone."""
 
     def value(reading: Reading, path: Path, raw: object) -> object:
         if not isinstance(raw, str):
@@ -273,14 +276,14 @@ def brief(table: Table, key: Key) -> Kind:
 
 def _check_number(entries: Sequence[object] | Mapping[str, object], least: int, most: int) -> None:
     if len(entries) < least:
-        raise Wrong("nothing is listed here", "name one at least")
+        raise Wrong("the list is empty", "name at least one")
     if len(entries) > most:
-        raise Wrong(f"{len(entries):,} entries stand here", f"at most {most:,} are read")
+        raise Wrong(f"there are {len(entries):,} entries", f"give at most {most:,}")
 
 
 def _usable(path: Path, found: Iterable[object], usable: object) -> object:
-    """Return *usable*, the entries at *path* without the wrong ones, or LOST if they go together.
+    """Return *usable*, the entries at *path* that are right, or LOST if one of them is wrong.
 
-    A section of the file is read without what is wrong in it; within an entry all is lost by it.
+    A section at the top of the file keeps its right entries; any other list is lost as a whole.
     """
     return usable if len(path) == 1 or all(one is not LOST for one in found) else LOST

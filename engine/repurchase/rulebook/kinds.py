@@ -110,16 +110,14 @@ def _pack_name(raw: str) -> str:
 
 
 rule_id = _shape(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
-source_name = _shape(r"[a-z][a-z0-9_-]*", "name of a source", _WORDS_HINT, _RESERVED)
-instrument_name = _shape(r"[a-z][a-z0-9_]*", "name of an instrument", _NAME_HINT, _RESERVED)
-term_name = _shape(r"[a-z][a-z0-9_]*", "name of a term", _NAME_HINT, _RESERVED)
-finding_id = _shape(r"[a-z][a-z0-9.-]*", "name of a rule", _WORDS_HINT)
 
 # --- kinds of text -------------------------------------------------------------------------------
 
 
-def _patterned(pattern: str, kind: str, hint: str) -> Kind:
-    return text(_shape(pattern, kind, hint), {"type": "string", "pattern": f"^{pattern}$"})
+def _patterned(pattern: str, kind: str, hint: str, never: tuple[str, ...] = ()) -> Kind:
+    schema = {"type": "string", "pattern": f"^(?:{pattern})$"}
+    others = {"not": {"enum": list(never)}} if never else {}
+    return text(_shape(pattern, kind, hint, never), schema | others)
 
 
 def choice(words: tuple[str, ...]) -> Kind:
@@ -128,11 +126,17 @@ def choice(words: tuple[str, ...]) -> Kind:
     return text(read, {"type": "string", "enum": list(words)})
 
 
-LINE: Final = text(_line, {"type": "string", "maxLength": LINE_CHARACTERS_MAX})
-PROSE: Final = text(_prose, {"type": "string", "maxLength": PROSE_CHARACTERS_MAX})
-CONDITION: Final = text(str, {"type": "string", "maxLength": 2000})
-ID: Final = text(rule_id, {"type": "string", "pattern": "^[a-z][a-z0-9-]*$"})
-PACK_NAME: Final = text(_pack_name, ID.schema)
+LINE: Final = text(_line, {"type": "string", "maxLength": LINE_CHARACTERS_MAX, "pattern": r"\S"})
+PROSE: Final = text(_prose, {"type": "string", "maxLength": PROSE_CHARACTERS_MAX, "pattern": r"\S"})
+CONDITION: Final = text(str, {"type": "string", "maxLength": 2000, "pattern": r"\S"})
+ID: Final = _patterned(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
+SOURCE_NAME: Final = _patterned(r"[a-z][a-z0-9_-]*", "name of a source", _WORDS_HINT, _RESERVED)
+INSTRUMENT_NAME: Final = _patterned(
+    r"[a-z][a-z0-9_]*", "name of an instrument", _NAME_HINT, _RESERVED
+)
+TERM_NAME: Final = _patterned(r"[a-z][a-z0-9_]*", "name of a term", _NAME_HINT, _RESERVED)
+FINDING: Final = _patterned(r"[a-z][a-z0-9.-]*", "name of a rule", _WORDS_HINT)
+PACK_NAME: Final = text(_pack_name, {**ID.schema, "not": {"enum": list(_FAMILIES)}})
 PACK_ASKED: Final = _patterned(
     r"(?:\./)?[a-z0-9][a-z0-9._-]*", "name of a pack", "write it as `jp-order-59` or `./own-rules`"
 )
@@ -155,6 +159,6 @@ VENUE: Final = text(
     ),
     {"type": "string", "enum": sorted(VENUE_ZONES)},
 )
-EVENT: Final = named(text(_event_text, {"type": "string"}, may_be_empty=True))
+_FIELD: Final = {"type": ["string", "number", "boolean"]}
+EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
 FORMAT_NUMBER: Final = text(_format, {"const": FORMAT})
-FINDING: Final = text(finding_id, {"type": "string"})

@@ -1,12 +1,12 @@
 """The keys of rule files, packs and cases files: what each may hold, and what it means.
 
-From these tables a file is read, an unknown key is told the nearest, and the JSON Schema for
-editors and the manual's tables of keys are written.
+The reader, its hints for unknown keys, the JSON Schemas for editors and the manual's tables of keys
+all come from these tables.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
@@ -34,19 +34,17 @@ from repurchase.rulebook.kinds import (
     FORMAT_NUMBER,
     HASH,
     ID,
+    INSTRUMENT_NAME,
     LINE,
     MARGIN,
     PACK_ASKED,
     PACK_NAME,
     PROSE,
+    SOURCE_NAME,
+    TERM_NAME,
     VENUE,
     ZONE,
     choice,
-    finding_id,
-    instrument_name,
-    rule_id,
-    source_name,
-    term_name,
 )
 from repurchase.rulebook.model import ATS, EXPECTED, JUDGED
 from repurchase.rulebook.yaml_reader import Path
@@ -54,7 +52,7 @@ from repurchase.rulebook.yaml_reader import Path
 BASES: Final = ("contract", "with_fees")
 # The code of ISO 4217 for no currency.
 NO_CURRENCY: Final = "XXX"
-# The days on which something may change are multiplied with one another: keep them few.
+# The days of change of all lists multiply: keep the lists short.
 VERSIONS_MAX: Final = 40
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -63,32 +61,34 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FORMAT_KEY: Final = needed(
     "repurchase", FORMAT_NUMBER, "The version of this format: 1.", str(FORMAT)
 )
-CITE: Final = Key("cite", PROSE, "Where it stands: law, article, section.")
-# What may carry words of a source.
+CITE: Final = Key("cite", PROSE, "The place in the law or the document: article, section.")
+# The keys of everything that may quote a source.
 QUOTING: Final = (
-    Key("quote", PROSE, "The words of the source, to the letter; they go with every verdict."),
-    Key("figure", LINE, "The part of the quote that says the figure, where it is spelt out."),
-    Key("source", LINE, "Which of `sources` is quoted: where `lint --source` looks for the words."),
+    Key("quote", PROSE, "The exact words of the source; every finding of the rule shows them."),
+    Key("figure", LINE,
+        "The words of the quote that state the figure, if the quote spells it otherwise."),
+    Key("source", LINE,
+        "The name in `sources` of the quoted document, which `lint --source` searches."),
 )  # fmt: skip
-# What may hold for some days only.
+# The keys of everything that may be in force on some days only.
 DATED: Final = (
-    Key("from", DAY, "The first day on which it holds."),
-    Key("until", DAY, "The last day on which it holds."),
+    Key("from", DAY, "The first day of validity; included."),
+    Key("until", DAY, "The last day of validity; included."),
     Key("known", DAY, "The day on which it became public."),
 )  # fmt: skip
 
 # --- figures and instruments ---------------------------------------------------------------------
 
 SOURCE: Final = Table("source",
-    "A document that the file quotes; it stays with its owner, pinned by its hash.", (
-    needed("title", LINE, "What the document is called."),
+    "A document that the file quotes; the hash identifies it, and its owner keeps it.", (
+    needed("title", LINE, "The title of the document."),
     Key("sha256", HASH, "The SHA-256 of the document, in hexadecimal."),
-    Key("url", PROSE, "Where the document was published."),
+    Key("url", PROSE, "The address at which the document was published."),
 ))  # fmt: skip
 VALUE: Final = needed("value", FIGURE,
     "`4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`.")  # fmt: skip
 VERSION: Final = Table("version",
-    "One figure, the days on which it holds, and the words that say so.", (
+    "One figure, its days of validity, and the words of the source that state it.", (
     *QUOTING,
     *DATED,
     VALUE,
@@ -97,8 +97,8 @@ VERSION: Final = Table("version",
 
 
 def _versions(one: Kind) -> Kind:
-    """Return the kind of a figure: a list of versions, or what *one* alone may be."""
-    several = listed(VERSION.kind())
+    """Return the kind of a figure: a list of versions, or *one* alone."""
+    several = listed(VERSION.kind(), least=1, most=VERSIONS_MAX)
 
     def read(reading: Reading, path: Path, raw: object) -> object:
         if not isinstance(raw, list):
@@ -112,22 +112,23 @@ def _versions(one: Kind) -> Kind:
     return Kind(read, {"anyOf": [*alone, several.schema]})
 
 
-SOURCES: Final = named(SOURCE.kind(), source_name, most=PARTS_MAX)
-FIGURES: Final = named(_versions(VERSION.kind()), term_name, most=PARTS_MAX)
+SOURCES: Final = named(SOURCE.kind(), SOURCE_NAME, most=PARTS_MAX)
+FIGURES: Final = named(_versions(VERSION.kind()), TERM_NAME, most=PARTS_MAX)
 RATIO: Final = _versions(brief(VERSION, VALUE))
 INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.", (
     needed("symbol", LINE, "The symbol by which events name it; quote digits."),
-    needed("venues", listed(VENUE, least=1), "The venues (MIC) on which it is bought."),
-    Key("currency", CURRENCY, "The currency of its prices; the program's where none is given."),
-    Key("per_share", RATIO, "How many of it are one ordinary share; one where none is given."),
-    Key("shares_each", RATIO, "How many ordinary shares one of it is."),
+    needed("venues", listed(VENUE, least=1), "The venues (MIC) on which it may be bought."),
+    Key("currency", CURRENCY, "The currency of its prices; if absent, the program's currency."),
+    Key("per_share", RATIO, "How many of its units are one ordinary share; if absent, one."),
+    Key("shares_each", RATIO, "How many ordinary shares one of its units is."),
     Key("fx_margin", MARGIN,
-        "How far the rate of settlement may pass the fx of an order, such as `2%`.", 0),
+        "How far the settlement rate may exceed the `fx` of an order, such as `2%`.", 0),
 ))  # fmt: skip
 
 # --- conditions ----------------------------------------------------------------------------------
 
-CHECK: Final = Table("check", "One condition over terms alone, decided when the file is loaded.", (
+CHECK: Final = Table("check",
+    "One condition that reads only terms; it is evaluated when the file is loaded.", (
     *QUOTING,
     needed("id", ID, "The name of the check, such as `stated-percentage`."),
     needed("require", CONDITION, "The condition that the terms must meet."),
@@ -138,26 +139,27 @@ CHECK: Final = Table("check", "One condition over terms alone, decided when the 
 RULE: Final = Table("rule", "One condition that an event must meet.", (
     *QUOTING,
     *DATED,
-    needed("id", ID, "Its name in every verdict, such as `share-cap`."),
+    needed("id", ID, "Its name in every finding, such as `share-cap`."),
     needed("require", CONDITION, "The condition that an event must meet."),
-    Key("when", CONDITION, "The rule applies only where this holds."),
+    Key("when", CONDITION, "The rule applies only if this condition is true."),
     Key("effect", choice(EFFECTS),
-        "What follows where it is not met: `deny`, `review` or `flag`.", "deny"),
+        "The effect if `require` is not met: `deny`, `review` or `flag`.", "deny"),
     Key("at", choice(ATS),
-        "What it judges: `order`, `fill`, or `both`. A fill without an open order, or by another "
-        "`method` than its order, is judged by all rules, as if it were asked for.", "both"),
+        "The events it evaluates: `order`, `fill`, or `both`. All rules, including those `at: "
+        "order`, evaluate a fill that has no open order or uses another `method` than its order.",
+        "both"),
     Key("title", LINE, "A heading; `explain` shows it."),
     Key("cite", PROSE,
-        "Where it stands: law, article, section; with every verdict in `--json` and "
-        "`--decisions`."),
-    Key("why", PROSE, "The reason, for who reads the file."),
+        "The place in the law or the document: article, section. `--json` and `--decisions` show "
+        "it with every finding."),
+    Key("why", PROSE, "The reason, for readers of the file."),
 ))  # fmt: skip
 OF_LAW: Final = (
     Key("unverified", PROSE,
-        "Why it is not certain that this is the law; it is `review` or `flag` then, and never "
-        "denies."),
-    Key("option", ID, "It is in force only with this option."),
-    Key("without", ID, "It is in force only without this option."),
+        "Why it is uncertain that the law says this. Such a rule must be `review` or `flag`; it "
+        "never denies."),
+    Key("option", ID, "The rule is in force only if this option is on."),
+    Key("without", ID, "The rule is in force only if this option is off."),
 )  # fmt: skip
 PACK_RULE: Final = Table("pack-rule", "One condition of a body of law.", (
     *RULE.keys,
@@ -166,25 +168,29 @@ PACK_RULE: Final = Table("pack-rule", "One condition of a body of law.", (
 
 # --- packs ---------------------------------------------------------------------------------------
 
-OPTION: Final = Table("option", "What whoever includes a pack may turn on; it is off by default.", (
-    needed("title", LINE, "What it changes, for people."),
+OPTION: Final = Table("option",
+    "Something that a rule file may turn on when it includes the pack; off by default.", (
+    needed("title", LINE, "What the option changes, for people."),
     CITE,
 ))  # fmt: skip
 PACK: Final = Table("pack",
     "Rules and dated limits of one body of law, which authorizations include.", (
     FORMAT_KEY,
     needed("pack", PACK_NAME,
-        "Its name, by which its findings are called, such as `jp-order-59`.", "unnamed"),
+        "Its name, with which the names of its findings begin, such as `jp-order-59`.", "unnamed"),
     needed("title", LINE, "The law, for people.", "untitled"),
     Key("judged", choice(JUDGED),
-        "`by_trade`, or `by_day`: one purchase that fails taints all of its day, those before it "
-        "too, which the summary of `replay` lists under `days`; no decision changes for it.",
+        "`by_trade`, or `by_day`: if one purchase fails a rule, all purchases of that day are "
+        "outside the safe harbour, including earlier ones. No decision changes; the summary of "
+        "`replay` lists the day under `days`.",
         "by_trade"),
-    Key("sources", SOURCES, "The documents that it quotes, as in a rule file.", {}),
-    Key("limits", FIGURES, "The figures of the law, by name, each one or a list of versions.", {}),
-    Key("options", named(OPTION.kind(), rule_id, most=PARTS_MAX),
-        "What may be turned on, by name, each with `title` and `cite`.", {}),
-    Key("when", CONDITION, "Its rules apply only where this holds, beside their own `when`."),
+    Key("sources", SOURCES, "The documents that the pack quotes, as in a rule file.", {}),
+    Key("limits", FIGURES,
+        "The figures of the law by name: each is one version or a list of versions.", {}),
+    Key("options", named(OPTION.kind(), ID, most=PARTS_MAX),
+        "The options of the pack by name, each with a `title` and a `cite`.", {}),
+    Key("when", CONDITION,
+        "Its rules apply only if this condition is true, in addition to their own `when`."),
     needed("rules", listed(PACK_RULE.kind(), most=PARTS_MAX),
         "The conditions that events must meet.", []),
 ))  # fmt: skip
@@ -192,57 +198,59 @@ ASKED: Final = needed(
     "pack", PACK_ASKED, "A shipped pack, or `./name` for the file beside this one."
 )
 INCLUDE: Final = Table("include",
-    "A pack that is included, and the options of it that are turned on.", (
+    "A pack that is included, and the options that are turned on.", (
     ASKED,
-    Key("options", listed(ID), "Which of its options are on.", []),
+    Key("options", listed(ID), "The options of the pack that are on.", []),
 ))  # fmt: skip
 
 # --- rule files ----------------------------------------------------------------------------------
 
 RULE_FILE: Final = Table("rule-file",
-    "A board's authorization to buy back own shares, as rules that every trade event must meet.", (
+    "A board's authorization of a share repurchase, as rules for every trade event.", (
     FORMAT_KEY,
     needed("authorization", ID,
-        "Its name, such as `iij-2008`: small letters, digits and hyphens.", "unnamed"),
+        "Its name, such as `iij-2008`: lower-case letters, digits and hyphens.", "unnamed"),
     Key("issuer", LINE, "The company that buys its own shares."),
     Key("resolved", DAY, "The day of the board's resolution."),
     Key("announced", DAY,
-        "The day on which the programme was disclosed to the public; `market.adv_eu_month_before` "
-        "goes by it."),
-    Key("basis", PROSE, "The law and the articles that it rests on."),
+        "The day on which the programme was disclosed to the public; "
+        "`market.adv_eu_month_before` depends on it."),
+    Key("basis", PROSE, "The law and the articles on which the authorization is based."),
     Key("sources", SOURCES,
-        "The documents quoted, by name: `title`, and `sha256` or `url`. They stay with you; `lint "
-        "FILE --source DOCUMENT` looks for quotes in one that has its `sha256`.", {}),
+        "The quoted documents by name, each with `title`, and `sha256` or `url`. `lint FILE "
+        "--source DOCUMENT` searches the document with that `sha256` for the quotes.", {}),
     needed("timezone", ZONE,
-        "The clock on which the authorization counts its days, such as `Asia/Tokyo`.", "UTC"),
-    needed("currency", CURRENCY, "The money that its cap is in, such as `JPY`.", NO_CURRENCY),
+        "The time zone in which the authorization counts its days, such as `Asia/Tokyo`.", "UTC"),
+    needed("currency", CURRENCY, "The currency of its cap on money, such as `JPY`.", NO_CURRENCY),
     Key("amount_basis", choice(BASES),
-        "`contract`, or `with_fees` where fees count against the cap.", "contract"),
-    needed("instruments", named(INSTRUMENT.kind(), instrument_name, least=1, most=PARTS_MAX),
-        "What may be bought, by name: `symbol`, `venues`, and where they differ `currency`, "
-        "`per_share` (400 are one share) or `shares_each` (one is ten shares), `fx_margin`.", {}),
+        "`contract`, or `with_fees` if fees count against the cap.", "contract"),
+    needed("instruments", named(INSTRUMENT.kind(), INSTRUMENT_NAME, least=1, most=PARTS_MAX),
+        "The securities that may be bought, by name: `symbol`, `venues`, and if needed `currency`, "
+        "`per_share` (400 units are one share) or `shares_each` (one unit is ten shares), "
+        "`fx_margin`.", {}),
     Key("terms", FIGURES,
-        f"The board's figures, by name: {', '.join(f'`{name}`' for name in KNOWN_TERMS)}, "
-        "and any that a rule reads.", {}),
+        f"The board's figures by name: {', '.join(f'`{name}`' for name in KNOWN_TERMS)}, "
+        "and any other that a rule reads.", {}),
     Key("checks", listed(CHECK.kind(), most=PARTS_MAX),
-        "Conditions over terms alone, decided when the file is read, for each day on which its "
-        "terms are in force.", []),
+        "Conditions that read only terms. They are evaluated when the file is read, for each day "
+        "on which the terms are in force.", []),
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
-        "Packs of law that apply beside the rules: `[jp-order-59]`.", []),
+        "Rule packs that apply in addition to the rules: `[jp-order-59]`.", []),
     Key("rules", listed(RULE.kind(), most=PARTS_MAX),
         "The conditions that each event must meet.", []),
 ))  # fmt: skip
 
 # --- cases ---------------------------------------------------------------------------------------
 
-GIVEN: Final = Table("given", "What the program has executed before the event of a case.", (
-    Key("executed_shares", FIGURE, "Ordinary shares, executed."),
-    Key("executed_amount", FIGURE, "Money, executed."),
+GIVEN: Final = Table("given", "What the program executed before the event of a case.", (
+    Key("executed_shares", FIGURE, "Executed shares, in ordinary shares."),
+    Key("executed_amount", FIGURE,
+        "Executed money, in the program's currency, which is not written."),
 ))  # fmt: skip
 
 
 def _either(form: type, kind: Kind, other: Kind) -> Kind:
-    """Return *kind* for what is written in *form*, and *other* for all else."""
+    """Return the kind that reads a value of type *form* as *kind*, and any other as *other*."""
 
     def read(reading: Reading, path: Path, raw: object) -> object:
         return (kind if isinstance(raw, form) else other).read(reading, path, raw)
@@ -250,31 +258,58 @@ def _either(form: type, kind: Kind, other: Kind) -> Kind:
     return Kind(read, {"anyOf": [kind.schema, other.schema]})
 
 
-CASE: Final = Table("case", "One event and the answer that is expected of it.", (
+CASE: Final = Table("case", "One event and its expected decision.", (
     needed("name", LINE, "What the case shows."),
     Key("given", _either(list, listed(EVENT), GIVEN.kind()),
-        "What was executed before, or the events before."),
-    needed("event", EVENT, "The event that is judged."),
-    needed("expect", choice(EXPECTED), "The outcome."),
-    # In a mapping each rule has its effect beside it.
-    Key("rules", _either(dict, named(choice(EFFECTS), finding_id), listed(FINDING)),
+        "What was executed before, or a list of the events before."),
+    needed("event", EVENT, "The event to decide."),
+    needed("expect", choice(EXPECTED), "The expected outcome."),
+    # A mapping gives each rule its effect.
+    Key("rules", _either(dict, named(choice(EFFECTS), FINDING), listed(FINDING)),
         "Exactly the rules that do not pass: a list, or each with its effect."),
-    Key("under", PROSE, "Of a pack: another rule file than that of all cases, to judge this by."),
+    Key("under", PROSE,
+        "For a pack: the rule file that decides this case, if not the one above `cases`."),
 ))  # fmt: skip
 CASES_FILE: Final = Table("cases-file", "Cases beside a rule file or a pack.", (
-    Key("under", PROSE, "Of a pack: the rule file that includes it, to judge the cases by."),
-    Key("usual", EVENT, "What each event says that can, unless it says otherwise itself.", {}),
+    Key("under", PROSE, "For a pack: a rule file that includes it; the file decides the cases."),
+    Key("usual", EVENT,
+        "Default fields. An event takes each default that its kind allows, unless it sets the "
+        "field.", {}),
     needed("cases", listed(CASE.kind(), least=1, most=PARTS_MAX),
         "Each an event with its expected outcome.", []),
 ))  # fmt: skip
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a rule file, for editors."""
-    within = (SOURCE, VERSION, INSTRUMENT, CHECK, INCLUDE, RULE)
+class _Form(NamedTuple):
+    """A kind of file: the title of its schema, its keys, and the tables of its parts."""
+
+    title: str
+    table: Table
+    parts: tuple[Table, ...]
+
+
+_FORMS: Final = {
+    "rules": _Form(
+        "Repurchase rule file", RULE_FILE, (SOURCE, VERSION, INSTRUMENT, CHECK, INCLUDE, RULE)
+    ),
+    "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, OPTION, PACK_RULE)),
+    "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),
+}
+SCHEMAS: Final = tuple(_FORMS)
+
+
+def json_schema(form: str = "rules") -> dict[str, Any]:
+    """Return the JSON Schema of a *form* of file: `rules`, `pack` or `cases`, one of SCHEMAS.
+
+    It finds unknown and missing keys, wrong types and wrong words. What an expression or a figure
+    may be, only the reader knows.
+    """
+    title, table, parts = _FORMS[form]
     return {
         "$schema": _DIALECT,
-        "title": "Repurchase rule file",
-        **RULE_FILE.json_schema(),
-        "$defs": {table.name: table.json_schema() for table in within},
+        # A name and no address: editors are given the file.
+        "$id": f"urn:repurchase:schema:{form}:{FORMAT}",
+        "title": title,
+        **table.json_schema(),
+        "$defs": {part.name: part.json_schema() for part in parts},
     }

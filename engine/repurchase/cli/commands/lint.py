@@ -1,95 +1,141 @@
-"""`repurchase lint`: read rule files and packs and say all that is wrong with them."""
+"""`repurchase lint`: read rule files, packs and cases, and report all errors and gaps in them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.files import content, rule_file_or_pack
-from repurchase.cli.options import certificate_option, file_option, json_option
+from repurchase.cli.files import content
+from repurchase.cli.formats import errors_written, format_option, is_report, write_checks
+from repurchase.cli.options import certificate_option, file_option, json_option, single_option
 from repurchase.cli.output import remark, wants_json, write_errors
+from repurchase.cli.targets import is_cases, targets
 from repurchase.domain.errors import Problem, RuleFileError, UsageError
+
+if TYPE_CHECKING:
+    from repurchase.report.checked import Checked
 
 
 @click.command("lint")
 @click.argument("files", nargs=-1, metavar="FILE..")
-@file_option(
-    "--source", help="The document quoted: check its hash, and that every quote stands in it."
+@file_option("--source", help="The quoted document: check its hash, and that it has every quote.")
+@certificate_option("the only rule file named: it must be the one that was proved")
+@single_option(
+    "--schema",
+    type=click.Choice(["rules", "pack", "cases"]),
+    is_flag=False,
+    flag_value="rules",
+    help="Write the JSON Schema of rule files, of packs or of cases files, for editors.",
 )
-@certificate_option("the one file that is named: it must be that which was proved")
-@click.option("--schema", is_flag=True, help="Write the JSON Schema of rule files, for editors.")
+@format_option
 @json_option
 def command(
     files: tuple[str, ...],
     source: Path | None,
     certificate: Path | None,
-    schema: bool,
+    schema: str | None,
+    form: str | None,
 ) -> int:
-    """Read rule files and packs, and say all that is wrong with them and what they leave open.
+    """Report all errors and gaps in rule files, packs and cases files.
 
     \b
     repurchase lint rules/my-program.yaml
+    repurchase lint rules                         all rule files, packs and cases in a folder
     repurchase lint ./my-desk.yaml
     repurchase lint rules/iij-2008.yaml --source announcement.txt
     repurchase lint my-program.yaml --certificate my-program.proof.json
+    repurchase lint rules --format junit > lint.xml
     repurchase lint --schema > rule-file.schema.json
 
-    Errors are what no rule file may have. Gaps are what it leaves open: a figure that no quote
-    says, a cap that no rule reads, an option that changes no rule; those of the packs that a rule
-    file includes too.
+    A file with an error cannot be used. A gap is something that a file leaves open: a term whose
+    quote does not contain it, a cap that no rule reads, an option that changes no rule. The gaps of
+    the packs that a rule file includes are listed too. NAME.cases.yaml is read as a cases file.
+
+    Exit codes: 0 no errors or gaps; 1 at least one; 2 a file cannot be opened.
     """
     from repurchase.rulebook.schema import json_schema
 
-    if schema:
-        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    if schema is not None:
+        click.echo(json.dumps(json_schema(schema), indent=2, ensure_ascii=False))
         return 0
-    if not files:
-        raise UsageError(Problem("no rule file is named", "write repurchase lint FILE.yaml"))
-    if certificate is not None and len(files) > 1:
-        raise UsageError(Problem("a certificate is of one rule file", "name one file"))
-    document = _document(source)
-    found: list[Problem] = []
-    code = 0
-    for name in files:
-        try:
-            problems = _problems(rule_file_or_pack(name), document, certificate)
-            code = max(code, 1 if problems else 0)
-        except UsageError as error:
-            # A file that cannot be opened keeps nobody from hearing of the others.
-            problems, code = error.problems, 2
-        found += problems
-    if found or wants_json():
-        write_errors(found, as_json=wants_json())
-        return code
-    whose = f"{len(files)} rule files have" if len(files) > 1 else "the rule file has"
-    remark(f"{whose} no error or gap")
-    if certificate is not None:
-        remark(f"it is the rule file that {certificate} certifies")
-    return 0
+    with errors_written("lint", form):
+        if not files:
+            raise UsageError(Problem("no file is named", "write repurchase lint FILE.yaml"))
+        document = _document(source)
+        if certificate is not None and len(files) > 1:
+            raise UsageError(Problem("a certificate is for one rule file", "name one file"))
+        found = (one for name in files for one in _checked(name, document, certificate))
+        checks = list({one.name: one for one in found}.values())
+    _write(checks, certificate, form)
+    levels = {one.level for one in checks if one.problems}
+    return 2 if "error" in levels else len(levels)
+
+
+def _checked(
+    name: str, document: tuple[str, bytes] | None, certificate: Path | None
+) -> Iterator[Checked]:
+    """Yield the check of each file that *name* stands for."""
+    from repurchase.report.checked import Checked
+
+    try:
+        for path in targets([name]):
+            try:
+                problems = _problems(path, document, certificate)
+            except RuleFileError as error:
+                problems = error.problems
+            yield Checked(str(path), str(path), None, problems)
+    except UsageError as error:
+        # The other files are checked although this one cannot be opened.
+        yield Checked(name, name, None, error.problems, "error")
 
 
 def _problems(
     path: Path, document: tuple[str, bytes] | None, certificate: Path | None
 ) -> tuple[Problem, ...]:
+    """Return the gaps of the file *path*; raise RuleFileError with its errors."""
     from repurchase.proof.certificate import read_certificate, uncertified
+    from repurchase.rulebook.cases_file import read_cases
     from repurchase.rulebook.editions import Editions, load_file
     from repurchase.rulebook.lint import check_source, lint_findings
     from repurchase.rulebook.model import Pack
 
-    try:
-        file = load_file(path)
-    except RuleFileError as error:
-        return error.problems
+    if is_cases(path):
+        _uncertifiable(path, certificate)
+        read_cases(path)
+        return ()
+    file = load_file(path)
     sourced = check_source(file, *document) if document is not None else ()
+    if isinstance(file, Pack):
+        _uncertifiable(path, certificate)
     proved: tuple[Problem, ...] = ()
-    if certificate is not None:
-        if isinstance(file, Pack):
-            raise UsageError(Problem("a certificate is of a rule file", file=str(path)))
+    if certificate is not None and not isinstance(file, Pack):
         proved = tuple(uncertified(read_certificate(certificate), Editions(file)))
     return (*lint_findings(file), *sourced, *proved)
 
 
+def _uncertifiable(path: Path, certificate: Path | None) -> None:
+    if certificate is not None:
+        raise UsageError(Problem("a certificate is for one rule file", file=str(path)))
+
+
 def _document(source: Path | None) -> tuple[str, bytes] | None:
     return None if source is None else (str(source), content(str(source), "the source"))
+
+
+def _write(checks: list[Checked], certificate: Path | None, form: str | None) -> None:
+    """Write *checks* in the format that the call asks for."""
+    if is_report(form):
+        write_checks(form, checks)
+        return
+    problems = [problem for one in checks for problem in one.problems]
+    if problems or wants_json():
+        write_errors(problems, as_json=wants_json())
+        return
+    files = "the file has" if len(checks) == 1 else f"{len(checks)} files have"
+    remark(f"{files} no errors or gaps")
+    if certificate is not None:
+        remark(f"{certificate} certifies this rule file")
