@@ -36,7 +36,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual lint format format-check types layers check wheel lock clean
+.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types layers check wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,12 @@ zones: .venv/dependencies ## write the table of time zones anew, from the releas
 
 manual: .venv/installed ## write the tables of rules/README.md anew, from the program
 	@$(VENV) .ci/manual.py
+
+schemas: .venv/installed ## write the JSON Schemas anew, from the program
+	@$(VENV) .ci/schemas.py
+
+docs: .venv/installed ## build the pages of docs/ into build/docs; a warning is an error
+	@.ci/docs
 
 lint: .venv/dependencies ## ruff's findings
 	@$(VENV) -m ruff check
