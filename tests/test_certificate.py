@@ -194,7 +194,7 @@ def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
     ended = run("lint", "other.yaml", *call, cwd=folder)
     assert (ended.code, "is not what was proved" in ended.err) == (1, True)
     both = run("lint", "acme.yaml", "other.yaml", *call, cwd=folder)
-    assert (both.code, "a certificate is of one rule file" in both.err) == (2, True)
+    assert (both.code, "a certificate is for one rule file" in both.err) == (2, True)
     none = run("lint", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
     assert (none.code, "it is no certificate" in none.err) == (2, True)
 
@@ -231,7 +231,7 @@ def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
     """No file is written, and it is said why."""
     (folder / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
     ended = run("prove", "broken.yaml", "--certificate", "broken.proof.json", cwd=folder)
-    assert (ended.code, "no certificate is written" in ended.err) == (1, True)
+    assert (ended.code, "no certificate was written" in ended.err) == (1, True)
     assert not (folder / "broken.proof.json").exists()
     over = run("prove", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
     assert (over.code, "the proofs would overwrite this file" in over.err) == (2, True)

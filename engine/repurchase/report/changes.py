@@ -1,4 +1,4 @@
-"""What changed from one rule file to another, for a terminal and for programs."""
+"""The differences between two rule files, for a terminal and for programs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def changed_view(changed: Iterable[Change]) -> RenderableType:
         for one in changed
     ]
     if not rows:
-        return Text("both files say the same")
-    return plain_table("what is said of", "line", "before", "now", rows=rows)
+        return Text("both files have the same terms and rules")
+    return plain_table("changed", "line", "before", "now", rows=rows)
 
 
 def uncompared_object(changed: Iterable[Change]) -> dict[str, Any]:
-    """Return what programs read of a `diff` that knows what *changed*, and no more."""
+    """Return the answer of a `diff` that knows only what *changed*, as programs read it."""
     return {
         "verdict": "undecided",
         "same_accounting": None,

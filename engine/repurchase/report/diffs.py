@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.domain.errors import plain
+from repurchase.domain.errors import Problem, plain
 from repurchase.evaluation.wording import Worded, WordedDecision, worded
 from repurchase.proof.diff import Compared, Diff, Shown, Side, Verdict
 from repurchase.report.changes import changed_view
+from repurchase.report.checked import Checked, Level
 from repurchase.report.histories import last_asked, log_lines, place
 from repurchase.report.tables import plain_table
 from repurchase.rulebook.model import Authorization
@@ -33,13 +34,13 @@ _KINDS: Final = {
 
 
 def diff_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
-    """Return what changed from *old* to *new*, and what that changes, for a terminal."""
+    """Return what changed from *old* to *new*, and its effect on events, for a terminal."""
     return Group(changed_view(found.changed), compared_view(found, old, new))
 
 
 def compared_view(found: Diff, old: Authorization, new: Authorization) -> RenderableType:
-    """Return what changed for each kind of event, and a history for each change."""
-    table = plain_table("kind of event", "is now", "in the editions of")
+    """Return the verdict for each kind of event, and a list of events that shows each change."""
+    table = plain_table("kind of event", "the new file is", "on the days")
     for one in found.compared:
         days = ", ".join(_days(*each) for each in one.days)
         mark = Text(one.verdict, style=_STYLES[one.verdict])
@@ -52,20 +53,20 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
 
 
 _OTHERWISE: Final = (
-    "both count days, shares or money otherwise, so that the same events come to other positions:"
-    " nothing is proved equivalent, and `what-if` tells what that does to a log"
+    "the files do not use the same accounting basis for days, shares or money: nothing is proved"
+    " equivalent; `what-if` shows the effect on a log"
 )
 _SUMS: Final[dict[Verdict, str]] = {
-    "equivalent": ": at any position both files approve the same events",
-    "tighter": ": at the same position the new file approves nothing that the old one does not",
-    "looser": ": at the same position the new file approves what the old one does not",
-    "incomparable": ": at the same position each file approves what the other does not",
-    "undecided": ": of something it is neither proved nor shown whether it is looser",
+    "equivalent": ": from every position, both files approve the same events",
+    "tighter": " (less permissive): the old file approves every event that the new one approves",
+    "looser": " (more permissive): the new file approves an event that the old one does not",
+    "incomparable": ": each file approves an event that the other does not",
+    "undecided": ": for some events it is neither proved nor disproved that the new file is looser",
 }
 
 
 def diff_object(found: Diff) -> dict[str, Any]:
-    """Return the same as programs read it, the findings in words."""
+    """Return the same as programs read it, with the findings in words."""
     return {
         "verdict": found.verdict,
         "same_accounting": found.same_accounting,
@@ -82,6 +83,25 @@ def diff_object(found: Diff) -> dict[str, Any]:
             for one in found.compared
         ],
     }
+
+
+def diff_checks(found: Diff, old: Authorization, new: Authorization) -> list[Checked]:
+    """Return a check for each kind of event: it fails if the new file is looser for that kind."""
+    return [_checked(one, old, new) for one in found.compared]
+
+
+def _checked(one: Compared, old: Authorization, new: Authorization) -> Checked:
+    problems: list[Problem] = []
+    for word, side in (("looser", one.looser), ("tighter", one.tighter)):
+        if side.shown is not None:
+            answers = answers_of(side.shown, one.flag, old, new)
+            lines = (rule.line for rule in new.all_rules() if rule.id in answers.rules)
+            what = f"{word}: {answers.sentence}"
+            problems.append(Problem(what, None, new.file, next(lines, 0) or 1))
+    if one.verdict == "undecided":
+        problems.append(Problem("undecided whether looser", None, new.file, 1))
+    levels: dict[Verdict, Level] = {"tighter": "notice", "undecided": "error"}
+    return Checked(new.file, _kind(one), None, tuple(problems), levels.get(one.verdict, "failure"))
 
 
 def _object(shown: Shown | None) -> dict[str, Any] | None:
@@ -103,7 +123,7 @@ def _sides(found: Diff) -> Iterator[tuple[Compared, str, Side]]:
 
 
 def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text]:
-    """Yield a sentence and a history for each cause, and what else is answered otherwise by it."""
+    """Yield for each cause a sentence, its events, and the other kinds of event that it changes."""
     causes: dict[tuple[str, ...], list[tuple[str, Shown, Answers]]] = {}
     for one, word, side in _sides(found):
         if side.shown is not None:
@@ -118,7 +138,7 @@ def _shown(found: Diff, old: Authorization, new: Authorization) -> Iterator[Text
         yield from log_lines(first.events)
         if others:
             also = ", ".join(last_asked(shown.events, new) for _, shown, _ in others)
-            yield Text(f"likewise {also}; --json has what comes before each")
+            yield Text(f"likewise {also}; --json lists the events before each")
     if causes:
         yield Text()
 
@@ -129,26 +149,26 @@ def _unknown(found: Diff) -> Iterator[Text]:
         if side.shown is None and not side.never:
             unknown.setdefault(word, []).append(_kind(one))
     for word, kinds in unknown.items():
-        text = f"not known to be {word} or not: {', '.join(kinds)}"
+        text = f"undecided whether {word}: {', '.join(kinds)}"
         yield Text(plain(text), style="bold red")
 
 
 class Answers(NamedTuple):
-    """How the decisions of two files on one event differ, as a *sentence*, and by which *rules*."""
+    """How the decisions of two files on one event differ, in a *sentence*, and by which *rules*."""
 
     sentence: str
     rules: tuple[str, ...]
 
 
 def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> Answers:
-    """Return which file approves what the other one stops, and by which rule it does."""
+    """Return which file approves the event, and by which rules the other one does not."""
     asked = last_asked(shown.events, new)
     is_now = shown.new.decision.outcome == "approved"
     if flag is not None:
         is_now = all(one.rule != flag for one in shown.new.decision.findings)
     passing, stopping = (new, old) if is_now else (old, new)
     passed, stopped = (shown.new, shown.old) if is_now else (shown.old, shown.new)
-    # What is not held cannot be released: why it was not says more.
+    # An event that is not held cannot be released: the decision on the event itself says why.
     stopped = shown.held or stopped
     decision = worded(stopped.decision, stopped.edition)
     also = {one.rule for one in passed.decision.findings}
@@ -159,12 +179,14 @@ def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authoriz
         f"{place(one.rule, stopping)}: {plain(one.rule)}, {one.message}" for one in found
     )
     approves = "does not flag" if flag is not None else "approves"
-    sentence = f"{plain(passing.file)} {approves} {asked}; the other file {verb} {about}: {why}"
+    sentence = (
+        f"{plain(passing.file)} {approves} {asked}; {plain(stopping.file)} {verb} {about}: {why}"
+    )
     return Answers(sentence, tuple(one.rule for one in found))
 
 
 def _stopping(decision: WordedDecision, flag: str | None, also: set[str]) -> list[Worded]:
-    """Return what stops it: but for what both files find."""
+    """Return the findings that keep it from approval, without those that both files have."""
     found = [
         one
         for one in decision.findings

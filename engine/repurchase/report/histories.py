@@ -1,4 +1,4 @@
-"""Histories of events: their lines, their last event in words, and the place of a rule."""
+"""Lists of events that show something: their lines, the last in words, and the place of a rule."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from repurchase.rulebook.model import Authorization
 
 
 def log_lines(events: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield *events* as the lines of a log, each whole however long, so that it can be replayed."""
+    """Yield *events* as the lines of a log, never broken or cut, so that they can be replayed."""
     for event in events:
         yield Text(plain(json_text(event)), no_wrap=True, overflow="ignore")
 
 
 def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization) -> str:
-    """Return the last of *events* in words, with the order or the fill that it is about."""
+    """Return the last of *events* in words, with the terms of the order or fill it is about."""
     last = events[-1]
     named = (last.get("order"), last.get("fill"))
     event: dict[str, Any] = {}
     for one in events[:-1]:
-        # Of an order that was replaced, what it is by now.
+        # An order that was replaced has the terms of its replacement.
         if one["id"] in named or (one["kind"] == "replace" and one["order"] in named):
             event |= one
     event |= last
@@ -41,7 +41,7 @@ def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization
 
 
 def place(rule: str, authorization: Authorization) -> str:
-    """Return where *rule* stands, `file:line`; the file alone for what the program finds itself."""
+    """Return the place of *rule*, `file:line`; for a built-in finding the file alone."""
     for pack in authorization.packs:
         for one in pack.rules:
             if one.id == rule:

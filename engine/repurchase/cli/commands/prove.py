@@ -1,4 +1,4 @@
-"""`repurchase prove`: what a rule file guarantees, whatever arrives."""
+"""`repurchase prove`: what a rule file guarantees for every sequence of events."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from repurchase.cli.output import answer, remark
 if TYPE_CHECKING:
     from repurchase.proof.proof import Proof
 
-EXIT_HISTORY = 1
-EXIT_NOT_PROVED = 2
-
 
 @click.command("prove")
 @click.argument("rules", metavar="FILE")
@@ -26,11 +23,11 @@ EXIT_NOT_PROVED = 2
 @file_option(
     "--certificate",
     metavar="OUT.json",
-    help="Write what was proved to this file, for lint, adopt and verify to check.",
+    help="Write a certificate of the proof to this file; lint, adopt and verify check it.",
 )
 @json_option
 def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
-    """Prove that no sequence of orders gets past the caps and the window of a rule file.
+    """Prove that no sequence of events exceeds the caps or leaves the window of a rule file.
 
     \b
     repurchase prove iij-2008
@@ -38,15 +35,15 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     repurchase prove rules/my-program.yaml --certificate my-program.proof.json
     repurchase lint rules/my-program.yaml --certificate my-program.proof.json
 
-    It is proved of every period, over all positions and events: what is approved keeps to
-    max_shares, max_amount, first_day and last_day, these on both clocks, and is a purchase. Where
-    that is not so, a short history of events shows it, which the engine has judged again.
+    For every period and every position, `prove` shows that each approved request is a purchase
+    within max_shares and max_amount, between first_day and last_day on both clocks. If that is not
+    true, it prints a counterexample: a short list of events that the engine has evaluated.
 
-    Exit codes: 0 proved; 1 a history that should have been stopped; 2 not proved. It needs
+    Exit codes: 0 proved; 1 a counterexample; 2 not proved. The proof needs
     pip install 'repurchase[prove]'.
     """
     from repurchase.proof.proof import proved
-    from repurchase.report.proofs import proof_object, proof_view
+    from repurchase.report.proofs import proof_code, proof_object, proof_view
 
     editions = editions_of(rules)
     if certificate is not None:
@@ -56,20 +53,17 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     answer(proof_object(proof, authorization), lambda: proof_view(proof, authorization))
     if certificate is not None:
         _certify(proof, certificate)
-    if proof.holds:
-        return 0
-    is_shown = all(one.history is not None for one in proof.failures)
-    return EXIT_HISTORY if is_shown else EXIT_NOT_PROVED
+    return proof_code(proof)
 
 
 def _certify(proof: Proof, path: Path) -> None:
-    """Write the certificate of *proof* to *path*; what is not proved has none."""
+    """Write the certificate of *proof* to *path*; without a proof, write none and say so."""
     from repurchase.proof.certificate import certificate_text
     from repurchase.report.written import whole_file
 
     if not proof.holds:
-        remark(f"{path}: no certificate is written of what is not proved")
+        remark(f"{path}: no certificate was written, because the file was not proved")
         return
     with whole_file(path, "the certificate") as add:
         add(certificate_text(proof.certificate(datetime.now(UTC).date())))
-    remark(f"{path}: certified; who doubts it proves the file again")
+    remark(f"{path}: certificate written; to confirm it, run prove again")
