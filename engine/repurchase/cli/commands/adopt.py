@@ -54,11 +54,17 @@ def command(
     The comparison needs pip install 'repurchase[prove]'. With --dry-run, the command checks and
     shows the same, but writes nothing to the journal.
 
-    Exit codes: 0 adopted, even if FILE is more permissive; 1 adopted, but the shares or money used
-    exceed a new cap or are unknown; nothing is approved until that changes; 2 refused, and nothing
-    is adopted; 130 stopped with Ctrl-C. With --dry-run, the codes are those that the adoption
-    would have. If Ctrl-C stops only the comparison, the command says whether FILE is adopted. If
-    it printed nothing, run `repurchase show --adoptions` to find out.
+    \b
+    Exit codes:
+      0    adopted, even if FILE is more permissive
+      1    adopted, but nothing is approved for now: the shares or money used
+           exceed a new cap or are unknown
+      2    refused, and nothing is adopted
+      130  stopped with Ctrl-C
+
+    With --dry-run, the codes are those that the adoption would have. If Ctrl-C stops only the
+    comparison, the command says whether FILE is adopted. If it printed nothing, run
+    `repurchase show --adoptions` to find out.
     """
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
