@@ -881,7 +881,7 @@ def test_event_without_an_end_is_refused(here: Path) -> None:
     ended = run("check", "--rules", "rules.yaml", "--event", "/dev/zero", cwd=here)
     assert (ended.code, ended.out) == (2, "")
     assert ended.lines == [
-        "/dev/zero: the event is longer than 65536 bytes; an event is one flat object"
+        "/dev/zero: the event is longer than 65536 bytes; write the event as one flat object"
     ]
 
 
@@ -917,7 +917,7 @@ BAD_EVENTS: Final = [
     ("{", "the event ends in the middle of its JSON object"),
     ("[]", "the event is not a JSON object"),
     ("null", "the event is not a JSON object"),
-    (order() + order(), "the event goes on after its JSON object"),
+    (order() + order(), "the event has text after its JSON object"),
     ('{"kind": "order", "kind": "fill"}', "`kind` is given twice"),
     (order(quantity="1e5"), "`quantity` is `1e5`, not a number"),
     (order(quantity=True), "`quantity` is `true`, not a number"),
@@ -925,7 +925,7 @@ BAD_EVENTS: Final = [
     (order(quantity=-5), "`quantity` is `-5`, which is not above zero"),
     (order(quantity=10**30), f"`quantity` is `{10**30}`, not a number"),
     (order(date="2026-02-30"), "`date` is `2026-02-30`"),
-    (order(qantity=5), "`qantity` is no field of an event; did you mean `quantity`?"),
+    (order(qantity=5), "`qantity` is not an event field; did you mean `quantity`?"),
     (order().replace("10", "NaN"), "`quantity` is `NaN`, not a number"),
     ("[" * 200_000, "the event is longer than 65536 bytes"),
     ('{"a":' * 10_000, "the event is nested too deep"),
@@ -951,8 +951,8 @@ def test_event_in_a_file_is_told_with_its_name(here: Path) -> None:
     (error,) = errors_of(run(*arguments, cwd=here))
     assert (error["file"], error["what"], error["hint"]) == (
         "order.json",
-        "`market` is no field of an event",
-        "an event is flat: write whole names, such as `market.previous_close`",
+        "`market` is not an event field",
+        "write the full name, such as `market.previous_close`: an event is flat",
     )
 
 
@@ -1078,11 +1078,11 @@ def pairs(option: str, values: Iterable[str]) -> list[str]:
         (pairs("--column", ["quantity="]), "`--column quantity=` is no pair"),
         (pairs("--column", ["=shares"]), "`--column =shares` is no pair"),
         (pairs("--column", ["quantity=a", "quantity=b"]), "`--column` gives `quantity` twice"),
-        (pairs("--column", ["qantity=a"]), "`qantity` is no field of an event; did you mean"),
+        (pairs("--column", ["qantity=a"]), "`qantity` is not an event field; did you mean"),
         (pairs("--column", ["quantity=a"]), "log.csv:1: "),
         (pairs("--set", ["side=bye"]), "`side` is `bye`"),
         (pairs("--set", ["id=x"]), "`id` is set for all rows"),
-        (pairs("--set", ["side=buy"]), "log.csv:1: `side` is a column, and is set"),
+        (pairs("--set", ["side=buy"]), "log.csv:1: `side` is a column and is also set"),
         (["--brought-forward", "5"], "`5` is not what was brought forward"),
         (["--brought-forward", "1,671,100"], "`1,671,100` is not what was brought forward"),
         (["--brought-forward", "-5,5"], "`-5,5` is not what was brought forward"),

@@ -191,7 +191,7 @@ def test_quantity_of_a_market_order_can_be_asked_for(small: Path) -> None:
         (("price=1", "--tick", "1"), "give quantity= for the highest price"),
         (("quantity=2",), "`symbol` is missing"),
         (("symbol=1111", "quantity=0"), "`quantity` is `0`, which is not above zero"),
-        (("symbol=1111", "quantity=2", "amount=9"), "`amount` is no field of an order"),
+        (("symbol=1111", "quantity=2", "amount=9"), "`amount` is not a field of an `order` event"),
     ],
 )
 def test_wrong_question_is_told_and_decides_nothing(

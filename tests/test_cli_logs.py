@@ -34,15 +34,15 @@ def row(**changes: str) -> str:
 NO_LOG: Final = [
     ("empty", b"", "log.csv: the file is empty"),
     ("blank", b"\n\n", "log.csv:2: the file is blank"),
-    ("binary", b"\x00\x01\x02\xff", "log.csv: the file holds NUL bytes"),
+    ("binary", b"\x00\x01\x02\xff", "log.csv: the file contains NUL bytes"),
     ("spreadsheet", b"PK\x03\x04xyz", "log.csv: the file is a zip archive or a spreadsheet"),
     ("UTF-16", (HEADER + GOOD).encode("utf-16"), "log.csv: the file is UTF-16, not UTF-8"),
     ("header not UTF-8", b"id,dat\xe9\n", "log.csv:1: the header is not UTF-8"),
-    ("no header", GOOD.encode(), "log.csv:1: the header names no known column"),
+    ("no header", GOOD.encode(), "log.csv:1: the header does not name any known column"),
     (
         "missing column",
         b"id,date,symbol,price\n",
-        "log.csv:1: `quantity` is missing; a fill needs it",
+        "log.csv:1: `quantity` is missing; a `fill` event needs it",
     ),
     (
         "doubled column",
@@ -52,7 +52,7 @@ NO_LOG: Final = [
     (
         "unknown column",
         b"id,date,symbol,qantity\n",
-        "log.csv:1: `qantity` is no field of an event; did you mean `quantity`?",
+        "log.csv:1: `qantity` is not an event field; did you mean `quantity`?",
     ),
     (
         "nameless column",
@@ -62,14 +62,21 @@ NO_LOG: Final = [
     (
         "semicolons",
         (HEADER + GOOD).replace(",", ";").encode(),
-        "log.csv:1: the header has no comma; is the separator `;`? write the log with commas",
+        (
+            "log.csv:1: the header has no comma; the separator seems to be `;`: "
+            "write the log with commas"
+        ),
     ),
     ("tabs", (HEADER + GOOD).replace(",", "\t").encode(), "log.csv:1: the header has no comma"),
-    ("open quote", b'id,date,"symbol,quantity\n', "log.csv:1: the header opens a quote"),
+    (
+        "open quote",
+        b'id,date,"symbol,quantity\n',
+        "log.csv:1: the header has a quote that is not closed",
+    ),
     (
         "two byte-order marks",
         b"\xef\xbb\xbf\xef\xbb\xbf" + HEADER.encode(),
-        "log.csv:1: `\\ufeffid` is no field of an event",
+        "log.csv:1: `\\ufeffid` is not an event field",
     ),
 ]
 
@@ -86,12 +93,12 @@ def test_log_that_is_none_is_told(here: Path, name: str, data: bytes, said: str)
 BAD_ROWS: Final = [
     ("wrong date", row(date="2026-02-30"), "`date` is `2026-02-30`, which is no day that exists"),
     ("other date", row(date="18/05/2026"), "`date` is `18/05/2026`"),
-    ("no date", row(date=""), "`time` or `date` is missing; a fill needs one of them"),
+    ("no date", row(date=""), "`time` or `date` is missing; a `fill` event needs one of them"),
     ("exponent", row(quantity="1e5"), "`quantity` is `1e5`, not a number; write it in full"),
     ("full width", row(quantity="\uff15"), "`quantity` is `\uff15`, not a number; write 5 in ASC"),
     ("negative", row(quantity="-5"), "`quantity` is `-5`, which is not above zero"),
     ("zero", row(quantity="0"), "`quantity` is `0`, which is not above zero"),
-    ("no quantity", row(quantity=""), "`quantity` is missing; a fill needs it"),
+    ("no quantity", row(quantity=""), "`quantity` is missing; a `fill` event needs it"),
     ("half a share", row(quantity="0.5"), "`quantity` is `0.5`, not a whole number"),
     ("grouped", row(quantity='"1,000"'), "`quantity` is `1,000`, not a number; write 1000 with"),
     ("not a number", row(quantity="NaN"), "`quantity` is `NaN`, not a number"),
@@ -100,15 +107,23 @@ BAD_ROWS: Final = [
     ("true", row(quantity="true"), "`quantity` is `true`, not a number"),
     ("price below zero", row(price="-5"), "`price` is `-5`, which is not above zero"),
     ("wrong side", row(side="bye"), "`side` is `bye`, not `buy` or `sell`; did you mean `buy`?"),
-    ("cell too many", row(price="5,5"), "the row has 7 cells and the header 6"),
-    ("cell too few", "f-2,2026-05-18,1,buy,5\n", "the row has 5 cells and the header 6"),
-    ("cut off", "f-2,2026-05-18,1,bu", "the row has 4 cells and the header 6; it ends without a l"),
-    ("comment", "# end\n", "the row has 1 cell and the header 6; remove it: a log has no comments"),
-    ("open quote", 'f-2,2026-05-18,"1,buy,5,5\n', "the row opens a quote that is not closed"),
+    ("cell too many", row(price="5,5"), "the row has 7 cells, but the header has 6"),
+    ("cell too few", "f-2,2026-05-18,1,buy,5\n", "the row has 5 cells, but the header has 6"),
+    (
+        "cut off",
+        "f-2,2026-05-18,1,bu",
+        "the row has 4 cells, but the header has 6; the file seems to",
+    ),
+    (
+        "comment",
+        "# end\n",
+        "the row has 1 cell, but the header has 6; remove it: a log cannot have comments",
+    ),
+    ("open quote", 'f-2,2026-05-18,"1,buy,5,5\n', "the row has a quote that is not closed"),
     (
         "not UTF-8",
         "f-2,2026-05-18,\udce9,buy,5,5\n",
-        "the line is not UTF-8: byte 16 of it is 0xe9",
+        "the line is not UTF-8: its byte 16 is 0xe9",
     ),
     ("zero byte", row(symbol="\0"), "`symbol` "),
     ("long text", row(id="x" * 201), "`id` "),
@@ -456,7 +471,7 @@ def test_decisions_are_not_written_over_a_log_on_standard_input(here: Path) -> N
 
 
 def test_decisions_go_to_a_file(here: Path) -> None:
-    """`-` is no name for one: the summary stands on standard output."""
+    """`-` is not a name for one: the summary stands on standard output."""
     (here / "log.csv").write_text(LOG, encoding="utf-8")
     ended = run(*REPLAY, "--decisions", "-", cwd=here)
     assert (ended.code, ended.out, (here / "-").exists()) == (2, "", False)
@@ -491,5 +506,5 @@ def test_ignored_column_that_is_none_is_told(here: Path) -> None:
     assert ended == Run(
         2,
         "",
-        "log.csv:1: `notes` is to be left out, and no column is called so; did you mean `note`?\n",
+        "log.csv:1: `notes` is ignored, but is not in the header; did you mean `note`?\n",
     )

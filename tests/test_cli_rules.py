@@ -278,7 +278,7 @@ def test_explain_tells_what_holds_on_some_days_only(tmp_path: Path) -> None:
         "max_shares 120 shares, from 2027-01-01, known 2026-11-05",
         "last-day flag, from 2026-06-01 trade.last_date <= 2026-12-31",
         "second-pair-of-eyes review at order trade.order_type == limit when trade.shares ",
-        "trade.last_date the last day on which it can execute, on the authorization's clo",
+        "trade.last_date last date on which it can execute, on the authorization's clock;",
     ]
 
 

@@ -200,13 +200,15 @@ def test_explain_shows_all_of_a_rule() -> None:
         "where trade.venue in [XTKS, XNGO, XFKA, XSAP, XOSE]",
         "effect: deny, at order",
         "0, from 2009-01-01, until 2009-03-31, known 2008-12-26",
-        "minutes until the session is due to close",
+        "minutes until the scheduled close",
         "market.minutes_to_close: from each event, or from the tables of sessions",
     ):
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert "issuer.closed_period: from each event, or from issuer facts of --market" in flagged
+    assert (
+        "issuer.closed_period: from each event, or from issuer facts given with --market" in flagged
+    )
     volume = run("explain", "jp-order-59.daily-volume").out
     assert "the authorization that includes it gives terms.trading_unit" in volume
 
@@ -351,7 +353,7 @@ def test_parts_of_own_files_are_explained(tmp_path: Path) -> None:
         (("trade.date", "x"), "`trade.date` has no parts; write repurchase explain trade.date"),
         (("iij-2088.x",), "`iij-2088.x` is no fact, no pack and no rule file"),
         (("iij-2088", "x"), "iij-2088: there is no such file; did you mean `iij-2008`?"),
-        (("./none.yaml", "x"), "none.yaml: there is no such file"),
+        (("./none.yaml", "x"), "none.yaml: the file does not exist"),
     ],
 )
 def test_part_that_is_none_is_told(arguments: tuple[str, ...], said: str) -> None:

@@ -319,15 +319,15 @@ def test_day_is_known_where_its_stretches_agree_without_a_gap(
     [
         (
             "2008-11-14,2008-11-17,no,no\n2008-11-17,2008-11-18,no,no\n",
-            "0.csv:3: the row begins before that of {}/0.csv:2 has ended",
+            "0.csv:3: the row begins before the row {}/0.csv:2 ends",
         ),
         (
             "2008-11-14,2008-11-17,no,no\n2008-11-17T23:59:59+09:00,2008-11-18,no,no\n",
-            "0.csv:3: the row begins before that of {}/0.csv:2 has ended",
+            "0.csv:3: the row begins before the row {}/0.csv:2 ends",
         ),
         (
             "2008-11-14,2008-11-30,no,no\n2008-11-15,2008-11-15,,\n2008-11-20,2008-11-20,no,no\n",
-            "0.csv:4: the row begins before that of {}/0.csv:2 has ended",
+            "0.csv:4: the row begins before the row {}/0.csv:2 ends",
         ),
         ("2008-11-14,2008-11-13,no,no\n", "0.csv:2: `until` is not after `from`"),
         (
@@ -464,41 +464,41 @@ def test_flag_is_what_each_instant_says(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "1: the file is blank; the first line names the columns"),
-        ("time,symbol,venue,prise\n", "of the nearest, trades, `prise` is none of their columns"),
+        ("", "1: the file is blank; name the columns in its first line"),
+        ("time,symbol,venue,prise\n", "nearest kind, trades, `prise` is not one of their columns"),
         ("time,symbol,venue,prise\n", "; did you mean `price`?; daily bars have date, symbol"),
-        ("time,symbol,venue,bid,bid\n", "of the nearest, quotes, `bid` is there twice"),
-        ("from,until\n", "of the nearest, issuer facts, none of undisclosed_material_fact"),
-        ("from,closed_period\n", "of the nearest, issuer facts, `until` is missing"),
-        ("quantity\n", "1: the header is that of no kind of file"),
+        ("time,symbol,venue,bid,bid\n", "for the nearest kind, quotes, `bid` appears twice"),
+        ("from,until\n", "for the nearest kind, issuer facts, undisclosed_material_fact"),
+        ("from,closed_period\n", "for the nearest kind, issuer facts, `until` is missing"),
+        ("quantity\n", "1: the header does not fit any kind of market file"),
         (TRADES, "1: the file has no rows"),
         (TRADES + "2008-11-14T09:00:00,1111,XTKS,1,,\n", "2: `2008-11-14T09:00:00` is not a time"),
-        (TRADES + at("09:00:00", "", "", ""), "2: `price` is empty; write what was paid"),
+        (TRADES + at("09:00:00", "", "", ""), "2: `price` is empty; write the price of one unit"),
         (TRADES + at("09:00:00", "-1", "", ""), "2: `-1` is less than zero"),
         (TRADES + at("09:00:00", "1e2", "", ""), "2: `1e2` is not a number"),
-        (TRADES + at("09:00:00", "1", "YES", ""), "2: `own` is `YES`; write `yes`, `no`, or"),
-        (TRADES + at("09:00:00", "1", "", "0"), "2: `off_auction` is `0`; write `yes`, `no`, or"),
-        (TRADES + at("09:00:00", "1", ""), "2: the row has more or fewer fields than the header"),
+        (TRADES + at("09:00:00", "1", "YES", ""), "2: `own` is `YES`, not yes or no; write `yes`"),
+        (TRADES + at("09:00:00", "1", "", "0"), "2: `off_auction` is `0`, not yes or no; write"),
+        (TRADES + at("09:00:00", "1", ""), "2: the row has 5 fields, but the header has 6"),
         (TRADES + at("09:00:00", "1", "", "", listed="1111,XTK"), "2: unknown venue `XTK`; did"),
         (TRADES + at("09:00:00", "1", "", "", listed=",XTKS"), "2: `symbol` is empty"),
         (
             TRADES + at("09:00:01", "1", "", "") + at("09:00:00", "1", "", ""),
-            "3: the time goes back: a row of `1111` on XTKS before is later",
+            "3: the time goes backwards: an earlier row of `1111` on XTKS is later",
         ),
         (QUOTES + at("09:00:00", "x", ""), "2: `x` is not a number"),
         (
             QUOTES + at("09:00:01", "1", "") + at("09:00:00", "1", ""),
-            "3: the time goes back: a row of `1111` on XTKS before is later",
+            "3: the time goes backwards: an earlier row of `1111` on XTKS is later",
         ),
-        (FLAGS + "2008-11-14,,no,no\n", "2: `until` is empty; write the day or the time"),
-        (FLAGS + ",2008-11-14,no,no\n", "2: `from` is empty; write the day or the time"),
+        (FLAGS + "2008-11-14,,no,no\n", "2: `until` is empty; write a day or a time"),
+        (FLAGS + ",2008-11-14,no,no\n", "2: `from` is empty; write a day or a time"),
         (FLAGS + "2008-11-14,2008-11-31,no,no\n", "2: `2008-11-31` is no day that exists"),
         (FLAGS + "2008-11-14,2008-11-14T09:00:00,no,no\n", "is not a time with an offset; write a"),
         (FLAGS + "2008-11-14,2008-11-15,maybe,no\n", "2: `undisclosed_material_fact` is `maybe`"),
-        (FLAGS + '2008-11-14,"2008', "2: the row opens a quote that is not closed; close it,"),
+        (FLAGS + '2008-11-14,"2008', "2: the row has a quote that is not closed; close it,"),
         (
             FLAGS + "2008-11-14,2008-11-15,no,no\n\xff\n",
-            "3: the line is not UTF-8: byte 1 of it is 0xff; save it as UTF-8",
+            "3: the line is not UTF-8: its byte 1 is 0xff; save it as UTF-8",
         ),
     ],
 )
@@ -616,12 +616,12 @@ def test_parquet_tells_what_the_same_csv_tells(tmp_path: Path, kind: str, typed:
     [
         (
             {"price": "DOUBLE"},
-            "the column `price` holds floating-point numbers; save it as DECIMAL or as text",
+            "the column `price` contains floating-point numbers; save it as DECIMAL or as text",
         ),
-        ({"price": "FLOAT"}, "the column `price` holds floating-point numbers"),
-        ({"time": "TIMESTAMP"}, "the column `time` holds times without a zone"),
-        ({"own": "BLOB"}, "the column `own` holds values of type BLOB; save it as text"),
-        ({"price": "INTEGER[]"}, "the column `price` holds values of type INTEGER[]"),
+        ({"price": "FLOAT"}, "the column `price` contains floating-point numbers"),
+        ({"time": "TIMESTAMP"}, "the column `time` contains times without a zone"),
+        ({"own": "BLOB"}, "the column `own` contains values of type BLOB; save it as text"),
+        ({"price": "INTEGER[]"}, "the column `price` contains values of type INTEGER[]"),
     ],
 )
 def test_parquet_that_is_not_exact_is_refused(
@@ -707,7 +707,7 @@ def test_flags_that_overlap_end_the_command(folder: Path) -> None:
     """They are told as a sentence with both places, and nothing is judged."""
     (folder / "flags").write_text(FLAGS + "2008-11-01,2008-11-30,no,no\n" * 2)
     ended = run("replay", "log.jsonl", "--rules", "acme.yaml", "--market", "flags", cwd=folder)
-    said = "flags:3: the row begins before that of flags:2 has ended; let one end where the other"
+    said = "flags:3: the row begins before the row flags:2 ends; end the earlier row"
     assert (ended.code, ended.out, ended.err.startswith(said)) == (2, "", True)
 
 

@@ -120,12 +120,12 @@ def test_plain_order_is_approved() -> None:
     assert stopped(decided(order(), plain_editions())) == {}
 
 
-ORDER_NEEDS: Final = "is missing; an order needs"
-DIGITS: Final = "not a number; write digits alone, such as 1234 or 1234.5"
+ORDER_NEEDS: Final = "is missing; an `order` event needs"
+DIGITS: Final = "not a number; write only digits, such as 1234 or 1234.5"
 IN_FULL: Final = "not a number; write it in full, without an exponent"
 IN_DIGITS: Final = "not a number; write it in digits"
 AT_MOST: Final = "not a number; write at most 18 digits and 12 decimals"
-FLAT: Final = "is an object or an array; an event is flat: write a text or a number"
+FLAT: Final = "is an object or an array; write a text or a number: an event is flat"
 REFUSED: Final = [
     ("quantity", None, f"`quantity` {ORDER_NEEDS} it"),
     ("quantity", "null", f"`quantity` {ORDER_NEEDS} it"),
@@ -164,15 +164,15 @@ REFUSED: Final = [
     ("fx", "NaN", f"`fx` is `NaN`, {DIGITS}"),
     ("date", None, f"`time` or `date` {ORDER_NEEDS} one of them"),
     ("date", "null", f"`time` or `date` {ORDER_NEEDS} one of them"),
-    ("date", "20081114", "`date` is `20081114`, not a text; write it in quotes"),
-    ("date", "true", "`date` is `true`, not a text; write it in quotes"),
-    ("side", "1", "`side` is `1`, not a text; write it in quotes"),
-    ("side", "true", "`side` is `true`, not a text; write it in quotes"),
+    ("date", "20081114", "`date` is `20081114`, not text; write it in quotes"),
+    ("date", "true", "`date` is `true`, not text; write it in quotes"),
+    ("side", "1", "`side` is `1`, not text; write it in quotes"),
+    ("side", "true", "`side` is `true`, not text; write it in quotes"),
     ("side", '"Buy"', "`side` is `Buy`, not `buy` or `sell`; did you mean `buy`?"),
-    ("symbol", "1", "`symbol` is `1`, not a text; write it in quotes"),
+    ("symbol", "1", "`symbol` is `1`, not text; write it in quotes"),
     ("symbol", None, f"`symbol` {ORDER_NEEDS} it"),
     ("kind", "null", f"`kind` is missing; write {KINDS}"),
-    ("id", "true", "`id` is `true`, not a text; write it in quotes"),
+    ("id", "true", "`id` is `true`, not text; write it in quotes"),
     ("issuer.closed_period", "1", None),
     ("issuer.closed_period", '"yes"', None),
     ("market.day_high", "true", f"`market.day_high` is `true`, {IN_DIGITS}"),
@@ -363,7 +363,7 @@ def test_300_sums_are_all_judged() -> None:
 def test_300_facts_that_are_none_are_each_named() -> None:
     """An event that carries 300 unknown facts is refused, and each of them is told."""
     extra = {f"market.fact_{number}": "1" for number in range(300)}
-    assert refusal(order(**extra)).count("is no field of an event") == 300
+    assert refusal(order(**extra)).count("is not an event field") == 300
 
 
 def test_every_fact_can_be_read_by_one_file() -> None:

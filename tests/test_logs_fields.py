@@ -106,27 +106,27 @@ def test_expires_may_be_a_time() -> None:
 NUMBER_TABLE: list[tuple[str, object, str]] = [
     ("price", "1e5", "is `1e5`, not a number; write it in full, without an exponent"),
     ("price", Number("1E5"), "is `1E5`, not a number; write it in full, without an exponent"),
-    ("price", "NaN", "is `NaN`, not a number; write digits alone, such as 1234 or 1234.5"),
+    ("price", "NaN", "is `NaN`, not a number; write only digits, such as 1234 or 1234.5"),
     (
         "price",
         "Infinity",
-        "is `Infinity`, not a number; write digits alone, such as 1234 or 1234.5",
+        "is `Infinity`, not a number; write only digits, such as 1234 or 1234.5",
     ),
     ("price", "\uff11\uff10", "is `\uff11\uff10`, not a number; write 10 in ASCII digits"),
-    ("price", "\u0663", "is `\u0663`, not a number; write digits alone, such as 1234 or 1234.5"),
+    ("price", "\u0663", "is `\u0663`, not a number; write only digits, such as 1234 or 1234.5"),
     ("price", True, "is `true`, not a number; write it in digits"),
     ("price", "18,695,399.5", "is `18,695,399.5`, not a number; write 18695399.5 without commas"),
     ("price", "1,500", "is `1,500`, not a number; write 1500 without commas"),
-    ("price", "1,5", "is `1,5`, not a number; write 1.5 with a point"),
-    ("price", "0,125", "is `0,125`, not a number; write 0.125 with a point"),
-    ("price", "1500,250", "is `1500,250`, not a number; write 1500.250 with a point"),
-    ("price", "1,5,000", "is `1,5,000`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("price", "1.234,5", "is `1.234,5`, not a number; write digits alone, such as 1234 or 1234.5"),
+    ("price", "1,5", "is `1,5`, not a number; write 1.5 with a decimal point"),
+    ("price", "0,125", "is `0,125`, not a number; write 0.125 with a decimal point"),
+    ("price", "1500,250", "is `1500,250`, not a number; write 1500.250 with a decimal point"),
+    ("price", "1,5,000", "is `1,5,000`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("price", "1.234,5", "is `1.234,5`, not a number; write only digits, such as 1234 or 1234.5"),
     ("price", " 5", "is ` 5`, not a number; write it without spaces"),
-    ("price", "+5", "is `+5`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("price", "5.", "is `5.`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("price", "0x10", "is `0x10`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("price", "", "is ``, not a number; write digits alone, such as 1234 or 1234.5"),
+    ("price", "+5", "is `+5`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("price", "5.", "is `5.`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("price", "0x10", "is `0x10`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("price", "", "is ``, not a number; write only digits, such as 1234 or 1234.5"),
     (
         "price",
         "1234567890123456789",
@@ -143,19 +143,19 @@ NUMBER_TABLE: list[tuple[str, object, str]] = [
     ("fees", "-0.1", "is `-0.1`, which is below zero"),
     ("amount", "0", "is `0`, which is not above zero"),
     ("amount", "-1", "is `-1`, which is below zero"),
-    ("quantity", "5.5", "is `5.5`, not a whole number; write the instrument's own units"),
+    ("quantity", "5.5", "is `5.5`, not a whole number; write a number of whole units"),
     (
         "quantity",
         "-5",
         (
             "is `-5`, which is not above zero; "
-            "write the units traded; `side` says whether they were bought or sold"
+            "write the number of units; `side` says whether they are bought or sold"
         ),
     ),
-    ("quantity", "five", "is `five`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("market.day_high", "x", "is `x`, not a number; write digits alone, such as 1234 or 1234.5"),
-    ("issuer.closed_period", "yes", "is `yes`, not a flag; write true or false"),
-    ("issuer.closed_period", Number("1"), "is `1`, not a flag; write true or false"),
+    ("quantity", "five", "is `five`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("market.day_high", "x", "is `x`, not a number; write only digits, such as 1234 or 1234.5"),
+    ("issuer.closed_period", "yes", "is `yes`, not true or false; write true or false"),
+    ("issuer.closed_period", Number("1"), "is `1`, not true or false; write true or false"),
 ]
 
 
@@ -166,13 +166,13 @@ def test_wrong_number_is_refused(field: str, value: object, sentence: str) -> No
 
 
 TEXT_TABLE: list[tuple[str, object, str]] = [
-    ("symbol", Number("3774"), "is `3774`, not a text; write it in quotes"),
-    ("symbol", False, "is `false`, not a text; write it in quotes"),
+    ("symbol", Number("3774"), "is `3774`, not text; write it in quotes"),
+    ("symbol", False, "is `false`, not text; write it in quotes"),
     ("id", "", "is empty; write a text, or leave the field out"),
     ("id", "  ", "is empty; write a text, or leave the field out"),
     ("id", "x" * 201, "has 201 characters; write at most 200"),
-    ("id", "a\0b", "holds a NUL character; write printable text"),
-    ("id", "\ud800", "holds half of a surrogate pair; write whole characters"),
+    ("id", "a\0b", "contains a NUL character; remove it"),
+    ("id", "\ud800", "contains half of a surrogate pair; write whole characters"),
     ("side", "buu", "is `buu`, not `buy` or `sell`; did you mean `buy`?"),
     ("side", "BUY", "is `BUY`, not `buy` or `sell`; did you mean `buy`?"),
     ("side", "x", "is `x`, not `buy` or `sell`; write `buy` or `sell`"),
@@ -185,23 +185,23 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
     ("date", "01/08/2017", "is `01/08/2017`, not a date; write it as 2008-11-14"),
     ("date", "1899-12-31", ("is `1899-12-31`, which is outside the years 1900 to 2199; "
      "write it as 2008-11-14")),
-    ("date", Number("20170801"), "is `20170801`, not a text; write it in quotes"),
+    ("date", Number("20170801"), "is `20170801`, not text; write it in quotes"),
     ("date", "x" * 80, f"is `{'x' * 59}…`, not a date; write it as 2008-11-14"),
-    ("broker", ["x"], "is an object or an array; an event is flat: write a text or a number"),
-    ("prize", "1", "is no field of an event; did you mean `price`?"),
-    ("market.day_hihg", "1", "is no field of an event; did you mean `market.day_high`?"),
-    ("trade.date", "1", "is no field of an event"),
+    ("broker", ["x"], "is an object or an array; write a text or a number: an event is flat"),
+    ("prize", "1", "is not an event field; did you mean `price`?"),
+    ("market.day_hihg", "1", "is not an event field; did you mean `market.day_high`?"),
+    ("trade.date", "1", "is not an event field"),
     (
         "issuer",
         "1",
         (
-            "is no field of an event; an event is flat: write whole names, such as "
-            "`issuer.announced_shares`"
+            "is not an event field; write the full name, such as "
+            "`issuer.announced_shares`: an event is flat"
         ),
     ),
-    ("expires", "2008-11-14", "is no field of a fill; leave it out"),
-    ("fill", "f0", "is no field of a fill; leave it out"),
-    ("shares", "5", "is no field of a fill; leave it out"),
+    ("expires", "2008-11-14", "is not a field of a `fill` event; leave it out"),
+    ("fill", "f0", "is not a field of a `fill` event; leave it out"),
+    ("shares", "5", "is not a field of a `fill` event; leave it out"),
 ]  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def test_wrong_text_is_refused(field: str, value: object, sentence: str) -> None
             "2008-11-14",
             (
                 "is `2008-11-14`, not a time with an offset; "
-                "write a day without a time of day as `date`"
+                "give a date without a time of day in `date`"
             ),
         ),
         (
@@ -249,30 +249,38 @@ def test_wrong_time_is_refused(time: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentences"),
     [
-        ({**FILL, "date": None}, ["`time` or `date` is missing; a fill needs one of them"]),
+        ({**FILL, "date": None}, ["`time` or `date` is missing; a `fill` event needs one of them"]),
         (
             {**FILL, "time": "2008-11-14T09:00:00Z"},
-            ["`time` and `date` are both given; give one of them"],
+            ["`time` and `date` are both given; give only one of them"],
         ),
-        ({**FILL, "symbol": None}, ["`symbol` or `order` is missing; a fill needs one of them"]),
-        ({**FILL, "quantity": None}, ["`quantity` is missing; a fill needs it"]),
-        ({**FILL, "id": None}, ["`id` is missing; a fill needs it"]),
-        ({**ORDER, "symbol": None}, ["`symbol` is missing; an order needs it"]),
+        (
+            {**FILL, "symbol": None},
+            ["`symbol` or `order` is missing; a `fill` event needs one of them"],
+        ),
+        ({**FILL, "quantity": None}, ["`quantity` is missing; a `fill` event needs it"]),
+        ({**FILL, "id": None}, ["`id` is missing; a `fill` event needs it"]),
+        ({**ORDER, "symbol": None}, ["`symbol` is missing; an `order` event needs it"]),
         (
             {**ORDER, "amount": "5"},
-            ["`amount` is no field of an order; give `price`, the most that a unit may cost"],
+            [
+                (
+                    "`amount` is not a field of an `order` event; give `price`, the "
+                    "highest price of one unit"
+                )
+            ],
         ),
         (
             {**ORDER, "order": "o0"},
-            ["`order` is no field of an order; an order's own name is its `id`"],
+            ["`order` is not a field of an `order` event; an order is named by its `id`"],
         ),
-        ({**FORWARD, "amount": None}, ["`amount` is missing; brought_forward needs it"]),
+        ({**FORWARD, "amount": None}, ["`amount` is missing; a `brought_forward` event needs it"]),
         ({**FORWARD, "shares": "-1"}, ["`shares` is `-1`, which is below zero"]),
         (
             {**FORWARD, "market.day_high": "1", "symbol": "x"},
             [
-                "`market.day_high` is no field of brought_forward; leave it out",
-                "`symbol` is no field of brought_forward; leave it out",
+                "`market.day_high` is not a field of a `brought_forward` event; leave it out",
+                "`symbol` is not a field of a `brought_forward` event; leave it out",
             ],
         ),
     ],
@@ -290,11 +298,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "`id` is empty; write a text, or leave the field out",
         (
             "`quantity` is `0`, which is not above zero; "
-            "write the units traded; `side` says whether they were bought or sold"
+            "write the number of units; `side` says whether they are bought or sold"
         ),
-        "`sied` is no field of an event; did you mean `side`?",
-        "`time` or `date` is missing; a fill needs one of them",
-        "`symbol` or `order` is missing; a fill needs one of them",
+        "`sied` is not an event field; did you mean `side`?",
+        "`time` or `date` is missing; a `fill` event needs one of them",
+        "`symbol` or `order` is missing; a `fill` event needs one of them",
     ]
 
 
@@ -302,7 +310,7 @@ def test_number_read_before_as_text_is_still_no_text() -> None:
     """What one event wrote does not change what another may write."""
     assert event({**FILL, "symbol": "5", "quantity": "5"}).quantity == 5
     assert complaints({**FILL, "symbol": Number("5")}) == [
-        "`symbol` is `5`, not a text; write it in quotes"
+        "`symbol` is `5`, not text; write it in quotes"
     ]
 
 
@@ -325,24 +333,24 @@ JSON_TABLE: list[tuple[str | bytes, list[str]]] = [
     (
         "[]",
         [
-            ("the event is not a JSON object; write each event as an object on a line of its own, "
+            ("the event is not a JSON object; write each event as one object on its own line, "
             "without an array around them")
         ],
     ),
-    ("{", ["the event ends in the middle of its JSON object; it seems to be cut off"]),
-    ("[" * 60_000, [("the event is not a JSON object; write each event as an object on a line of "
-                    "its own, without an array around them")]),
-    ('{"a":' * 10_000, ["the event is nested too deep; an event is flat: write texts and numbers"]),
+    ("{", ["the event ends in the middle of its JSON object; it seems to be truncated"]),
+    ("[" * 60_000, [("the event is not a JSON object; write each event as one object on its "
+                    "own line, without an array around them")]),
+    ('{"a":' * 10_000, ["the event is nested too deep; write texts and numbers: an event is flat"]),
     ('{"a":' + "[" * 60_000, [("the event is nested too deep; "
-                              "an event is flat: write texts and numbers")]),
-    ("{" * 200_000, ["the event is longer than 65536 bytes; an event is one flat object"]),
-    ("{} {}", ["the event goes on after its JSON object; write one object"]),
-    (b"\xff", ["the event is not UTF-8: byte 1 of it is 0xff; save it as UTF-8"]),
+                              "write texts and numbers: an event is flat")]),
+    ("{" * 200_000, ["the event is longer than 65536 bytes; write the event as one flat object"]),
+    ("{} {}", ["the event has text after its JSON object; write only one object"]),
+    (b"\xff", ["the event is not UTF-8: its byte 1 is 0xff; save it as UTF-8"]),
     (b"\xff\xfe{\0", ["the event is UTF-16, not UTF-8; save it as UTF-8"]),
-    ('{"kind": "fi', ["the event ends in the middle of its JSON object; it seems to be cut off"]),
+    ('{"kind": "fi', ["the event ends in the middle of its JSON object; it seems to be truncated"]),
     ('{"kind":010}', [("the event is not valid JSON: expecting ',' delimiter at character 10; "
                       "write one flat JSON object")]),
-    ('{"\\ud800":1}', ["`\\ud800` is no field of an event",
+    ('{"\\ud800":1}', ["`\\ud800` is not an event field",
                        f"`kind` is missing; write {KINDS}"]),
 ]  # fmt: skip
 
@@ -359,10 +367,10 @@ def test_json_faults_are_told_at_once() -> None:
     text += '"quantity":NaN,"price":\uff11,"fx":[]}'
     assert json_complaints(text.replace("\uff11", "-Infinity")) == [
         "`id` is given twice; give it once",
-        "`symbol` is an object or an array; an event is flat: write a text or a number",
-        "`quantity` is `NaN`, not a number; write digits alone, such as 1234 or 1234.5",
-        "`price` is `-Infinity`, not a number; write digits alone, such as 1234 or 1234.5",
-        "`fx` is an object or an array; an event is flat: write a text or a number",
+        "`symbol` is an object or an array; write a text or a number: an event is flat",
+        "`quantity` is `NaN`, not a number; write only digits, such as 1234 or 1234.5",
+        "`price` is `-Infinity`, not a number; write only digits, such as 1234 or 1234.5",
+        "`fx` is an object or an array; write a text or a number: an event is flat",
     ]
     assert json_complaints(text)[0].startswith("the event is not valid JSON: expecting value")
 

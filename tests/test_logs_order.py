@@ -181,5 +181,5 @@ def test_full_disk_is_told_while_sorting() -> None:
         sort_on_a_full_disk()
     assert str(caught.value) == (
         "the temporary file cannot be used: database or disk is full; "
-        "free some space, or set TMPDIR to a folder that has it"
+        "free some disk space, or set TMPDIR to a folder that has space"
     )

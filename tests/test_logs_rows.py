@@ -122,9 +122,9 @@ def test_some_json_lines_with_ids_and_some_without_are_refused() -> None:
     """All rows have an id or none has, as the first does."""
     bare = '{"kind":"fill","date":"2008-11-14","symbol":"x","quantity":5}\n'
     assert wrong(bare + LINE) == [
-        "log:2: `id` is given, though the first row has none; give all rows an `id`, or none"
+        "log:2: `id` is given, but the first row has no `id`; give every row an `id`, or no row"
     ]
-    assert wrong(LINE + bare) == ["log:2: `id` is missing; a fill needs it"]
+    assert wrong(LINE + bare) == ["log:2: `id` is missing; a `fill` event needs it"]
 
 
 def test_columns_and_constants_make_a_monthly_report_readable() -> None:
@@ -212,7 +212,7 @@ def test_form_follows_from_the_name_or_the_first_character(
 def test_form_may_be_said() -> None:
     """What is said goes before what is seen."""
     assert wrong(LINE, form="csv") == [
-        "log:1: the header goes on after a closing quote; write a quote within quotes twice"
+        "log:1: the header has text after a closing quote; double each quote inside a quoted text"
     ]
     assert wrong(HEADER, form="jsonl")[0].startswith("log:1: the line is not a JSON object")
 
@@ -233,43 +233,67 @@ def test_progress_is_known_while_reading() -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        (b"", ["log: the file is empty; a log has a header line, or an event a line"]),
-        (b"\xef\xbb\xbf", ["log: the file is empty; a log has a header line, or an event a line"]),
-        ("\n \n".replace(" ", ""), ["log:2: the file is blank; the first line names the columns"]),
+        (
+            b"",
+            ["log: the file is empty; write a header line and rows, or a JSON object on each line"],
+        ),
+        (
+            b"\xef\xbb\xbf",
+            ["log: the file is empty; write a header line and rows, or a JSON object on each line"],
+        ),
+        (
+            "\n \n".replace(" ", ""),
+            ["log:2: the file is blank; name the columns in its first line"],
+        ),
         (
             (HEADER + GOOD).encode("utf-16"),
             ["log: the file is UTF-16, not UTF-8; save it as CSV or as JSON lines, in UTF-8"],
         ),
         (
             (HEADER + GOOD).encode("utf-16-le"),
-            ["log: the file holds NUL bytes; save it as CSV or as JSON lines, in UTF-8"],
+            ["log: the file contains NUL bytes; save it as CSV or as JSON lines, in UTF-8"],
         ),
         (
             b"PK\x03\x04...",
             [
                 (
-                    "log: the file is a zip archive or a spreadsheet, not a text; "
+                    "log: the file is a zip archive or a spreadsheet, not a text file; "
                     "save it as CSV or as JSON lines, in UTF-8"
                 )
             ],
         ),
         (
             b"\x1f\x8b\x08",
-            ["log: the file is compressed, not a text; save it as CSV or as JSON lines, in UTF-8"],
+            [
+                (
+                    "log: the file is compressed, not a text file; save it as CSV or as "
+                    "JSON lines, in UTF-8"
+                )
+            ],
         ),
         (
             HEADER.replace(",", ";"),
-            ["log:1: the header has no comma; is the separator `;`? write the log with commas"],
+            [
+                (
+                    "log:1: the header has no comma; the separator seems to be `;`: write "
+                    "the log with commas"
+                )
+            ],
         ),
         (
             HEADER.replace(",", "\t"),
-            ["log:1: the header has no comma; is the separator a tab? write the log with commas"],
+            [
+                (
+                    "log:1: the header has no comma; the separator seems to be a tab: "
+                    "write the log with commas"
+                )
+            ],
         ),
         (
             GOOD + GOOD,
             [
                 (
-                    "log:1: the header names no known column; "
+                    "log:1: the header does not name any known column; "
                     "begin the log with a line such as time,symbol,quantity"
                 )
             ],
@@ -278,14 +302,14 @@ def test_progress_is_known_while_reading() -> None:
             "shares outstanding\n",
             [
                 (
-                    "log:1: the header names no known column; "
+                    "log:1: the header does not name any known column; "
                     "begin the log with a line such as time,symbol,quantity"
                 )
             ],
         ),
         (
             b"id,dat\xe9\n",
-            ["log:1: the header is not UTF-8: byte 7 of it is 0xe9; save it as UTF-8"],
+            ["log:1: the header is not UTF-8: its byte 7 is 0xe9; save it as UTF-8"],
         ),
         (
             b"id," + b"x" * 70_000,
@@ -295,8 +319,8 @@ def test_progress_is_known_while_reading() -> None:
             'id,"date',
             [
                 (
-                    "log:1: the header opens a quote that is not closed; "
-                    "close it, unless the file is cut off"
+                    "log:1: the header has a quote that is not closed; "
+                    "close it, unless the file is truncated"
                 )
             ],
         ),
@@ -304,28 +328,28 @@ def test_progress_is_known_while_reading() -> None:
             "id,id,qty,date,symbol,\n",
             [
                 (
-                    "log:1: `qty` is no field of an event; "
-                    "say what it is with --column, or leave it out with --ignore"
+                    "log:1: `qty` is not an event field; "
+                    "name its field with --column, or skip it with --ignore"
                 ),
                 "log:1: a column has no name; name it, or remove it",
                 "log:1: `id` is given by 2 columns; keep one",
                 (
                     "log:1: `quantity` is missing; "
-                    "a fill needs it: name its column, --column quantity=COLUMN"
+                    "a `fill` event needs it: name its column with --column quantity=COLUMN"
                 ),
             ],
         ),
         (
             "Date,quantity,symbol,expires\n",
             [
-                "log:1: `Date` is no field of an event; did you mean `date`?",
+                "log:1: `Date` is not an event field; did you mean `date`?",
                 (
-                    "log:1: `expires` is no field of a fill; "
-                    "say what it is with --column, or --ignore expires"
+                    "log:1: `expires` is not a field of a `fill` event; "
+                    "name its field with --column, or skip it with --ignore expires"
                 ),
                 (
                     "log:1: `time` or `date` is missing; "
-                    "a fill needs one of them: name its column, --column time=COLUMN"
+                    "a `fill` event needs one of them: name its column with --column time=COLUMN"
                 ),
             ],
         ),
@@ -334,15 +358,15 @@ def test_progress_is_known_while_reading() -> None:
             [
                 (
                     "log:1: `time` or `date` is missing; "
-                    "a fill needs one of them: name its column, --column time=COLUMN"
+                    "a `fill` event needs one of them: name its column with --column time=COLUMN"
                 ),
                 (
                     "log:1: `symbol` or `order` is missing; "
-                    "a fill needs one of them: name its column, --column symbol=COLUMN"
+                    "a `fill` event needs one of them: name its column with --column symbol=COLUMN"
                 ),
                 (
                     "log:1: `quantity` is missing; "
-                    "a fill needs it: name its column, --column quantity=COLUMN"
+                    "a `fill` event needs it: name its column with --column quantity=COLUMN"
                 ),
             ],
         ),
@@ -356,16 +380,16 @@ def test_file_that_is_no_log_is_refused_once(text: str | bytes, sentences: list[
 def test_misplaced_options_of_a_file_are_refused_once() -> None:
     """A column that is not there, and a value given twice, are told at the header."""
     assert wrong(HEADER, columns={"fees": "Fes", "price": "side"}) == [
-        "log:1: `price` is given beside the column `side`; keep one of them",
-        "log:1: `fees` has no column `Fes`",
+        "log:1: `price` is in the log, and --column maps `side` to it; keep one of them",
+        "log:1: `fees` is read from the column `Fes`, which is not in the header",
     ]
     assert wrong(HEADER, constants={"side": "buy"}) == [
-        "log:1: `side` is a column, and is set for all rows; leave out the column or the setting"
+        "log:1: `side` is a column and is also set for all rows; remove the column or the setting"
     ]
     assert wrong(LINE, constants={"side": "buy"}) == [
         (
-            "log:1: `side` (set for all rows) is given, and is set for all rows; "
-            "leave it out, or do not set it"
+            "log:1: `side` (set for all rows) is given in this row and is set for all rows; "
+            "remove one of the two"
         )
     ]
 
@@ -375,24 +399,39 @@ def test_misplaced_options_of_a_file_are_refused_once() -> None:
     [
         (
             "f2,2008\n",
-            ["log:3: the row has 2 cells and the header 6; write an empty cell for what is absent"],
+            [
+                (
+                    "log:3: the row has 2 cells, but the header has 6; leave the cell of "
+                    "an absent value empty"
+                )
+            ],
         ),
         (
             "f2\n",
-            ["log:3: the row has 1 cell and the header 6; write an empty cell for what is absent"],
+            [
+                (
+                    "log:3: the row has 1 cell, but the header has 6; leave the cell of an "
+                    "absent value empty"
+                )
+            ],
         ),
         (
             "f2,2008-11-14,3774,buy,18,695,399\n",
             [
                 (
-                    "log:3: the row has 7 cells and the header 6; "
-                    "write numbers as 1234.5, without commas, and texts that hold one in quotes"
+                    "log:3: the row has 7 cells, but the header has 6; "
+                    "write numbers as 1234.5, without commas; put a text with a comma in quotes"
                 )
             ],
         ),
         (
             "# note\n",
-            ["log:3: the row has 1 cell and the header 6; remove it: a log has no comments"],
+            [
+                (
+                    "log:3: the row has 1 cell, but the header has 6; remove it: a log "
+                    "cannot have comments"
+                )
+            ],
         ),
         (
             'f2,2008-11-14,3774,buy,"18,695,399",1e5\n',
@@ -411,7 +450,7 @@ def test_misplaced_options_of_a_file_are_refused_once() -> None:
                 "log:3: `side` is `bye`, not `buy` or `sell`; did you mean `buy`?",
                 (
                     "log:3: `quantity` is `-5`, which is not above zero; "
-                    "write the units traded; `side` says whether they were bought or sold"
+                    "write the number of units; `side` says whether they are bought or sold"
                 ),
                 "log:3: `price` is `\uff11`, not a number; write 1 in ASCII digits",
             ],
@@ -420,37 +459,42 @@ def test_misplaced_options_of_a_file_are_refused_once() -> None:
             ",01/08/2017,3774,buy,,1\n",
             [
                 "log:3: `date` is `01/08/2017`, not a date; write it as 2008-11-14",
-                "log:3: `id` is missing; a fill needs it",
-                "log:3: `quantity` is missing; a fill needs it",
+                "log:3: `id` is missing; a `fill` event needs it",
+                "log:3: `quantity` is missing; a `fill` event needs it",
             ],
         ),
-        (b"\xff\n", ["log:3: the line is not UTF-8: byte 1 of it is 0xff; save it as UTF-8"]),
+        (b"\xff\n", ["log:3: the line is not UTF-8: its byte 1 is 0xff; save it as UTF-8"]),
         (
             "x" * 70_000 + "\n",
             ["log:3: the line is longer than 65536 bytes; write each event on its own line"],
         ),
         (
             'f2,"2008"x\n',
-            ["log:3: the row goes on after a closing quote; write a quote within quotes twice"],
+            [
+                (
+                    "log:3: the row has text after a closing quote; double each quote "
+                    "inside a quoted text"
+                )
+            ],
         ),
         (
             "f2,2008\rf3\n",
-            ["log:3: the row holds a lone carriage return; end each line with a line feed"],
+            ["log:3: the row contains a lone carriage return; end each line with a line feed"],
         ),
         (
             b"f\0,2008-11-14,3774,buy,5,1\n",
-            ["log:3: `id` holds a NUL character; write printable text"],
+            ["log:3: `id` contains a NUL character; remove it"],
         ),
         (
             'f2,"' + ("x" * 99 + "\n") * 700,
             [
                 (
                     "log:3: the line begins a row of more than 65536 bytes; "
-                    "close the quote that opens in it, or split it"
+                    "close the quote that opens in it, or split the row"
                 ),
                 *[
-                    f"log:{line}: the row has 1 cell and the header 6; "
-                    "write an empty cell for what is absent"
+                    f"log:{line}: the row has 1 cell, but the header has 6; "
+                    "leave the cell of an absent value empty"
                     for line in range(659, 703)
                 ],
             ],
@@ -474,13 +518,13 @@ def test_bad_row_is_told_with_its_line_and_the_rest_is_read(
         (
             "f2,2008-1",
             (
-                "log:3: the row has 2 cells and the header 6; "
-                "it ends without a line feed: the file seems to be cut off"
+                "log:3: the row has 2 cells, but the header has 6; "
+                "the file seems to be truncated: this row has no line feed"
             ),
         ),
         (
             'f2,"2008-1',
-            "log:3: the row opens a quote that is not closed; close it, unless the file is cut off",
+            "log:3: the row has a quote that is not closed; close it, unless the file is truncated",
         ),
     ],
 )
@@ -494,18 +538,18 @@ def test_cut_last_row_is_wrong(last: str, sentence: str) -> None:
     [
         (
             LINE[:40],
-            ["log:2: the line ends in the middle of its JSON object; it seems to be cut off"],
+            ["log:2: the line ends in the middle of its JSON object; it seems to be truncated"],
         ),
         (
             "[1]\n",
             [
-                ("log:2: the line is not a JSON object; write each event as an object "
-                "on a line of its own, without an array around them")
+                ("log:2: the line is not a JSON object; write each event as one object "
+                "on its own line, without an array around them")
             ],
         ),
         (
             LINE.strip() * 2 + "\n",
-            ["log:2: the line goes on after its JSON object; write one object"],
+            ["log:2: the line has text after its JSON object; write only one object"],
         ),
         (
             LINE.replace('"id"', '"id":"f1","id"'),
@@ -517,20 +561,20 @@ def test_cut_last_row_is_wrong(last: str, sentence: str) -> None:
         ),
         (
             LINE.replace("side", "sied"),
-            ["log:2: `sied` is no field of an event; did you mean `side`?"],
+            ["log:2: `sied` is not an event field; did you mean `side`?"],
         ),
         (
             LINE.replace("5", "[5]"),
             [
                 ("log:2: `quantity` is an object or an array; "
-                "an event is flat: write a text or a number")
+                "write a text or a number: an event is flat")
             ],
         ),
         (LINE.replace('"fill"', "null"), [
             f"log:2: `kind` is missing; write {KINDS}"]),
         (
             '{"a":' * 10_000 + "\n",
-            ["log:2: the line is nested too deep; an event is flat: write texts and numbers"],
+            ["log:2: the line is nested too deep; write texts and numbers: an event is flat"],
         ),
         (
             LINE.replace("f1", "x" * 70_000),
@@ -549,30 +593,33 @@ def test_renamed_column_is_told_by_both_names() -> None:
     assert wrong("date,sym,n\n2008-11-14,x,1.5\n", columns={"symbol": "sym", "quantity": "n"}) == [
         (
             "log:2: `quantity` (column `n`) is `1.5`, not a whole number; "
-            "write the instrument's own units"
+            "write a number of whole units"
         )
     ]
     line = '{"kind":"fill","date":"2008-11-14","n":1,"symbol":"x","quantity":1}'
     assert wrong(line, columns={"quantity": "n"}) == [
-        "log:1: `quantity` (column `n`) is given beside the column `n`; keep one of them"
+        (
+            "log:1: `quantity` (column `n`) is in the log, and --column maps `n` "
+            "to it; keep one of them"
+        )
     ]
 
 
 def test_options_that_cannot_be_are_refused() -> None:
     """All that is wrong with a call is told before the file is read."""
     assert misused(columns={"qty": "n", "price": "x", "fx": "x"}) == [
-        "`qty` is no field of an event",
-        "`price` shares the column `x`; each has its own",
-        "`fx` shares the column `x`; each has its own",
+        "`qty` is not an event field",
+        "`price` shares the column `x`; give each field a column of its own",
+        "`fx` shares the column `x`; give each field a column of its own",
     ]
     assert misused(constants={"id": "x", "side": "Buy", "sied": "x"}) == [
-        "`sied` is no field of an event; did you mean `side`?",
-        "`id` is set for all rows; each row has its own",
+        "`sied` is not an event field; did you mean `side`?",
+        "`id` is set for all rows; give each row an `id` of its own, or none",
         "`side` is `Buy`, not `buy` or `sell`; did you mean `buy`?",
     ]
     assert misused(columns={"price": "x"}, constants={"price": "1"}, ignore=frozenset({"x"})) == [
         "`price` is the ignored column `x`; read the column or ignore it",
-        "`price` is a column, and is set for all rows; do one of them",
+        "`price` is a column and is also set for all rows; use --column or --set, not both",
     ]
 
 

@@ -320,7 +320,7 @@ def test_fees_are_reserved_until_used(fields: Mapping[str, Any], left: tuple[Exa
     ("fees", "amount"), [({"fees": 7}, 1_112), ({"fees": 0}, 1_105), ({}, None)]
 )
 def test_filled_order_lends_no_fees(fees: Mapping[str, Any], amount: Exact | None) -> None:
-    """What was free once an order was filled is no figure for the fees of a fill beyond it."""
+    """What was free once an order was filled is not a figure for the fees of a fill beyond it."""
     position = took(held(order(fees=30), WITH_FEES), fill(fees=5), WITH_FEES)
     more = fill(id="f1", quantity=1, **fees)
     assert sums(took(position, more, WITH_FEES)) == (11, amount, 0, 0)

@@ -237,12 +237,12 @@ def test_9_a_day_is_that_of_a_clock() -> None:
 
 
 def test_10_the_day_is_that_of_the_trade() -> None:
-    """When it settles is no field of an event, so nothing can go by it."""
+    """When it settles is not an event field, so nothing can go by it."""
     bought = TOKYO | {"kind": "fill", "order_type": None, "time": "2009-09-30T14:00:00+09:00"}
     bought |= {"quantity": 1, "market.minutes_to_close": 60}
     assert f"{ACT}.period" not in last(bought)[1]
     assert f"{ACT}.period" in last(bought | {"time": "2009-10-01T14:00:00+09:00"})[1]
-    with pytest.raises(InputError, match="`settlement_date` is no field of an event"):
+    with pytest.raises(InputError, match="`settlement_date` is not an event field"):
         judged(bought | {"settlement_date": "2009-10-05"})
 
 

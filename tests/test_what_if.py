@@ -575,7 +575,7 @@ def test_fills_that_cannot_be_counted_are_told(here: Path) -> None:
     (here / "new.yaml").write_text(RULES, encoding="utf-8")
     (here / "log.csv").write_text(HEADER + GOOD + row(symbol="2"), encoding="utf-8")
     lines = [" ".join(line.split()) for line in run(*WHAT_IF, cwd=here).out.splitlines()]
-    assert lines[-5:-3] == ["unknown fills 0 1", "shares executed 50 shares nothing known"]
+    assert lines[-5:-3] == ["unknown fills 0 1", "shares executed 50 shares unknown"]
 
 
 def test_files_of_two_authorizations_are_told(here: Path) -> None:

@@ -1,1 +1,1 @@
-"""The nouns: quantities, formats, calendars, events, decisions, terms and errors."""
+"""The data types: quantities, formats, calendars, events, decisions, terms and errors."""

@@ -1,4 +1,4 @@
-"""The nouns of an answer: results, findings, outcomes, and the position that is reported."""
+"""The data types of a decision: results, findings, outcomes, and the reported position."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHOICE: Final = re.compile(r'(?:^|, )(?:"((?:[^"]|"")*)"|([^",]+))')
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What one rule found: the two sides of the comparison that decided it, as exact strings.
+    """The result of one rule, with both sides of the comparison that decided it.
 
-    *limit* is what `listed` makes of the choices, where there are several or words. *missing*
-    names the facts without which it could not be decided, and then the fields that the event
-    would give them by. A finding of the program itself, such as `engine.overrun`, has no
-    dimension where it compares nothing.
+    *observed* and *limit* are exact strings. If there are several choices, or words, *limit* is the
+    text that `listed` returns for them. If the result is indeterminate, *missing* names the facts
+    that were missing, and then the event fields that would supply them. A built-in finding, such as
+    `engine.overrun`, has no *dimension* if it compares nothing.
     """
 
     rule: str
@@ -36,9 +36,10 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a program has used and has left, as exact strings; `None` where it is not known.
+    """What a program has used and what remains, as exact strings; `None` if unknown.
 
-    *halted* is the id of what halted it, and is left out of JSON where nothing did.
+    Shares are ordinary-share equivalents, amounts are in the program's currency. *halted* is the ID
+    of the event that halted the program; JSON omits it if the program is not halted.
     """
 
     executed_shares: str | None
@@ -51,7 +52,7 @@ class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The answer to one event: its outcome, why, where that leaves the program, by which rules."""
+    """The decision on one event: its outcome, the findings, the position after it, the edition."""
 
     id: str
     kind: str
@@ -62,18 +63,18 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 
 def listed(choices: Iterable[str]) -> str:
-    """Return *choices* as one text from which `choices_of` tells them apart again."""
+    """Return *choices* as one text, which `choices_of` can split again."""
     return ", ".join(map(_quoted, choices))
 
 
 def choices_of(limit: str) -> tuple[str, ...]:
-    """Return the choices that `listed` made *limit* of."""
+    """Return the choices from which `listed` made *limit*."""
     found = (one.group(1, 2) for one in _CHOICE.finditer(limit))
     return tuple(bare or quoted.replace('""', '"') for quoted, bare in found)
 
 
 def _quoted(choice: str) -> str:
-    # A comma or a quote within a word would look like the end of it.
+    # A comma or a quote inside a word would look like its end.
     if choice and "," not in choice and '"' not in choice:
         return choice
     doubled = choice.replace('"', '""')

@@ -1,12 +1,12 @@
-"""What can go wrong, as sentences with a place; one class for each reader who can act on it.
+"""The errors, as sentences with a place: one class for each reader who can act on it.
 
 * RepurchaseError
-  x RuleFileError   the rule author corrects the file
-  x InputError      the sender corrects the event or the log
-  x UsageError      the operator corrects the call
-  x JournalError    the keeper of the journal looks into it
-    + Tampering     what stands in it is not what was written
-  x EngineFault     ours: the engine gave no usable answer, and the event is denied
+  x RuleFileError   the rule author must fix the file
+  x InputError      the sender must fix the event or the log
+  x UsageError      the operator must fix the call
+  x JournalError    the keeper of the journal must investigate
+    + Tampering     the stored content is not what was written
+  x EngineFault     a fault of this package: the engine gave no usable answer; the event is denied
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHORT_MAX: Final = 60
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: where, what, and what would be right."""
+    """One fault: where it is, what is wrong, and how to fix it."""
 
     what: str
     hint: str | None = None
@@ -36,7 +36,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class RepurchaseError(Exception):
-    """An error that its reader can act on; *problems* holds all that was found, not the first."""
+    """An error that its reader can act on; *problems* holds all problems found, not just one."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
@@ -44,34 +44,34 @@ class RepurchaseError(Exception):
 
 
 class RuleFileError(RepurchaseError):
-    """A rule file or a cases file that cannot be used; nothing is decided by it."""
+    """A rule file, pack or cases file cannot be used; it decides nothing."""
 
 
 class InputError(RepurchaseError):
-    """An event or a log that cannot be read; nothing is decided on a guess."""
+    """An event, a log or a market file cannot be read; nothing is guessed."""
 
 
 class UsageError(RepurchaseError):
-    """A call that cannot be carried out as it was made."""
+    """A call cannot be carried out with these arguments or files."""
 
 
 class JournalError(RepurchaseError):
-    """A journal that cannot be read, written or believed; nothing is answered from it."""
+    """A journal cannot be read, written or trusted; nothing is answered from it."""
 
 
 class Tampering(JournalError):
-    """A record, or what is kept beside it, that is not what was written there."""
+    """A record, or the content stored with it, is not what was written."""
 
 
 class EngineFault(RepurchaseError):
-    """The rule engine gave no usable answer; whoever asked is denied."""
+    """The rule engine gave no usable answer; the event is denied."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Problem(what))
 
 
 class Wrong(ValueError):
-    """A text that is not what its field takes: what is wrong, and what would be right."""
+    """A text is not valid for its field: *what* is wrong, and the *hint* says how to fix it."""
 
     def __init__(self, what: str, hint: str | None = None) -> None:
         super().__init__(what if hint is None else f"{what}; {hint}")
@@ -80,25 +80,25 @@ class Wrong(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the hint "did you mean `x`?" for the *known* word closest to *word*, if one is."""
+    """Return the hint "did you mean `x`?" with the *known* word closest to *word*; else `None`."""
     close = difflib.get_close_matches(word, sorted(known), n=1)
     return f"did you mean `{close[0]}`?" if close else None
 
 
 def reason(error: OSError) -> str:
-    """Return why the operating system refused, in its own words: `no space left on device`."""
+    """Return the operating system's reason, in lower case: `no space left on device`."""
     return (error.strerror or str(error)).lower()
 
 
 def plain(text: str) -> str:
-    """Return *text* on one line, what is not printable escaped: control codes, bidi marks."""
+    """Return *text* on one line; characters that do not print, such as bidi marks, are escaped."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else _escaped(one) for one in text)
 
 
 def short(text: str) -> str:
-    """Return *text* fit for a message: `plain`, and not longer than a line has room for."""
+    """Return *text* for a message: `plain`, and cut to 60 characters before escaping."""
     return plain(text if len(text) <= _SHORT_MAX else text[: _SHORT_MAX - 1] + "…")
 
 

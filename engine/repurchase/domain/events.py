@@ -1,4 +1,4 @@
-"""The nouns of what happens: an event, its kinds, and the closed words it may use."""
+"""The data types of an event: its kinds, its fields, and the words that some fields allow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS: Final = (
     "halt",
     "resume",
 )
-# Those that rules judge; the others are recorded.
+# The kinds that rules evaluate; the others are only recorded.
 JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
@@ -35,12 +35,14 @@ _NOTHING: Final[Mapping[str, Exact | bool]] = {}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Something that happened or is asked for. What no source gave is `None`, never zero.
+    """Something that happened or is requested. An absent field is `None`, never zero.
 
-    Either *time* or *date* is given; with a *date* only the day is known. *price* and *amount* are
-    in the instrument's currency, *fees* in the program's, and so is the *amount* that is brought
-    forward; *fx* is program currency for one unit of the instrument's. *outside* holds the
-    `market.` and `issuer.` facts that the event carries.
+    Either *time* or *date* is given, but a brought_forward event may have neither. With a *date*,
+    only the day is known. *quantity* is in the instrument's own units, *shares* in
+    ordinary-share equivalents. *price* (per unit) and *amount* are in the instrument's currency,
+    but the *amount* of a brought_forward event is in the program's, as are *fees*. *fx* is the
+    program currency paid for one unit of the instrument's. *outside* holds the `market.` and
+    `issuer.` facts that the event carries.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Exact strings to what people read: grouped, with their unit."""
+"""Exact strings as people read them: grouped by thousands, with their unit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from repurchase.domain.quantities import shown
 
 
 def unit(text: str | None, dimension: str | None, figure: Callable[[Fraction], str] = shown) -> str:
-    """Return an exact string of a decision for people: grouped, with its unit, rounded up.
+    """Return the exact string *text* for people: grouped by thousands, with its unit.
 
-    Another *figure* writes the number otherwise.
+    *dimension* decides the unit. *figure* formats the number; the default rounds it up to four
+    decimals. Without *text*, the value is "unknown".
     """
     if text is None:
-        return "nothing known"
+        return "unknown"
     if dimension in ("date", "time", "word", "flag", None):
         return plain(text)
     number = Fraction(text)

@@ -1,4 +1,4 @@
-"""How long work hands on its items to whoever shows how far it has come."""
+"""How long-running work passes its items to a display of its progress."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 class Watch(Protocol):
-    """Hands on items one by one, and may show how far they have come."""
+    """Passes items on one by one, and may show the progress."""
 
     def __call__(self, items: Iterator[T], total: int, /) -> Iterable[T]:
-        """Hand on *items*, of which there are to be *total*."""
+        """Return *items*, of which *total* are expected, one by one."""
 
 
 def unwatched(items: Iterator[T], _: int, /) -> Iterator[T]:
-    """Hand *items* on."""
+    """Return *items* unchanged, and show nothing."""
     return items

@@ -1,6 +1,6 @@
-"""Exact quantities: what is read from text, what dimension it has, and how it is written.
+"""Exact quantities: how they are read from text, their dimensions, and how they are written.
 
-Nothing here rounds but `shown` and `percent`, which people read and nothing computes with.
+Only `shown` and `percent` round. People read their results; no computation uses them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
-# An int where the value is whole: sums of ints stay ints, which is most of a log and ten
-# times as fast. Both are exact, and compare and hash alike.
+# A whole value is an int. Most sums of a log then stay ints, which are ten times as fast. Both
+# types are exact, and equal values compare and hash equal.
 Exact = int | Fraction
 
 Kind = Literal[
@@ -30,10 +30,10 @@ _SHOWN_DECIMALS: Final = 4
 
 
 class Dimension(msgspec.Struct, frozen=True):
-    """What a value measures; *currency* stands beside money and price alone.
+    """What a value measures; only money and prices have a *currency*.
 
-    A price whose currency is `None` is in the instrument's own currency. A `number` is a
-    written figure without a unit: it takes the dimension of what it is compared with.
+    A price whose currency is `None` is in the instrument's own currency. A `number` is a figure
+    written without a unit: it takes the dimension of the quantity that it is compared with.
     """
 
     kind: Kind
@@ -65,12 +65,12 @@ def money(currency: str) -> Dimension:
 
 
 def simplest(value: Exact) -> Exact:
-    """Return *value* as an int where it is whole."""
+    """Return *value*, as an int if it is whole."""
     return value.numerator if value.denominator == 1 else value
 
 
 def quotient(dividend: Exact, divisor: Exact) -> Exact:
-    """Return *dividend* over *divisor*, exactly; raise ZeroDivisionError for a divisor of zero."""
+    """Return *dividend* over *divisor*, exactly; raise ZeroDivisionError if *divisor* is zero."""
     if type(dividend) is int and type(divisor) is int:
         whole, rest = divmod(dividend, divisor)
         return Fraction(dividend, divisor) if rest else whole
@@ -78,14 +78,14 @@ def quotient(dividend: Exact, divisor: Exact) -> Exact:
 
 
 def product(one: Exact | None, other: Exact | None) -> Exact | None:
-    """Return *one* times *other*, `None` where either is not known."""
+    """Return *one* times *other*; `None` if either is unknown."""
     return None if one is None or other is None else one * other
 
 
 def exact(text: str) -> Exact:
-    """Return the number that *text* writes, read digit by digit.
+    """Return the number in *text*, exactly.
 
-    Raise ValueError where it is not `-?[0-9]{1,18}(.[0-9]{1,12})?` in ASCII.
+    Raise ValueError if *text* does not match `-?[0-9]{1,18}(.[0-9]{1,12})?` in ASCII.
     """
     if not NUMBER.fullmatch(text):
         raise ValueError(f"`{text}` is not a number")
@@ -96,9 +96,9 @@ def exact(text: str) -> Exact:
 
 
 def figure(text: str) -> Exact:
-    """Return the number that *text* writes, with or without its thousands grouped by commas.
+    """Return the number in *text*, whose thousands may be grouped by commas.
 
-    Raise ValueError for a wrong group, a leading zero or too many digits.
+    Raise ValueError if a group is wrong, or for a leading zero or too many digits.
     """
     if not _GROUPED.fullmatch(text):
         raise ValueError(f"`{text}` is not a figure, such as `4000`, `4,000` or `0.5`")
@@ -106,7 +106,7 @@ def figure(text: str) -> Exact:
 
 
 def written(value: Exact) -> str:
-    """Return *value* as an exact string: `4000`, `3999.5`, or `1/3` where no decimal ends."""
+    """Return *value* as an exact string: `4000`, `3999.5`, or `1/3` if its decimals never end."""
     if value.denominator == 1:
         return str(value.numerator)
     rest = value.denominator
@@ -126,17 +126,17 @@ def written(value: Exact) -> str:
 
 
 def percent(part: Exact, whole: Exact) -> str:
-    """Return *part* of *whole* in percent with two decimals, a half rounded up."""
+    """Return *part* as a percentage of *whole*, with two decimals; a half is rounded up."""
     hundredths = (Fraction(part) / whole * 10_000 + Fraction(1, 2)).__floor__()
     sign = "-" if hundredths < 0 else ""
     return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}"
 
 
 def shown(value: Exact, *, up: bool = True) -> str:
-    """Return *value* for people: thousands grouped, at most four decimals.
+    """Return *value* for people: grouped by thousands, with at most four decimals.
 
-    It is rounded only past those, and towards using more of a cap: *up* for what is used,
-    down for what remains.
+    Further decimals are rounded so that the cap never looks less used than it is: *up* for a
+    quantity that is used, down for one that remains.
     """
     scale = 10**_SHOWN_DECIMALS
     scaled = value * scale
@@ -148,7 +148,7 @@ def shown(value: Exact, *, up: bool = True) -> str:
 
 
 def date_number(day: date) -> int:
-    """Return the number of *day* counted from 0001-01-01, which is 1."""
+    """Return *day* as a number of days, where 0001-01-01 is 1."""
     return day.toordinal()
 
 
@@ -161,7 +161,7 @@ def time_number(moment: time) -> Exact:
 
 
 def time_written(seconds: Exact) -> str:
-    """Return *seconds* from midnight as `HH:MM:SS`, with its fraction where it has one."""
+    """Return *seconds* from midnight as `HH:MM:SS`, with a fraction if there is one."""
     whole = seconds.__floor__()
     clock = f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
     fraction = seconds - whole
@@ -169,13 +169,13 @@ def time_written(seconds: Exact) -> str:
 
 
 def value_written(value: Exact | str | bool, dimension: Dimension) -> str:
-    """Return *value* as the exact string that decisions carry, by its *dimension*."""
+    """Return *value*, of *dimension*, as the exact string that decisions carry."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if dimension.kind == "date":
-        # Arithmetic can leave the calendar; what is left then is the day's number.
+        # Arithmetic on dates can go beyond the calendar; then only the number of the day remains.
         if not 1 <= value <= date.max.toordinal():
             return written(value)
         return date.fromordinal(int(value)).isoformat()

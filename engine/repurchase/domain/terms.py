@@ -1,4 +1,4 @@
-"""The nouns of an authorization: figures and when they hold, terms, instruments, sources."""
+"""The data types of an authorization: dated figures, terms, instruments and sources."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 
 from repurchase.domain.quantities import DATE, SHARES, Dimension, Exact, money
 
-# The names that an authorization may give a figure to without a rule that reads it.
+# The terms that an authorization may state although no rule reads them.
 CAPS: Final = ("max_shares", "max_amount")
 WINDOW: Final = ("first_day", "last_day")
 KNOWN_TERMS: Final = (*CAPS, *WINDOW, "shares_outstanding", "treasury_shares", "trading_unit")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A document that the rule file quotes; it stays with its owner, pinned by its hash."""
+    """A document that the rule file quotes. The user keeps it; *sha256* identifies it."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Words of a source, and the part of them that says the figure where it is spelt out."""
+    """Words of a source, and the part of them that states the figure if it is spelled out."""
 
     text: str
     figure: str | None = None
@@ -37,14 +37,14 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Validity(msgspec.Struct, frozen=True):
-    """When something holds, both days included, and the day on which it became public."""
+    """The first and last day of validity, both included, and the day on which it became public."""
 
     first: date | None = None
     last: date | None = None
     known: date | None = None
 
     def holds(self, day: date, known_at: date) -> bool:
-        """Return whether it holds on *day*, as known at *known_at*."""
+        """Return whether this is in effect on *day*, as known on *known_at*."""
         return (
             (self.first is None or self.first <= day)
             and (self.last is None or day <= self.last)
@@ -53,16 +53,16 @@ class Validity(msgspec.Struct, frozen=True):
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A value with its dimension; days count from 0001-01-01, times from midnight in seconds."""
+    """A value with its dimension; a date is in days, where 0001-01-01 is 1, a time in seconds."""
 
     value: Exact
     dimension: Dimension
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One figure of a term or a ratio, with the days on which it holds and its words.
+    """One figure of a term or a ratio, with its days of validity and its source.
 
-    *stated* is the figure as its words have it where *figure* is counted from it: 400 for 1/400.
+    *stated* is the figure as the source states it, if *figure* is computed from it: 400 for 1/400.
     """
 
     figure: Figure
@@ -73,7 +73,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Term(msgspec.Struct, frozen=True):
-    """A figure of the authorization; it has several versions where it was amended."""
+    """A figure of the authorization, or a limit of a pack; if amended, it has several versions."""
 
     name: str
     dimension: Dimension
@@ -83,7 +83,7 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """A class of security that may be bought; *shares_each* is ordinary shares a unit."""
+    """A class of security that may be bought; *shares_each* is its ordinary shares per unit."""
 
     name: str
     symbol: str
@@ -94,7 +94,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """An instrument on one venue, as it stands on one day."""
+    """An instrument at one venue, as it is on one day."""
 
     instrument: str
     symbol: str
@@ -108,8 +108,8 @@ class Listing(msgspec.Struct, frozen=True):
 class CountingRules(msgspec.Struct, frozen=True):
     """How the shares, the money and the days of an event are counted on one day.
 
-    *listings* is keyed by symbol and venue, and by symbol and `None` where it has one venue.
-    *dated* are the instruments that are another number of shares on another day.
+    The keys of *listings* are symbol and venue, and also symbol and `None` if the symbol has only
+    one venue. *dated* names the instruments whose ratio to ordinary shares changes over time.
     """
 
     zone: ZoneInfo
@@ -123,13 +123,16 @@ V = TypeVar("V", bound=Version)
 
 
 def in_force(versions: Sequence[V], day: date, known_at: date) -> V | None:
-    """Return the version that holds on *day* as known at *known_at*: the one known last."""
+    """Return the version in effect on *day*, as known on *known_at*; `None` without one.
+
+    If several are in effect, the one with the latest `known` day applies.
+    """
     holding = [version for version in versions if version.validity.holds(day, known_at)]
     return max(holding, key=lambda version: version.validity.known or date.min, default=None)
 
 
 def known_dimensions(currency: str) -> dict[str, Dimension]:
-    """Return the dimension that each known term must have in a program in *currency*."""
+    """Return the dimension that each known term must have if the program is in *currency*."""
     return {
         **dict.fromkeys(KNOWN_TERMS, SHARES),
         **dict.fromkeys(WINDOW, DATE),

@@ -1,4 +1,4 @@
-"""The version of this package: decisions, journals and certificates name it."""
+"""The version of this package, which journals and certificates name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Every quantity that a rule may read."""
+"""The facts: every quantity that a rule may read."""

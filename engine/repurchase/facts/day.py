@@ -1,4 +1,4 @@
-"""Facts of the day: what was ordered and executed in this instrument on this venue and day."""
+"""Facts of the day: what was ordered and executed in one instrument, at one venue, on one day."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def _of(
     return of
 
 
-# Name, dimension, meaning, what it reads, the fields that give it, and what examples hold it to.
+# Name, dimension, meaning, what it reads, the event fields that give it, and the bound that the
+# example sets.
 _Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...], str]
 _KEY: Final = ("symbol", "venue")
 _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "ordered_shares",
         SHARES,
-        "shares ordered that day, cancelled or not, and filled without an order",
+        "shares ordered that day, including cancelled ones, and shares filled without an order",
         lambda day: day.ordered_shares,
         ("quantity",),
         "<= 25% * market.adv_jp_4_weeks",
@@ -48,7 +49,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "auction_ordered_shares",
         SHARES,
-        "shares ordered that day in the auction, cancelled or not",
+        "shares ordered in the auction that day, including cancelled ones",
         lambda day: day.auction_ordered,
         ("quantity", "method"),
         "<= 25% * market.adv_jp_4_weeks",
@@ -56,18 +57,25 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "off_auction_shares",
         SHARES,
-        "shares bought that day off the auction, and those that open orders may still buy so",
+        "shares bought off the auction that day, and shares that open orders may still buy there",
         lambda day: day.off_auction,
         ("quantity", "method"),
         "<= issuer.announced_shares",
     ),
-    ("brokers", COUNT, "different brokers used that day", _brokers, ("broker",), "<= 1"),
-    ("blocks", COUNT, "block trades that day", lambda day: day.blocks, ("method",), "<= 1"),
+    ("brokers", COUNT, "number of different brokers used that day", _brokers, ("broker",), "<= 1"),
+    (
+        "blocks",
+        COUNT,
+        "number of block trades that day",
+        lambda day: day.blocks,
+        ("method",),
+        "<= 1",
+    ),
 )
 
 _MOMENTS: Final[tuple[tuple[str, str, Callable[[Situation], Position]], ...]] = (
     ("", "before this event", lambda now: now.before),
-    ("_after", "were this event accepted", lambda now: now.after),
+    ("_after", "if this event is accepted", lambda now: now.after),
 )
 
 FACTS: Final = tuple(

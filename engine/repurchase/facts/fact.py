@@ -1,4 +1,4 @@
-"""What a fact is, and the situation that facts are read from."""
+"""What a fact is, and the situation from which facts are computed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from repurchase.domain.quantities import Dimension, Exact
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 
-# A day is a number counted from 0001-01-01, a time of day seconds from midnight.
+# A date is a number of days, where 0001-01-01 is 1. A time of day is in seconds from midnight.
 Value = Exact | str | bool
 
 
 class Market(Protocol):
-    """What is known of the market beside what an event says itself."""
+    """A source of market and issuer facts that the event itself does not carry."""
 
     def fact(self, name: str, trade: Trade) -> Value | None:
-        """Return the fact *name* at the moment of *trade*, `None` where it is not known."""
+        """Return the fact *name* at the moment of *trade*; `None` if it is unknown."""
 
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
-    """An order or a fill before it is decided: the trade, and the position before and after it.
+    """An order or a fill before its decision: the trade, and the position before and after it.
 
-    *market* tells what the event does not, where there is one.
+    *market*, if given, supplies the facts that the event does not carry.
     """
 
     trade: Trade
@@ -35,10 +35,11 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A named quantity that a rule may read; *of* returns `None` where no source gave it.
+    """A named quantity that a rule may read.
 
-    *given_by* are the fields of an event that it comes from, *example* is a condition that reads
-    it, and *words* are the only words that it can be, where its vocabulary is closed.
+    *of* computes its value; it returns `None` if no source supplies the fact. *given_by* names the
+    event fields from which the fact is computed. *example* is a condition that reads it. *words*
+    lists every word that the fact can be, if its vocabulary is closed; otherwise it is empty.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Facts from outside: the market's and the issuer's, as the event carries them or a feed has."""
+"""Facts from outside: market and issuer facts that the event carries or a feed supplies."""
 
 from __future__ import annotations
 
@@ -8,65 +8,70 @@ from typing import Final
 from repurchase.domain.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
 from repurchase.facts.fact import Fact, Situation, Value
 
-# Name, dimension, meaning and an example, in which `{}` stands for the name.
+# Name, dimension, meaning, and an example in which `{}` stands for the name.
 _CAPPED: Final = "trade.price <= {}"
 _NAMES: Final[tuple[tuple[str, Dimension, str, str], ...]] = (
-    ("market.previous_close", PRICE, "the last price of the day before", _CAPPED),
-    ("market.last_price", PRICE, "the last price published", _CAPPED),
-    ("market.last_independent_price", PRICE, "the last price of a trade not the issuer's", _CAPPED),
-    ("market.best_independent_bid", PRICE, "the highest bid that is not the issuer's", _CAPPED),
-    ("market.day_high", PRICE, "the highest price published that day so far", _CAPPED),
+    ("market.previous_close", PRICE, "last price of the previous session", _CAPPED),
+    ("market.last_price", PRICE, "last price published before this event", _CAPPED),
+    (
+        "market.last_independent_price",
+        PRICE,
+        "last price of a trade that is not the issuer's own",
+        _CAPPED,
+    ),
+    ("market.best_independent_bid", PRICE, "highest bid that is not the issuer's own", _CAPPED),
+    ("market.day_high", PRICE, "highest price published so far that day", _CAPPED),
     (
         "market.adv_jp_4_weeks",
         SHARES,
-        "average daily volume, Japan: four weeks before",
+        "Japan: average daily auction volume of the four weeks before the week of the trade",
         "day.ordered_shares_after <= {}",
     ),
     (
         "market.amv_jp_6_months",
         SHARES,
-        "average monthly volume, Japan: the six months before",
+        "Japan: average monthly auction volume of the six months before the month of the trade",
         "trade.shares <= 1% * {}",
     ),
     (
         "market.adv_us_4_weeks",
         SHARES,
-        "average daily volume, US: the four calendar weeks before",
+        "US: average daily volume of the four calendar weeks before the week of the trade",
         "day.executed_shares_after <= 25% * {}",
     ),
     (
         "market.adv_eu_20_days",
         SHARES,
-        "average daily volume, EU: the 20 trading days before",
+        "EU: average daily volume of the 20 trading days before the day of the trade",
         "day.executed_shares_after <= 25% * {}",
     ),
     (
         "market.adv_eu_month_before",
         SHARES,
-        "average daily volume, EU: the month before disclosure",
+        "EU: average daily volume of the calendar month before the month of disclosure",
         "day.executed_shares_after <= 25% * {}",
     ),
     (
         "market.avg_close_5_days",
         PRICE,
-        "the average closing price of the five days before",
+        "average closing price of the five sessions before the day of the trade",
         "trade.price <= 105% * {}",
     ),
     ("market.minutes_from_open", COUNT, "minutes since the session opened", "{} > 0"),
-    ("market.minutes_to_close", COUNT, "minutes until the session is due to close", "{} > 30"),
+    ("market.minutes_to_close", COUNT, "minutes until the scheduled close", "{} > 30"),
     (
         "issuer.announced_shares",
         SHARES,
-        "shares announced beforehand to be bought that day off the auction",
+        "shares whose purchase off the auction that day was announced in advance",
         "day.off_auction_shares_after <= {}",
     ),
     (
         "issuer.undisclosed_material_fact",
         FLAG,
-        "whether a material fact is not yet public",
+        "whether there is a material fact that is not yet public",
         "not {}",
     ),
-    ("issuer.closed_period", FLAG, "whether a closed period is running", "not {}"),
+    ("issuer.closed_period", FLAG, "whether the issuer is in a closed period", "not {}"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Facts of the program: what it has executed and reserved, before this event and after it."""
+"""Facts of the program: shares and money executed and reserved, before and after this event."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FACTS: Final = (
     _fact(
         "program.shares_after",
         SHARES,
-        "executed and reserved shares, were this event accepted",
+        "executed and reserved shares, if this event is accepted",
         lambda now: now.after.used_shares(),
         "program.shares_after <= terms.max_shares",
     ),
@@ -77,7 +77,7 @@ FACTS: Final = (
     _fact(
         "program.amount_after",
         PROGRAM_MONEY,
-        "executed and reserved money, were this event accepted",
+        "executed and reserved money, if this event is accepted",
         lambda now: now.after.used_amount(),
         "program.amount_after <= terms.max_amount",
     ),

@@ -1,4 +1,4 @@
-"""Facts of the trade itself: when, what, how, how much and at what price."""
+"""Facts of the trade itself: its days, instrument, venue, quantity, price and amount."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from repurchase.domain.quantities import (
 )
 from repurchase.facts.fact import Fact, Situation
 
-# The program's currency, which only the rule file knows: the expression checker fills it in.
+# Only the rule file states the program's currency: the expression checker puts it in place of
+# `program`.
 PROGRAM_MONEY: Final = Dimension("money", "program")
 PROGRAM_PRICE: Final = Dimension("price", "program")
 
@@ -54,7 +55,7 @@ _MONEY: Final = (*_LISTED, "quantity", "price", "amount", "fx")
 
 
 def _day(name: str, meaning: str, given_by: tuple[str, ...], example: str) -> Fact:
-    """Return the fact that is the day *name* of the trade."""
+    """Return the fact that reads the date *name* of the trade."""
 
     def of(now: Situation) -> int | None:
         day = getattr(now.trade, name)
@@ -64,7 +65,7 @@ def _day(name: str, meaning: str, given_by: tuple[str, ...], example: str) -> Fa
 
 
 def _word(field: str, meaning: str, example: str, words: tuple[str, ...] = ()) -> Fact:
-    """Return the fact that is what the event says in its *field*."""
+    """Return the fact that reads the word in the event's *field*."""
 
     def of(now: Situation) -> str | None:
         word: str | None = getattr(now.trade.event, field)
@@ -76,32 +77,32 @@ def _word(field: str, meaning: str, example: str, words: tuple[str, ...] = ()) -
 FACTS: Final = (
     _day(
         "date",
-        "the day of the trade, on the authorization's clock",
+        "date of the trade, on the authorization's clock",
         _WHEN,
         "terms.first_day <= trade.date",
     ),
     _day(
         "last_date",
-        "the last day on which it can execute, on the authorization's clock; of a fill its own day",
+        "last date on which it can execute, on the authorization's clock; a fill's own date",
         (*_WHEN, "expires", *_LISTED),
         "trade.last_date <= terms.last_day",
     ),
     _day(
         "venue_date",
-        "the day of the trade, on the venue's clock",
+        "date of the trade, on the venue's clock",
         (*_WHEN, *_LISTED),
         "terms.first_day <= trade.venue_date",
     ),
     _day(
         "venue_last_date",
-        "the last day on which it can execute, on the venue's clock; of a fill its own day",
+        "last date on which it can execute, on the venue's clock; a fill's own date",
         (*_WHEN, "expires", *_LISTED),
         "trade.venue_last_date == trade.venue_date",
     ),
     Fact(
         "trade.venue_time",
         TIME,
-        "the time of day, on the venue's clock",
+        "time of day, on the venue's clock",
         _venue_time,
         ("time", *_LISTED),
         "trade.venue_time < 14:30",
@@ -110,33 +111,33 @@ FACTS: Final = (
     Fact(
         "trade.share_class",
         WORD,
-        "the instrument's name in the rule file",
+        "name of the instrument in the rule file",
         _share_class,
         _LISTED,
         "trade.share_class in [common, ads]",
     ),
-    _word("symbol", "the symbol traded", "trade.symbol == ACME"),
+    _word("symbol", "symbol of the instrument", "trade.symbol == ACME"),
     Fact(
         "trade.venue",
         WORD,
-        "the venue's market identifier code",
+        "market identifier code of the venue",
         _venue,
         _LISTED,
         "trade.venue in [XTKS, XNAS]",
         tuple(VENUE_ZONES),
     ),
-    _word("broker", "who executes it", 'trade.broker != "Acme Securities"'),
+    _word("broker", "broker who executes it", 'trade.broker != "Acme Securities"'),
     _word("order_type", "limit or market", "trade.order_type == limit", ORDER_TYPES),
     _word(
         "method",
-        "how it is executed: auction, off_auction, block or tender",
+        "method of execution: auction, off_auction, block or tender",
         "trade.method in [auction, off_auction]",
         METHODS,
     ),
     Fact(
         "trade.units",
         UNITS,
-        "the quantity in the instrument's own units",
+        "quantity, in the instrument's own units",
         lambda now: now.trade.event.quantity,
         ("quantity",),
         "trade.units <= 400",
@@ -144,7 +145,7 @@ FACTS: Final = (
     Fact(
         "trade.shares",
         SHARES,
-        "the quantity in ordinary-share equivalents",
+        "quantity, in ordinary-share equivalents",
         lambda now: now.trade.shares,
         ("quantity", *_LISTED),
         "trade.shares <= 500 shares",
@@ -152,7 +153,7 @@ FACTS: Final = (
     Fact(
         "trade.price",
         PRICE,
-        "the limit or executed price of a unit, in the instrument's currency",
+        "limit price or executed price of one unit, in the instrument's currency",
         lambda now: now.trade.price,
         ("price",),
         "trade.price <= market.previous_close",
@@ -160,7 +161,7 @@ FACTS: Final = (
     Fact(
         "trade.price_per_share",
         PROGRAM_PRICE,
-        "the price of one ordinary share, in the program's currency, without margin or fees",
+        "price of one ordinary share, in the program's currency, without margin or fees",
         _price_per_share,
         _MONEY,
         "trade.price_per_share <= JPY 1,500",
@@ -168,7 +169,7 @@ FACTS: Final = (
     Fact(
         "trade.amount",
         PROGRAM_MONEY,
-        "the money it uses, in the program's currency: of an order its worst case",
+        "money that it uses, in the program's currency; for an order, its worst case",
         lambda now: now.trade.amount,
         (*_MONEY, "fees"),
         "trade.amount <= 10% * terms.max_amount",

@@ -1,1 +1,1 @@
-"""Trade logs and single events from text: what can be read exactly is, the rest is refused."""
+"""Trade logs and single events, read exactly from text; everything else is refused."""

@@ -1,4 +1,4 @@
-"""One event from named texts: each field has its reader, and each kind its fields."""
+"""One event from named values: the reader of each field, and the fields of each kind."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
 _SHOWN_LENGTH_MAX: Final = 40
-# A comma can group or divide: taken for the wrong one, it makes another number.
+# A comma can group thousands or mark decimals. Read wrongly, it gives another number.
 _GROUPED: Final = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]{1,12})?")
 _CACHED: Final = 1 << 16
-# An order and its fills often share a second; later ones never do.
+# An order and its fills often share a second; later events do not return to it.
 _CACHED_MOMENTS: Final = 1 << 10
 
-# One log has one shape or a few; a log that makes up a new one for each row gains nothing.
+# A log has one shape or a few. A log with a new shape in each row gains nothing from the cache.
 _SHAPES_CACHED: Final = 1024
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 class Number(str):
-    """A JSON number, kept as the text that wrote it."""
+    """A JSON number, kept as its text."""
 
     __slots__ = ()
 
@@ -39,7 +39,10 @@ Fault = tuple[str, Wrong]
 
 
 def event(values: Mapping[str, object]) -> Event:
-    """Return the event that the named *values* describe, as `decode`; raise InputError instead."""
+    """Return the event that the named *values* describe; see `decode`.
+
+    Raise InputError with every fault of *values*.
+    """
     found, faults = decode(values)
     if found is None:
         raise errors.InputError(problems(faults))
@@ -47,9 +50,9 @@ def event(values: Mapping[str, object]) -> Event:
 
 
 def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
-    """Return the event that *values* describe, or `None` and all that is wrong with them.
+    """Return the event that *values* describe, or `None` and every fault of *values*.
 
-    A value is a `str`, a `Number` or a `bool`; `None` says that the field is absent.
+    A value is a `str`, a `Number` or a `bool`; `None` means that the field is absent.
     """
     read, faults = _read(values)
     kind = read.get("kind")
@@ -59,7 +62,7 @@ def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
         return None, faults
     misfits, outside = shape(kind, tuple(read))
     faults += misfits
-    # What a program brings forward may be nothing; what is paid for a fill may not.
+    # The amount brought forward may be zero; the amount paid for a fill may not.
     if read.get("amount") == 0 and kind != "brought_forward":
         faults.append(("amount", Wrong("is `0`, which is not above zero")))
     if faults:
@@ -76,7 +79,7 @@ def problems(
     file: str | None = None,
     line: int | None = None,
 ) -> tuple[errors.Problem, ...]:
-    """Return *faults* as sentences with their place, fields called by their *labels*."""
+    """Return *faults* as problems with their place; *labels* says what to call a field."""
     return tuple(
         errors.Problem(
             f"{labels.get(name) or f'`{errors.short(name)}`'} {wrong.what}", wrong.hint, file, line
@@ -86,14 +89,14 @@ def problems(
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint at the *known* name closest to *word*, in whatever case it is written."""
+    """Return a hint with the *known* name closest to *word*, ignoring case; `None` without one."""
     return errors.nearest(word[:TEXT_LENGTH_MAX].strip().lower(), known)
 
 
 class Form(NamedTuple):
-    """A kind of event: how messages call it, its fields beside `_ANY`, and what it needs.
+    """The form of one event kind: what messages call it, its fields besides `_ANY`, and its needs.
 
-    Of each set of fields that is *needed* one must be given.
+    An event must give at least one field of each tuple in *needed*.
     """
 
     called: str
@@ -114,43 +117,43 @@ _SIGNED: Final = (("by",), ("reason",))
 _TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
 _OPENING: Final = (("id",), ("shares",), ("amount",))
 _FORMS: Final[Mapping[str, Form]] = {
-    "brought_forward": Form("brought_forward", frozenset(("shares", "amount")), _OPENING),
-    "order": Form("an order", _TRADE | {"expires"}, (*_DATED, ("symbol",), ("quantity",))),
-    "replace": Form("a replace", _CHANGE, _OF_ORDER),
-    "replaced": Form("a replaced", _ORDER, _OF_ORDER),
-    "rejected": Form("a rejected", _ORDER, _OF_ORDER),
-    "cancel": Form("a cancel", _ORDER, _OF_ORDER),
-    "expire": Form("an expire", _ORDER, _OF_ORDER),
-    "fill": Form("a fill", _TRADE | {"amount", "order"}, _TRADED),
-    "bust": Form("a bust", frozenset(("fill",)), _OF_FILL),
-    "correct": Form("a correct", _TRADE | {"amount", "fill"}, _OF_FILL),
-    "release": Form("a release", _ORDER, (*_OF_ORDER, *_SIGNED)),
-    "halt": Form("a halt", frozenset(), _DATED),
-    "resume": Form("a resume", frozenset(), (*_DATED, *_SIGNED)),
+    "brought_forward": Form("a `brought_forward` event", frozenset(("shares", "amount")), _OPENING),
+    "order": Form("an `order` event", _TRADE | {"expires"}, (*_DATED, ("symbol",), ("quantity",))),
+    "replace": Form("a `replace` event", _CHANGE, _OF_ORDER),
+    "replaced": Form("a `replaced` event", _ORDER, _OF_ORDER),
+    "rejected": Form("a `rejected` event", _ORDER, _OF_ORDER),
+    "cancel": Form("a `cancel` event", _ORDER, _OF_ORDER),
+    "expire": Form("an `expire` event", _ORDER, _OF_ORDER),
+    "fill": Form("a `fill` event", _TRADE | {"amount", "order"}, _TRADED),
+    "bust": Form("a `bust` event", frozenset(("fill",)), _OF_FILL),
+    "correct": Form("a `correct` event", _TRADE | {"amount", "fill"}, _OF_FILL),
+    "release": Form("a `release` event", _ORDER, (*_OF_ORDER, *_SIGNED)),
+    "halt": Form("a `halt` event", frozenset(), _DATED),
+    "resume": Form("a `resume` event", frozenset(), (*_DATED, *_SIGNED)),
 }
 
 
 @lru_cache(_SHAPES_CACHED)
 def shape(kind: str, given: tuple[str, ...]) -> tuple[list[Fault], list[str]]:
-    """Return what is wrong with the fields *given* for *kind*, and which are facts from outside."""
+    """Return the faults of the fields *given* for *kind*, and which fields are outside facts."""
     faults = misplaced(kind, given) + missing(kind, given)
     if "time" in given and "date" in given:
-        faults.append(("time", Wrong("and `date` are both given", "give one of them")))
+        faults.append(("time", Wrong("and `date` are both given", "give only one of them")))
     return faults, [name for name in given if "." in name]
 
 
 def misplaced(kind: str, given: Iterable[str]) -> list[Fault]:
-    """Return each of the fields *given* that *kind* does not have."""
+    """Return a fault for each of the fields *given* that *kind* does not have."""
     form = _FORMS[kind]
     return [
-        (name, Wrong(f"is no field of {form.called}", _misplaced_hint(kind, name)))
+        (name, Wrong(f"is not a field of {form.called}", _misplaced_hint(kind, name)))
         for name in given
         if not (name in _ANY or name in form.fields or ("." in name and kind in JUDGED))
     ]
 
 
 def missing(kind: str, given: Collection[str]) -> list[Fault]:
-    """Return each field that *kind* needs and that is not among *given*."""
+    """Return a fault for each field that *kind* needs and that is not among *given*."""
     form = _FORMS[kind]
     faults = []
     for name, *others in form.needed:
@@ -163,14 +166,14 @@ def missing(kind: str, given: Collection[str]) -> list[Fault]:
 
 def _misplaced_hint(kind: str, name: str) -> str:
     if kind == "order" and name == "amount":
-        return "give `price`, the most that a unit may cost"
+        return "give `price`, the highest price of one unit"
     if kind == "order" and name == "order":
-        return "an order's own name is its `id`"
+        return "an order is named by its `id`"
     return "leave it out"
 
 
 def _read(values: Mapping[str, object]) -> tuple[dict[str, Any], list[Fault]]:
-    """Return what each of *values* says, `None` if it is wrong, and what is wrong."""
+    """Return the content of each of *values*, `None` if it is wrong, and the faults."""
     read: dict[str, Any] = {}
     faults: list[Fault] = []
     for name, value in values.items():
@@ -178,12 +181,12 @@ def _read(values: Mapping[str, object]) -> tuple[dict[str, Any], list[Fault]]:
             continue
         try:
             read[name] = READERS[name](value)
-        # Readers that remember what they read cannot look up an array, which is a TypeError; one
-        # that shows an object may find it nested too deep.
+        # A cached reader raises TypeError for an array, which cannot be hashed. A reader that
+        # shows an object in a message raises RecursionError if it is nested too deep.
         except (Wrong, KeyError, TypeError, RecursionError) as error:
             faults.append((name, _explained(name, value, error)))
             if name in READERS:
-                # It is given all the same, so that nothing is missing.
+                # The field is given, although wrongly: it is not reported as missing too.
                 read[name] = None
     return read, faults
 
@@ -191,9 +194,9 @@ def _read(values: Mapping[str, object]) -> tuple[dict[str, Any], list[Fault]]:
 def _explained(name: str, value: object, error: Exception) -> Wrong:
     """Return what is wrong with the *value* of the field *name*, whose reader raised *error*."""
     if name not in READERS:
-        return Wrong("is no field of an event", _nested(name) or nearest_name(name, READERS))
+        return Wrong("is not an event field", _nested(name) or nearest_name(name, READERS))
     if not isinstance(value, str | bool):
-        return Wrong("is an object or an array", "an event is flat: write a text or a number")
+        return Wrong("is an object or an array", "write a text or a number: an event is flat")
     if isinstance(error, Wrong):
         return error
     raise error
@@ -201,24 +204,25 @@ def _explained(name: str, value: object, error: Exception) -> Wrong:
 
 def _nested(name: str) -> str | None:
     whole = next((each for each in READERS if each.startswith(f"{name}.")), None)
-    return None if whole is None else f"an event is flat: write whole names, such as `{whole}`"
+    return None if whole is None else f"write the full name, such as `{whole}`: an event is flat"
 
 
 def _text(value: object) -> str:
     if type(value) is not str:
-        raise Wrong(f"is `{_literal(value)}`, not a text", "write it in quotes")
+        raise Wrong(f"is `{_literal(value)}`, not text", "write it in quotes")
     if not value or value.isspace():
         raise Wrong("is empty", "write a text, or leave the field out")
     if len(value) > TEXT_LENGTH_MAX:
         raise Wrong(f"has {len(value)} characters", f"write at most {TEXT_LENGTH_MAX}")
     if "\0" in value:
-        raise Wrong("holds a NUL character", "write printable text")
+        raise Wrong("contains a NUL character", "remove it")
     if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise Wrong("holds half of a surrogate pair", "write whole characters")
+        raise Wrong("contains half of a surrogate pair", "write whole characters")
     return value
 
 
-# For the texts of which a log has few; a number is not the text of its digits, so by type.
+# For fields that have few values in a log. A number differs from the text of its digits, so the
+# type is part of the key.
 _name = lru_cache(_CACHED, typed=True)(_text)
 
 
@@ -258,7 +262,7 @@ def _number_hint(text: str) -> str:
         return f"write {text.replace(',', '')} without commas"
     pointed = text[:TEXT_LENGTH_MAX].replace(",", ".")
     if "." not in text and NUMBER.fullmatch(pointed):
-        return f"write {pointed} with a point"
+        return f"write {pointed} with a decimal point"
     if not text.isascii():
         ascii_text = unicodedata.normalize("NFKC", text[:TEXT_LENGTH_MAX])
         if NUMBER.fullmatch(ascii_text):
@@ -270,7 +274,7 @@ def _number_hint(text: str) -> str:
     digits = text.removeprefix("-").replace(".", "", 1)
     if digits.isascii() and digits.isdigit() and len(digits) > DECIMALS_MAX:
         return f"write at most {DIGITS_MAX} digits and {DECIMALS_MAX} decimals"
-    return "write digits alone, such as 1234 or 1234.5"
+    return "write only digits, such as 1234 or 1234.5"
 
 
 @lru_cache(_CACHED)
@@ -293,9 +297,9 @@ def _zero_or_more(value: object) -> Exact:
 def _quantity(value: object) -> int:
     number = _number(value)
     if type(number) is not int:
-        raise Wrong(f"is `{value}`, not a whole number", "write the instrument's own units")
+        raise Wrong(f"is `{value}`, not a whole number", "write a number of whole units")
     if number <= 0:
-        hint = "write the units traded; `side` says whether they were bought or sold"
+        hint = "write the number of units; `side` says whether they are bought or sold"
         raise Wrong(f"is `{value}`, which is not above zero", hint)
     return number
 
@@ -305,7 +309,7 @@ def _flag(value: object) -> bool:
         return value
     if value in ("true", "false"):
         return value == "true"
-    raise Wrong(f"is `{_literal(value)}`, not a flag", "write true or false")
+    raise Wrong(f"is `{_literal(value)}`, not true or false", "write true or false")
 
 
 @lru_cache(_CACHED)
@@ -322,7 +326,7 @@ def _moment(value: object) -> object:
             pass
     hint = "write it as 2008-11-14T09:30:00+09:00"
     if type(value) is str and len(value) == len("2008-11-14") and value[4:5] == "-":
-        hint = "write a day without a time of day as `date`"
+        hint = "give a date without a time of day in `date`"
     return _calendar(value, read_moment, "not a time with an offset", hint)
 
 
@@ -339,9 +343,9 @@ def _calendar(value: object, read: Callable[[str], object], what: str, hint: str
     try:
         return read(text)
     except Wrong as wrong:
-        # The reader knows best why a text of the right form will not do.
+        # Without a hint, the form of the text is right, and the reader says what else is wrong.
         reason = wrong.what.removeprefix(f"`{text}` ")
-        if not reason.startswith("is not "):
+        if wrong.hint is None:
             raise Wrong(f"is `{errors.short(text)}`, which {reason}", hint) from None
         raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None
 

@@ -1,4 +1,4 @@
-"""The ids that a log has used: exact, and in bounded memory."""
+"""The IDs that a log has used, kept exactly and in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ HELD_MAX: Final = 250_000
 
 
 class Ids:
-    """Tell an id that is new from one used before, with the same content or with other.
+    """The IDs seen so far, each with a digest of its content.
 
-    Up to *held_max* ids are held in memory; then they go, sorted, into a table of *database*.
+    Up to *held_max* IDs stay in memory. Then they move, sorted, to a table of *database*.
     """
 
     def __init__(self, database: sqlite3.Connection, held_max: int = HELD_MAX) -> None:
@@ -25,7 +25,7 @@ class Ids:
         database.execute(f"CREATE TABLE ids ({columns}) WITHOUT ROWID")
 
     def seen(self, id_: str, digest: bytes) -> Seen:
-        """Return whether *id_* is new, and else whether it came with the *digest* before.
+        """Return "new" if *id_* was not seen before, "same" if it had this *digest*, else "other".
 
         Raise sqlite3.Error if the database cannot be used.
         """
@@ -41,7 +41,7 @@ class Ids:
         return "new"
 
     def _move_to_table(self) -> None:
-        # In their order, so that each page of the table is written once for all of them.
+        # Sorted, so that each page of the table is written only once.
         self._database.execute("BEGIN")
         self._database.executemany("INSERT INTO ids VALUES (?, ?)", sorted(self._held.items()))
         self._database.execute("COMMIT")

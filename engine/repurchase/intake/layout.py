@@ -1,4 +1,4 @@
-"""How the names in a log become ours, and what is wrong with a layout or with a header under it."""
+"""How the names in a log become event fields, and the faults of a layout or of a header."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SEPARATORS: Final = {";": "`;`", "\t": "a tab", "|": "`|`"}
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """The log's own name of each field in *columns*, what all rows share, and what is left out.
+    """How to read a log: its own column names, the values that all rows share, and what to skip.
 
-    *columns* and *constants* are keyed by our names.
+    *columns* and *constants* are keyed by event fields. *ignore* holds names of the log.
     """
 
     columns: Mapping[str, str] = _NOTHING
@@ -33,14 +33,14 @@ class Layout(msgspec.Struct, frozen=True):
     ignore: frozenset[str] = frozenset()
 
     def ours(self, theirs: str) -> str | None:
-        """Return our name for what a log calls *theirs*, or `None` if it has none."""
+        """Return the event field that a log calls *theirs*; `None` if there is none."""
         for ours, column in self.columns.items():
             if column == theirs:
                 return ours
         return theirs if theirs in READERS and theirs not in self.columns else None
 
     def unknown(self, names: Iterable[str]) -> list[Fault]:
-        """Return each of the *names* in a log that is none of ours, and is not left out."""
+        """Return a fault for each of the *names* that is neither an event field nor ignored."""
         return [
             (theirs, self._unknown(theirs))
             for theirs in names
@@ -48,7 +48,7 @@ class Layout(msgspec.Struct, frozen=True):
         ]
 
     def labels(self) -> dict[str, str]:
-        """Return how messages call what is not simply called by our name."""
+        """Return what messages call each field that they do not simply call by its name."""
         return {
             "": "a column",
             **{ours: f"`{ours}` (set for all rows)" for ours in self.constants},
@@ -62,34 +62,36 @@ class Layout(msgspec.Struct, frozen=True):
         if not theirs:
             return Wrong("has no name", "name it, or remove it")
         if theirs in self.columns:
-            column = short(self.columns[theirs])
-            return Wrong(f"is given beside the column `{column}`", "keep one of them")
+            what = f"is in the log, and --column maps `{short(self.columns[theirs])}` to it"
+            return Wrong(what, "keep one of them")
         hint = nearest_name(theirs, READERS)
-        ways = "say what it is with --column, or leave it out with --ignore"
-        return Wrong("is no field of an event", hint or ways)
+        ways = "name its field with --column, or skip it with --ignore"
+        return Wrong("is not an event field", hint or ways)
 
 
 def contradictions(layout: Layout) -> Iterator[Fault]:
-    """Yield what is wrong with *layout* whatever the log."""
+    """Yield the faults that *layout* has for every log."""
     for name in (*layout.columns, *layout.constants):
         if name not in READERS:
-            yield name, Wrong("is no field of an event", nearest_name(name, READERS))
+            yield name, Wrong("is not an event field", nearest_name(name, READERS))
     theirs = list(layout.columns.values())
     for ours, column in layout.columns.items():
         if theirs.count(column) > 1:
-            yield ours, Wrong(f"shares the column `{short(column)}`", "each has its own")
+            hint = "give each field a column of its own"
+            yield ours, Wrong(f"shares the column `{short(column)}`", hint)
         if column in layout.ignore:
             hint = "read the column or ignore it"
             yield ours, Wrong(f"is the ignored column `{short(column)}`", hint)
         if ours in layout.constants:
-            yield ours, Wrong("is a column, and is set for all rows", "do one of them")
+            hint = "use --column or --set, not both"
+            yield ours, Wrong("is a column and is also set for all rows", hint)
     yield from _misread(layout.constants)
 
 
 def _misread(constants: Mapping[str, str]) -> Iterator[Fault]:
     for name, text in constants.items():
         if name == "id":
-            yield name, Wrong("is set for all rows", "each row has its own")
+            yield name, Wrong("is set for all rows", "give each row an `id` of its own, or none")
         elif name in READERS:
             try:
                 READERS[name](text)
@@ -98,36 +100,38 @@ def _misread(constants: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def nameless(header: Sequence[str]) -> Wrong:
-    """Return what is wrong with a *header* that names no known column."""
+    """Return the fault of a *header* that does not name any known column."""
     if len(header) == 1:
         for sign, called in _SEPARATORS.items():
             if sign in header[0]:
-                hint = f"is the separator {called}? write the log with commas"
+                hint = f"the separator seems to be {called}: write the log with commas"
                 return Wrong("has no comma", hint)
-    return Wrong("names no known column", "begin the log with a line such as time,symbol,quantity")
+    hint = "begin the log with a line such as time,symbol,quantity"
+    return Wrong("does not name any known column", hint)
 
 
 def header_faults(
     layout: Layout, header: Sequence[str], names: Sequence[str], kind: str | None
 ) -> Iterator[Fault]:
-    """Yield what keeps every row from being read under *header*, whose columns we call *names*.
+    """Yield each fault of *header*, whose fields are *names*, that makes every row unreadable.
 
-    *kind* is that of all rows, if they share one.
+    *kind* is the kind of all rows, if they share one.
     """
     yield from layout.unknown(header)
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             yield name, Wrong(f"is given by {names.count(name)} columns", "keep one")
         if name in layout.constants:
-            hint = "leave out the column or the setting"
-            yield name, Wrong("is a column, and is set for all rows", hint)
+            hint = "remove the column or the setting"
+            yield name, Wrong("is a column and is also set for all rows", hint)
     for ours, theirs in layout.columns.items():
         if theirs not in header:
             closest = nearest(theirs[:TEXT_LENGTH_MAX], header)
-            yield ours, Wrong(f"has no column `{short(theirs)}`", closest)
+            what = f"is read from the column `{short(theirs)}`, which is not in the header"
+            yield ours, Wrong(what, closest)
     for theirs in sorted(layout.ignore.difference(header)):
         closest = nearest(theirs[:TEXT_LENGTH_MAX], header)
-        yield theirs, Wrong("is to be left out, and no column is called so", closest)
+        yield theirs, Wrong("is ignored, but is not in the header", closest)
     yield from _unfit(layout, names, kind)
 
 
@@ -135,11 +139,11 @@ def _unfit(layout: Layout, names: Sequence[str], kind: str | None) -> Iterator[F
     given = ("id", *names, *(name for name in layout.constants if name != "id"))
     if kind is not None:
         for name, wrong in misplaced(kind, given):
-            hint = f"say what it is with --column, or --ignore {name}"
+            hint = f"name its field with --column, or skip it with --ignore {name}"
             yield name, Wrong(wrong.what, hint)
     elif not all(missing(each, given) for each in KINDS):
         return
     for name, wrong in missing(kind or "fill", given):
         if name not in layout.columns:
-            hint = f"{wrong.hint}: name its column, --column {name}=COLUMN"
+            hint = f"{wrong.hint}: name its column with --column {name}=COLUMN"
             yield name, Wrong(wrong.what, hint)

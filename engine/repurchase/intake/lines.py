@@ -1,4 +1,4 @@
-"""The lines of a text file, one at a time: counted, bounded in length, and in UTF-8."""
+"""The lines of a UTF-8 text file, one at a time, counted and bounded in length."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _UTF8_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """An iterator over the lines of *stream* that goes on after a line that raised Wrong.
+    """An iterator over the lines of *stream* that continues after a line that raised Wrong.
 
-    *number* is that of the last line read, *begun* the place where the present row begins: a
-    row, as a line, takes no more than `TEXT_BYTES_MAX` bytes.
+    *number* is the number of the last line read. *begun* is the byte offset at which the current
+    row begins. Neither a line nor a row may be longer than `TEXT_BYTES_MAX` bytes.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -26,7 +26,7 @@ class Lines:
         self.begun = 0
         self.last = b""
         self._next_line = partial(stream.readline, TEXT_BYTES_MAX + 1)
-        # Spreadsheets write a mark at the start of a file in UTF-8.
+        # Spreadsheets write a byte-order mark at the start of a UTF-8 file.
         self.first = self._next_line().removeprefix(_UTF8_MARK)
         rest = iter(self._next_line, b"")
         self._decoded = map(self._read, chain([self.first], rest) if self.first else rest)
@@ -35,7 +35,7 @@ class Lines:
         return self._decoded
 
     def is_cut(self) -> bool:
-        """Return whether the last line read lacks its end, as the last line of a cut file does."""
+        """Return whether the last line read has no line feed, as in a truncated file."""
         return not self.last.endswith(b"\n")
 
     def _read(self, line: bytes) -> str:
@@ -51,7 +51,7 @@ class Lines:
 
     def _too_long(self, line: bytes) -> Wrong:
         if len(line) <= TEXT_BYTES_MAX:
-            hint = "close the quote that opens in it, or split it"
+            hint = "close the quote that opens in it, or split the row"
             return Wrong(f"begins a row of more than {TEXT_BYTES_MAX} bytes", hint)
         while line and not line.endswith(b"\n"):
             line = self._next_line()
@@ -60,8 +60,8 @@ class Lines:
 
 
 def not_utf8(line: bytes, place: int) -> Wrong:
-    """Return what is wrong with the byte of *line* at *place*."""
+    """Return the fault of the byte of *line* at *place*, counted from 0."""
     if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return Wrong("is UTF-16, not UTF-8", "save it as UTF-8")
-    what = f"is not UTF-8: byte {place + 1} of it is 0x{line[place]:02x}"
+    what = f"is not UTF-8: its byte {place + 1} is 0x{line[place]:02x}"
     return Wrong(what, "save it as UTF-8")

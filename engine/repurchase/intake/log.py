@@ -1,4 +1,4 @@
-"""A trade log as a stream of rows, from a file or a pipe, never held in memory as a whole."""
+"""A trade log as a stream of rows from a file or a pipe; memory never holds the whole log."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _FORMS: Final[Mapping[str, Form]] = {
 }
 _NOTHING: Final[Mapping[str, str]] = {}
 
-# How files begin that are offered as a log and are none.
+# The first bytes of files that are not logs, and what such a file is.
 _OTHER_FORMATS: Final = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet, not a text",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet, not a text",
-    b"\x1f\x8b": "compressed, not a text",
-    b"PAR1": "a Parquet file, not a text",
-    b"%PDF": "a PDF document, not a text",
+    b"PK\x03\x04": "a zip archive or a spreadsheet, not a text file",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet, not a text file",
+    b"\x1f\x8b": "compressed, not a text file",
+    b"PAR1": "a Parquet file, not a text file",
+    b"%PDF": "a PDF document, not a text file",
     b"\xff\xfe": "UTF-16, not UTF-8",
     b"\xfe\xff": "UTF-16, not UTF-8",
 }
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row of a log: its event, or else its *problems*.
+    """One row of a log: its event, or the *problems* that keep it from being read.
 
-    *number* is that of its first line. *digest* stands for the texts of the row, so that the same
-    id with other content is found; it is `None` if the log gives no ids.
+    *number* is the number of its first line. *digest* identifies the content of the row, so that a
+    repeated ID with other content is found. It is `None` if the log has no IDs.
     """
 
     number: int
@@ -69,12 +69,12 @@ def open_log(
 ) -> Log:
     """Return the log in *source*, called *name* in messages; the caller closes it.
 
-    *columns* gives the log's name for each of ours that it calls otherwise, *constants* a value
-    that all rows share, *ignore* names of the log that are left out. Without *form* it is known
-    by the file's name, else by its first character.
+    *columns* maps an event field to the log's own name for it. *constants* gives a value that all
+    rows share. *ignore* holds names of the log that are skipped. Without *form*, the suffix of the
+    file's name decides whether it is CSV or JSON lines, and then its first character.
 
-    Raise UsageError for options that cannot be and a file that cannot be read, InputError for a
-    file that is no log or lacks what every row needs.
+    Raise UsageError if the options contradict each other or the file cannot be read. Raise
+    InputError if the file is not a log or lacks something that every row needs.
     """
     layout = Layout(columns, constants, ignore)
     if faults := list(contradictions(layout)):
@@ -94,7 +94,7 @@ def open_log(
 
 
 class Log(AbstractContextManager["Log"]):
-    """An open log: its rows once, in file order, and how far its reading has come."""
+    """An open log, whose rows can be read once, in file order; it counts the bytes read so far."""
 
     def __init__(self, stream: BinaryIO, name: str, layout: Layout, form: Form | None) -> None:
         self.name = name
@@ -102,7 +102,7 @@ class Log(AbstractContextManager["Log"]):
         self._stream = stream
         self._layout = layout
         self._labels = layout.labels()
-        # Whether rows have ids of their own: a CSV by its header, JSON lines as the first does.
+        # Whether rows have their own IDs: the header of a CSV decides, or the first JSON line.
         self._has_ids: bool | None = None
         try:
             self._lines = Lines(stream)
@@ -116,11 +116,11 @@ class Log(AbstractContextManager["Log"]):
 
     @property
     def bytes_read(self) -> int:
-        """Return how many bytes were read of `bytes_total`, which is `None` for a pipe."""
+        """Return how many bytes have been read; `bytes_total` is `None` for a pipe."""
         return self._lines.bytes_read
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows; raise UsageError if the file can no longer be read."""
+        """Yield the rows in file order; raise UsageError if the file can no longer be read."""
         try:
             yield from self._rows
         except OSError as error:
@@ -140,7 +140,7 @@ class Log(AbstractContextManager["Log"]):
         return "jsonl" if self._lines.first.lstrip()[:1] in (b"{", b"[") else "csv"
 
     def _csv_rows(self) -> Iterator[Row]:
-        """Return the rows of a CSV; raise InputError for a header that no row can stand under."""
+        """Return the rows of a CSV; raise InputError if no row can be read under its header."""
         table, layout = csv_table(self.name, self._lines), self._layout
         kept = [at for at, theirs in enumerate(table.header) if theirs not in layout.ignore]
         names = [name for at in kept if (name := layout.ours(table.header[at])) is not None]
@@ -160,7 +160,7 @@ class Log(AbstractContextManager["Log"]):
     def _cell_rows(
         self, table: Table, kept: list[int], names: list[str], constants: Mapping[str, str]
     ) -> Iterator[Row]:
-        """Yield what the cells *kept* of each row say by *names*; an empty one says nothing."""
+        """Yield the rows: the *kept* cells give the fields *names*, and an empty cell is absent."""
         width = len(table.header)
         for index, (number, cells) in enumerate(table.rows, 1):
             if isinstance(cells, Problem):
@@ -177,18 +177,18 @@ class Log(AbstractContextManager["Log"]):
 
     def _wrong_width(self, cells: Sequence[str], width: int) -> Wrong:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        what = f"has {count} and the header {width}"
+        what = f"has {count}, but the header has {width}"
         if cells[0].startswith("#"):
-            return Wrong(what, "remove it: a log has no comments")
+            return Wrong(what, "remove it: a log cannot have comments")
         if len(cells) > width:
-            hint = "write numbers as 1234.5, without commas, and texts that hold one in quotes"
+            hint = "write numbers as 1234.5, without commas; put a text with a comma in quotes"
             return Wrong(what, hint)
         if self._lines.is_cut():
-            return Wrong(what, "it ends without a line feed: the file seems to be cut off")
-        return Wrong(what, "write an empty cell for what is absent")
+            return Wrong(what, "the file seems to be truncated: this row has no line feed")
+        return Wrong(what, "leave the cell of an absent value empty")
 
     def _json_rows(self) -> Iterator[Row]:
-        """Yield what the object on each line says; `null` says nothing."""
+        """Yield a row from the object on each line; a `null` value is absent."""
         layout = self._layout
         names = {
             theirs: ours
@@ -219,14 +219,14 @@ class Log(AbstractContextManager["Log"]):
             yield self._row(number, index, values, faults, partial(_content, found))
 
     def _overruled(self, values: Mapping[str, object]) -> Iterator[Fault]:
-        """Yield which of the *values* of an object are not its own to give."""
+        """Yield a fault for each of *values* that the row must not give itself."""
         for ours in self._layout.constants:
             if ours in values:
-                hint = "leave it out, or do not set it"
-                yield ours, Wrong("is given, and is set for all rows", hint)
+                hint = "remove one of the two"
+                yield ours, Wrong("is given in this row and is set for all rows", hint)
         if not self._has_ids and values.get("id") is not None:
-            hint = "give all rows an `id`, or none"
-            yield "id", Wrong("is given, though the first row has none", hint)
+            hint = "give every row an `id`, or no row"
+            yield "id", Wrong("is given, but the first row has no `id`", hint)
 
     def _row(
         self,
@@ -236,9 +236,9 @@ class Log(AbstractContextManager["Log"]):
         faults: list[Fault],
         content: Callable[[], str],
     ) -> Row:
-        """Return the row that *values* make, unless there are *faults* or more are found.
+        """Return the row with the event in *values*, or with its problems: *faults* and others.
 
-        *content* gives what its digest is of.
+        *content* returns the text that its digest is computed from.
         """
         if not self._has_ids:
             values["id"] = f"row-{index}"
@@ -257,12 +257,12 @@ class Log(AbstractContextManager["Log"]):
 
 def _check_start(line: bytes) -> None:
     if not line:
-        raise Wrong("is empty", "a log has a header line, or an event a line")
+        raise Wrong("is empty", "write a header line and rows, or a JSON object on each line")
     for start, format_ in _OTHER_FORMATS.items():
         if line.startswith(start):
             raise Wrong(f"is {format_}", "save it as CSV or as JSON lines, in UTF-8")
     if b"\0" in line:
-        raise Wrong("holds NUL bytes", "save it as CSV or as JSON lines, in UTF-8")
+        raise Wrong("contains NUL bytes", "save it as CSV or as JSON lines, in UTF-8")
 
 
 def _unless_blank(line: str) -> str:
@@ -270,9 +270,9 @@ def _unless_blank(line: str) -> str:
 
 
 def _content(found: Pairs) -> str:
-    """Return what an object says, whatever the order of its names; what is absent is not said."""
+    """Return the content of an object as text, the same for any order of names, without nulls."""
     try:
-        # Mostly all are texts, numbers too.
+        # Usually every value is a str; a Number is one too.
         texts: Any = chain.from_iterable(sorted(found))
         return "\0".join(texts)
     except TypeError:

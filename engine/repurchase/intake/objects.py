@@ -1,4 +1,4 @@
-"""One JSON object, read strictly: every name once, nothing nested, numbers as their text."""
+"""One JSON object, read strictly: each name once, no nesting, numbers kept as text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Pairs = tuple[tuple[str, object], ...]
 
 
 def event_from_json(text: str | bytes, name: str | None = None) -> Event:
-    """Return the event that *text* writes as one JSON object; *name* is its file in messages.
+    """Return the event that *text* holds as one JSON object; *name* is its file in messages.
 
-    Raise InputError with all that is wrong.
+    Raise InputError with every fault.
     """
     try:
         found = pairs(_decoded(text))
@@ -35,9 +35,10 @@ def event_from_json(text: str | bytes, name: str | None = None) -> Event:
 
 
 def pairs(text: str) -> Pairs:
-    """Return the names and values of the JSON object that *text* is, in its own order.
+    """Return the names and values of the JSON object in *text*, in their order.
 
-    An array among the values is a list, an object a tuple. Raise Wrong where it is none.
+    An array among the values becomes a list, an object a tuple. Raise Wrong if *text* is not one
+    JSON object.
     """
     start = 0 if text[:1] == "{" else len(text) - len(text.lstrip(_SPACE))
     if text[start : start + 1] != "{":
@@ -47,15 +48,15 @@ def pairs(text: str) -> Pairs:
     except json.JSONDecodeError as error:
         raise _invalid(error) from None
     except RecursionError:
-        raise Wrong("is nested too deep", "an event is flat: write texts and numbers") from None
+        raise Wrong("is nested too deep", "write texts and numbers: an event is flat") from None
     rest = text[end:]
     if rest != "\n" and rest.strip(_SPACE):
-        raise Wrong("goes on after its JSON object", "write one object")
+        raise Wrong("has text after its JSON object", "write only one object")
     return found  # type: ignore[no-any-return]
 
 
 def given_twice(found: Pairs) -> list[Fault]:
-    """Return each name that is not the first of its kind among the pairs *found*."""
+    """Return a fault for each repetition of a name among the pairs *found*."""
     names = [name for name, _ in found]
     if len(set(names)) == len(names):
         return []
@@ -65,7 +66,7 @@ def given_twice(found: Pairs) -> list[Fault]:
 
 def _decoded(text: str | bytes) -> str:
     if len(text) > TEXT_BYTES_MAX:
-        raise Wrong(f"is longer than {TEXT_BYTES_MAX} bytes", "an event is one flat object")
+        raise Wrong(f"is longer than {TEXT_BYTES_MAX} bytes", "write the event as one flat object")
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
     try:
@@ -76,20 +77,20 @@ def _decoded(text: str | bytes) -> str:
 
 def _not_an_object_hint(first: str) -> str:
     if first == "[":
-        return "write each event as an object on a line of its own, without an array around them"
+        return "write each event as one object on its own line, without an array around them"
     return 'write it as {"kind": "fill", "id": "f1", ...}'
 
 
 def _invalid(error: json.JSONDecodeError) -> Wrong:
     if error.pos >= len(error.doc.rstrip(_SPACE)) or error.msg.startswith("Unterminated"):
-        return Wrong("ends in the middle of its JSON object", "it seems to be cut off")
+        return Wrong("ends in the middle of its JSON object", "it seems to be truncated")
     reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
     what = f"is not valid JSON: {reason} at character {error.pos + 1}"
     return Wrong(what, "write one flat JSON object")
 
 
-# An object comes out as a tuple and an array as a list, which keeps them distinct. `NaN` and
-# its like come out as the texts that they are, and no reader takes them.
+# An object becomes a tuple and an array a list, so that they stay distinct. `NaN` and the like
+# become a Number with that text, which no field accepts.
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=tuple,
     parse_int=Number,

@@ -1,4 +1,4 @@
-"""The order of a log in time: whether a row goes backwards, and a whole log put in order."""
+"""The order of a log in time: whether a row goes backwards, and how a whole log is sorted."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from repurchase.intake.log import Row
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-# What has no time comes before all that has one.
+# A brought_forward event sorts before all others.
 _FIRST: Final = -(1 << 62)
 
 
 class Order:
-    """Find each event of a log that lies before an earlier one.
+    """Finds each event of a log that is earlier than an event above it.
 
-    Two times are compared as moments. If one of the two events has a date alone, their days are
-    compared, that of a time being its day on *clock*, the authorization's: within one day neither
-    is before the other. An event without time and date, which only brought_forward may be, has no
-    place in time.
+    Two times are compared as moments. If one of the two events has only a date, their days on
+    *clock*, the authorization's, are compared; within one day neither event is earlier. Only a
+    brought_forward event may have neither time nor date; it is not compared.
     """
 
     def __init__(self, clock: ZoneInfo) -> None:
@@ -35,9 +34,10 @@ class Order:
         self._last: dict[bool, tuple[date, int]] = {}
 
     def backwards(self, event: Event, line: int) -> str | None:
-        """Return what is wrong if *event* goes backwards; it is then compared onwards.
+        """Return the problem if *event*, on *line*, goes backwards; `None` if it does not.
 
-        So one row with a date far ahead costs two complaints at most, not one for each after it.
+        The next events are compared with *event* even if it goes backwards. One row with a date far
+        ahead therefore causes at most two problems, not one for each later row.
         """
         this = event.time or event.date
         if this is None:
@@ -67,10 +67,10 @@ class Order:
 def sorted_rows(
     rows: Iterator[Row], clock: ZoneInfo, database: sqlite3.Connection
 ) -> Iterator[Row]:
-    """Yield *rows* by time, those of one moment in their order; *database* holds them meanwhile.
+    """Yield *rows* by time; rows of one moment keep their order. *database* holds them meanwhile.
 
-    Rows that cannot be read come first, as they are met; then brought_forward, whenever it was;
-    and a date alone comes before the times of that day on *clock*. Raise sqlite3.Error if the
+    Unreadable rows come first, in file order, and then brought_forward, whatever its time. A date
+    without a time comes before the times of that day on *clock*. Raise sqlite3.Error if the
     database cannot be used.
     """
     database.execute("CREATE TABLE rows (at INTEGER, place INTEGER PRIMARY KEY, row BLOB)")
@@ -83,12 +83,16 @@ def sorted_rows(
             database.execute("INSERT INTO rows (at, row) VALUES (?, ?)", kept)
     database.execute("COMMIT")
     for (kept_row,) in database.execute("SELECT row FROM rows ORDER BY at, place"):
-        # This process wrote it itself, into a file without a name.
+        # Safe to unpickle: this process wrote it, to an unnamed file.
         yield pickle.loads(kept_row)  # noqa: S301
 
 
 def moment_number(event: Event, clock: ZoneInfo) -> int:
-    """Return a number that puts *event* in its place in time among the others of a log."""
+    """Return the number by which *event* is sorted: twice its microseconds since 1970, plus 1.
+
+    For an event with only a date it is twice those of its midnight on *clock*, so that the event
+    comes before all times of that day. For brought_forward it is the lowest number.
+    """
     if event.kind == "brought_forward":
         return _FIRST
     if event.time is not None:

@@ -1,6 +1,6 @@
-"""Tables out of Parquet files, by DuckDB: each value as the text that a CSV would have for it.
+"""Tables from Parquet files, read by DuckDB: each value becomes the text that a CSV would have.
 
-Without the package `duckdb` this module cannot be imported, and says what to install.
+Importing this module without the package `duckdb` raises UsageError, which says what to install.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ except ImportError as missing:
     raise UsageError(Problem("Parquet files need the package duckdb", what_to_do)) from missing
 
 _ROWS_AT_ONCE: Final = 10_000
-# Nothing is fetched, and one thread gives the rows in the order of the file.
+# DuckDB downloads nothing, and one thread returns the rows in file order.
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "threads": 1,
 }
-# A file is itself, whatever its name or its folder's: no pattern, and no source of columns.
+# The path names one file: it is not a pattern, and folder names do not add columns.
 _FROM: Final = "FROM read_parquet(?, hive_partitioning = false)"
 _PATTERN: Final = re.compile(r"([*?\[])")
 
 _AS_IT_IS: Final = "{}::VARCHAR"
-# On the clock of UTC a time ends in +00.
+# With the time zone UTC, DuckDB writes a time with the offset +00.
 _TIME: Final = "{}::VARCHAR || ':00'"
-# Zeros that a scale adds say nothing, and could be more than a number may have.
+# Trailing zeros of a scale carry no information, and could exceed the decimals of a number.
 _DECIMAL: Final = r"regexp_replace({}::VARCHAR, '(\.[0-9]*?)0+$', '\1').rtrim('.')"
 _INTEGERS: Final = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
@@ -57,9 +57,9 @@ _REFUSED: Final = {
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the names of the columns of the Parquet file *path*, and then its rows, from 1.
+    """Yield the column names of the Parquet file *path* as row 0, and then its rows from 1.
 
-    Raise InputError if they cannot be read.
+    Raise InputError if the file or a column cannot be read.
     """
     name = str(path)
     file = _PATTERN.sub(r"[\1]", str(path.absolute()))
@@ -84,11 +84,11 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _text(name: str, column: str, kind: str) -> str:
-    """Return the SQL that writes *column*, of type *kind*; raise InputError if none does."""
+    """Return the SQL that writes *column* as text; raise InputError if *kind*, its type, cannot."""
     is_decimal = kind.startswith("DECIMAL")
     template = _DECIMAL if is_decimal else _TEXTS.get(kind)
     if template is None:
         holds, hint = _REFUSED.get(kind, (f"values of type {short(kind)}", "save it as text"))
-        raise InputError(Problem(f"the column `{short(column)}` holds {holds}", hint, name))
+        raise InputError(Problem(f"the column `{short(column)}` contains {holds}", hint, name))
     quoted = '"' + column.replace('"', '""') + '"'
     return f"coalesce({template.format(quoted)}, '')"

@@ -1,4 +1,4 @@
-"""Room on disk for what does not fit in memory; nothing is left of it when the process ends."""
+"""Disk space for data that does not fit in memory; nothing remains when the process ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _CACHE_KIB: Final = 64 * 1024
 
 @contextmanager
 def temporary_database() -> Iterator[sqlite3.Connection]:
-    """Give an empty database on disk that vanishes when it is closed.
+    """Yield an empty database on disk that vanishes when it is closed.
 
-    A database without a name is a file that SQLite unlinks as it opens it: nothing stays behind,
-    whatever ends the process. Raise UsageError if it cannot be used.
+    SQLite unlinks the file of an unnamed database as soon as it opens it, so nothing remains
+    however the process ends. Raise UsageError if the database cannot be used.
     """
     try:
         with closing(sqlite3.connect("", isolation_level=None)) as database:
@@ -27,5 +27,5 @@ def temporary_database() -> Iterator[sqlite3.Connection]:
             yield database
     except sqlite3.Error as error:
         what = f"the temporary file cannot be used: {error}"
-        hint = "free some space, or set TMPDIR to a folder that has it"
+        hint = "free some disk space, or set TMPDIR to a folder that has space"
         raise UsageError(Problem(what, hint)) from error

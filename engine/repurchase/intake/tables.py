@@ -1,8 +1,7 @@
-"""The rows of a table, out of a CSV or a Parquet file, each with its place in the file.
+"""The rows of a table in a CSV or Parquet file, each with its place in the file.
 
-Logs and the files of `--market` are read here alone. A format is a function that yields the names
-of the columns and then the rows of cells: another one is one function more, and `open_table` tells
-it by how a file begins.
+All CSV logs and all files of `--market` are read here. A format is a function that yields the names
+of the columns and then the rows of cells. `open_table` recognizes it by the first bytes of a file.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, rea
 from repurchase.intake.lines import Lines
 
 T = TypeVar("T")
-# A row, or what is wrong with it, with the number of its first line (in a Parquet file, its own).
+# A row or its problem, after the number of its first line (in a Parquet file: of the row).
 Rows = Iterator[tuple[int, T | Problem]]
 
 _PARQUET: Final = b"PAR1"
 
 
 class Table(msgspec.Struct, frozen=True):
-    """The *header* of a table, which stands on *line*, and the rows of cells below it."""
+    """The *header* of a table, the number of its *line*, and the rows of cells below it."""
 
     header: Sequence[str]
     line: int
@@ -35,15 +34,16 @@ class Table(msgspec.Struct, frozen=True):
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
-    """Give the table in the file *path*.
+    """Yield the table in the file *path*.
 
-    Raise UsageError if it cannot be read, and InputError, also later, if it is not a table.
+    Raise UsageError if the file cannot be read. Raise InputError, possibly only while rows are
+    read, if it is not a table.
     """
     name = str(path)
     try:
         with path.open("rb") as stream:
             if stream.peek(len(_PARQUET)).startswith(_PARQUET):
-                # Only who has a Parquet file needs the package that reads it.
+                # Imported here, because only Parquet files need the package that reads them.
                 from repurchase.intake.parquet import parquet_rows
 
                 rows = parquet_rows(path)
@@ -55,14 +55,14 @@ def open_table(path: Path) -> Iterator[Table]:
 
 
 def csv_table(name: str, lines: Lines) -> Table:
-    """Return the table that *lines* of the file *name* write with commas.
+    """Return the table in *lines*, the comma-separated lines of the file *name*.
 
-    Raise InputError if they have no header that can be read.
+    Raise InputError if they have no readable header.
     """
     rows = rows_of(name, lines, csv.reader(lines, strict=True), "header")
     _, header = next(rows, (0, None))
     if header is None:
-        hint = "the first line names the columns"
+        hint = "name the columns in its first line"
         header = Problem("the file is blank", hint, name, max(lines.number, 1))
     if isinstance(header, Problem):
         raise InputError(header)
@@ -70,10 +70,10 @@ def csv_table(name: str, lines: Lines) -> Table:
 
 
 def rows_of(name: str, lines: Lines, parsed: Iterable[T], first: str | None = None) -> Rows[T]:
-    """Yield the rows that are *parsed* from *lines* of the file *name*; a blank one is no row.
+    """Yield the rows that are *parsed* from *lines* of the file *name*; skip blank lines.
 
-    A row that cannot be read costs no other, so *parsed* must go on after an error. Messages call
-    the *first* row so.
+    A row that cannot be read does not affect the others, so *parsed* must continue after an error.
+    *first* is what messages call the first row.
     """
     while True:
         number = lines.number + 1
@@ -96,9 +96,9 @@ def rows_of(name: str, lines: Lines, parsed: Iterable[T], first: str | None = No
 def _not_csv(error: csv.Error) -> Wrong:
     message = str(error)
     if "new-line" in message:
-        return Wrong("holds a lone carriage return", "end each line with a line feed")
+        return Wrong("contains a lone carriage return", "end each line with a line feed")
     if "end of data" in message:
-        return Wrong("opens a quote that is not closed", "close it, unless the file is cut off")
+        return Wrong("has a quote that is not closed", "close it, unless the file is truncated")
     if "expected after" in message:
-        return Wrong("goes on after a closing quote", "write a quote within quotes twice")
+        return Wrong("has text after a closing quote", "double each quote inside a quoted text")
     return Wrong(f"cannot be read: {message}")

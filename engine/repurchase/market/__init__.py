@@ -1,4 +1,4 @@
-"""Sessions of venues from dated tables, and lookups over bars, trades and quotes passed in.
+"""Sessions of venues from tables, and facts from files of bars, trades, quotes and the issuer.
 
-The tables are written by `make sessions`, from exchange_calendars and `corrections.csv`.
+`make sessions` writes the tables from exchange_calendars and `corrections.csv`.
 """

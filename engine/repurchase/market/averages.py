@@ -1,7 +1,7 @@
-"""Prices and averages of daily bars, each by its own lookback and definition, exactly.
+"""Prices and averages from daily bars, each with its own lookback and definition, exactly.
 
-A session without a bar is not a session without trades: what rests on it is absent. A bar with
-no volume is one of the days that an average is over.
+A session without a bar may have had trades: every fact that needs its bar is absent. A bar with a
+volume of zero counts as one of the days of an average.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ CLOSES: Final = 5
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One session of one instrument on one venue, in its own units and currency.
+    """One session of one instrument at one venue, in its own units and currency.
 
-    *close* is the last price, or the last quote where nothing traded, `None` where that is not
-    known; *off_auction* is the part of *volume*
-    that was made off the auction, `None` where that is not known.
+    *close* is the last price, or the last quote if nothing traded; `None` if unknown. *off_auction*
+    is the part of *volume* that was traded off the auction; `None` if unknown.
     """
 
     close: Exact | None
@@ -41,10 +40,10 @@ Average = Callable[[Bars, Sessions, date], Exact | None]
 
 
 def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
-    """Return the last price of the session before *day*.
+    """Return the last price of the session before *day*; `None` if it is unknown.
 
-    If nothing traded and there was no quote, that of an earlier one need not be the one that
-    counts: a quote comes before it.
+    If nothing traded and there was no quote in that session, the price of an earlier session is
+    not used: a quote would take precedence over it.
     """
     before = venue.before(day, 1)
     bar = bars.get(before[0]) if before else None
@@ -52,7 +51,7 @@ def previous_close(bars: Bars, venue: Sessions, day: date) -> Exact | None:
 
 
 def adv_jp_4_weeks(bars: Bars, venue: Sessions, day: date) -> Exact | None:
-    """Return the average daily volume in auctions of the four weeks before the week of *day*."""
+    """Return the average daily auction volume of the four weeks before the week of *day*."""
     return _mean(_auctioned(_of(bars, _weeks_before(venue, day))))
 
 
@@ -67,15 +66,15 @@ def adv_eu_20_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
 
 
 def adv_eu_month_before(bars: Bars, venue: Sessions, disclosed: date) -> Exact | None:
-    """Return the average daily volume of the calendar month before the one of *disclosed*."""
+    """Return the average daily volume of the calendar month before the month of *disclosed*."""
     end = disclosed.replace(day=1) - _DAY
     return _mean(_all(_of(bars, venue.between(end.replace(day=1), end))))
 
 
 def amv_jp_6_months(bars: Bars, venue: Sessions, day: date) -> Exact | None:
-    """Return the average monthly volume in auctions of the six months before the month of *day*."""
+    """Return the average monthly auction volume of the six months before the month of *day*."""
     end = day.replace(day=1)
-    # January is month 1: counted from 0, twelve months are a year.
+    # January is month 1; with months from 0 to 11, divmod by 12 gives year and month.
     years, month = divmod(end.year * 12 + end.month - 1 - MONTHS, 12)
     days = venue.between(date(years, month + 1, 1), end - _DAY)
     found = _auctioned(_of(bars, days))
@@ -91,8 +90,8 @@ def avg_close_5_days(bars: Bars, venue: Sessions, day: date) -> Exact | None:
     return _mean([close for close in closes if close is not None])
 
 
-# What a feed of bars can give: each by the day of the trade, that of the month before disclosure by
-# the day of disclosure.
+# The facts that daily bars supply, in the instrument's units. Each function takes the day of the
+# trade, except that of the month before disclosure, which takes the day of disclosure.
 AVERAGES: Final[Mapping[str, Average]] = {
     "market.previous_close": previous_close,
     "market.adv_jp_4_weeks": adv_jp_4_weeks,
@@ -110,7 +109,7 @@ def _weeks_before(venue: Sessions, day: date) -> tuple[date, ...] | None:
 
 
 def _of(bars: Bars, days: tuple[date, ...] | None) -> list[Bar] | None:
-    """Return the bars of all *days*, `None` where one is missing."""
+    """Return the bars of all *days*; `None` if one is missing."""
     if days is None:
         return None
     found = [bars[day] for day in days if day in bars]

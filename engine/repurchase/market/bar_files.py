@@ -15,37 +15,40 @@ BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close"
 
 
 class BarRows:
-    """The bars of all instruments, by symbol and venue, as rows are taken."""
+    """The bars of all instruments, by symbol and venue, from all rows taken so far."""
 
     def __init__(self) -> None:
-        """Begin without a bar."""
+        """Start without bars."""
         self.bars: dict[Key, dict[date, Bar]] = {}
 
     def take(self, row: Row, _: tuple[str, int]) -> None:
-        """Add the bar of *row*; raise Wrong where it is none."""
+        """Add the bar of *row*; raise Wrong if it cannot be read or its day has a bar already."""
         day = read_day(row["date"])
         close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))
         volume = number(row["volume"])
         if volume is None:
-            raise Wrong("`volume` is empty", "write 0 where nothing was traded")
+            raise Wrong("`volume` is empty", "write 0 if nothing was traded")
         if off is not None and off > volume:
-            raise Wrong("`off_auction` is more than `volume`", "it is a part of it")
+            raise Wrong(
+                "`off_auction` is more than `volume`",
+                "write the part of `volume` that was traded off the auction",
+            )
         if close is None and volume and "close" in row:
-            raise Wrong("`close` is empty, and something was traded", "write the last price")
+            raise Wrong("`close` is empty, but `volume` is not 0", "write the last price")
         key = (row["symbol"], row["venue"])
         _check_session(*key, day)
         of_one = self.bars.setdefault(key, {})
         if day in of_one:
-            raise Wrong(f"there is a bar of {day} already", "keep one of them")
+            raise Wrong(f"{day} has a bar already", "keep one of the two rows")
         of_one[day] = Bar(close, volume, off)
 
 
 def _check_session(symbol: str, venue: str, day: date) -> None:
     if not symbol:
-        raise Wrong("`symbol` is empty", "write the symbol that the rule file has")
+        raise Wrong("`symbol` is empty", "write the symbol from the rule file")
     table = sessions(venue)
     if table is None:
-        hint = nearest(venue, VENUES) or f"there are those of {', '.join(VENUES)}"
-        raise Wrong(f"there is no table of sessions for the venue `{short(venue)}`", hint)
+        hint = nearest(venue, VENUES) or f"the venues with one are {', '.join(VENUES)}"
+        raise Wrong(f"the venue `{short(venue)}` has no table of sessions", hint)
     if table.covers(day, day) and table.on(day) is None:
-        raise Wrong(f"`{venue}` has no session on {day}", "leave the row out")
+        raise Wrong(f"`{venue}` has no session on {day}", "remove the row")

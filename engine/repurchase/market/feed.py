@@ -1,6 +1,7 @@
-"""What the files of `--market` and the tables of sessions tell of a trade.
+"""The facts that the files of `--market` and the tables of sessions supply for a trade.
 
-What an event carries itself is taken from it; what neither has is absent, and never guessed.
+A fact that the event itself carries is taken from the event. A fact that neither supplies is
+absent, and never guessed.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
-# What tells each fact that an event may carry itself.
+# The source of each fact that an event may also carry itself.
 SOURCES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(AVERAGES, f"{BARS.name} of --market"),
-    **dict.fromkeys(TAPE_FACTS, f"{TRADES.name} of --market"),
-    **dict.fromkeys(QUOTE_FACTS, f"{QUOTES.name} of --market"),
-    **dict.fromkeys(FACTS, f"{ISSUER.name} of --market"),
+    **dict.fromkeys(AVERAGES, f"{BARS.name} given with --market"),
+    **dict.fromkeys(TAPE_FACTS, f"{TRADES.name} given with --market"),
+    **dict.fromkeys(QUOTE_FACTS, f"{QUOTES.name} given with --market"),
+    **dict.fromkeys(FACTS, f"{ISSUER.name} given with --market"),
     **dict.fromkeys(MINUTES, "the tables of sessions"),
 }
 
 
 class Feed:
-    """What the files tell of all instruments; each average is worked out once."""
+    """The facts that the files supply for all instruments; each average is computed once."""
 
     def __init__(self) -> None:
-        """Begin without a row."""
+        """Start without rows."""
         self.bars = BarRows()
         self.trades = TradeRows()
         self.quotes = QuoteRows()
@@ -59,18 +60,18 @@ class Feed:
         self._last: tuple[Authorization, Market] | None = None
 
     def of(self, authorization: Authorization) -> Market:
-        """Return what this feed tells of trades under *authorization*.
+        """Return this feed as a source of facts for trades under *authorization*.
 
-        Raise InputError where rows of the issuer overlap on its clock.
+        Raise InputError if rows of issuer facts overlap on its clock.
         """
-        # A desk asks with each event, and hardly ever of another rule file than before.
+        # A desk calls this for each event, nearly always with the same rule file as before.
         last = self._last
         if last is None or last[0] is not authorization:
             last = self._last = authorization, ProgramFeed(self, authorization)
         return last[1]
 
     def average(self, name: str, key: Key, day: date) -> Exact | None:
-        """Return the fact *name* of *day*, in the instrument's own units, `None` if not known."""
+        """Return the fact *name* for *day*, in the instrument's own units; `None` if unknown."""
         known = (name, key, day)
         if known not in self._known:
             table, bars = sessions(key[1]), self.bars.bars.get(key)
@@ -80,13 +81,14 @@ class Feed:
         return self._known[known]
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
-        """Add *row*, written at *place*; raise Wrong if it is not one of *kind*."""
+        """Add *row* of *kind*, which stands at *place*; raise Wrong if it cannot be read."""
         self._takers[kind](row, place)
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
-        """Return the fact *name* just before *moment*, of the day that began at *day*.
+        """Return the fact *name* just before *moment*, on the day that began at *day*.
 
-        `None` where nothing tells, and beyond the last row of the file that would tell.
+        Both are microseconds since 1970. Return `None` if no row supplies the fact, or if *moment*
+        is after the last row of the file that would.
         """
         rows = self.quotes if name in QUOTE_FACTS else self.trades
         trades = rows.of.get(key)
@@ -97,15 +99,15 @@ class Feed:
 
 
 class ProgramFeed:
-    """A feed as the program of one authorization reads it."""
+    """A feed as one authorization reads it, with its clock and its instruments."""
 
     def __init__(self, feed: Feed, authorization: Authorization) -> None:
         self._feed = feed
         self._clock = zone(authorization.timezone)
         self._announced = authorization.announced
         self._issuer = feed.issuer.on(self._clock)
-        # An instrument that is another number of shares on another day has no averages: which
-        # bars are of which ratio, no bar says.
+        # An instrument whose ratio to ordinary shares changes has no averages: no bar says which
+        # ratio its figures have.
         self._split = {
             one.symbol
             for one in authorization.instruments
@@ -113,9 +115,9 @@ class ProgramFeed:
         }
 
     def fact(self, name: str, trade: Trade) -> Value | None:
-        """Return the fact *name* at the moment of *trade*, `None` where it is not known.
+        """Return the fact *name* at the moment of *trade*; `None` if it is unknown.
 
-        Volumes are in ordinary-share equivalents, by the ratio of the trade.
+        Volumes are in ordinary-share equivalents, by the ratio on the day of the trade.
         """
         if name in FACTS:
             return self._of_issuer(name, trade)
@@ -132,7 +134,7 @@ class ProgramFeed:
         return self._feed.published(name, key, instant(moment), begin)
 
     def _of_issuer(self, name: str, trade: Trade) -> Value | None:
-        """Return the fact *name* at the moment of *trade*; of a day, if it was one all day."""
+        """Return the fact *name* at the moment of *trade*, or its one value throughout the day."""
         if trade.event.time is not None:
             first = instant(trade.event.time)
             return through(self._issuer[name], first, first + 1)
@@ -148,10 +150,10 @@ class ProgramFeed:
         return found if found is None or not is_volume else found * listing.shares_each
 
     def _day_of(self, name: str, day: date) -> date | None:
-        """Return the day by which the average *name* goes for a trade of *day*, if there is one."""
+        """Return the day that the average *name* of a trade on *day* refers to, if there is one."""
         if name != "market.adv_eu_month_before":
             return day
-        # Before the disclosure the month that will count need not be over.
+        # Before the disclosure, the month that will count may not have ended.
         disclosed = self._announced
         return disclosed if disclosed is not None and disclosed <= day else None
 
@@ -166,9 +168,9 @@ def _minutes(name: str, trade: Trade, listing: Listing) -> Exact | None:
 
 
 def read_feed(paths: Iterable[Path]) -> Feed:
-    """Return what the files *paths* tell, together.
+    """Return the feed of all the files *paths* together.
 
-    Raise UsageError for one that cannot be read, InputError with the first rows that are wrong.
+    Raise UsageError if a file cannot be read, InputError with the first 20 rows that are wrong.
     """
     feed = Feed()
     problems: list[Problem] = []
@@ -183,7 +185,7 @@ def read_feed(paths: Iterable[Path]) -> Feed:
 
 
 def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
-    """Add the rows of the file *path* to *feed*, and yield what is wrong with them."""
+    """Add the rows of the file *path* to *feed*, and yield a problem for each wrong row."""
     name, line = str(path), 0
     with open_table(path) as table:
         try:

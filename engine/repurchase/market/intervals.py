@@ -1,4 +1,4 @@
-"""What is known interval by interval, and what it was all through a moment or a day."""
+"""Facts that hold for intervals of time, and their value throughout a moment or a day."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from repurchase.domain.quantities import Exact
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """From the instant *first* to before *end*, what something is; `None` where it is not known.
+    """The *value* of a fact from the instant *first* until just before *end*; `None` if unknown.
 
-    *place* is where that is written: a file and a line.
+    Instants are in microseconds since 1970. *place* is the file and the line that state it.
     """
 
     first: int
@@ -24,7 +24,7 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 def overlaps(intervals: Sequence[Interval]) -> Iterator[tuple[Interval, Interval]]:
-    """Yield those of *intervals*, in order of time, that begin before another has ended."""
+    """Yield pairs of *intervals*, given in order of time, whose second begins too early."""
     latest: Interval | None = None
     for one in intervals:
         if latest is not None and one.first < latest.end:
@@ -34,10 +34,10 @@ def overlaps(intervals: Sequence[Interval]) -> Iterator[tuple[Interval, Interval
 
 
 def through(intervals: Sequence[Interval], first: int, end: int) -> Exact | bool | None:
-    """Return what it was at every instant from *first* to before *end*.
+    """Return the value that the fact had at every instant from *first* until just before *end*.
 
-    `None` where that is not one answer, or not known for all of it. *intervals* are in order of
-    time, and none overlaps another.
+    Return `None` if the value changed or is not known for all of that time. *intervals* are in
+    order of time and do not overlap.
     """
     found: set[Exact | bool | None] = set()
     index = max(bisect_right(intervals, first, key=lambda one: one.first) - 1, 0)

@@ -1,4 +1,4 @@
-"""Files of what the issuer knows, each fact for an interval of days or of time."""
+"""Files of issuer facts, each for an interval of days or of time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FACTS: Final = {f"issuer.{column}": column for column in ISSUER.optional}
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A fact as a row writes it: *first* and *until* are days, both included, or moments."""
+    """A fact as a row states it; *first* and *until* are days, both included, or moments."""
 
     first: date | datetime
     until: date | datetime
@@ -35,25 +35,25 @@ class Written(msgspec.Struct, frozen=True):
     place: tuple[str, int]
 
     def on(self, clock: ZoneInfo) -> Interval:
-        """Return it with its days on *clock*; raise InputError where it ends before it begins."""
+        """Return its interval, days on *clock*; raise InputError unless it ends after it begins."""
         first, until = self.first, self.until
         begin = instant(first) if isinstance(first, datetime) else midnight(first, clock)
         end = instant(until) if isinstance(until, datetime) else next_midnight(until, clock)
         if begin >= end:
-            hint = "a day is included, a time is not"
+            hint = "a day in `until` is included, a time is not"
             raise InputError(Problem("`until` is not after `from`", hint, *self.place))
         return Interval(begin, end, self.value, self.place)
 
 
 class IssuerRows:
-    """The facts, each as its rows are taken."""
+    """The issuer facts of all rows taken so far."""
 
     def __init__(self) -> None:
-        """Begin without a row."""
+        """Start without rows."""
         self._rows: dict[str, list[Written]] = {name: [] for name in FACTS}
 
     def take(self, row: Row, place: tuple[str, int]) -> None:
-        """Add what *row*, at *place*, says; raise Wrong where it says nothing."""
+        """Add the facts of *row*, which stands at *place*; raise Wrong if it cannot be read."""
         first, until = _end(row, "from"), _end(row, "until")
         for name, column in FACTS.items():
             if column in row:
@@ -62,12 +62,12 @@ class IssuerRows:
                 self._rows[name].append(Written(first, until, value, place))
 
     def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Interval]]:
-        """Return the intervals of each fact in order of time, their days on *clock*.
+        """Return the intervals of each fact in order of time, with days on *clock*.
 
-        Raise InputError where rows overlap, or one ends before it begins.
+        Raise InputError if rows overlap, or if a row ends before it begins.
         """
         found: dict[str, Sequence[Interval]] = {}
-        # A row of two facts is wrong once.
+        # A row with two facts has its problem reported only once.
         problems: dict[Problem, None] = {}
         for name, rows in self._rows.items():
             intervals: list[Interval] = []
@@ -87,16 +87,16 @@ class IssuerRows:
 def _overlapping(intervals: Sequence[Interval]) -> Iterator[Problem]:
     for earlier, later in overlaps(intervals):
         file, line = earlier.place
-        what = f"the row begins before that of {file}:{line} has ended"
-        yield Problem(what, "let one end where the other begins", *later.place)
+        what = f"the row begins before the row {file}:{line} ends"
+        yield Problem(what, "end the earlier row before the later one begins", *later.place)
 
 
 def _end(row: Row, column: str) -> date | datetime:
     text = row[column]
     if not text:
-        raise Wrong(f"`{column}` is empty", "write the day or the time up to which it is known")
+        raise Wrong(f"`{column}` is empty", "write a day or a time")
     try:
-        # A day is as long as its ten characters.
+        # A text longer than the ten characters of a day is a time.
         return read_moment(text) if len(text) > len("2008-11-14") else read_day(text)
     except Wrong as wrong:
         hint = "write a day as 2008-11-14, a time as 2008-11-14T15:00:00+09:00"

@@ -1,4 +1,4 @@
-"""The kinds of market files, each known by its columns, and how the cells of their rows read."""
+"""The kinds of market files, each recognized by its columns, and readers for their cells."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from repurchase.domain.quantities import Exact, exact
 
 PROBLEMS_MAX: Final = 20
 Row = Mapping[str, str]
-# An instrument on a venue: its symbol and the venue.
+# An instrument at a venue: its symbol and the venue's code.
 Key = tuple[str, str]
 _FLAGS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "": None}
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of file: what its rows are called, and the columns that it must and may have.
+    """A kind of file: what its rows are called, the columns that are needed, and the optional ones.
 
-    With *one_more* it must have one at least of those that it may.
+    With *one_more*, a file must have at least one of the optional columns.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return all that it may have."""
+        """Return all columns that the file may have."""
         return (*self.needed, *self.optional)
 
     def __str__(self) -> str:
@@ -38,43 +38,43 @@ class Kind(msgspec.Struct, frozen=True):
         return f"{self.name} have {', '.join(self.needed)} and {may}"
 
     def mismatch(self, header: Sequence[str]) -> str | None:
-        """Return why *header* is not that of this kind, if it is not."""
+        """Return why *header* does not fit this kind; `None` if it fits."""
         for column in header:
             if column not in self.columns:
-                return f"`{short(column)}` is none of their columns"
+                return f"`{short(column)}` is not one of their columns"
             if header.count(column) > 1:
-                return f"`{column}` is there twice"
+                return f"`{column}` appears twice"
         for column in self.needed:
             if column not in header:
                 return f"`{column}` is missing"
         if self.one_more and len(header) == len(self.needed):
-            return f"none of {', '.join(self.optional)} is there"
+            return f"{', '.join(self.optional)} are all missing"
         return None
 
 
 def kind_of(header: Sequence[str], kinds: Sequence[Kind]) -> Kind:
-    """Return which of *kinds* has *header*; raise Wrong, with the nearest, if none has."""
+    """Return the one of *kinds* that fits *header*; if none fits, raise Wrong with the nearest."""
     for kind in kinds:
         if kind.mismatch(header) is None:
             return kind
     closest = max(kinds, key=lambda kind: len({*header}.intersection(kind.columns)))
     unknown = next((column for column in header if column not in closest.columns), "")
     hints = (nearest(unknown, closest.columns), *map(str, kinds))
-    what = "the header is that of no kind of file: of the nearest, "
+    what = "the header does not fit any kind of market file; for the nearest kind, "
     mismatch = f"{closest.name}, {closest.mismatch(header)}"
     raise Wrong(what + mismatch, "; ".join(hint for hint in hints if hint))
 
 
 def row_of(header: Sequence[str], cells: Sequence[str]) -> Row:
-    """Return *cells* by the columns of *header*; raise Wrong where they are not as many."""
+    """Return *cells* by the columns of *header*; raise Wrong if their numbers differ."""
     if len(cells) != len(header):
-        what = "the row has more or fewer fields than the header"
-        raise Wrong(what, "commas separate them: a number has none, `1000`")
+        what = f"the row has {len(cells)} fields, but the header has {len(header)}"
+        raise Wrong(what, "write numbers without commas, such as `1000`")
     return dict(zip(header, cells, strict=True))
 
 
 def number(text: str) -> Exact | None:
-    """Return the number that *text* writes, `None` where it is empty; raise Wrong otherwise."""
+    """Return the number in *text*, `None` if it is empty; raise Wrong unless it is 0 or more."""
     if not text:
         return None
     try:
@@ -87,9 +87,9 @@ def number(text: str) -> Exact | None:
 
 
 def flag(row: Row, column: str) -> bool | None:
-    """Return what *row* says in *column*, `None` where it does not; raise Wrong else."""
+    """Return the yes or no in *column* of *row*, `None` if empty; raise Wrong for other texts."""
     text = row.get(column, "")
     if text not in _FLAGS:
-        hint = "write `yes`, `no`, or nothing where it is not known"
-        raise Wrong(f"`{column}` is `{short(text)}`", hint)
+        hint = "write `yes` or `no`, or leave it empty if unknown"
+        raise Wrong(f"`{column}` is `{short(text)}`, not yes or no", hint)
     return _FLAGS[text]

@@ -1,4 +1,4 @@
-"""When a venue trades, day by day: from tables, and never guessed outside them."""
+"""The sessions of each venue, day by day, from tables; nothing is guessed beyond them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 
 from repurchase.domain.quantities import Exact, quotient
 
-# The venues that there are tables for.
+# The venues that have a table.
 VENUES: Final = ("XETR", "XLON", "XNAS", "XNYS", "XPAR", "XTKS")
 MINUTES: Final = ("market.minutes_from_open", "market.minutes_to_close")
 _DAY: Final = timedelta(1)
@@ -23,7 +23,7 @@ _SATURDAY: Final = 5
 
 
 class Hours(msgspec.Struct, frozen=True):
-    """When a session opens, breaks off, resumes and is due to close, on the venue's clock."""
+    """When a session opens, rests, resumes and is scheduled to close, on the venue's clock."""
 
     open: time
     rests: time | None
@@ -32,23 +32,23 @@ class Hours(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """The sessions of one venue, from its *first* day to its *last*, both included."""
+    """The sessions of one venue, from its *first* day to its *last* day, both included."""
 
     def __init__(
         self, regular: tuple[tuple[date, date, Hours], ...], others: dict[date, Hours | None]
     ) -> None:
-        """Take *regular* hours by periods, and the days with *others*, `None` for no session."""
+        """Keep the *regular* hours by period, and the days with *others*, `None` for no session."""
         self.first = regular[0][0]
         self.last = regular[-1][1]
         self._regular = regular
         self._others = others
 
     def covers(self, first: date, last: date) -> bool:
-        """Return whether all days from *first* to *last* are in the table."""
+        """Return whether the table covers all days from *first* to *last*, both included."""
         return self.first <= first and last <= self.last
 
     def on(self, day: date) -> Hours | None:
-        """Return the hours of *day*, `None` without a session or outside the table."""
+        """Return the hours of *day*; `None` without a session or outside the table."""
         if day in self._others:
             return self._others[day]
         if day.weekday() >= _SATURDAY:
@@ -56,7 +56,10 @@ class Sessions:
         return next((hours for first, last, hours in self._regular if first <= day <= last), None)
 
     def between(self, first: date, last: date) -> tuple[date, ...] | None:
-        """Return the days with a session from *first* to *last*; `None` outside the table."""
+        """Return the days with a session from *first* to *last*, both included.
+
+        Return `None` if the table does not cover all of these days.
+        """
         if not self.covers(first, last):
             return None
         span = (last - first).days + 1
@@ -66,7 +69,7 @@ class Sessions:
     def before(self, day: date, count: int) -> tuple[date, ...] | None:
         """Return the last *count* days with a session before *day*, latest first.
 
-        `None` where the table does not reach so far, or does not have *day*.
+        Return `None` if the table does not contain *day* or does not reach back far enough.
         """
         if not self.covers(day, day):
             return None
@@ -74,12 +77,12 @@ class Sessions:
         return found if len(found) == count else None
 
     def minutes_from_open(self, day: date, moment: time) -> Exact | None:
-        """Return the minutes from the opening of *day* to *moment*, below zero before it."""
+        """Return the minutes from the opening of *day* to *moment*, negative before the opening."""
         hours = self.on(day)
         return None if hours is None else _minutes(hours.open, moment)
 
     def minutes_to_close(self, day: date, moment: time) -> Exact | None:
-        """Return the minutes from *moment* to the scheduled close of *day*, below zero after it."""
+        """Return the minutes from *moment* to the scheduled close of *day*, negative after it."""
         hours = self.on(day)
         return None if hours is None else _minutes(moment, hours.close)
 
@@ -92,7 +95,7 @@ class Sessions:
 
 @cache
 def sessions(venue: str) -> Sessions | None:
-    """Return the sessions of *venue*, `None` where there is no table for it."""
+    """Return the sessions of *venue*; `None` if the venue has no table."""
     if venue not in VENUES:
         return None
     regular: list[tuple[date, date, Hours]] = []
@@ -112,12 +115,12 @@ def _hours(row: dict[str, str]) -> Hours:
         time.fromisoformat(row[name]) if row[name] else None
         for name in ("open", "break", "resume", "close")
     )
-    assert opening is not None, "a session opens"
-    assert close is not None, "and closes"
+    assert opening is not None, "a session has an opening time"
+    assert close is not None, "a session has a closing time"
     return Hours(opening, rests, resumes, close)
 
 
 def _minutes(start: time, end: time) -> Exact:
-    # Of one day, so that the difference is exact to the microsecond.
+    # Both times are put on one day, so the difference is exact to the microsecond.
     span = datetime.combine(date.min, end) - datetime.combine(date.min, start)
     return quotient(span // timedelta(microseconds=1), _MINUTE // timedelta(microseconds=1))

@@ -1,6 +1,6 @@
-"""What was published of an instrument before a moment of a day: the prices of trades, and bids.
+"""The prices and bids that were published for an instrument before a moment of a day.
 
-Where it is not known whether a trade counts, a figure is known only if it is the same either way.
+If it is unknown whether a trade counts, a price is known only if it is the same either way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ QUOTE_FACTS: Final = ("market.best_independent_bid",)
 
 
 def instant(moment: datetime) -> int:
-    """Return *moment* as microseconds since 1970."""
+    """Return *moment* in microseconds since 1970."""
     return (moment - _EPOCH) // _INSTANT
 
 
@@ -37,48 +37,48 @@ def next_midnight(day: date, clock: ZoneInfo) -> int:
 
 
 class StepSeries:
-    """What a figure was on each day, from each moment on at which it changed.
+    """The values of a price over time: one entry for each moment at which it changed.
 
-    Two columns, and nothing for what changes nothing: a day may have millions of trades.
+    A day may have millions of trades, so an entry takes two columns and a repeated value none.
     """
 
     def __init__(self) -> None:
-        """Begin with no day."""
+        """Start without entries."""
         self._times = array("q")
         self._values: list[Exact | None] = []
 
     def add(self, value: Exact | None, moment: int, day: int) -> None:
-        """Let the figure be *value* from *moment* on, of the day that begins at *day*."""
+        """Set the price to *value* from *moment* on, on the day that begins at *day*."""
         times, values = self._times, self._values
         if not times or times[-1] < day or values[-1] is not value:
             times.append(moment)
             values.append(value)
 
     def before(self, moment: int, day: int) -> Exact | None:
-        """Return the figure just before *moment*, of the day that began at *day*.
+        """Return the price just before *moment*, on the day that began at *day*.
 
-        `None` where it is not known, or nothing of that day was before.
+        Return `None` if it is unknown, or if that day has no entry before *moment*.
         """
         index = bisect_left(self._times, moment) - 1
         return self._values[index] if index >= 0 and self._times[index] >= day else None
 
 
 class Days:
-    """The day of each moment of a series on one venue, and whether it goes on in order."""
+    """The day that a series at one venue has reached, and whether its moments are in order."""
 
     def __init__(self, clock: ZoneInfo) -> None:
-        """Count days on *clock*."""
+        """Start with no day; days are those of *clock*."""
         self._clock = clock
         self._end: int | None = None
         self._latest: int | None = None
         self.begin = 0
 
     def goes_back(self, moment: int) -> bool:
-        """Return whether *moment* is before one that was reached."""
+        """Return whether *moment* is before the latest moment reached."""
         return self._latest is not None and moment < self._latest
 
     def reach(self, moment: datetime, at: int) -> bool:
-        """Go on to *moment*, the instant *at*; return whether a day begins with it."""
+        """Advance to *moment*, the instant *at*; return whether it is the first of its day."""
         self._latest = at
         if self._end is not None and at < self._end:
             return False
@@ -88,14 +88,14 @@ class Days:
 
 
 class Tape:
-    """The trades of one instrument on one venue, each once, in order of time."""
+    """The trades of one instrument at one venue, added in order of time."""
 
     def __init__(self, clock: ZoneInfo) -> None:
-        """Count days on *clock*, the venue's."""
+        """Start without trades; days are those of *clock*, the venue's."""
         self.days = Days(clock)
         self._last: Exact | None = None
         self._independent: Exact | None = None
-        # The highest price of the trades that count, and of those that do or may.
+        # The highest price of the trades that certainly count, and of all that may count.
         self._high: Exact | None = None
         self._high_perhaps: Exact | None = None
         self.series = {name: StepSeries() for name in TAPE_FACTS}
@@ -103,7 +103,7 @@ class Tape:
     def add(
         self, moment: datetime, price: Exact, is_own: bool | None, is_off_auction: bool | None
     ) -> None:
-        """Take the next trade; what it was is `None` where that is not known."""
+        """Add the next trade; *is_own* and *is_off_auction* are `None` if unknown."""
         at = instant(moment)
         if self.days.reach(moment, at):
             self._last = self._independent = self._high = self._high_perhaps = None
@@ -122,32 +122,39 @@ class Tape:
 
 
 class Quotes:
-    """The best bids for one instrument on one venue, each once, in order of time."""
+    """The best bids for one instrument at one venue, added in order of time."""
 
     def __init__(self, clock: ZoneInfo) -> None:
-        """Count days on *clock*, the venue's."""
+        """Start without bids; days are those of *clock*, the venue's."""
         self.days = Days(clock)
         self.series = {name: StepSeries() for name in QUOTE_FACTS}
 
     def add(self, moment: datetime, bid: Exact | None, is_own: bool | None) -> None:
-        """Take what is the best bid from *moment* on; `None` is no bid, or not known whose."""
+        """Add the best bid from *moment* on, `None` without one; *is_own* is `None` if unknown.
+
+        While the best bid is the issuer's own, or its owner is unknown, the best independent bid is
+        unknown.
+        """
         at = instant(moment)
         self.days.reach(moment, at)
-        # Behind the issuer's own there may be another, at a price that no row gives.
+        # Behind the issuer's own bid there may be another, but no row gives its price.
         known = bid if is_own is False else None
         for series in self.series.values():
             series.add(known, at, self.days.begin)
 
 
 def last(known: Exact | None, price: Exact, counts: bool | None) -> Exact | None:
-    """Return the last price that counts, *known* so far, after a trade at *price*."""
+    """Return the last price that counts after a trade at *price*; *known* was the last before.
+
+    *counts* is `None` if it is unknown whether the trade counts.
+    """
     if counts is None:
         return known if known == price else None
     return price if counts else known
 
 
 def higher(known: Exact | None, price: Exact) -> Exact:
-    """Return the higher of *known*, if there is one, and *price*."""
+    """Return the higher of *price* and *known*, if that is not `None`."""
     return price if known is None or price > known else known
 
 

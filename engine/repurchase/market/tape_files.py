@@ -1,4 +1,4 @@
-"""Files of trades, the tape, and of quotes, the best bids."""
+"""Files of trades (the tape) and of quotes (the best bids)."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ S = TypeVar("S", Tape, Quotes)
 
 
 class _Series(Generic[S]):
-    """What rows tell of each instrument on each venue, in order of time."""
+    """The rows of each instrument at each venue, in order of time."""
 
     def __init__(self, new: Callable[[ZoneInfo], S]) -> None:
-        """Begin with no instrument; *new* makes the series of one."""
+        """Start without instruments; *new* returns the series of one instrument."""
         self.of: dict[Key, S] = {}
-        # The instant of the last row of each file: what it knows of anything reaches so far.
+        # The instant of the last row of each file: the file supplies nothing after it.
         self._ends: dict[str, int] = {}
-        # Where each file begins to tell of an instrument.
+        # The instant at which each file has its first row of an instrument.
         self._begun: dict[Key, tuple[list[int], list[str]]] = {}
         self._new: Callable[[ZoneInfo], S] = new
-        # One object for each price, however often it comes.
+        # Equal prices share one object.
         self._prices: dict[str, Exact | None] = {}
 
     def next(self, row: Row, file: str) -> tuple[S, datetime]:
-        """Return the series of *row* in *file*, and its moment; raise Wrong if it goes back."""
+        """Return the series of *row* in *file*, and its moment; raise Wrong if it is too early."""
         moment = _moment(row["time"])
         key = (row["symbol"], row["venue"])
         series = self.of.get(key)
@@ -46,8 +46,10 @@ class _Series(Generic[S]):
             series = self.of[key] = self._new(_clock(*key))
         at = instant(moment)
         if series.days.goes_back(at):
-            hint = "put the rows in order of time, and the files too"
-            what = f"the time goes back: a row of `{short(key[0])}` on {key[1]} before is later"
+            hint = "sort the rows by time, and give the files in that order"
+            what = (
+                f"the time goes backwards: an earlier row of `{short(key[0])}` on {key[1]} is later"
+            )
             raise Wrong(what, hint)
         self._ends[file] = max(at, self._ends.get(file, at))
         firsts, files = self._begun.setdefault(key, ([], []))
@@ -57,58 +59,58 @@ class _Series(Generic[S]):
         return series, moment
 
     def reaches(self, key: Key, moment: int) -> bool:
-        """Return whether the file that tells of an instrument before *moment* goes on until then.
+        """Return whether the file with rows of *key* before *moment* reaches *moment*.
 
-        What was published after the last row of that file is in no other.
+        No other file contains what was published after the last row of that file.
         """
         firsts, files = self._begun[key]
         index = bisect_left(firsts, moment) - 1
         return index >= 0 and moment <= self._ends[files[index]]
 
     def price(self, text: str) -> Exact | None:
-        """Return the price that *text* writes, `None` where it is empty; raise Wrong otherwise."""
+        """Return the price in *text*, `None` if it is empty; raise Wrong if it is not a price."""
         if text not in self._prices:
             self._prices[text] = number(text)
         return self._prices[text]
 
 
 class TradeRows(_Series[Tape]):
-    """The tapes of all instruments, by symbol and venue, as rows are taken."""
+    """The tapes of all instruments, by symbol and venue, from all rows taken so far."""
 
     def __init__(self) -> None:
-        """Begin without a trade."""
+        """Start without trades."""
         super().__init__(Tape)
 
     def take(self, row: Row, place: tuple[str, int]) -> None:
-        """Add the trade of *row*; raise Wrong where it is none."""
+        """Add the trade of *row*; raise Wrong if it cannot be read."""
         tape, moment = self.next(row, place[0])
         price = self.price(row["price"])
         if price is None:
-            raise Wrong("`price` is empty", "write what was paid for a unit")
+            raise Wrong("`price` is empty", "write the price of one unit")
         tape.add(moment, price, flag(row, "own"), flag(row, "off_auction"))
 
 
 class QuoteRows(_Series[Quotes]):
-    """The bids for all instruments, by symbol and venue, as rows are taken."""
+    """The bids for all instruments, by symbol and venue, from all rows taken so far."""
 
     def __init__(self) -> None:
-        """Begin without a bid."""
+        """Start without bids."""
         super().__init__(Quotes)
 
     def take(self, row: Row, place: tuple[str, int]) -> None:
-        """Add the bid of *row*; raise Wrong where it is none."""
+        """Add the bid of *row*; raise Wrong if it cannot be read."""
         quotes, moment = self.next(row, place[0])
         quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
 
 
 def _moment(text: str) -> datetime:
-    # An event's moment has microseconds at most: what is finer says nothing of what is before it.
+    # Event times have at most microseconds: finer digits cannot decide what came before an event.
     return read_moment(_FINER.sub(r"\1", text))
 
 
 def _clock(symbol: str, venue: str) -> ZoneInfo:
     if not symbol:
-        raise Wrong("`symbol` is empty", "write the symbol that the rule file has")
+        raise Wrong("`symbol` is empty", "write the symbol from the rule file")
     if venue not in VENUE_ZONES:
         hint = nearest(venue, VENUE_ZONES) or "write its market identifier code, such as `XTKS`"
         raise Wrong(f"unknown venue `{short(venue)}`", hint)
