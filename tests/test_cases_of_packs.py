@@ -441,15 +441,15 @@ FAULTS: Final = [
     (
         CASES.replace("acme.yaml", "acne.yaml"),
         (
-            "house.cases.yaml:1:8: the rule file `acne.yaml` cannot be read: there is no such"
-            " file; it would be acne.yaml"
+            "house.cases.yaml:1:8: the rule file `acne.yaml` cannot be read: the "
+            "file does not exist; it would be acne.yaml"
         ),
     ),
     (
         CASES + CALM.replace("calm.yaml", "clam.yaml", 1),
         (
-            "house.cases.yaml:15:28: the rule file `clam.yaml` cannot be read: there is no "
-            "such file; it would be clam.yaml"
+            "house.cases.yaml:15:28: the rule file `clam.yaml` cannot be read: the "
+            "file does not exist; it would be clam.yaml"
         ),
     ),
     (
@@ -459,8 +459,8 @@ FAULTS: Final = [
     (
         CASES.replace("acme.yaml", "house.yaml"),
         (
-            "house.yaml:2:1: this is a pack of law, and a pack alone grants nothing to judge "
-            "by; judge by a rule file that has it under `include`, as `./house`"
+            "house.yaml:2:1: this is a rule pack, which cannot be evaluated alone; "
+            "give a rule file that includes it with `include: [./house]`"
         ),
     ),
     (

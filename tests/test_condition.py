@@ -303,14 +303,14 @@ instruments:
 @pytest.mark.parametrize("count", [5, 50, 85])
 def test_sum_of_extremes_is_an_error_at_load(count: int) -> None:
     """A rule that would come to more than 24 comparisons is refused before it is written out."""
-    expected = [f"the expression comes to {2**count} comparisons"]
+    expected = [f"the expression expands to {2**count} comparisons"]
     assert (load_problems(minima(count)), COMPARISONS_MAX) == (expected, 24)
 
 
 def test_check_of_many_extremes_is_an_error_at_load() -> None:
     """A check is bounded as a rule is."""
     text = " + ".join(["min(1, 2)"] * 100) + " <= 5"
-    assert load_problems(text, "checks") == [f"the expression comes to {2**100} comparisons"]
+    assert load_problems(text, "checks") == [f"the expression expands to {2**100} comparisons"]
 
 
 def test_nested_extremes_are_bounded_too() -> None:

@@ -409,8 +409,8 @@ def test_what_moved_is_said_in_words_with_its_line() -> None:
     assert moved == {
         "amount_basis": ("with_fees", "contract"),
         "instrument ads": (
-            "ACME on XNAS, USD, 4 are one share, margin 2%",
-            "ACME on XNAS, USD, 5 are one share, margin 2%",
+            "ACME on XNAS, USD, 4 units are one share, margin 2%",
+            "ACME on XNAS, USD, 5 units are one share, margin 2%",
         ),
         "terms.max_shares": (
             "40 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-20",

@@ -36,10 +36,9 @@ KNOWN: Final = '{value: "200 shares", known: 2008-10-28}'
 LATER: Final = '{value: "200 shares", from: 2009-01-01}'
 MORE: Final = "terms.max_shares < terms.shares_outstanding"
 LESS: Final = "terms.max_shares > terms.shares_outstanding"
-UNMET: Final = "11:5: check `stated` does not hold of the terms: "
+UNMET: Final = "11:5: check `stated` is false for these terms: "
 NEVER: Final = (
-    "11:5: check `stated` is never decided, as the terms that it reads are never in force "
-    "together: "
+    "11:5: check `stated` cannot be decided, because its terms are never in force together: "
 )
 
 
@@ -78,5 +77,5 @@ def test_check_that_cannot_be_reckoned_is_told() -> None:
     terms = '  max_shares: {value: "100 shares"}\n  parts: {value: 0}\n'
     require = "terms.max_shares / terms.parts > 1"
     assert problems(terms, require) == [
-        f"11:5: check `stated` cannot be used, it divides by zero: `{require}`"
+        f"11:5: check `stated` cannot be used, because it divides by zero: `{require}`"
     ]

@@ -90,7 +90,7 @@ def shown(tree: Condition | Node) -> str:  # noqa: C901 - one line for each kind
 
 
 S: Final = "trade.shares"
-COMPARE: Final = "compare it with something"
+COMPARE: Final = "compare it with another quantity"
 HERE: Final = "does not belong here"
 QUOTES: Final = "close the quotes, on the same line"
 EARLY: Final = "the expression ends too early"
@@ -124,26 +124,26 @@ SYNTAX: Final[list[tuple[str, Told]]] = [
     (f"min({S}) <= 5 shares", [(16, f"`)` {HERE}", None)]),
 ]
 FLAGGED: Final = "write `issuer.closed_period` or `not issuer.closed_period`"
-PER_SHARE: Final = "in money, a price is `trade.price_per_share`"
+PER_SHARE: Final = "to compare a price with money, use `trade.price_per_share`"
 KINDS: Final[list[tuple[str, Told]]] = [
     (S, [(0, "this is a quantity, not a condition", COMPARE)]),
     ("5", [(0, "this is a quantity, not a condition", COMPARE)]),
     (f"{S} <= 5 shares and {S}", [(29, "this is a quantity, not a condition", COMPARE)]),
-    ("issuer.closed_period == buy", [(24, "a flag is not compared", FLAGGED)]),
-    ("issuer.closed_period == false", [(24, "a flag is not compared", FLAGGED)]),
-    ("issuer.closed_period in [true]", [(25, "a flag is not compared", FLAGGED)]),
+    ("issuer.closed_period == buy", [(24, "a yes/no fact cannot be compared", FLAGGED)]),
+    ("issuer.closed_period == false", [(24, "a yes/no fact cannot be compared", FLAGGED)]),
+    ("issuer.closed_period in [true]", [(25, "a yes/no fact cannot be compared", FLAGGED)]),
     ("trade.side < buy", [(13, "words have no order", "use `==`, `!=` or `in`")]),
-    ("trade.side == trade.side", [(14, "a fact is compared with written words alone", None)]),
+    ("trade.side == trade.side", [(14, "a fact can be compared only with written words", None)]),
     ("trade.side == 5", [(14, "a word cannot be compared with number", None)]),
-    ("min(trade.side, buy) == buy", [(16, "`min` takes quantities", None)]),
+    ("min(trade.side, buy) == buy", [(16, "`min` takes only quantities", None)]),
     (
         f"{S} * trade.amount <= 5",
-        [(0, "two facts cannot be multiplied", "one side must be a constant")],
+        [(0, "two facts cannot be multiplied", "multiply by a constant")],
     ),
-    (f"5 / {S} <= 1", [(4, "only a constant can divide", None)]),
+    (f"5 / {S} <= 1", [(4, "the divisor reads a fact", "divide by a constant")]),
     ("trade.side + buy == buy", [(13, "word and word cannot be added", None)]),
-    ("-trade.date <= trade.date", [(0, "a date has no sign", None)]),
-    ("-trade.side == buy", [(0, "a word has no sign", None)]),
+    ("-trade.date <= trade.date", [(0, "a date cannot have a sign", None)]),
+    ("-trade.side == buy", [(0, "a word cannot have a sign", None)]),
     ("trade.venue_time + 5 <= 10:00", [(19, "time and number cannot be added", None)]),
     (
         "(trade.side == buy and trade.side == buy) == buy",
@@ -171,16 +171,16 @@ DIMENSIONS: Final[list[tuple[str, Told]]] = [
         "trade.amount <= 5",
         [(16, f"JPY and number {NO_FIT}", "write its unit, such as `JPY 100`")],
     ),
-    ("trade.price <= 5", [(15, f"own currency a share or unit and number {NO_FIT}", PER_SHARE)]),
-    ("trade.price <= JPY 5", [(15, f"own currency a share or unit and JPY {NO_FIT}", PER_SHARE)]),
+    ("trade.price <= 5", [(15, f"price and number {NO_FIT}", PER_SHARE)]),
+    ("trade.price <= JPY 5", [(15, f"price and JPY {NO_FIT}", PER_SHARE)]),
     (
         "trade.price_per_share <= trade.price",
-        [(25, f"JPY a share or unit and own currency a share or unit {NO_FIT}", PER_SHARE)],
+        [(25, f"JPY a share or unit and price {NO_FIT}", PER_SHARE)],
     ),
     ("trade.date <= terms.max_shares", [(14, f"date and shares {NO_FIT}", None)]),
     (
         f"trade.price * 5 shares <= trade.amount and {S} <= 5 shares",
-        [(0, "own currency a share or unit and shares cannot be multiplied", None)],
+        [(0, "price and shares cannot be multiplied", None)],
     ),
 ]
 FIGURES: Final[list[tuple[str, Told]]] = [
@@ -194,8 +194,14 @@ FIGURES: Final[list[tuple[str, Told]]] = [
         [(16, "`1234567890123456789` is not a figure", FIGURE)],
     ),
     ("trade.date >= 2008-02-30", [(14, "`2008-02-30` is no day that exists", None)]),
-    ("trade.venue_time <= 25:00", [(20, "`25:00` is no time of day that exists", None)]),
-    ("trade.venue_time <= 10:60", [(20, "`10:60` is no time of day that exists", None)]),
+    (
+        "trade.venue_time <= 25:00",
+        [(20, "`25:00` is not a time of day", "the last one is `23:59:59`")],
+    ),
+    (
+        "trade.venue_time <= 10:60",
+        [(20, "`10:60` is not a time of day", "the last one is `23:59:59`")],
+    ),
 ]
 APART: Final[list[tuple[str, Told]]] = [
     (
@@ -227,25 +233,25 @@ NEAREST: Final[list[tuple[str, Told]]] = [
         f"terms.max_share >= {S}",
         [(0, "unknown term `terms.max_share`", "did you mean `terms.max_shares`?")],
     ),
-    ("trade.side == bye", [(14, "`trade.side` is never `bye`", "did you mean `buy`?")]),
+    ("trade.side == bye", [(14, "`trade.side` cannot be `bye`", "did you mean `buy`?")]),
     (
         "trade.share_class in [comon, ads]",
-        [(22, "`trade.share_class` is never `comon`", "did you mean `common`?")],
+        [(22, "`trade.share_class` cannot be `comon`", "did you mean `common`?")],
     ),
     (
         "trade.share_class == bonds",
-        [(21, "`trade.share_class` is never `bonds`", "it can be `common`, `ads`")],
+        [(21, "`trade.share_class` cannot be `bonds`", "it can be `common`, `ads`")],
     ),
     ("trade.broker == nowhere.name", [(16, "unknown fact `nowhere.name`", None)]),
 ]
 KEYWORDS: Final[list[tuple[str, Told]]] = [
-    ("trade.broker == and", [(16, "`and` is a keyword", 'for the word write `"and"`')]),
-    ("or != trade.broker", [(0, "`or` is a keyword", 'for the word write `"or"`')]),
+    ("trade.broker == and", [(16, "`and` is a keyword", 'to use it as a word, write `"and"`')]),
+    ("or != trade.broker", [(0, "`or` is a keyword", 'to use it as a word, write `"or"`')]),
     (
         "trade.broker in [in, nomura, not]",
-        [(17, "`in` is a keyword", 'for the word write `"in"`')],
+        [(17, "`in` is a keyword", 'to use it as a word, write `"in"`')],
     ),
-    ("trade.broker == not", [(16, "`not` is a keyword", 'for the word write `"not"`')]),
+    ("trade.broker == not", [(16, "`not` is a keyword", 'to use it as a word, write `"not"`')]),
     # A keyword does not end in the middle of a word.
     (f"{S} <= 5 shares andy == trade.broker", [(25, f"`andy` {HERE}", None)]),
     (f"{S} <= 5 shares ortrade.units <= 5", [(25, f"`ortrade.units` {HERE}", None)]),
@@ -257,7 +263,7 @@ SEVERAL: Final[list[tuple[str, Told]]] = [
     (
         "trade.side == bye or trade.share <= 5 or trade.date <= 2008-02-30",
         [
-            (14, "`trade.side` is never `bye`", "did you mean `buy`?"),
+            (14, "`trade.side` cannot be `bye`", "did you mean `buy`?"),
             (21, "unknown fact `trade.share`", f"did you mean `{S}`?"),
             (55, "`2008-02-30` is no day that exists", None),
         ],
@@ -427,7 +433,7 @@ def test_brackets_up_to_the_bound_are_taken(depth: int) -> None:
 @pytest.mark.parametrize("depth", [DEPTH_MAX + 1, TEXT_MAX - 20])
 def test_brackets_past_the_bound_are_a_flaw(depth: int) -> None:
     """The first bracket too many is the place that is told."""
-    expected = [(DEPTH_MAX, "too many brackets inside one another", f"at most {DEPTH_MAX}")]
+    expected = [(DEPTH_MAX, "brackets are nested too deep", f"nest at most {DEPTH_MAX}")]
     assert (flaws("(" * depth + BUY + ")"), flaws("(" * depth)) == (expected, expected)
 
 
@@ -443,7 +449,7 @@ def test_brackets_past_the_bound_are_a_flaw(depth: int) -> None:
 def test_depth_without_brackets_is_bounded(text: str) -> None:
     """Signs, `not`, products and quotients count as levels too."""
     assert [(what, hint) for _, what, hint in flaws(text)] == [
-        ("too deeply nested", f"at most {DEPTH_MAX} levels")
+        ("the expression is nested too deep", f"nest at most {DEPTH_MAX} levels")
     ]
 
 
@@ -451,7 +457,9 @@ def test_length_up_to_the_bound_is_taken() -> None:
     """Two thousand characters are an expression, one more is none."""
     text = BUY + " " * (TEXT_MAX - len(BUY))
     assert flaws(text) == []
-    assert flaws(f"{text} ") == [(TEXT_MAX, "the expression has 2,001 characters", "at most 2,000")]
+    assert flaws(f"{text} ") == [
+        (TEXT_MAX, "the expression has 2,001 characters", "write at most 2,000")
+    ]
 
 
 @pytest.mark.parametrize("joint", [" + ", " and ", " or ", ", "])
@@ -459,7 +467,11 @@ def test_expression_of_5000_terms_is_a_flaw(joint: str) -> None:
     """Whatever joins them, so many terms are past the bound, and it is told at once."""
     term = {" + ": "1", ", ": "1"}.get(joint, BUY)
     ((offset, what, hint),) = flaws(joint.join([term] * 5000))
-    assert (offset, what.startswith("the expression has "), hint) == (2000, True, "at most 2,000")
+    assert (offset, what.startswith("the expression has "), hint) == (
+        2000,
+        True,
+        "write at most 2,000",
+    )
 
 
 @pytest.mark.parametrize("text", ["\0", "\x1b[31m", f"{BUY} \u202e", "\ud800", "\ufeff" + BUY])

@@ -415,7 +415,7 @@ def test_rule_at_24_comparisons_is_judged(write: Any) -> None:
 @pytest.mark.parametrize("write", AT_THE_BOUND)
 def test_rule_past_24_comparisons_is_an_error_at_load(write: Any) -> None:
     """One comparison more and the file does not load."""
-    assert load_errors([write(25)]) == ["the expression comes to 25 comparisons"]
+    assert load_errors([write(25)]) == ["the expression expands to 25 comparisons"]
 
 
 @pytest.mark.parametrize("quantity", [59, 60, 61, 83, 84])
@@ -455,7 +455,7 @@ def test_nested_groups_agree_with_plain_logic(depth: int) -> None:
 def test_groups_past_the_bound_are_an_error_at_load() -> None:
     """One group more and the file does not load."""
     assert load_errors([nest(15)]) == [
-        "rule `r-000` cannot be used: it nests too many groups of and/or; make two rules of it"
+        "rule `r-000` cannot be used: it nests too many groups of and/or; split it into two rules"
     ]
 
 

@@ -322,32 +322,32 @@ def test_what_is_unverified_holds_at_most() -> None:
     """A rule that is not certain to be the law waits for a person."""
     assert decided(editions(), broker="Daiwa").decision.outcome == "held"
     certain = PACK.replace("effect: review, unverified", "unverified")
-    with pytest.raises(RuleFileError, match="what is not certain to be the law denies nothing"):
+    with pytest.raises(RuleFileError, match="the rule is `unverified`, so it cannot deny"):
         editions(certain)
 
 
 @pytest.mark.parametrize(
     ("change", "included", "said"),
     [
-        (("", ""), "jp-order-95", "the pack `jp-order-95` is not kept with it"),
-        (("", ""), "./other", "the pack `./other` is not kept with it"),
-        (("", ""), "./own, ./own", "the pack `own` is included again"),
+        (("", ""), "jp-order-95", "the pack `jp-order-95` is not stored with the rule file"),
+        (("", ""), "./other", "the pack `./other` is not stored with the rule file"),
+        (("", ""), "./own, ./own", "the pack `own` is included twice"),
         (("", ""), "{pack: ./own, options: [double]}", "no option `double`; did you mean"),
         (("option: doubled", "option: trebled"), "./own", "the pack has no option `trebled`"),
         (("limits.most,", "limits.least,"), "./own", "unknown limit `limits.least`"),
         (("2 * limits.most", "100 shares"), "./own", None),
-        (("pack: own", "pack: Own"), "./own", "`Own` is no name"),
-        (("pack: own", "pack: engine"), "./own", "`engine` is the name of what the program"),
+        (("pack: own", "pack: Own"), "./own", "`Own` is not a valid name"),
+        (("pack: own", "pack: engine"), "./own", "`engine` is reserved for"),
         (("title: A law of these tests", "titel: A"), "./own", "unknown key `titel`"),
         (("options:\n", "limit: 3\noptions:\n"), "./own", "unknown key `limit`"),
         (("without: doubled", "unless: doubled"), "./own", "unknown key `unless`"),
         (("  most:", "  unread: {value: 3}\n  most:"), "./own", "no rule reads the limit `unread`"),
-        (("id: named", "id: size"), "./own", "the id `size` stands here again"),
+        (("id: named", "id: size"), "./own", "the id `size` is used twice"),
         (("rules:\n", "when: trade.venu == XTKS\nrules:\n"), "./own", "did you mean `trade.venue`"),
         (
             ("rules:\n", "when: trade.venue == XLNO\nrules:\n"),
             "./own",
-            "`trade.venue` is never `XLNO`",
+            "`trade.venue` cannot be `XLNO`",
         ),
         (("rules:\n", "when: limits.least > 3\nrules:\n"), "./own", "unknown limit `limits.least`"),
         (("trade.broker == Nomura", "terms.most > 3"), "./own", "unknown term `terms.most`"),
@@ -399,12 +399,14 @@ def test_own_pack_lies_beside_its_file(tmp_path: Path) -> None:
     """A user's pack is found beside the rule file, and named as such where it is missing."""
     rules = tmp_path / "acme.yaml"
     rules.write_text(RULES.replace("INCLUDED", "./own"))
-    with pytest.raises(RuleFileError, match=r"the pack `\./own` cannot be read: there is no such"):
+    with pytest.raises(
+        RuleFileError, match=r"the pack `\./own` cannot be read: the file does not exist"
+    ):
         load(rules)
     (tmp_path / "own.yaml").write_text(PACK)
     assert load(rules).authorization.packs[0].file == str(tmp_path / "own.yaml")
     rules.write_text(RULES.replace("INCLUDED", "own"))
-    with pytest.raises(RuleFileError, match=r"for the file beside this one, write `\./own`"):
+    with pytest.raises(RuleFileError, match=r"for the pack beside this file, write `\./own`"):
         load(rules)
 
 

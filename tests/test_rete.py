@@ -383,7 +383,7 @@ def test_rule_past_weight_56_is_refused() -> None:
     """One comparison more is an error at load."""
     with pytest.raises(Wrong) as refusal:
         check_size(AnyOf(tuple(atom(f"f{number}", ">=", 0) for number in range(WEIGHT_MAX))))
-    assert str(refusal.value) == "it comes to too many comparisons; make two rules of it"
+    assert str(refusal.value) == "it expands to too many comparisons; split it into two rules"
 
 
 def alternating(groups: int) -> Form:
@@ -430,7 +430,7 @@ def test_one_group_more_is_refused() -> None:
     """The fifteenth group is an error at load, though the engine would take it."""
     with pytest.raises(Wrong) as refusal:
         check_size(alternating(GROUPS_MAX + 1))
-    assert str(refusal.value) == "it nests too many groups of and/or; make two rules of it"
+    assert str(refusal.value) == "it nests too many groups of and/or; split it into two rules"
 
 
 ATOMS: Final = st.builds(
@@ -478,7 +478,7 @@ def test_rule_names_of_any_permitted_form_come_back() -> None:
 
 
 def test_two_threads_with_a_network_each_do_not_disturb_one_another() -> None:
-    """A rule set belongs to one thread; each has its own and hears its own."""
+    """A rule set belongs to one thread; give each field a column of its own and hears its own."""
     wrong: list[set[str]] = []
 
     def judge(low: int) -> None:
@@ -787,7 +787,13 @@ def test_alternatives_that_multiply_are_refused() -> None:
     with pytest.raises(RuleFileError) as refusal:
         edition_of(rules_of([f">-\n      {require}\n    when: >-\n      {when}"]))
     assert [(one.line, one.what) for one in refusal.value.problems] == [
-        (10, "rule `r-000` cannot be used: its alternatives multiply; make a rule of each")
+        (
+            10,
+            (
+                "rule `r-000` cannot be used: its alternatives combine in too many "
+                "ways; write a rule for each"
+            ),
+        )
     ]
 
 
@@ -799,5 +805,5 @@ def test_most_alternatives_that_are_taken_are_judged_in_bounded_room() -> None:
     assert told(asked(edition, 50)) == ("approved", [])
     assert told(asked(edition, 8))[0] == "denied"
     assert resident() - before < 10_000
-    with pytest.raises(RuleFileError, match="its alternatives multiply"):
+    with pytest.raises(RuleFileError, match="its alternatives combine in too many ways"):
         edition_of(rules_of([f">-\n      {' and '.join(pairs)}"]))

@@ -246,12 +246,12 @@ BAD: Final = [
     (
         "issuer: Internet Initiative Japan Inc.",
         f"issuer: {'x' * 201}",
-        ["3:9: the text has 201 characters; at most 200 are read"],
+        ["3:9: the text has 201 characters; write at most 200"],
     ),
     (
         "basis: Corp",
         f"basis: {'x' * 2000}",
-        ["5:8: the text has 2,056 characters; at most 2,000 are read"],
+        ["5:8: the text has 2,056 characters; write at most 2,000"],
     ),
     ("timezone: Asia/Tokyo\n", "", ["1:1: the key `timezone` is missing"]),
     (BUYS, "effect: deny", ["41:5: the key `require` is missing"]),
@@ -274,12 +274,17 @@ BAD: Final = [
     (
         "repurchase: 1",
         "repurchase: 2",
-        ["1:13: the format `2` is not known; write `repurchase: 1`"],
+        ["1:13: the format version `2` is unknown; write `repurchase: 1`"],
     ),
     (
         "authorization: iij-2008",
         "authorization: IIJ",
-        ["2:16: `IIJ` is no name; use small letters, digits and hyphens, a letter first"],
+        [
+            (
+                "2:16: `IIJ` is not a valid name; use lower-case letters, digits and "
+                "hyphens, with a letter first"
+            )
+        ],
     ),
     ("2008-10-28", "2008-02-30", ["4:11: `2008-02-30` is no day that exists"]),
     ("2008-10-28", "yesterday", ["4:11: `yesterday` is not a date; write it as 2008-11-14"]),
@@ -294,8 +299,8 @@ BAD: Final = [
         "sha256: 16CC",
         [
             (
-                "9:13: `16CC850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b…` is no "
-                "SHA-256; write its 64 hexadecimal digits, as sha256sum does"
+                "9:13: `16CC850002889cb03c68d8cd77443da627e339ce43713d277cdcaebc46b…` is not "
+                "a valid SHA-256; write its 64 hexadecimal digits, as sha256sum does"
             )
         ],
     ),
@@ -307,12 +312,12 @@ BAD: Final = [
     (
         "currency: JPY",
         "currency: yen",
-        ["11:11: `yen` is no currency; write its three capitals, such as `JPY`"],
+        ["11:11: `yen` is not a valid currency code; write three capital letters, such as `JPY`"],
     ),
     (
         "amount_basis: contract",
         "amount_basis: with_fee",
-        ["12:15: `with_fee` is not a choice here; did you mean `with_fees`?"],
+        ["12:15: `with_fee` is not one of the choices; did you mean `with_fees`?"],
     ),
     # Instruments.
     (
@@ -325,12 +330,12 @@ BAD: Final = [
     (
         "[XTKS]",
         "[XTKS, XTKS]",
-        ["15:43: `3774` on `XTKS` is listed already; see instrument `common`"],
+        ["15:43: `3774` on `XTKS` is listed twice; see instrument `common`"],
     ),
     (
         "symbol: IIJI, venues: [XNAS]",
         'symbol: "3774", venues: [XNAS, XTKS]',
-        ["16:40: `3774` on `XTKS` is listed already; see instrument `common`"],
+        ["16:40: `3774` on `XTKS` is listed twice; see instrument `common`"],
     ),
     (
         "per_share: 400",
@@ -341,15 +346,16 @@ BAD: Final = [
     (
         "per_share: 400",
         "per_share: 4 shares",
-        ["16:65: `per_share` takes a number, and a number of shares stands here"],
+        ["16:65: `per_share` takes a number, but its value is a number of shares"],
     ),
-    ("fx_margin: 0%", "fx_margin: 2", ["16:81: `2` is no percentage; write it as `25%`"]),
+    ("fx_margin: 0%", "fx_margin: 2", ["16:81: `2` is not a percentage; write it as `25%`"]),
     (
         "per_share: 400",
         "per_share: [{value: 400, until: 2008-12-31}, {value: 200, from: 2008-12-31}]",
         [
             (
-                "16:99: two versions of `per_share` hold on the same day; the other is at 16:66; "
+                "16:99: two versions of `per_share` are in effect on the same day; the "
+                "other is at 16:66; "
                 "set `until`, `from` or `known`"
             )
         ],
@@ -359,10 +365,10 @@ BAD: Final = [
         "instruments:\n  not",
         [
             (
-                "15:3: `not` is no name of an instrument; "
-                "use small letters, digits and underscores, a letter first"
+                "15:3: `not` is not a valid instrument name; "
+                "use lower-case letters, digits and underscores, with a letter first"
             ),
-            "40:36: `trade.share_class` is never `common`; it can be `not`, `ads`",
+            "40:36: `trade.share_class` cannot be `common`; it can be `not`, `ads`",
         ],
     ),
     # Terms.
@@ -371,8 +377,8 @@ BAD: Final = [
         f'{MAX_SHARES}\n  "[key]": {{value: 4 shares, "(mapping)": 1}}',
         [
             (
-                "20:3: `[key]` is no name of a term; "
-                "use small letters, digits and underscores, a letter first"
+                "20:3: `[key]` is not a valid term name; "
+                "use lower-case letters, digits and underscores, with a letter first"
             ),
             (
                 "20:30: unknown key `(mapping)`; the keys here are "
@@ -385,7 +391,8 @@ BAD: Final = [
         "4 shares",
         [
             (
-                "20:23: `max_amount` takes an amount of money, and a number of shares stands here; "
+                "20:23: `max_amount` takes an amount of money, but its value is a "
+                "number of shares; "
                 "write it as `JPY 400,000,000`"
             )
         ],
@@ -393,17 +400,22 @@ BAD: Final = [
     (
         "value: 2009-01-30",
         'value: "09:30"',
-        ["22:21: `last_day` takes a date, and a time of day stands here; write it as `2008-11-14`"],
+        [
+            (
+                "22:21: `last_day` takes a date, but its value is a time of day; write "
+                "it as `2008-11-14`"
+            )
+        ],
     ),
     (
         '"4,000 shares"',
         "12:30",
-        ['19:23: `12:30` is not read as text by every reader of YAML; write "12:30"'],
+        ['19:23: `12:30` is not text to every reader of YAML; write "12:30"'],
     ),
     (
         "issuer: Internet",
         "issuer: |\n  Two\n  lines\n#",
-        ["3:9: the text goes over more than one line; write it on one line"],
+        ["3:9: the text has more than one line; write it on one line"],
     ),
     (
         "2008-10-28",
@@ -415,8 +427,8 @@ BAD: Final = [
         "4000",
         [
             (
-                "19:23: `max_shares` takes a number of shares, and a number without a unit stands "
-                "here; write it as `4,000 shares`"
+                "19:23: `max_shares` takes a number of shares, but its value is a number without "
+                "a unit; write it as `4,000 shares`"
             )
         ],
     ),
@@ -442,7 +454,8 @@ BAD: Final = [
         "max_shares: [{value: 4 shares}, {value: 5 shares}]",
         [
             (
-                "19:35: two versions of `max_shares` hold on the same day; the other is at 19:16; "
+                "19:35: two versions of `max_shares` are in effect on the same day; "
+                "the other is at 19:16; "
                 "set `until`, `from` or `known`"
             )
         ],
@@ -452,7 +465,8 @@ BAD: Final = [
         "max_shares: [{value: 4 shares}, {value: JPY 5, known: 2008-12-01}]",
         [
             (
-                "19:43: `max_shares` takes a number of shares, and an amount of money stands here; "
+                "19:43: `max_shares` takes a number of shares, but its value is an "
+                "amount of money; "
                 "write it as `4,000 shares`"
             )
         ],
@@ -476,7 +490,7 @@ BAD: Final = [
     (
         'quote: "0 shares"}',
         "figure: nought}",
-        ["24:38: `figure` stands without a `quote`; add the quote"],
+        ["24:38: `figure` is given without a `quote`; add the quote"],
     ),
     (
         "  treasury_shares",
@@ -493,8 +507,8 @@ BAD: Final = [
         "  treasury-shares",
         [
             (
-                "24:3: `treasury-shares` is no name of a term; "
-                "use small letters, digits and underscores, a letter first"
+                "24:3: `treasury-shares` is not a valid term name; "
+                "use lower-case letters, digits and underscores, with a letter first"
             )
         ],
     ),
@@ -502,28 +516,33 @@ BAD: Final = [
     (
         "1.935% * terms.shares_outstanding",
         "program.shares",
-        ["29:14: a check reads terms alone, and this reads `program.shares`; make it a rule"],
+        [
+            (
+                "29:14: the check reads the fact `program.shares`, but may read only "
+                "terms; make it a rule"
+            )
+        ],
     ),
     (
         "id: share-cap",
         "id: window",
-        ["36:9: the id `window` stands here again; it is that of 32:9 already"],
+        ["36:9: the id `window` is used twice; choose another id: the first is at 32:9"],
     ),
     (
         "id: share-cap",
         "id: stated-percentage",
-        ["32:9: the id `stated-percentage` stands here again; it is that of 27:9 already"],
+        ["32:9: the id `stated-percentage` is used twice; choose another id: the first is at 27:9"],
     ),
-    (CAP, "1 < 2", ["33:14: a rule reads a fact, and this reads none; make it a check"]),
+    (CAP, "1 < 2", ["33:14: the rule does not read any fact; make it a check"]),
     (
         BUYS,
         f"{BUYS}\n    effect: dney",
-        ["43:13: `dney` is not a choice here; did you mean `deny`?"],
+        ["43:13: `dney` is not one of the choices; did you mean `deny`?"],
     ),
     (
         BUYS,
         f"{BUYS}\n    at: fills",
-        ["43:9: `fills` is not a choice here; did you mean `fill`?"],
+        ["43:9: `fills` is not one of the choices; did you mean `fill`?"],
     ),
     (
         BUYS,
@@ -536,8 +555,14 @@ BAD: Final = [
         "include: [jp-ordr-59, ./own, ../other, {pack: jp-order-59, option: [x]}]\nrules:",
         [
             "31:11: there is no pack `jp-ordr-59`; did you mean `jp-order-59`?",
-            "31:23: the pack `./own` cannot be read: there is no such file; it would be own.yaml",
-            "31:30: `../other` is no name of a pack; write it as `jp-order-59` or `./own-rules`",
+            (
+                "31:23: the pack `./own` cannot be read: the file does not exist; it "
+                "must be at own.yaml"
+            ),
+            (
+                "31:30: `../other` is not a valid pack name; write it as `jp-order-59` "
+                "or `./own-rules`"
+            ),
             "31:60: unknown key `option`; did you mean `options`?",
         ],
     ),
@@ -580,7 +605,7 @@ BAD: Final = [
     (
         BUYS,
         f"{BUYS}\n    when: trade.side == by",
-        ["43:25: `trade.side` is never `by`; did you mean `buy`?"],
+        ["43:25: `trade.side` cannot be `by`; did you mean `buy`?"],
     ),
 ]
 
@@ -606,8 +631,11 @@ def test_places_hold_behind_a_rule_that_is_left_out() -> None:
     """A rule that cannot be read shifts no place of those after it."""
     text = changed("id: share-cap", "id: Share").replace("trade.side == buy", "1 < 2")
     assert problems(text) == [
-        "32:9: `Share` is no name; use small letters, digits and hyphens, a letter first",
-        "42:14: a rule reads a fact, and this reads none; make it a check",
+        (
+            "32:9: `Share` is not a valid name; use lower-case letters, digits and "
+            "hyphens, with a letter first"
+        ),
+        "42:14: the rule does not read any fact; make it a check",
     ]
 
 
@@ -635,7 +663,7 @@ def test_thousands_of_rules_are_refused() -> None:
 def test_file_of_nothing_right_tells_what_is_missing() -> None:
     """A mapping without any key of ours is told the keys that it must have."""
     said = problems("<<: {a: b}\nc: d\n")
-    assert said == ["1:1: merge keys, `<<`, are not read; write the keys out"]
+    assert said == ["1:1: the merge key `<<` is not allowed; write the keys themselves"]
 
 
 @pytest.mark.parametrize(
@@ -654,7 +682,7 @@ def test_file_of_nothing_right_tells_what_is_missing() -> None:
 def test_fault_within_a_fault_is_told(text: str, count: int) -> None:
     """A part that is wrong within another that is wrong makes errors, and nothing else."""
     said = problems(text)
-    assert sum("a tag, " in told or "merge keys" in told for told in said) == count
+    assert sum("the tag " in told or "the merge key " in told for told in said) == count
 
 
 def test_twenty_thousand_faults_are_told_in_part() -> None:
@@ -853,7 +881,7 @@ def test_file_is_read_from_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("absent.yaml", "there is no such file"),
+        ("absent.yaml", "the file does not exist"),
         ("folder", "this is not a regular file"),
         ("pipe", "this is not a regular file"),
         ("null\0byte", "the file cannot be opened"),

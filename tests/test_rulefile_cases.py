@@ -73,24 +73,30 @@ def test_cases_keep_events_as_text() -> None:
     ("old", "new", "said"),
     [
         ("expect: held", "expect: hold", [
-            "13:55: `hold` is not a choice here; did you mean `held`?"
+            "13:55: `hold` is not one of the choices; did you mean `held`?"
         ]),
         ("expect: held", "expct: held", [
             "13:5: the key `expect` is missing",
             "13:47: unknown key `expct`; did you mean `expect`?",
         ]),
         ("executed_amount: 399", "executed_amount: JPY 399", [
-            "3:56: `executed_amount` is a figure without a unit; such as `3,999`"
+            (
+                "3:56: `executed_amount` is not a plain number; write it without a "
+                "unit, such as `3,999`"
+            )
         ]),
         ("executed_amount", "executed_amont", [
             "3:39: unknown key `executed_amont`; did you mean `executed_amount`?"
         ]),
         ('"3,999"', '"3,99"', ["3:30: `3,99` is not grouped by thousands; did you mean `399`?"]),
         ('"3,999"', "JPY 3", [
-            "3:30: `executed_shares` is a figure without a unit; such as `3,999`"
+            (
+                "3:30: `executed_shares` is not a plain number; write it without a "
+                "unit, such as `3,999`"
+            )
         ]),
         ("quantity: 2", "quantity: 1_000", [
-            '9:32: `1_000` is not read as text by every reader of YAML; write "1_000"'
+            '9:32: `1_000` is not text to every reader of YAML; write "1_000"'
         ]),
         ("quantity: 2", "quantity: [2]", ["9:32: `quantity` takes text, but its value is a list"]),
         ("quantity: 2", "quantity: ", ["9:32: `quantity` has no value"]),
@@ -99,7 +105,7 @@ def test_cases_keep_events_as_text() -> None:
         ]),
         ("rules: []", "rules: share-cap", ["6:12: `rules` takes a list, but its value is text"]),
         ("rules: []", "rules: {share-cap: denied}", [
-            "6:24: `denied` is not a choice here; did you mean `deny`?"
+            "6:24: `denied` is not one of the choices; did you mean `deny`?"
         ]),
         ("    given: {ex", "    given: no\n    gives: {ex", [
             "3:12: `given` takes a mapping, but its value is text",
@@ -154,7 +160,7 @@ def test_cases_lie_beside_their_rule_file(tmp_path: Path) -> None:
     """The name of the cases file follows from that of the rule file."""
     path = cases_path(tmp_path / "iij-2008.yaml")
     assert path == tmp_path / "iij-2008.cases.yaml"
-    with pytest.raises(UsageError, match="there is no such file"):
+    with pytest.raises(UsageError, match="the file does not exist"):
         read_cases(path)
     path.write_text(CASES, encoding="utf-8")
     assert len(read_cases(path)) == 3

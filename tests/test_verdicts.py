@@ -46,9 +46,9 @@ from strategies import Case, History, Question, RuleFile, cases, histories, ques
 LIMITS = (
     "its figures are too large to compare exactly",
     "it nests too many groups of and/or",
-    "it comes to too many comparisons",
-    "its alternatives multiply",
-    "the expression comes to ",
+    "it expands to too many comparisons",
+    "its alternatives combine in too many ways",
+    "the expression expands to ",
 )
 TRUTHS = {frozenset({"pass"}): True, frozenset({"fail"}): False, frozenset(): None}
 

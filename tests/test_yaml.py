@@ -65,42 +65,35 @@ REFUSED: Final = [
     (b"---\n", ["1:1: the file is empty; begin with `repurchase: 1`"]),
     (
         b"- a\n",
-        [
-            (
-                "1:1: the file must be a mapping of keys to values, and is a list; "
-                "begin with `repurchase: 1`"
-            )
-        ],
+        [("1:1: the file is a list, not a mapping of keys to values; begin with `repurchase: 1`")],
     ),
     (
         b"\n text\n",
-        [
-            (
-                "2:2: the file must be a mapping of keys to values, and is text; "
-                "begin with `repurchase: 1`"
-            )
-        ],
+        [("2:2: the file is text, not a mapping of keys to values; begin with `repurchase: 1`")],
     ),
     (b"a: b\nc: \xff", ["2:4: the file is not UTF-8; save it as UTF-8"]),
     (b"a: \xed\xa0\x80", ["1:4: the file is not UTF-8; save it as UTF-8"]),
     ("a: b".encode("utf-16"), ["1:1: the file is not UTF-8; save it as UTF-8"]),
-    ("a: b".encode("utf-16-le"), ["1:2: a zero byte stands here; save the file as UTF-8"]),
+    ("a: b".encode("utf-16-le"), ["1:2: a zero byte is not allowed; save the file as UTF-8"]),
     (
         b"\xef\xbb\xbfa: b",
-        ["1:1: a byte-order mark stands here; save the file as UTF-8 without it"],
+        ["1:1: a byte-order mark is not allowed; save the file as UTF-8 without it"],
     ),
-    (b"a: b\nc\x00", ["2:2: a zero byte stands here; save the file as UTF-8"]),
-    (b"a: \x1b[31m", ["1:4: the character U+001B cannot be seen; leave it out"]),
-    ("a: b\u2028c".encode(), ["1:5: the character U+2028 cannot be seen; leave it out"]),
-    ("a: \u202eb".encode(), ["1:4: the character U+202E cannot be seen; leave it out"]),
-    ("a: \x85b".encode(), ["1:4: the character U+0085 cannot be seen; leave it out"]),
-    (b"a: b\rc: d", ["1:5: a carriage return stands alone; end lines with a line feed"]),
+    (b"a: b\nc\x00", ["2:2: a zero byte is not allowed; save the file as UTF-8"]),
+    (b"a: \x1b[31m", ["1:4: the character U+001B is invisible; remove it"]),
+    ("a: b\u2028c".encode(), ["1:5: the character U+2028 is invisible; remove it"]),
+    ("a: \u202eb".encode(), ["1:4: the character U+202E is invisible; remove it"]),
+    ("a: \x85b".encode(), ["1:4: the character U+0085 is invisible; remove it"]),
+    (
+        b"a: b\rc: d",
+        ["1:5: a carriage return has no line feed after it; end lines with a line feed"],
+    ),
     (
         b"# x\n%YAML 1.1\n---\na: b",
-        ["2:1: a YAML directive has no meaning here; leave the line out"],
+        ["2:1: a YAML directive is not allowed; remove the line"],
     ),
-    (b"a: b\n---\nc: d\n", ["2:1: a second document begins here; keep one a file"]),
-    (b"a: b\n...\nc: d\n", ["3:1: a second document begins here; keep one a file"]),
+    (b"a: b\n---\nc: d\n", ["2:1: a second document begins here; keep one document in a file"]),
+    (b"a: b\n...\nc: d\n", ["3:1: a second document begins here; keep one document in a file"]),
     (b"a: b\n...\n# end\n", []),
     (b"---\na: b\n", []),
     (b"a: b\r\nc: d\r\n", []),
@@ -109,7 +102,7 @@ REFUSED: Final = [
         [
             (
                 "1:14: the key `500` has no value; "
-                "within braces a comma begins a new key: put a text that holds one in quotes"
+                "inside braces a comma begins a new key: put a text that contains one in quotes"
             )
         ],
     ),
@@ -118,62 +111,70 @@ REFUSED: Final = [
         [
             (
                 "1:13: the key `then two` has no value; "
-                "within braces a comma begins a new key: put a text that holds one in quotes"
+                "inside braces a comma begins a new key: put a text that contains one in quotes"
             )
         ],
     ),
     (b"a: {b: 'JPY 1,500', c : 2, 'd':3, ? e\n  : 4, f: }\n", []),
-    (b"a: b\na: c\n", ["2:1: the key `a` stands here again; it is given already at 1:1"]),
-    (b"'a': b\n\"a\": c", ["2:1: the key `a` stands here again; it is given already at 1:1"]),
+    (b"a: b\na: c\n", ["2:1: the key `a` is given twice; remove one: the first is at 1:1"]),
+    (b"'a': b\n\"a\": c", ["2:1: the key `a` is given twice; remove one: the first is at 1:1"]),
     (
         b"a: {b: 1, c: {}, b: 2}",
-        ["1:18: the key `b` stands here again; it is given already at 1:5"],
+        ["1:18: the key `b` is given twice; remove one: the first is at 1:5"],
     ),
     (
         b"a: &x b\nc: *x\n",
         [
-            "1:4: an anchor, `&x`, stands here; leave it out",
-            "2:4: an alias, `*x`, stands here; write the value out",
+            "1:4: the anchor `&x` is not allowed; remove it",
+            "2:4: the alias `*x` is not allowed; write the value itself",
         ],
     ),
-    (b"a: *nowhere\n", ["1:4: an alias, `*nowhere`, stands here; write the value out"]),
-    (b"? *x\n: y\n", ["1:3: an alias, `*x`, stands here; write the value out"]),
+    (b"a: *nowhere\n", ["1:4: the alias `*nowhere` is not allowed; write the value itself"]),
+    (b"? *x\n: y\n", ["1:3: the alias `*x` is not allowed; write the value itself"]),
     (
         b"a: &x {b: c}\nd:\n  <<: *x\n",
         [
-            "1:4: an anchor, `&x`, stands here; leave it out",
-            "3:3: merge keys, `<<`, are not read; write the keys out",
-            "3:7: an alias, `*x`, stands here; write the value out",
+            "1:4: the anchor `&x` is not allowed; remove it",
+            "3:3: the merge key `<<` is not allowed; write the keys themselves",
+            "3:7: the alias `*x` is not allowed; write the value itself",
         ],
     ),
     (
         b"a: !!python/object/apply:os.system [ls]\n",
-        ["1:4: a tag, `!!python/object/apply:os.system`, stands here; leave it out"],
+        ["1:4: the tag `!!python/object/apply:os.system` is not allowed; remove it"],
     ),
-    (b"a: ! b\n", ["1:4: a tag, `!`, stands here; leave it out"]),
-    (b"a: !!str b\n", ["1:4: a tag, `!!str`, stands here; leave it out"]),
-    (b"!!map {a: b}\n", ["1:1: a tag, `!!map`, stands here; leave it out"]),
+    (b"a: ! b\n", ["1:4: the tag `!` is not allowed; remove it"]),
+    (b"a: !!str b\n", ["1:4: the tag `!!str` is not allowed; remove it"]),
+    (b"!!map {a: b}\n", ["1:1: the tag `!!map` is not allowed; remove it"]),
     (b"? [a, b]\n: c\n", ["1:3: a key is a list or a mapping; write a word"]),
     (b"? {a: {b: c}}\n: [d]\n", ["1:3: a key is a list or a mapping; write a word"]),
     (b"'': a\n", ["1:1: a key is empty; write a word before the colon"]),
-    (b"no: a\n", ['1:1: `no` is not read as text by every reader of YAML; write "no"']),
+    (b"no: a\n", ['1:1: `no` is not text to every reader of YAML; write "no"']),
     (b"'no': a\n", []),
     (b"'a\\nb': c\n", []),
-    (b'"a\\nb": c\n', ["1:1: the key `a\\nb` is no word; use at most 200 letters on one line"]),
+    (
+        b'"a\\nb": c\n',
+        ["1:1: the key `a\\nb` is not a word; use at most 200 visible characters on one line"],
+    ),
     (b"x" * 200 + b": a\n", []),
     (
         b"x" * 201 + b": a\n",
-        [f"1:1: the key `{'x' * 59}\u2026` is no word; use at most 200 letters on one line"],
+        [
+            (
+                f"1:1: the key `{'x' * 59}\u2026` is not a word; use at most 200 "
+                "visible characters on one line"
+            )
+        ],
     ),
     (b"a: 'b\\\n", ["2:1: this is not YAML: found unexpected end of stream; close the quote"]),
-    (b'a: "\\0"\n', ["1:4: the text holds the character U+0000; leave it out"]),
-    (b'a: "\\u202e"\n', ["1:4: the text holds the character U+202E; leave it out"]),
+    (b'a: "\\0"\n', ["1:4: the text contains the character U+0000; remove it"]),
+    (b'a: "\\u202e"\n', ["1:4: the text contains the character U+202E; remove it"]),
     (
         b"a: b: c\n",
         [
             (
                 "1:5: this is not YAML: mapping values are not allowed in this context; "
-                "quote a text that holds `: `, and check the indentation"
+                "quote a text that contains `: `, and check the indentation"
             )
         ],
     ),
@@ -182,7 +183,7 @@ REFUSED: Final = [
         [
             (
                 "1:1: this is not YAML: found character that cannot start any token; "
-                "quote a text that begins with such a character, and indent with spaces"
+                "quote a text that begins with this character, and indent with spaces"
             )
         ],
     ),
@@ -190,7 +191,7 @@ REFUSED: Final = [
     (
         b"a: b\na: c\nd: [\n",
         [
-            "2:1: the key `a` stands here again; it is given already at 1:1",
+            "2:1: the key `a` is given twice; remove one: the first is at 1:1",
             (
                 "4:1: this is not YAML: did not find expected node content; "
                 "close the bracket, or quote the text"
@@ -230,7 +231,10 @@ def test_plain_scalar_that_is_text_everywhere_is_known(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("depth", "told"),
-    [(19, []), (20, ["1:23: values are nested more than 20 deep; no rule file needs more than 6"])],
+    [
+        (19, []),
+        (20, ["1:23: values are nested more than 20 levels deep; a rule file needs at most 6"]),
+    ],
 )
 def test_depth_is_bounded(depth: int, told: list[str]) -> None:
     """Twenty levels are read, one more is not."""
@@ -241,7 +245,7 @@ def test_depth_is_bounded(depth: int, told: list[str]) -> None:
 def test_two_hundred_thousand_brackets_are_refused_at_once(opening: bytes) -> None:
     """The reading stops at the bound, before the parser can grow slow or crash."""
     (told,) = said(b"a:\n  " + opening * 200_000)[-1:]
-    assert "nested more than 20 deep" in told
+    assert "nested more than 20 levels deep" in told
 
 
 @pytest.mark.parametrize(("count", "told"), [(49_997, 0), (49_998, 1)])
@@ -262,7 +266,7 @@ def test_alias_bomb_comes_to_nothing() -> None:
 def test_directives_after_the_document_are_not_parsed() -> None:
     """Eighty thousand tag handles behind the document cost nothing."""
     assert said(b"a: b\n" + b"%TAG !a! b\n" * 80_000) == [
-        "2:1: a second document begins here; keep one a file"
+        "2:1: a second document begins here; keep one document in a file"
     ]
 
 

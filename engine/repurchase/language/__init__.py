@@ -1,1 +1,1 @@
-"""One condition: its text, checked, and its linear form for the engine and the prover."""
+"""Conditions: their text, parsed and checked, and their linear form for engine and prover."""

@@ -1,7 +1,7 @@
-"""The language of `require:` and `when:`: text to a checked tree, with dimensions.
+"""The language of `require:` and `when:`: from text to a checked tree with dimensions.
 
-Arithmetic over facts is linear, every comparison is between like dimensions, and every word is
-one that its fact can be. `linear` says what the tree means to the engine.
+In a checked tree, arithmetic over facts is linear, both sides of a comparison have the same
+dimension, and each word is one that its fact can be. `linear` gives it the engine's form.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ TEXT_MAX: Final = 2000
 DEPTH_MAX: Final = 32
 TREES_MAX: Final = 256
 
-# What stands in quotes, or what the grammar reads over. A line that ends within quotes is left
-# as it is: the grammar refuses it.
+# Text in quotes, or white space that the grammar ignores. Quotes that a line leaves open stay as
+# they are: the grammar refuses them.
 _QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
 _FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit"}
@@ -51,7 +51,7 @@ Operator = Literal["<=", "<", ">=", ">", "==", "!="]
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """What is wrong with an expression, *offset* characters into its text."""
+    """One fault of an expression, *offset* characters into its text."""
 
     offset: int
     what: str
@@ -59,7 +59,7 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be used; *flaws* holds all that was found, in order."""
+    """An expression cannot be used; *flaws* holds every fault found, by place."""
 
     def __init__(self, *flaws: Flaw) -> None:
         self.flaws = tuple(sorted(flaws, key=lambda flaw: flaw.offset))
@@ -67,10 +67,10 @@ class ExpressionError(ValueError):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """What an expression may name beside facts.
+    """The names that an expression may use besides facts.
 
-    *constants* maps `terms.x` and, within a *pack*, `limits.x` to its dimension, *instruments*
-    are the words of `trade.share_class`, *currency* is the program's.
+    *constants* maps `terms.x` and, in a *pack*, `limits.x` to its dimension. *instruments* lists
+    the words of `trade.share_class`. *currency* is the currency of the program.
     """
 
     constants: Mapping[str, Dimension]
@@ -79,16 +79,16 @@ class Names(msgspec.Struct, frozen=True):
     pack: str | None = None
 
     def whole(self, name: str) -> str:
-        """Return what the constant *name* is called among those of all packs."""
+        """Return the full name of the constant *name*; a limit's begins with its pack's name."""
         return f"{self.pack}.{name}" if name.startswith("limits.") else name
 
     def called(self, rule: str) -> str:
-        """Return what *rule* is called among those of all packs."""
+        """Return the full name of *rule*, which begins with the name of its pack if it has one."""
         return rule if self.pack is None else f"{self.pack}.{rule}"
 
 
 class Constant(msgspec.Struct, frozen=True):
-    """A written value."""
+    """A value written in the expression; *text* is how it is written."""
 
     value: Exact
     dimension: Dimension
@@ -96,14 +96,14 @@ class Constant(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A written word, in composed form."""
+    """A word written in the expression, in Unicode's composed form."""
 
     text: str
     dimension: Dimension = WORD
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A fact, or a constant of the authorization."""
+    """The name of a fact, or of a constant of the authorization or a pack."""
 
     name: str
     dimension: Dimension
@@ -111,14 +111,14 @@ class Name(msgspec.Struct, frozen=True):
 
 
 class Sum(msgspec.Struct, frozen=True):
-    """Parts added, each with its sign."""
+    """The sum of its parts, each with its sign."""
 
     parts: tuple[tuple[int, Node], ...]
     dimension: Dimension
 
 
 class Product(msgspec.Struct, frozen=True):
-    """Two parts multiplied, of which one at least is constant."""
+    """The product of two parts, at least one of which is constant."""
 
     left: Node
     right: Node
@@ -126,7 +126,7 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class Quotient(msgspec.Struct, frozen=True):
-    """A part divided by a constant."""
+    """The quotient of a part and a constant."""
 
     left: Node
     right: Node
@@ -134,7 +134,7 @@ class Quotient(msgspec.Struct, frozen=True):
 
 
 class Extreme(msgspec.Struct, frozen=True):
-    """The smallest or the largest of its parts."""
+    """The smallest or the largest of its parts, as *which* says."""
 
     which: Literal["min", "max"]
     parts: tuple[Node, ...]
@@ -142,7 +142,7 @@ class Extreme(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """Two sides of one dimension compared."""
+    """The comparison of two sides of one dimension."""
 
     left: Node
     operator: Operator
@@ -159,25 +159,25 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """Whether a flag is true."""
+    """Whether the yes/no fact *name* is true."""
 
     name: str
 
 
 class Not(msgspec.Struct, frozen=True):
-    """The contrary of a condition."""
+    """The negation of a condition."""
 
     of: Condition
 
 
 class All(msgspec.Struct, frozen=True):
-    """Whether all parts hold."""
+    """Whether all parts are true."""
 
     parts: tuple[Condition, ...]
 
 
 class Some(msgspec.Struct, frozen=True):
-    """Whether one part at least holds."""
+    """Whether at least one part is true."""
 
     parts: tuple[Condition, ...]
 
@@ -188,7 +188,7 @@ Condition = Leaf | Not | All | Some
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A checked condition, the text it came from, and the names that it reads."""
+    """A checked condition, its text, and the facts, constants and words that it reads."""
 
     text: str
     root: Condition
@@ -198,9 +198,9 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A word, a sign or a figure of an expression, and where it begins; *kind* as in the grammar.
+    """A token of an expression: its *text*, its *offset*, and its *kind* as in the grammar.
 
-    The words of the language have kinds of their own, such as `_AND`.
+    Each keyword has a kind of its own, such as `_AND`.
     """
 
     kind: str
@@ -209,12 +209,12 @@ class Piece(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> int:
-        """Return where it ends."""
+        """Return the offset just after its last character."""
         return self.offset + len(self.text)
 
 
 def both(one: Expression, other: Expression) -> Expression:
-    """Return the condition that *one* and *other* hold."""
+    """Return the condition that both *one* and *other* are true."""
     return Expression(
         text=" and ".join(
             f"({each.text})" if isinstance(each.root, Some) else each.text for each in (one, other)
@@ -227,7 +227,7 @@ def both(one: Expression, other: Expression) -> Expression:
 
 
 def parse(text: str, names: Names) -> Expression:
-    """Return the condition that *text* states; raise ExpressionError with all that is wrong."""
+    """Return the condition in *text*; raise ExpressionError with every fault."""
     _bound(text)
     tree = _tree(text)
     reader = _Reader(names)
@@ -242,21 +242,21 @@ def parse(text: str, names: Names) -> Expression:
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
-    """Return what the condition *text*, which is sound, is written of, in order."""
+    """Return the tokens of the condition *text*, which must be valid, in order."""
     tokens = _parser().parse_interactive(text).iter_parse()
     return tuple(Piece(token.type, str(token), token.start_pos or 0) for token in tokens)
 
 
 def on_one_line(text: str) -> str:
-    """Return the expression *text* with one space where it has white space between its words.
+    """Return the expression *text* with each white space between its tokens as one space.
 
-    What stands in quotes is kept to the letter: there, one space and two are different words.
+    Text in quotes stays unchanged: in it, one space and two spaces make different words.
     """
     return _QUOTED_OR_SPACE.sub(lambda found: found[1] or " ", text).strip(" ")
 
 
 def facts_of(node: Node) -> Iterator[str]:
-    """Yield the names of the facts that *node* reads, in the order they are written."""
+    """Yield the names of the facts that *node* reads, in the order in which they are written."""
     if isinstance(node, Name) and node.is_fact:
         yield node.name
     for part in parts_of(node):
@@ -264,7 +264,7 @@ def facts_of(node: Node) -> Iterator[str]:
 
 
 def parts_of(node: Node) -> tuple[Node, ...]:
-    """Return the quantities that *node* is computed from."""
+    """Return the nodes from which *node* is computed."""
     if isinstance(node, Sum):
         return tuple(part for _, part in node.parts)
     if isinstance(node, Product | Quotient):
@@ -273,18 +273,20 @@ def parts_of(node: Node) -> tuple[Node, ...]:
 
 
 def composed(word: str) -> str:
-    """Return *word* in Unicode's composed form, so that one spelling has one code."""
+    """Return *word* in Unicode's composed form, in which equal spellings are equal texts."""
     return word if word.isascii() else unicodedata.normalize("NFC", word)
 
 
 def _bound(text: str) -> None:
     if len(text) > TEXT_MAX:
-        _fail(TEXT_MAX, f"the expression has {len(text):,} characters", f"at most {TEXT_MAX:,}")
+        _fail(
+            TEXT_MAX, f"the expression has {len(text):,} characters", f"write at most {TEXT_MAX:,}"
+        )
     depth = 0
     for offset, character in enumerate(text):
         depth += (character == "(") - (character == ")")
         if depth > DEPTH_MAX:
-            _fail(offset, "too many brackets inside one another", f"at most {DEPTH_MAX}")
+            _fail(offset, "brackets are nested too deep", f"nest at most {DEPTH_MAX}")
 
 
 def _fail(offset: int, what: str, hint: str | None = None) -> NoReturn:
@@ -297,7 +299,7 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
-# A condition stands in many rule files, as that of a pack does, and in all mutants of one but few.
+# The conditions of a pack recur in many rule files, and most of a file recur in all its mutants.
 @lru_cache(TREES_MAX)
 def _tree(text: str) -> Tree[Token]:
     try:
@@ -309,7 +311,11 @@ def _tree(text: str) -> Tree[Token]:
         inner = (depths[id(child)] for child in subtree.children if isinstance(child, Tree))
         depths[id(subtree)] = 1 + max(inner, default=0)
         if depths[id(subtree)] > DEPTH_MAX:
-            _fail(_start(subtree), "too deeply nested", f"at most {DEPTH_MAX} levels")
+            _fail(
+                _start(subtree),
+                "the expression is nested too deep",
+                f"nest at most {DEPTH_MAX} levels",
+            )
     return tree
 
 
@@ -338,7 +344,7 @@ def _start(tree: Tree[Token]) -> int:
 
 
 class _Reader:
-    """Reads a parsed tree into nodes, noting every name on the way."""
+    """Turns a parsed tree into nodes, and collects every name that it reads."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -347,7 +353,7 @@ class _Reader:
         self.words: set[str] = set()
 
     def condition(self, tree: Any) -> Condition:
-        """Return the condition of *tree*; raise ExpressionError with all that is wrong in it."""
+        """Return the condition of *tree*; raise ExpressionError with its faults."""
         kind = tree.data
         if kind in ("all_of", "any_of"):
             parts = self._parts(tree)
@@ -362,7 +368,7 @@ class _Reader:
         node = self._node(tree)
         if isinstance(node, Name) and node.dimension == FLAG:
             return Truth(node.name)
-        _refuse(tree, "this is a quantity, not a condition", "compare it with something")
+        _refuse(tree, "this is a quantity, not a condition", "compare it with another quantity")
 
     def _parts(self, tree: Any) -> tuple[Condition, ...]:
         parts: list[Condition] = []
@@ -463,13 +469,13 @@ class _Reader:
         text = str(tree.children[0])
         hours, minutes, seconds = (*(int(part) for part in text.split(":")), 0)[:3]
         if hours > 23 or minutes > 59 or seconds > 59:
-            _refuse(tree, f"`{text}` is no time of day that exists")
+            _refuse(tree, f"`{text}` is not a time of day", "the last one is `23:59:59`")
         return Constant(hours * 3600 + minutes * 60 + seconds, TIME, text)
 
     def _word(self, tree: Any) -> Node:
         text = str(tree.children[0])
         if text in _KEYWORDS:
-            _refuse(tree, f"`{text}` is a keyword", f'for the word write `"{text}"`')
+            _refuse(tree, f"`{text}` is a keyword", f'to use it as a word, write `"{text}"`')
         return self._note_word(text)
 
     def _string(self, tree: Any) -> Node:
@@ -497,32 +503,34 @@ class _Reader:
             return DATE
         kinds = {before.kind, part.dimension.kind}
         if kinds & {*_NOT_ADDED, "date"}:
-            _refuse(place, f"{before} and {part.dimension} cannot be added")
+            _refuse(place, f"{_called(before)} and {_called(part.dimension)} cannot be added")
         return self._like(place, before, _is_literal(first), part)
 
     def _signed(self, tree: Any) -> Node:
         sign = 1 if tree.children[0] == "+" else -1
         part = self._node(tree.children[1])
         if part.dimension.kind in _NOT_ADDED or part.dimension == DATE:
-            _refuse(tree, f"a {part.dimension} has no sign")
+            _refuse(tree, f"a {_called(part.dimension)} cannot have a sign")
         return Sum(((sign, part),), part.dimension)
 
     def _times(self, tree: Any) -> Node:
         left, right = (self._node(part) for part in tree.children)
         if not _is_constant(left) and not _is_constant(right):
-            _refuse(tree, "two facts cannot be multiplied", "one side must be a constant")
+            _refuse(tree, "two facts cannot be multiplied", "multiply by a constant")
         dimension = _multiplied(left.dimension, right.dimension)
         if dimension is None:
-            _refuse(tree, f"{left.dimension} and {right.dimension} cannot be multiplied")
+            sides = f"{_called(left.dimension)} and {_called(right.dimension)}"
+            _refuse(tree, f"{sides} cannot be multiplied")
         return Product(left, right, dimension)
 
     def _divided(self, tree: Any) -> Node:
         left, right = (self._node(part) for part in tree.children)
         if not _is_constant(right):
-            _refuse(tree.children[1], "only a constant can divide")
+            _refuse(tree.children[1], "the divisor reads a fact", "divide by a constant")
         dimension = _divided(left.dimension, right.dimension)
         if dimension is None:
-            _refuse(tree, f"{left.dimension} cannot be divided by {right.dimension}")
+            what = f"{_called(left.dimension)} cannot be divided by {_called(right.dimension)}"
+            _refuse(tree, what)
         return Quotient(left, right, dimension)
 
     def _extreme(self, tree: Any) -> Node:
@@ -532,7 +540,7 @@ class _Reader:
         dimension = parts[0].dimension
         for place, part in zip(tree.children[2:], parts[1:], strict=True):
             if part.dimension.kind in ("word", "flag") or dimension.kind in ("word", "flag"):
-                _refuse(place, f"`{which}` takes quantities")
+                _refuse(place, f"`{which}` takes only quantities")
             dimension = self._like(place, dimension, _is_literal(parts[0]), part)
         return Extreme(which, tuple(parts), dimension)  # type: ignore[arg-type]
 
@@ -541,55 +549,57 @@ class _Reader:
         for side in (left, right):
             if isinstance(side, Name) and side.dimension == FLAG:
                 hint = f"write `{side.name}` or `not {side.name}`"
-                _refuse(place, "a flag is not compared", hint)
+                _refuse(place, "a yes/no fact cannot be compared", hint)
         if left.dimension == WORD and right.dimension == WORD:
             return self._word_fits(place, left, right)
         return self._like(place, left.dimension, _is_literal(left), right)
 
     def _like(self, place: Any, left: Dimension, is_literal: bool, side: Node) -> Dimension:
-        """Return the dimension that both have, or that the literal one takes from the other."""
+        """Return the dimension of both sides; a literal side takes the dimension of the other."""
         right = side.dimension
         if left == right or (is_literal and _adapts(left, right)):
             return right
         if _is_literal(side) and _adapts(right, left):
             return left
         if left == WORD or right == WORD:
-            _refuse(place, f"a word cannot be compared with {right if left == WORD else left}")
+            _refuse(
+                place, f"a word cannot be compared with {_called(right if left == WORD else left)}"
+            )
         hint = None
         if PRICE in (left, right):
-            hint = "in money, a price is `trade.price_per_share`"
+            hint = "to compare a price with money, use `trade.price_per_share`"
         elif BARE in (left, right):
             hint = f"write its unit, such as `{_example(left if right == BARE else right)}`"
-        _refuse(place, f"{left} and {right} do not fit together", hint)
+        _refuse(place, f"{_called(left)} and {_called(right)} do not fit together", hint)
 
     def _word_fits(self, place: Any, left: Node, right: Node) -> Dimension:
         names = [side for side in (left, right) if isinstance(side, Name)]
         words = [side for side in (left, right) if isinstance(side, Word)]
         if len(names) != 1 or len(words) != 1:
-            _refuse(place, "a fact is compared with written words alone")
+            _refuse(place, "a fact can be compared only with written words")
         fact, word = names[0].name, words[0].text
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:
             hint = (
                 nearest(word[:100], known) or f"it can be {', '.join(f'`{one}`' for one in known)}"
             )
-            _refuse(place, f"`{fact}` is never `{short(word)}`", hint)
+            _refuse(place, f"`{fact}` cannot be `{short(word)}`", hint)
         return WORD
 
 
-# The rules of the grammar that make a condition; each other one has a method of its name above.
+# The grammar rules that make a condition; every other rule has a method of its name above.
 _CONDITIONS: Final = ("all_of", "any_of", "chain", "member", "negation", "not_member")
 _KEYWORDS: Final = ("and", "in", "not", "or")
 _NOT_ADDED: Final = ("word", "flag", "time")
 
 
 def _refuse_grouped(listed: list[Any]) -> None:
-    """Refuse `100,200` among what commas separate: it may be one number, or two."""
+    """Refuse `100,200` in a list separated by commas: it may be one number or two."""
     flaws = []
     for number in (number for part in listed for number in part.find_data("number")):
         digits = str(number.children[0])
         if "," in digits:
-            # No figure begins with a zero, so `1,000` can only be meant as one.
+            # No figure begins with a zero, so `1,000` can only mean one number.
             several = "" if ",0" in digits else f"`{digits.replace(',', ', ')}` or "
             hint = f"write {several}`{digits.replace(',', '')}`"
             what = f"`{digits}` may be one number or several"
@@ -607,14 +617,14 @@ def _is_constant(node: Node) -> bool:
 
 
 def _is_literal(node: Node) -> bool:
-    """Return whether *node* is written out, so that it can take another's dimension."""
+    """Return whether *node* is only written values, so that it can take another's dimension."""
     if isinstance(node, Name):
         return node.dimension == BARE
     return all(_is_literal(part) for part in parts_of(node))
 
 
 def _adapts(one: Dimension, other: Dimension) -> bool:
-    """Return whether what is written as *one* can be read as *other*."""
+    """Return whether a value written with the dimension *one* can have the dimension *other*."""
     if one == BARE:
         return other.kind in ("shares", "units", "count", "ratio")
     return one.kind == "money" and other.kind == "price" and other.currency == one.currency
@@ -623,7 +633,7 @@ def _adapts(one: Dimension, other: Dimension) -> bool:
 def _multiplied(left: Dimension, right: Dimension) -> Dimension | None:
     for one, other in ((left, right), (right, left)):
         if one.kind in ("number", "ratio") and other.kind not in (*_NOT_ADDED, "date"):
-            # A bare number scales and adds nothing; a ratio of a bare number stays a ratio.
+            # A bare number leaves the dimension as it is; a ratio of a bare number is a ratio.
             return other if other.kind != "number" else one
         if one.kind == "price" and one.currency and other == SHARES:
             return money(one.currency)
@@ -640,6 +650,11 @@ def _divided(left: Dimension, right: Dimension) -> Dimension | None:
     if left.kind == "money" and left.currency and right == SHARES:
         return Dimension("price", left.currency)
     return None
+
+
+def _called(dimension: Dimension) -> str:
+    """Return what messages call *dimension*."""
+    return {FLAG: "yes/no fact", PRICE: "price"}.get(dimension, str(dimension))
 
 
 def _example(dimension: Dimension) -> str:

@@ -1,8 +1,8 @@
-"""A checked tree as the engine takes it: and/or over `sum of facts OP constant`, and its negation.
+"""A checked tree in the engine's form: and/or over `sum of facts OP constant`, and its negation.
 
-Everything a rule compares comes to integer coefficients and one integer constant, so that
-nothing is lost: both sides are multiplied by the denominators. A comparison is decided only
-when every fact that it was written with is there, also one whose coefficient comes to zero.
+Each comparison becomes integer coefficients and one integer constant. Both sides are multiplied by
+the denominators, so the form is exact. A comparison is decided only if every fact written in it is
+known, even a fact whose coefficient becomes zero.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from repurchase.language.expression import (
 )
 
 COMPARISONS_MAX: Final = 24
-# What the engine can be given: see `rete` for what was measured.
+# The most that the engine can take; `rete` states what was measured.
 CONSTANT_MAX: Final = 2**61
 GROUPS_MAX: Final = 14
 WEIGHT_MAX: Final = 56
@@ -70,7 +70,7 @@ _WHOLE: Final = ("word", "flag", "date", "units")
 
 
 class Atom(msgspec.Struct, frozen=True):
-    """`sum of coefficient * fact OP constant`; *whole* where the sum can only be an integer."""
+    """`sum of coefficient * fact OP constant`; *whole* if the sum is always an integer."""
 
     terms: tuple[tuple[str, int], ...]
     operator: Operator
@@ -79,19 +79,19 @@ class Atom(msgspec.Struct, frozen=True):
 
 
 class Undecided(msgspec.Struct, frozen=True):
-    """A comparison with a constant that is not in force: neither it nor its negation holds."""
+    """A comparison with a constant that is not in force: neither it nor its negation is true."""
 
     constants: tuple[str, ...]
 
 
 class AllOf(msgspec.Struct, frozen=True):
-    """Holds where all parts do; without parts it is true."""
+    """True if all parts are true; also without parts."""
 
     parts: tuple[Form, ...]
 
 
 class AnyOf(msgspec.Struct, frozen=True):
-    """Holds where one part does; without parts it is false."""
+    """True if at least one part is true; false without parts."""
 
     parts: tuple[Form, ...]
 
@@ -102,7 +102,10 @@ FALSE: Final = AnyOf(())
 
 
 class Linear(msgspec.Struct, frozen=True):
-    """A sum of facts and a constant; *missing* names constants that are not in force."""
+    """A sum of facts and a constant; *missing* names the constants in it that are not in force.
+
+    *whole* is whether all of its facts are always integers.
+    """
 
     coefficients: Mapping[str, Exact]
     constant: Exact
@@ -122,19 +125,19 @@ class Highest(msgspec.Struct, frozen=True):
     parts: tuple[Lattice, ...]
 
 
-# min(a, b) + c is min(a + c, b + c): so every sum comes to extremes over linear sums.
+# min(a, b) + c is min(a + c, b + c), so every sum becomes extremes over linear sums.
 Lattice = Linear | Lowest | Highest
 
 
 class Constants(msgspec.Struct, frozen=True):
-    """What an edition gives a condition: its terms (`None`: not in force) and word codes."""
+    """The values of an edition for conditions: terms (`None`: not in force) and word codes."""
 
     terms: Mapping[str, Exact | None]
     words: Mapping[str, int]
 
 
 def form(tree: Tree, constants: Constants) -> Form:
-    """Return *tree* with the terms of *constants* in it; raise Wrong if none can be."""
+    """Return the form of *tree* with the values of *constants*; raise Wrong if it has none."""
     if isinstance(tree, Not):
         return negated(form(tree.of, constants))
     if isinstance(tree, All):
@@ -157,7 +160,7 @@ def _comparison(leaf: Leaf, constants: Constants) -> Form:
 
 
 def negated(form: Form) -> Form:
-    """Return what holds exactly where *form* is known not to."""
+    """Return the form that is true exactly if *form* is known to be false."""
     if isinstance(form, AllOf):
         return any_of(negated(part) for part in form.parts)
     if isinstance(form, AnyOf):
@@ -166,7 +169,7 @@ def negated(form: Form) -> Form:
 
 
 def all_of(parts: Iterable[Form]) -> Form:
-    """Return the conjunction of *parts*, without what changes nothing."""
+    """Return the conjunction of *parts*, without repeated or redundant parts."""
     flat: dict[Form, None] = {}
     for part in parts:
         if part == FALSE:
@@ -176,7 +179,7 @@ def all_of(parts: Iterable[Form]) -> Form:
 
 
 def any_of(parts: Iterable[Form]) -> Form:
-    """Return the disjunction of *parts*, without what changes nothing."""
+    """Return the disjunction of *parts*, without repeated or redundant parts."""
     flat: dict[Form, None] = {}
     for part in parts:
         if part == TRUE:
@@ -186,10 +189,10 @@ def any_of(parts: Iterable[Form]) -> Form:
 
 
 def engine_form(form: Form) -> Form:
-    """Return *form* with equations as pairs of inequalities, and without what can never hold.
+    """Return *form* with equations as pairs of inequalities, and undecided parts as false.
 
-    An exact sum reaches the engine rounded, each inequality's own way; one rounding would make
-    a half equal to one. What is undecided never holds, nor does its negation.
+    A sum reaches the engine rounded, up or down as each inequality needs; with a single rounding, a
+    half would equal one. Neither an undecided comparison nor its negation is ever true.
     """
     if isinstance(form, Undecided):
         return FALSE
@@ -205,14 +208,14 @@ def engine_form(form: Form) -> Form:
 
 
 def check_size(form: Form) -> None:
-    """Raise Wrong where *form* is more than the engine can be given as one rule."""
+    """Raise Wrong if *form* is larger than the engine can take as one rule."""
     shape = engine_form(form)
     if _groups(shape) > GROUPS_MAX:
-        raise Wrong("it nests too many groups of and/or", "make two rules of it")
+        raise Wrong("it nests too many groups of and/or", "split it into two rules")
     if _weight(shape) > WEIGHT_MAX:
-        raise Wrong("it comes to too many comparisons", "make two rules of it")
+        raise Wrong("it expands to too many comparisons", "split it into two rules")
     if _paths(shape) > PATHS_MAX:
-        raise Wrong("its alternatives multiply", "make a rule of each")
+        raise Wrong("its alternatives combine in too many ways", "write a rule for each")
 
 
 def _groups(form: Form) -> int:
@@ -222,7 +225,7 @@ def _groups(form: Form) -> int:
 
 
 def _paths(form: Form) -> int:
-    """Return in how many ways *form* can hold: a rule fires once for each that does."""
+    """Return in how many ways *form* can be true: a rule fires once for each way that is."""
     if isinstance(form, AnyOf):
         return sum(_paths(part) for part in form.parts)
     return prod(_paths(part) for part in form.parts) if isinstance(form, AllOf) else 1
@@ -243,12 +246,12 @@ def atoms(form: Form) -> Iterator[Atom]:
 
 
 def comparisons(expression: Expression) -> int:
-    """Return how many comparisons *expression* comes to once min and max are expanded."""
+    """Return the number of comparisons in *expression* after min and max are expanded."""
     return _count(expression.root)
 
 
 def evaluated(lattice: Lattice, facts: Mapping[str, Exact | None]) -> Exact | None:
-    """Return what *lattice* comes to with *facts*, `None` where one it needs is missing."""
+    """Return the value of *lattice* for *facts*; `None` if a fact that it needs is missing."""
     if isinstance(lattice, Lowest | Highest):
         values = [evaluated(part, facts) for part in lattice.parts]
         known = [value for value in values if value is not None]
@@ -276,18 +279,18 @@ def _count(tree: Tree) -> int:
     equation = isinstance(tree, Member) or tree.operator in ("==", "!=")
     others = tree.choices if isinstance(tree, Member) else (tree.right,)
     pairs = [_leaf_count(tree.left) * _leaf_count(other) for other in others]
-    # An equation between extremes is two inequalities of each pair.
+    # An equation between extremes becomes two inequalities for each pair.
     return sum(2 * count if count > 1 and equation else count for count in pairs)
 
 
 def _leaf_count(node: Node) -> int:
-    """Return how many linear sums *node* comes to."""
+    """Return the number of linear sums into which *node* expands."""
     counts = [_leaf_count(part) for part in parts_of(node)]
     return sum(counts) if isinstance(node, Extreme) else prod(counts)
 
 
 def expanded(node: Node, constants: Constants) -> Lattice:
-    """Return *node* as extremes over linear sums, with the terms of *constants* in it."""
+    """Return *node* as extremes over linear sums, with the values of *constants*."""
     if isinstance(node, Constant):
         return Linear({}, node.value)
     if isinstance(node, Word):
@@ -306,6 +309,7 @@ def expanded(node: Node, constants: Constants) -> Lattice:
 
 
 def named(node: Name, constants: Constants) -> Linear:
+    """Return the fact or the constant *node* as a linear sum."""
     if node.is_fact:
         return Linear({node.name: 1}, 0, whole=node.dimension.kind in _WHOLE)
     constant = constants.terms[node.name]
@@ -318,14 +322,14 @@ def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Latti
     left, right = expanded(node.left, constants), expanded(node.right, constants)
     factor = _factor(right)
     if isinstance(node, Product) and (factor is None or factor.missing):
-        # Of two constants the one in force scales: `3 * x` says no less than `x * 3`.
+        # Of two constants, the one in force scales the other: `3 * x` means the same as `x * 3`.
         other = _factor(left)
         if other is not None and (factor is None or not other.missing):
             left, factor = right, other
     if factor is None:
         raise Wrong("two facts cannot be multiplied")
     if factor.missing:
-        # The side that it scales is not known, only which facts it needs.
+        # The product is unknown; only the facts that it needs are known.
         return _without(left, factor.missing)
     if isinstance(node, Product):
         return scaled(left, factor.constant)
@@ -335,7 +339,7 @@ def _scaled_by_constant(node: Product | Quotient, constants: Constants) -> Latti
 
 
 def _factor(lattice: Lattice) -> Linear | None:
-    """Return the constant that *lattice* comes to, `None` where it reads a fact."""
+    """Return the constant that *lattice* is equal to; `None` if it reads a fact."""
     if isinstance(lattice, Linear):
         return None if lattice.coefficients else lattice
     parts = [_factor(part) for part in lattice.parts]
@@ -351,13 +355,14 @@ def _factor(lattice: Lattice) -> Linear | None:
 
 
 def _without(lattice: Lattice, missing: tuple[str, ...]) -> Lattice:
-    """Return *lattice* as undecided without the constants that are *missing*."""
+    """Return *lattice*, undecided because the constants *missing* are not in force."""
     if isinstance(lattice, Linear):
         return replace(lattice, missing=(*lattice.missing, *missing))
     return type(lattice)(tuple(_without(part, missing) for part in lattice.parts))
 
 
 def scaled(lattice: Lattice, factor: Exact) -> Lattice:
+    """Return *lattice* times *factor*; a negative factor turns lowest into highest."""
     if isinstance(lattice, Linear):
         coefficients = {name: one * factor for name, one in lattice.coefficients.items()}
         return Linear(coefficients, lattice.constant * factor, lattice.missing, lattice.whole)
@@ -367,6 +372,7 @@ def scaled(lattice: Lattice, factor: Exact) -> Lattice:
 
 
 def added(left: Lattice, right: Lattice) -> Lattice:
+    """Return *left* plus *right*."""
     if isinstance(left, Lowest | Highest):
         parts = tuple(added(part, right) for part in left.parts)
         return type(left)(parts)
@@ -397,6 +403,7 @@ def _compared(lattice: Lattice, operator: Operator) -> Form:
 
 
 def atom(linear: Linear, operator: Operator) -> Form:
+    """Return `linear OP 0` with integers; raise Wrong if its constant is too large."""
     if linear.missing:
         return Undecided(tuple(dict.fromkeys(linear.missing)))
     if not linear.coefficients:
@@ -410,7 +417,7 @@ def atom(linear: Linear, operator: Operator) -> Form:
     constant = int(-linear.constant * scale)
     if abs(constant) >= CONSTANT_MAX:
         raise Wrong("its figures are too large to compare exactly")
-    # A single fact is written with a positive sign, so that rules share what they compute.
+    # A single fact gets a positive sign, so that rules can share one comparison.
     if len(terms) == 1 and terms[0][1] < 0:
         terms, constant = ((terms[0][0], -terms[0][1]),), -constant
         operator = _MIRRORED.get(operator, operator)  # type: ignore[assignment]
@@ -418,5 +425,5 @@ def atom(linear: Linear, operator: Operator) -> Form:
 
 
 def holds(number: Exact, operator: Operator) -> bool:
-    """Return whether `number OP 0`."""
+    """Return whether `number OP 0` is true."""
     return _HOLDS[operator](number, 0)

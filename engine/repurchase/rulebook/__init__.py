@@ -1,1 +1,1 @@
-"""Rule files: YAML text to an authorization and its cases, with a place for every message."""
+"""Rule files: from YAML text to an authorization and its cases; each message has a place."""

@@ -34,35 +34,38 @@ from repurchase.rulebook.yaml_reader import Document, open_document, read_docume
 def read(path: str | os.PathLike[str]) -> Authorization:
     """Return the authorization in the rule file *path*.
 
-    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with every fault in it.
     """
     return read_authorization(open_document(path))
 
 
 def read_text(data: bytes, name: str) -> Authorization:
-    """Return the authorization that *data* writes; *name* is the file in messages."""
+    """Return the authorization in *data*, the content of the file that messages call *name*.
+
+    Raise RuleFileError with every fault in it.
+    """
     return read_authorization(read_document(data, name))
 
 
 def read_authorization(document: Document, packs: PackDocument | None = None) -> Authorization:
-    """Return the authorization that *document* states.
+    """Return the authorization in *document*.
 
-    *packs* gives each pack that it includes; without it, those shipped and those beside the file.
-    Raise RuleFileError with all that is wrong, by place.
+    *packs* returns each pack that it includes; the default finds shipped packs and packs beside the
+    file. Raise RuleFileError with every fault, by place.
     """
     if is_pack(document.value):
-        what = "this is a pack of law, and a pack alone grants nothing to judge by"
+        what = "this is a rule pack, which cannot be evaluated alone"
         asked = f"./{short(pathlib.Path(document.name).stem)}"
-        hint = f"judge by a rule file that has it under `include`, as `{asked}`"
+        hint = f"give a rule file that includes it with `include: [{asked}]`"
         raise RuleFileError(document.problem(document.key_place(("pack",)), what, hint))
     return _Builder(RULE_FILE, document).authorization(packs or shipped_or_beside(document.name))
 
 
 class _Builder(Parts):
-    """What a rule file comes to."""
+    """Builds the authorization of a rule file."""
 
     def authorization(self, packs: PackDocument) -> Authorization:
-        """Return the authorization; raise RuleFileError with all that is wrong."""
+        """Return the authorization; raise RuleFileError with every fault."""
         file = self._file
         terms = self._terms()
         names = self._names(terms)
@@ -115,7 +118,7 @@ class _Builder(Parts):
             for index, venue in enumerate(venues):
                 other = listed.setdefault((symbol, venue), name)
                 if other != name or venue in venues[:index]:
-                    what = f"`{short(symbol)}` on `{venue}` is listed already"
+                    what = f"`{short(symbol)}` on `{venue}` is listed twice"
                     path = (*part.path, "venues", index)
                     self._reading.note(path, what, f"see instrument `{other}`")
             yield Instrument(
@@ -141,11 +144,11 @@ class _Builder(Parts):
         )
 
     def _each(self, key: str, part: Part) -> Figure:
-        """Return how many shares one of an instrument is by the ratio that *part* states."""
+        """Return the ordinary shares per unit of an instrument, by the ratio that *part* states."""
         figure, path = part["value"], (*part.path, "value")
         if figure.dimension != BARE:
             found = EXAMPLES[figure.dimension.kind][0]
-            self._reading.note(path, f"`{key}` takes a number, and {found} stands here")
+            self._reading.note(path, f"`{key}` takes a number, but its value is {found}")
         if figure.value <= 0:
             self._reading.note(path, f"`{key}` is not above zero")
             return Figure(1, BARE)
@@ -155,7 +158,7 @@ class _Builder(Parts):
     # --- packs
 
     def _packs(self, packs: PackDocument, names: Names, problems: list[Problem]) -> Iterator[Pack]:
-        """Yield the packs that are included; add what is wrong within them to *problems*."""
+        """Yield the packs that are included; add the faults inside them to *problems*."""
         first: dict[str, Part] = {}
         for part in self._file["include"]:
             try:
@@ -172,8 +175,8 @@ class _Builder(Parts):
                 yield pack
                 continue
             place = self._document.place(before.path)
-            hint = f"it is that of {place.line}:{place.column} already"
-            self._reading.note(part.path, f"the pack `{pack.name}` is included again", hint)
+            hint = f"remove one: the first is at {place.line}:{place.column}"
+            self._reading.note(part.path, f"the pack `{pack.name}` is included twice", hint)
 
     def _options_known(self, part: Part, pack: Pack) -> None:
         known = tuple(option.name for option in pack.options)
@@ -181,13 +184,15 @@ class _Builder(Parts):
             if name not in known:
                 what = f"the pack `{pack.name}` has no option `{short(name)}`"
                 listed = ", ".join(f"`{one}`" for one in known)
-                hint = nearest(name, known) or (f"it has {listed}" if known else "leave it out")
+                hint = nearest(name, known) or (
+                    f"its options are {listed}" if known else "remove it"
+                )
                 self._reading.note((*part.path, "options", index), what, hint)
 
     # --- conditions
 
     def _names(self, terms: Sequence[Term]) -> Names:
-        # The name of an instrument that is wrong is one: what reads it is not wrong too.
+        # The name of a faulty instrument counts, so that a rule with that name is not faulty too.
         written = self._document.value.get("instruments")
         return Names(
             constants={f"terms.{term.name}": term.dimension for term in terms},
@@ -201,7 +206,7 @@ class _Builder(Parts):
             if require is None:
                 continue
             if require.facts:
-                what = f"a check reads terms alone, and this reads `{min(require.facts)}`"
+                what = f"the check reads the fact `{min(require.facts)}`, but may read only terms"
                 self._reading.note((*part.path, "require"), what, "make it a rule")
             place = self._document.place(part.path)
             yield Check(
@@ -228,7 +233,7 @@ class _Builder(Parts):
         for term in terms:
             if term.name not in KNOWN_TERMS and f"terms.{term.name}" not in read:
                 what = f"no rule and no check reads the term `{term.name}`"
-                hint = nearest(term.name, KNOWN_TERMS) or "leave it out"
+                hint = nearest(term.name, KNOWN_TERMS) or "remove it"
                 self._reading.note_key(("terms", term.name), what, hint)
 
     def _window_in_order(self, terms: Sequence[Term]) -> None:
@@ -257,10 +262,10 @@ class _Builder(Parts):
 def _together(
     first: Sequence[Version], last: Sequence[Version]
 ) -> Iterator[tuple[Version, Version]]:
-    """Yield each pair that is in force on one day as known at one moment.
+    """Yield each pair of versions that are in force on one day, as known at one moment.
 
-    What is in force changes only on the first day of a version, the day after its last one and
-    the day on which it became known.
+    The versions in force change only on the first day of a version, on the day after its last day
+    and on the day on which it became known.
     """
     validities = [version.validity for version in (*first, *last)]
     ends = (validity.last for validity in validities if validity.last is not None)

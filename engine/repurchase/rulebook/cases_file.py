@@ -1,4 +1,4 @@
-"""Cases beside a rule file or a pack: an event, what came before it, the answer expected."""
+"""Cases beside a rule file or a pack: an event, what came before it, the expected outcome."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ CASES: Final = ".cases.yaml"
 
 
 def cases_path(path: pathlib.Path) -> pathlib.Path:
-    """Return where the cases of the rule file or pack *path* lie: `NAME.cases.yaml` beside it."""
+    """Return the path of the cases of the rule file or pack *path*: `NAME.cases.yaml` beside it."""
     return path.parent / (path.stem + CASES)
 
 
 def read_cases(path: str | os.PathLike[str]) -> tuple[Case, ...]:
     """Return the cases in the file *path*.
 
-    Raise UsageError if it cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if it cannot be opened, RuleFileError with every fault in it.
     """
     return _cases(open_document(path, _BEGINS))
 
 
 def read_cases_text(data: bytes, name: str) -> tuple[Case, ...]:
-    """Return the cases that *data* writes; *name* is the file in messages."""
+    """Return the cases in *data*, the content of the file that messages call *name*.
+
+    Raise RuleFileError with every fault in it.
+    """
     return _cases(read_document(data, name, _BEGINS))
 
 
@@ -52,7 +55,7 @@ def _case(reading: Reading, part: Part, usual: dict[str, str], under: Under | No
         usual=usual,
         expect=part["expect"],
         given_shares=_given(reading, given, "executed_shares", ("number", "shares")),
-        # The program's currency stands in the rule file, so an amount is given without one.
+        # The rule file states the program's currency, so an amount here is given without one.
         given_amount=_given(reading, given, "executed_amount", ("number",)),
         given_events=tuple(given) if isinstance(given, list) else (),
         rules=None if rules is None else tuple(rules),
@@ -74,7 +77,7 @@ def _given(reading: Reading, given: object, key: str, fitting: tuple[str, ...]) 
     if not isinstance(given, Part) or given[key] is None:
         return None
     if given[key].dimension.kind not in fitting:
-        what = f"`{key}` is a figure without a unit"
-        reading.note((*given.path, key), what, "such as `3,999`")
+        what = f"`{key}` is not a plain number"
+        reading.note((*given.path, key), what, "write it without a unit, such as `3,999`")
     value: Exact = given[key].value
     return value

@@ -1,4 +1,4 @@
-"""What a rule file states otherwise than another, in words: terms, limits, dates and rules."""
+"""The differences between two rule files, in words: terms, limits, dates and rules."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing that is stated otherwise: `None` if it is not stated at all.
+    """One difference: what the old and the new file state, `None` if a file does not state it.
 
-    *line* and *old_line* are where each file states it, 0 if that is not known.
+    *old_line* and *line* are the lines on which the two files state it, 0 if unknown.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Change(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-# What a file states under one name, in words, and the line on which it does.
+# What a file states under one name, in words, and the line of that statement.
 Statement = tuple[str | None, int]
 _NOTHING: Final[Statement] = (None, 0)
 
 
 def changes(old: Authorization, new: Authorization) -> tuple[Change, ...]:
-    """Return what *new* states otherwise than *old*, in the order of the file."""
+    """Return the differences of *new* from *old*, in the order of the files."""
     before, after = dict(_statements(old)), dict(_statements(new))
     found = []
     for name in dict.fromkeys((*after, *before)):
@@ -97,9 +97,9 @@ def _instrument(of: Instrument) -> str:
 
 def _ratio(version: Version) -> str:
     if version.stated is not None:
-        return f"{_exactly(Fraction(version.stated.value))} are one share"
+        return f"{_exactly(Fraction(version.stated.value))} units are one share"
     value = Fraction(version.figure.value)
-    return f"one is {_exactly(value)} {'share' if value == 1 else 'shares'}"
+    return f"one unit is {_exactly(value)} {'share' if value == 1 else 'shares'}"
 
 
 def _term(name: str, term: Term) -> Iterator[tuple[str, Statement]]:
@@ -120,7 +120,7 @@ def _figure(version: Version) -> str:
 
 
 def _exactly(value: Fraction) -> str:
-    # What is rounded for people may look the same and be another.
+    # A rounded figure may look the same as another, so a figure that would be rounded is exact.
     rounded = shown(value)
     return rounded if exact(rounded.replace(",", "")) == value else written(value)
 

@@ -1,7 +1,7 @@
-"""Terms and rules in force on a date, as known at a moment: the unit that is compiled.
+"""Editions: the terms and rules in force on a date, as known at a moment, compiled as a unit.
 
-An edition is addressed by the hash of its resolved content, so that who holds a decision can
-tell years later by which rules, to the letter, it was made.
+An edition is identified by the hash of its resolved content. A decision names that hash, so that
+years later its exact rules can be found.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ EDITIONS_MAX: Final = 1_000
 
 
 class RuleInForce(msgspec.Struct, frozen=True):
-    """A rule as the engine takes it: when it passes, when it fails, when it does not apply."""
+    """A rule in the engine's form: when it passes, when it fails, when it does not apply."""
 
     rule: Rule
     passes: Form
@@ -64,16 +64,16 @@ class RuleInForce(msgspec.Struct, frozen=True):
 
     @property
     def facts(self) -> frozenset[str]:
-        """Return the names of the facts that it reads."""
+        """Return the names of the facts that the rule reads."""
         return self.rule.facts
 
 
 class Edition(msgspec.Struct, frozen=True):
     """Terms and rules in force on one date as known at one moment, compiled.
 
-    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` if there is none;
-    *max_shares* and *max_amount* are the caps, `None` without them; *facts* are the names that its
-    rules read.
+    *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` if there is none.
+    *facts* lists the names of the facts that its rules read. *content* is the canonical JSON that
+    *hash* is computed from. *max_shares* and *max_amount* are the caps, `None` without them.
     """
 
     hash: str
@@ -89,12 +89,11 @@ class Edition(msgspec.Struct, frozen=True):
 
 
 class Editions:
-    """The editions of one authorization, each compiled when it is first asked for, and kept.
+    """The editions of one authorization, each compiled on first use, and kept.
 
-    What the board granted is that of the day on the authorization's clock, what a pack says that
-    of the day at the venue. *known_at* fixes what was known; without it, it is what was known on
-    the day itself, on the authorization's clock. Rules that are those of *like*, to the letter, are
-    not compiled again.
+    The board's terms and rules are those of the day on the authorization's clock; a pack's limits
+    and rules are those of the day at the venue. *known_at* is the knowledge date; without it, each
+    edition is as known on its own day. Rules that are identical in *like* are not compiled again.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Editions:
         self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
 
     def first_day(self) -> date:
-        """Return the earliest first day that any version of it has, for an event without a day."""
+        """Return the earliest `first_day` of any version; an event without a day gets it."""
         days = [
             date.fromordinal(int(version.figure.value))
             for term in self.authorization.terms
@@ -124,23 +123,23 @@ class Editions:
         return min(days, default=date.min)
 
     def day_of(self, event: Event) -> date:
-        """Return the day of *event* on the authorization's clock; the first of the window if none.
+        """Return the day of *event* on the authorization's clock.
 
-        What is brought forward may have no day; every other event has one.
+        Only a brought_forward event may have no day; then it is the first day of the window.
         """
         if event.time is not None:
             return day_at(event.time, self.zone)
         return event.date or self.first_day()
 
     def of(self, event: Event, position: Position) -> Edition:
-        """Return the edition by which *event* is judged at *position*."""
+        """Return the edition that evaluates *event* at *position*."""
         day = self.day_of(event)
         return self.on(day, self.venue_day(event, position) if self._venue_zones else None)
 
     def on(self, day: date, venue_day: date | None = None) -> Edition:
-        """Return the edition for *day*, which is *venue_day* at the venue if that is another.
+        """Return the edition for *day*; *venue_day* is the day at the venue if it differs.
 
-        Raise RuleFileError if none can be made.
+        Raise RuleFileError if the edition does not compile.
         """
         days = (day, venue_day or day)
         found = self._by_day.get(days)
@@ -149,9 +148,9 @@ class Editions:
         return found
 
     def named(self, hash_: str, event: Event) -> Edition:
-        """Return the edition with *hash_* by which *event* was judged: it has the words for it.
+        """Return the edition with *hash_*, which evaluated *event* and has the words for it.
 
-        Where there is none, as with other time zones than then, it is that of its day.
+        If there is none, for example because time zones have changed, return that of its day.
         """
         day = self.day_of(event)
         on_its_day = self.on(day)
@@ -161,12 +160,13 @@ class Editions:
         return next((one for one in around if one.hash == hash_), on_its_day)
 
     def all(self) -> Iterator[Edition]:
-        """Yield every edition that any date and moment of knowledge can have, each once."""
+        """Yield every edition that any day and any knowledge date can have, each once."""
         days = _change_days(self._days())
         moments = _change_days(self._moments())
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
-            raise RuleFileError(Problem(what, f"at most {EDITIONS_MAX:,}", self.authorization.file))
+            hint = f"use fewer dates: at most {EDITIONS_MAX:,} editions are allowed"
+            raise RuleFileError(Problem(what, hint, self.authorization.file))
         seen: set[str] = set()
         for day in days:
             for here, there in ((day, day), (day, _before(day)), (_before(day), day)):
@@ -177,14 +177,14 @@ class Editions:
                         yield edition
 
     def change_days(self) -> list[date]:
-        """Return the first days of the periods in which one edition is in force, in order.
+        """Return the first day of each period with one edition in force, in order.
 
         What is known on a day is what was public by then.
         """
         return _change_days(chain(self._days(), self._moments()))
 
     def _days(self) -> Iterator[date | None]:
-        """Yield the days on which something begins to hold, or no longer does."""
+        """Yield the days on which something comes into effect, or is no longer in effect."""
         for validity in (*self._validities, *self._pack_validities):
             yield validity.first
             yield validity.last and _next(validity.last)
@@ -194,7 +194,7 @@ class Editions:
         return (validity.known for validity in (*self._validities, *self._pack_validities))
 
     def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
-        # Days on which the same things hold have one edition.
+        # Days on which the same versions and rules are in effect share one edition.
         key = (
             *(validity.holds(day, known_at) for validity in self._validities),
             *(validity.holds(venue_day, known_at) for validity in self._pack_validities),
@@ -206,7 +206,7 @@ class Editions:
         return found
 
     def venue_day(self, event: Event, position: Position) -> date | None:
-        """Return the day of *event* on the clock of its venue; `None` if that is not known."""
+        """Return the day of *event* on its venue's clock; `None` if clock or time is unknown."""
         own = position.orders.get(event.order or "")
         fill = position.fills.get(event.fill or "")
         about = own.terms.event if own is not None else fill.event if fill is not None else event
@@ -216,9 +216,10 @@ class Editions:
 
 
 def load(path: Path | str, known_at: date | None = None) -> Editions:
-    """Return the editions of the rule file at *path*; raise RuleFileError with all that is wrong.
+    """Return the editions of the rule file at *path*.
 
-    Every edition is compiled and every check decided, whatever is asked for later.
+    Every edition is compiled and every check decided at once. Raise UsageError if the file cannot
+    be opened, RuleFileError with every fault in it.
     """
     return load_document(open_document(path), known_at)
 
@@ -228,7 +229,8 @@ def load_text(
 ) -> Editions:
     """Return the editions of the rule file with the content *data*, called *name* in messages.
 
-    *packs* gives each pack that it includes; without it, those shipped and those beside it.
+    *packs* returns each pack that it includes; the default finds shipped packs and packs beside it.
+    Raise RuleFileError with every fault.
     """
     return load_document(read_document(data, name), known_at, packs=packs)
 
@@ -240,26 +242,27 @@ def load_document(
     packs: PackDocument | None = None,
     like: Editions | None = None,
 ) -> Editions:
-    """Return the editions of the rule file that *document* holds, as `load` does.
+    """Return the editions of the rule file in *document*, as `load` does.
 
-    *packs* gives each pack that it includes; without it, those shipped and those beside it. Rules
-    that it shares with *like* are not compiled again.
+    *packs* returns each pack that it includes; the default finds shipped packs and packs beside it.
+    Rules that it shares with *like* are not compiled again.
     """
     return _sound(Editions(read_authorization(document, packs), known_at, like=like))
 
 
 def load_file(path: Path | str) -> Authorization | Pack:
-    """Return what the file *path* states, an authorization or a pack, once it compiles.
+    """Return the authorization or the pack in the file *path*, after checking that it compiles.
 
-    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with every fault in it.
     """
     return load_pack(path) if is_pack_file(path) else load(path).authorization
 
 
 def load_pack(path: Path | str) -> Pack:
-    """Return the pack in the file *path*; raise RuleFileError with all that is wrong.
+    """Return the pack in the file *path*, after checking that all its rules compile.
 
-    It is compiled with all its rules, whatever options are on, as if it alone were included.
+    The check includes rules that options turn on or off. Raise UsageError if the file cannot be
+    opened, RuleFileError with every fault in it.
     """
     pack = pack_alone(path)
     whole = msgspec.structs.replace(pack, rules=(*pack.rules, *pack.off), off=())
@@ -269,7 +272,7 @@ def load_pack(path: Path | str) -> Pack:
 
 
 def _sound(editions: Editions) -> Editions:
-    """Return *editions* once all of them compile and the checks hold in them."""
+    """Return *editions* if all of them compile and no check fails; else raise RuleFileError."""
     problems = dict.fromkeys(_unsound(editions))
     if problems:
         raise RuleFileError(problems)
@@ -278,7 +281,7 @@ def _sound(editions: Editions) -> Editions:
 
 def _unsound(editions: Editions) -> Iterator[Problem]:
     authorization = editions.authorization
-    # Without a term that it reads a check is undecided; in one edition at least it is decided.
+    # A check is undecided in an edition without a term that it reads; some edition must decide it.
     undecided = {check.id: check for check in authorization.checks}
     try:
         for edition in editions.all():
@@ -292,7 +295,7 @@ def _unsound(editions: Editions) -> Iterator[Problem]:
         yield from error.problems
         return
     for check in undecided.values():
-        why = "is never decided, as the terms that it reads are never in force together"
+        why = "cannot be decided, because its terms are never in force together"
         yield _unmet(authorization, check, why)
 
 
@@ -303,10 +306,11 @@ def compile_edition(
     known_at: date,
     made: dict[tuple[object, ...], RuleInForce],
 ) -> Edition:
-    """Return the edition of *authorization* for *day*, at the venue *venue_day*, as known then.
+    """Return the edition of *authorization* for *day*, and for *venue_day* at the venue.
 
-    *made* holds the rules of its other editions, or of a file like its own: what changes is not
-    what most of them read.
+    It is as known on *known_at*. *made* caches compiled rules by the values that they read: most
+    rules are the same in the next edition, and in a file with a small edit. Raise RuleFileError if
+    a rule cannot be compiled.
     """
     terms = {
         f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
@@ -319,7 +323,7 @@ def compile_edition(
             )
         in_force_rules += (rule for rule in pack.rules if rule.validity.holds(venue_day, known_at))
     for name in {name for rule in in_force_rules for name in rule.constants} - terms.keys():
-        # A term that the law reads and the authorization does not have.
+        # A pack may read a term that the authorization does not state.
         terms[name] = None
     constants = Constants(
         {name: one.figure.value if one is not None else None for name, one in terms.items()},
@@ -343,7 +347,7 @@ def compile_edition(
 
 
 def canonical(content: object) -> str:
-    """Return *content* as JSON in the one way that is hashed: keys sorted, no white space."""
+    """Return *content* as canonical JSON, which is hashed: sorted keys, no white space."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -353,6 +357,10 @@ def compiled_rules(
     constants: Constants,
     made: dict[tuple[object, ...], RuleInForce],
 ) -> tuple[RuleInForce, ...]:
+    """Return *rules* compiled with *constants*, sorted by ID; reuse and extend *made*.
+
+    Raise RuleFileError with every rule that cannot be compiled.
+    """
     files = {rule.id: authorization.file for rule in authorization.rules}
     files |= {rule.id: pack.file for pack in authorization.packs for rule in pack.rules}
     compiled, problems = [], []
@@ -372,6 +380,7 @@ def compiled_rules(
 
 
 def compiled_rule(rule: Rule, constants: Constants) -> RuleInForce:
+    """Return *rule* compiled with *constants*; raise Wrong if the engine cannot take it."""
     require = form(rule.require.root, constants)
     when = TRUE if rule.when is None else form(rule.when.root, constants)
     not_applicable = negated(when)
@@ -387,13 +396,13 @@ def compiled_rule(rule: Rule, constants: Constants) -> RuleInForce:
 
 
 def _decided(check: Check, constants: Constants) -> tuple[bool | None, str]:
-    """Return whether *check* holds, `None` if it is undecided, and why it does not."""
+    """Return whether *check* is true, `None` if it is undecided, and why it is not true."""
     try:
         shape = form(check.require.root, constants)
     except Wrong as error:
-        return False, f"cannot be used, {error}"
+        return False, f"cannot be used, because {error}"
     holds = {TRUE: True, FALSE: False}.get(shape)
-    return holds, "does not hold of the terms"
+    return holds, "is false for these terms"
 
 
 def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
@@ -406,6 +415,7 @@ def _unmet(authorization: Authorization, check: Check, why: str) -> Problem:
 
 
 def word_codes(rules: list[Rule]) -> Mapping[str, int]:
+    """Return the code of each word that *rules* compare with; other words are `UNKNOWN_WORD`."""
     words = sorted({word for rule in rules for word in rule.words})
     return {word: code for code, word in enumerate(words, UNKNOWN_WORD + 1)}
 
@@ -418,7 +428,7 @@ def _resolved(instrument: Instrument, day: date, known_at: date) -> tuple[Instru
 def _counting(
     authorization: Authorization, instruments: list[tuple[Instrument, Exact | None]]
 ) -> CountingRules:
-    """Return how events are counted; an instrument whose ratio is not in force is not listed."""
+    """Return how events are counted; an instrument without a ratio in force is not listed."""
     listings: dict[tuple[str, str | None], Listing] = {}
     shared: set[str] = set()
     for instrument, shares_each in instruments:
@@ -528,7 +538,7 @@ def _pack_validities(authorization: Authorization) -> Iterator[Validity]:
 
 
 def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
-    """Return the clock of each symbol and venue; of a symbol alone if its venues have one."""
+    """Return the clock of each symbol and venue, and of a symbol alone if its venues share one."""
     zones: dict[tuple[str | None, str | None], ZoneInfo] = {}
     for instrument in authorization.instruments:
         clocks = {VENUE_ZONES[venue] for venue in instrument.venues}
@@ -539,7 +549,7 @@ def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | N
 
 
 def _change_days(days: Iterator[date | None]) -> list[date]:
-    """Return a day of each period in which nothing changes."""
+    """Return the first day of each period in which nothing changes, in order."""
     return sorted({date.min, *(day for day in days if day is not None)})
 
 

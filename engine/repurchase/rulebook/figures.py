@@ -37,9 +37,9 @@ _GROUPS: Final = re.compile(r"[0-9]+(?:,[0-9]*)+(\.[0-9]+)?")
 
 
 def read_figure(text: str) -> Figure:
-    """Return the figure that *text* writes; raise Wrong if it writes none."""
+    """Return the figure in *text*; raise Wrong if it is not a figure."""
     if len(text) > _CHARACTERS_MAX:
-        raise Wrong(f"{ticked(text)} is no figure", _FORMS_HINT)
+        raise Wrong(f"{ticked(text)} is not a figure", _FORMS_HINT)
     for form, read in _FORMS:
         found = form.fullmatch(text)
         if found is not None:
@@ -48,7 +48,7 @@ def read_figure(text: str) -> Figure:
 
 
 def read_number(text: str) -> Exact:
-    """Return the number that *text* writes, its thousands grouped or not; raise Wrong otherwise."""
+    """Return the number in *text*, with or without grouped thousands; raise Wrong otherwise."""
     _only_ascii(text)
     for has_fault, what, hint in _FAULTS:
         if has_fault(text):
@@ -59,31 +59,31 @@ def read_number(text: str) -> Exact:
     try:
         return figure(text)
     except ValueError:
-        raise Wrong(f"{ticked(text)} is no figure", _FORMS_HINT) from None
+        raise Wrong(f"{ticked(text)} is not a figure", _FORMS_HINT) from None
 
 
 def read_percentage(text: str) -> Exact:
-    """Return the ratio that *text* writes as a percentage; raise Wrong otherwise."""
+    """Return the percentage in *text* as a ratio: 1/4 for `25%`; raise Wrong otherwise."""
     if not text.endswith("%"):
-        raise Wrong(f"{ticked(text)} is no percentage", "write it as `25%`")
+        raise Wrong(f"{ticked(text)} is not a percentage", "write it as `25%`")
     return simplest(Fraction(read_number(text[:-1])) / 100)
 
 
 def read_date(text: str) -> date:
-    """Return the day that *text* writes; raise Wrong otherwise."""
+    """Return the date in *text*; raise Wrong if it is not a date."""
     if len(text) > _CHARACTERS_MAX or not text.isascii():
         raise Wrong(f"{ticked(text)} is not a date", "write it as `2008-11-14`")
     return read_day(text)
 
 
 def read_clock(text: str) -> int:
-    """Return the seconds from midnight to the time of day that *text* writes."""
+    """Return the time of day in *text*, in seconds from midnight; raise Wrong if it is not one."""
     found = _CLOCK.fullmatch(text)
     if found is None:
         raise Wrong(f"{ticked(text)} is not a time of day", "write it as `09:30` or `09:30:00`")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     if hours > 23 or minutes > 59 or seconds > 59:
-        raise Wrong(f"{ticked(text)} is no time of day that exists", "the last is `23:59:59`")
+        raise Wrong(f"{ticked(text)} is not a time of day", "the last one is `23:59:59`")
     return hours * 3600 + minutes * 60 + seconds
 
 
@@ -111,14 +111,14 @@ def _grouped(text: str) -> None:
 
 
 _FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
-    (lambda text: text[:1] in ("-", "+"), "has a sign", "write the figure without one"),
+    (lambda text: text[:1] in ("-", "+"), "has a sign", "write the figure without a sign"),
     (
         lambda text: "_" in text,
-        "holds an underscore",
+        "contains an underscore",
         "group thousands by commas, as in `4,000`, or not at all",
     ),
     (re.compile("[0-9.]+[eE][-+]?[0-9]+").fullmatch, "has an exponent", "write all its digits"),
-    (re.compile("0[0-9]").match, "begins with a zero", "leave the zero out"),
+    (re.compile("0[0-9]").match, "begins with a zero", "remove the zero"),
 )
 
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Figure]], ...]] = (

@@ -1,4 +1,4 @@
-"""What a text of a rule file may be: a name, a day, a figure; and what is said of another."""
+"""The kinds of text in a rule file, such as names, days and figures, and their error messages."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PROSE_CHARACTERS_MAX: Final = 2000
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _FAMILIES: Final = ("engine", "terms", "limits", "trade", "program", "day", "market", "issuer")
 _RESERVED: Final = ("and", "or", "not", "in")
-_WORDS_HINT: Final = "use small letters, digits and hyphens, a letter first"
-_NAME_HINT: Final = "use small letters, digits and underscores, a letter first"
-# What an unquoted scalar may look like in a field that takes a figure or a date.
+_WORDS_HINT: Final = "use lower-case letters, digits and hyphens, with a letter first"
+_NAME_HINT: Final = "use lower-case letters, digits and underscores, with a letter first"
+# The unquoted scalars that a field for a figure or a date accepts.
 _PLAIN_FIGURE: Final = re.compile(
     rf"{_DATE}|(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)"
     r"(?:\.[0-9]+)?"
@@ -35,7 +35,7 @@ _PLAIN_IN_EVENT: Final = re.compile(
 
 def _unsurprising(raw: str) -> str:
     if isinstance(raw, Plain) and surprising(raw):
-        what = f"{ticked(raw)} is not read as text by every reader of YAML"
+        what = f"{ticked(raw)} is not text to every reader of YAML"
         raise Wrong(what, f'write "{short(raw)}"')
     return str(raw).strip()
 
@@ -43,43 +43,43 @@ def _unsurprising(raw: str) -> str:
 def _prose(raw: str, characters_max: int = PROSE_CHARACTERS_MAX) -> str:
     if len(raw.strip()) > characters_max:
         what = f"the text has {len(raw.strip()):,} characters"
-        raise Wrong(what, f"at most {characters_max:,} are read")
+        raise Wrong(what, f"write at most {characters_max:,}")
     return _unsurprising(raw)
 
 
 def _line(raw: str) -> str:
     line = _prose(raw, LINE_CHARACTERS_MAX)
     if "\n" in line or "\t" in line:
-        raise Wrong("the text goes over more than one line", "write it on one line")
+        raise Wrong("the text has more than one line", "write it on one line")
     return line
 
 
 def _event_text(raw: str) -> str:
-    # Which fields of an event are figures, times or flags is known to the reader of logs.
+    # The reader of logs knows which event fields are figures, times or yes/no facts.
     is_typed = isinstance(raw, Plain) and _PLAIN_IN_EVENT.fullmatch(raw)
     return _prose(str(raw) if is_typed else raw, LINE_CHARACTERS_MAX)
 
 
 def _format(raw: str) -> str:
     if raw != str(FORMAT):
-        raise Wrong(f"the format {ticked(raw)} is not known", f"write `repurchase: {FORMAT}`")
+        raise Wrong(f"the format version {ticked(raw)} is unknown", f"write `repurchase: {FORMAT}`")
     return raw
 
 
 def _shape(pattern: str, kind: str, hint: str, never: Iterable[str] = ()) -> Callable[[str], str]:
-    """Return what reads a word that matches *pattern*, and is *never* one of these."""
+    """Return the reader of a word that matches *pattern* and is not among the words *never*."""
 
     def read(raw: str) -> str:
         word = _line(raw)
         if not re.fullmatch(pattern, word) or word in never:
-            raise Wrong(f"{ticked(word)} is no {kind}", hint)
+            raise Wrong(f"{ticked(word)} is not a valid {kind}", hint)
         return word
 
     return read
 
 
 def _known(what: str, known: Callable[[], Iterable[str]], hint: str) -> Callable[[str], str]:
-    """Return what reads one of the *known* words."""
+    """Return the reader of one of the *known* words."""
 
     def read(raw: str) -> str:
         word = _line(raw)
@@ -92,7 +92,7 @@ def _known(what: str, known: Callable[[], Iterable[str]], hint: str) -> Callable
 
 def _figure(read: Callable[[str], object]) -> Callable[[str], object]:
     def plainly(raw: str) -> object:
-        # `12:30` and `010` are other numbers to other readers; `25%` is text to all of them.
+        # Other YAML readers take `12:30` and `010` for other numbers; all take `25%` as text.
         value = read(str(raw).strip())
         if not _PLAIN_FIGURE.fullmatch(raw):
             _unsurprising(raw)
@@ -104,8 +104,8 @@ def _figure(read: Callable[[str], object]) -> Callable[[str], object]:
 def _pack_name(raw: str) -> str:
     name = rule_id(raw)
     if name in _FAMILIES:
-        what = f"`{name}` is the name of what the program finds and knows itself"
-        raise Wrong(what, "call the pack otherwise")
+        what = f"the name `{name}` is reserved for built-in findings and facts"
+        raise Wrong(what, "give the pack another name")
     return name
 
 
@@ -121,8 +121,8 @@ def _patterned(pattern: str, kind: str, hint: str, never: tuple[str, ...] = ()) 
 
 
 def choice(words: tuple[str, ...]) -> Kind:
-    hint = f"it is one of {', '.join(f'`{word}`' for word in words)}"
-    read = _known("{} is not a choice here", lambda: words, hint)
+    hint = f"choose one of {', '.join(f'`{word}`' for word in words)}"
+    read = _known("{} is not one of the choices", lambda: words, hint)
     return text(read, {"type": "string", "enum": list(words)})
 
 
@@ -130,17 +130,17 @@ LINE: Final = text(_line, {"type": "string", "maxLength": LINE_CHARACTERS_MAX, "
 PROSE: Final = text(_prose, {"type": "string", "maxLength": PROSE_CHARACTERS_MAX, "pattern": r"\S"})
 CONDITION: Final = text(str, {"type": "string", "maxLength": 2000, "pattern": r"\S"})
 ID: Final = _patterned(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
-SOURCE_NAME: Final = _patterned(r"[a-z][a-z0-9_-]*", "name of a source", _WORDS_HINT, _RESERVED)
-INSTRUMENT_NAME: Final = _patterned(
-    r"[a-z][a-z0-9_]*", "name of an instrument", _NAME_HINT, _RESERVED
-)
-TERM_NAME: Final = _patterned(r"[a-z][a-z0-9_]*", "name of a term", _NAME_HINT, _RESERVED)
-FINDING: Final = _patterned(r"[a-z][a-z0-9.-]*", "name of a rule", _WORDS_HINT)
+SOURCE_NAME: Final = _patterned(r"[a-z][a-z0-9_-]*", "source name", _WORDS_HINT, _RESERVED)
+INSTRUMENT_NAME: Final = _patterned(r"[a-z][a-z0-9_]*", "instrument name", _NAME_HINT, _RESERVED)
+TERM_NAME: Final = _patterned(r"[a-z][a-z0-9_]*", "term name", _NAME_HINT, _RESERVED)
+FINDING: Final = _patterned(r"[a-z][a-z0-9.-]*", "rule name", _WORDS_HINT)
 PACK_NAME: Final = text(_pack_name, {**ID.schema, "not": {"enum": list(_FAMILIES)}})
 PACK_ASKED: Final = _patterned(
-    r"(?:\./)?[a-z0-9][a-z0-9._-]*", "name of a pack", "write it as `jp-order-59` or `./own-rules`"
+    r"(?:\./)?[a-z0-9][a-z0-9._-]*", "pack name", "write it as `jp-order-59` or `./own-rules`"
 )
-CURRENCY: Final = _patterned(r"[A-Z]{3}", "currency", "write its three capitals, such as `JPY`")
+CURRENCY: Final = _patterned(
+    r"[A-Z]{3}", "currency code", "write three capital letters, such as `JPY`"
+)
 HASH: Final = _patterned(
     r"[0-9a-f]{64}", "SHA-256", "write its 64 hexadecimal digits, as sha256sum does"
 )

@@ -1,4 +1,4 @@
-"""What comes with the package: rule files with their cases, packs of law, logs of the demo."""
+"""The files shipped with the package: rule files and cases, rule packs, logs of the demo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def rule_path(name: str) -> Path:
 
 
 def rule_names() -> tuple[str, ...]:
-    """Return the names of the authorizations that are shipped."""
+    """Return the names of the shipped authorizations, sorted."""
     return _names(_folder("rules"))
 
 
@@ -22,7 +22,7 @@ def pack_path(name: str) -> Path:
 
 
 def pack_names() -> tuple[str, ...]:
-    """Return the names of the packs that are shipped."""
+    """Return the names of the shipped packs, sorted."""
     return _names(_folder("rules") / "packs")
 
 
@@ -37,5 +37,5 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def _folder(name: str) -> Path:
-    # A wheel is unpacked when it is installed: its files are files.
+    # Installing a wheel unpacks it, so its files are regular files.
     return Path(str(files("repurchase"))) / name

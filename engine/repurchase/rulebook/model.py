@@ -1,4 +1,4 @@
-"""The nouns of a rule file: an authorization, its rules and checks, and the cases beside it."""
+"""The data types of a rule file: an authorization, its rules, checks, packs and cases."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EXPECTED: Final = ("approved", "denied", "held")
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One condition that an event must meet, if *when* holds and at the moments of *at*.
+    """One condition that an event must meet, if *when* is true and the event is of the kind *at*.
 
-    One of a pack is called by both names, `jp-order-59.daily-volume`; *unverified* says why it is
-    not certain that it is the law.
+    The *id* of a rule of a pack begins with the name of the pack, as in `jp-order-59.daily-volume`.
+    *unverified* says why it is not certain that the rule is the law.
     """
 
     id: str
@@ -45,23 +45,23 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def facts(self) -> frozenset[str]:
-        """Return the names of the facts that it reads."""
+        """Return the names of the facts that the rule reads."""
         return self.require.facts | (self.when.facts if self.when is not None else frozenset())
 
     @property
     def constants(self) -> frozenset[str]:
-        """Return the names of the terms and limits that it reads."""
+        """Return the names of the terms and limits that the rule reads."""
         when = self.when
         return self.require.constants | (when.constants if when is not None else frozenset())
 
     @property
     def words(self) -> frozenset[str]:
-        """Return the words with which it compares facts."""
+        """Return the words with which the rule compares facts."""
         return self.require.words | (self.when.words if self.when is not None else frozenset())
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One condition over terms alone, which is decided when the file is loaded."""
+    """One condition over terms only, which is decided when the file is loaded."""
 
     id: str
     require: Expression
@@ -74,9 +74,9 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """What whoever includes a pack may turn on, and whether it is *on*.
+    """An option of a pack, which an authorization that includes the pack may turn *on*.
 
-    *turns* are the ids of the rules that are in force only with it, or only without it.
+    *turns* holds the IDs of the rules that are in force only with it, or only without it.
     """
 
     name: str
@@ -91,8 +91,9 @@ class Option(msgspec.Struct, frozen=True):
 class Pack(msgspec.Struct, frozen=True):
     """Rules and dated limits of one body of law, as an authorization includes it.
 
-    *included* is the name by which it was asked for; *rules* are those that its options leave in
-    force, *off* the others. *by_day* is whether one purchase that fails taints its whole day.
+    *included* is the name by which the authorization includes it. *rules* holds the rules that its
+    options leave in force, *off* the others. If *by_day*, one purchase that fails a rule puts all
+    purchases of its day outside the safe harbour.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Pack(msgspec.Struct, frozen=True):
 class Authorization(msgspec.Struct, frozen=True):
     """What the board granted, as its rule file states it.
 
-    *file* is the name by which the file was read, *text* its content to the letter.
+    *file* is the name by which the file was read, *text* its exact content.
     """
 
     name: str
@@ -132,20 +133,20 @@ class Authorization(msgspec.Struct, frozen=True):
     text: str = ""
 
     def all_rules(self) -> tuple[Rule, ...]:
-        """Return its own rules and those of its packs."""
+        """Return the rules of the file, and then the rules of its packs."""
         return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
 
     def text_hash(self) -> str:
-        """Return the SHA-256 of its text, by which a journal names the rule file too."""
+        """Return the SHA-256 of its text, in hexadecimal; a journal names the rule file by it."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def pack_texts(self) -> dict[str, bytes]:
-        """Return the packs that it includes, by the name by which it asks for each."""
+        """Return the text of each pack that it includes, by the name by which it includes it."""
         return {pack.included: pack.text.encode() for pack in self.packs}
 
 
 class Under(msgspec.Struct, frozen=True):
-    """The rule file by which cases of a pack are judged: its path from that of the cases."""
+    """The rule file that evaluates cases of a pack; *path* is relative to the cases file."""
 
     path: str
     line: int = 0
@@ -153,13 +154,13 @@ class Under(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One event and the answer that is expected of it, after what is *given*.
+    """One event and its expected outcome, after what is *given*.
 
-    The fields of events stay text: they are read as the rows of a log are. What is *usual* each
-    event says that can, unless it says otherwise; nothing, if it has an empty text. *rules* are
-    exactly those that do not pass, `None` if the case does not say, and *effects* what they are
-    to have for effects, if it does. A pack judges nothing alone: its cases are judged *under* a
-    rule file that includes it.
+    The fields of events stay text and are read like the rows of a log. *usual* gives default
+    fields: an event takes each default that its kind allows, unless it sets the field itself; an
+    empty text removes the default. *rules* names exactly the rules that do not pass; `None` if the
+    case does not state them. *effects* gives their effects, if the case states them. A pack cannot
+    be evaluated alone: its cases name, in *under*, a rule file that includes it.
     """
 
     name: str
@@ -177,5 +178,5 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def by(self) -> str | None:
-        """Return what it calls the rule file that it is under, if it is under one."""
+        """Return the path of the rule file in *under*; `None` if there is none."""
         return None if self.under is None else self.under.path

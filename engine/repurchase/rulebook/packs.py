@@ -1,4 +1,4 @@
-"""Packs: rules and dated limits of one body of law, from where they lie to what they come to."""
+"""Packs, the rules and dated limits of one body of law: how they are found and read."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from repurchase.rulebook.parts import Parts, read_in
 from repurchase.rulebook.schema import NO_CURRENCY, PACK
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
-# The pack that is asked for by a name; Wrong if there is none, RuleFileError if it is no YAML.
+# Returns the pack that a rule file includes by a name. Raises Wrong if there is none, RuleFileError
+# if it is not YAML.
 PackDocument = Callable[[str], Document]
 _OWN = "./"
 _MONEY: Final = re.compile(r"\b([A-Z]{3}) +[0-9]")
-# Of one condition so many terms are tried as every kind of figure; the others as shares.
+# So many terms of a condition are tried as every kind of figure; further ones as shares only.
 _TRIED_MAX: Final = 3
 
 
 def shipped_or_beside(file: str) -> PackDocument:
-    """Return what gives the packs of the rule file *file*: shipped ones, and those beside it."""
+    """Return the lookup of packs for the rule file *file*: shipped ones, and those beside it."""
 
     def document(name: str) -> Document:
         if name.startswith(_OWN):
@@ -41,22 +42,23 @@ def shipped_or_beside(file: str) -> PackDocument:
         else:
             known = ", ".join(f"`{one}`" for one in pack_names())
             beside = pathlib.Path(file).parent / f"{name}.yaml"
-            hint = f"for the file beside this one, write `./{name}`" if beside.exists() else None
-            hint = hint or nearest(name, pack_names()) or f"shipped are {known}"
+            hint = f"for the pack beside this file, write `./{name}`" if beside.exists() else None
+            hint = hint or nearest(name, pack_names()) or f"the shipped packs are {known}"
             raise Wrong(f"there is no pack `{name}`", hint)
         try:
             return open_document(path)
         except UsageError as error:
             what = f"the pack `{name}` cannot be read: {error.problems[0].what}"
-            raise Wrong(what, f"it would be {path}") from error
+            raise Wrong(what, f"it must be at {path}") from error
 
     return document
 
 
 def instead(file: str, pack: Document) -> PackDocument:
-    """Return what gives the packs of the rule file *file*, *pack* in the place of its own file.
+    """Return the lookup of packs for the rule file *file* that uses *pack* instead of its file.
 
-    It also stands in the place of the shipped one of its name: who edits a copy means the copy.
+    It also uses *pack* instead of the shipped pack with the same name, so that an edited copy of a
+    shipped pack can be tested.
     """
     others = shipped_or_beside(file)
     place, name = pathlib.Path(pack.name).resolve(), pathlib.Path(pack.name).stem
@@ -71,41 +73,41 @@ def instead(file: str, pack: Document) -> PackDocument:
 
 
 def kept(texts: dict[str, bytes]) -> PackDocument:
-    """Return what gives the packs *texts*, each by the name by which it is asked for."""
+    """Return the lookup of the packs *texts*, by the names by which rule files include them."""
 
     def document(name: str) -> Document:
         if name not in texts:
-            raise Wrong(f"the pack `{name}` is not kept with it")
+            raise Wrong(f"the pack `{name}` is not stored with the rule file")
         return read_document(texts[name], f"the pack {name}")
 
     return document
 
 
 def read_pack(document: Document, included: str, options: Sequence[str], names: Names) -> Pack:
-    """Return the pack that *document* states with *options* on, for who asks for *included*.
+    """Return the pack in *document* with *options* on, which a rule file includes as *included*.
 
-    *names* are those of the authorization. Raise RuleFileError with all that is wrong.
+    *names* holds the names of the authorization. Raise RuleFileError with every fault.
     """
     return _Builder(PACK, document).pack(included, options, names)
 
 
 def is_pack(keys: Container[str]) -> bool:
-    """Return whether a file with *keys* at its top is a pack, and no authorization."""
+    """Return whether a file with the top-level *keys* is a pack, not an authorization."""
     return "pack" in keys and "authorization" not in keys
 
 
 def is_pack_file(path: str | os.PathLike[str]) -> bool:
     """Return whether the file *path* is a pack.
 
-    Raise UsageError if it cannot be opened, RuleFileError if it is no YAML.
+    Raise UsageError if it cannot be opened, RuleFileError if it is not YAML.
     """
     return is_pack(open_document(path).value)
 
 
 def pack_alone(path: str | os.PathLike[str]) -> Pack:
-    """Return the pack in the file *path* as it is with no option on, whoever includes it.
+    """Return the pack in the file *path* with all options off, without an authorization.
 
-    Raise UsageError if the file cannot be opened, RuleFileError with all that is wrong in it.
+    Raise UsageError if the file cannot be opened, RuleFileError with every fault in it.
     """
     file = pathlib.Path(path)
     included = file.stem if file == pack_path(file.stem) else f"{_OWN}{file.stem}"
@@ -114,17 +116,17 @@ def pack_alone(path: str | os.PathLike[str]) -> Pack:
 
 
 def shipped_pack(name: str) -> Pack:
-    """Return the shipped pack *name*, one of `pack_names`, as it is with no option on."""
+    """Return the shipped pack *name*, one of `pack_names`, with all options off."""
     return pack_alone(pack_path(name))
 
 
 class _Builder(Parts):
-    """What a pack comes to."""
+    """Builds a pack."""
 
     _scope: Expression | None = None
 
     def pack(self, included: str, options: Sequence[str], names: Names) -> Pack:
-        """Return the pack with *options* on; raise RuleFileError with all that is wrong."""
+        """Return the pack with *options* on; raise RuleFileError with every fault."""
         file = self._file
         limits = tuple(self._figures("limits", {}))
         known = self._names(limits, names)
@@ -161,7 +163,7 @@ class _Builder(Parts):
             )
 
     def _names(self, limits: tuple[Term, ...], names: Names) -> Names:
-        """Return what the rules of the pack may name: its limits, and the terms of who has it."""
+        """Return the names that its rules may use: its limits, and terms of the authorization."""
         dimensions = known_dimensions(names.currency)
         known = {f"terms.{name}": dimension for name, dimension in dimensions.items()}
         own = {f"limits.{limit.name}": limit.dimension for limit in limits}
@@ -176,7 +178,7 @@ class _Builder(Parts):
                 hint = nearest(name, options) or "add it to `options`"
                 self._reading.note((*part.path, key), f"the pack has no option `{name}`", hint)
         if part["unverified"] is not None and part["effect"] == "deny":
-            what = "what is not certain to be the law denies nothing"
+            what = "the rule is `unverified`, so it cannot deny"
             hint = "write `effect: review` or `effect: flag`"
             self._reading.note((*part.path, "unverified"), what, hint)
         rule = super()._rule(part, names)
@@ -194,14 +196,14 @@ class _Builder(Parts):
         for limit in limits:
             if f"{pack}.limits.{limit.name}" not in read:
                 what = f"no rule reads the limit `{limit.name}`"
-                self._reading.note_key(("limits", limit.name), what, "leave it out")
+                self._reading.note_key(("limits", limit.name), what, "remove it")
 
 
 class _Alone(_Builder):
-    """What a pack comes to by itself: its rules may read any term, which each includer has."""
+    """Builds a pack alone: its rules may read any term, which each authorization must state."""
 
     def currency(self) -> str:
-        """Return the currency that its limits or conditions write: that of who includes it."""
+        """Return the currency in its limits or conditions, which an authorization must have."""
         for limit in self._file["limits"].values():
             for version in limit:
                 if version["value"].dimension.currency is not None:
@@ -215,7 +217,7 @@ class _Alone(_Builder):
 
 
 def _fitting(text: str, names: Names) -> Names:
-    """Return *names* with the other terms that *text* reads, each what it must be to fit."""
+    """Return *names* with the other terms that *text* reads, each with a dimension that fits."""
     own = [name for name in dict.fromkeys(read_in(text)) if name.startswith("terms.")]
     unknown = [name for name in own if name not in names.constants]
     if not unknown:

@@ -1,4 +1,4 @@
-"""What rule files and packs are both made of: figures and when they hold, quotes, rules."""
+"""The parts that rule files and packs share: dated figures, quotes, sources and rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from repurchase.rulebook.yaml_reader import Document, ticked
 
 _ALL_ELSE_RESTS_ON: Final = (("terms",), ("limits",), ("currency",))
 _READ: Final = re.compile(r"\b(?:terms|limits)\.[a-z][a-z0-9_]*")
-# A figure of each kind, in words and as it is written.
+# Each kind of figure: what messages call it, and an example.
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "shares": ("a number of shares", "4,000 shares"),
     "money": ("an amount of money", "JPY 400,000,000"),
@@ -30,10 +30,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class Parts:
-    """The parts of one file; every problem is noted, and the next part is read."""
+    """Reads the parts of one file; it notes each problem and continues with the next part."""
 
     def __init__(self, table: Table, document: Document) -> None:
-        """Read *document* by *table*; raise RuleFileError if nothing of it can be read."""
+        """Read *document* by *table*; raise RuleFileError if no part of it can be read."""
         self._document = document
         self._reading = Reading(document)
         self._file = self._reading.file(table)
@@ -53,13 +53,13 @@ class Parts:
         )
         for earlier, later in _clashes(versions):
             first = self._document.place(parts[earlier].path)
-            what = f"two versions of `{name}` hold on the same day"
+            what = f"two versions of `{name}` are in effect on the same day"
             hint = f"the other is at {first.line}:{first.column}; set `until`, `from` or `known`"
             self._reading.note(parts[later].path, what, hint)
         return versions
 
     def _figures(self, section: str, expected: Mapping[str, Dimension]) -> Iterator[Term]:
-        """Yield the figures in *section*, each with one dimension, that *expected* if any."""
+        """Yield the figures in *section*; each has one dimension, the *expected* one if any."""
         for name, parts in self._file[section].items():
             versions = self._versions(name, parts)
             dimension = expected.get(name, versions[0].figure.dimension)
@@ -71,7 +71,7 @@ class Parts:
             yield Term(name, dimension, versions, place.line, place.column)
 
     def _misfits(self, figure: Figure, expected: Dimension) -> bool:
-        # Which currency would be right is not known while that of the program is wrong.
+        # The right currency is unknown while the program's own currency is wrong.
         if ("currency",) in self._reading.lost and figure.dimension.kind == expected.kind:
             return False
         return figure.dimension != expected
@@ -92,7 +92,7 @@ class Parts:
         if quote is None:
             for key in ("figure", "source"):
                 if part[key] is not None:
-                    what = f"`{key}` stands without a `quote`"
+                    what = f"`{key}` is given without a `quote`"
                     self._reading.note_key((*part.path, key), what, "add the quote")
             return None
         place = self._document.place((*part.path, "quote"))
@@ -124,19 +124,19 @@ class Parts:
             column=place.column,
         )
         if not rule.facts:
-            what = "a rule reads a fact, and this reads none"
+            what = "the rule does not read any fact"
             self._reading.note((*part.path, "require"), what, "make it a check")
         return rule
 
     def _condition(self, part: Part, key: str, names: Names) -> Expression | None:
-        """Return the condition that *key* of *part* writes; `None` without one that is right."""
+        """Return the condition in *key* of *part*; `None` if there is none, or if it is wrong."""
         path, text = (*part.path, key), part[key]
         if text is None:
             return None
         if self._reads_lost(text):
             self._unread.append(text)
             return None
-        # Where columns can be counted, the text stays as it is: an offset is a column.
+        # If columns can be counted, the text stays unchanged, so that an offset gives a column.
         is_straight = self._document.place(path).inner is not None
         try:
             condition = parse(text if is_straight else on_one_line(text), names)
@@ -147,8 +147,8 @@ class Parts:
                 self._reading.note(path, flaw.what, flaw.hint, flaw.offset)
             return None
         if count > COMPARISONS_MAX:
-            what = f"the expression comes to {count} comparisons"
-            hint = f"at most {COMPARISONS_MAX} are taken: make it several rules"
+            what = f"the expression expands to {count} comparisons"
+            hint = f"write at most {COMPARISONS_MAX}: split it into several rules"
             self._reading.note(path, what, hint)
         return condition
 
@@ -164,8 +164,8 @@ class Parts:
             before = first.setdefault(part["id"], part)
             if before is not part:
                 place = self._document.place((*before.path, "id"))
-                what = f"the id `{short(part['id'])}` stands here again"
-                hint = f"it is that of {place.line}:{place.column} already"
+                what = f"the id `{short(part['id'])}` is used twice"
+                hint = f"choose another id: the first is at {place.line}:{place.column}"
                 self._reading.note((*part.path, "id"), what, hint)
 
 
@@ -177,16 +177,16 @@ def _wrong_dimension(name: str, figure: Figure, expected: Dimension) -> tuple[st
     right, example = EXAMPLES[expected.kind]
     if expected.currency is not None:
         example = example.replace("JPY", expected.currency)
-    return f"`{name}` takes {right}, and {found} stands here", f"write it as `{example}`"
+    return f"`{name}` takes {right}, but its value is {found}", f"write it as `{example}`"
 
 
 def read_in(text: str) -> list[str]:
-    """Return the terms and limits that *text* seems to read, also if it is no expression."""
+    """Return the terms and limits that *text* seems to read, even if it is not an expression."""
     return _READ.findall(text)
 
 
 def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
-    """Yield the versions, by number, that hold on a day on which one known as late holds."""
+    """Yield pairs of versions, by index, with one `known` day that are in effect on one day."""
     furthest: dict[date | None, tuple[int, int]] = {}
     for index, version in sorted(
         enumerate(versions), key=lambda each: date_number(each[1].validity.first or date.min)

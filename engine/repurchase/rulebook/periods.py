@@ -1,4 +1,4 @@
-"""Days on which one edition of each of several rule files is in force."""
+"""The periods in which one edition of each of several rule files is in force."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from repurchase.rulebook.editions import Edition, Editions
 
 
 class Period(msgspec.Struct, frozen=True):
-    """Days on which one edition of each rule file is in force, as known on each of them.
+    """Consecutive days with one edition of each rule file in force, as known on each day.
 
-    *venue_day* is the day at the venue, if it is to be another than the one here.
+    *venue_day* is the day at the venue, if it differs from the day on the authorization's clock.
     """
 
     first: date
@@ -23,10 +23,11 @@ class Period(msgspec.Struct, frozen=True):
 
 
 def periods(*files: Editions) -> Iterator[Period]:
-    """Yield the periods of days with one edition of each file, by what was known on each day.
+    """Yield the periods with one edition of each of *files*, as known on each day.
 
-    Where one turns into the next, the day at the venue may be the other's: the law of a pack goes
-    by that.
+    At the border of two periods, the day at the venue may be in the other one. The rules of a pack
+    apply by the day at the venue, so such a pair of days is a period of its own if its edition
+    differs.
     """
     change_days = sorted({day for editions in files for day in editions.change_days()})
     for first, after in zip(change_days, [*change_days[1:], None], strict=True):

@@ -1,7 +1,7 @@
-"""Whether words of a source say a figure, and whether they stand in a document.
+"""Whether words of a source state a figure, and whether a document contains them.
 
-A figure is found by its value, however the source groups, spells or spaces it, and only as a
-whole: `4,000` is neither in `14,000` nor in `4,000.5`.
+A figure is found by its value, however the source groups or spaces its digits or writes its scale
+or date. It must be a whole figure: `4,000` is not found in `14,000` or in `4,000.5`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from repurchase.domain.quantities import Exact, date_number
 from repurchase.domain.terms import Figure
 
-# Full-width forms, as Japanese documents print figures, to their ASCII letters.
+# Full-width characters, which Japanese documents use in figures, to their ASCII ones.
 _ASCII: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 _MONTHS: Final = (
@@ -42,14 +42,14 @@ _GAP: Final = "[ \u00a0\u2009\u202f]"
 _NUMBER: Final = re.compile(
     rf"(?<![0-9])(?P<digits>[0-9]+(?:(?:[.,'\u2019]|{_GAP}(?=[0-9]{{3}}(?![0-9])))[0-9]+)*)"
 )
-# Several groups of three after a point can only be thousands; one can be decimals.
+# Several groups of three after points can only be thousands; a single one can be decimals.
 _GROUPINGS: Final = (
     re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]+)?"),
     re.compile(rf"[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]+)?"),
     re.compile(r"[0-9]{1,3}(?:['\u2019][0-9]{3})+(?:\.[0-9]+)?"),
 )
 _POINTS: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,[0-9]+)?")
-# To some readers four, to others four thousand: `4.000`.
+# `4.000` is four to some readers and four thousand to others.
 _AMBIGUOUS: Final = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _UNGROUPED: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -81,7 +81,7 @@ _AFTER: Final = re.compile(rf" ?(?P<mark>{_MARK})")
 
 
 def says(words: str, figure: Figure) -> bool:
-    """Return whether *words* of a source say *figure*."""
+    """Return whether *words* of a source state *figure*."""
     text = _even(words)
     if figure.dimension.kind == "date":
         return any(day == figure.value for day, _, _ in _dates(text))
@@ -91,7 +91,7 @@ def says(words: str, figure: Figure) -> bool:
 
 
 def holds(text: str, words: str) -> bool:
-    """Return whether *words* stand in *text*, white space aside, in no longer word or figure."""
+    """Return whether *text* contains *words*, ignoring white space, as whole words and figures."""
     kept = [offset for offset, letter in enumerate(text) if not letter.isspace()]
     squeezed = "".join(text[offset] for offset in kept)
     wanted = "".join(words.split())
@@ -111,7 +111,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def _joined(outside: str, edge: str) -> bool:
-    """Return whether *edge* goes on in the letters that follow it outwards."""
+    """Return whether the word or figure of *edge* continues in the characters *outside* it."""
     if not outside or not (edge.isascii() and edge.isalnum()):
         return False
     if edge.isdigit() and outside[0] in ".,":
@@ -156,7 +156,7 @@ def _times(text: str) -> Iterator[int]:
 
 
 class _Found:
-    """A number in a text: its value, and what stands around it."""
+    """A number in a text: its value, and the marks around it."""
 
     def __init__(self, value: Exact, digits: str, before: str, after: str) -> None:
         self.value = value
@@ -181,7 +181,7 @@ def _numbers(text: str) -> Iterator[_Found]:
 
 
 def _is_whole(before: str, after: str) -> bool:
-    """Return whether a number ends where its digits end, on both sides."""
+    """Return whether a number is complete, judging by the text on both sides of its digits."""
     if before[-1:] in (".", "-", "/", ":") and before[-2:-1].isdigit():
         return False
     if before[-1:] in tuple(_SCALE_LETTERS) or before[-2:] in (" -", "-"):
@@ -202,7 +202,7 @@ def _value(digits: str) -> Exact | None:
 
 
 def _currencies(before: str, after: str) -> tuple[str, ...] | None:
-    """Return which currencies the mark beside a number can mean, `None` without a mark."""
+    """Return the currencies that the mark beside a number can mean; `None` without a mark."""
     mark = _BEFORE.search(before) or _AFTER.match(after)
     return None if mark is None else _SIGNS[mark["mark"]]
 

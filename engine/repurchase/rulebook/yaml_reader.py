@@ -1,8 +1,8 @@
-"""Strict YAML: bytes to nested text, each value with the place where it stands.
+"""Strict YAML: from bytes to nested text, with the place of each value.
 
-The bounds are checked event by event, and the tree is built from the same events with a stack
-of its own: nothing is composed, constructed or called recursively, whatever the file nests.
-A scalar stays text; what it means is settled by the field that it fills.
+The reader checks the bounds at each YAML event and builds the tree from the same events with its
+own stack. Nothing is composed, constructed or called recursively, however deep the file nests.
+A scalar stays text; the field that it fills decides what it means.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ KEY_CHARACTERS_MAX: Final = 200
 
 Path = tuple[str | int, ...]
 
-# Control characters, line ends that editors do not count, marks that hide or reorder what a
-# reviewer sees, and byte-order marks.
+# Control characters, line ends that editors do not count, byte-order marks, and marks that hide or
+# reorder the text that a reviewer sees.
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
     "\ufffe\uffff]|\r(?!\n)"
@@ -39,57 +39,61 @@ _DIRECTIVE: Final = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*(%)")
 _NOTHING_MORE: Final = re.compile(
     r"(?:[ \t]*(?:#[^\r\n]*)?\r?\n|\.\.\.(?=[ \t\r\n]|$))*[ \t]*(?:#[^\r\n]*)?"
 )
-# What may stand between a key and its colon within braces.
+# What may come between a key and its colon inside braces.
 _COLON: Final = re.compile(r"[ \t\r\n]*:")
 
 _YAML_TEXT: Final = "tag:yaml.org,2002:str"
 _RESOLVER: Final = yaml.resolver.Resolver()
-# What PyYAML takes for text, and YAML 1.2 or the letter of YAML 1.1 does not.
+# Scalars that are text to PyYAML, but not under YAML 1.2 or the exact rules of YAML 1.1.
 _ELSEWHERE: Final = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|[yYnN]"
 )
 
 _SYNTAX_HINTS: Final = (
-    ("mapping values are not allowed", "quote a text that holds `: `, and check the indentation"),
+    (
+        "mapping values are not allowed",
+        "quote a text that contains `: `, and check the indentation",
+    ),
     (
         "cannot start any token",
-        "quote a text that begins with such a character, and indent with spaces",
+        "quote a text that begins with this character, and indent with spaces",
     ),
     ("end of stream", "close the quote"),
     ("unknown escape", "write a backslash as `\\\\`, or use single quotes"),
     ("could not find expected ':'", "write `key: value`, with a space after the colon"),
-    ("found undefined tag handle", "leave the tag out"),
+    ("found undefined tag handle", "remove the tag"),
     ("expected key", "check the indentation of this line and of those above"),
     ("block end", "check the indentation of this line and of those above"),
     ("block collection", "check the indentation of this line and of those above"),
-    ("',' or", "close the bracket, or quote a text that holds a bracket or a comma"),
+    ("',' or", "close the bracket, or quote a text that contains a bracket or a comma"),
     ("expected node content", "close the bracket, or quote the text"),
 )
 
 
 class Plain(str):
-    """A scalar that is not quoted, so that another reader of YAML may take it for no text."""
+    """A scalar without quotes, which another YAML reader may not take as text."""
 
     __slots__ = ()
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a value begins; *inner* is the column of its text if its columns can be counted."""
+    """The place where a value begins; *inner* is the column of its text, if that can be counted."""
 
     line: int
     column: int
     inner: int | None = None
 
     def column_of(self, offset: int) -> int:
-        """Return the column of the character *offset* of a scalar, or else where it begins."""
+        """Return the column of the character at *offset* of a scalar, else of its beginning."""
         return self.column if self.inner is None else self.inner + offset
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A file as nested text; *broken* are the paths that an error of the YAML has made useless.
+    """A file as nested text; *broken* holds the paths of values that a YAML error made unusable.
 
-    *places* are where values begin, *keys* where their keys do. A document never changes once read:
-    with another *value* it is the edited file, and a new value has the place of what is around it.
+    *places* gives the place of each value, *keys* that of each key. A document does not change once
+    it is read. A copy with another *value* is the edited file; in it, a new value has the place of
+    the value around it.
     """
 
     name: str
@@ -101,9 +105,9 @@ class Document(msgspec.Struct, frozen=True):
     problems: list[Problem]
 
     def place(self, path: Path, offset: int | None = None) -> Place:
-        """Return the place of the value at *path*, or of the innermost one around it.
+        """Return the place of the value at *path*, or of the innermost value around it.
 
-        With *offset* it is the place of that letter of a text.
+        With *offset*, return the place of the character at that offset of the text.
         """
         while path and path not in self.places:
             path = path[:-1]
@@ -111,11 +115,11 @@ class Document(msgspec.Struct, frozen=True):
         return place if offset is None else Place(place.line, place.column_of(offset))
 
     def key_place(self, path: Path) -> Place:
-        """Return the place of the key that *path* ends in, or of what is around it."""
+        """Return the place of the key at the end of *path*, or of the value around it."""
         return self.keys.get(path) or self.place(path)
 
     def problem(self, place: Place, what: str, hint: str | None = None) -> Problem:
-        """Return the problem *what* at *place* of this file."""
+        """Return a problem at *place* of this file, with the fault *what* and the fix *hint*."""
         return Problem(what, hint, self.name, place.line, place.column)
 
 
@@ -124,7 +128,7 @@ def file_error(
 ) -> RuleFileError:
     """Return the error with the *problems* of the file *name* by place, and then *others*.
 
-    Past a hundred, it says how many there are.
+    It holds at most a hundred *problems*, and then says how many more there are.
     """
     ordered = in_order(problems)
     more = len(ordered) - PROBLEMS_MAX
@@ -137,34 +141,34 @@ def file_error(
 
 
 def ticked(text: str) -> str:
-    """Return *text* in backticks, on one line, shortened, with what cannot be seen escaped."""
+    """Return *text* in backticks, on one line, shortened, with invisible characters escaped."""
     return f"`{short(text)}`"
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return *problems* by their place, each once."""
+    """Return *problems* sorted by place, without repetitions."""
     once = dict.fromkeys(problems)
     return tuple(sorted(once, key=lambda each: (each.line or 0, each.column or 0, each.what)))
 
 
 def surprising(text: str) -> bool:
-    """Return whether some reader of YAML takes the unquoted *text* for something else."""
+    """Return whether some YAML reader takes the unquoted *text* for something other than text."""
     tag = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return tag != _YAML_TEXT or _ELSEWHERE.fullmatch(text) is not None
 
 
 def open_document(path: str | os.PathLike[str], begins: str = "repurchase: 1") -> Document:
-    """Return what the file *path* holds, as `read_document` does.
+    """Return the document in the file *path*, as `read_document` does.
 
-    Raise UsageError if it cannot be opened.
+    Raise UsageError if the file cannot be opened, RuleFileError as `read_document` does.
     """
     return read_document(read_bytes(path), os.fspath(path), begins)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return what the regular file *path* holds.
+    """Return the content of the regular file *path*.
 
-    Raise UsageError if it cannot be opened, RuleFileError if it is too long.
+    Raise UsageError if it cannot be opened, RuleFileError if it is longer than 1,000,000 bytes.
     """
     name = os.fspath(path)
     try:
@@ -181,18 +185,17 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 def _cannot_open(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return "the file does not exist"
     if isinstance(error, OSError):
         return f"the file cannot be opened: {reason(error)}"
     return "the file cannot be opened"
 
 
 def read_document(data: bytes, name: str, begins: str = "repurchase: 1") -> Document:
-    """Return what *data* holds, and with it every error that does not stop the reading.
+    """Return the document in *data*, with every problem that does not stop the reading.
 
-    *begins* is what such a file begins with, for who gives an empty one.
-
-    Raise RuleFileError if it is no YAML, no mapping, or past a bound.
+    *name* is the file in messages. *begins* is how such a file begins; a message about an empty
+    file shows it. Raise RuleFileError if *data* is not YAML, is not a mapping or exceeds a bound.
     """
     text = _decoded(_bounded(data, name), name)
     builder = _Builder(name, text, f"begin with `{begins}`")
@@ -224,19 +227,19 @@ def _decoded(data: bytes, name: str) -> str:
         _refuse(name, text, unsafe.start(), what, hint)
     directive = _DIRECTIVE.match(text)
     if directive is not None:
-        what = "a YAML directive has no meaning here"
-        _refuse(name, text, directive.start(1), what, "leave the line out")
+        what = "a YAML directive is not allowed"
+        _refuse(name, text, directive.start(1), what, "remove the line")
     return text
 
 
 def _character(letter: str) -> tuple[str, str]:
     if letter == "\ufeff":
-        return "a byte-order mark stands here", "save the file as UTF-8 without it"
+        return "a byte-order mark is not allowed", "save the file as UTF-8 without it"
     if letter == "\0":
-        return "a zero byte stands here", "save the file as UTF-8"
+        return "a zero byte is not allowed", "save the file as UTF-8"
     if letter == "\r":
-        return "a carriage return stands alone", "end lines with a line feed"
-    return f"the character U+{ord(letter):04X} cannot be seen", "leave it out"
+        return "a carriage return has no line feed after it", "end lines with a line feed"
+    return f"the character U+{ord(letter):04X} is invisible", "remove it"
 
 
 def _refuse(name: str, text: str, offset: int, what: str, hint: str) -> NoReturn:
@@ -247,14 +250,14 @@ def _refuse(name: str, text: str, offset: int, what: str, hint: str) -> NoReturn
 
 def _syntax(error: yaml.YAMLError) -> tuple[Place, str, str | None]:
     mark = getattr(error, "problem_mark", None)
-    fault = str(getattr(error, "problem", None) or "it cannot be read")
+    fault = str(getattr(error, "problem", None) or "unreadable text")
     hint = next((hint for words, hint in _SYNTAX_HINTS if words in fault), None)
     place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
     return place, f"this is not YAML: {fault}", hint
 
 
 class _Open(msgspec.Struct):
-    """A list or mapping that is not closed yet; without *path* it is read over, not kept."""
+    """A list or mapping that is not closed yet; without a *path* its content is skipped."""
 
     held: list[object] | dict[str, object]
     path: Path | None
@@ -264,7 +267,7 @@ class _Open(msgspec.Struct):
 
 
 class _Builder:
-    """The tree as far as the events have come."""
+    """Builds the tree, event by event."""
 
     def __init__(self, name: str, text: str, hint: str) -> None:
         self._hint = hint
@@ -281,7 +284,7 @@ class _Builder:
         }
 
     def take(self, event: yaml.Event) -> bool:
-        """Take one event in; return whether it was the last that matters."""
+        """Add one event to the tree; return whether it was the last one needed."""
         if isinstance(event, yaml.DocumentEndEvent):
             self._look_behind(event)
             return True
@@ -291,13 +294,13 @@ class _Builder:
         return False
 
     def document(self) -> Document:
-        """Return the whole tree; raise RuleFileError if there was none."""
+        """Return the whole document; raise RuleFileError if the file was empty."""
         if () not in self._document.places:
             self.stop(Place(1, 1), "the file is empty", self._hint)
         return self._document
 
     def stop(self, place: Place, what: str, hint: str | None = None) -> NoReturn:
-        """Raise RuleFileError with this problem and all that were found before."""
+        """Raise RuleFileError with this problem and all problems found before."""
         self._note(place, what, hint)
         raise file_error(self._document.name, self._document.problems)
 
@@ -305,7 +308,7 @@ class _Builder:
         self._document.problems.append(self._document.problem(place, what, hint))
 
     def _look_behind(self, event: yaml.Event) -> None:
-        # What follows is not parsed: thousands of directives there would take minutes.
+        # The rest is not parsed, because thousands of directives there would take minutes.
         rest = _marks(event)[1].index
         text = self._document.text
         more = _NOTHING_MORE.match(text, rest)
@@ -313,12 +316,14 @@ class _Builder:
         if end < len(text):
             line = text.count("\n", 0, end) + 1
             column = end - text.rfind("\n", 0, end)
-            self._note(Place(line, column), "a second document begins here", "keep one a file")
+            self._note(
+                Place(line, column), "a second document begins here", "keep one document in a file"
+            )
 
     def _count(self, event: yaml.Event) -> None:
         self._nodes += 1
         if self._nodes > NODES_MAX:
-            self.stop(_start_of(event), f"the file holds more than {NODES_MAX:,} values")
+            self.stop(_start_of(event), f"the file contains more than {NODES_MAX:,} values")
         if not self._open and not isinstance(event, yaml.MappingStartEvent):
             self._refuse_top(event)
 
@@ -326,7 +331,7 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent) and not event.value:
             self.stop(Place(1, 1), "the file is empty", self._hint)
         found = "a list" if isinstance(event, yaml.SequenceStartEvent) else "text"
-        what = f"the file must be a mapping of keys to values, and is {found}"
+        what = f"the file is {found}, not a mapping of keys to values"
         self.stop(_start_of(event), what, self._hint)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
@@ -338,15 +343,15 @@ class _Builder:
         path = self._attach(value, event)
         unsafe = _UNSAFE_VALUE.search(event.value)
         if unsafe is not None:
-            what = f"the text holds the character U+{ord(unsafe[0]):04X}"
-            self._note(_start_of(event), what, "leave it out")
+            what = f"the text contains the character U+{ord(unsafe[0]):04X}"
+            self._note(_start_of(event), what, "remove it")
             self._break(path)
         self._undecorated(event, path)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         self._count(event)
-        what = f"an alias, {ticked('*' + str(event.anchor))}, stands here"
-        self._note(_start_of(event), what, "write the value out")
+        what = f"the alias {ticked('*' + str(event.anchor))} is not allowed"
+        self._note(_start_of(event), what, "write the value itself")
         if self._open[-1].expects_key:
             self._keyless()
         else:
@@ -369,11 +374,11 @@ class _Builder:
         self._undecorated(event, path)
         self._open.append(_Open(held, path, mapping, mapping and bool(event.flow_style)))
         if len(self._open) > DEPTH_MAX:
-            what = f"values are nested more than {DEPTH_MAX} deep"
-            self.stop(_start_of(event), what, "no rule file needs more than 6")
+            what = f"values are nested more than {DEPTH_MAX} levels deep"
+            self.stop(_start_of(event), what, "a rule file needs at most 6")
 
     def _keyless(self) -> None:
-        """Expect a value that has no key, in a mapping that cannot be used."""
+        """Expect a value without a usable key; its mapping cannot be used."""
         frame = self._open[-1]
         frame.expects_key, frame.key = False, None
         self._break(frame.path)
@@ -398,20 +403,20 @@ class _Builder:
     def _key_wrong(self, event: yaml.ScalarEvent, frame: _Open) -> tuple[str, str] | None:
         name = event.value
         if frame.in_braces and not self._has_colon(event):
-            hint = "within braces a comma begins a new key: put a text that holds one in quotes"
+            hint = "inside braces a comma begins a new key: put a text that contains one in quotes"
             return f"the key {ticked(name)} has no value", hint
         if name == "<<" and not event.style:
             self._break(frame.path)
-            return "merge keys, `<<`, are not read", "write the keys out"
+            return "the merge key `<<` is not allowed", "write the keys themselves"
         if name in frame.held:
             first = self._document.keys.get((*(frame.path or ()), name))
-            where = f" at {first.line}:{first.column}" if first is not None else ""
-            return f"the key {ticked(name)} stands here again", f"it is given already{where}"
+            where = f": the first is at {first.line}:{first.column}" if first is not None else ""
+            return f"the key {ticked(name)} is given twice", f"remove one{where}"
         if not name:
             return "a key is empty", "write a word before the colon"
         if len(name) > KEY_CHARACTERS_MAX or _UNSAFE_VALUE.search(name) or "\n" in name:
-            hint = f"use at most {KEY_CHARACTERS_MAX} letters on one line"
-            return f"the key {ticked(name)} is no word", hint
+            hint = f"use at most {KEY_CHARACTERS_MAX} visible characters on one line"
+            return f"the key {ticked(name)} is not a word", hint
         if not event.style and surprising(name):
             return _surprise(name)
         return None
@@ -441,11 +446,11 @@ class _Builder:
         self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, path: Path | None
     ) -> None:
         if event.anchor is not None:
-            what = f"an anchor, {ticked('&' + str(event.anchor))}, stands here"
-            self._note(_start_of(event), what, "leave it out")
+            what = f"the anchor {ticked('&' + str(event.anchor))} is not allowed"
+            self._note(_start_of(event), what, "remove it")
         if event.tag is not None:
-            what = f"a tag, {ticked(_tag(event.tag))}, stands here"
-            self._note(_start_of(event), what, "leave it out")
+            what = f"the tag {ticked(_tag(event.tag))} is not allowed"
+            self._note(_start_of(event), what, "remove it")
             self._break(path)
 
     def _break(self, path: Path | None) -> None:
@@ -454,7 +459,7 @@ class _Builder:
 
 
 def _surprise(text: str) -> tuple[str, str]:
-    return f"{ticked(text)} is not read as text by every reader of YAML", f'write "{text}"'
+    return f"{ticked(text)} is not text to every reader of YAML", f'write "{text}"'
 
 
 def _tag(tag: str) -> str:
@@ -468,11 +473,11 @@ def _start_of(event: yaml.Event) -> Place:
     if not isinstance(event, yaml.ScalarEvent) or start.line != end.line:
         return Place(line, column)
     quote = 1 if event.style in ("'", '"') else 0
-    # An escape is longer than what it stands for: equal widths mean that there is none.
+    # An escape is longer than the character that it means: equal widths mean that there is none.
     straight = end.column - start.column - 2 * quote == len(event.value)
     return Place(line, column, column + quote if straight else None)
 
 
 def _marks(event: yaml.Event) -> tuple[Any, Any]:
-    """Return where *event* begins and ends; events of a parser always have both."""
+    """Return the marks where *event* begins and ends; events of a parser always have both."""
     return event.start_mark, event.end_mark
