@@ -148,7 +148,7 @@ def shown(value: Exact, *, up: bool = True) -> str:
 
 
 def date_number(day: date) -> int:
-    """Return *day* as a number of days, where 0001-01-01 is 1."""
+    """Return *day* as a number of days counted from 0001-01-01, which is 1."""
     return day.toordinal()
 
 

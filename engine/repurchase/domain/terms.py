@@ -53,7 +53,7 @@ class Validity(msgspec.Struct, frozen=True):
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A value with its dimension; a date is in days, where 0001-01-01 is 1, a time in seconds."""
+    """A value with its dimension; days are counted from 0001-01-01, times are in seconds."""
 
     value: Exact
     dimension: Dimension

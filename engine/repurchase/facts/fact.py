@@ -11,7 +11,7 @@ from repurchase.domain.quantities import Dimension, Exact
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 
-# A date is a number of days, where 0001-01-01 is 1. A time of day is in seconds from midnight.
+# A date is a number of days counted from 0001-01-01, a time of day is in seconds from midnight.
 Value = Exact | str | bool
 
 

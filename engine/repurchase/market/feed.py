@@ -81,7 +81,7 @@ class Feed:
         return self._known[known]
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
-        """Add *row* of *kind*, which stands at *place*; raise Wrong if it cannot be read."""
+        """Add *row* of *kind*, from the file and line *place*; raise Wrong if it cannot be read."""
         self._takers[kind](row, place)
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:

@@ -53,7 +53,7 @@ class IssuerRows:
         self._rows: dict[str, list[Written]] = {name: [] for name in FACTS}
 
     def take(self, row: Row, place: tuple[str, int]) -> None:
-        """Add the facts of *row*, which stands at *place*; raise Wrong if it cannot be read."""
+        """Add the facts of *row*, from the file and line *place*; raise Wrong if it is wrong."""
         first, until = _end(row, "from"), _end(row, "until")
         for name, column in FACTS.items():
             if column in row:
