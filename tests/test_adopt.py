@@ -168,8 +168,8 @@ def test_dry_run_holds_the_rule_file_to_its_certificate(folder: Path) -> None:
     )
     assert (tried.code, tried) == (2, done)
     assert [one["what"] for one in errors_of(done)] == [
-        "what is in force until 2008-12-31 is not what was proved",
-        "what is in force from 2009-01-01 is not what was proved",
+        "the certificate does not cover the edition in force until 2008-12-31",
+        "the certificate does not cover the edition in force from 2009-01-01",
     ]
     assert contents(folder) == before
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.version import __version__
 from repurchase.proof.certificate import (
     Certificate,
     certificate_text,
@@ -61,7 +62,7 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
     assert made.solver.startswith("z3 ")
     assert list(uncertified(made, sound())) == []
     (problem,) = uncertified(made, sound(**{"4,000 shares": "4,001 shares"}))
-    assert problem.what == "what is in force on all days is not what was proved"
+    assert problem.what == "the certificate does not cover the edition in force on all days"
     (problem,) = uncertified(made, sound(**{"authorization: acme": "authorization: other"}))
     assert problem.what == "the certificate is of `acme`"
 
@@ -105,7 +106,7 @@ def test_each_edition_of_a_file_must_be_certified() -> None:
         }
     )
     (problem,) = uncertified(certificate(), amended)
-    assert problem.what == "what is in force from 2008-12-01 is not what was proved"
+    assert problem.what == "the certificate does not cover the edition in force from 2008-12-01"
     whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY)
     assert list(uncertified(whole, amended)) == []
 
@@ -141,10 +142,13 @@ def test_certificate_without_a_claim_does_not_hold_a_file_to_it() -> None:
     written = json.loads(certificate_text(certificate()))
     written["editions"][0]["claims"].remove("amount")
     (problem,) = uncertified(_read(written), sound())
-    assert problem.what == "of what is in force on all days it does not say `amount`"
+    assert problem.what == (
+        "the certificate does not prove `amount` for the edition in force on all days"
+    )
     written = json.loads(certificate_text(certificate())) | {"version": "0.0.1"}
     (problem,) = uncertified(_read(written), sound())
-    assert problem.what == "it was proved by version 0.0.1 of the package"
+    what = "the certificate is from version 0.0.1 of the package, and this is"
+    assert problem.what == f"{what} {__version__}"
 
 
 def _read(content: object) -> Certificate:
@@ -161,7 +165,7 @@ def test_written_certificate_is_read_back(tmp_path: Path) -> None:
     assert read_certificate(path) == made
     for text in ("", "{}", certificate_text(made).replace('"format": "1"', '"format": "2"')):
         path.write_text(text)
-        with pytest.raises(InputError, match="no certificate of this version"):
+        with pytest.raises(InputError, match="not a certificate of this version"):
             read_certificate(path)
     with pytest.raises(UsageError):
         read_certificate(tmp_path / "nothing.json")
@@ -192,11 +196,14 @@ def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
     call = ("--certificate", "acme.proof.json")
     assert run("lint", "acme.yaml", *call, cwd=folder).code == 0
     ended = run("lint", "other.yaml", *call, cwd=folder)
-    assert (ended.code, "is not what was proved" in ended.err) == (1, True)
+    assert (ended.code, "the certificate does not cover the edition in force" in ended.err) == (
+        1,
+        True,
+    )
     both = run("lint", "acme.yaml", "other.yaml", *call, cwd=folder)
     assert (both.code, "a certificate is for one rule file" in both.err) == (2, True)
     none = run("lint", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
-    assert (none.code, "it is no certificate" in none.err) == (2, True)
+    assert (none.code, "this is not a certificate of this version" in none.err) == (2, True)
 
 
 @pytest.mark.slow
@@ -215,7 +222,10 @@ def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> N
     ) == (0, True)
     adoption = ("adopt", "other.yaml", *journal, "--by", "Abe", "--reason", "fewer")
     refused = run(*adoption, *call, cwd=folder)
-    assert (refused.code, "is not what was proved" in refused.err) == (2, True)
+    assert (refused.code, "the certificate does not cover the edition in force" in refused.err) == (
+        2,
+        True,
+    )
     assert len(run("show", "--adoptions", *journal, "--json", cwd=folder).json) == 1
     assert run(*adoption, "--seconds", "0.001", cwd=folder).code == 0
     later = json.dumps({**ORDER, "id": "o-2"}) + "\n"

@@ -1,1 +1,1 @@
-"""What holds of all histories: what a rule file guarantees, and how two compare, with z3."""
+"""Proofs with z3: what a rule file guarantees for every event, and how two rule files compare."""

@@ -1,4 +1,4 @@
-"""Where an event of a kind is approved, and where a claim holds of it."""
+"""Formulas for z3: the conditions under which an event is approved, and a property holds of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from repurchase.proof.model import Request
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition, RuleInForce
 
-# What asks to use the authorization: a fill happened, and counts whatever the verdict.
+# The requests. A fill is not among them: it happened, and counts whatever the decision.
 KINDS: Final[tuple[Kind, ...]] = ("order", "replace", "release", "release-replace")
-# As what it was held that is released.
+# The kind of the held request that a release releases.
 HELD: Final[dict[Kind, Kind]] = {"release": "order", "release-replace": "replace"}
-# Which rules judge a kind are those that are not for the other moment; of a fill alone, all.
-_NOT_JUDGED_BY: Final[dict[Kind, str]] = {
+# The value of `at` whose rules do not evaluate a kind. All rules evaluate a fill without an order.
+_NOT_EVALUATED_AT: Final[dict[Kind, str]] = {
     "order": "fill",
     "replace": "fill",
     "release": "fill",
@@ -27,26 +27,26 @@ _NOT_JUDGED_BY: Final[dict[Kind, str]] = {
 }
 
 
-def judging(edition: Edition, kind: Kind) -> list[RuleInForce]:
-    """Return the rules of *edition* that judge events of *kind*."""
-    return [rule for rule in edition.rules if rule.rule.at != _NOT_JUDGED_BY.get(kind)]
+def evaluating(edition: Edition, kind: Kind) -> list[RuleInForce]:
+    """Return the rules of *edition* that evaluate events of *kind*."""
+    return [rule for rule in edition.rules if rule.rule.at != _NOT_EVALUATED_AT.get(kind)]
 
 
 def passes(request: Request, kind: Kind | None = None) -> Term:
-    """Return where *request* is approved: no `deny` rule stops it, nor one for review.
+    """Return the condition under which *request* is approved: each `deny` and `review` rule passes.
 
-    What is released no rule for review stops any more, and what happened cannot wait for it. The
-    program itself denies a sale, what is no instrument, a wrong rate, and what no rule judges; a
-    fill also where its money is not known. It is judged as one of *kind*, without it as what it is.
+    `review` rules do not apply to a release or a fill. The program itself denies a sell order, an
+    unlisted instrument, a wrong rate, an event that no rule evaluates, and a fill whose amount is
+    unknown. If *kind* is given, the rules for *kind* evaluate the request, not those for its own.
     """
     return by_moment(request, kind or request.kind, partial(_passes, request))
 
 
 def by_moment(request: Request, kind: Kind, of: Callable[[Kind], Term]) -> Term:
-    """Return what holds *of* the kind by whose rules *request* is judged as one of *kind*.
+    """Return the term that *of* gives for the kind whose rules evaluate *request*, taken as *kind*.
 
-    A fill of an order and a correct are judged by all rules, as if asked for, if they were made
-    otherwise than it was ordered; so is a correct that raises anything.
+    All rules evaluate a fill or a correct that uses another method than its order or fill, and a
+    correct that raises shares or money.
     """
     if kind not in ("fill", "correct"):
         return of(kind)
@@ -57,19 +57,19 @@ def by_moment(request: Request, kind: Kind, of: Callable[[Kind], Term]) -> Term:
 
 
 def _passes(request: Request, kind: Kind) -> Term:
-    asked = judging(request.edition, kind)
+    asked = evaluating(request.edition, kind)
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
-    is_judged = bool(request.edition.rules if kind in FILLS else asked)
+    is_evaluated = bool(request.edition.rules if kind in FILLS else asked)
     is_sale = request.words["trade.side"].is_one("sell")
     return z3.And(
-        [z3.BoolVal(is_judged), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
+        [z3.BoolVal(is_evaluated), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
         + ([request.amount_present] if kind in FILLS else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )
 
 
 def meets(request: Request, bounds: Iterable[Bound]) -> Term:
-    """Return where *request* is within all *bounds*."""
+    """Return the condition under which *request* is within all *bounds*."""
     return z3.And([_within(request, bound) for bound in bounds])
 
 

@@ -1,7 +1,7 @@
-"""What was proved of a rule file, written down: commands that prove nothing check it by its hashes.
+"""A certificate: what was proved of a rule file, as a file that needs no prover to check.
 
-It says of each edition that can be in force what holds of every history, and who found it. It is
-no signature: whoever doubts it proves the file again.
+It lists each edition that can be in force, by its hash, with the properties proved of it. It is
+not signed; to confirm it, run `repurchase prove` again.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from repurchase.rulebook.periods import Period, periods
 from repurchase.rulebook.yaml_reader import read_bytes
 
 FORMAT: Final = "1"
-# What is proved, in the words of what it rests on. That no other event raises what is used holds of
-# every rule file alike: the tests of this package prove it, once.
+# What a certificate states. That no other event raises executed + reserved holds for every rule
+# file alike, and the tests of this package prove it.
 STATEMENT: Final = (
-    "whatever came before, an order, a raising replace or a release is approved only where all that"
-    " is executed and reserved stays within the caps, its days are within the window, and it buys;"
-    " no other event raises what is executed and reserved, save a fill beyond what its order"
-    " reserved, a correct upwards and what is brought forward, of which one that breaks a rule is a"
-    " breach that halts the program at the desk"
+    "Whatever happened before, an order, a raising replace or a release is approved only if"
+    " everything executed and reserved, with this request, stays within the caps, its days are"
+    " within the window, and its side is buy. No other event raises executed plus reserved, except"
+    " a fill beyond what its order reserved, a correct upwards, and a brought_forward. If a fill or"
+    " a correct of these fails a deny rule, it is a breach, which halts the program at the desk."
 )
 
 
 class Certified(msgspec.Struct, frozen=True):
-    """The *claims* that hold of the *edition* in force from *first* to *last*, by its hash.
+    """The properties, *claims*, proved of the edition in force from *first* to *last*.
 
-    *venue_day* is the day at the venue, where it is another than the one here. *example* are events
-    that end with an order which is approved then, so that who reads this sees what is: there is
-    none outside the window. Who checks a certificate does not check its example.
+    *edition* is its hash. *venue_day* is the day at the venue, if that can be another day than on
+    the authorization's clock. *example* is the witness: events that end with an approved order,
+    which show that the rules do not deny everything. It is `None` outside the window, and checking
+    a certificate does not check it.
     """
 
     edition: str
@@ -49,7 +50,7 @@ class Certified(msgspec.Struct, frozen=True):
 
 
 class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that was proved of the rule file of *authorization*, on a *day*, and by what."""
+    """What was proved of the rule file of *authorization*, on which *day* and by which versions."""
 
     format: str
     authorization: str
@@ -63,44 +64,45 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_certificate(path: Path) -> Certificate:
     """Return the certificate in the file *path*.
 
-    Raise UsageError where there is no such file, InputError where it holds none.
+    Raise UsageError if the file cannot be read, InputError if it is not a certificate of this
+    version of the package.
     """
     content = read_bytes(path)
     try:
         found = msgspec.json.decode(content, type=Certificate)
         if found.format != FORMAT or found.statement != STATEMENT:
-            raise ValueError("it certifies something else")
+            raise ValueError("the certificate states something else")
     except (msgspec.DecodeError, ValueError) as error:
         hint = "make one with `repurchase prove FILE --certificate OUT.json`"
-        what = "it is no certificate of this version of the package"
+        what = "this is not a certificate of this version of the package"
         raise InputError(Problem(what, hint, str(path))) from error
     return found
 
 
 def uncertified(certificate: Certificate, editions: Editions) -> Iterator[Problem]:
-    """Yield what *certificate* does not say of the rule file of *editions*."""
+    """Yield a problem for each edition of *editions* that *certificate* does not fully certify."""
     file = editions.authorization.file
     if certificate.authorization != editions.authorization.name:
         what = f"the certificate is of `{certificate.authorization}`"
-        yield Problem(what, f"this is `{editions.authorization.name}`", file)
+        yield Problem(what, f"give one of `{editions.authorization.name}`", file)
         return
     if certificate.version != __version__:
-        what = f"it was proved by version {certificate.version} of the package"
-        yield Problem(what, f"this is version {__version__}: prove it again", file)
+        what = f"the certificate is from version {certificate.version} of the package, and this is"
+        yield Problem(f"{what} {__version__}", "prove the file again", file)
         return
     certified = {one.edition: {*one.claims} for one in certificate.editions}
     for period in periods(editions):
         (edition,) = period.editions
         if edition.hash not in certified:
-            what = f"what is in force {_days(period)} is not what was proved"
-            yield Problem(what, "prove the file as it is now", file)
+            what = f"the certificate does not cover the edition in force {_days(period)}"
+            yield Problem(what, "prove the file again", file)
         elif missing := sorted(claims(edition).keys() - certified[edition.hash]):
-            what = f"of what is in force {_days(period)} it does not say `{missing[0]}`"
-            yield Problem(what, "prove the file as it is now", file)
+            what = f"the certificate does not prove `{missing[0]}` for the edition in force"
+            yield Problem(f"{what} {_days(period)}", "prove the file again", file)
 
 
 def uncovered(certificates: Iterable[Certificate], hashes: Iterable[str]) -> list[str]:
-    """Return those of the editions with *hashes* that none of *certificates* tells of."""
+    """Return those *hashes* of editions that none of *certificates* covers."""
     certified = {one.edition for certificate in certificates for one in certificate.editions}
     return [edition for edition in hashes if edition not in certified]
 

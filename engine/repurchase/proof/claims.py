@@ -1,4 +1,4 @@
-"""What must hold of every request that is approved, whatever came before."""
+"""The properties to prove: what must hold of every approved request, whatever happened before."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from repurchase.rulebook.editions import Edition
 
 
 class Bound(NamedTuple):
-    """That a *fact* is known and within a *limit*, or is a word."""
+    """A condition of a property: *fact* is known, and within *limit* or equal to that word."""
 
     fact: str
     operator: Literal["<=", ">=", "=="]
     limit: Exact | str
 
 
-# Each claim, and the bounds that it consists of: by the name of a term those that terms give.
+# Each property by its name, with its bounds. A limit that a term gives is the name of that term.
 CLAIMS: Final[Mapping[str, tuple[Bound, ...]]] = {
     "shares": (Bound("program.shares_after", "<=", "terms.max_shares"),),
     "amount": (Bound("program.amount_after", "<=", "terms.max_amount"),),
@@ -34,7 +34,7 @@ CLAIMS: Final[Mapping[str, tuple[Bound, ...]]] = {
 
 
 def claims(edition: Edition) -> dict[str, tuple[Bound, ...]]:
-    """Return the claims of *edition*, with the bounds of the terms that it has."""
+    """Return the properties to prove of *edition*, by name, with bounds from its terms."""
     found = {
         name: tuple(_resolved(bound, edition) for bound in bounds)
         for name, bounds in CLAIMS.items()
@@ -47,7 +47,7 @@ def claims(edition: Edition) -> dict[str, tuple[Bound, ...]]:
 
 
 def _resolved(bound: Bound, edition: Edition) -> Bound | None:
-    """Return *bound* with the value of its term, `None` while no value is in force."""
+    """Return *bound* with the value of its term; `None` if the term has no value in force."""
     if bound.operator == "==":
         return bound
     value = edition.constants.terms.get(str(bound.limit))
@@ -55,6 +55,6 @@ def _resolved(bound: Bound, edition: Edition) -> Bound | None:
 
 
 def window(edition: Edition) -> tuple[Exact | None, Exact | None]:
-    """Return the first and the last day that *edition* has, counted; `None` if it has none."""
+    """Return the first and last day of *edition*'s window as day numbers; `None` if it has none."""
     terms = edition.constants.terms
     return terms.get("terms.first_day"), terms.get("terms.last_day")

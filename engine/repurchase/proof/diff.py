@@ -1,7 +1,7 @@
-"""What an edit of a rule file changes for events: which are approved now and were not, or were.
+"""What an edit of a rule file changes for events: which are newly approved or no longer approved.
 
-Both files are read by z3 over one and the same event at any position. What it proves is final;
-what it does not is shown by a history, which the engine judges by both files, or is undecided.
+z3 evaluates both files on the same event, at any position. A kind of event is proved unchanged, or
+a counterexample shows the change, which the engine confirms with both files, or it is undecided.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import msgspec
 
 from repurchase.evaluation.step import Decided
-from repurchase.proof.approval import HELD, by_moment, judging, passes
+from repurchase.proof.approval import HELD, by_moment, evaluating, passes
 from repurchase.proof.engine import answered
 from repurchase.proof.fields import Kind, scope_of
 from repurchase.proof.logic import holds, number
@@ -30,15 +30,15 @@ Verdict = Literal["equivalent", "tighter", "looser", "incomparable", "undecided"
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _OF_ORDERS: Final = ("replace", "release-replace", "fill")
-# The terms of an order, and those of a replace that waits for the venue: both are in play.
+# Names in z3 for an order's terms, and for those of a replace that the venue has not acknowledged.
 _IN_PLAY: Final = ("p", "q")
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A history whose last event the two files answer otherwise, and their answers to it.
+    """Events of which the two files decide the last differently, with both decisions.
 
-    Of what is released, *held* is what the file that does not approve it answered when it was
-    asked for.
+    If the last event is a release, *held* is the decision of the file that does not approve it on
+    the released request.
     """
 
     events: tuple[dict[str, Any], ...]
@@ -48,9 +48,10 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """Whether one file approves what the other does not: *shown* by a history, or *never*.
+    """Whether one file approves an event that the other does not: *shown* by events, or *never*.
 
-    Neither is known where z3 ran out of time, or no history was found.
+    If *never* is false and *shown* is `None`, the question is undecided: z3 ran out of time, or no
+    such events were found.
     """
 
     never: bool
@@ -58,9 +59,9 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """What changed for events of one *kind*, or for the one *flag* that such events may raise.
+    """What changed for events of one *kind*, or for the one *flag* rule on such events.
 
-    *days* are the periods on which it is not proved that nothing did.
+    *days* are the periods for which it is not proved that nothing changed.
     """
 
     kind: Kind
@@ -71,7 +72,7 @@ class Compared(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> Verdict:
-        """Return what the new file is, beside the old one: looser, as soon as that is shown."""
+        """Return how the new file compares with the old one for these events."""
         if self.looser.shown is not None:
             return "looser" if self.tighter.shown is None else "incomparable"
         if not self.looser.never:
@@ -82,10 +83,10 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Diff(msgspec.Struct, frozen=True):
-    """What two rule files say otherwise, and what that changes for each kind of event.
+    """How two rule files differ, and what that changes for each kind of event.
 
-    *same_accounting* is whether both count days, shares and money in one way: else nothing is
-    proved of them.
+    *same_accounting* says whether both files compute days, shares and money alike. If they do not,
+    nothing is proved.
     """
 
     changed: tuple[Change, ...]
@@ -94,7 +95,7 @@ class Diff(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> Verdict:
-        """Return what the new file is beside the old one, in all: of the worst that is known."""
+        """Return how the new file compares with the old one: the worst verdict of any kind."""
         verdicts = {one.verdict for one in self.compared}
         if {"looser", "tighter"} <= verdicts:
             return "incomparable"
@@ -103,14 +104,14 @@ class Diff(msgspec.Struct, frozen=True):
 
     @property
     def is_looser(self) -> bool:
-        """Return whether anything is known to be looser."""
+        """Return whether the new file is shown to approve more, for any kind of event."""
         return any(one.looser.shown is not None for one in self.compared)
 
 
 def diff(
     old: Editions, new: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS
 ) -> Diff:
-    """Return what *new* changes beside *old*, as far as it is found in so many *milliseconds*.
+    """Return what *new* changes compared with *old*, as far as *milliseconds* allow.
 
     *now* is a clock that counts nanoseconds.
     """
@@ -126,14 +127,14 @@ def diff(
 
 
 class Event(NamedTuple):
-    """One event as each edition counts it, and where each approves it."""
+    """One event as each edition counts it, with the condition under which each approves it."""
 
     asked: Sequence[Request]
     approved: Sequence[Term]
 
 
 class Comparison:
-    """Both files in each period of days, each pair of editions once, and what both approve."""
+    """The comparison of two files, for each pair of editions that is ever in force together."""
 
     def __init__(self, old: Editions, new: Editions, time: Time) -> None:
         self._files = (old, new)
@@ -148,33 +149,33 @@ class Comparison:
         self._events: dict[tuple[str, ...], Event] = {}
 
     def _rules(self, *which: int) -> Iterator[RuleInForce]:
-        """Yield the rules that are in force at any time in the files *which*."""
+        """Yield the rules in force at any time in the files *which* (0 old, 1 new)."""
         return (
             rule for first, *_ in self.periods for at in which for rule in first.editions[at].rules
         )
 
     def _is_held(self, *which: int) -> bool:
-        """Return whether one of the files *which* ever holds an order for a second person."""
+        """Return whether one of the files *which* ever holds an order for second approval."""
         return any(of.rule.effect == "review" for of in self._rules(*which))
 
     def kinds(self) -> list[Kind]:
-        """Return the kinds of events that there can be: without reviews nothing is released."""
+        """Return the kinds of events to compare; there are no releases without `review` rules."""
         return [kind for kind in KINDS if kind not in HELD or self._is_held(0, 1)]
 
     def flags(self) -> list[tuple[str, Kind]]:
-        """Return the rules that only flag, with each kind of event that they may evaluate."""
+        """Return the `flag` rules, each with the kinds of events that it may evaluate."""
         names = {of.rule.id for of in self._rules(0, 1) if of.rule.effect == "flag"}
         return list(product(sorted(names), ("order", "fill")))
 
     def is_comparable(self, editions: Sequence[Edition]) -> bool:
-        """Return whether what one file has used is what the other has, and one event one event.
+        """Return whether both editions have the same accounting basis.
 
-        By another clock, ratio, margin or currency both come to other positions by the same events.
+        With another clock, ratio, margin or currency, the same events give another position.
         """
         return self._scope.is_sure and editions[0].counting == editions[1].counting
 
     def compared(self, kind: Kind, flag: str | None = None) -> Compared:
-        """Return what changed for events of *kind*, or for the *flag* that they may raise."""
+        """Return what changed for events of *kind*, or for the *flag* rule on them."""
         sides = [Side(never=True), Side(never=True)]
         days: list[tuple[date, date]] = []
         for found in self.periods:
@@ -199,7 +200,10 @@ class Comparison:
     def is_never(
         self, found: Sequence[Period], kind: Kind, which: int, flag: str | None = None
     ) -> bool:
-        """Return whether it is proved that the file *which* alone approves no event of *kind*."""
+        """Return whether it is proved that *which* approves no *kind* event that the other denies.
+
+        With a *flag*, return whether *which* never omits that flag if the other raises it.
+        """
         editions = found[0].editions
         if kind in HELD and not self._is_held(which):
             return True
@@ -213,13 +217,13 @@ class Comparison:
         known.append(_on_days(found, event.asked))
         if self._time.never(*known, apart):
             return True
-        # What a replace or a fill is of was an order that both approved.
+        # A second try, with more known: a replace or a fill is of an order that both approved.
         return kind in _OF_ORDERS and self._time.never(
             *known, *_of_order(event.asked[0], [self._order(name) for name in _IN_PLAY]), apart
         )
 
     def _event(self, editions: Sequence[Edition], kind: Kind) -> Event:
-        """Return any one event of *kind*, as each of *editions* counts it."""
+        """Return an arbitrary event of *kind* as each of *editions* counts it."""
         key = (kind, *(one.hash for one in editions))
         if key not in self._events:
             asked = self._asked(editions, kind, "r")
@@ -227,8 +231,8 @@ class Comparison:
         return self._events[key]
 
     def _asked(self, editions: Sequence[Edition], kind: Kind, name: str) -> list[Request]:
-        """Return any one event of *kind* at any position, as each of *editions* counts it."""
-        # What a ratio that changes with the days makes of an earlier order, each file says itself.
+        """Return an arbitrary event of *kind*, at any position, as each of *editions* counts it."""
+        # If share ratios change by date, each file computes an earlier order's shares in its way.
         is_alike = all(one.counting == editions[0].counting for one in editions) or not any(
             one.counting.dated for one in editions
         )
@@ -245,9 +249,9 @@ class Comparison:
         ]
 
     def _order(self, name: str) -> tuple[Request, Term]:
-        """Return any order called *name*, and that both files approved it, at any time."""
+        """Return an arbitrary order *name*, and the condition that both files approved it."""
         if name not in self._ordered:
-            # As a replace, it may add less than all of its quantity; it may have been released.
+            # Taken as a replace, it may add only part of its quantity; it may have been released.
             each = [self._asked(found[0].editions, "replace", name) for found in self.periods]
             approved = [
                 z3.And(
@@ -263,12 +267,12 @@ class Comparison:
     def _shown(
         self, found: Sequence[Period], kind: Kind, which: int, flag: str | None
     ) -> Shown | None:
-        """Return a history that the engine answers as z3 says, `None` if none is found."""
+        """Return events that the engine decides as z3 predicts; `None` if none are found."""
         held_kind = HELD.get(kind)
 
         def goal(asked: Sequence[Request]) -> Term:
             apart = _apart(Event(asked, [passes(one) for one in asked]), flag, which)
-            # What is released was held.
+            # A released request must have been held.
             return (
                 apart
                 if held_kind is None
@@ -286,12 +290,12 @@ class Comparison:
 
 
 def _on_days(found: Sequence[Period], asked: Sequence[Request]) -> Term:
-    """Return that what is *asked* is of the days of one of the periods *found*."""
+    """Return the condition that the requests *asked* are within one of the periods *found*."""
     return z3.Or([z3.And([of for one in asked for of in within(each, one)]) for each in found])
 
 
 def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
-    """Yield the periods of *days* as few as they can be."""
+    """Yield *days* with adjacent and overlapping periods joined."""
     waiting: tuple[date, date] | None = None
     for first, last in sorted(days):
         if waiting is None:
@@ -306,7 +310,7 @@ def _joined(days: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
 
 
 def _of_order(one: Request, orders: Sequence[tuple[Request, Term]]) -> list[Term]:
-    """Return that a replace or a fill is of one of *orders*, each with where both approved it."""
+    """Return the conditions that ties a replace or a fill to one of *orders*, approved by both."""
     found: list[Term] = []
     for own, approved in orders:
         found += [
@@ -346,32 +350,35 @@ def _of_order(one: Request, orders: Sequence[tuple[Request, Term]]) -> list[Term
 
 
 def _is_paid(fill: Request, own: Request) -> Term:
-    """Return that a unit of *fill* cost no more than the order *own* reserved for it."""
+    """Return the condition that a unit of *fill* cost no more than the order *own* reserved."""
     reserved = own.by_listing(lambda of: own.paid * number(1 + of.fx_margin), own.paid)
     return fill.paid <= reserved
 
 
 def _apart(event: Event, flag: str | None, which: int) -> Term:
-    """Return where the edition *which* approves and the other does not; or the *flag* is apart."""
+    """Return the condition that edition *which* approves *event* and the other does not.
+
+    With a *flag*, return the condition that both approve, and only the other raises the flag.
+    """
     asked, approved = event
     if flag is None:
         this, other = approved[which], approved[1 - which]
     else:
         this, other = (_unflagged(asked[at], flag) for at in (which, 1 - which))
-    # Most rules are the same in both, to the letter.
+    # Most rules are identical in both files.
     if this.eq(other):
         return z3.BoolVal(False)
     return z3.And([*(approved if flag is not None else ()), this, z3.Not(other)])
 
 
 def _unflagged(asked: Request, flag: str) -> Term:
-    """Return where the rule *flag* is not among the findings of an event that is approved."""
+    """Return the condition that the rule *flag* does not flag the event *asked*."""
 
     def without(kind: Kind) -> Term:
         return z3.And(
             [
                 holds(of.passes, asked.facts)
-                for of in judging(asked.edition, kind)
+                for of in evaluating(asked.edition, kind)
                 if of.rule.id == flag and of.rule.effect == "flag"
             ]
         )
@@ -380,7 +387,7 @@ def _unflagged(asked: Request, flag: str) -> Term:
 
 
 def _differ(answers: Sequence[Decided], flag: str | None, which: int) -> bool:
-    """Return whether the engine's answers are apart as they should be."""
+    """Return whether the engine's decisions differ as z3 predicts."""
     approved = [one.decision.outcome == "approved" for one in answers]
     if flag is None:
         return approved[which] and not approved[1 - which]

@@ -1,4 +1,4 @@
-"""Histories that the real engine has decided: what it does not confirm is not a history."""
+"""Confirmation by the real engine: a counterexample counts only if the engine decides the same."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from repurchase.rulebook.editions import Edition, Editions
 
 
 class History(msgspec.Struct, frozen=True):
-    """Events, the last of which is approved against the *claim*, and what is used after it.
+    """A counterexample: events whose last is approved although it breaks the property *claim*.
 
-    *cap* is what may be used, if the claim is of a cap.
+    *used_shares* and *used_amount* are executed plus reserved after it; `None` if unknown. *cap* is
+    the cap exceeded, if the property is about one.
     """
 
     claim: str
@@ -38,7 +39,10 @@ class History(msgspec.Struct, frozen=True):
 def confirmed(
     events: Sequence[Mapping[str, Any]], editions: Editions, claim: str
 ) -> History | None:
-    """Return *events* as a history against *claim* if the engine approves the last of them."""
+    """Return *events* as a counterexample to *claim*, if the engine approves the last of them.
+
+    Return `None` otherwise.
+    """
     found = _decided(events, editions, live=True)
     if found is None:
         return None
@@ -55,7 +59,7 @@ def confirmed(
 
 
 def answered(events: Sequence[Mapping[str, Any]], editions: Editions) -> Decided | None:
-    """Return the answer to the last of *events* in a log, `None` if no sender can write them."""
+    """Return the decision on the last of *events* in a log; `None` if one is not a valid event."""
     found = _decided(events, editions, live=False)
     return None if found is None else Decided(found[1].decision, found[2])
 
@@ -63,7 +67,7 @@ def answered(events: Sequence[Mapping[str, Any]], editions: Editions) -> Decided
 def _decided(
     events: Sequence[Mapping[str, Any]], editions: Editions, *, live: bool
 ) -> tuple[Trade | Fault, Step, Edition] | None:
-    """Return the last of *events* as a trade, its step and the edition that made it."""
+    """Return the last of *events* as a trade, its step and edition; `None` if one is invalid."""
     try:
         read = [event(_as_text(values)) for values in events]
     except InputError:

@@ -1,4 +1,4 @@
-"""Events out of a model of z3, as a sender would write them."""
+"""Translation of a model that z3 found into events, as a sender would write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from repurchase.proof.fields import FILLS, REPLACES, Kind, Word
 from repurchase.proof.model import Request
 from repurchase.proof.solver import Term, z3
 
-# The kind of the event that is written; what is released comes before its release.
+# The kind of event to write. A release is written as the held request; its release follows.
 _CALLED: Final[Mapping[Kind, str]] = {
     "release": "order",
     "release-replace": "replace",
@@ -25,39 +25,39 @@ _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
 class Model:
-    """What z3 has found: the values of terms."""
+    """A model that z3 found: a value for each term."""
 
     def __init__(self, found: Any) -> None:
         self._found = found
 
     def holds(self, term: Term) -> bool:
-        """Return whether *term* holds."""
+        """Return whether the condition *term* is true."""
         return bool(z3.is_true(self._found.eval(term, True)))
 
     def exact(self, term: Term) -> Exact:
-        """Return the number that *term* is."""
+        """Return the exact value of *term*."""
         found = self._found.eval(z3.ToReal(term) if z3.is_int(term) else term, True)
         return simplest(Fraction(found.numerator_as_long(), found.denominator_as_long()))
 
     def whole(self, term: Term) -> int:
-        """Return the whole number that *term* is."""
+        """Return the value of *term*, a whole number."""
         return int(self.exact(term))
 
     def word(self, word: Word) -> str | None:
-        """Return which of its choices *word* is, if it is any."""
+        """Return the value of *word*, one of its choices; `None` if the event has none."""
         at = self.whole(word.chosen)
         return word.choices[at] if at >= 0 else None
 
 
 def event_of(model: Model, each: Sequence[Request], name: str, about: str | None) -> dict[str, Any]:
-    """Return the event that *each* edition counts as it does in *model*, called *name*.
+    """Return the event *name* of *model*, given the request that *each* edition makes of it.
 
-    *about* is the order or the fill that it is of, if it is of one.
+    *about* is the id of the order or the fill that the event names, if it names one.
     """
     asked = each[0]
     kind = _CALLED.get(asked.kind, asked.kind)
     read = {fact for one in each for fact in one.edition.facts}
-    # Some fields give facts of the day, too.
+    # Some fields also give facts of the day.
     fields_read = {field for fact in read for field in TABLE[fact].given_by}
     event: dict[str, Any] = {"kind": kind, "id": name, **_moments(model, each, read)}
     if about is None:
@@ -81,7 +81,7 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
 
 
 def _about(model: Model, asked: Request, about: str, fields_read: set[str]) -> dict[str, Any]:
-    """Return what an event is *about*; a fill may have another broker and method than its order."""
+    """Return the field that names *about*; for a fill, also a broker and method of its own."""
     if asked.kind != "fill":
         return {"fill" if asked.kind == "correct" else "order": about}
     event: dict[str, Any] = {"order": about}
@@ -94,7 +94,7 @@ def _about(model: Model, asked: Request, about: str, fields_read: set[str]) -> d
 
 
 def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> dict[str, Any]:
-    """Return the fields of an order that no other event about it repeats."""
+    """Return the fields of an event that names no other event: instrument, side and the like."""
     asked = each[0]
     listing = model.whole(asked.listing)
     symbol, venue = asked.scope.pairs[listing]
@@ -112,7 +112,7 @@ def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> 
 
 
 def _moments(model: Model, each: Sequence[Request], read: set[str]) -> dict[str, str]:
-    """Return the fields that say when, by days alone if no time is needed."""
+    """Return the fields of time: a `date`, or a `time` if only that gives the right days."""
     asked = each[0]
     venue = asked.scope.clocks[model.whole(asked.listing)]
     begin, end = ([_shown(model, one, name) for one in each] for name in ("date", "last_date"))
@@ -129,7 +129,7 @@ def _moments(model: Model, each: Sequence[Request], read: set[str]) -> dict[str,
     return when | _end(end, there_last, venue, is_own=is_own)
 
 
-# What a clock shows.
+# A time zone, and the day that its clock shows.
 _Clock = tuple[ZoneInfo, date]
 
 
@@ -138,7 +138,7 @@ def _shown(model: Model, asked: Request, name: str) -> _Clock:
 
 
 def _end(end: Sequence[_Clock], there: date, venue: ZoneInfo, *, is_own: bool) -> dict[str, str]:
-    """Return the field that says until when, where it is not the end of its *own* venue's day."""
+    """Return the field `expires`; nothing if *is_own*, for an end with its own day at the venue."""
     midnight = datetime.combine(there + timedelta(1), time.min, venue) - timedelta(microseconds=1)
     if _is_shown(midnight, end):
         return {} if is_own else {"expires": str(there)}
@@ -153,7 +153,10 @@ def _moment(
     *,
     is_late: bool = False,
 ) -> datetime:
-    """Return a moment of the day *there* at the *venue* that all *clocks* show, if there is one."""
+    """Return a moment of the day *there* at *venue* on which all *clocks* show their day.
+
+    *seconds* is the time of day, if it is fixed. Without such a moment, return the day's start.
+    """
     begin = datetime.combine(there, time.min, venue)
     after = _HALF_HOURS if seconds is None else [timedelta(seconds=seconds)]
     moments = [begin + each for each in (reversed(after) if is_late else after)]

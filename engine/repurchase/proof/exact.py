@@ -1,6 +1,7 @@
-"""What a history that can be written says: its figures, its days, and what came before, exactly.
+"""The exact model of an event sequence: its numbers, its days, and what happened before.
 
-The model of a proof lets more be than there is; of what is to be shown nothing may be left open.
+The model of a proof allows more than can happen. A sequence to show to people must leave nothing
+open, so that it can be written as events and evaluated by the engine.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from repurchase.proof.logic import Fact, number
 from repurchase.proof.model import Request, Sums
 from repurchase.proof.solver import Term, z3
 
-# What became of an event before the last: an order stays open, at once or once it is released, is
-# filled in part or whole, or is cancelled; a breach is a fill of no order, whatever the verdict.
+# What happened to an event before the last. An order is open, at once or after its release, or is
+# filled in part or in full, or is cancelled. A breach is a fill without an order.
 Prior = Literal["open", "released", "filled", "cancelled", "breach"]
 
-# What an event can be of, and last until, with a year to spare.
+# The first and the last day that an event may have here, with a year to spare.
 EARLIEST: Final = date(YEAR_MIN + 1, 1, 1)
 LATEST: Final = date(YEAR_MAX - 1, 1, 1)
 
-# A rate that is not 1.
+# The rate of exchange where it is not 1.
 RATE: Final = 2
 
 _NOTHING: Final = number(0)
@@ -33,22 +34,22 @@ _NEVER: Final = z3.BoolVal(False)
 
 
 class Past(NamedTuple):
-    """An event before the last, what became of it, and how many *units* of it are filled."""
+    """An event before the last, what happened to it, and how many *units* of it are filled."""
 
     asked: Request
     prior: Prior
     units: Term
 
     def filled_shares(self) -> Term:
-        """Return how many of its shares are filled."""
+        """Return the filled shares, as ordinary-share equivalents."""
         return self.asked.shares_of(z3.ToReal(self.units))
 
 
 def figures(event: Request, at_one: str, grid: int) -> list[Term]:
-    """Return what keeps the figures of *event* to what can be written, and products to sums.
+    """Return the conditions that make the numbers of *event* writable, and its products linear.
 
-    Its price or its quantity is 1, whichever is *at_one*, and its rate is 1 or 2: each is a whole
-    number of so many parts of 1 as *grid* has.
+    Its price or its quantity, whichever *at_one* names, is 1, and its rate is 1 or 2. Prices, fees
+    and facts are multiples of 1/*grid*.
     """
     is_price_one = at_one == "price"
     figure = z3.ToReal(event.units) if is_price_one else event.price
@@ -69,8 +70,8 @@ def figures(event: Request, at_one: str, grid: int) -> list[Term]:
 
 
 def _on_grid(value: Term, grid: int) -> Term:
-    """Return that *value* is a whole number of so many parts of 1 as *grid* has."""
-    # By a whole number of its own z3 finds in a moment what it may not find by `IsInt`.
+    """Return the condition that *value* is a multiple of 1/*grid*."""
+    # With an integer variable, z3 finds quickly what it may never find with `IsInt`.
     return value * grid == z3.ToReal(z3.Int(f"{value} of 1/{grid}"))
 
 
@@ -80,7 +81,7 @@ def _at_rate(event: Request, money: Term) -> Term:
 
 
 def past_of(event: Request, prior: Prior, name: str) -> tuple[Past, list[Term]]:
-    """Return *event* as what became of it, and what must hold of it for that."""
+    """Return *event* with what happened to it, and the conditions for that."""
     if prior != "filled":
         units = event.units if prior == "breach" else z3.IntVal(0)
         return Past(event, prior, units), []
@@ -90,7 +91,7 @@ def past_of(event: Request, prior: Prior, name: str) -> tuple[Past, list[Term]]:
 
 
 def sums_after(before: Sums, past: Past) -> Sums:
-    """Return the sums after *past*, which came at *before*."""
+    """Return the sums after *past*, given the sums *before* it."""
     asked, filled = past.asked, past.filled_shares()
     if past.prior == "cancelled":
         return before
@@ -106,13 +107,13 @@ def sums_after(before: Sums, past: Past) -> Sums:
 
 
 def _cost_of_part(order: Request, units: Term) -> Term:
-    """Return what so many *units* of *order* cost: its price or its quantity is 1."""
+    """Return the cost of *units* of *order*, whose price or quantity is 1."""
     is_whole = units == order.units
     return z3.If(is_whole, order.cost, _at_rate(order, z3.ToReal(units)))
 
 
 def follows(event: Request, about: Past | None) -> list[Term]:
-    """Return what ties *event* to the one that it is *about*, and what it adds to what is used."""
+    """Return the conditions that tie *event* to the one it is *about*, and fix what it adds."""
     money = _money(event)
     if about is None:
         return [event.more[0] == event.shares, event.more[1] == money]
@@ -169,7 +170,7 @@ def _money(event: Request) -> Term:
 
 
 def _has_word_of(event: Request, order: Request, name: str) -> Term:
-    """Return that a word is that of the order; a fill may have another broker or method."""
+    """Return the condition that a word is the order's; a fill may differ in broker and method."""
     word, own = event.words[name].chosen, order.words[name].chosen
     if event.kind == "fill" and name == "trade.method":
         is_other = z3.And(word != own, own >= 0, word >= 0)
@@ -180,12 +181,15 @@ def _has_word_of(event: Request, order: Request, name: str) -> Term:
 
 
 def _above(new: Term, old: Term) -> Term:
-    """Return by how much *new* is above *old*: the larger of both stays reserved."""
+    """Return by how much *new* exceeds *old*, or 0: the larger of both stays reserved."""
     return z3.If(new > old, new - old, _NOTHING)
 
 
 def dated(event: Request, first: date, last: date, venue_day: date | None) -> list[Term]:
-    """Return that *event* is of a day from *first* to *last*, at the venue *venue_day* if given."""
+    """Return the conditions that *event* is dated from *first* to *last*.
+
+    Its day at the venue is *venue_day*, if given.
+    """
     return [
         *([] if venue_day is None else [event.day("venue_date") == venue_day.toordinal()]),
         event.day("date") >= max(first, EARLIEST).toordinal(),
@@ -195,20 +199,20 @@ def dated(event: Request, first: date, last: date, venue_day: date | None) -> li
 
 
 def later(now: Request, past: Sequence[Past]) -> list[Term]:
-    """Return what ties *now* to all of the *past*, whether it is about one of them or not."""
+    """Return the conditions that tie *now* to all events of the *past*."""
     if not past:
         return []
-    # A log is in order, on the authorization's clock.
+    # A log is in order of time, on the authorization's clock.
     ties = [past[-1].asked.day("date") <= now.day("date")]
     if now.kind == "fill":
         return ties
-    # One broker for all of a history: with more, a rule on brokers says less.
+    # One broker in the whole sequence, so that a rule on brokers does not fail by chance.
     broker = now.words["trade.broker"].chosen
     return [*ties, *(of.asked.words["trade.broker"].chosen == broker for of in past)]
 
 
 def day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
-    """Return the facts of the day of *now* after *past*, exactly."""
+    """Return the exact facts of the day of *now*, after the events *past*."""
     same_day = [
         z3.And(
             of.asked.listing == now.listing,
@@ -218,8 +222,8 @@ def day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
     ]
     is_fill, is_change = now.kind == "fill", now.kind in (*REPLACES, "correct")
     any_before = z3.Or([_NEVER, *same_day])
-    # What a fill of an order buys was ordered by that; and on its day by that method, too, unless
-    # it was made otherwise.
+    # The order of a fill counted its shares as ordered. On the order's day, it counted them under
+    # its method, too, unless the fill uses another method.
     is_covered = z3.And(any_before, z3.Not(now.otherwise)) if is_fill else _NEVER
     is_made = now.otherwise if is_fill else z3.BoolVal(not is_change)
     shares = now.more[0] if is_change else now.shares
@@ -256,7 +260,7 @@ def day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
             of_method,
         ),
         "off_auction_shares": (
-            # What was bought or still may be.
+            # Shares bought outside the auction, or still on order there.
             total(
                 lambda of: (
                     _NOTHING

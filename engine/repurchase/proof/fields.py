@@ -1,7 +1,7 @@
-"""What an event may be: its fields, each any value that there can be, and how an edition counts it.
+"""An arbitrary event in z3: a free variable for each field, and what an edition computes from them.
 
-Numbers stand for words as they do in the engine. One name of z3 is one thing of the event: so the
-same event can be read under two rule files.
+Numbers stand for words, as in the engine. A field has the same z3 variable under every edition, so
+that two rule files can evaluate the same event.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from repurchase.proof.logic import chosen, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import UNKNOWN_WORD, Edition
 
-# What the rules judge. A fill is one within an open order, unless it is alone, as in a log of
-# fills; what is released is an order, or a replace of one.
+# The kinds of events that rules evaluate. `fill` is a fill of an open order, `fill-alone` one
+# without an open order, as in a log of fills. A release releases an order, or a replace.
 Kind = Literal["order", "replace", "release", "release-replace", "fill", "fill-alone", "correct"]
 FILLS: Final = ("fill", "fill-alone", "correct")
 REPLACES: Final = ("replace", "release-replace")
 
-# A word that no rule names.
+# Stands for every word that no rule names.
 OTHER: Final = "Other"
 DAY_SECONDS: Final = 86_400
 
@@ -36,11 +36,11 @@ _OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What events can be of: *pairs* of a symbol and a venue, and *words*, one that no rule names.
+    """The symbols, venues and words that events can have, under all the editions compared.
 
-    The venue is `None` if an event names none; *clocks* are those of the venues that are
-    meant. So one event can be read under several rule files: it has each word and each pair of
-    them. *is_sure* is whether all of them mean the same venue if an event names none.
+    *pairs* are a symbol with a venue, or with `None` for an event that names no venue. *clocks* are
+    the time zones of these venues. *words* are all words that rules name, and one that no rule
+    names. *is_sure* says whether all editions mean the same venue if an event names none.
     """
 
     pairs: tuple[tuple[str, str | None], ...]
@@ -50,7 +50,7 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 def scope_of(editions: Sequence[Edition]) -> Scope:
-    """Return what the events of *editions* can be of."""
+    """Return the symbols, venues and words that events can have under *editions*."""
     listed = {
         (one.symbol, venue)
         for edition in editions
@@ -82,40 +82,40 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A fact of words: *chosen* counts the *choices*, and is -1 if there is none."""
+    """A fact that is a word: *chosen* is its index in *choices*, or -1 if it is missing."""
 
     chosen: Term
     choices: tuple[str, ...]
 
     def is_one(self, word: str) -> Term:
-        """Return where it is *word*."""
+        """Return the condition that this is *word*."""
         return self.chosen == self.choices.index(word)
 
 
 def any_words(scope: Scope, name: str) -> Iterator[tuple[str, Word]]:
-    """Yield the facts of words that an event says itself."""
+    """Yield the facts that are words and that the event itself states, by name."""
     for fact in TABLE.values():
         if fact.dimension.kind == "word" and fact.name not in _OF_LISTING:
             yield fact.name, Word(z3.Int(f"{name}.{fact.name}"), fact.words or scope.words)
 
 
 def code(edition: Edition, word: str) -> Term:
-    """Return the number by which the engine knows *word*."""
+    """Return the number that stands for *word* in the engine under *edition*."""
     return number(edition.constants.words.get(composed(word), UNKNOWN_WORD))
 
 
 class Counted:
-    """Any event of *kind* and *scope*, as *edition* counts it.
+    """An arbitrary event of *kind* and *scope*, as *edition* counts it.
 
-    *listing* counts the pairs of a symbol and a venue of its scope. *cost* is price times quantity
-    times rate, *paid* that of one unit; *is_even* is whether that rate is 1. *has_amount* is
-    whether a fill has what was paid in one sum, *timed* whether its time of day is known, and
-    *otherwise* whether a fill or a correct has another method than what it is of.
+    *listing* is the index of its symbol and venue in the pairs of the scope. *cost* is price times
+    quantity times rate, *paid* the same for one unit. *is_even* says whether that rate is 1.
+    *has_amount* says whether a fill states its amount, *timed* whether the time of day is known.
+    *otherwise* says whether a fill or a correct uses another method than its order or fill.
 
-    *listings* are what it can be of, `None` for what is not an instrument, and *listed* is whether
-    it is one; *is_odd* is whether its rate is not 1 where it must be. *amount* is its money, and
-    *amount_present* whether that can be computed; *priced* is the same without its fees. *ties*
-    hold of every such event.
+    *listings* are the instruments of the pairs, `None` for a pair that is not listed. *listed* says
+    whether the event's pair is listed. *is_odd* says whether its rate is not 1 although it must be.
+    *amount* is its money in program currency, *amount_present* whether that can be computed, and
+    *priced* whether it can be computed without fees. *ties* are true of every such event.
     """
 
     def __init__(self, edition: Edition, scope: Scope, name: str, kind: Kind) -> None:
@@ -136,7 +136,7 @@ class Counted:
         self.listings = [counting.listings.get(pair) for pair in scope.pairs]
         self.listed = self.by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
         is_own = self.by_listing(lambda of: z3.BoolVal(of.currency == counting.currency), _ALWAYS)
-        # A rate between a currency and itself is 1, or it is none.
+        # A rate between a currency and itself must be 1.
         self.is_odd = z3.And(is_own, self.has_rate, z3.Not(self.is_even))
         is_fill = kind in FILLS
         is_priced = z3.Or(self.has_price, self.has_amount) if is_fill else self.has_price
@@ -153,7 +153,7 @@ class Counted:
         ties += [self.paid > 0, self.fees >= 0, self.seconds >= 0, self.seconds < DAY_SECONDS]
         for word in self.words.values():
             ties += [word.chosen >= -1, word.chosen < len(word.choices)]
-        # An event without a method has that of its order.
+        # An event that states no method has the method of its order.
         ties.append(z3.Implies(self.otherwise, self.words["trade.method"].chosen >= 0))
         if self.kind not in FILLS:
             # The price of a market order binds nobody.
@@ -162,15 +162,15 @@ class Counted:
         return ties
 
     def by_listing(self, read: Callable[[Listing], Term], other: Term) -> Term:
-        """Return what *read* gives of its instrument, *other* if it is of none."""
+        """Return what *read* gives for the event's instrument; *other* if it is not listed."""
         each = [other if of is None else read(of) for of in self.listings]
         return chosen(self.listing, each)
 
     def shares_of(self, units: Term) -> Term:
-        """Return so many *units* in shares."""
+        """Return the ordinary-share equivalents of *units* of the event's instrument."""
         return self.by_listing(lambda of: units * number(of.shares_each), units)
 
     def reserved(self, cost: Term, fees: Term) -> Term:
-        """Return what an order of *cost* and *fees* reserves."""
+        """Return the money that an order of *cost* and *fees* reserves, in program currency."""
         most = self.by_listing(lambda of: cost * number(1 + of.fx_margin), cost)
         return most + fees if self.edition.counting.with_fees else most

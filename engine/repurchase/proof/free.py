@@ -1,4 +1,4 @@
-"""The days and the facts of an event that no position fixes: each any value that there can be."""
+"""The days and facts that the position does not fix, each a free variable within its domain."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from repurchase.proof.fields import FILLS, REPLACES, Counted
 from repurchase.proof.logic import Fact, number
 from repurchase.proof.solver import Term, z3
 
-# A year by which the rules of all zones repeat.
+# After this year, the rules of all time zones repeat.
 _REPEATING: Final = 2040
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
 )
-# What grows by all of an event's shares.
+# The facts of the day that grow by all shares of an event, by kind.
 _WHOLLY: Final = {
     "order": ("ordered_shares",),
     "release": ("ordered_shares",),
@@ -31,9 +31,9 @@ _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "i
 
 
 def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
-    """Yield the days of an event on both clocks, as far apart as these can show."""
+    """Yield the days of an event on both clocks, at most as far apart as the clocks can be."""
     name, clock = asked.name, asked.edition.counting.zone
-    # What two clocks show of one event are two things.
+    # Each clock has its own variable, because two clocks can show two days for one event.
     here, last = z3.Ints(f"{name}.date@{clock.key} {name}.last_date@{clock.key}")
     there, there_last = z3.Ints(f"{name}.venue_date {name}.venue_last_date")
     if asked.kind in FILLS:
@@ -52,17 +52,17 @@ def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
 
 @cache
 def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
-    """Return by how many days *clock* can be ahead of *venue*: what the zones' data shows.
+    """Return the numbers of days by which *clock* can be ahead of *venue*.
 
-    An event that has only a day has it on both. The offsets are looked at on each day until 2040:
-    after 2037 the tables of zones repeat themselves.
+    0 is always one of them, since an event with only a date has it on both clocks. The offsets are
+    compared on each day until 2040, because after 2037 the tables of time zones repeat.
     """
     found = {0}
     day = datetime(YEAR_MIN, 1, 1, 12, tzinfo=UTC)
     while day.year <= _REPEATING:
         here, there = day.astimezone(clock).utcoffset(), day.astimezone(venue).utcoffset()
-        assert here is not None, "a zone has an offset"
-        assert there is not None, "a zone has an offset"
+        assert here is not None, "each time zone has an offset"
+        assert there is not None, "each time zone has an offset"
         if here != there:
             found.add(1 if here > there else -1)
         day += timedelta(days=1)
@@ -70,7 +70,7 @@ def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
 
 
 def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of the day: any use before, and after it no more than the event can add."""
+    """Yield the facts of the day: any use before the event, plus at most what it can add."""
     name, kind, all_units = asked.name, asked.kind, z3.ToReal(asked.units)
     for fact in _DAY_FACTS:
         quantity = fact.removeprefix("day.")
@@ -78,10 +78,10 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
         ties.append(before >= 0)
         if kind != "correct" or quantity != "executed_shares":
-            # A correct takes back what was bought, and nothing that was ordered.
+            # A correct can reduce the executed shares of a day, and no other count.
             ties.append(more >= 0)
         if kind != "correct":
-            # What a correct takes back may be what nobody knew.
+            # A correct can take back the fill that made a fact unknown.
             ties.append(z3.Implies(known_after, known))
         is_shares = quantity.endswith("shares")
         most = all_units if is_shares else number(1)
@@ -90,7 +90,7 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         elif quantity == "executed_shares" and kind in _ASKING:
             ties.append(more == 0)
         elif kind not in REPLACES or not is_shares:
-            # A replace on another day than its order's asks for all that this may still buy.
+            # A replace on a later day than its order requests all that the order may still buy.
             ties.append(more <= most)
         yield fact, Fact(known, before)
         yield (
@@ -100,7 +100,7 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
 
 
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts that others give: each any value of its kind, or none."""
+    """Yield the facts that feeds supply: each any value of its domain, or missing."""
     for fact in _OUTSIDE:
         kind = TABLE[fact].dimension.kind
         value = z3.Int(f"{name}.{fact}") if kind == "flag" else z3.Real(f"{name}.{fact}")

@@ -1,7 +1,7 @@
-"""Conditions as z3 reads them: the same and/or over sums of facts that the engine is given.
+"""Conditions as z3 terms: the same and/or over sums of facts that the engine evaluates.
 
-Each fact is a pair: whether a source gave it, and its value. A comparison holds only where every
-fact that it was written with is there, so what cannot be decided neither passes nor fails.
+Each fact is a pair: whether it is known, and its value. A comparison is true only if every fact in
+it is known. An undecided condition is therefore neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from repurchase.proof.solver import Term, z3
 
 
 class Fact(NamedTuple):
-    """A fact in z3: whether it is *present*, and its *value*, a number."""
+    """A fact in z3: whether it is *present*, and its *value*, always a number."""
 
     present: Term
     value: Term
@@ -37,13 +37,13 @@ COMPARED: Final[Mapping[str, Callable[[Term, Term], Term]]] = {
 
 @lru_cache(maxsize=4096)
 def number(value: Exact) -> Term:
-    """Return *value* as z3 has it, exactly."""
-    # Written out it is made in a tenth of the time that a quotient takes.
+    """Return *value* as an exact z3 number."""
+    # From text, z3 makes the number in a tenth of the time that a division takes.
     return z3.RealVal(f"{value.numerator}/{value.denominator}")
 
 
 def chosen(index: Term, values: Sequence[Term]) -> Term:
-    """Return that of *values* which *index* counts, from 0."""
+    """Return the term for the value at *index* of *values*, counted from 0."""
     found = values[-1]
     for at, value in enumerate(values[:-1]):
         found = z3.If(index == at, value, found)
@@ -51,7 +51,7 @@ def chosen(index: Term, values: Sequence[Term]) -> Term:
 
 
 def holds(form: Form, facts: Facts) -> Term:
-    """Return where *form* is known to hold."""
+    """Return the condition that *form* is true and decided."""
     match form:
         case AllOf(parts):
             return z3.And([holds(part, facts) for part in parts])

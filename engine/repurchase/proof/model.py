@@ -1,7 +1,7 @@
-"""A request and the position before it as z3 has them: every value that an event can have.
+"""An arbitrary request and the position before it, as z3 terms.
 
-What the position does not fix is free, and may be absent: so what holds here holds of whatever
-arrives. Days are counted from 0001-01-01.
+Whatever the position does not fix is a free variable, and may be missing. What is proved here
+therefore holds for every event that can arrive. Days are numbers, with 0001-01-01 as day 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from repurchase.rulebook.periods import Period
 VENUES: Final = tuple(VENUE_ZONES)
 
 _ALWAYS: Final = z3.BoolVal(True)
-# What cannot be counted without an instrument, and what may be without one, too.
+# Facts that need a listed instrument, and facts that may or may not be known without one.
 _OF_AN_INSTRUMENT: Final = {
     name: {"symbol", "venue"} <= {*fact.given_by} and name != "trade.venue"
     for name, fact in TABLE.items()
@@ -40,9 +40,10 @@ _MAY_BE: Final = ("trade.last_date", *(name for name in TABLE if name.startswith
 
 
 class Sums(msgspec.Struct, frozen=True):
-    """The four sums of a position; *shares_known* and *amount_known* are whether fills are.
+    """The four sums of a position.
 
-    *bounded* is whether the money of every open order can be computed.
+    *shares_known* and *amount_known* say whether the shares and amounts of all fills are known,
+    *bounded* whether the money of every open order can be computed.
     """
 
     executed_shares: Term
@@ -55,14 +56,14 @@ class Sums(msgspec.Struct, frozen=True):
 
 
 def any_sums(name: str) -> Sums:
-    """Return the sums of any position."""
+    """Return the sums of an arbitrary position, with *name* in the names of its variables."""
     reals = (z3.Real(f"{name}.{one}") for one in ("es", "ea", "rs", "ra"))
     known = (z3.Bool(f"{name}.{one}") for one in ("sk", "ak", "bk"))
     return Sums(*reals, *known)
 
 
 def from_zero(sums: Sums) -> list[Term]:
-    """Return that none of *sums* is below zero."""
+    """Return the conditions that none of *sums* is below zero."""
     return [
         sums.executed_shares >= 0,
         sums.executed_amount >= 0,
@@ -72,12 +73,12 @@ def from_zero(sums: Sums) -> list[Term]:
 
 
 class Request(Counted):
-    """An event that rules judge, at a position of the sums *before* it, and its *facts*.
+    """An arbitrary event that rules evaluate, with the sums before and after it, and its facts.
 
-    *more* are the shares and the money that it adds to what is used, *after* is the position with
-    it, *ties* are what every such event meets. *own* tells apart what two editions make of one
-    event if a ratio changes with the days. *day* gives the facts of the day; without it, they are
-    any that there can be. Without a *scope* it is what the edition lists and names.
+    *more* are the shares and the money that it adds to executed plus reserved. *ties* are the
+    conditions that every such event meets. *own* marks the variables that differ between two
+    editions if share ratios change by date. *day* computes the facts of the day; without it, they
+    are free variables. Without a *scope*, the event's scope is that of the edition.
     """
 
     def __init__(
@@ -106,15 +107,15 @@ class Request(Counted):
         self.facts |= dict(any_day(self, self.ties)) if day is None else day(self)
 
     def day(self, name: str) -> Term:
-        """Return the day `trade.NAME`, as z3 has it."""
+        """Return the value of the day `trade.NAME`, a number."""
         return self.facts[f"trade.{name}"].value
 
     def _more(self, before: Sums, own: str) -> tuple[Term, Term]:
-        """Return the shares and the money that the event adds to what is used.
+        """Return the shares and the money that the event adds to executed plus reserved.
 
-        An order adds all that it asks for, a replace what it raises, and a fill of an order
-        nothing: that was reserved, in as many shares but where a ratio changes. A correct may add
-        less than nothing.
+        An order adds all that it requests, and a replace what it raises. A fill of an order adds
+        nothing, because its shares were reserved, unless a share ratio changed. A correct may
+        reduce the sums.
         """
         name, ties = self.name, self.ties
         if self.kind in REPLACES:
@@ -132,7 +133,7 @@ class Request(Counted):
             whole, fees = z3.Reals(f"{name}.lent {name}.fees_lent")
             ties += [fewer <= 0, whole >= self.cost, fees >= self.fees]
             freed = self.amount - self.reserved(whole, fees)
-            # Of what nobody knew it is known now.
+            # If the order's money was unbounded, the fill makes some of it known.
             return fewer, z3.If(before.bounded, freed, z3.Real(f"{name}.{own}freed"))
         if self.kind == "correct":
             shares, money = z3.Reals(f"{name}{own}.more_s {name}{own}.more_a")
@@ -142,7 +143,7 @@ class Request(Counted):
         return self.shares, z3.If(self.amount_present, self.amount, 0)
 
     def _with_own(self, rest: Sums) -> Sums:
-        """Return the sums before a replace or a fill: what its order reserves, and the *rest*."""
+        """Return the sums before a replace or a fill: *rest* plus what its order reserves."""
         name = self.name
         if self.kind == "fill":
             money = self.reserved(z3.Real(f"{name}.lent"), z3.Real(f"{name}.fees_lent"))
@@ -153,7 +154,7 @@ class Request(Counted):
         return msgspec.structs.replace(rest, reserved_amount=rest.reserved_amount + money)
 
     def _of_trade(self) -> dict[str, Fact]:
-        """Return the facts of the trade that are no days."""
+        """Return the facts of the trade that are not days."""
         edition = self.edition
         found = {
             "trade.venue_time": Fact(self.timed, self.seconds),
@@ -186,15 +187,15 @@ class Request(Counted):
         return found
 
     def _after(self, before: Sums) -> Sums:
-        """Return the sums with what is *more*: of a fill it is executed, of an order reserved."""
+        """Return the sums after the event: a fill adds to executed, a request to reserved."""
         bounded, is_fill = self.amount_present, self.kind in FILLS
         stays = before.bounded
         if self.kind == "fill":
-            # It may have closed the one order whose money nobody could compute.
+            # The fill may have closed the only order whose money could not be computed.
             stays = z3.Or(stays, z3.Bool(f"{self.name}.closes"))
         shares_known, amount_known = before.shares_known, before.amount_known
         if self.kind == "correct":
-            # It may have settled the one fill of which something was not known.
+            # The correct may have settled the only fill with an unknown value.
             shares_known = z3.Or(shares_known, z3.Bool(f"{self.name}.settles_s"))
             amount_known = z3.Or(amount_known, z3.Bool(f"{self.name}.settles_a"))
         executed, reserved = (self.more, (0, 0)) if is_fill else ((0, 0), self.more)
@@ -210,7 +211,7 @@ class Request(Counted):
 
 
 def unlisted(asked: Request) -> Facts:
-    """Return the facts of what is no instrument of the rule file: many are absent, some may be."""
+    """Return the facts of the event if its instrument is unlisted: many facts are then missing."""
     name, edition = asked.name, asked.edition
     found = {}
     for fact, of in asked.facts.items():
@@ -223,14 +224,14 @@ def unlisted(asked: Request) -> Facts:
     for fact, choices in (("trade.symbol", asked.scope.words), ("trade.venue", VENUES)):
         word = z3.Int(f"{name}.other.{fact}")
         codes = [code(edition, one) for one in choices]
-        # One that is out of reach stands for none.
+        # An index outside the choices stands for a missing word.
         is_there = z3.And(word >= 0, word < len(choices))
         found[fact] = Fact(is_there, chosen(word, codes))
     return found
 
 
 def _program(sums: Sums, suffix: str) -> dict[str, Fact]:
-    """Return the facts of the program at *sums*: those of before also one by one."""
+    """Return the facts of the program at *sums*; without *suffix*, also the four single sums."""
     money = z3.And(sums.amount_known, sums.bounded)
     found = {
         f"program.shares{suffix}": Fact(
@@ -249,7 +250,7 @@ def _program(sums: Sums, suffix: str) -> dict[str, Fact]:
 
 
 def within(period: Period, one: Request) -> Iterator[Term]:
-    """Yield that *one* is of a day of *period*, here and at the venue."""
+    """Yield the conditions that *one* is dated within *period*, on both clocks."""
     yield one.day("date") >= period.first.toordinal()
     yield one.day("date") <= period.last.toordinal()
     if period.venue_day is not None:

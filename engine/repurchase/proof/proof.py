@@ -1,4 +1,4 @@
-"""A rule file proved, edition by edition: or a history that it should have stopped."""
+"""Proof of a rule file, edition by edition; for what fails, a counterexample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.version import __version__
-from repurchase.proof.approval import HELD, KINDS, judging, meets, passes
+from repurchase.proof.approval import HELD, KINDS, evaluating, meets, passes
 from repurchase.proof.certificate import FORMAT, STATEMENT, Certificate, Certified
 from repurchase.proof.claims import claims, window
 from repurchase.proof.engine import History, answered, confirmed
@@ -22,12 +22,15 @@ from repurchase.proof.solver import Term, Time, z3
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.periods import Period, periods
 
-# So long a proof may take where nobody says otherwise.
+# The time limit of a proof, unless the caller gives another.
 MILLISECONDS: Final = 60_000
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A claim that is not proved of an edition; *history* shows why, where one was found."""
+    """A property, *claim*, that is not proved of an edition.
+
+    *history* is the counterexample; `None` if none was found.
+    """
 
     claim: str
     edition: str
@@ -37,13 +40,13 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Proved(msgspec.Struct, frozen=True):
-    """What holds of one edition, whatever arrives: the claims, by name.
+    """What is proved of one edition, for every event: the properties, *claims*, by name.
 
-    It is in force from *first* to *last*, of which a day is *in_window* or none. *approves* is
-    whether it lets any order of these days pass; *example* are events that end with one which the
-    engine approves, where one was found. *always_satisfied* are the rules that stop no order,
-    *unsatisfiable* those that let none pass, and *redundant* those that stop none which the others
-    let pass.
+    The edition is in force from *first* to *last*; *in_window* says whether any of these days is in
+    the window. *approves* says whether the rules may approve an order on these days. *example* is
+    the witness: events that end with an order which the engine approves; `None` if none was found.
+    *always_satisfied* are the rules that every order passes, *unsatisfiable* those that no order
+    passes, and *redundant* those that deny nothing which the other `deny` rules permit.
     """
 
     edition: str
@@ -60,7 +63,7 @@ class Proved(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What was proved of a rule file, and what was not."""
+    """What is proved of a rule file, and what is not."""
 
     authorization: str
     editions: tuple[Proved, ...]
@@ -70,12 +73,12 @@ class Proof(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """Return whether everything was proved."""
+        """Return whether every property is proved of every edition."""
         return not self.failures
 
     def certificate(self, day: date) -> Certificate:
-        """Return what was proved on *day*, for commands that prove nothing; all of it must hold."""
-        assert self.holds, "what does not hold is not certified"
+        """Return the certificate of this proof, dated *day*; everything must be proved."""
+        assert self.holds, "only a proof without failures has a certificate"
         editions = tuple(
             Certified(one.edition, one.first, one.last, one.claims, one.venue_day, one.example)
             for one in self.editions
@@ -86,7 +89,7 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS) -> Proof:
-    """Return what can be proved of all *editions* within so many *milliseconds*.
+    """Return what can be proved of all *editions* within *milliseconds*.
 
     *now* is a clock that counts nanoseconds.
     """
@@ -116,7 +119,7 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
             history = _history(period, editions, claim, kind, time)
             failures.append(Failure(claim, *days, history))
     if not failures:
-        # What approves nothing is easily proved: who reads a proof wants to see that it does.
+        # Rules that deny everything are easily proved; a witness shows that these do not.
         found = [
             replace(one, example=_example(period, editions, time)) if one.approves else one
             for one, period in zip(found, in_force, strict=True)
@@ -126,8 +129,9 @@ def proved(editions: Editions, now: Callable[[], int], milliseconds: int = MILLI
 
 
 def _failing(edition: Edition, time: Time) -> dict[str, Kind]:
-    """Return the claims that are not proved of *edition*, each with the first kind of request for
-    which it is not: no request of that kind may be approved against it, whatever came before.
+    """Return the properties that are not proved of *edition*.
+
+    Each comes with the first kind of request for which it is not proved.
     """
     stated = claims(edition)
     failing: dict[str, Kind] = {}
@@ -141,8 +145,9 @@ def _failing(edition: Edition, time: Time) -> dict[str, Kind]:
 
 
 class OfRules(NamedTuple):
-    """The rules of an edition that every order passes, that none does, and that deny nothing
-    which the others do not deny.
+    """The rules of an edition that every order passes, that none passes, and that are redundant.
+
+    A redundant rule denies nothing that the other `deny` rules permit.
     """
 
     always_satisfied: tuple[str, ...]
@@ -154,7 +159,7 @@ def _of_rules(edition: Edition, time: Time) -> OfRules:
     asked = Request(edition, any_sums("s"), "r")
     known = [*from_zero(any_sums("s")), *asked.ties, asked.listed]
     elsewhere = unlisted(asked)
-    rules = judging(edition, "order")
+    rules = evaluating(edition, "order")
     passing = {of.rule.id: holds(of.passes, asked.facts) for of in rules}
     always_satisfied = tuple(
         of.rule.id
@@ -187,7 +192,7 @@ def _is_in_window(period: Period) -> bool:
 
 
 def _approves(period: Period, time: Time) -> bool:
-    """Return whether any order of the days of *period* may be let pass."""
+    """Return whether an order within *period* may be approved; `False` only if proved never."""
     sums = any_sums("s")
     asked = Request(period.editions[0], sums, "r")
     known = [*from_zero(sums), *asked.ties, *within(period, asked)]
@@ -195,7 +200,7 @@ def _approves(period: Period, time: Time) -> bool:
 
 
 def _example(period: Period, editions: Editions, time: Time) -> tuple[dict[str, Any], ...] | None:
-    """Return events that end with an order which the engine approves, `None` if none is found."""
+    """Return events that end with an order which the engine approves; `None` if none are found."""
 
     def goal(asked: Sequence[Request]) -> Term:
         return passes(asked[-1])
@@ -212,12 +217,12 @@ def _example(period: Period, editions: Editions, time: Time) -> tuple[dict[str, 
 def _history(
     period: Period, editions: Editions, claim: str, kind: Kind, time: Time
 ) -> History | None:
-    """Return a history against *claim* that the engine confirms, `None` where none is found."""
+    """Return a counterexample to *claim* that the engine confirms; `None` if none is found."""
 
     def goal(asked: Sequence[Request]) -> Term:
         (last,) = asked
         broken = [passes(last), z3.Not(meets(last, claims(last.edition)[claim]))]
-        # What is released was held.
+        # A released request must have been held.
         held = HELD.get(kind)
         return z3.And([*broken, *([z3.Not(passes(last, held))] if held else [])])
 

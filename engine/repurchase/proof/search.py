@@ -1,8 +1,8 @@
-"""A short history, event by event, at the end of which rules let pass what they must not.
+"""The search for a short history: a sequence of events whose last one meets a given condition.
 
-The model of it is exact, unlike that of the proof: what was brought forward, at most two orders
-and what became of them, and the event. The engine judges it again: without its word there is no
-history.
+A history consists of an amount brought forward, at most two orders with what happened to them, and
+the last event. Its model is exact, unlike that of the proof. The caller lets the engine evaluate
+the history, and uses it only if the engine confirms it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
 
-# So many steps of z3 are spent on each wish for a plainer history. They are not a time, so that a
-# busy machine shows the same history.
+# The steps that z3 may spend on each wish for a simpler history. A limit in steps, not in time,
+# gives the same history on a busy machine.
 _PATIENCE: Final = 500_000
-# So large a share of the time that is left is spent on one shape.
+# One shape may take the remaining time divided by this number.
 _SHARE: Final = 8
-# Amounts are prices times quantities times rates: with one of the first two at 1, they are sums.
+# An amount is price times quantity times rate. If one of the first two is 1, it is linear.
 _AT_ONE: Final = ("quantity", "price")
 _ASKED: Final[Mapping[Prior, Kind]] = {"released": "release"}
 _ABOUT: Final = (*REPLACES, "fill", "correct")
@@ -52,9 +52,11 @@ _LETTERS: Final[Mapping[str, str]] = {
 
 
 class Shape(NamedTuple):
-    """How a history is looked for: what came before, what is 1, and on which grid figures are.
+    """A form of history to search for.
 
-    *is_forward* is whether something may be brought forward, too.
+    *priors* says what happened to each event before the last. *at_one* names the field that is 1,
+    and numbers are multiples of 1/*grid*. *is_forward* says whether the history may begin with a
+    brought_forward.
     """
 
     priors: tuple[Prior, ...]
@@ -63,7 +65,7 @@ class Shape(NamedTuple):
     is_forward: bool = False
 
 
-# The likely ones first. Figures are whole where they can be, else as fine as can be written.
+# The likely ones first. Numbers are whole, or have the most decimals that an event may have.
 _PRIORS: Final[tuple[tuple[tuple[Prior, ...], int, bool], ...]] = (
     ((), 1, True),
     (("open",), 1, True),
@@ -83,11 +85,11 @@ SHAPES: Final = tuple(
     for priors, grid, is_forward in _PRIORS
     for at_one in _AT_ONE
 )
-# Of one event and what was brought forward.
+# The shapes of one event, with or without a brought_forward.
 ALONE: Final = tuple(shape for shape in SHAPES if not shape.priors)
 _CAN_FILL: Final = ("open", "released", "filled")
 
-# What is looked for, of the last event as each edition reckons it.
+# The condition on the last event, given the request that each edition makes of it.
 Goal = Callable[[Sequence[Request]], Term]
 
 
@@ -98,10 +100,10 @@ def histories(
     remaining: Callable[[], int],
     shapes: Sequence[Shape] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the events of histories whose last is of *kind* and meets *goal*, the shortest first.
+    """Yield histories whose last event is of *kind* and meets *goal*, the likeliest shapes first.
 
-    The orders before it are approved by every edition of *period*. *remaining* tells how many
-    milliseconds may still be spent. Without *shapes* it is looked for in all.
+    Every edition of *period* approves the orders before the last event. *remaining* returns the
+    milliseconds that are left. Without *shapes*, all shapes are tried.
     """
     for shape in SHAPES if shapes is None else shapes:
         if _is_one(shape, kind) and remaining():
@@ -109,7 +111,7 @@ def histories(
 
 
 def _is_one(shape: Shape, kind: Kind) -> bool:
-    """Return whether a history of *shape* can end with *kind*: some are of an order before."""
+    """Return whether a history of *shape* can end with *kind*, which may need an earlier event."""
     if kind == "fill":
         return shape.priors in (("open",), ("released",), ("open", "breach"), ("open", "open"))
     if kind == "correct":
@@ -122,16 +124,16 @@ def _is_one(shape: Shape, kind: Kind) -> bool:
 def _found(
     period: Period, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the events of histories of *shape*, first without what is brought forward."""
+    """Yield histories of *shape*, first those without a brought_forward."""
     forward = z3.Ints("forward.shares forward.amount")
     formulas, events = _all(period, kind, goal, shape, forward)
-    # What is used says more than that nobody can tell what is.
+    # First look for a history with known amounts: it explains more than one with unknown amounts.
     known = [past.asked.amount_present for past in events[-1]]
     for is_any in (False, True)[: 1 + shape.is_forward]:
         brought = _brought(forward, period.editions, is_any=is_any)
         for more in ([*known, *formulas, *brought], [*formulas, *brought]):
             solver = z3.Solver()
-            # A history that is long in coming may be of another shape.
+            # The limit leaves time for other shapes, which may be quicker.
             solver.set("timeout", max(remaining() // _SHARE, 1))
             solver.add(more)
             if solver.check() == z3.sat:
@@ -143,7 +145,10 @@ def _found(
 def _all(
     period: Period, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
 ) -> tuple[list[Term], list[list[Past]]]:
-    """Return what a history of *shape* towards *goal* is, and its events under each edition."""
+    """Return the conditions of a history of *shape* that meets *goal*, and its events.
+
+    The events are listed by their place in the history, then by edition.
+    """
     scope = scope_of(period.editions)
     formulas: list[Term] = []
     brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
@@ -170,7 +175,7 @@ def _all(
             formulas += later(one, past)
             now, ties = past_of(one, prior or "open", name)
             if prior is not None:
-                # What cannot be computed would leave figures unknown, which is another matter.
+                # Earlier events have known amounts, so that they leave no sum unknown.
                 formulas += [*ties, one.amount_present]
                 formulas += [] if prior == "breach" else [passes(one, _ASKED.get(prior))]
                 sums = sums_after(sums, now)
@@ -180,13 +185,13 @@ def _all(
 
 
 def _about(past: Sequence[Past], kind: Kind) -> int:
-    """Return which of *past* an event of *kind* is of: the last that can fill, or was filled."""
+    """Return the index in *past* of the event that one of *kind* names: the last possible one."""
     priors = ("breach",) if kind == "correct" else _CAN_FILL
     return max(at for at, one in enumerate(past) if one.prior in priors)
 
 
 def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bool) -> list[Term]:
-    """Return what may be brought forward: nothing, or what is within the caps."""
+    """Return the conditions on what is brought forward: if *is_any*, within the caps; else zero."""
     if not is_any:
         return [one == 0 for one in forward]
     within = [one >= 0 for one in forward]
@@ -199,7 +204,7 @@ def _brought(forward: Sequence[Term], editions: Sequence[Edition], *, is_any: bo
 
 
 def _plainest(solver: Any, events: Sequence[Request]) -> Model:
-    """Return a model of what *solver* has found, with what a reader expects and small figures."""
+    """Return the simplest model found for *solver*: expected field values and small numbers."""
     model = Model(solver.model())
     solver.set("rlimit", _PATIENCE)
     for event in events:
@@ -221,12 +226,12 @@ def _plainest(solver: Any, events: Sequence[Request]) -> Model:
 
 
 def _wishes(event: Request) -> Iterator[Term]:
-    """Yield what a reader expects of *event*, the foremost first."""
+    """Yield the conditions that make *event* easy to read, the most important first."""
     yield event.listing == 0
     yield z3.Not(event.timed)
     broker = event.words["trade.broker"]
     if OTHER in broker.choices:
-        # Any is as good, and the name of a venue or a symbol would mislead.
+        # Any broker would do; the name of a venue or a symbol would mislead.
         yield broker.is_one(OTHER)
     yield z3.Not(event.otherwise)
     yield event.day("venue_last_date") == event.day("venue_date")
@@ -265,16 +270,16 @@ def _written(
 
 
 def _released(order: dict[str, Any]) -> dict[str, Any]:
-    """Return the release of *order* at the moment that it was made, by another person."""
+    """Return the release of *order* by another person, at the moment of the order."""
     order["by"] = "Ann"
-    # Of a replace it is its order that is named.
+    # The release of a replace names the order.
     named = order.get("order", order["id"])
     release = {"kind": "release", "id": f"r-{order['id']}", "order": named, "by": "Bob"}
     return {**release, "reason": "seen", **_moment_of(order)}
 
 
 def _became(model: Model, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what happened to *order*, where something did, at the moment that it was made."""
+    """Yield the events that happened to *order*, if any, at the moment of the order."""
     of = {"order": order["id"], **_moment_of(order)}
     if past.prior == "cancelled":
         when = {name: value for name, value in of.items() if "." not in name}

@@ -1,4 +1,7 @@
-"""What z3 can say of formulas in the time that there is."""
+"""The solver z3 with a time limit.
+
+To import this module raises UsageError, which says what to install, if z3 is missing.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +18,35 @@ except ImportError as missing:
 
 __all__ = ["Term", "Time", "interrupt", "z3"]
 
-# What z3 hands out has no types of its own.
+# z3 has no type annotations.
 Term = Any
 
 _NANOSECONDS: Final = 1_000_000
 
-# z3 would take Ctrl-C for itself, and lose it where it has just found something.
+# By default z3 handles Ctrl-C itself, and loses it if it has just found a result.
 z3.set_param("ctrl_c", False)
-# Made here, so that two threads do not make one each.
+# Created at import, so that two threads do not create one each.
 _CONTEXT: Final = z3.main_ctx()
 
 
 def interrupt() -> None:
-    """Break off what z3 does at this moment in another thread, so that it finds nothing."""
+    """Stop the call of z3 that another thread makes at this moment; its result is unknown."""
     _CONTEXT.interrupt()
 
 
 class Time:
-    """What is left of the time for a proof."""
+    """The remaining time of a proof."""
 
     def __init__(self, milliseconds: int, now: Callable[[], int]) -> None:
         self._now = now
         self._until = now() + milliseconds * _NANOSECONDS
 
     def milliseconds(self) -> int:
-        """Return how many milliseconds are left, 0 where it is over."""
+        """Return the remaining milliseconds; 0 if the time is over."""
         return max((self._until - self._now()) // _NANOSECONDS, 0)
 
     def check(self, formulas: list[Term]) -> object:
-        """Return what z3 finds of *formulas* together in what is left."""
+        """Return z3's result for all *formulas* together: sat, unsat, or unknown if out of time."""
         left = self.milliseconds()
         if not left:
             return z3.unknown
@@ -53,5 +56,5 @@ class Time:
         return solver.check()
 
     def never(self, *formulas: Term) -> bool:
-        """Return whether *formulas* are proved never to hold together."""
+        """Return whether it is proved that *formulas* are never all true; `False` if unknown."""
         return bool(self.check([*formulas]) == z3.unsat)
