@@ -427,29 +427,30 @@ FAULTS: Final = [
     (
         CASES.replace("under: acme.yaml\n", ""),
         (
-            "house.cases.yaml:3:5: the case `500 fit` is under no rule file, and a pack alone"
-            " judges nothing; above `cases` write `under: FILE`, one that includes the pack"
+            "house.cases.yaml:3:5: the case `500 fit` of a pack does not say which rule file"
+            " evaluates it; above `cases` write `under: FILE`, with a rule file that includes the"
+            " pack"
         ),
     ),
     (
         CASES.replace("acme.yaml", "other.yaml"),
         (
-            "house.cases.yaml:1:8: the rule file `other.yaml` does not include the pack; it "
-            "would say `include: [./house]`"
+            "house.cases.yaml:1:8: the rule file `other.yaml` does not include the pack; "
+            "add `include: [./house]` to it"
         ),
     ),
     (
         CASES.replace("acme.yaml", "acne.yaml"),
         (
             "house.cases.yaml:1:8: the rule file `acne.yaml` cannot be read: the "
-            "file does not exist; it would be acne.yaml"
+            "file does not exist; `under` means the file acne.yaml"
         ),
     ),
     (
         CASES + CALM.replace("calm.yaml", "clam.yaml", 1),
         (
             "house.cases.yaml:15:28: the rule file `clam.yaml` cannot be read: the "
-            "file does not exist; it would be clam.yaml"
+            "file does not exist; `under` means the file clam.yaml"
         ),
     ),
     (
@@ -498,8 +499,8 @@ def test_rule_file_judges_its_own_cases(tmp_path: Path, text: str, place: str) -
     house(tmp_path, CASES)
     (tmp_path / "acme.cases.yaml").write_text(text)
     ended = run("test", "acme.yaml", cwd=tmp_path)
-    what = "`under` is for the cases of a pack, and a rule file judges its own; leave it out"
-    assert (ended.code, ended.lines) == (2, [f"{place}: {what}"])
+    what = "these are the cases of a rule file, and `under` is only for the cases of a pack"
+    assert (ended.code, ended.lines) == (2, [f"{place}: {what}; remove `under`"])
 
 
 def test_pack_that_is_wrong_is_told_by_itself(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_usual_field_that_there_is_not_is_told(tmp_path: Path) -> None:
     rules, path = tmp_path / "usual.yaml", tmp_path / "usual.cases.yaml"
     rules.write_text(RULES_FOR_USUAL)
     path.write_text(USUAL.replace("usual: {broker:", "usual: {brokr:"))
-    said = "`brokr`, said to be usual, is no field; did you mean `broker`?"
+    said = "`brokr` in `usual` is not an event field; did you mean `broker`?"
     with pytest.raises(RuleFileError, match=re.escape(said)):
         cases.run(rules, path)
 

@@ -1,1 +1,1 @@
-"""The tests of a rule author: cases, and the mutants of a file that they should kill."""
+"""Tests for rule authors: cases, and the mutants of a file that its cases should kill."""

@@ -1,4 +1,4 @@
-"""The cases beside a rule file or a pack: each an event, what came before, the answer expected."""
+"""The test cases of a rule file or a pack: an event, what came before it, the expected outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from repurchase.tester.edits import document_of
 
 
 class CaseStep(msgspec.Struct, frozen=True):
-    """An event of a case, the *position* before it, and the *edition* that decided it."""
+    """An event of a case, the *position* before it, and its decision by *edition*."""
 
     event: Event
     position: Position
@@ -33,7 +33,7 @@ class CaseStep(msgspec.Struct, frozen=True):
 
 
 class CaseResult(msgspec.Struct, frozen=True):
-    """What came of one case: *wrong* says how it differs from what was expected, if it does."""
+    """The result of one case; *wrong* says how it differs from the expectation, `None` if not."""
 
     case: Case
     steps: tuple[CaseStep, ...]
@@ -41,38 +41,42 @@ class CaseResult(msgspec.Struct, frozen=True):
 
     @property
     def decision(self) -> Decision:
-        """Return the decision on the event that the case asks about."""
+        """Return the decision on the case's own event, the last one."""
         return self.steps[-1].decision
 
 
 def run(rules: Path, cases: Path) -> tuple[CaseResult, ...]:
-    """Return what comes of each of *cases* under *rules*; raise RuleFileError if one has errors.
+    """Return the result of each of *cases* under *rules*.
 
-    Errors of all cases are raised at once.
+    Raise UsageError if a file cannot be opened, RuleFileError with the errors of all cases.
     """
     return results(tested(rules, cases), cases)
 
 
 def results(of: Tested, cases: Path) -> tuple[CaseResult, ...]:
-    """Return what comes of each case *of* what is tested, which the file *cases* holds."""
+    """Return the result of each case of *of*, read from the file *cases*.
+
+    Raise RuleFileError with the errors of all cases.
+    """
     found: list[CaseResult] = []
     problems: list[Problem] = []
     for case in of.cases:
         try:
             found.append(result(case, of.editions[case.by]))
         except InputError as error:
-            told = ((f"case `{case.name}`: {one.what}", one.hint) for one in error.problems)
-            problems += [_at(cases, case, *one) for one in told]
+            named = ((f"case `{case.name}`: {one.what}", one.hint) for one in error.problems)
+            problems += [_at(cases, case, *one) for one in named]
     if problems:
         raise RuleFileError(problems)
     return tuple(found)
 
 
 class Tested(msgspec.Struct, frozen=True):
-    """A rule file or a pack, and the *cases* beside it.
+    """A rule file or a pack, with its *cases*.
 
-    *editions* are those by which they are judged: the rule file's own, under no name, or, as a pack
-    judges nothing alone, those of each rule file under which a case of it is, by what it is called.
+    *editions* are those that evaluate the cases. For a rule file, they are its own, under `None`.
+    A pack cannot be evaluated alone: for a pack, they are those of each rule file that a case names
+    in `under`, by that name.
     """
 
     file: Authorization | Pack
@@ -80,15 +84,15 @@ class Tested(msgspec.Struct, frozen=True):
     editions: Mapping[str | None, Editions]
 
     def programs(self) -> list[Authorization]:
-        """Return the rule files by which the cases are judged."""
+        """Return the rule files that evaluate the cases."""
         return [one.authorization for one in self.editions.values()]
 
 
 def tested(rules: Path, cases: Path) -> Tested:
     """Return the rule file or pack *rules* with its *cases*.
 
-    Raise UsageError if one cannot be opened, RuleFileError if one has errors, or is not under
-    what it must be.
+    Raise UsageError if a file cannot be opened. Raise RuleFileError if one has errors, if a case of
+    a pack names no rule file in `under`, or if a case of a rule file names one.
     """
     if is_pack_file(rules):
         pack = load_pack(rules)
@@ -96,21 +100,21 @@ def tested(rules: Path, cases: Path) -> Tested:
         return Tested(pack, found, _programs(pack, found, cases))
     editions = load(rules)
     found = read_cases(cases)
-    what = "`under` is for the cases of a pack, and a rule file judges its own"
+    what = "these are the cases of a rule file, and `under` is only for the cases of a pack"
     needless = dict.fromkeys(one.under for one in found if one.under is not None)
     if needless:
-        raise RuleFileError(_at(cases, one, what, "leave it out") for one in needless)
+        raise RuleFileError(_at(cases, one, what, "remove `under`") for one in needless)
     return Tested(editions.authorization, found, {None: editions})
 
 
 def _programs(pack: Pack, found: Sequence[Case], cases: Path) -> dict[str | None, Editions]:
-    """Return the editions of each rule file under which a case is, by what the case calls it."""
+    """Return the editions of each rule file that a case names in `under`, by that name."""
     programs: dict[str | None, Editions] = {}
     problems: list[Problem] = []
     for case in found:
         if case.under is None:
-            what = f"the case `{case.name}` is under no rule file, and a pack alone judges nothing"
-            hint = "above `cases` write `under: FILE`, one that includes the pack"
+            what = f"the case `{case.name}` of a pack does not say which rule file evaluates it"
+            hint = "above `cases` write `under: FILE`, with a rule file that includes the pack"
             raise RuleFileError(_at(cases, case, what, hint))
         try:
             if case.by not in programs:
@@ -128,11 +132,13 @@ def _program(pack: Pack, under: Under, cases: Path) -> Editions:
         data = read_bytes(path)
     except UsageError as error:
         what = f"the rule file `{short(under.path)}` cannot be read: {error.problems[0].what}"
-        raise RuleFileError(_at(cases, under, what, f"it would be {path}")) from error
+        hint = f"`under` means the file {path}"
+        raise RuleFileError(_at(cases, under, what, hint)) from error
     editions = load_text(data, str(path), packs=instead(str(path), document_of(pack)))
     if all(one.file != pack.file for one in editions.authorization.packs):
         what = f"the rule file `{short(under.path)}` does not include the pack"
-        raise RuleFileError(_at(cases, under, what, f"it would say `include: [{pack.included}]`"))
+        hint = f"add `include: [{pack.included}]` to it"
+        raise RuleFileError(_at(cases, under, what, hint))
     return editions
 
 
@@ -141,7 +147,7 @@ def _at(cases: Path, one: Case | Under, what: str, hint: str | None) -> Problem:
 
 
 def result(case: Case, editions: Editions) -> CaseResult:
-    """Return what comes of *case*; raise InputError where one of its events is none."""
+    """Return the result of *case* under *editions*; raise InputError if an event is invalid."""
     position = Position()
     if case.given_shares is not None or case.given_amount is not None:
         position = Position(
@@ -166,16 +172,19 @@ def result(case: Case, editions: Editions) -> CaseResult:
 
 
 def market_of(editions: Editions) -> Market:
-    """Return what a case knows of the market beside what its events say: the tables' sessions."""
+    """Return the market of a case: only the trading sessions of the shipped tables."""
     return read_feed(()).of(editions.authorization)
 
 
 def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Event:
-    """Return the event of *values*, and of what is *usual* where it can say that and does not."""
+    """Return the event of *values*, with each default of *usual* that its kind allows.
+
+    Raise InputError if it is not a valid event.
+    """
     unknown = [field for field in usual if field not in READERS]
     if unknown:
-        hint = nearest(unknown[0], READERS) or "write the fields of an event"
-        raise InputError(Problem(f"`{short(unknown[0])}`, said to be usual, is no field", hint))
+        hint = nearest(unknown[0], READERS) or "use the names of event fields"
+        raise InputError(Problem(f"`{short(unknown[0])}` in `usual` is not an event field", hint))
     kind = values.get("kind")
     cannot = {field for field, _ in misplaced(kind, usual)} if kind in KINDS else usual.keys()
     said = {field: value for field, value in usual.items() if field not in cannot} | {**values}
@@ -186,7 +195,7 @@ def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Ev
 
 
 def _check_ids(events: Sequence[Event]) -> None:
-    """Raise InputError where two events have one id: a log or a desk would refuse the second."""
+    """Raise InputError if two events have the same id: a log or a desk would refuse the second."""
     used: set[str] = set()
     for one in events:
         if one.id in used:
@@ -195,6 +204,7 @@ def _check_ids(events: Sequence[Event]) -> None:
 
 
 def _wrong(case: Case, decision: Decision) -> str | None:
+    """Return how *decision* differs from what *case* expects; `None` if it does not."""
     stopped = sorted({finding.rule for finding in decision.findings})
     got = f"{decision.outcome}, by {', '.join(stopped)}" if stopped else decision.outcome
     if decision.outcome != case.expect:

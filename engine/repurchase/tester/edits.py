@@ -1,4 +1,4 @@
-"""One change of a rule file or a pack: of the nested text that the file was read as."""
+"""One change of a rule file or a pack, made in the document that was read from the file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from repurchase.rulebook.yaml_reader import Document, Path, Place, read_document
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """A file with one change: *what* became of it at its *line* and *column*.
+    """A file with one change: *what* was changed, at which *line* and *column*.
 
-    In its document *value* stands at *path* instead of what is there.
+    In its document, *value* replaces what is at *path*.
     """
 
     line: int
@@ -24,23 +24,23 @@ class Mutant(msgspec.Struct, frozen=True):
     value: object
 
     def of(self, document: Document) -> Document:
-        """Return *document*, that of the file, so changed; no problem of it is known yet."""
+        """Return *document*, that of the file, with the change, and without recorded problems."""
         value = _with(document.value, self.path, self.value)
         return replace(document, value=value, broken=set(), problems=[])
 
 
 def document_of(file: Authorization | Pack) -> Document:
-    """Return the nested text of *file*."""
+    """Return the document of *file*: its text as nested mappings and lists."""
     return read_document(file.text.encode(), file.file)
 
 
 def mutant(place: Place, what: str, path: Path, value: object) -> Mutant:
-    """Return the mutant that has *value* at *path*, and is shown at *place*."""
+    """Return the mutant with *value* at *path*, reported at *place*."""
     return Mutant(place.line, place.column, what, path, value)
 
 
 def left_out(document: Document, path: Path, what: str) -> Mutant:
-    """Return the mutant without the entry at *path*, nor what holds nothing else."""
+    """Return the mutant without the entry at *path*, and without what would then be empty."""
     place = document.place(path)
     while len(path) > 1 and len(value_at(document, path[:-1])) == 1:
         path = path[:-1]
@@ -54,14 +54,14 @@ def left_out(document: Document, path: Path, what: str) -> Mutant:
 
 
 def renamed(document: Document, path: Path, key: str) -> Mutant:
-    """Return the mutant that has *key* instead of the key that *path* ends in."""
+    """Return the mutant with *key* instead of the last key of *path*."""
     old, around = path[-1], value_at(document, path[:-1])
     value = {key if name == old else name: held for name, held in around.items()}
     return mutant(document.key_place(path), f"`{old}` became `{key}`", path[:-1], value)
 
 
 def rewritten(document: Document, path: Path, start: int, end: int, other: str) -> Mutant:
-    """Return the mutant with *other* from *start* to *end* of the text at *path*."""
+    """Return the mutant with *other* in place of *start* to *end* of the text at *path*."""
     text = value_at(document, path)
     old = text[start:end].strip()
     what = f"`{old}` became `{other}`" if other else f"`{old}` was left out"
@@ -69,12 +69,12 @@ def rewritten(document: Document, path: Path, start: int, end: int, other: str) 
 
 
 def spliced(text: str, start: int, end: int, other: str = "") -> str:
-    """Return *text* with *other* from *start* to *end*: plain, without quotes, if it is."""
+    """Return *text* with *other* in place of *start* to *end*; a text without quotes stays so."""
     return type(text)(text[:start] + other + text[end:])
 
 
 def value_at(document: Document, path: Path) -> Any:
-    """Return what stands at *path*: a text, a list or a mapping."""
+    """Return the value at *path*: a text, a list or a mapping."""
     held: Any = document.value
     for part in path:
         held = held[part]
@@ -82,9 +82,10 @@ def value_at(document: Document, path: Path) -> Any:
 
 
 def letter_place(document: Document, path: Path, offset: int) -> Place:
-    """Return where the letter *offset* of the text at *path* stands.
+    """Return the place in the file of the letter at *offset* of the text at *path*.
 
-    If the text is not written as it is read, as with an escaped letter, it is where it begins.
+    If the file writes the text otherwise than it is read, as with an escaped letter, return the
+    place where the text begins.
     """
     begins, written = document.place(path), document.text
     at = found = _text_start(written, begins)
@@ -101,7 +102,7 @@ def letter_place(document: Document, path: Path, offset: int) -> Place:
 
 
 def _text_start(written: str, begins: Place) -> int:
-    """Return where the letters begin of the text that *begins* there: after a quote or a `>`."""
+    """Return the offset of the first letter of a text at *begins*: after a quote, `|` or `>`."""
     lines = written.split("\n", begins.line - 1)
     at = len(written) - len(lines[-1]) + begins.column - 1
     if written[at] in "|>":

@@ -1,8 +1,8 @@
 """The mutants of a rule file or a pack: each has one figure, word or sign changed.
 
-They are of what decides: figures, days, instruments, conditions, effects, options. What a file only
-says, such as a title, a quote or the day of the resolution, decides nothing, nor does how a pack is
-`judged`; and a check is, as a case is, what kills a mutant.
+Only what affects decisions is changed: figures, days, instruments, conditions, effects, options.
+Titles, quotes, the day of the resolution and the key `judged` of a pack affect none. Checks are not
+changed either: like cases, they are what kills a mutant.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from repurchase.tester.edits import (
     value_at,
 )
 
-# Kinds of paths: `*` is any name that the file gives, and any number of an entry.
+# Kinds of paths: `*` stands for any name that the file chooses, and for any index of a list.
 _DAYS: Final = ("from", "until", "known")
 _FIGURED: Final = ("terms.*", "limits.*", "instruments.*.per_share", "instruments.*.shares_each")
 _FIGURES: Final = (
@@ -53,16 +53,16 @@ _BRACKETS: Final = ("LSQB", "RSQB")
 def mutants(
     file: Authorization | Pack, programs: Sequence[Authorization] = ()
 ) -> tuple[Mutant, ...]:
-    """Return the mutants of *file*, by their place.
+    """Return the mutants of *file*, sorted by their place.
 
-    The conditions of a pack read the terms of the *programs* that include it.
+    *programs* are the rule files that include *file*, a pack: its conditions read their terms.
     """
     made = _Mutants(file, programs).all()
     return tuple(sorted(made, key=lambda one: (one.line, one.column)))
 
 
 class _Mutants:
-    """The mutants of one file, made at each path of its document that decides something."""
+    """The mutants of one file, made at each path of its document that affects decisions."""
 
     def __init__(self, file: Authorization | Pack, programs: Sequence[Authorization]) -> None:
         self._document = document_of(file)
@@ -86,7 +86,7 @@ class _Mutants:
         }
 
     def all(self) -> Iterator[Mutant]:
-        """Yield all of them, by path."""
+        """Yield all mutants, in the order of their paths."""
         for path in _paths(self._document.value):
             kind = _kind(path)
             if kind in self._entries:
@@ -125,7 +125,7 @@ class _Mutants:
         fields = {"pack": held} if isinstance(held, str) else held
         asked = fields["pack"].strip()
         yield left_out(self._document, path, f"pack `{asked}`")
-        assert isinstance(self._file, Authorization), "a pack includes none"
+        assert isinstance(self._file, Authorization), "a pack cannot include packs"
         pack = next(one for one in self._file.packs if one.included == asked)
         place, on = self._document.place((*path, "options")), fields.get("options", [])
         for name in (one.name for one in pack.options if not one.on):
@@ -138,7 +138,7 @@ class _Mutants:
     # --- texts
 
     def _text(self, path: Path, others: Callable[[str], Sequence[str]]) -> Iterator[Mutant]:
-        """Yield the file with each of the *others* of the text at *path* in its place."""
+        """Yield a mutant for each text that *others* gives to replace the text at *path*."""
         word = self._word(path)
         start = value_at(self._document, path).index(word)
         for other in others(word):
@@ -151,7 +151,7 @@ class _Mutants:
             after = found[index + 1] if index + 1 < len(found) else None
             others = operators.of_piece(piece, before, after, self._constants)
             if operators.is_word(piece):
-                # One that is listed already would come to the same as leaving this one out.
+                # A word that the list contains already would have the effect of leaving this out.
                 listed = _beside(found, index)
                 words = operators.of_word(piece, self._instruments)
                 others = tuple(other for other in words if other not in listed)
@@ -163,12 +163,12 @@ class _Mutants:
                 yield from self._listed(path, _elements(found[index + 1 :]))
 
     def _listed(self, path: Path, elements: Sequence[slice]) -> Iterator[Mutant]:
-        """Yield the condition at *path* without each of the *elements* of a list in it."""
+        """Yield a mutant of the condition at *path* without each of the *elements* of a list."""
         text = value_at(self._document, path)
         for before, one, after in zip(
             (None, *elements), elements, (*elements[1:], None), strict=False
         ):
-            # A comma goes with it: the one behind, or before the last.
+            # Remove a comma with the element: the one after it, or the one before the last.
             start = one.start if after or not before else before.stop
             end = after.start if after else one.stop
             if before or after:
@@ -194,7 +194,7 @@ def _constants(
 
 
 def _others(file: Authorization | Pack) -> Mapping[str, Callable[[str], Sequence[str]]]:
-    """Return what gives the texts that may stand in the place of one, by its kind of path."""
+    """Return the mutation operators by the kind of path whose texts they replace."""
     of_choice = operators.of_choice
     common: dict[str, Callable[[str], Sequence[str]]] = {
         **dict.fromkeys(_FIGURES, operators.of_figure),
@@ -220,13 +220,13 @@ def _others(file: Authorization | Pack) -> Mapping[str, Callable[[str], Sequence
 
 
 def _has_money(file: Authorization) -> bool:
-    """Return whether the program's currency decides anything, rather than being said."""
+    """Return whether the program's currency affects decisions."""
     foreign = any(one.currency != file.currency for one in file.instruments)
     return foreign or any(one.dimension.kind == "money" for one in file.terms)
 
 
 def _paths(held: object, path: Path = ()) -> Iterator[Path]:
-    """Yield the path of each value within *held*, that of what is around it first."""
+    """Yield the path of each value within *held*, outer values first."""
     entries: Sequence[tuple[str | int, object]] = ()
     if isinstance(held, dict):
         entries = tuple(held.items())
@@ -238,7 +238,7 @@ def _paths(held: object, path: Path = ()) -> Iterator[Path]:
 
 
 def _kind(path: Path) -> str:
-    """Return *path* with `*` for what differs from file to file, such as `terms.*.value`."""
+    """Return *path* with `*` for the parts that differ between files, such as `terms.*.value`."""
     return ".".join(
         "*" if isinstance(part, int) or (index == 1 and path[0] in _NAMED) else part
         for index, part in enumerate(path)
@@ -246,7 +246,7 @@ def _kind(path: Path) -> str:
 
 
 def _elements(found: Sequence[Piece]) -> list[slice]:
-    """Return where each element stands of the list that *found* begins within."""
+    """Return the extent of each element of a list; *found* begins after its opening bracket."""
     elements: list[slice] = []
     start, depth = found[0].offset, 0
     for index, piece in enumerate(found):
@@ -260,7 +260,7 @@ def _elements(found: Sequence[Piece]) -> list[slice]:
 
 
 def _beside(found: Sequence[Piece], index: int) -> list[str]:
-    """Return what is in one list with the word at *index*, none where it is in no list."""
+    """Return the texts in the same list as the word at *index*; empty if it is not in a list."""
     opened = next((one for one in reversed(range(index)) if found[one].kind in _BRACKETS), None)
     if opened is None or found[opened].kind == "RSQB":
         return []

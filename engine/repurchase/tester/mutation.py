@@ -1,8 +1,7 @@
-"""What becomes of the mutants of a rule file or a pack: each judged by all cases beside it.
+"""Mutation testing of a rule file or a pack: run its cases against each mutant.
 
-A mutant that does not load is invalid: who reads the file sees that, checks included. One under
-which a case comes to something else is killed by that case. Others survive, unless they prove to be
-equivalent.
+A mutant that does not load, or fails a check, is invalid: its author would see the error. A mutant
+is killed if a case fails under it. The others survive, unless they are proved equivalent.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True):
-    """What became of the mutants of a rule file or a pack, by their place.
+    """The fates of the mutants of a rule file or a pack, in the order of their places.
 
-    None was tried if cases fail of the file as it is: those are *wrong*.
+    If cases fail under the unchanged file, they are in *wrong*, and no mutant was tried.
     """
 
     tested: Tested
@@ -51,16 +50,16 @@ class Mutation(msgspec.Struct, frozen=True):
     tried: tuple[Tried, ...]
 
     def come_to(self, fate: Fate) -> tuple[Tried, ...]:
-        """Return those that came to *fate*."""
+        """Return the mutants with this *fate*."""
         return tuple(one for one in self.tried if one.fate == fate)
 
 
 def mutation(
     rules: Path, cases: Path, watch: Watch = unwatched, part: slice = slice(None)
 ) -> Mutation:
-    """Return what becomes of each mutant of the file *rules* by *cases*, or of a *part* of them.
+    """Return the fate of each mutant of the file *rules*, or of a *part* of them, under *cases*.
 
-    Raise RuleFileError if a file cannot be used.
+    Raise UsageError if a file cannot be opened, RuleFileError if one has errors.
     """
     of = tested(rules, cases)
     found = results(of, cases)
@@ -73,7 +72,7 @@ def mutation(
 
 
 class _Trial:
-    """The cases in the order in which they are asked: what killed one mutant first of the next."""
+    """The cases in the order in which they are tried: the case that killed last comes first."""
 
     def __init__(self, of: Tested, found: Sequence[CaseResult]) -> None:
         self._of = of
@@ -81,20 +80,20 @@ class _Trial:
         self._found = [*found]
 
     def tried(self, mutant: Mutant) -> Tried:
-        """Return what becomes of *mutant*."""
+        """Return the fate of *mutant*."""
         try:
             case = self._killer(mutant)
         except RuleFileError:
             return Tried(mutant, "invalid")
         finally:
-            # Its rule sets are asked for once.
+            # The rule sets of a mutant are not used again.
             forget()
         return Tried(mutant, "survived" if case is None else "killed", case)
 
     def _killer(self, mutant: Mutant) -> Case | None:
-        """Return a case that comes to something else under *mutant*, if one does.
+        """Return a case that fails under *mutant*; `None` if there is none.
 
-        Raise RuleFileError if it does not load.
+        Raise RuleFileError if the mutant does not load.
         """
 
         @cache
@@ -110,9 +109,9 @@ class _Trial:
 
 
 def _may_differ(old: CaseResult, new: Editions) -> bool:
-    """Return whether *new* may come to another decision in a step of the case than *old* did.
+    """Return whether *new* may decide a step of the case differently from *old*.
 
-    Most mutants change one rule, so it is enough to ask the rules that are not the same in both.
+    Most mutants change one rule, so only the rules that differ are evaluated.
     """
     market = market_of(new)
     for one in old.steps:
@@ -131,7 +130,7 @@ def _may_differ(old: CaseResult, new: Editions) -> bool:
 
 
 def _apart(old: Edition, new: Edition) -> tuple[Edition, Edition]:
-    """Return both editions with the rules alone that are not the same, to the letter, in both."""
+    """Return both editions, each with only the rules that are not identical in both."""
     rules = {one.rule.id: one for one in old.rules}
     others = {one.rule.id: one for one in new.rules}
     names = {name for name in rules.keys() | others if rules.get(name) != others.get(name)}
@@ -148,9 +147,10 @@ def _effect(finding: Finding) -> tuple[str, str, str]:
 
 
 def apart(found: Mutation, same: Same, watch: Watch = unwatched) -> Mutation:
-    """Return *found* with the survivors that are the *same* as the file set apart as equivalent.
+    """Return *found* with those survivors as equivalent that *same* proves to be the same.
 
-    One of a pack is so under each rule file under which cases are, with all its rules in force.
+    A mutant of a pack must be the same under each rule file that its cases name, with all rules of
+    the pack in force.
     """
     of, document = found.tested, document_of(found.tested.file)
 
@@ -168,16 +168,16 @@ def apart(found: Mutation, same: Same, watch: Watch = unwatched) -> Mutation:
 
 
 def _changed(of: Tested, by: str | None, document: Document) -> Editions:
-    """Return the editions called *by*, if *document* is what the file says.
+    """Return the editions called *by* with *document* in place of the file's own.
 
-    Raise RuleFileError if that does not load.
+    Raise RuleFileError if they do not load.
     """
     old = of.editions[by]
-    judge, packs = document, None
+    rules, packs = document, None
     if isinstance(of.file, Pack):
-        judge = document_of(old.authorization)
-        packs = instead(judge.name, document)
-    return load_document(judge, packs=packs, like=old)
+        rules = document_of(old.authorization)
+        packs = instead(rules.name, document)
+    return load_document(rules, packs=packs, like=old)
 
 
 def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Same) -> bool:
@@ -193,18 +193,18 @@ def _is_same(file: Authorization | Pack, old: Editions, new: Editions, same: Sam
         return False
     if not (before.off or after.off):
         return True
-    # No case and no proof reads a rule that is off, and another rule file may turn it on.
+    # No case and no proof evaluates a rule that is off, but another rule file may turn it on.
     if [one.id for one in before.rules] != [one.id for one in after.rules]:
         return False
     try:
         return same(_with(before, old.authorization), _with(after, new.authorization))
     except RuleFileError:
-        # A rule that is off cannot be used as it is now.
+        # A rule that is off is invalid with the change.
         return False
 
 
 def _turned(pack: Pack) -> list[tuple[str, tuple[str, ...]]]:
-    """Return which rules each option turns on or off."""
+    """Return the options of *pack*, each with the rules that it turns on or off."""
     return [(one.name, one.turns) for one in pack.options]
 
 

@@ -1,6 +1,6 @@
-"""The mutation operators: what may be written in the place of one figure, word or sign.
+"""The mutation operators: what can replace one figure, word or sign.
 
-Each mutant reads well, so that only a case or a check can tell it from what was meant.
+Each replacement is plausible, so that only a case or a check can show that it is wrong.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _NUMBER: Final = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _DAY_SECONDS: Final = 24 * 3600
-# A day is told apart from that of any zone by one of these.
+# Whatever a zone's offset, at least one of these has another.
 _FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
-_WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a clock's own time
+_WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - local time of whichever zone
 _CURRENCIES: Final = ("JPY", "USD")
 
 
 def of_figure(text: str) -> tuple[str, ...]:
-    """Return the figure *text* one less and one more in its last place, a day, a minute."""
+    """Return the figure *text* decreased and increased by one: its last place, a day, a minute."""
     if _DATE.fullmatch(text):
         day = read_day(text)
         return tuple(str(day + timedelta(days=days)) for days in (-1, 1))
@@ -72,7 +72,7 @@ def _clocks(text: str) -> Iterator[str]:
 
 
 def _stepped(digits: str, step: int) -> str | None:
-    """Return the number *digits* a *step* of its last place away, `None` below zero."""
+    """Return the number *digits* changed by *step* in its last place; `None` if below zero."""
     places = len(digits.partition(".")[2])
     value = int(digits.replace(",", "").replace(".", "")) + step
     if value < 0:
@@ -85,9 +85,9 @@ def _stepped(digits: str, step: int) -> str | None:
 def of_piece(
     piece: Piece, before: Piece | None, after: Piece | None, names: Mapping[str, Dimension]
 ) -> tuple[str, ...]:
-    """Return what *piece* of a condition may be written as, between *before* and *after*.
+    """Return the texts that can replace *piece* of a condition, between *before* and *after*.
 
-    *names* are the terms that the condition may read.
+    *names* are the terms and limits that the condition may read.
     """
     if piece.kind in _FIGURE_KINDS:
         return of_figure(piece.text)
@@ -107,12 +107,12 @@ def of_piece(
 
 def _of_operator(text: str, before: Piece | None, after: Piece | None) -> tuple[str, ...]:
     sides = {side.kind for side in (before, after) if side is not None}
-    # Words have no order.
+    # Words can only be equal or not; they have no order.
     return _OPERATORS[text][:1] if sides & {*_WORD_KINDS} else _OPERATORS[text]
 
 
 def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
-    """Return the names beside *name* that are of its dimension."""
+    """Return the other names of the family of *name* that have its dimension."""
     family = name.partition(".")[0]
     known = {fact.name: fact.dimension for fact in TABLE.values()} | dict(terms)
     return tuple(
@@ -123,12 +123,12 @@ def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
 
 
 def is_word(piece: Piece) -> bool:
-    """Return whether *piece* is a word that a fact is compared with, in quotes or without."""
+    """Return whether *piece* is a word that is compared with a fact, with or without quotes."""
     return piece.kind in _WORD_KINDS
 
 
 def of_word(piece: Piece, instruments: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what the word *piece* may be written as: the others where its kind is closed."""
+    """Return the texts that can replace the word *piece*: the other words of its kind, if known."""
     text, quote = piece.text, ""
     if piece.kind == "STRING":
         text, quote = text[1:-1], text[0]
@@ -144,17 +144,17 @@ def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def of_text(text: str) -> tuple[str]:
-    """Return *text*, of which every letter counts, with one more."""
+    """Return *text* with one more letter."""
     return (f"{text}x",)
 
 
 def of_choice(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the *choices* that *word* is not."""
+    """Return the *choices* other than *word*."""
     return tuple(other for other in choices if other != word)
 
 
 def of_venue(venue: str) -> tuple[str, ...]:
-    """Return another venue on the clock of *venue*, where there is one, and one on another."""
+    """Return another venue with the time zone of *venue*, if any, and one with another zone."""
     clock = VENUE_ZONES[venue]
     alike = (other for other, its in VENUE_ZONES.items() if its == clock and other != venue)
     apart = (other for other, its in VENUE_ZONES.items() if its != clock)
@@ -162,7 +162,7 @@ def of_venue(venue: str) -> tuple[str, ...]:
 
 
 def of_zone(name: str, venues: Sequence[str]) -> tuple[str, ...]:
-    """Return the clocks of *venues* that are not that of the zone *name*, and one far from it."""
+    """Return the other time zones of *venues* than *name*, and one that is far from it."""
     here = zone(name).utcoffset(_WINTER)
     far = next(other for other in _FAR_ZONES if zone(other).utcoffset(_WINTER) != here)
     zones = dict.fromkeys((*(VENUE_ZONES[venue] for venue in venues), far))
@@ -170,6 +170,6 @@ def of_zone(name: str, venues: Sequence[str]) -> tuple[str, ...]:
 
 
 def of_currency(currency: str, program: str | None = None) -> tuple[str]:
-    """Return the currency of the *program* in the place of *currency*, or else another."""
+    """Return another currency than *currency*: that of the *program*, if it differs."""
     known = (program or currency, *_CURRENCIES)
     return (next(other for other in known if other != currency),)
