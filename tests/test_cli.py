@@ -761,7 +761,7 @@ def test_check_before_the_logs_last_event_is_refused(here: Path) -> None:
         2,
         "",
         "log.csv: the event's `2026-05-15` goes backwards: line 3 has `2026-05-18`; give the log "
-        "as it stood at the time of the event\n",
+        "as it was at the time of the event\n",
     )
 
 
@@ -833,11 +833,14 @@ FORWARD: Final = '{"kind": "brought_forward", "id": "b", "shares": 60, "amount":
     ("options", "code", "said"),
     [
         ((), 0, ""),
-        (("--log", "log.csv"), 2, "something is brought forward after other events; put it first"),
+        (("--log", "log.csv"), 2, "a `brought_forward` event follows other events; put it first"),
         (
             ("--brought-forward", "5,5"),
             2,
-            "something is brought forward here and with the option; give one of them",
+            (
+                "two starting positions: this `brought_forward` event and `--brought-forward`;"
+                " remove one"
+            ),
         ),
     ],
 )
@@ -1083,10 +1086,10 @@ def pairs(option: str, values: Iterable[str]) -> list[str]:
         (pairs("--set", ["side=bye"]), "`side` is `bye`"),
         (pairs("--set", ["id=x"]), "`id` is set for all rows"),
         (pairs("--set", ["side=buy"]), "log.csv:1: `side` is a column and is also set"),
-        (["--brought-forward", "5"], "`5` is not what was brought forward"),
-        (["--brought-forward", "1,671,100"], "`1,671,100` is not what was brought forward"),
-        (["--brought-forward", "-5,5"], "`-5,5` is not what was brought forward"),
-        (["--brought-forward", "1e5,5"], "`1e5,5` is not what was brought forward"),
+        (["--brought-forward", "5"], "`5` is not SHARES,AMOUNT"),
+        (["--brought-forward", "1,671,100"], "`1,671,100` is not SHARES,AMOUNT"),
+        (["--brought-forward", "-5,5"], "`-5,5` is not SHARES,AMOUNT"),
+        (["--brought-forward", "1e5,5"], "`1e5,5` is not SHARES,AMOUNT"),
     ],
 )
 def test_wrong_option_of_a_log_is_told(here: Path, options: list[str], said: str) -> None:

@@ -14,7 +14,7 @@ from test_cli import COMMAND, LOG, RULES, Run, errors_of, run
 HEADER: Final = "id,date,symbol,side,quantity,price\n"
 GOOD: Final = "f-1,2026-05-15,1,buy,45,5\n"
 REPLAY: Final = ("replay", "log.csv", "--rules", "rules.yaml")
-CONCLUDED: Final = "log.csv: 1 row cannot be used; nothing is concluded from this log"
+CONCLUDED: Final = "log.csv: 1 row cannot be used, so there is no conclusion from this log"
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ BAD_ROWS: Final = [
     ("long line", row(id="x" * 70_000), "the line is longer than 65536 bytes"),
     ("backwards", row(date="2026-05-14"), "`2026-05-14` goes backwards: line 2 has `2026-05-15`"),
     ("same id", row(id="f-1"), "the id `f-1` was used before with other content"),
-    ("other symbol", row(symbol="2"), "`2` is no symbol of the rule file"),
+    ("other symbol", row(symbol="2"), "`2` is not a symbol of the rule file"),
 ]
 
 
@@ -164,7 +164,7 @@ def test_bad_rows_are_told_as_json(here: Path) -> None:
         "what": "`quantity` is `1e5`, not a number",
         "hint": "write it in full, without an exponent",
     }
-    assert last["what"] == "1 row cannot be used; nothing is concluded from this log"
+    assert last["what"] == "1 row cannot be used, so there is no conclusion from this log"
 
 
 @pytest.mark.parametrize(("bad", "listed"), [(19, 19), (20, 20), (21, 20), (500, 20)])
@@ -180,7 +180,7 @@ def test_first_twenty_bad_rows_are_listed_and_all_counted(
         str(number + 3) for number in range(listed)
     ]
     more = " (the first 20 are listed)" if bad > 20 else ""
-    expected = f"log.csv: {bad} rows cannot be used{more}; nothing is concluded from this log"
+    expected = f"log.csv: {bad} rows cannot be used{more}, so there is no conclusion from this log"
     assert ended.lines[-1] == expected
 
 
@@ -280,7 +280,7 @@ def test_brought_forward_after_the_first_event_is_a_bad_row(here: Path, first: s
     ended = run(*REPLAY, cwd=here)
     assert (ended.code, ended.out) == (2, "")
     assert ended.lines == [
-        "log.csv:3: something is brought forward after other events; put it first",
+        "log.csv:3: a `brought_forward` event follows other events; put it first",
         CONCLUDED,
     ]
 
@@ -480,12 +480,12 @@ def test_decisions_go_to_a_file(here: Path) -> None:
 @pytest.mark.parametrize(
     ("log", "options", "said"),
     [
-        (HEADER, (), "the log has no rows; nothing is concluded from it"),
+        (HEADER, (), "the log has no rows, so there is no conclusion from it"),
         (HEADER, ("--brought-forward", "5,5"), "the log has no rows"),
         (
             HEADER + GOOD.replace(",1,", ",2,"),
             ("--skip-other-symbols",),
-            "every row is of another symbol; nothing is concluded from this log; compare its ",
+            "no row has a symbol of the rule file, so there is no conclusion from this log",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def in_order(text: str) -> list[Row]:
         return list(sorted_rows(log.rows(), TOKYO, database))
 
 
-MEND = "put the log in order of time, or have it sorted with --sort"
+MEND = "put the log in order of time, or use --sort"
 
 
 @pytest.mark.parametrize(

@@ -596,8 +596,7 @@ def test_files_of_two_authorizations_are_told(here: Path) -> None:
     (here / "log.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     ended = run(*WHAT_IF, cwd=here)
     assert ended.lines[0] == (
-        "log.csv:6: the event is of authorization `other`; "
-        "the rules are those of `tiny` and `small`"
+        "log.csv:6: the event is of authorization `other`; give events of `tiny` or `small`"
     )
 
 

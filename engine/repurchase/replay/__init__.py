@@ -1,1 +1,1 @@
-"""A whole log judged, by one rule file or by two."""
+"""Evaluation of a whole trade log, by one rule file or by two."""

@@ -1,4 +1,4 @@
-"""A trade log judged event by event: a loop around `step`, and what it comes to."""
+"""Replay of a trade log, event by event: a loop around `step`, and its summary."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ BAD_ROWS_LISTED: Final = 20
 
 
 class RuleCount(msgspec.Struct, frozen=True):
-    """How often a rule failed and how often it could not be decided."""
+    """How many events a rule failed, and for how many it was undecided."""
 
     fail: int
     indeterminate: int
 
 
 class Tainted(msgspec.Struct, frozen=True):
-    """A day on which all purchases lost what *pack* gives, those before the *first* event too.
+    """A day whose purchases are all outside the safe harbour of *pack*, or not shown to be inside.
 
-    *day* is that of the venue. *failed* are the rules that one purchase or order of that day at
-    least did not meet, *undecided* those of which it is not known; *events* are as many.
+    *day* is the venue's date. *failed* are the rules that at least one order or purchase of the day
+    failed, *undecided* those that were undecided for at least one. *first* is the id of the first
+    such event, and *events* is the number of them. Purchases before the first are outside, too.
     """
 
     pack: str
@@ -49,11 +50,13 @@ class Tainted(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a log came to: counts of events, use of the caps, and why events were not approved.
+    """The summary of a log: counts of events, use of the caps, and why events were not approved.
 
-    Quantities are exact strings, `None` where unknown or without a cap. *unknown* names the
-    fills whose shares or amount could not be computed; *days* are those on which a flag of a pack
-    that judges by the day was raised.
+    Quantities are exact strings; `None` if unknown or without a cap. Amounts are in program
+    currency. *indeterminate* counts the events denied although no `deny` rule failed. *unknown*
+    names the fills whose shares or amount could not be computed. *days* are the days on which an
+    event raised a flag of a pack that disqualifies whole days. *skipped* counts the rows left out
+    because of their symbol.
     """
 
     authorization: str
@@ -80,7 +83,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Program:
-    """A program while its events are judged one after the other: the position and the counts."""
+    """A program in a replay: its position, and the counts of the events decided so far."""
 
     def __init__(
         self, editions: Editions, *, every_rule: bool = False, feed: Feed | None = None
@@ -101,7 +104,7 @@ class Program:
         self._tainted: dict[tuple[date, str], Tainted] = {}
 
     def decide(self, event: Event) -> Decided:
-        """Return the decision on *event*, and go on from the position that it leaves."""
+        """Return the decision on *event*, and take the position after it."""
         if event.kind != "brought_forward" or event.time or event.date:
             self.last_day = self.editions.day_of(event)
         edition = self.edition = self.editions.of(event, self.position)
@@ -117,12 +120,15 @@ class Program:
         return Decided(decision, edition)
 
     def decided_at(self, event: Event, position: Position) -> Decided:
-        """Return what the decision on *event* would be at another *position*; nothing counts it."""
+        """Return the decision on *event* at another *position*; change no position or count."""
         edition = self.editions.of(event, position)
         return Decided(self._step(event, position, edition).decision, edition)
 
     def summary(self, *, duplicates: int = 0, skipped: int = 0) -> Summary:
-        """Return what the events so far came to, beside those that were left out of the log."""
+        """Return the summary of the events so far.
+
+        *duplicates* and *skipped* are the numbers of events that were left out of the log.
+        """
         edition = self.edition or self.editions.on(self.editions.first_day())
         position = self.position
         now = position_report(position, edition)
@@ -157,7 +163,7 @@ class Program:
         return step(event, position, edition, every_rule=self._every_rule, market=self._market)
 
     def _taint(self, event: Event, decision: Decision, before: Position) -> None:
-        """Note of each pack that judges by the day what *decision* found, on the venue's day."""
+        """Note the rules of *decision* that disqualify the venue's day, for each such pack."""
         day = self.editions.venue_day(event, before) or self.editions.day_of(event)
         for pack in self._by_day:
             failed, undecided = (
@@ -195,7 +201,7 @@ class Program:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """How a log is taken beside its form: what was executed before it, its order, its symbols."""
+    """How to take events from a log: what was brought forward, whether to sort, what to skip."""
 
     brought_forward: Event | None = None
     sort: bool = False
@@ -203,10 +209,10 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """The events that programs take from a log, in order, each once and under a name of theirs.
+    """The events of a log for the programs of *editions*, in order and each once.
 
-    *editions* are those of the programs: a name or a symbol of either will do. What was left out
-    counts as *duplicates* or as *skipped*.
+    An event may have the authorization or a symbol of any of the programs. Events left out are
+    counted in *duplicates* or *skipped*.
     """
 
     def __init__(self, reading: Reading, *editions: Editions) -> None:
@@ -224,10 +230,11 @@ class Reader:
     def events(
         self, log: Log | None, *, may_be_empty: bool = False
     ) -> Iterator[tuple[int | None, Event]]:
-        """Yield what is to be decided, each event with its line of *log*.
+        """Yield the events to decide, each with its line of *log*; `None` for the option's event.
 
-        What is brought forward by the option has no line. After the first bad row nothing more is
-        yielded; at the end InputError names the first twenty and tells how many there are.
+        After the first bad row, yield no more. At the end, raise InputError with the first twenty
+        bad rows and the number of all. Raise InputError, too, if the log gives no event, unless it
+        *may_be_empty*.
         """
         if self._reading.brought_forward is not None:
             self._started = True
@@ -235,36 +242,38 @@ class Reader:
         if log is None:
             return
         bad: list[Problem] = []
-        count = judged = 0
+        count = yielded = 0
         for row in self._rows(log):
             if row.problems:
                 count += 1
                 bad.extend(row.problems if count <= BAD_ROWS_LISTED else ())
             elif row.event is not None and not count:
-                judged += 1
+                yielded += 1
                 yield row.number, row.event
         if count:
             raise InputError([*bad, _nothing_concluded(count, log.name)])
-        if not judged and not may_be_empty:
-            raise InputError(_nothing_judged(self.skipped, log.name, self._rules))
+        if not yielded and not may_be_empty:
+            raise InputError(_no_events(self.skipped, log.name, self._rules))
 
     def check(self, event: Event) -> None:
-        """Raise Wrong if *event* is not of these programs, or cannot stand at this place."""
+        """Raise Wrong if *event* is not of these programs, or is not allowed at this place."""
         if event.authorization is not None and event.authorization not in self._authorizations:
             what = f"the event is of authorization `{event.authorization}`"
-            raise Wrong(what, f"the rules are those of `{'` and `'.join(self._authorizations)}`")
+            raise Wrong(what, f"give events of `{'` or `'.join(self._authorizations)}`")
         if event.kind == "brought_forward" and self._started:
             if self._reading.brought_forward is not None:
-                what = "something is brought forward here and with the option"
-                raise Wrong(what, "give one of them")
-            raise Wrong("something is brought forward after other events", "put it first")
+                what = (
+                    "two starting positions: this `brought_forward` event and `--brought-forward`"
+                )
+                raise Wrong(what, "remove one")
+            raise Wrong("a `brought_forward` event follows other events", "put it first")
 
     def backwards(self, event: Event, line: int) -> str | None:
-        """Return what is wrong if *event*, on *line*, lies before what was yielded."""
+        """Return what is wrong if *event*, on *line*, is dated before an event already yielded."""
         return self._order.backwards(event, line)
 
     def _rows(self, log: Log) -> Iterator[Row]:
-        """Yield the rows of *log* that are to be decided or cannot be, and count the others."""
+        """Yield the rows of *log* that must be decided or are bad; count the others."""
         with temporary_database() as database:
             ids, rows = Ids(database), log.rows()
             if self._reading.sort:
@@ -280,23 +289,23 @@ class Reader:
                     yield row
 
     def _takes(self, event: Event, row: Row, ids: Ids) -> bool:
-        """Return whether *event* is to be decided, and count it if it is not.
+        """Return whether *event* must be decided; if not, count it.
 
         Raise Wrong if it cannot be used in this log.
         """
         is_other = event.symbol is not None and event.symbol not in self._symbols
-        # Sent again it is the same event, however much happened in between.
+        # A repeated event is never too late, however many events came in between.
         is_repeated = row.digest is not None and _is_repeated(event, ids.seen(event.id, row.digest))
         if not is_repeated:
             backwards = self.backwards(event, row.number)
-            # Sorted rows are in order, but for what is brought forward.
+            # Sorted rows are in order, except a `brought_forward`.
             if backwards is not None and not self._reading.sort:
-                hint = "put the log in order of time, or have it sorted with --sort"
+                hint = "put the log in order of time, or use --sort"
                 raise Wrong(backwards, hint)
             self.check(event)
             if is_other and not self._reading.skip_other_symbols:
-                what = f"`{event.symbol}` is no symbol of {self._rules}"
-                raise Wrong(what, "--skip-other-symbols leaves such rows out")
+                what = f"`{event.symbol}` is not a symbol of {self._rules}"
+                raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
         self.skipped += is_other
         self.duplicates += is_repeated and not is_other
         is_taken = not is_other and not is_repeated
@@ -310,7 +319,7 @@ def replay(log: Log, program: Program, reader: Reader) -> Iterator[Decided]:
 
 
 class Question:
-    """One event that is asked about after a log, and is held to what its events are held to."""
+    """One event to decide after a log, under the same conditions as the log's events."""
 
     def __init__(self, event: Event, program: Program, reading: Reading) -> None:
         self._event = event
@@ -320,9 +329,9 @@ class Question:
         self._log: str | None = None
 
     def decisions(self, log: Log | None) -> Iterator[Decided]:
-        """Yield the decisions on what is brought forward and on the events of *log*."""
+        """Yield the decisions on the `brought_forward` option and on the events of *log*."""
         self._log = None if log is None else log.name
-        # The log may be that of a program's first day.
+        # The log may be empty, as on the first day of a program.
         for line, event in self._reader.events(log, may_be_empty=True):
             decided = self._program.decide(event)
             if event.id == self._event.id and line is not None:
@@ -330,10 +339,10 @@ class Question:
             yield decided
 
     def answer(self) -> Decided:
-        """Return the decision on the event, now that the log is judged.
+        """Return the decision on the event, after all decisions on the log were taken.
 
-        What the log holds already has the decision that it had; its id with other content is
-        refused. Raise InputError if it is not an event that can follow the log.
+        If the log contains the event, return its earlier decision; if the log uses its id for
+        another event, refuse it. Raise InputError if the event cannot follow the log.
         """
         event, program = self._event, self._program
         if self._in_log is not None:
@@ -348,20 +357,20 @@ class Question:
             raise InputError(Problem(wrong.what, wrong.hint)) from None
         backwards = self._reader.backwards(event, 0)
         if backwards is not None:
-            hint = "give the log as it stood at the time of the event"
+            hint = "give the log as it was at the time of the event"
             raise InputError(Problem(f"the event's {backwards}", hint, self._log))
         return program.decide(event)
 
 
 def brought_forward(text: str) -> Event:
-    """Return the event that *text*, `SHARES,AMOUNT`, stands for; raise UsageError otherwise."""
+    """Return the `brought_forward` event for *text*, SHARES,AMOUNT; raise UsageError if invalid."""
     try:
         shares, amount = (exact(part) for part in text.split(","))
     except ValueError:
         shares = amount = -1
     if shares < 0 or amount < 0:
-        what = f"`{text}` is not what was brought forward"
-        hint = "write shares and amount without grouping, such as 1671100,1809601097"
+        what = f"`{text}` is not SHARES,AMOUNT"
+        hint = "write both numbers without grouping, such as 1671100,1809601097"
         raise UsageError(Problem(what, hint))
     return Event(kind="brought_forward", id="brought-forward", shares=shares, amount=amount)
 
@@ -380,11 +389,11 @@ def _is_repeated(event: Event, seen: Seen) -> bool:
 def _nothing_concluded(count: int, name: str) -> Problem:
     rows = "1 row cannot be used" if count == 1 else f"{count:,} rows cannot be used"
     listed = f" (the first {BAD_ROWS_LISTED} are listed)" if count > BAD_ROWS_LISTED else ""
-    return Problem(f"{rows}{listed}; nothing is concluded from this log", file=name)
+    return Problem(f"{rows}{listed}, so there is no conclusion from this log", file=name)
 
 
-def _nothing_judged(skipped: int, name: str, rules: str) -> Problem:
+def _no_events(skipped: int, name: str, rules: str) -> Problem:
     if not skipped:
-        return Problem("the log has no rows; nothing is concluded from it", file=name)
-    what = "every row is of another symbol; nothing is concluded from this log"
+        return Problem("the log has no rows, so there is no conclusion from it", file=name)
+    what = f"no row has a symbol of {rules}, so there is no conclusion from this log"
     return Problem(what, f"compare its symbols with those of {rules}", name)
