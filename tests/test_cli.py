@@ -643,7 +643,7 @@ def test_explain_says_what_a_fact_means() -> None:
     [
         ("iij-2088", "did you mean `iij-2008`?"),
         ("rules", "did you mean `rules.yaml`?"),
-        ("none", "shipped are `iij-2008`, `jp-2017`, `jp-2023`"),
+        ("none", "the shipped rule files are `iij-2008`, `jp-2017`, `jp-2023`"),
     ],
 )
 def test_rule_file_that_is_none_is_told_with_those_that_are(

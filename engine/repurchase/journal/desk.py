@@ -183,8 +183,9 @@ class Desk:
     def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
         """Record that *rules* govern the program from now on; return the program before and after.
 
-        Raise UsageError if *rules* are in force already, are of another authorization or count in
-        another currency than the program has used, and if *by* or *reason* is not valid text.
+        Raise UsageError if *rules* are in force already, are of another authorization, or count in
+        another currency than the program has used. Raise it, too, if *by* or *reason* is not valid
+        text.
         """
         _check_authorization(rules, self._program)
         check_said("by", by)

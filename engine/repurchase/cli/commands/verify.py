@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "checkpoint_file",
     help="A checkpoint that was kept elsewhere. The journal's chain must contain it.",
 )
-@file_option("--public-key", help="The public key of the key that signed the checkpoint.")
+@file_option("--public-key", help="The public key that checks the signature of the checkpoint.")
 @click.option(
     "--certificate",
     "certificates",
