@@ -651,7 +651,7 @@ def test_rule_file_that_is_none_is_told_with_those_that_are(
 ) -> None:
     """A slip in a name is met with the nearest, also where the ending was left out."""
     (here / "rules.cases.yaml").write_text(CASES, encoding="utf-8")
-    told = Run(2, "", f"{name}: there is no such file; {hint}\n")
+    told = Run(2, "", f"{name}: the file does not exist; {hint}\n")
     assert run("lint", name, cwd=here) == told
     assert run("test", name, cwd=here) == told
     assert run("replay", "log.csv", "--rules", name, cwd=here) == told

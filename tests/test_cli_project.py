@@ -440,7 +440,7 @@ def test_error_of_one_file_keeps_nobody_from_hearing_of_others(repository: Path)
         (["--git", "", "rules/program.yaml"], "`` is not a git revision"),
         (["--git", "none", "rules/program.yaml"], "`none` is not a git revision of "),
         (["--git", "HEAD:rules", "rules/program.yaml"], "`HEAD:rules` is not a git revision"),
-        (["--git", "HEAD", "rules/none.yaml"], "there is no such file"),
+        (["--git", "HEAD", "rules/none.yaml"], "the file does not exist"),
         (["--git", "HEAD", "rules/desk.yaml"], "there is no rule file here"),
         (["rules/program.yaml"], "two files are compared, and 1 are named"),
         ([], "two files are compared, and 0 are named"),

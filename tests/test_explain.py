@@ -352,7 +352,7 @@ def test_parts_of_own_files_are_explained(tmp_path: Path) -> None:
         (("iij-2008", "x"), "has no rule and no figure `x`; `repurchase explain iij-2008` lists"),
         (("trade.date", "x"), "`trade.date` has no parts; write repurchase explain trade.date"),
         (("iij-2088.x",), "`iij-2088.x` is no fact, no pack and no rule file"),
-        (("iij-2088", "x"), "iij-2088: there is no such file; did you mean `iij-2008`?"),
+        (("iij-2088", "x"), "iij-2088: the file does not exist; did you mean `iij-2008`?"),
         (("./none.yaml", "x"), "none.yaml: the file does not exist"),
     ],
 )

@@ -364,7 +364,7 @@ def test_unusable_signing_keys_are_refused(keys: tuple[Path, Path], tmp_path: Pa
         private.write_bytes(content)
         with pytest.raises(UsageError, match=why):
             signing_key(private)
-    with pytest.raises(UsageError, match="there is no such file"):
+    with pytest.raises(UsageError, match="the file does not exist"):
         signing_key(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="not a regular file"):
         signing_key(tmp_path)

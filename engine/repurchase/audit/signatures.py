@@ -128,7 +128,7 @@ def _content(path: Path) -> bytes:
     try:
         # To open a pipe would wait for someone to write into it.
         if not path.is_file():
-            what = "this is not a regular file" if path.exists() else "there is no such file"
+            what = "this is not a regular file" if path.exists() else "the file does not exist"
             raise UsageError(Problem(what, file=str(path)))
         with path.open("rb") as file:
             return file.read(BYTES_MAX)

@@ -56,7 +56,7 @@ def rule_file(name: str) -> Path:
     if not (looks_like_a_file(path) or _is_there(path)):
         shipped = ", ".join(f"`{one}`" for one in rule_names())
         hint = nearest(name, rule_files()) or f"the shipped rule files are {shipped}"
-        raise UsageError(Problem("there is no such file", hint, name))
+        raise UsageError(Problem("the file does not exist", hint, name))
     return path
 
 
