@@ -74,8 +74,9 @@ sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), 
 zones: .venv/dependencies ## write the table of time zones anew, from the release in .ci/dev.in
 	@$(VENV) .ci/zones.py
 
-manual: .venv/installed ## write the tables of rules/README.md anew, from the program
+manual: .venv/installed ## write the tables of rules/README.md and docs/packs/ anew, from the program
 	@$(VENV) .ci/manual.py
+	@$(VENV) .ci/packs.py
 
 schemas: .venv/installed ## write the JSON Schemas anew, from the program
 	@$(VENV) .ci/schemas.py
