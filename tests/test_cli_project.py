@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -78,6 +79,35 @@ def test_fault_of_any_file_of_a_folder_is_found(
     assert (ended.code, bool(found)) == (1, True), ended.err
 
 
+INDENTED: Final = "".join(f"  {line}" for line in STARTER.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        INDENTED.encode(),
+        STARTER.replace("repurchase: 1", '"repurchase": 1').encode(),
+        b"# a comment\n\n---\n" + STARTER.encode(),
+        STARTER.encode().replace(b"\n", b"\r\n"),
+        json.dumps({"repurchase": 1, "authorization": "a"}, indent=4).encode(),
+        b'{"authorization": a}',
+        STARTER.encode("utf-16"),
+        STARTER.encode("utf-8-sig"),
+        b"authorization: [",
+        b"pack: one\nauthorization: two\n",
+    ],
+)
+def test_rule_file_is_found_however_it_is_written(tmp_path: Path, data: bytes) -> None:
+    """`lint` reads it in a folder as by its name, and `diff` takes it for no pack."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yml").write_bytes(data)
+    (tmp_path / "rules" / "b.yaml").write_text("jobs:\n  pack: {run: x}\n", encoding="utf-8")
+    named, found = (run("lint", name, cwd=tmp_path) for name in ("rules/a.yml", "rules"))
+    assert (found.code, found.lines[1:]) == (named.code, named.lines)
+    compared = run("diff", "--git", "HEAD", "rules", cwd=tmp_path)
+    assert "there is no rule file here" not in compared.err
+
+
 @pytest.mark.parametrize("command", ["lint", "test"])
 def test_cases_named_by_hand_are_read_as_cases(folder: Path, command: str) -> None:
     """Who passes every changed file passes cases too."""
@@ -105,6 +135,13 @@ def test_folder_without_one_of_ours_is_an_error(tmp_path: Path, name: str) -> No
         (tmp_path / "rules" / name / "b.yaml").write_text(STARTER, encoding="utf-8")
     said = "rules: the folder has no rule file, pack or cases file; name another folder, or a file"
     assert run("lint", "rules", cwd=tmp_path) == (2, "", f"{said}\n")
+
+
+@pytest.mark.parametrize("command", ["lint", "test"])
+def test_shipped_name_is_no_folder(tmp_path: Path, command: str) -> None:
+    """A folder that has the name of a shipped file takes nothing away from it."""
+    (tmp_path / "uk").mkdir()
+    assert run(command, "uk", cwd=tmp_path).code == 0
 
 
 def test_folder_that_cannot_be_read_is_an_error(folder: Path) -> None:

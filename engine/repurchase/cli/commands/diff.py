@@ -37,7 +37,7 @@ class _Answer(NamedTuple):
 
 
 @click.command("diff")
-@click.argument("files", nargs=-1, metavar="OLD NEW")
+@click.argument("files", nargs=-1, metavar="OLD NEW|FILE..")
 @single_option(
     "--git",
     "base",

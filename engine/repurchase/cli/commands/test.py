@@ -159,7 +159,7 @@ def _pairs(files: tuple[str, ...]) -> list[tuple[Path, Path]]:
 
 def _named(name: str) -> list[Path]:
     """Return the cases files in the folder *name*, or else the file of that name."""
-    if is_folder(Path(name)):
+    if is_folder(name):
         return [path for path in targets([name]) if is_cases(path)]
     return [rule_file_or_pack(name)]
 
