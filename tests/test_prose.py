@@ -18,7 +18,8 @@ PAGES: Final = sorted(
     page
     for pattern in ("*.md", "rules/*.md", "docs/**/*.md")
     for page in ROOT.glob(pattern)
-    if page.name != "LICENSE.md"
+    # The manual is a page of its own, which this one includes.
+    if page != ROOT / "docs" / "manual.md"
 )
 
 _FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
