@@ -211,7 +211,7 @@ def _totals(what_if: WhatIf, changes: Changes) -> RenderableType:
 def _figures(program: Program, summary: Summary) -> tuple[str, ...]:
     """Return the shares and the money executed, and the shares and the money remaining."""
     edition = program.edition
-    assert edition is not None, "an event was judged"
+    assert edition is not None, "an event was decided"
     return (
         unit(summary.executed_shares, "shares"),
         unit(summary.executed_amount, edition.authorization.currency),
