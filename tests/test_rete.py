@@ -308,7 +308,7 @@ def test_what_is_no_exact_quantity_is_refused(value: Any) -> None:
     """A float, a truth value and a text have no place among quantities."""
     with pytest.raises(EngineFault) as refusal:
         sent(value, 1, up=True)
-    assert str(refusal.value) == f"a {type(value).__name__} is no exact quantity"
+    assert str(refusal.value) == f"a {type(value).__name__} is not an exact quantity"
 
 
 @pytest.mark.parametrize("value", [1.0, float("nan"), True, "1"])
@@ -323,7 +323,7 @@ def test_what_is_no_exact_quantity_is_refused(value: Any) -> None:
 def test_what_is_no_exact_quantity_reaches_no_comparison(test: Atom, value: Any) -> None:
     """A fact of another type is a fault, alone and in a sum, and the next fact is judged."""
     network = Network([("rule", test)])
-    with pytest.raises(EngineFault, match="no exact quantity"):
+    with pytest.raises(EngineFault, match="not an exact quantity"):
         network.fired({"x": value, "y": 1})
     assert network.fired({"x": 1, "y": 1}) == {"rule"}
 

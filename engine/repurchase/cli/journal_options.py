@@ -1,4 +1,4 @@
-"""What the commands on a journal share: which journal, which program of it, and the clock."""
+"""What the commands on a journal share: the journal, the program in it, and the clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXIT_TAMPERED: Final = 1
 
 
 class _Whole(click.types.StringParamType):
-    """A text that is one value, also in a variable of the environment: a path may hold spaces."""
+    """A text that is one value in an environment variable, too: a path may contain spaces."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Return *rv* as the only value."""
@@ -42,18 +42,18 @@ journal_option = single_option(
 program_option = single_option(
     "--authorization",
     metavar="NAME",
-    help="Which program of the journal, where it holds several.",
+    help="The program, if the journal has several.",
 )
 
 
 def now() -> datetime:
-    """Return the time of day, to be recorded with what happens now."""
+    """Return the present moment, which is recorded with each event."""
     return datetime.now(UTC)
 
 
 @contextmanager
 def opened_program(url: str, name: str | None) -> Iterator[tuple[Journal, str]]:
-    """Yield the journal at *url*, and which program of it is meant by *name*."""
+    """Yield the journal at *url*, and the name of its program *name*, or of its only one."""
     from repurchase.journal.store import Journal
 
     with Journal(url) as journal:
@@ -61,7 +61,7 @@ def opened_program(url: str, name: str | None) -> Iterator[tuple[Journal, str]]:
 
 
 def stored_program(url: str, name: str | None) -> Book:
-    """Return the program *name* of the journal at *url* as it stands, or the only one."""
+    """Return the program *name* of the journal at *url*, or its only one."""
     from repurchase.journal.book import stored_book
 
     with opened_program(url, name) as (journal, program):
@@ -77,15 +77,19 @@ def program_named(journal: Journal, name: str | None) -> str:
     if name in programs:
         return name
     if not programs:
-        raise UsageError(Problem("the journal holds no program yet", file=journal.url))
+        raise UsageError(Problem("the journal has no program yet", file=journal.url))
     if name is None:
-        problem = Problem(f"it holds several programs: {held}", "name one with --authorization")
+        problem = Problem(
+            f"the journal has several programs: {held}", "name one with --authorization"
+        )
         raise UsageError(problem)
-    raise UsageError(Problem(f"it holds no program `{plain(name)}`, but {held}", file=journal.url))
+    raise UsageError(
+        Problem(f"the journal has no program `{plain(name)}`, only {held}", file=journal.url)
+    )
 
 
 def ends_with_1_if_tampered(command: Callable[P, int]) -> Callable[P, int]:
-    """Let *command* end with 1, and not 2, if it finds that the journal was tampered with."""
+    """Return *command*, which then ends with 1, not 2, if the journal was tampered with."""
 
     @wraps(command)
     def wrapped(*arguments: P.args, **options: P.kwargs) -> int:

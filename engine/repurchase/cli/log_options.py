@@ -1,4 +1,4 @@
-"""The log that a command judges: the options that say how it is read, and what they come to."""
+"""The trade log of a command: the options for reading it, and the log that they open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LogOptions(NamedTuple):
-    """What a call says of its log, and of what was and is known beside it."""
+    """The options of a call for its log, for earlier use and for market facts."""
 
     columns: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class LogOptions(NamedTuple):
     skip_other_symbols: bool = False
 
     def open(self, log: str) -> Log:
-        """Return the log called *log*, `-` being standard input; the caller closes it."""
+        """Return the log *log*, which is standard input for `-`; the caller closes it."""
         from repurchase.intake.log import open_log
 
         return open_log(
@@ -43,7 +43,7 @@ class LogOptions(NamedTuple):
         )
 
     def reading(self) -> Reading:
-        """Return how the log is taken; raise UsageError for what cannot be brought forward."""
+        """Return how to read the log; raise UsageError if --brought-forward is not two numbers."""
         from repurchase.replay.run import Reading, brought_forward
 
         before = self.brought_forward
@@ -54,7 +54,7 @@ class LogOptions(NamedTuple):
         )
 
     def feed(self) -> Feed:
-        """Return what the market files give, beside the tables of sessions."""
+        """Return the market facts of the files and of the tables of sessions."""
         from repurchase.market.feed import read_feed
 
         return read_feed(self.market)
@@ -65,7 +65,7 @@ market_option = click.option(
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Daily bars, trades, quotes or issuer facts, CSV or Parquet, for what events do not say.",
+    help="Market facts that events lack: daily bars, trades, quotes, issuer facts; CSV or Parquet.",
 )
 _OPTIONS: Final = (
     click.option(
@@ -73,33 +73,33 @@ _OPTIONS: Final = (
         "columns",
         multiple=True,
         metavar="OURS=THEIRS",
-        help="What the log calls a field, e.g. quantity=shares.",
+        help="The log's name for a field, e.g. quantity=shares.",
     ),
     click.option(
         "--set",
         "constants",
         multiple=True,
         metavar="OURS=VALUE",
-        help="A field that is the same in every row, e.g. side=buy.",
+        help="A field with one value for every row, e.g. side=buy.",
     ),
-    click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out."),
+    click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to ignore."),
     single_option(
         "--brought-forward",
         metavar="SHARES,AMOUNT",
-        help="What was executed before the log begins, e.g. 1671100,1809601097.",
+        help="Shares and money executed before the log begins, e.g. 1671100,1809601097.",
     ),
     market_option,
-    click.option("--sort", is_flag=True, help="Put the rows in order of time first."),
+    click.option("--sort", is_flag=True, help="Sort the rows by time first."),
     click.option(
         "--skip-other-symbols",
         is_flag=True,
-        help="Leave out rows whose symbol the rule file does not list.",
+        help="Skip rows whose symbol the rule file does not list.",
     ),
 )
 
 
 def log_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of a log to *command*, which is given them as `options`."""
+    """Return *command* with the options of a log, which it gets as `options`."""
 
     @wraps(command)
     def with_options(**parameters: Any) -> int:
@@ -112,12 +112,14 @@ def log_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """Return `name=value` texts as a mapping; raise UsageError for one that is not."""
+    """Return `name=value` texts as a mapping; raise UsageError for any other text."""
     found: dict[str, str] = {}
     for text in values:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UsageError(Problem(f"`{option} {text}` is no pair", f"write {option} name=value"))
+            raise UsageError(
+                Problem(f"`{option} {text}` has no name or no value", f"write {option} name=value")
+            )
         if name in found:
             raise UsageError(Problem(f"`{option}` gives `{name}` twice", "give it once"))
         found[name] = value

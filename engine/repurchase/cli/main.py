@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls one function and shows what comes back.
+"""The command line: each command parses, calls one function and shows the result.
 
 Heavy parts are imported inside the commands, so that `--help` and completion answer at once.
 """
@@ -28,21 +28,23 @@ def commands() -> None:
     """Check share repurchases against the board's authorization, rule by rule.
 
     \b
-    repurchase demo                                 see it at work
-    repurchase init my-program                      start a rule file of your own
-    repurchase prove F.yaml                         what no history can get past
-    repurchase diff OLD.yaml NEW.yaml               what an edit changes
-    repurchase check --rules F.yaml --event E.json  ask about one order
-    repurchase replay LOG.csv --rules F.yaml        judge a whole trade log
-    repurchase what-if LOG.csv --rules NEW.yaml --against OLD.yaml   what an edit changes in it
-    repurchase submit E.jsonl --journal desk.db --rules F.yaml   live, on the record
-    repurchase verify --journal desk.db             judge the record again
+    repurchase demo                                 see what it does
+    repurchase init my-program                      write a rule file to start from
+    repurchase prove F.yaml                         can any sequence of events exceed the caps?
+    repurchase diff OLD.yaml NEW.yaml               what does an edit permit or deny?
+    repurchase check --rules F.yaml --event E.json  evaluate one order
+    repurchase replay LOG.csv --rules F.yaml        evaluate a whole trade log
+    repurchase what-if LOG.csv --rules NEW.yaml --against OLD.yaml   what does an edit change in it?
+    repurchase submit E.jsonl --journal desk.db --rules F.yaml   record live events
+    repurchase verify --journal desk.db             re-evaluate the journal
 
     \b
-    Exit codes: 0 all approved, recorded, verified or proved; 1 something denied, held or
-    refused, a verdict that what-if shows flipping, a rule file with errors or gaps given to lint,
-    one that prove shows a history against, or a journal that was tampered with; 2 what could not be
-    decided; 130 stopped.
+    Exit codes:
+      0    everything was approved, recorded, verified or proved
+      1    an event was denied, held or refused; an outcome changed (what-if); a rule file has
+           errors or gaps (lint) or a counterexample (prove); a journal was tampered with
+      2    the input could not be decided or read
+      130  stopped with Ctrl-C
     """
 
 
@@ -56,17 +58,17 @@ def main() -> int:
         write_message("the answer cannot be written: there is no standard output")
         return EXIT_UNDECIDED
     if sys.stderr is None:
-        # Closed by the caller, who wants no messages; what draws on it must find something.
+        # The caller closed it and wants no messages; what writes to it must find a file.
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it ends with the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A letter that the terminal cannot show is shown escaped.
+            # A character that the terminal lacks is escaped.
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _code(as_json="--json" in sys.argv[1:])
         sys.stdout.flush()
     except OSError as error:
-        # One that names a file was reported already: this is of standard output.
+        # An error that names a file was reported already: this one is of standard output.
         silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             write_message(f"the answer cannot be written: {reason(error)}")
@@ -75,14 +77,14 @@ def main() -> int:
 
 
 def _code(*, as_json: bool) -> int:
-    """Run the command and return its exit code; say what kept it from an answer, if anything."""
+    """Run the command and return its exit code; report what kept it from an answer."""
     try:
         return int(commands.main(prog_name="repurchase", standalone_mode=False) or 0)
     except click.exceptions.Abort as error:
         # Click's word for Ctrl-C.
         raise KeyboardInterrupt from error
     except SystemExit as end:
-        # Click ends completion with 0 and a closed pipe with 1, which would be an answer of ours.
+        # Click ends completion with 0, and a closed pipe with 1, which means a denial here.
         return EXIT_UNDECIDED if end.code else 0
     except click.ClickException as error:
         return _misused(error, as_json=as_json)
@@ -91,14 +93,14 @@ def _code(*, as_json: bool) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        problem = Problem(f"it cannot be used: {reason(error)}", file=str(error.filename))
+        problem = Problem(f"the file cannot be used: {reason(error)}", file=str(error.filename))
         write_errors([problem], as_json=as_json)
     return EXIT_UNDECIDED
 
 
 def _misused(error: click.ClickException, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        # Its message is the whole help, which is shown as it is.
+        # Its message is the whole help text.
         write_message(error.format_message())
         return EXIT_UNDECIDED
     if isinstance(error, click.UsageError) and error.ctx is not None and not as_json:

@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _only(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
-    """Return the only one of *values*; of two, nobody knows which is meant."""
+    """Return the only one of *values*; raise UsageError if there are two."""
     if len(values) > 1:
         raise UsageError(
             Problem(f"`{option.opts[0]}` is given {len(values)} times", "give it once")
@@ -26,7 +26,7 @@ def _only(_context: click.Context, option: click.Parameter, values: tuple[Any, .
 
 
 def single_option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """Return an option that takes one value, and is refused if two are given."""
+    """Return an option that takes one value; two are an error."""
     return click.option(*names, multiple=True, callback=_only, **settings)
 
 
@@ -40,7 +40,7 @@ json_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=note_json,
-    help="Write the answer as JSON, errors included.",
+    help="Write the answer, or the errors, as JSON.",
 )
 rules_option = single_option(
     "--rules",
@@ -51,13 +51,13 @@ rules_option = single_option(
 
 
 def certificate_option(subject: str) -> Callable[[F], F]:
-    """Return `--certificate`, which is checked against the *subject*."""
-    what = f"What `repurchase prove` certified, of {subject}; it needs no prover."
+    """Return the option `--certificate`, which is checked against the *subject*."""
+    what = f"The certificate from `repurchase prove` of {subject}. Does not need the prover."
     return file_option("--certificate", metavar="FILE.json", help=what)
 
 
 class KnownAt(click.ParamType[date]):
-    """A day, or the present moment for `now`: which day that is, the authorization's clock says."""
+    """A day, or the present moment for `now`, whose day is that of the authorization's clock."""
 
     name = "date"
 
@@ -77,5 +77,5 @@ known_at_option = single_option(
     "--known-at",
     type=KnownAt(),
     metavar="DATE|now",
-    help="Judge by what was known then. Default: what was known on the trade date.",
+    help="The knowledge date: use the terms that were public then. Default: the trade date.",
 )

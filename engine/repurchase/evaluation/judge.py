@@ -1,7 +1,8 @@
 """Facts to findings, failing closed: what durable-rules cannot decide is denied.
 
-An event passes only on positive proof: every pass rule fired and no deny rule did. Silence, a
-contradiction and a fault all deny. The Python below never decides a rule; it reads what fired.
+An event passes only if every pass condition fired and no deny condition did. If nothing fires, if
+both fire, or if the engine fails, the event is denied. The Python below never decides a rule: it
+only reads which conditions fired.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from repurchase.rulebook.editions import UNKNOWN_WORD, Edition, RuleInForce
 
 Scope = Literal["order", "fill", "all"]
 JOINED_MAX: Final = 20
-# One scope of an edition takes 200 to 700 kB, and a thread mostly judges by a few.
+# One scope of an edition takes 200 to 700 kB, and a thread mostly evaluates a few.
 LOADED_MAX: Final = 64
 
 _PASS: Final = ":pass"
@@ -49,19 +50,19 @@ class Compiled:
             name for name in self.facts if TABLE[name].dimension.kind in ("word", "flag")
         )
         self.expected, self.screen = screen_of(self.rules, frozenset())
-        # What only findings need is made when one is first made.
+        # Only findings need these: they are built with the first finding.
         self._detail: Network | None = None
         self._sides: dict[str, Sides] = {}
-        # What fired of the rules that failed last, and a screen for the same failures again.
+        # The rules that failed last, and a screen for the same failures again.
         self._last_failed: frozenset[str] = frozenset()
         self._repeat_screen: tuple[set[str], Network] | None = None
 
     def found(self, values: Values, *, every_rule: bool = False) -> tuple[Finding, ...]:
-        """Return what the rules find of the facts *values*; raise EngineFault on any fault.
+        """Return the findings on the facts *values*; raise EngineFault on any fault.
 
-        These are the rules that fail or are undecided, and all rules with *every_rule*.
+        They are of the rules that fail or are undecided, or of all rules if *every_rule*.
         """
-        # Whatever is no exact quantity here is refused by `rete`.
+        # `rete` refuses whatever is not an exact quantity.
         numbers: dict[str, Any] = dict(values)
         for name in self.coded:
             numbers[name] = word_code(values[name], self.edition.constants)
@@ -82,7 +83,7 @@ class Compiled:
         return self._findings(results, values, numbers)
 
     def distrust(self) -> None:
-        """Take what its rule sets hold for unknown, after a fault."""
+        """Treat the state of its rule sets as unknown, after a fault."""
         repeat = None if self._repeat_screen is None else self._repeat_screen[1]
         for network in (self.screen, self._detail, repeat):
             if network is not None:
@@ -91,7 +92,7 @@ class Compiled:
     def _failing_again(self, failed: frozenset[str], numbers: Numbers) -> list[Answer] | None:
         """Return the rules that *failed* if they failed last, too, and all others pass, or `None`.
 
-        Denials come in runs, and asking each rule alone takes longer than all the rest.
+        Denials come in runs, and evaluating each rule alone takes longer than all the rest.
         """
         if not failed or failed != self._last_failed:
             self._last_failed, self._repeat_screen = failed, None
@@ -128,7 +129,7 @@ class Compiled:
 
 
 class _Loaded(threading.local):
-    """What this thread has loaded, the last used at the end: a rule set belongs to one thread."""
+    """The rule sets of this thread, the last used at the end: a rule set belongs to one thread."""
 
     def __init__(self) -> None:
         self.by_edition: dict[tuple[str, Scope], Compiled] = {}
@@ -140,17 +141,17 @@ _loaded = _Loaded()
 def judge(
     edition: Edition, scope: Scope, situation: Situation, *, every_rule: bool = False
 ) -> tuple[Finding, ...]:
-    """Return what the rules of *edition* that apply in *scope* find of *situation*.
+    """Return the findings on *situation* of the rules of *edition* that apply in *scope*.
 
-    These are the rules that fail or are undecided, and all rules with *every_rule*; together they
-    make the `outcome`.
+    They are of the rules that fail or are undecided, or of all rules if *every_rule*. `outcome`
+    says what they come to. On an engine fault, the only finding is `engine.fault`, which denies.
     """
     try:
         loaded = compiled(edition, scope)
         values = {name: of(situation) for name, of in loaded.readers}
         return loaded.found(values, every_rule=every_rule)
     except EngineFault as fault:
-        # What the rule sets still hold is not known: they are replaced whole.
+        # The state of the rule sets is unknown: they are replaced whole.
         faulty = _loaded.by_edition.pop((edition.hash, scope), None)
         if faulty is not None:
             faulty.distrust()
@@ -158,7 +159,7 @@ def judge(
 
 
 def compiled(edition: Edition, scope: Scope) -> Compiled:
-    """Return the rule sets of *edition* for *scope*; a thread keeps those that it used last."""
+    """Return the rule sets of *edition* for *scope*; a thread keeps the last ones that it used."""
     kept, key = _loaded.by_edition, (edition.hash, scope)
     loaded = kept.pop(key, None) or Compiled(edition, scope)
     kept[key] = loaded
@@ -168,12 +169,12 @@ def compiled(edition: Edition, scope: Scope) -> Compiled:
 
 
 def forget() -> None:
-    """Let go of the rule sets that this thread has loaded; what is asked for is loaded again."""
+    """Drop the rule sets that this thread has loaded; they are loaded again when needed."""
     _loaded.by_edition.clear()
 
 
 def outcome(findings: Iterable[Finding]) -> Outcome:
-    """Return what *findings* come to: the strictest effect of those that do not pass."""
+    """Return the outcome of *findings*: by the strictest effect of those that do not pass."""
     effects = {
         finding.effect for finding in findings if finding.result in ("fail", "indeterminate")
     }
@@ -194,7 +195,7 @@ def result_of(rule: str, fired: set[str]) -> Result:
 
 
 def screen_of(rules: Iterable[RuleInForce], failed: frozenset[str]) -> tuple[set[str], Network]:
-    """Return what fires if the rules *failed* fail and all others pass, and the rule sets.
+    """Return the names that fire if the rules *failed* fail and all others pass, and the rule sets.
 
     Conditions that are plain conjunctions share a pass rule: an event that passes fires few.
     """
@@ -205,7 +206,7 @@ def screen_of(rules: Iterable[RuleInForce], failed: frozenset[str]) -> tuple[set
     for rule in rules:
         each.append((rule.rule.id + _FAIL, rule.fails))
         if rule.rule.id + _FAIL in failed:
-            # Were it to pass as well, the engine would contradict itself.
+            # If it passes as well, the engine contradicts itself.
             each.append((rule.rule.id + _BOTH, rule.passes))
             continue
         shape = engine_form(rule.passes)
@@ -238,14 +239,14 @@ def _each_alone(rules: Iterable[RuleInForce]) -> Iterator[tuple[str, Form]]:
 
 
 def word_code(fact: Value | None, constants: Constants) -> Exact | None:
-    """Return the number that stands for a word or a flag in the engine."""
+    """Return the number that stands for a word or a yes/no fact in the engine."""
     if isinstance(fact, str):
         return constants.words.get(composed(fact), UNKNOWN_WORD)
     return None if fact is None else int(fact)
 
 
 def missing_of(rule: RuleInForce, values: Values, edition: Edition) -> tuple[str, ...]:
-    """Return the facts that *rule* reads and no source gave, and its terms not in force."""
+    """Return the facts that *rule* reads and no source supplied, and its terms not in force."""
     absent = sorted(name for name in rule.facts if values[name] is None)
     unset = sorted(name for name in rule.rule.constants if edition.terms.get(name) is None)
     return (*absent, *unset)

@@ -1,19 +1,19 @@
 """Conditions to a durable-rules rule set, and exact quantities to the rules that fire.
 
-The only module that touches durable-rules. Its C core is called directly: no host, no threads,
-no actions. What it is given is shaped by what it was measured to do (each line has a test):
+This is the only module that uses durable-rules. It calls the C core directly: no host, no threads,
+no actions. These measured properties of the core decide what it is given (each has a test):
 
 * A rule compares properties with integer constants under nested and/or, nothing else. Facts are
   asserted one at a time and retracted, so that every rule that matches fires.
 * Only integers reach it. An exact x is sent rounded the way its comparison needs: for an integer
-  c, `x <= c` is `ceil(x) <= c` and `x >= c` is `floor(x) >= c`, so no verdict is lost. Sums past
-  2**61 are sent as 2**61: every constant is smaller, so each comparison stands.
-* A missing quantity is left out of the fact, and what compares it does not fire.
+  c, `x <= c` is `ceil(x) <= c` and `x >= c` is `floor(x) >= c`, so each result stays exact. Sums
+  beyond 2**61 are sent as 2**61: every constant is smaller, so each comparison stands.
+* A missing quantity is left out of the fact, and a rule that compares it does not fire.
 * It holds 64 alternatives at once, 31 marks of and/or groups a rule, and 254 properties a fact;
   rules are spread over as many rule sets as that takes.
-* With a rule set it does not free the 200 kB that it took for the first fact, and the call that
-  frees them reads what is written when an action starts: so each has a rule of its own to end with.
-* It tells properties apart by a 32-bit hash of their names: the names used here have none equal.
+* With a rule set it does not free the 200 kB that it took for the first fact. The call that frees
+  them reads what is written when an action starts, so each rule set has a rule that ends it.
+* It distinguishes properties by a 32-bit hash of their names: all names used here differ in it.
 * It is loaded on Python 3.13 too, which lacks a function that it names. No callback of it may be
   registered: there, the call would end the process.
 """
@@ -118,7 +118,7 @@ class _Plan:
         )
 
     def add(self, name: str, form: Form) -> None:
-        """Add the rule *name*, which fires where *form* holds."""
+        """Add the rule *name*, which fires if *form* holds."""
         self.definition[name] = {"all": [{"m": self._test(form)}]}
 
     def _test(self, form: Form) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class _Plan:
             return {"$and": [self._test(part) for part in form.parts]}
         if isinstance(form, AnyOf) and form.parts:
             return {"$or": [self._test(part) for part in form.parts]}
-        raise EngineFault("a condition that can never hold is no rule of the engine")
+        raise EngineFault("a condition that can never hold cannot be a rule of the engine")
 
     def _comparison(self, atom: Atom) -> dict[str, Any]:
         rounding: Rounding = "up" if atom.operator in ("<=", ">") else "down"
@@ -152,8 +152,8 @@ class Network:
     def fired(self, facts: Mapping[str, Exact | None]) -> set[str]:
         """Return the names of the rules whose condition holds with *facts*.
 
-        Raise EngineFault where durable-rules fails; what it then holds is not known, so the
-        network is not to be used again.
+        Raise EngineFault if durable-rules fails; its state is then unknown, and the network must
+        not be used again.
         """
         names: set[str] = set()
         for rule_set in self.rule_sets:
@@ -161,7 +161,7 @@ class Network:
         return names
 
     def distrust(self) -> None:
-        """Take what the rule sets hold for unknown: they are deleted as they are."""
+        """Treat the state of the rule sets as unknown: they are deleted as they are."""
         for rule_set in self.rule_sets:
             rule_set.is_sound = False
 
@@ -194,17 +194,17 @@ class RuleSet:
                 self._collect(fact, state, names)
                 engine.retract_fact(self._handle, fact)
         except Exception as error:
-            # Foreign code: whatever goes wrong in it, the answer is that there is none.
+            # Foreign code: whatever goes wrong in it, there is no usable answer.
             self.is_sound = False
             raise EngineFault(f"durable-rules failed on a fact: {error}") from error
 
     def _collect(self, fact: str, state: int, names: set[str]) -> None:
-        # Each action tells of one rule; one that is not completed would stay pending.
+        # Each action names one rule; an action that is not completed stays pending.
         first = engine.start_action_for_state(self._handle, state)
         action = first[1] if first else None
         while action:
-            # An action reads {"rule name":{"m":{...}}}; the names here hold no quote. Were one
-            # left over from another fact, it would answer for that one.
+            # An action reads {"rule name":{"m":{...}}}; no name here holds a quote. An action left
+            # over from another fact would answer for that fact.
             if fact not in action:
                 raise EngineFault("durable-rules answered for another fact")
             names.add(action[2 : action.index('"', 2)])
@@ -218,7 +218,7 @@ class RuleSet:
         return handle
 
     def __del__(self) -> None:
-        # The C core keeps what nobody deletes, and has room for 131,072 rule sets.
+        # The C core keeps rule sets until they are deleted, and has room for 131,072.
         handle = getattr(self, "_handle", None)
         if handle is not None:
             # An action that is still pending would be freed twice.
@@ -227,11 +227,11 @@ class RuleSet:
             engine.delete_ruleset(handle)
 
     def fact(self, facts: Mapping[str, Exact | None]) -> str:
-        """Return the fact to assert, as JSON; raise EngineFault for what is no exact quantity."""
+        """Return the fact to assert, as JSON; raise EngineFault if a quantity is not exact."""
         return (self._values and self._whole(self._values(facts))) or self._partial(facts)
 
     def _whole(self, values: tuple[Any, ...]) -> str | None:
-        """Return the fact to assert where all *values* are ints in bounds, `None` otherwise."""
+        """Return the fact to assert if all *values* are ints in bounds, `None` otherwise."""
         if set(map(type, values)) != _INTS:
             return None
         if max(values) >= CONSTANT_MAX or min(values) <= -CONSTANT_MAX:
@@ -239,7 +239,7 @@ class RuleSet:
         return self._template % values
 
     def _partial(self, facts: Mapping[str, Exact | None]) -> str:
-        """Return the fact to assert: what is missing is left out."""
+        """Return the fact to assert, without the missing quantities."""
         parts = [_START]
         for prefix, name, coefficient, up in self._single:
             value = facts[name]
@@ -255,7 +255,7 @@ class RuleSet:
 
 
 def _empty(handle: int) -> None:
-    """Let the rule set *handle*, which is used no more, free what it took for its facts."""
+    """Let the rule set *handle*, which is no longer used, free the memory of its facts."""
     try:
         _, state = engine.assert_fact(handle, _END)
         started = engine.start_action_for_state(handle, state)
@@ -263,15 +263,14 @@ def _empty(handle: int) -> None:
         if started is not None and _END in started[1]:
             engine.delete_state(handle, _STATE)
     except engine.error:
-        # What it holds it keeps then, as it does by itself.
+        # It then keeps that memory, as it does by itself.
         return
 
 
 def sent(value: Exact, coefficient: int, *, up: bool) -> int:
-    """Return the integer that stands for *coefficient* times *value* beside an integer.
+    """Return the integer that stands for *coefficient* times *value* in comparisons with integers.
 
-    Raise EngineFault for anything but an int or a Fraction: a float or a truth value has no
-    place among quantities.
+    Raise EngineFault for anything but an int or a Fraction, such as a float or a bool.
     """
     if type(value) is int:
         whole = value * coefficient
@@ -284,10 +283,10 @@ def sent(value: Exact, coefficient: int, *, up: bool) -> int:
 
 
 def exactly(value: Exact | None) -> Exact:
-    """Return *value*; raise EngineFault where it is no int and no Fraction."""
+    """Return *value*; raise EngineFault if it is neither an int nor a Fraction."""
     if type(value) is int or type(value) is Fraction:
         return value
-    raise EngineFault(f"a {type(value).__name__} is no exact quantity")
+    raise EngineFault(f"a {type(value).__name__} is not an exact quantity")
 
 
 def _batches(rules: Iterable[Rule]) -> Sequence[_Plan]:
@@ -295,7 +294,7 @@ def _batches(rules: Iterable[Rule]) -> Sequence[_Plan]:
     for name, form in rules:
         shape = engine_form(form)
         if shape == FALSE:
-            # It can never fire, and what cannot fire needs no rule.
+            # It can never fire, so the engine does not need it.
             continue
         addition = _Plan()
         addition.add(name, shape)

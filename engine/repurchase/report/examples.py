@@ -1,4 +1,4 @@
-"""Example events: for each rule one that says what it reads, and what it asks from outside."""
+"""Example events: for each rule an event that has every field that the rule reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from repurchase.language.expression import (
 from repurchase.language.linear import holds
 from repurchase.rulebook.model import Authorization, Pack, Rule
 
-# What an event may say, in the order in which it is written. No rule has values of its own.
+# The fields of an example, in the order in which they are written. No rule has its own values.
 VALUES: Final[Mapping[str, str | int | bool]] = {
     "kind": "order",
     "id": "o-1",
@@ -66,7 +66,7 @@ _NEAREST: Final = {"<": -1, "<=": 0, "==": 0, ">=": 0, ">": 1, "!=": 1}
 
 
 def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
-    """Return an event of *file* by whose fields, the first of a program, *rule* is decided."""
+    """Return an event of *file* that decides *rule* if it is the first event of a program."""
     met = dict(_met(rule))
     values: dict[str, object] = {**VALUES, **met}
     if rule.at == "fill":
@@ -86,14 +86,15 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
 
 
 def _met(rule: Rule) -> Iterator[tuple[str, object]]:
-    """Yield the fields to which *rule* holds an event by a word or a figure, and what meets it."""
+    """Yield each field that *rule* compares with a word or a number, and a value that passes."""
     conditions = (rule.require, *(() if rule.when is None else (rule.when,)))
     for part in (part for one in conditions for part in _parts(one.root)):
         match part:
             case Member(Name(name, is_fact=True), (Word(text), *_)) | Comparison(
                 Name(name, is_fact=True), "==", Word(text)
             ):
-                yield _field(name), text
+                # No event has an empty text.
+                yield from [(_field(name), text)] if text else []
             case Comparison(Name(name, is_fact=True), operator, Constant(value)):
                 usual = VALUES.get(_field(name))
                 if type(usual) is int and not holds(usual - value, operator):
@@ -115,7 +116,7 @@ def _parts(condition: Condition) -> Iterator[Condition]:
 
 
 def _field(fact: str) -> str:
-    """Return the field that *fact* is, one that no event has where it is counted from several."""
+    """Return the event field of *fact*; for a computed fact, a name that no event has."""
     own = fact.partition(".")[2]
     return own if own in TABLE[fact].given_by else fact
 
@@ -125,7 +126,7 @@ def _as_written(value: Exact) -> str | int:
 
 
 def _listed(authorization: Authorization, met: Mapping[str, object]) -> Instrument:
-    """Return the instrument that a rule asks for by class, symbol or venue, else the first."""
+    """Return the instrument that a rule requires by class, symbol or venue, else the first."""
 
     def fits(one: Instrument) -> bool:
         return (

@@ -1,4 +1,4 @@
-"""`repurchase init`: start a rule file of one's own."""
+"""`repurchase init`: write a rule file to start from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = {
 @click.command("init")
 @click.argument("directory", metavar="DIR")
 def command(directory: str) -> int:
-    """Start a rule file in DIR, with its cases and a log to try it on. Nothing is overwritten.
+    """Write a rule file, its test cases and a sample log to DIR. Nothing is overwritten.
 
     \b
     repurchase init my-program
@@ -29,15 +29,15 @@ def command(directory: str) -> int:
     repurchase replay my-program/trades.csv --rules my-program/my-program.yaml
     """
     if not directory:
-        raise UsageError(Problem("the folder has no name", "write . for this one"))
+        raise UsageError(Problem("the name of the folder is empty", "write . for the current one"))
     try:
         _start(Path(directory))
     except OSError as error:
         raise UsageError(
-            Problem(f"it cannot be written: {reason(error)}", file=directory)
+            Problem(f"the files cannot be written: {reason(error)}", file=directory)
         ) from error
     rules = _pasted(Path(directory, "my-program.yaml"))
-    remark(f"{', '.join(FILES)} are in {directory}; next:")
+    remark(f"wrote {', '.join(FILES)} to {directory}; next:")
     remark(f"  edit {rules}")
     remark(f"  repurchase lint {rules}")
     remark(f"  repurchase test {rules}")
@@ -51,9 +51,9 @@ def _start(directory: Path) -> None:
     there = next((name for name in FILES if (directory / name).exists()), None)
     if there is not None:
         raise UsageError(
-            Problem(f"`{there}` is there already", "name another folder", str(directory))
+            Problem(f"`{there}` exists already", "name another folder", str(directory))
         )
-    # On a full disk nothing is left, so that another try does not find half of it.
+    # On a full disk nothing is left, so that another try does not find some of the files.
     with ExitStack() as undo:
         if not directory.exists():
             directory.mkdir(parents=True)
@@ -66,12 +66,12 @@ def _start(directory: Path) -> None:
 
 
 def _removed(directory: Path) -> None:
-    # Someone else may have put something there meanwhile.
+    # Someone else may have added a file meanwhile.
     with suppress(OSError):
         directory.rmdir()
 
 
 def _pasted(path: Path) -> str:
-    """Return *path* as a shell takes it for one word, and a command for no option."""
+    """Return *path* quoted for a shell, so that no command takes it for an option."""
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)

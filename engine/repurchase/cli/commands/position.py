@@ -1,4 +1,4 @@
-"""`repurchase position`: where a program stands."""
+"""`repurchase position`: what a program has used, and its open orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def command(journal: str, authorization: str | None) -> int:
     repurchase position --journal desk.db
     REPURCHASE_JOURNAL=desk.db repurchase position --json
 
-    Orders past their last day still reserve: they end when an `expire` or a `cancel` is submitted.
+    An order past its last day still reserves shares and money until an `expire` or a `cancel` of it
+    is submitted.
     """
     from repurchase.journal.queries import edition_at, overview
     from repurchase.report.programs import position_view

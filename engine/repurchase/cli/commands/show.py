@@ -1,4 +1,4 @@
-"""`repurchase show`: the whole story of one event, or of the rule files that were adopted."""
+"""`repurchase show`: the records of one event, or the rule files that a program adopted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from repurchase.domain.errors import Problem, UsageError
 
 @click.command("show")
 @click.argument("name", metavar="[ID]", required=False)
-@click.option("--adoptions", is_flag=True, help="The rule files adopted: when, by whom and why.")
+@click.option(
+    "--adoptions", is_flag=True, help="List the adopted rule files: when, by whom and why."
+)
 @journal_option
 @program_option
 @json_option
 def command(name: str | None, adoptions: bool, journal: str, authorization: str | None) -> int:
-    """Tell the story of one event: what was asked, the answer and why, and what came of it.
+    """Show the records of one event: the request, the decision and why, and what followed.
 
     \b
     repurchase show o-1 --journal desk.db
@@ -27,7 +29,12 @@ def command(name: str | None, adoptions: bool, journal: str, authorization: str 
     from repurchase.report.programs import adoptions_view, story_object, story_view
 
     if (name is None) is not adoptions:
-        raise UsageError(Problem("an event or --adoptions is to be shown", "name one of them"))
+        both, neither = (
+            "an event ID and --adoptions are both",
+            "neither an event ID nor --adoptions is",
+        )
+        what = f"{neither if name is None else both} given"
+        raise UsageError(Problem(what, "give either an event ID or --adoptions"))
     with opened_program(journal, authorization) as (kept, program):
         if name is None:
             adopted = queries.adoptions(kept, program)
@@ -35,7 +42,7 @@ def command(name: str | None, adoptions: bool, journal: str, authorization: str 
             return 0
         records = list(queries.story(kept, program, name))
     if not records:
-        hint = "ids are case-sensitive"
-        raise UsageError(Problem(f"no event `{name}` is recorded", hint))
+        hint = "check its letters: IDs are case-sensitive"
+        raise UsageError(Problem(f"the journal has no event `{name}`", hint))
     answer(story_object(records), lambda: story_view(records))
     return 0

@@ -1,4 +1,4 @@
-"""`repurchase submit`: live events into a journal, each answered once it is recorded."""
+"""`repurchase submit`: record live events in a journal, and show each decision."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 @single_option(
     "--rules",
     metavar="FILE",
-    help="The rule file. The first submission adopts it; later it must be the one adopted.",
+    help="The rule file. The first submission adopts it; later it must be the adopted one.",
 )
-@single_option("--by", metavar="NAME", help="Who adopts the rule file with the first submission.")
+@single_option(
+    "--by", metavar="NAME", help="The person who adopts the rule file with the first submission."
+)
 @market_option
 @program_option
 @json_option
@@ -45,23 +47,23 @@ def command(
     market: tuple[Path, ...],
     authorization: str | None,
 ) -> int:
-    """Submit live events (JSON lines; - for standard input) and answer each once it is recorded.
+    """Record live events (JSON lines; - for standard input) and show each decision.
 
     \b
     repurchase submit orders.jsonl --journal desk.db --rules iij-2008.yaml --by Tanaka
     repurchase submit orders.jsonl --journal desk.db --market bars.csv
     some-order-system | repurchase submit - --journal desk.db --json
 
-    An answer is shown once its record has reached the disk. The same event sent again gets the
-    same answer and no second record, so what was not answered can always be sent again. A line
-    that cannot be read stops the rest: what it says is not known, and later events may rest on it.
+    A decision is shown only after its record is on disk. An event that is sent again gets the same
+    decision and no second record, so events without a decision can always be sent again. If a line
+    cannot be read, the command stops there: later events may depend on that line.
     """
     from repurchase.journal.desk import Desk, check_said
     from repurchase.journal.store import Journal
     from repurchase.market.feed import read_feed
     from repurchase.rulebook.lint import lint_findings
 
-    # Before the journal: what is refused leaves no empty one.
+    # Before the journal is opened: a refused call leaves no empty journal.
     if by is not None:
         check_said("by", by)
     text = read_rules(rules) if rules is not None else None
@@ -70,15 +72,16 @@ def command(
     feed = read_feed(market)
     if text is not None:
         feed.of(text.editions.authorization)
-    # A file that is not there leaves no empty journal. What is piped may come late: that there is
-    # no such journal is reported before.
+    # A missing file leaves no empty journal. A pipe may deliver late: a missing journal is reported
+    # before that.
     log = None if events == "-" else _log(events)
     with Journal(journal, create=text is not None) as kept:
         program = _program(kept, text, authorization)
         desk = Desk(kept, program, now, text, by, feed)
         if by is not None and program in kept.programs():
             remark(
-                "--by is who adopts the rule file, which is done; who orders stands in each event"
+                "--by has no effect: the program has adopted its rule file; name the requester in"
+                " the field `by` of each event"
             )
         return _Answers().run(desk, log or _log(events), text)
 
@@ -103,45 +106,49 @@ def _program(kept: Journal, text: RuleText | None, authorization: str | None) ->
         return program_named(kept, authorization)
     name = text.editions.authorization.name
     if authorization not in (None, name):
-        raise UsageError(Problem(f"it is of authorization `{name}`", file=text.name))
+        raise UsageError(
+            Problem(
+                f"the rule file is of authorization `{name}`, not `{authorization}`", file=text.name
+            )
+        )
     held = kept.programs()
     if authorization is None and held and name not in held:
-        # A name that was edited would begin anew, with nothing used.
-        what = f"it is of authorization `{name}`, and the journal holds `{held[0]}`"
-        hint = f"begin another program in it with --authorization {name}"
+        # Under an edited name a new program would begin, with nothing used.
+        what = f"the rule file is of authorization `{name}`, but the journal has `{held[0]}`"
+        hint = f"to begin another program in this journal, add --authorization {name}"
         raise UsageError(Problem(what, hint, text.name))
     return name
 
 
 class _Answers:
-    """The answers shown so far."""
+    """The decisions shown so far."""
 
     def __init__(self) -> None:
         self._count = 0
         self._stopped = False
 
     def run(self, desk: Desk, log: Log, text: RuleText | None) -> int:
-        """Submit the events of *log*, what waits together in one transaction; return the code."""
+        """Submit the events of *log*, those that wait in one transaction; return the exit code."""
         try:
             for group in _groups(log):
                 answers = desk.answer(group)
                 if desk.has_begun_it and text is not None and not self._count:
                     name = text.editions.authorization.name
-                    remark(f"the program `{name}` begins, and goes by {text.name}")
+                    remark(f"the program `{name}` begins and adopts {text.name}")
                 for decided in answers:
                     self._show(decided)
         except (RepurchaseError, KeyboardInterrupt):
             remark(self._answered())
             raise
         if not self._count:
-            raise InputError(Problem("no event was given", "write each on its own line", log.name))
+            raise InputError(Problem("there is no event", "write each on its own line", log.name))
         return 1 if self._stopped else 0
 
     def _answered(self) -> str:
         if not self._count:
-            return "no event was answered"
+            return "no event was recorded; send them again"
         events = "1 event was" if self._count == 1 else f"{self._count:,} events were"
-        return f"{events} answered, and recorded; send the others again"
+        return f"{events} recorded; send the others again"
 
     def _show(self, decided: Decided) -> None:
         from repurchase.report.decisions import decision_view
@@ -153,21 +160,21 @@ class _Answers:
 
 
 def _groups(log: Log) -> Iterator[list[Event]]:
-    """Yield the events of *log*, those together that can be read without waiting for more.
+    """Yield the events of *log* in groups: those that can be read without waiting for more.
 
     Raise InputError at the first row that cannot be read.
     """
     from repurchase.journal.desk import GROUP_MAX
 
     rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
-    # A daemon: what waits for a line that never comes does not keep the process alive.
+    # A daemon: a thread that waits for a line does not keep the process alive.
     threading.Thread(target=_read, args=(log, rows), daemon=True).start()
     group: list[Event] = []
     while (row := rows.get()) is not None:
         try:
             group.append(_event(row, log.name))
         except RepurchaseError:
-            # What came before it is answered first.
+            # The events before it are decided first.
             if group:
                 yield group
             raise
@@ -181,7 +188,7 @@ def _groups(log: Log) -> Iterator[list[Event]]:
 def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
     end: RepurchaseError | None = EngineFault("the events can no longer be read")
     try:
-        # Closed here alone: anyone else would wait for a reader that waits for its sender.
+        # Only this thread closes it: another would wait for a reader that waits for its sender.
         with log:
             for row in log.rows():
                 rows.put(row)
@@ -198,7 +205,7 @@ def _event(row: Row | RepurchaseError, name: str) -> Event:
     if row.problems:
         raise InputError(row.problems)
     if row.digest is None:
-        hint = "an event without its own `id` cannot be sent again without counting twice"
+        hint = "give each event its own `id`, so that it counts once if it is sent again"
         raise InputError(Problem("the event has no `id`", hint, name, row.number))
     assert row.event is not None, "a row without problems has an event"
     return row.event
