@@ -279,15 +279,20 @@ def test_explain_tells_what_holds_on_some_days_only(tmp_path: Path) -> None:
     text = RULES.replace(once, DATED).replace("id: last-day", "id: last-day\n    from: 2026-06-01")
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
     told = [line.split() for line in run("explain", "rules.yaml", cwd=tmp_path).out.splitlines()]
-    named = ("max_shares", "last-day", "second-pair-of-eyes", "trade.last_date")
+    named = ("max_shares", "last-day", "requires", "second-pair-of-eyes", "applies")
     rows = [" ".join(line) for line in told if line and line[0] in named]
-    assert [row[:80] for row in rows] == [
+    assert rows == [
         "max_shares 100 shares, until 2026-12-31 “up to 100 shares”",
         "max_shares 120 shares, from 2027-01-01, known 2026-11-05",
-        "last-day flag, from 2026-06-01 trade.last_date <= 2026-12-31",
-        "second-pair-of-eyes review at order trade.order_type == limit when trade.shares ",
-        "trade.last_date last date on which it can execute, on the authorization's clock;",
+        "requires program.shares_after <= terms.max_shares",
+        "last-day flag, from 2026-06-01",
+        "requires trade.last_date <= 2026-12-31",
+        "second-pair-of-eyes review at order",
+        "requires trade.order_type == limit",
+        "applies if trade.shares >= 50 shares",
+        "requires trade.last_date <= 2099-12-31",
     ]
+    assert any(line[:1] == ["trade.last_date"] for line in told)
 
 
 # --- what is no file
@@ -341,8 +346,8 @@ def test_rule_file_without_permission_is_refused(tmp_path: Path) -> None:
     [
         ("lint", "the file cannot be opened: file name too long"),
         ("test", "the file cannot be opened: file name too long"),
-        ("init", "it cannot be written: file name too long"),
-        ("explain", "is no fact, no pack and no rule file"),
+        ("init", "the files cannot be written: file name too long"),
+        ("explain", "is not a fact, a finding, a pack or a rule file"),
     ],
 )
 def test_file_name_that_is_too_long_is_refused(tmp_path: Path, command: str, said: str) -> None:

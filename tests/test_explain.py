@@ -55,7 +55,7 @@ def test_explain_shows_the_example_of_a_fact(fact: Fact) -> None:
     """Meaning, dimension, fields and example stand there, a line each."""
     lines = run("explain", fact.name).out.splitlines()
     assert lines[:2] == [fact.name, fact.meaning]
-    assert f"for example, require: {fact.example}" in lines
+    assert f"example: require: {fact.example}" in lines
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -144,10 +144,10 @@ def test_example_holds_to_what_a_rule_says_of_its_fields(tmp_path: Path) -> None
     """Words and figures that a condition writes are met; a day lies where the rule is in force."""
     (tmp_path / "desk.yaml").write_text(OWN)
     said = {
-        name: json.loads(line.removeprefix("for example: "))
+        name: json.loads(line.removeprefix("Example: "))
         for name in ("size", "pace", "late", "firm", "money")
         for line in run("explain", "desk.yaml", name, cwd=tmp_path).out.splitlines()
-        if line.startswith("for example: ")
+        if line.startswith("Example: ")
     }
     assert said["pace"]["kind"] == "fill"
     assert said["pace"]["time"] == "2030-01-07T10:00:00+09:00"
@@ -184,8 +184,8 @@ def test_example_bears_what_no_table_has(tmp_path: Path) -> None:
         + "    require: limits.most == 5 and trade.venue == XTAI and trade.symbol in [A, B]\n"
     )
     ended = run("explain", "odd.yaml", "odd", cwd=tmp_path)
-    (line,) = (line for line in ended.out.splitlines() if line.startswith("for example: "))
-    said = json.loads(line.removeprefix("for example: "))
+    (line,) = (line for line in ended.out.splitlines() if line.startswith("Example: "))
+    said = json.loads(line.removeprefix("Example: "))
     assert (said["venue"], said["symbol"]) == ("XTAI", "A")
     assert said["time"] == "2024-06-03T10:00:00+08:00"
 
@@ -197,28 +197,26 @@ def test_explain_shows_all_of_a_rule() -> None:
     for said in (
         "No orders in the last half hour before the session is due to end",
         "requires limits.quiet_minutes == 0 or market.minutes_to_close > limits.quiet_minutes",
-        "where trade.venue in [XTKS, XNGO, XFKA, XSAP, XOSE]",
+        "applies if trade.venue in [XTKS, XNGO, XFKA, XSAP, XOSE]",
         "effect: deny, at order",
         "0, from 2009-01-01, until 2009-03-31, known 2008-12-26",
         "minutes until the scheduled close",
-        "market.minutes_to_close: from each event, or from the tables of sessions",
+        "market.minutes_to_close: from the event or from the tables of sessions",
     ):
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert (
-        "issuer.closed_period: from each event, or from issuer facts given with --market" in flagged
-    )
+    assert "issuer.closed_period: from the event or from issuer facts given with --market" in flagged
     volume = run("explain", "jp-order-59.daily-volume").out
-    assert "the authorization that includes it gives terms.trading_unit" in volume
+    assert "The rule file that includes it must have terms.trading_unit." in volume
 
 
 def test_example_can_be_pasted(tmp_path: Path) -> None:
     """However long, it stands on one line, and `check` reads it."""
     (line,) = (
-        line.removeprefix("for example: ")
+        line.removeprefix("Example: ")
         for line in run("explain", "jp-order-59.daily-volume").out.splitlines()
-        if line.startswith("for example: ")
+        if line.startswith("Example: ")
     )
     assert len(line) > 160
     text = INCLUDING.format(
@@ -274,29 +272,29 @@ def told(*arguments: str) -> Run:
     [
         (
             "us-10b-18.limits.quiet_minutes",
-            ["quiet_minutes  30      17 CFR 240.10b-18(b)(2)(iii)", "read by us-10b-18.closing"],
+            ["quiet_minutes  30     17 CFR 240.10b-18(b)(2)(iii)", "Read by us-10b-18.closing."],
         ),
         (
             "iij-2008.terms.max_shares",
             [
                 "max_shares  4,000 shares  “Up to 4,000 shares”",
-                "read by share-cap, jp-companies-act.number, the check stated-percentage",
-                "for example, share-cap requires program.shares_after <= terms.max_shares",
+                "Read by share-cap, jp-companies-act.number, the check stated-percentage.",
+                "Example: share-cap requires program.shares_after <= terms.max_shares",
             ],
         ),
-        ("iij-2008.terms.treasury_shares", ["read by no rule"]),
+        ("iij-2008.terms.treasury_shares", ["Read by no rule."]),
         ("iij-2008.share-cap", ["max_shares  4,000 shares  “Up to 4,000 shares”"]),
-        ("iij-2008.buys-only", ["the source says “repurchase its own shares”"]),
-        ("iij-2008.stated-percentage", ["decided when the file is read"]),
+        ("iij-2008.buys-only", ["quote: “repurchase its own shares”"]),
+        ("iij-2008.stated-percentage", ["checked when the file is loaded"]),
         (
             "uk.limits.price_share",
-            ["price_share  105%    LR 12.4.1, since renumbered", "read by uk.listing-price"],
+            ["price_share  105%   LR 12.4.1, since renumbered", "Read by uk.listing-price."],
         ),
         (
             "jp-order-59",
             [
-                "the authorization that includes it gives terms.trading_unit",
-                "for example, in a rule file: include: [jp-order-59]",
+                "The rule file that includes it must have terms.trading_unit.",
+                "To use it, write in a rule file: include: [jp-order-59]",
             ],
         ),
     ],
@@ -311,7 +309,7 @@ def test_explain_shows_a_figure_and_a_pack(name: str, lines: list[str]) -> None:
 def test_explain_shows_how_a_pack_is_included_with_its_options() -> None:
     """What is shown is a line of a rule file, with all that may be turned on."""
     line = "include: [{pack: us-10b-18, options: [actively-traded]}]"
-    assert f"for example, in a rule file: {line}\n" in told("us-10b-18").out
+    assert f"To use it, write in a rule file: {line}\n" in told("us-10b-18").out
 
 
 @pytest.mark.parametrize("name", [*pack_names(), *rule_names()])
@@ -334,11 +332,11 @@ def test_parts_of_own_files_are_explained(tmp_path: Path) -> None:
     (tmp_path / "desk.yaml").write_text(OWN)
     for arguments, said in (
         (("iij-2008.yaml", "desk.size"), "most  30 shares"),
-        (("iij-2008.yaml", "terms.most"), "read by desk.size"),
+        (("iij-2008.yaml", "terms.most"), "Read by desk.size."),
         (("iij-2008.yaml",), "Limits of our own desk"),
-        (("./desk.yaml", "size"), "the authorization that includes it gives terms.most"),
-        (("./desk.yaml", "desk.size"), "the authorization that includes it gives terms.most"),
-        (("desk.yaml",), "for example, in a rule file: include: [./desk]"),
+        (("./desk.yaml", "size"), "The rule file that includes it must have terms.most."),
+        (("./desk.yaml", "desk.size"), "The rule file that includes it must have terms.most."),
+        (("desk.yaml",), "To use it, write in a rule file: include: [./desk]"),
     ):
         ended = run("explain", *arguments, cwd=tmp_path)
         assert (ended.code, ended.err) == (0, ""), arguments
@@ -348,10 +346,13 @@ def test_parts_of_own_files_are_explained(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("iij-2008.shar-cap",), "`iij-2008` has no rule and no figure `shar-cap`; did you mean"),
-        (("iij-2008", "x"), "has no rule and no figure `x`; `repurchase explain iij-2008` lists"),
+        (("iij-2008.shar-cap",), "`iij-2008` has no rule, term or limit `shar-cap`; did you mean"),
+        (
+            ("iij-2008", "x"),
+            "has no rule, term or limit `x`; `repurchase explain iij-2008` lists its",
+        ),
         (("trade.date", "x"), "`trade.date` has no parts; write repurchase explain trade.date"),
-        (("iij-2088.x",), "`iij-2088.x` is no fact, no pack and no rule file"),
+        (("iij-2088.x",), "`iij-2088.x` is not a fact, a finding, a pack or a rule file"),
         (("iij-2088", "x"), "iij-2088: the file does not exist; did you mean `iij-2008`?"),
         (("./none.yaml", "x"), "none.yaml: the file does not exist"),
     ],

@@ -1,11 +1,13 @@
-"""What rule files, packs and facts say, for a terminal."""
+"""Rule files, packs, facts and findings explained, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,52 +18,57 @@ from repurchase.domain.terms import Term, Validity, Version
 from repurchase.evaluation.wording import ENGINE
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
-from repurchase.language.expression import Expression, on_one_line
+from repurchase.language.expression import All, Expression, on_one_line
 from repurchase.market.feed import SOURCES
 from repurchase.report.examples import example
 from repurchase.report.tables import plain_table, quoted
 from repurchase.report.written import json_text
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
+_BUILT_IN: Final = (
+    "The program itself makes a built-in finding, whatever the rules say. It keeps the event from"
+    " being approved; test cases list it under `rules`."
+)
+
 
 def fact_view(fact: Fact) -> RenderableType:
     """Return what a fact means, where it comes from and how a rule reads it, for a terminal."""
-    words = f"\nis one of {', '.join(fact.words)}" if fact.words else ""
+    words = f"\none of {', '.join(fact.words)}" if fact.words else ""
     return Text.assemble(
         (fact.name, "bold"),
         f"\n{fact.meaning}",
         f"\ndimension: {_dimension(fact)}",
-        f"\ncomes from the event's {', '.join(fact.given_by)}",
-        f", or from {SOURCES[fact.name]}" if fact.name in SOURCES else "",
+        f"\n{_source(fact)}",
         words,
-        f"\nfor example, require: {fact.example}",
+        f"\nexample: require: {fact.example}",
     )
 
 
 def own_finding_view(name: str) -> RenderableType:
-    """Return what the finding *name* of the program itself means, for a terminal."""
-    return Text.assemble(
-        (name, "bold"),
-        f"\n{ENGINE[name]}",
-        "\nfound by the program itself, whatever the rules say; the event is not approved",
-        "\nin cases it stands under `rules` like a rule",
-    )
+    """Return what the built-in finding *name* means, for a terminal."""
+    return Text.assemble((name, "bold"), f"\n{ENGINE[name]}", f"\n{_BUILT_IN}")
+
+
+def own_findings_view() -> RenderableType:
+    """Return what each built-in finding means, for a terminal."""
+    rows = ENGINE.items()
+    return Group(Text(_BUILT_IN), plain_table("finding", "meaning", rows=rows))
 
 
 def authorization_view(authorization: Authorization) -> RenderableType:
-    """Return an authorization in words: terms, rules, and the facts that its rules read.
+    """Return an authorization in words: its terms, its rules by pack, and the facts that they read.
 
-    All that it says stands there, whenever it holds: each version of a term, each rule.
+    It shows every version of a term and every rule, whatever the days of their validity.
     """
     heading = Text.assemble(
         (plain(authorization.name), "bold"),
         plain(f"  {authorization.issuer or ''}"),
-        f"\ndays are counted in {authorization.timezone}, money in {authorization.currency}",
+        f"\nclock: {authorization.timezone}; currency: {authorization.currency}",
     )
     views = (
         heading,
         _figures(authorization.terms, "term"),
-        _rules_table(authorization.rules),
+        _rules(authorization.rules),
         *(_stated(pack) for pack in authorization.packs),
         _facts(authorization.all_rules()),
     )
@@ -69,22 +76,22 @@ def authorization_view(authorization: Authorization) -> RenderableType:
 
 
 def pack_view(pack: Pack) -> RenderableType:
-    """Return a pack of law in words, with the facts that it reads and how it is included."""
+    """Return a rule pack in words, with the facts that it reads and how to include it."""
     rules = _all_rules(pack)
     views = (
         _stated(pack),
         *([_facts(rules)] if rules else []),
         *_terms_asked(rules),
-        Text(plain(f"for example, in a rule file: {_inclusion(pack)}")),
+        Text(plain(f"To use it, write in a rule file: {_inclusion(pack)}")),
     )
     return _apart(views)
 
 
 def _terms_asked(rules: Iterable[Rule]) -> Iterator[Text]:
-    """Yield which terms *rules* of a pack read of the authorization that includes it, if any."""
+    """Yield the terms that *rules* of a pack need from the rule file that includes it, if any."""
     terms = sorted({name for rule in rules for name in rule.constants if _called(name) == "term"})
     if terms:
-        yield Text(f"the authorization that includes it gives {', '.join(terms)}")
+        yield Text(f"The rule file that includes it must have {', '.join(terms)}.")
 
 
 def _inclusion(pack: Pack) -> str:
@@ -95,20 +102,22 @@ def _inclusion(pack: Pack) -> str:
 
 
 def _stated(pack: Pack) -> RenderableType:
-    """Return what a pack says: its options, its dated limits, its rules."""
+    """Return a pack in words: its options, its dated limits, its rules."""
     heading = Text.assemble((plain(pack.name), "bold"), plain(f"  {pack.title}"))
     if pack.by_day:
-        heading.append("\none purchase that fails taints all of its day")
+        heading.append(
+            "\nIf one purchase fails a rule, all of that day's are outside the safe harbour."
+        )
     options = [
-        Text(plain(f"option {one.name} is {'on' if one.on else 'off'}: {one.title}"))
+        Text(plain(f"Option {one.name} is {'on' if one.on else 'off'}: {one.title}"))
         for one in pack.options
     ]
     parts: list[RenderableType] = [heading, *options]
     if pack.limits:
         parts += [Text(), _figures(pack.limits, "limit")]
-    parts += [Text(), _rules_table(pack.rules)]
+    parts += [Text(), _rules(pack.rules)]
     if pack.off:
-        parts += [Text("\nnot in force, by its options:"), _rules_table(pack.off)]
+        parts += [Text("\nSwitched off by its options:"), _rules(pack.off)]
     return Group(*parts)
 
 
@@ -116,10 +125,10 @@ Views = Mapping[str, Callable[[], RenderableType]]
 
 
 def views_of(file: Authorization | Pack) -> Views:
-    """Return what shows each part of *file*, by the name that the part has in it.
+    """Return a function that shows each part of *file*, by the name of the part in the file.
 
-    Parts are rules, checks, terms and limits; those of packs that an authorization includes are
-    called by both names.
+    Parts are rules, checks, terms and limits. Those of an included pack have the pack's name
+    before their own.
     """
     views: Views = {
         **{rule.id: partial(_rule, rule, file) for rule in _all_rules(file)},
@@ -131,7 +140,7 @@ def views_of(file: Authorization | Pack) -> Views:
 
 
 def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
-    """Return the rules of *file* and of its packs, those that options leave out too."""
+    """Return the rules of *file* and of its packs, including those that options switch off."""
     if isinstance(file, Pack):
         return (*file.rules, *file.off)
     return (*file.rules, *(rule for pack in file.packs for rule in _all_rules(pack)))
@@ -146,16 +155,16 @@ def _figures_of(file: Authorization | Pack) -> dict[str, Term]:
 
 
 def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
-    """Return one rule in words, what it reads, and an event that gives all of that."""
+    """Return one rule in words, what it reads, and an event that has all of that."""
     effect = f"effect: {rule.effect}, at {rule.at}{_when(rule.validity)}"
-    example_line = f"for example: {json_text(example(rule, file))}"
+    example_line = f"Example: {json_text(example(rule, file))}"
     views = (
         _in_words(rule, effect, when=rule.when, unverified=rule.unverified),
         *_figures_read(rule.constants, file),
         _facts([rule]),
         *(_terms_asked([rule]) if isinstance(file, Pack) else ()),
         *_asked_outside(rule),
-        # It is to be copied, and a line that is broken is no line of JSON.
+        # Users copy it, and a broken line is not a line of JSON.
         Text(example_line, no_wrap=True, overflow="ignore"),
     )
     return _apart(views)
@@ -163,7 +172,7 @@ def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
 
 def _check(check: Check, file: Authorization) -> RenderableType:
     """Return one check in words, and the terms that it reads."""
-    words = _in_words(check, "decided when the file is read")
+    words = _in_words(check, "checked when the file is loaded")
     return _apart((words, *_figures_read(check.require.constants, file)))
 
 
@@ -173,16 +182,16 @@ def _in_words(
     when: Expression | None = None,
     unverified: str | None = None,
 ) -> RenderableType:
-    """Return what a rule or a check requires, to what *effect*, and the words that it rests on."""
+    """Return what a rule or a check requires, its *effect*, and the words that it rests on."""
     quote = one.quote
     lines = (
         ("", one.title),
         ("requires ", on_one_line(one.require.text)),
-        ("where ", None if when is None else on_one_line(when.text)),
+        ("applies if ", None if when is None else on_one_line(when.text)),
         ("", effect),
-        ("the source says ", None if quote is None else quoted(quote.text)),
-        ("in the source ", None if quote is None else quote.source),
-        ("stands in ", one.cite),
+        ("quote: ", None if quote is None else quoted(quote.text)),
+        ("source: ", None if quote is None else quote.source),
+        ("cite: ", one.cite),
         ("", one.why),
         ("unverified: ", unverified),
     )
@@ -191,7 +200,7 @@ def _in_words(
 
 
 def _figures_read(constants: frozenset[str], file: Authorization | Pack) -> Iterator[Table]:
-    """Yield a table of the terms and one of the limits that are read, if there are any."""
+    """Yield a table of the terms and one of the limits in *constants*, if there are any."""
     read = {name: one for name, one in _figures_of(file).items() if name in constants}
     for called in ("term", "limit"):
         figures = [one for name, one in read.items() if _called(name) == called]
@@ -204,21 +213,21 @@ def _asked_outside(rule: Rule) -> Iterator[Text]:
     for name in sorted(rule.facts & SOURCES.keys()):
         by_source.setdefault(SOURCES[name], []).append(name)
     for source, names in by_source.items():
-        yield Text(f"{' and '.join(names)}: from each event, or from {source}")
+        yield Text(f"{' and '.join(names)}: from the event or from {source}")
 
 
 def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableType:
-    """Return a term or a limit, called *name*, with its days and the rules that read it."""
+    """Return a term or a limit, called *name*, with its dates and the rules that read it."""
     called = _called(name)
     rules = [one for one in _all_rules(file) if name in one.constants]
     readers = [one.id for one in rules]
     checks = file.checks if isinstance(file, Authorization) else ()
     readers += [f"the check {one.id}" for one in checks if name in one.require.constants]
     parts: list[RenderableType] = [Text(plain(name), style="bold"), _figures([figure], called)]
-    parts.append(Text(f"read by {', '.join(readers) or 'no rule'}"))
+    parts.append(Text(f"Read by {', '.join(readers) or 'no rule'}."))
     if rules:
         requires = on_one_line(rules[0].require.text)
-        parts.append(Text(plain(f"for example, {rules[0].id} requires {requires}")))
+        parts.append(Text(plain(f"Example: {rules[0].id} requires {requires}")))
     return Group(*parts)
 
 
@@ -237,7 +246,7 @@ def _figures(figures: Iterable[Term], called: str) -> Table:
         for one in figures
         for version in one.versions
     )
-    return plain_table(called, "figure", "where it stands", rows=rows)
+    return plain_table(called, "value", "quote or citation", rows=rows)
 
 
 def _figure_of(version: Version) -> str:
@@ -251,17 +260,39 @@ def _place(version: Version) -> str:
     return "; ".join(text for text in (quote, version.cite) if text is not None)
 
 
-def _rules_table(rules: Iterable[Rule]) -> Table:
-    return plain_table("rule", "effect", "requires", "title", rows=map(_rule_row, rules))
+def _rules(rules: Sequence[Rule]) -> RenderableType:
+    """Return *rules* in words, each with its effect, its title and what it requires."""
+    common = _common_condition(rules)
+    parts: list[RenderableType] = [] if common is None else [Text(plain(f"applies if {common}"))]
+    for rule in rules:
+        effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
+        unverified = " (unverified)" if rule.unverified else ""
+        heading = f"  {effect}{_when(rule.validity)}{unverified}"
+        parts.append(Text.assemble((plain(rule.id), "bold"), heading))
+        parts += [] if rule.title is None else [_indented(rule.title)]
+        parts.append(_indented(f"requires {on_one_line(rule.require.text)}"))
+        own = None if rule.when is None else on_one_line(rule.when.text)
+        if own is not None and own != common:
+            parts.append(_indented(f"applies if {own.removeprefix(f'{common} and ')}"))
+    return Group(*parts)
 
 
-def _rule_row(rule: Rule) -> tuple[str, ...]:
-    effect = rule.effect if rule.at == "both" else f"{rule.effect} at {rule.at}"
-    requires = on_one_line(rule.require.text)
-    if rule.when is not None:
-        requires += f" when {on_one_line(rule.when.text)}"
-    title = (rule.title or "") + (" (unverified)" if rule.unverified else "")
-    return rule.id, effect + _when(rule.validity), requires, title
+def _common_condition(rules: Sequence[Rule]) -> str | None:
+    """Return the condition under which each of *rules* applies at most, as all of a pack may."""
+    whens = [rule.when for rule in rules if rule.when is not None]
+    if not whens or len(whens) < len(rules):
+        return None
+    common = min((on_one_line(when.text) for when in whens), key=len)
+    texts = [(when, on_one_line(when.text)) for when in whens]
+    is_common = all(
+        text == common or (isinstance(when.root, All) and text.startswith(f"{common} and "))
+        for when, text in texts
+    )
+    return common if is_common and len(rules) > 1 else None
+
+
+def _indented(text: str) -> RenderableType:
+    return Padding(Text(plain(text)), (0, 0, 0, 4))
 
 
 def _when(validity: Validity) -> str:
@@ -271,8 +302,13 @@ def _when(validity: Validity) -> str:
 
 def _facts(rules: Iterable[Rule]) -> Table:
     facts = (TABLE[name] for name in sorted({name for rule in rules for name in rule.facts}))
-    rows = ((fact.name, fact.meaning, ", ".join(fact.given_by)) for fact in facts)
-    return plain_table("fact that is read", "meaning", "given by", rows=rows)
+    rows = ((fact.name, f"{fact.meaning} ({_source(fact)})") for fact in facts)
+    return plain_table("fact that rules read", "meaning", rows=rows)
+
+
+def _source(fact: Fact) -> str:
+    fields = f"from the event's {', '.join(fact.given_by)}"
+    return f"{fields} or from {SOURCES[fact.name]}" if fact.name in SOURCES else fields
 
 
 def _dimension(fact: Fact) -> str:

@@ -1,10 +1,10 @@
-"""`repurchase explain`: what a fact, a rule file, a pack, or a part of one means."""
+"""`repurchase explain`: what a fact, a finding, a rule file, a pack, or a part of one means."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
     from repurchase.rulebook.model import Authorization, Pack
 
+# Built-in findings are called `engine.x`.
+_ENGINE: Final = "engine"
+
 
 def _names(_context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
-    """Return what a shell may complete *begun* to: names, and else the files that are there."""
+    """Return what a shell may complete *begun* to: names and files."""
     from repurchase.evaluation.wording import ENGINE
     from repurchase.facts.table import TABLE
 
     whole = begun.partition(".")[0]
     parts = (f"{whole}.{part}" for part in _part_names(whole)) if whole in _shipped() else ()
-    return [CompletionItem(begun, type="file"), *_of((*TABLE, *ENGINE, *_shipped(), *parts), begun)]
+    names = (*TABLE, _ENGINE, *ENGINE, *_shipped(), *parts)
+    return [CompletionItem(begun, type="file"), *_of(names, begun)]
 
 
 def _parts(context: click.Context, _argument: object, begun: str) -> list[CompletionItem]:
@@ -43,7 +47,7 @@ def _part_names(name: str) -> tuple[str, ...]:
     try:
         return tuple(views_of(_file(name)))
     except RepurchaseError:
-        # Nobody can read a message there; the command itself will give it.
+        # A shell shows no message while it completes; the command itself will.
         return ()
 
 
@@ -51,8 +55,9 @@ def _part_names(name: str) -> tuple[str, ...]:
 @click.argument("name", metavar="NAME|FILE", shell_complete=_names)
 @click.argument("part", metavar="[PART]", required=False, shell_complete=_parts)
 def command(name: str, part: str | None) -> int:
-    """Explain a fact, a finding, a rule file or a pack of law; or a PART of a file: a rule, a
-    check, a term or a limit.
+    """Explain a fact, a built-in finding, a rule file or a rule pack; or a PART of a file.
+
+    A part is a rule, a check, a term or a limit. `explain engine` lists the built-in findings.
 
     \b
     repurchase explain program.shares_after
@@ -64,7 +69,7 @@ def command(name: str, part: str | None) -> int:
     repurchase explain rules/my-program.yaml share-cap
     repurchase explain ./my-desk.yaml limits.largest_order
 
-    A rule is shown with an example: an event that gives all that it reads.
+    The example of a rule is an event that has every field that the rule reads.
     """
     draw(_view(name, part))
     return 0
@@ -77,14 +82,19 @@ def _view(name: str, part: str | None) -> RenderableType:
         authorization_view,
         fact_view,
         own_finding_view,
+        own_findings_view,
         pack_view,
     )
     from repurchase.rulebook.model import Pack
 
-    if name in TABLE or name in ENGINE:
-        if part is not None:
-            raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
-        return fact_view(TABLE[name]) if name in TABLE else own_finding_view(name)
+    if part is not None and name in (*TABLE, *ENGINE, _ENGINE):
+        raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
+    if name in TABLE:
+        return fact_view(TABLE[name])
+    if name in ENGINE:
+        return own_finding_view(name)
+    if name == _ENGINE:
+        return own_findings_view()
     if part is None and not _is_whole(name):
         name, part = _parted(name)
     file = _file(name)
@@ -94,20 +104,20 @@ def _view(name: str, part: str | None) -> RenderableType:
 
 
 def _is_whole(name: str) -> bool:
-    """Return whether *name* is all of a file: a shipped one, or one that is written as a file."""
+    """Return whether *name* is a whole file: a shipped one, or one that is written as a path."""
     path = Path(name)
     return name in _shipped() or is_file(path) or looks_like_a_file(path)
 
 
 def _parted(name: str) -> tuple[str, str]:
-    """Return the shipped file and the part of it that *name* has around its first point."""
+    """Return the shipped file and its part that *name* has before and after its first point."""
     from repurchase.evaluation.wording import ENGINE
     from repurchase.facts.table import TABLE
 
     whole, _, part = name.partition(".")
     if whole not in _shipped():
         hint = nearest(name, (*TABLE, *ENGINE, *_shipped(), *rule_files()))
-        raise UsageError(Problem(f"`{name}` is no fact, no pack and no rule file", hint))
+        raise UsageError(Problem(f"`{name}` is not a fact, a finding, a pack or a rule file", hint))
     return whole, part
 
 
@@ -117,8 +127,8 @@ def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableTy
     views = views_of(file)
     called = part if part in views else part.removeprefix(f"{file.name}.")
     if called not in views:
-        hint = nearest(called[:100], views) or f"`repurchase explain {name}` lists what it has"
-        raise UsageError(Problem(f"`{file.name}` has no rule and no figure `{short(part)}`", hint))
+        hint = nearest(called[:100], views) or f"`repurchase explain {name}` lists its parts"
+        raise UsageError(Problem(f"`{file.name}` has no rule, term or limit `{short(part)}`", hint))
     return views[called]()
 
 
