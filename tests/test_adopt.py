@@ -74,7 +74,7 @@ EDITS: Final[dict[str, tuple[str, str, int, str]]] = {
     "other words": ("id: share-class", "title: Both, id: share-class", 0, "equivalent"),
     "nothing": ("4,000 shares", "4,000 shares", 2, "this rule file is already in force"),
     "what is no rule file": ("rules:", "rule:", 2, "`rule`"),
-    "another program": ("acme", "acme-2", 2, "it holds no program `acme-2`"),
+    "another program": ("acme", "acme-2", 2, "the journal has no program `acme-2`"),
     "another money": (
         "currency: JPY",
         "currency: JPY\namount_basis: with_fees",
@@ -126,20 +126,21 @@ def test_dry_run_ends_with_what_is_looser_and_that_nothing_is_adopted(folder: Pa
     tried = adopt(folder, "--dry-run")
     lines = tried.out.splitlines()
     assert (tried.code, tried.err) == (0, "")
-    assert lines[0].startswith("acme would go by ")
+    assert lines[0].startswith("acme would use the rule file ")
     assert lines[-2:] == [
         "LOOSER: at the same position the new file approves what the old one does not",
         "NOT ADOPTED: nothing was written to the journal",
     ]
     done = adopt(folder, *SIGNED).out.splitlines()
-    assert [lines[0].replace("would go", "goes"), *lines[1:-1]] == done
+    assert [lines[0].replace("would use", "uses"), *lines[1:-1]] == done
 
 
 def test_dry_run_says_that_nothing_would_be_approved(folder: Path) -> None:
     """More is used than the new cap allows: it says so of what would be, and ends with 1."""
     (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "99 shares"))
     tried = adopt(folder, "--dry-run", *AT_ONCE)
-    assert (tried.code, "use is past a cap or not known" in tried.out) == (1, True)
+    exceeds = "The shares or the money used would exceed a new cap or are unknown"
+    assert (tried.code, exceeds in tried.out) == (1, True)
     assert "nothing would be approved until that changes" in tried.out
     assert "nothing is approved until that changes" in adopt(folder, *SIGNED, *AT_ONCE).out
 

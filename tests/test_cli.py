@@ -25,6 +25,7 @@ import repurchase
 from repurchase.cli.files import editions_of
 from repurchase.cli.main import commands
 from repurchase.domain.errors import UsageError
+from repurchase.evaluation.wording import ENGINE
 from repurchase.rulebook.library import rule_names, sample_path
 
 COMMAND: Final = str(Path(sys.executable).with_name("repurchase"))
@@ -280,7 +281,8 @@ def test_help_names_every_command_and_exit_code() -> None:
         COMMANDS
     )
     assert "repurchase replay LOG.csv --rules F.yaml" in ended.out
-    assert "Exit codes: 0 all approved, recorded, verified or proved; 1 something" in ended.out
+    assert "Exit codes:" in ended.out
+    assert "0    everything was approved, recorded, verified or proved" in ended.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -355,7 +357,7 @@ def test_completion_answers_with_the_commands() -> None:
         (["nonsense"], "No such command 'nonsense'"),
         (["lint", "--nonsense"], "No such option"),
         (["check", "--rules", "rules.yaml"], "Missing option '--event'"),
-        (["check", "--event", "-"], "no rule file is named"),
+        (["check", "--event", "-"], "neither a rule file nor a journal is given"),
         (["replay", "--rules", "rules.yaml"], "Missing argument 'LOG'"),
         (["replay", "log.csv", "log.csv", "--rules", "rules.yaml"], "unexpected extra argument"),
         (["replay", "log.csv", "--rules"], "requires an argument"),
@@ -380,7 +382,7 @@ def test_completion_answers_with_the_commands() -> None:
         (["test"], "there are no cases here; name a rule file or a cases file"),
         (
             ["explain", "trade.shars"],
-            "is no fact, no pack and no rule file; did you mean `trade.shares`?",
+            "is not a fact, a finding, a pack or a rule file; did you mean `trade.shares`?",
         ),
     ],
 )
@@ -462,7 +464,9 @@ def test_init_in_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     ended = run("init", tmp_path / "my")
     tmp_path.chmod(0o700)
-    assert ended == Run(2, "", f"{tmp_path / 'my'}: it cannot be written: permission denied\n")
+    assert ended == Run(
+        2, "", f"{tmp_path / 'my'}: the files cannot be written: permission denied\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -477,7 +481,7 @@ def test_init_without_room_leaves_nothing(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr.decode()) == (
         2,
-        "my: it cannot be written: file too large\n",
+        "my: the files cannot be written: file too large\n",
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -497,7 +501,7 @@ def test_init_says_commands_that_can_be_pasted(tmp_path: Path, name: str) -> Non
 def test_init_in_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
     """A shell variable that was never set is not this folder."""
     ended = run("init", "", cwd=tmp_path)
-    assert ended == Run(2, "", "the folder has no name; write . for this one\n")
+    assert ended == Run(2, "", "the name of the folder is empty; write . for the current one\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -656,7 +660,10 @@ def test_rule_file_that_is_none_is_told_with_those_that_are(
     assert run("test", name, cwd=here) == told
     assert run("replay", "log.csv", "--rules", name, cwd=here) == told
     explained = run("explain", name, cwd=here)
-    assert (explained.code, "is no fact, no pack and no rule file" in explained.err) == (2, True)
+    assert (explained.code, "is not a fact, a finding, a pack or a rule file" in explained.err) == (
+        2,
+        True,
+    )
     assert hint in explained.err or name == "none"
 
 
@@ -666,7 +673,7 @@ def test_explain_says_what_a_finding_of_the_program_means() -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[:2] == [
         "engine.overrun",
-        "the fill goes beyond what its order reserved; it is counted in full",
+        ENGINE["engine.overrun"],
     ]
     assert "did you mean `engine.overrun`?" in run("explain", "engine.overun").err
 
@@ -726,23 +733,25 @@ def test_check_answers_with_outcome_and_code(
 
 
 def test_check_shows_every_rule_as_a_table(here: Path) -> None:
-    """Who does not ask for JSON sees the outcome and each rule."""
-    ended = run("check", "--rules", "rules.yaml", "--event", "order.json", cwd=here)
+    """Who does not ask for JSON sees the outcome, and with --all each rule."""
+    ended = run("check", "--rules", "rules.yaml", "--event", "order.json", "--all", cwd=here)
     assert ended.code == 0
-    assert ended.out.splitlines()[0].strip() == "approved order o-1"
+    assert ended.out.startswith("APPROVED  order o-1: with it, 10 of 100 shares (10.00%) are used.")
     assert all(rule in ended.out for rule in ("share-cap", "last-day", "second-pair-of-eyes"))
 
 
-NOTHING_USED: Final = "no log is given: the program is taken to have used nothing so far"
+NOTHING_USED: Final = "No --log or --journal: the program is assumed unused."
 
 
 def test_check_without_a_log_says_so(here: Path) -> None:
-    """What was used before is never left to be guessed."""
+    """The answer says if earlier use was not given; JSON has no place for that but beside it."""
     arguments = ("check", "--rules", "rules.yaml", "--event", "order.json")
-    assert run(*arguments, cwd=here).err == f"{NOTHING_USED}\n"
+    assert run(*arguments, cwd=here).out.rstrip().endswith(f". {NOTHING_USED}")
+    assert run(*arguments, "--json", cwd=here).err == f"{NOTHING_USED}\n"
     (here / "log.csv").write_text(LOG.splitlines()[0] + "\n", encoding="utf-8")
-    assert run(*arguments, "--log", "log.csv", cwd=here).err == ""
-    assert run(*arguments, "--brought-forward", "5,5", cwd=here).err == ""
+    for given in (("--log", "log.csv"), ("--brought-forward", "5,5")):
+        ended = run(*arguments, *given, cwd=here)
+        assert (NOTHING_USED in ended.out, ended.err) == (False, "")
 
 
 @pytest.mark.parametrize(("quantity", "code"), [(10, 0), (11, 1)])
@@ -795,7 +804,7 @@ def test_event_that_the_log_holds_has_the_decision_that_it_had(
     ended = run(*arguments, stdin=order(**SAME | changes), cwd=here)
     assert (ended.code, ended.json["outcome"]) == (code, outcome or "approved")
     assert ended.json["position"]["executed_shares"] == str(first)
-    assert ended.err == "the log holds `f-1` already: this is the decision that it had\n"
+    assert ended.err == ("line 2 of log.csv has this event: the decision is the one made there\n")
 
 
 @pytest.mark.parametrize("changes", [{"quantity": 46}, {"kind": "order"}, {"by": "someone"}])
@@ -808,7 +817,7 @@ def test_id_that_the_log_used_for_another_event_is_refused(
     (finding,) = ended.json["findings"]
     assert (ended.code, ended.json["outcome"], finding["rule"]) == (1, "refused", "engine.used-id")
     assert (finding["message"], ended.json["position"]["executed_shares"]) == (
-        "its id was used before, with other content",
+        "this `id` was used before for another event; submit this one with a new `id`",
         "90",
     )
 
@@ -821,9 +830,7 @@ def test_cap_that_is_not_in_force_is_not_called_none(here: Path) -> None:
     replayed = run("replay", "log.csv", *early, cwd=here)
     checked = run("check", "--event", "order.json", *early, cwd=here)
     assert "90 shares, no cap known and in force" in replayed.out
-    assert "left after it: no cap on shares known and in force, no cap on money\n" in (
-        "\n".join(line.strip() for line in checked.out.splitlines()) + "\n"
-    )
+    assert "Remaining: no cap on shares known and in force, no cap on money." in checked.out
 
 
 FORWARD: Final = '{"kind": "brought_forward", "id": "b", "shares": 60, "amount": 100}'
@@ -876,7 +883,7 @@ def test_options_of_a_log_need_a_log(here: Path, options: list[str], told: list[
     assert (ended.code, ended.out, len(ended.lines)) == (2, "", len(told))
     for line, option in zip(ended.lines, told, strict=True):
         assert line.startswith(f"`{option}")
-        assert line.endswith("says how a log is read, and none is given; name it with --log")
+        assert line.endswith("says how to read a log, but no log is given; name it with --log")
 
 
 def test_event_without_an_end_is_refused(here: Path) -> None:
@@ -895,7 +902,7 @@ def test_what_is_left_is_rounded_down_and_no_cap_is_called_so(here: Path) -> Non
     )
     arguments = ("check", "--rules", "rules.yaml", "--event", "-", "--brought-forward", "0,0")
     ended = run(*arguments, stdin=order(quantity=1), cwd=here)
-    assert ended.out.splitlines()[-1].strip() == "left after it: 99.6666 shares, no cap on money"
+    assert ended.out.splitlines()[-1].strip() == "Remaining: 99.6666 shares, no cap on money."
 
 
 @pytest.mark.parametrize(
@@ -965,8 +972,7 @@ def test_event_and_log_cannot_both_be_standard_input(here: Path) -> None:
     assert run(*arguments, stdin=order(), cwd=here) == Run(
         2,
         "",
-        "the event and the log are both `-`; standard input is one of them: name a file for the "
-        "other\n",
+        "`--event` and `--log` are both `-`; name a file for one of them\n",
     )
 
 
@@ -1001,14 +1007,14 @@ def test_replay_shows_the_same_as_a_table(here: Path) -> None:
     """Who does not ask for JSON sees the counts and the use."""
     ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
     assert (ended.code, ended.err) == (0, "")
-    assert all(word in ended.out for word in ("2 events, 2 approved", "90 shares of 100 shares"))
+    assert all(word in ended.out for word in ("2 events: 2 approved", "90 shares of 100 shares"))
 
 
 def test_one_event_is_called_one(here: Path) -> None:
     """A count and its noun agree."""
     (here / "log.csv").write_text("\n".join(LOG.splitlines()[i] for i in (0, 1, 1)), "utf-8")
     ended = run("replay", "log.csv", "--rules", "rules.yaml", cwd=here)
-    assert "1 event, 1 approved, 1 duplicate" in " ".join(ended.out.split())
+    assert "1 event: 1 approved, 1 duplicate" in " ".join(ended.out.split())
 
 
 def test_replay_of_what_is_brought_forward_alone_has_no_last_event(here: Path) -> None:
@@ -1077,9 +1083,9 @@ def pairs(option: str, values: Iterable[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (pairs("--column", ["quantity"]), "`--column quantity` is no pair"),
-        (pairs("--column", ["quantity="]), "`--column quantity=` is no pair"),
-        (pairs("--column", ["=shares"]), "`--column =shares` is no pair"),
+        (pairs("--column", ["quantity"]), "`--column quantity` has no name or no value"),
+        (pairs("--column", ["quantity="]), "`--column quantity=` has no name or no value"),
+        (pairs("--column", ["=shares"]), "`--column =shares` has no name or no value"),
         (pairs("--column", ["quantity=a", "quantity=b"]), "`--column` gives `quantity` twice"),
         (pairs("--column", ["qantity=a"]), "`qantity` is not an event field; did you mean"),
         (pairs("--column", ["quantity=a"]), "log.csv:1: "),

@@ -39,8 +39,8 @@ def test_verify_says_what_to_note_down(kept: Path) -> None:
     told = run("verify", "--journal", "journal.db", "--json", cwd=kept).json
     assert found.code == 0
     *_, note, worth = found.out.splitlines()
-    assert note.strip() == f"note down: 20 records, head {told['head']}, 2026-03-02"
-    assert worth.strip() == f"consistent with itself; {HINT}"
+    assert note.strip() == f"Note down: 20 records, head {told['head']}, 2026-03-02"
+    assert worth.strip() == f"The journal is consistent; {HINT}."
     assert (told["program"], told["records"], told["checkpoint"]) == (NAME, 20, None)
 
 
@@ -48,7 +48,7 @@ def test_verify_against_a_checkpoint_says_that_it_is_confirmed(kept: Path) -> No
     """With a checkpoint the answer names it, also where the chain has gone on since."""
     found = run("verify", "--journal", "journal.db", *AGAINST, cwd=kept)
     assert (found.code, found.err) == (0, "")
-    assert "confirmed by the checkpoint of" in found.out
+    assert "Confirmed by the checkpoint of" in found.out
     assert HINT not in found.out
 
 

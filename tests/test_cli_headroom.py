@@ -119,23 +119,26 @@ def test_proof_can_be_checked_by_asking_again(small: Path) -> None:
             0,
             """\
 13 units of 1111
-approved with these flags:
-FAILS (flag)  dear  JPY 60 is more than JPY 50
-left after it: 2 shares, no cap on money
-one more is held:
-FAILS (review)  large  14 units is more than 10 units
-every larger quantity is denied or held: 3 ranges in which no rule turns, asked at both ends
+Flags: not a reason to deny
+  dear  price of one share: JPY 60; must be at most JPY 50
+Remaining: 2 shares, no cap on money.
+One unit more is held:
+Review: another person must release it
+  large  quantity: 14 units; must be at most 10 units
+Every larger quantity is denied or held: 3 ranges {RANGES}
 """,
         ),
         (
             ("quantity=16",),
             1,
             """\
-no price that is a multiple of 0.01 passes for 16 units of 1111
-the lowest, JPY 0.01, is denied:
-FAILS (review)  large      16 units is more than 10 units
-FAILS           share-cap  21 shares is more than 20 shares
-every price is denied: 1 range in which no rule turns, asked at both ends
+no price that is a multiple of 0.01 is approved for 16 units of 1111
+The lowest, JPY 0.01, is denied:
+Fails
+  share-cap  shares bought and on order: 21 shares; must be at most 20 shares
+Review: another person must release it
+  large      quantity: 16 units; must be at most 10 units
+Every price is denied: 1 range {RANGES}
 """,
         ),
         (
@@ -143,20 +146,21 @@ every price is denied: 1 range in which no rule turns, asked at both ends
             0,
             """\
 JPY 999,999,999,999,999,999.75 a unit for 3 units of 1111
-approved with these flags:
-FAILS (flag)  dear  JPY 999,999,999,999,999,999.75 is more than JPY 50
-left after it: 12 shares, no cap on money
-no rule stops more: an event can have no larger price
+Flags: not a reason to deny
+  dear  price of one share: JPY 999,999,999,999,999,999.75; must be at most JPY 50
+Remaining: 12 shares, no cap on money.
+No rule denies or holds more: an event cannot have a larger price.
 """,
         ),
         (
             ("quantity=1",),
             1,
             """\
-no price that is a multiple of 0.01 passes for 1 unit of 1111
-the lowest, JPY 0.01, is denied:
-FAILS  lot  1 unit is less than 3 units
-every price is denied: 1 range in which no rule turns, asked at both ends
+no price that is a multiple of 0.01 is approved for 1 unit of 1111
+The lowest, JPY 0.01, is denied:
+Fails
+  lot  quantity: 1 unit; must be at least 3 units
+Every price is denied: 1 range {RANGES}
 """,
         ),
     ],
@@ -165,7 +169,9 @@ def test_answer_is_told_plainly(small: Path, fields: tuple[str, ...], code: int,
     """The answer stands first, then what binds it in words, then that nothing larger passes."""
     ended = ask(small, "symbol=1111", *fields)
     assert ended.code == code
-    assert "".join(f"{line.rstrip()}\n" for line in ended.out.splitlines()) == said
+    assert "".join(f"{line.rstrip()}\n" for line in ended.out.splitlines()) == said.replace(
+        "{RANGES}", "in which no rule changes its result, evaluated at both ends."
+    )
 
 
 def test_quantity_of_a_market_order_can_be_asked_for(small: Path) -> None:
@@ -177,18 +183,18 @@ def test_quantity_of_a_market_order_can_be_asked_for(small: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("price",), "is no field to ask with"),
-        (("authorization=x",), "is no field to ask with"),
+        (("price",), "is not a field of an order"),
+        (("authorization=x",), "is not a field of an order"),
         (("price=1", "price=2"), "`price` is given twice"),
-        (("price=1", "quantity=2"), "both given; leave out the one to be found"),
+        (("price=1", "quantity=2"), "both given; leave one out"),
         (("symbol=1111",), "give price= for the largest quantity, or quantity= for the highest"),
-        (("quantity=2", "order_type=market"), "no price binds a market order"),
-        (("quantity=2", "--tick", "0"), "`--tick 0` is no step of prices; write a number above"),
-        (("quantity=2", "--tick=-1"), "`--tick -1` is no step of prices"),
-        (("quantity=2", "--tick", "1e-2"), "`--tick 1e-2` is no step of prices"),
+        (("quantity=2", "order_type=market"), "a market order has no limit price"),
+        (("quantity=2", "--tick", "0"), "`--tick 0` is not a tick size; write a number above"),
+        (("quantity=2", "--tick=-1"), "`--tick -1` is not a tick size"),
+        (("quantity=2", "--tick", "1e-2"), "`--tick 1e-2` is not a tick size"),
         (("quantity=2", "--tick", "1" * 19), "at most 18 digits and 12 decimals"),
         (("quantity=2", "--tick", "1", "--tick", "2"), "`--tick` is given 2 times"),
-        (("price=1", "--tick", "1"), "give quantity= for the highest price"),
+        (("price=1", "--tick", "1"), "give quantity= instead of price="),
         (("quantity=2",), "`symbol` is missing"),
         (("symbol=1111", "quantity=0"), "`quantity` is `0`, which is not above zero"),
         (("symbol=1111", "quantity=2", "amount=9"), "`amount` is not a field of an `order` event"),

@@ -397,7 +397,7 @@ def test_output_that_cannot_show_a_letter_shows_it_escaped(here: Path, encoding:
     )
     out = done.stdout.decode(encoding)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr.decode()
-    assert "approved order" in out
+    assert "APPROVED  order" in out
 
 
 def test_language_of_the_system_changes_nothing(here: Path) -> None:

@@ -206,7 +206,9 @@ def test_explain_shows_all_of_a_rule() -> None:
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert "issuer.closed_period: from the event or from issuer facts given with --market" in flagged
+    assert (
+        "issuer.closed_period: from the event or from issuer facts given with --market" in flagged
+    )
     volume = run("explain", "jp-order-59.daily-volume").out
     assert "The rule file that includes it must have terms.trading_unit." in volume
 

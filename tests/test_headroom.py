@@ -334,7 +334,7 @@ def test_turn_that_is_off_by_one_is_noticed(
     order, book = replace(ORDER, fees=0), edition(rule)
     assert headroom(order, Position(), book).largest == 17
     broken(monkeypatch, error)
-    with pytest.raises(EngineFault, match="the answers differ between two turns"):
+    with pytest.raises(EngineFault, match="the two ends of a range got different decisions"):
         headroom(order, Position(), book)
 
 
@@ -353,7 +353,7 @@ def test_cut_that_is_left_out_is_noticed(
     order, book = replace(ORDER, fees=0), edition(rule)
     assert headroom(order, Position(), book).largest == 17
     monkeypatch.setattr(module, "cuts", ends)
-    with pytest.raises(EngineFault, match="the answers differ between two turns"):
+    with pytest.raises(EngineFault, match="the two ends of a range got different decisions"):
         headroom(order, Position(), book)
 
 

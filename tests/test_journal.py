@@ -426,7 +426,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "the journal has format 9, but this package writes format 5; export it"
+    said = "the journal has format 9, but this package writes format 6; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 

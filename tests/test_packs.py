@@ -284,7 +284,7 @@ def test_finding_names_where_its_limit_stands() -> None:
     over = decided(editions(), quantity=201)
     (found,) = worded(over.decision, over.edition).findings
     assert (found.rule, found.cite) == ("own.size", "Section 1; Second Act")
-    assert found.message == "201 shares is more than 200 shares"
+    assert found.message == "shares of this event: 201 shares; must be at most 200 shares"
 
 
 def test_option_is_off_until_it_is_named() -> None:
@@ -510,7 +510,7 @@ def test_pack_that_was_changed_behind_its_back_is_found(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("jp-order-59", "limit          figure"),
+        ("jp-order-59", "limit          value"),
         ("jp-order-59.daily-volume", "market.amv_jp_6_months"),
         ("jp-order-59.limits.volume_share", "Order 26 of 2013"),
         ("jp-order-59.daily-volum", "did you mean `daily-volume`?"),
@@ -527,8 +527,8 @@ def test_explain_shows_packs(name: str, said: str) -> None:
 def test_explain_shows_the_packs_of_a_file(folder: Path) -> None:
     """Options are listed as on or off, and what they leave out is told."""
     shown = run("explain", folder / "acme.yaml").out
-    assert "option doubled is off: Twice as much" in shown
-    assert "not in force, by its options:" in shown
+    assert "Option doubled is off: Twice as much" in shown
+    assert "Switched off by its options:" in shown
     assert "Named" not in shown
     assert "own.named" in shown
     assert "(unverified)" in shown

@@ -293,7 +293,7 @@ def test_replay_lists_the_days(tmp_path: Path) -> None:
         }
     ]
     shown = run("replay", trades, "--rules", rules).out
-    assert "these days lost a safe harbour" in shown
+    assert "On these days all purchases are outside a safe harbour" in shown
     assert "2024-06-04" in shown
 
 

@@ -112,7 +112,8 @@ def test_only_fields_that_would_help_are_named(
     rule = "early" if rules is ON_TIME else "a-cap"
     assert found(decision)[rule] == missing
     (finding,) = (one for one in decision.findings if one.rule == rule)
-    assert ("the event gives no" in sentence(finding)) == any("." not in name for name in missing)
+    text = sentence(finding, load_text(rules.encode(), "own.yaml").on(date(2026, 5, 15)))
+    assert ("add the event field" in text) == any("." not in name for name in missing)
 
 
 def test_findings_are_sorted_by_rule() -> None:

@@ -134,7 +134,7 @@ def test_command_comes_to_the_reported_figures(real: Real) -> None:
 def test_command_shows_the_reported_figures(real: Real) -> None:
     """People read them with their units, grouped."""
     shown = run(*command(real)).out
-    assert f"{real.rows + 1} events, {real.rows} approved, 1 recorded" in shown
+    assert f"{real.rows + 1} events: {real.rows} approved, 1 recorded" in shown
     assert f"{real.shares:,} shares of {real.caps[0]:,} shares" in shown
     assert f"JPY {real.amount:,} of JPY {real.caps[1]:,}" in shown
     assert f"{real.shares_percent} %" in shown

@@ -1,21 +1,34 @@
-"""Tests of findings in words: each sentence is true, and tells apart what differs."""
+"""Tests of findings in words: each sentence is true, names its fact and shows what differs."""
 
 from __future__ import annotations
 
 import json
+import operator
+import re
 import unicodedata
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import oracle
+from oracle import Value
 from repurchase.domain.decisions import Finding, choices_of, listed
+from repurchase.evaluation import judge
+from repurchase.evaluation.comparisons import Compared, shown
+from repurchase.evaluation.names import fact_name
 from repurchase.evaluation.step import step
-from repurchase.evaluation.wording import sentence
+from repurchase.evaluation.wording import ENGINE, currency_of, headline, sentence, short
+from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
+from repurchase.language.expression import Comparison, Member, Not, Truth
 from repurchase.ledger.position import Position
-from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.editions import Edition, load_text
+from strategies import Case, cases
+from test_verdicts import loaded
 
 HEAD: Final = """\
 repurchase: 1
@@ -27,8 +40,9 @@ instruments:
   ads: {symbol: A, venues: [XNAS], currency: USD, per_share: 400}
 terms:
   lot: [{value: "100 shares", from: 2020-01-01}]
+  most: {value: 150 shares}
 rules:
-  - {id: lots, effect: flag, require: trade.shares >= terms.lot}
+  - {id: lots, effect: flag, require: terms.lot <= trade.shares <= terms.most}
 """
 ORDER: Final = {
     "kind": "order",
@@ -41,13 +55,20 @@ ORDER: Final = {
 }
 
 
-def found(require: str, **changes: str) -> Finding:
-    """Return what a rule that has *require* finds of an order with *changes*."""
+def asked(require: str, **changes: str) -> tuple[Finding, Edition]:
+    """Return what a rule that has *require* finds of an order with *changes*, and its edition."""
     rules = f"  - id: r\n    require: {json.dumps(require, ensure_ascii=False)}\n"
     editions = load_text((HEAD + rules).encode(), "words.yaml")
-    asked = event(ORDER | changes)
-    decision = step(asked, Position(), editions.of(asked, Position()), every_rule=True).decision
-    return next(finding for finding in decision.findings if finding.rule == "r")
+    order = event({name: value for name, value in (ORDER | changes).items() if value})
+    edition = editions.of(order, Position())
+    decision = step(order, Position(), edition, every_rule=True).decision
+    return next(finding for finding in decision.findings if finding.rule == "r"), edition
+
+
+def said(require: str, **changes: str) -> str:
+    """Return the sentence on an order with *changes* by a rule that has *require*."""
+    finding, edition = asked(require, **changes)
+    return sentence(finding, edition, currency_of(edition, event(ORDER)))
 
 
 @pytest.mark.parametrize(
@@ -75,39 +96,45 @@ def found(require: str, **changes: str) -> Finding:
 def test_choice_that_is_not_known_is_left_out(
     require: str, changes: dict[str, str], result: str, limit: str | None
 ) -> None:
-    """A list of which some choices are not known is decided, and told, by those that are."""
-    finding = found(require, **changes)
+    """A list of which some choices are unknown is decided, and shown, by the known ones."""
+    finding, edition = asked(require, **changes)
     assert (finding.result, finding.limit) == (result, limit)
-    assert "None" not in sentence(finding)
+    assert "None" not in sentence(finding, edition)
 
 
 @pytest.mark.parametrize(
-    ("require", "broker", "limit", "said"),
+    ("require", "broker", "limit", "text"),
     [
-        ('trade.broker in ["A, B", C]', "A, B", '"A, B", C', '"A, B" is one of "A, B", C'),
-        ('trade.broker in ["A, B", C]', "C", '"A, B", C', 'C is one of "A, B", C'),
-        ('trade.broker in ["A, B", C]', "A", '"A, B", C', 'A is none of "A, B", C'),
-        ('trade.broker == "A, B"', "A, B", '"A, B"', '"A, B" is "A, B"'),
-        ('trade.broker == "A, B"', "B", '"A, B"', 'B is not "A, B"'),
+        ('trade.broker in ["A, B", C]', "A, B", '"A, B", C', '"A, B"; one of "A, B", C'),
+        ('trade.broker in ["A, B", C]', "C", '"A, B", C', 'C; one of "A, B", C'),
+        ('trade.broker in ["A, B", C]', "A", '"A, B", C', 'A; must be one of "A, B", C'),
+        ('trade.broker == "A, B"', "A, B", '"A, B"', '"A, B"; required: "A, B"'),
+        ('trade.broker == "A, B"', "B", '"A, B"', 'B; must be "A, B"'),
         ("trade.broker in ['say \"hi\"', C]", 'say "hi"', '"say ""hi""", C', None),
-        ("trade.broker in [nomura, mita]", "mita", "nomura, mita", "mita is one of nomura, mita"),
-        ('trade.broker != ""', "A", '""', 'A is not ""'),
+        ("trade.broker in [nomura, mita]", "mita", "nomura, mita", "mita; one of nomura, mita"),
+        ("trade.broker in [nomura]", "mita", "nomura", "mita; must be nomura"),
+        ("trade.broker not in [mita, A]", "mita", "mita, A", "mita; must not be one of mita, A"),
+        ("trade.broker != mita", "mita", "mita", "mita; must not be mita"),
+        ('trade.broker != ""', "A", '""', 'A; not ""'),
+        ('trade.broker == "not you"', "A", "not you", "A; must be not you"),
     ],
 )
 def test_words_with_commas_are_told_apart(
-    require: str, broker: str, limit: str, said: str | None
+    require: str, broker: str, limit: str, text: str | None
 ) -> None:
-    """A comma within a word is no comma between two."""
-    finding = found(require, broker=broker)
+    """A comma within a word is not a comma between two."""
+    finding, edition = asked(require, broker=broker)
     assert finding.limit == limit
-    assert sentence(finding) == (said or f'"say ""hi""" is one of {limit}')
+    text = text or f'"say ""hi"""; one of {limit}'
+    assert sentence(finding, edition) == f"broker: {text}"
 
 
 def test_word_in_either_spelling_of_unicode_is_the_same() -> None:
-    """The sentence says what the engine decided on: an accent of its own is no other word."""
+    """The sentence says what the engine decided on: an accent of its own is not another word."""
     broker = unicodedata.normalize("NFD", "café")
-    finding = found("trade.broker in [café, nomura]", broker=broker)
-    assert (finding.result, sentence(finding)) == ("pass", f"{broker} is one of café, nomura")
+    finding, edition = asked("trade.broker in [café, nomura]", broker=broker)
+    assert finding.result == "pass"
+    assert sentence(finding, edition) == f"broker: {broker}; one of café, nomura"
 
 
 @given(choices=st.lists(st.text(alphabet='ab ,"\n', max_size=5), min_size=1, max_size=4))
@@ -116,35 +143,272 @@ def test_choices_are_told_apart_again(choices: list[str]) -> None:
     assert choices_of(listed(choices)) == tuple(choices)
 
 
+MONEY: Final = "money of this event: "
+SHARES: Final = "shares of this event: "
+ORDERED: Final = "shares ordered that day: "
+VOLUME: Final = "(25% of average daily volume)"
+
+
 @pytest.mark.parametrize(
-    ("require", "changes", "said"),
+    ("require", "changes", "text"),
     [
         (
             "trade.amount <= JPY 1,000.00001",
             {"quantity": "1", "price": "1000.00002"},
-            "JPY 1000.00002 is more than JPY 1000.00001",
+            f"{MONEY}JPY 1000.00002; must be at most JPY 1000.00001",
         ),
         (
             "trade.amount not in [JPY 1.00001, JPY 7]",
             {"quantity": "1", "price": "1.00002"},
-            "JPY 1.00002 is none of JPY 1.00001, JPY 7",
+            f"{MONEY}JPY 1.00002; not one of JPY 1.00001, JPY 7",
         ),
         (
             "trade.shares <= 0.33334 shares",
             {"symbol": "A", "quantity": "133", "fx": "1"},
-            "0.3325 shares is less than 0.3334 shares",
+            f"{SHARES}0.3325 of 0.3334 shares",
         ),
         (
             "trade.shares / 3,000,000 shares <= 0.00661%",
             {},
-            "1/150% is more than 0.00661%",
+            "shares of this event divided by 3,000,000 shares: 1/150%; must be at most 0.00661%",
         ),
-        ("trade.amount <= JPY 1,000", {}, "JPY 1,000 is exactly JPY 1,000"),
-        ("trade.amount <= JPY 2,000", {}, "JPY 1,000 is less than JPY 2,000"),
+        ("trade.amount <= JPY 1,000", {}, f"{MONEY}JPY 1,000 of 1,000"),
+        ("trade.amount <= JPY 2,000", {}, f"{MONEY}JPY 1,000 of 2,000"),
+        ("trade.amount < JPY 1,000", {}, f"{MONEY}JPY 1,000; must be less than JPY 1,000"),
+        ("JPY 2,000 <= trade.amount", {}, f"{MONEY}JPY 1,000; must be at least JPY 2,000"),
+        ("not trade.shares <= 300 shares", {}, f"{SHARES}200 shares; must be more than 300 shares"),
+        ("trade.units == 200", {}, "quantity: 200 units; required: 200 units"),
     ],
 )
-def test_figures_that_differ_look_different(
-    require: str, changes: dict[str, str], said: str
+def test_values_that_differ_look_different(
+    require: str, changes: dict[str, str], text: str
 ) -> None:
-    """Where rounding would show two figures alike, they are shown exactly."""
-    assert sentence(found(require, **changes)) == said
+    """Two values that would be rounded alike are shown exactly; a part is shown of its whole."""
+    assert said(require, **changes) == text
+
+
+@pytest.mark.parametrize(
+    ("require", "changes", "text"),
+    [
+        (
+            "2008-11-01 <= trade.date and trade.last_date <= 2008-11-30",
+            {},
+            "day of the trade: 2008-11-14; from 2008-11-01 to 2008-11-30",
+        ),
+        (
+            "2008-11-01 <= trade.date and trade.last_date <= 2008-11-13",
+            {},
+            "last day it can execute: 2008-11-14; must be 2008-11-13 or earlier",
+        ),
+        ("trade.date < 2008-11-14", {}, "day of the trade: 2008-11-14; must be before 2008-11-14"),
+        (
+            "trade.shares <= 500 shares and trade.side == buy and trade.units >= 5",
+            {},
+            f"{SHARES}200 of 500 shares; side buy; quantity at least 5 units",
+        ),
+        (
+            "trade.price <= max(market.best_independent_bid, market.last_independent_price)",
+            {"market.last_independent_price": "6"},
+            "price: JPY 5; at most JPY 6 (best independent bid or last independent price)",
+        ),
+        (
+            "trade.units <= max(trade.units - 9, 4)",
+            {},
+            "quantity: 200 units; must be at most 191 units (the higher of quantity minus 9 and 4)",
+        ),
+        (
+            "trade.price <= min(market.best_independent_bid, market.last_independent_price)",
+            {"market.last_independent_price": "4"},
+            "price: JPY 5; must be at most JPY 4 (best independent bid or last independent price)",
+        ),
+        (
+            "program.executed_shares + trade.shares <= 25% * market.adv_us_4_weeks",
+            {"market.adv_us_4_weeks": "400"},
+            f"shares bought so far plus {SHARES}200 shares; must be at most 100 shares {VOLUME}",
+        ),
+        (
+            "not issuer.closed_period",
+            {"issuer.closed_period": "true"},
+            "closed period: yes; must be no",
+        ),
+        (
+            "issuer.closed_period",
+            {"issuer.closed_period": "true"},
+            "closed period: yes; required: yes",
+        ),
+        # Which of two comparisons decided cannot be known: both are named.
+        (
+            "trade.shares <= 100 shares and day.ordered_shares_after <= 100 shares",
+            {},
+            f"shares of this event or {ORDERED}200 shares; must be at most 100 shares",
+        ),
+        # A comparison of constants alone does not say why an event fails.
+        (
+            "terms.most == 0 shares or trade.shares <= terms.most",
+            {},
+            f"{SHARES}200 shares; must be at most 150 shares",
+        ),
+    ],
+)
+def test_sentence_names_the_fact_and_the_bound(
+    require: str, changes: dict[str, str], text: str
+) -> None:
+    """A sentence has the fact, its value with its unit, and the bound as the rule has it."""
+    assert said(require, **changes) == text
+
+
+@pytest.mark.parametrize(
+    ("require", "changes", "text"),
+    [
+        ("trade.amount <= JPY 9", {"price": ""}, "undecided: add the event field `price`"),
+        (
+            "trade.price <= market.last_price",
+            {"price": ""},
+            "undecided: add the event field `price`; supply `market.last_price`",
+        ),
+        (
+            "trade.shares >= terms.lot",
+            {},
+            "undecided: `terms.lot` is not in force",
+        ),
+        (
+            "program.amount_after <= JPY 9",
+            {"fx": "2"},
+            "undecided: money spent and on order (`program.amount_after`) is unknown",
+        ),
+    ],
+)
+def test_undecided_rule_says_what_would_decide_it(
+    require: str, changes: dict[str, str], text: str
+) -> None:
+    """The field to add, the fact to supply or the term that is missing is named."""
+    assert said(require, **changes) == text
+
+
+def test_rule_that_does_not_apply_says_to_what_it_applies() -> None:
+    """The condition of the rule is shown with the value that does not meet it."""
+    rules = "  - {id: r, when: trade.side == sell, require: trade.shares <= 1 shares}\n"
+    order = event(ORDER)
+    edition = load_text((HEAD + rules).encode(), "words.yaml").of(order, Position())
+    findings = step(order, Position(), edition, every_rule=True).decision.findings
+    text = sentence(next(one for one in findings if one.rule == "r"), edition)
+    assert text == "not applicable: side: buy; applies only if it is sell"
+
+
+def test_price_has_the_currency_of_its_instrument() -> None:
+    """The price of an event whose instrument is known has that currency; others have none."""
+    changes = {"symbol": "A", "fx": "1", "market.last_price": "1"}
+    finding, edition = asked("trade.price <= market.last_price", **changes)
+    assert currency_of(edition, event(ORDER | changes)) == "USD"
+    assert sentence(finding, edition, "USD") == ("price: USD 5; must be at most USD 1 (last price)")
+    assert sentence(finding, edition) == "price: 5; must be at most 1 (last price)"
+
+
+def test_built_in_findings_name_the_fault_first() -> None:
+    """Each has its sentence; the values that it has are part of it."""
+    _, edition = asked("trade.side == buy")
+    for name, text in ENGINE.items():
+        assert sentence(Finding(name, "fail", "deny"), edition) == text
+    late = Finding("engine.backdated", "fail", "deny", "2008-11-13", "2008-11-14", "date")
+    assert sentence(late, edition) == (
+        "the request is dated 2008-11-13, before the program's latest day, 2008-11-14;"
+        " date it 2008-11-14 or later"
+    )
+    more = Finding("engine.overrun", "fail", "deny", "600", "500", "shares")
+    assert sentence(more, edition) == (
+        "the fill exceeds what its order reserved: 600 shares; reserved: 500 shares;"
+        " it counts in full"
+    )
+    cost = Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount", "fx"))
+    assert sentence(cost, edition).endswith("; add the event field `fx`")
+
+
+def test_finding_of_a_rule_that_the_edition_lacks_shows_its_values() -> None:
+    """Without the rule, nothing is said of what its bound means."""
+    _, edition = asked("trade.side == buy")
+    finding = Finding("gone", "fail", "deny", "5", "4", "shares")
+    assert sentence(finding, edition) == "value: 5 shares; must be 4 shares"
+
+
+# --- whatever the rule and the event -------------------------------------------------------------
+
+PHRASES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "at most ": operator.le,
+    "less than ": operator.lt,
+    "at least ": operator.ge,
+    "more than ": operator.gt,
+}
+
+
+def findings_of(case: Case) -> Iterator[tuple[Finding, Edition, Mapping[str, Value | None]]]:
+    """Yield what every rule of *case* finds of its facts, with its edition and the facts."""
+    editions = loaded(case.file, case.known_at)
+    if editions is None:
+        return
+    edition = editions.on(case.day)
+    compiled = judge.Compiled(edition, case.scope)
+    for facts in case.facts:
+        values = {name: facts[name] for name in compiled.facts}
+        for finding in compiled.found(values, every_rule=True):
+            yield finding, edition, facts
+
+
+def truth(one: Compared, facts: Mapping[str, Value | None], terms: oracle.Terms) -> bool | None:
+    """Return whether *one* holds of *facts*, by the independent evaluator."""
+    dimension = one.observed.dimension
+    if not one.limits:
+        return oracle.truth(Truth(one.observed.name), facts, terms)  # type: ignore[union-attr]
+    if one.operator in ("in", "not in"):
+        member = Member(one.observed, one.limits, dimension)
+        return oracle.truth(member if one.operator == "in" else Not(member), facts, terms)
+    leaf = Comparison(one.observed, one.operator, one.limits[0], dimension)  # type: ignore[arg-type]
+    return oracle.truth(leaf, facts, terms)
+
+
+@given(case=cases())
+def test_sentence_never_contradicts_its_result(case: Case) -> None:
+    """A pass requires nothing, a failure states a relation that is false by exact arithmetic."""
+    for finding, edition, facts in findings_of(case):
+        text = sentence(finding, edition)
+        headline(finding, edition)
+        assert short(finding, edition)
+        if finding.dimension == "time" and "/" in f"{finding.observed}{finding.limit}":
+            # A drawn time between two microseconds, which no event can have.
+            continue
+        if finding.result == "indeterminate":
+            assert text.startswith("undecided: ")
+            continue
+        assert ("must" in re.sub('".*"', "", text)) == (finding.result == "fail")
+        rule = next(one.rule for one in edition.rules if one.rule.id == finding.rule)
+        found = shown(finding, rule, edition.constants)
+        names = {fact_name(name) for name in rule.facts}
+        assert any(name in text for name in names) or not any(facts_of(one) for one in found)
+        # One of the comparisons that the sentence names decided, and it stands as the result says.
+        expected = finding.result == "pass"
+        assert found, (finding, rule.require.text, rule.when and rule.when.text)
+        terms = case.file.terms_on(case.day, case.known_at)
+        states = {truth(one, facts, terms) for one in found}
+        assert (expected if found[0].limits else True) in states or finding.dimension == "flag"
+        check_relation(finding, text)
+
+
+def facts_of(one: Compared) -> set[str]:
+    """Return the facts that *one* reads."""
+    return {fact for node in (one.observed, *one.limits) for fact in oracle.facts_in(node)}
+
+
+def check_relation(finding: Finding, text: str) -> None:
+    """Assert that the relation that *text* states is true of a pass, and false of a failure."""
+    if finding.observed is None or finding.limit is None or finding.dimension in ("date", "time"):
+        return
+    stated = [name for name in PHRASES if f"; must be {name}" in text or f"; {name}" in text]
+    if finding.dimension in ("word", "flag") or len(stated) != 1 or " or " in text:
+        return
+    one, other = Fraction(finding.observed), Fraction(finding.limit)
+    assert PHRASES[stated[0]](one, other) == (finding.result == "pass")
+
+
+def test_every_fact_has_a_name_without_a_comma() -> None:
+    """A name stands in sentences and lists, so it has no comma and no semicolon."""
+    for name in TABLE:
+        assert not set(",;:(") & set(fact_name(name)), name

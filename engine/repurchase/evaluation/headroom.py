@@ -1,12 +1,11 @@
-"""The largest quantity of an order that would pass now, or its highest price, exactly, with proof.
+"""The largest quantity or the highest price with which an order is approved now, with a proof.
 
-Every fact is linear in the quantity, and in the price, or absent at all of them; so a comparison
-turns at one figure at most. All figures are cut below each turn, after the last one before it, and
-after the turn where it is a figure itself. In a range between two cuts no comparison changes that
-a rule which can stop the order makes, so neither does the verdict. From the top the engine itself
-is asked, at both ends of each range, until one passes: its last figure is the answer. Every
-larger one lies in one of the ranges above, which do not pass, and one step more is the first of
-them; so the answer is the largest of all that pass, whatever holes the rules leave.
+Every numeric fact is linear in the quantity or price, or always missing. Each comparison therefore
+has at most one threshold. The thresholds of all rules that can deny or hold the order cut the
+values into ranges. Within a range no comparison of these rules changes its result, so the outcome
+is the same. The engine evaluates both ends of each range, from the top, until a range is approved:
+its last value is the answer. Every larger value lies in a range above, which is not approved. The
+answer is therefore the largest approved value, also if there are gaps in the permitted range.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ from repurchase.ledger.trades import trade
 from repurchase.rulebook.editions import Edition
 
 QUANTITY_MAX: Final = 10**DIGITS_MAX - 1
-# The step of prices where none is said: that of most currencies, and finer than the others'.
+# The default tick size: that of most currencies, and finer than the others'.
 TICK: Final = Fraction(1, 100)
 
 
 class Grid(msgspec.Struct, frozen=True):
-    """The figures that an order is asked with as its *field*: 1 to *most* times *step*."""
+    """The values to try as the *field* of an order: 1 to *most* times *step*."""
 
     field: Literal["quantity", "price"]
     step: Exact
     most: int
 
     def figure(self, count: int) -> Exact:
-        """Return what *count* steps come to."""
+        """Return the value of *count* steps."""
         return simplest(count * self.step)
 
     def order(self, order: Event, count: int) -> Event:
-        """Return *order* with the figure that *count* steps come to."""
+        """Return *order* with the value of *count* steps."""
         return replace(order, **{self.field: self.figure(count)})
 
 
@@ -61,9 +60,9 @@ def prices(tick: Exact) -> Grid:
 
 
 class Range(msgspec.Struct, frozen=True):
-    """Figures from *first* to *last* of which none passes; *answer* is that to the first.
+    """The values from *first* to *last*, none of which is approved; *answer* is for the first.
 
-    The last was asked too, and came to the same by the same rules.
+    The last value got the same outcome by the same rules.
     """
 
     first: Exact
@@ -72,14 +71,14 @@ class Range(msgspec.Struct, frozen=True):
 
     @property
     def binding(self) -> tuple[Finding, ...]:
-        """Return what stops them, by the figures of the first."""
+        """Return the findings that deny or hold the first value."""
         return _stopping(self.answer)
 
 
 class Headroom(msgspec.Struct, frozen=True):
-    """The *largest* figure of *grid* that passes, and the answer to it; 0 and `None` without one.
+    """The *largest* approved value of *grid*, and its decision; 0 and `None` if there is none.
 
-    *above* is the proof: the ranges of all larger figures, in order, each asked at both ends.
+    *above* is the proof: the ranges of all larger values, in order, each evaluated at both ends.
     """
 
     grid: Grid
@@ -89,7 +88,7 @@ class Headroom(msgspec.Struct, frozen=True):
 
     @property
     def stopped(self) -> Range | None:
-        """Return where one step more lies, `None` where no event can have more."""
+        """Return the range that one step more begins, `None` if no event can have more."""
         return self.above[0] if self.above else None
 
 
@@ -100,15 +99,16 @@ def headroom(
     market: Market | None = None,
     grid: Grid = QUANTITIES,
 ) -> Headroom:
-    """Return the largest figure of *grid* with which *order* passes, whichever it has itself.
+    """Return the largest value of *grid* with which *order* is approved, with a proof.
 
-    *market* gives the facts of the market that it does not carry. Raise EngineFault where the two
-    ends of a range are answered differently: then nothing is proved.
+    The field that *grid* varies is ignored in *order*. *market* supplies facts that *order* lacks.
+    Raise EngineFault if the two ends of a range get different decisions: then nothing is proved.
     """
 
     def decided(count: int) -> Decided:
         event = grid.order(order, count)
-        return Decided(step(event, position, edition, market=market).decision, edition)
+        decision = step(event, position, edition, market=market).decision
+        return Decided(decision, edition, event=event)
 
     def facts(count: int) -> dict[str, Value | None]:
         proposed = trade(grid.order(order, count), edition.counting, position)
@@ -123,13 +123,13 @@ def headroom(
             return Headroom(grid, grid.figure(last), answer, tuple(reversed(above)))
         lowest = decided(first)
         if _verdict(lowest) != _verdict(answer):
-            raise EngineFault("the answers differ between two turns of the rules")
+            raise EngineFault("the two ends of a range got different decisions")
         above.append(Range(grid.figure(first), grid.figure(last), lowest))
     return Headroom(grid, 0, None, tuple(reversed(above)))
 
 
 def _stopping(answer: Decided) -> tuple[Finding, ...]:
-    """Return the findings of *answer* that stop an order: a flag never does."""
+    """Return the findings of *answer* that deny or hold an order: a flag never does."""
     return tuple(finding for finding in answer.decision.findings if finding.effect != "flag")
 
 
@@ -138,23 +138,23 @@ def _verdict(answer: Decided) -> tuple[object, ...]:
     return answer.decision.outcome, found
 
 
-def cuts(turn: Fraction) -> tuple[int, int]:
-    """Return the last count below *turn* and the last one not above it, which may be the turn."""
-    return turn.__ceil__() - 1, turn.__floor__()
+def cuts(threshold: Fraction) -> tuple[int, int]:
+    """Return the last count below *threshold* and the last one not above it."""
+    return threshold.__ceil__() - 1, threshold.__floor__()
 
 
 _Line = tuple[Fraction, Fraction]
 
 
 def _ranges(edition: Edition, lines: Mapping[str, _Line], most: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last count of each range, from the top: all from 1 to the *most*."""
+    """Yield the first and the last count of each range, from the top: all from 1 to *most*."""
     ends: set[int] = set()
     for rule in edition.rules:
         if rule.rule.at != "fill" and rule.rule.effect != "flag":
             for atom in atoms(rule.passes):
-                turn = threshold(atom, lines)
-                if turn is not None:
-                    ends.update(cuts(turn))
+                count = threshold(atom, lines)
+                if count is not None:
+                    ends.update(cuts(count))
     last = most
     for end in sorted((end for end in ends if 1 <= end < most), reverse=True):
         yield end + 1, last
@@ -163,9 +163,9 @@ def _ranges(edition: Edition, lines: Mapping[str, _Line], most: int) -> Iterator
 
 
 def _lines(facts: Callable[[int], Mapping[str, Value | None]], most: int) -> Mapping[str, _Line]:
-    """Return of each fact that is a number how much a step adds to it, and what it is at none.
+    """Return for each numeric fact how much a step adds to it, and its value at no step.
 
-    Two points make a line; a third, as far as there is one, shows whatever bends between.
+    Two points make a line; a third, far away, shows if the fact is not linear.
     """
     far = max(most, 3)
     at_one, at_two, at_far = facts(1), facts(2), facts(far)
@@ -179,7 +179,7 @@ def _lines(facts: Callable[[int], Mapping[str, Value | None]], most: int) -> Map
                 continue
         elif two == one == other:
             continue
-        raise EngineFault(f"`{name}` is not linear in what is asked for")
+        raise EngineFault(f"`{name}` is not linear in the quantity or price")
     return lines
 
 
@@ -192,8 +192,8 @@ def _line(one: Exact, two: Value | None, other: Value | None, far: int) -> _Line
 
 
 def threshold(atom: Atom, lines: Mapping[str, _Line]) -> Fraction | None:
-    """Return the count at which *atom* turns, a fraction of a step too; `None` where none does."""
-    # A word, a flag, or what is not known, and so never decides: none of them turns.
+    """Return the count, whole or not, at which *atom* changes its result; `None` if none does."""
+    # A word, a yes/no fact or an unknown fact is the same at every count.
     if any(name not in lines for name, _ in atom.terms):
         return None
     rise = sum(coefficient * lines[name][0] for name, coefficient in atom.terms)

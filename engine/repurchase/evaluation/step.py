@@ -1,4 +1,4 @@
-"""The one pure step of a program: an event and a position to a decision and the next position."""
+"""The one pure step of a program: from an event and a position to a decision and a position."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Excess, Fault, Trade, day_of, raises, trade
 from repurchase.rulebook.editions import Edition
 
-# Who releases is not who ordered: where that is not said, nobody can.
+# The approver must not be the requester: if the requester is not named, nobody can release.
 _REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate", "review")
 # What happened is never refused; a breach among it halts the program.
 _HAPPENED: Final = ("brought_forward", "fill", "correct")
@@ -28,26 +28,29 @@ _HAPPENED: Final = ("brought_forward", "fill", "correct")
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision and the edition that made it, which has the words for it.
 
-    *repeated* is whether it is the one that the same event was given before.
+    *event* is what was decided, if it is at hand. *repeated* is whether this is the decision that
+    the same event had before; *place* then says where that one stands: `line 3 of trades.csv`.
     """
 
     decision: Decision
     edition: Edition
     repeated: bool = False
+    event: Event | None = None
+    place: str | None = None
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """The decision of one event and the position that it leaves."""
+    """The decision on one event, and the position after it."""
 
     decision: Decision
     position: Position
 
 
 class _Proposal(msgspec.Struct, frozen=True, gc=False):
-    """What an event comes to: the *position* after it, were it accepted.
+    """An event before its decision: the *position* after it, if it is accepted.
 
-    *trade* is what the rules judge, `None` of an event that they do not; *fault* says why the
-    event is not allowed, and then *position* is the one after its denial.
+    The rules evaluate *trade*; it is `None` for an event that they do not evaluate. *fault* says
+    why the event is not allowed; *position* is then the one after its denial.
     """
 
     position: Position
@@ -66,10 +69,10 @@ def step(
 ) -> Step:
     """Return the decision of *edition* on *event* at *position*, and the position after it.
 
-    An order that is approved reserves its worst case; one that is not changes no figure. A fill
-    counts whatever the verdict: it happened. Where the program is *live*, a fill that is a breach
-    halts it; in a log of the past only the log itself does. *market* gives the facts of the market
-    that the event does not carry.
+    An approved order reserves its worst case; a denied or held order reserves nothing. A fill is
+    counted even if it is denied: it happened. If *live*, a fill or correct that fails a `deny` rule
+    halts the program; in a log of the past only a `halt` event does. *market* supplies facts that
+    the event lacks. *every_rule* also lists the rules that pass or do not apply.
     """
     proposal = _proposal(event, position, edition)
     proposed = proposal.trade
@@ -92,9 +95,10 @@ def step(
 def apply(
     event: Event, decision: Decision, position: Position, edition: Edition, *, live: bool = True
 ) -> Position:
-    """Return the position after *event* by its recorded *decision*, of a desk where it is *live*.
+    """Return the position after *event*, given the *decision* made at the time. Evaluate no rule.
 
-    Nothing is judged again: see `step` for that. The decision may be one of other rules.
+    Use this to rebuild a position from recorded decisions, which other rules may have made. If
+    *live*, a breach halts the program, as it did at the desk.
     """
     proposal = _proposal(event, position, edition)
     findings = decision.findings if live else ()
@@ -102,12 +106,12 @@ def apply(
 
 
 def refusal(event: Event, position: Position, edition: Edition) -> Decision:
-    """Return the answer to an *event* whose id was used before, with other content."""
+    """Return the decision on an *event* whose id was used before for another event."""
     return _decision(event, "refused", (_denial("engine.used-id"),), position, edition)
 
 
 def position_report(position: Position, edition: Edition) -> PositionReport:
-    """Return what *position* has used and has left under the caps of *edition*."""
+    """Return what *position* has used, and what remains under the caps of *edition*."""
     return PositionReport(
         _text(position.known_executed_shares()),
         _text(position.reserved_shares),
@@ -129,7 +133,7 @@ def _proposal(event: Event, position: Position, edition: Edition) -> _Proposal:
         return _Proposal(after(position, found), found)
     if isinstance(found, Position):
         return _Proposal(found)
-    # What is brought forward can no longer be the first.
+    # A later `brought_forward` is no longer the first event.
     begun = position if position.started else replace(position, started=True)
     return _Proposal(begun, fault=found)
 
@@ -141,7 +145,7 @@ def _applied(
     result: Outcome,
     findings: tuple[Finding, ...],
 ) -> Position:
-    """Return the position after *event*, given its *result* and the *findings* that may halt."""
+    """Return the position after *event*, given its *result* and the *findings*, which may halt."""
     if event.kind in _HAPPENED:
         return halting(proposal.position, event, findings)
     if proposal.trade is None or result in ("approved", "recorded"):
@@ -152,19 +156,19 @@ def _applied(
 def scope_of(proposed: Trade) -> Scope:
     if not proposed.is_fill:
         return "order"
-    # A fill without an open order is judged as if it were asked for at that moment.
+    # A fill without an open order is evaluated as if it were requested at that moment.
     return "all" if proposed.is_new_use else "fill"
 
 
 def outcome_of(event: Event, findings: tuple[Finding, ...]) -> Outcome:
     if event.kind in ("release", "fill", "correct"):
-        # Whoever releases answers for what is to be reviewed; what happened cannot wait for it.
+        # The approver takes over the review; what happened cannot wait for one.
         findings = tuple(finding for finding in findings if finding.effect != "review")
     return outcome(findings)
 
 
 def halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
-    """Return *position* after what happened at the desk, halted where it is a breach."""
+    """Return *position* after what happened at the desk, halted if that is a breach."""
     if position.halted is not None or not is_breach(findings):
         return position
     return replace(position, halted=event.id)
@@ -177,7 +181,7 @@ def is_breach(findings: tuple[Finding, ...]) -> bool:
 def own_findings(
     event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
 ) -> Iterator[Finding]:
-    """Yield what the program itself finds, whatever the rules say."""
+    """Yield the built-in findings, which the program makes whatever the rules say."""
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
@@ -185,18 +189,18 @@ def own_findings(
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
-    # A fill of an open order was judged as the order was, by what is not `at: fill`.
+    # The rules evaluated the order of a fill already, but for those `at: fill`.
     if not any(proposed.is_fill or rule.rule.at != "fill" for rule in edition.rules):
         yield _denial("engine.no-rule")
     yield from _trade_findings(proposed)
 
 
 def _trade_findings(proposed: Trade) -> Iterator[Finding]:
-    """Yield what is wrong with a trade in itself."""
+    """Yield the built-in findings on a trade in itself."""
     if proposed.listing is None:
         yield _denial("engine.unknown-instrument")
     elif proposed.fx is None and proposed.event.fx is not None:
-        # The rate is not known, rather than a limit passed.
+        # The rate is unknown: no limit is exceeded.
         yield Finding("engine.wrong-rate", "indeterminate", "deny")
     if not proposed.counts:
         yield _denial("engine.sale")
@@ -205,7 +209,7 @@ def _trade_findings(proposed: Trade) -> Iterator[Finding]:
 
 
 def _in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
-    """Return *findings* by rule, each with the fields named that the event would have to give."""
+    """Return *findings* by rule, each with the event fields that would decide it."""
     return tuple(
         _with_fields(finding, proposed) if finding.missing else finding
         for finding in sorted(findings, key=lambda finding: finding.rule)
@@ -213,14 +217,14 @@ def _in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, 
 
 
 def _with_fields(finding: Finding, proposed: Trade) -> Finding:
-    """Return *finding* with the fields that would help, but not those whose value is at fault."""
+    """Return *finding* with the missing fields that would decide it, but no wrong ones."""
     sources = {field for name in finding.missing if name in TABLE for field in TABLE[name].given_by}
     fields = (
         field
         for field in proposed.lacks()
         if field in sources
         and getattr(proposed.event, field) is None
-        # Without an instrument there is no venue whose clock could show a time.
+        # Without an instrument there is no venue, and no clock for a time.
         and (field != "time" or proposed.listing is not None)
     )
     return replace(finding, missing=(*finding.missing, *fields))
@@ -229,7 +233,7 @@ def _with_fields(finding: Finding, proposed: Trade) -> Finding:
 def _fault_finding(
     fault: Fault, event: Event, position: Position, edition: Edition, excess: Excess | None = None
 ) -> Finding:
-    """Return the finding of *fault*, with what a fill goes beyond or the days it is about."""
+    """Return the finding of *fault*, with what a fill exceeds or with the days of the request."""
     if fault == "backdated":
         day = day_of(event, edition.counting.zone)
         excess = Excess(str(day), str(position.latest), "date")

@@ -1,53 +1,135 @@
-"""Findings to sentences: what was found, what the limit is, in the words of the source.
+"""Findings to sentences: which fact, its value, its bound and the words of the source.
 
 Sentences are rendered from an edition each time; they are never stored, hashed or compared.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec.structs import asdict
+import msgspec
+from msgspec.structs import asdict, replace
 
 from repurchase.domain.decisions import Decision, Finding, choices_of, listed
 from repurchase.domain.errors import plain
+from repurchase.domain.events import Event
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written, written
 from repurchase.domain.terms import Quote, Version
+from repurchase.evaluation.comparisons import (
+    Compared,
+    Relation,
+    constant_limit,
+    is_of_facts,
+    number,
+    shown,
+    together,
+)
+from repurchase.evaluation.names import constant_name, fact_name, listing, named
 from repurchase.facts.table import TABLE
-from repurchase.language.expression import composed
+from repurchase.language.expression import Name, Node
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.model import Rule
 
 ENGINE: Final = {
-    "engine.backdated": "a request is made now, on the program's latest day or later",
-    "engine.below-filled": "a replace cannot ask for less than has filled; the order stands",
-    "engine.fault": "the rule engine gave no usable answer, so the event is denied",
-    "engine.fill-settled": "the fill that it names was busted or corrected before",
-    "engine.halted": "the program is halted: nothing is approved until it is resumed",
-    "engine.no-replace": "no replace of the order waits for the venue's answer",
-    "engine.no-rule": "no rule judges it, and silence is no approval",
-    "engine.not-first": "what is brought forward can only be a program's first event",
-    "engine.not-held": "nothing of the order it names is held, so there is nothing to release",
-    "engine.order-closed": "the order it names is not open; a fill of it counts in full",
-    "engine.order-ended": "it was to end before it is asked for, replaced or released",
-    "engine.overrun": "the fill goes beyond what its order reserved; it is counted in full",
-    "engine.replace-pending": "another replace of the order waits for its answer or its release",
-    "engine.sale": "a program buys: a sale is denied and counts nothing",
-    "engine.requester-missing": (
-        "who ordered is not named, so nobody can release it: ask anew with `by`"
+    "engine.backdated": (
+        "the request is dated before the program's latest day; date it that day or later"
     ),
-    "engine.same-person": "who ordered cannot release, and both must be named",
-    "engine.unknown-amount": "the money it cost cannot be computed; it counts as unknown",
-    "engine.unknown-fill": "no such fill is known, or not any more; a correct counts in full",
-    "engine.unknown-instrument": "its symbol and venue are no instrument of the rule file",
-    "engine.unknown-order": "no order of that name is known; a fill of it counts in full",
-    "engine.used-id": "its id was used before, with other content",
-    "engine.wrong-rate": "its `fx` is not 1, and its instrument is in the program's currency",
+    "engine.below-filled": (
+        "the replace asks for less than has already filled, so the order stays as it is"
+    ),
+    "engine.fault": "the rule engine gave no usable answer, so the event is denied",
+    "engine.fill-settled": (
+        "the fill that `fill` names was busted or corrected before; its bust is denied,"
+        " and a correct of it counts in full on top of the correction"
+    ),
+    "engine.halted": "the program is halted, so it approves nothing; submit a `resume` first",
+    "engine.no-replace": (
+        "the venue acknowledged a replace, but no replace of this order waits for that"
+    ),
+    "engine.no-rule": "no rule evaluates this event, so it is denied; add a rule that does",
+    "engine.not-first": (
+        "the program has begun already; `brought_forward` can only be its first event"
+    ),
+    "engine.not-held": "nothing of the order that `order` names is held, so nothing is released",
+    "engine.order-closed": "the order that `order` names is not open; a fill of it counts in full",
+    "engine.order-ended": "the order had ended before this request; submit one that ends later",
+    "engine.overrun": (
+        "the fill exceeds what its order reserved, is of another instrument or side, or names no"
+        " order; it counts in full"
+    ),
+    "engine.replace-pending": (
+        "another replace of this order waits for the venue or for its release; settle that first"
+    ),
+    "engine.sale": "`side` is sell, but a program only buys; a sale is denied and counts nothing",
+    "engine.requester-missing": (
+        "`by` is missing, so nobody can release this order; submit it with a new `id` and with"
+        " `by` (the old `id` is refused)"
+    ),
+    "engine.same-person": (
+        "the requester and the approver are the same person, or one of them is not named;"
+        " another person must release the order, and both need `by`"
+    ),
+    "engine.unknown-amount": (
+        "the money that the fill cost cannot be computed, so it counts as unknown"
+    ),
+    "engine.unknown-fill": (
+        "`fill` names a fill that is unknown or no longer kept; its bust is denied, and a correct"
+        " of it counts in full on top of it"
+    ),
+    "engine.unknown-instrument": (
+        "`symbol` at `venue` is not listed; correct them, or list the instrument in the rule file"
+    ),
+    "engine.unknown-order": (
+        "`order` names an order that is unknown or no longer kept; a fill of it counts in full"
+    ),
+    "engine.used-id": (
+        "this `id` was used before for another event; submit this one with a new `id`"
+    ),
+    "engine.wrong-rate": (
+        "`fx` is not 1, but the instrument trades in the program's currency; leave `fx` out"
+    ),
 }
-_MORE: Final = {"date": "after", "time": "later than"}
-_LESS: Final = {"date": "before", "time": "earlier than"}
+# The same with the values that the finding has.
+_WITH_VALUES: Final = {
+    "engine.backdated": (
+        "the request is dated {0}, before the program's latest day, {1}; date it {1} or later"
+    ),
+    "engine.overrun": (
+        "the fill exceeds what its order reserved: {0}; reserved: {1}; it counts in full"
+    ),
+}
+_BOUNDS: Final[dict[Relation, str]] = {
+    "<=": "at most {}",
+    "<": "less than {}",
+    ">=": "at least {}",
+    ">": "more than {}",
+    "==": "{}",
+    "!=": "not {}",
+    "in": "one of {}",
+    "not in": "not one of {}",
+}
+_MOMENTS: Final = _BOUNDS | {
+    "<=": "{} or earlier",
+    "<": "before {}",
+    ">=": "{} or later",
+    ">": "after {}",
+}
+_BEYOND: Final[dict[Relation | None, str]] = {
+    "<=": "over",
+    "<": "not under",
+    ">=": "under",
+    ">": "not over",
+}
+# The extreme of which one known part can decide such a relation to it.
+_ANY_OF: Final[dict[Relation, str]] = {"<=": "max", "<": "max", ">=": "min", ">": "min"}
+_YES_OR_NO: Final = {"true": "yes", "false": "no"}
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+_PRICE: Final = " a share or unit"
+_DAYS: Final = ("trade.date", "trade.last_date", "trade.venue_date", "trade.venue_last_date")
+_OUTSIDE: Final = ("market.", "issuer.")
 
 
 class Worded(Finding, frozen=True, kw_only=True):
@@ -64,17 +146,27 @@ class WordedDecision(Decision, frozen=True):
     findings: tuple[Worded, ...]
 
 
-def worded(decision: Decision, edition: Edition) -> WordedDecision:
-    """Return *decision* with each finding in words."""
-    findings = tuple(_worded(finding, edition) for finding in decision.findings)
+def worded(decision: Decision, edition: Edition, event: Event | None = None) -> WordedDecision:
+    """Return *decision* with each finding in words; *event* says in which currency prices are."""
+    currency = currency_of(edition, event)
+    findings = tuple(_worded(finding, edition, currency) for finding in decision.findings)
     return WordedDecision(**asdict(decision) | {"findings": findings})
 
 
-def _worded(finding: Finding, edition: Edition) -> Worded:
+def currency_of(edition: Edition, event: Event | None = None) -> str | None:
+    """Return the currency of the instrument of *event*, `None` if it may be one of several."""
+    listings = edition.counting.listings
+    if event is not None and (event.symbol or "", event.venue) in listings:
+        return listings[event.symbol or "", event.venue].currency
+    several = {one.currency for one in listings.values()}
+    return several.pop() if len(several) == 1 else None
+
+
+def _worded(finding: Finding, edition: Edition, currency: str | None) -> Worded:
     quote = quote_of(finding, edition)
     return Worded(
         **asdict(finding),
-        message=sentence(finding),
+        message=sentence(finding, edition, currency),
         quote=quote.text if quote is not None else None,
         cite=_cite(finding, edition),
     )
@@ -90,7 +182,7 @@ def quote_of(finding: Finding, edition: Edition) -> Quote | None:
 
 
 def _cite(finding: Finding, edition: Edition) -> str | None:
-    """Return where it stands what *finding* rests on: its rule, and the figures it read."""
+    """Return the citations that *finding* rests on: of its rule, and of the figures it read."""
     rule = _rule(finding.rule, edition)
     if rule is None:
         return None
@@ -99,7 +191,7 @@ def _cite(finding: Finding, edition: Edition) -> str | None:
 
 
 def _rule(name: str, edition: Edition) -> Rule | None:
-    """Return the rule called *name*, `None` where it is a finding of the program itself."""
+    """Return the rule called *name*, `None` if the program itself made the finding."""
     return next((one.rule for one in edition.rules if one.rule.id == name), None)
 
 
@@ -117,75 +209,256 @@ def _figures(finding: Finding, rule: Rule, edition: Edition) -> list[Version]:
     return sorted(read, key=is_other)
 
 
-def sentence(finding: Finding) -> str:
-    """Return what *finding* says, in one plain sentence without a period."""
+class _Said(msgspec.Struct, frozen=True):
+    """A comparison in words: what is compared, its *value*, and the *bound* that a rule sets.
+
+    *shown* is the comparison, `None` if several fit what is known. *limit* is the value of the
+    bound; *bare* are both values without their unit.
+    """
+
+    shown: Compared | None
+    name: str
+    value: str
+    bound: str
+    limit: str
+    bare: tuple[str, str]
+
+    @property
+    def operator(self) -> Relation | None:
+        """Return the relation that the rule requires, `None` if it may be one of several."""
+        return None if self.shown is None else self.shown.operator
+
+    def must(self) -> str:
+        """Return what the rule requires: `must be at most 4,000 shares`."""
+        if self.operator in ("!=", "not in"):
+            return f"must not be {self.bound.removeprefix('not ')}"
+        return f"must be {self.bound}"
+
+
+def sentence(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+    """Return what *finding* says, in one plain sentence without a period.
+
+    It names the fact, its value with its unit, and the bound of the rule in *edition*. Prices of
+    instruments are in *currency*, if that is known.
+    """
     if finding.rule in ENGINE:
-        text = ENGINE[finding.rule]
-        if finding.limit is not None:
-            return f"{text}: {_compared(finding)}"
-        return plain(f"{text}: {finding.observed}") if finding.observed else text
+        return plain(_own_sentence(finding))
     if finding.result == "indeterminate":
-        return f"cannot be decided without {_named(finding.missing)}"
-    if finding.result == "not_applicable":
-        return "does not apply to this event"
-    return _compared(finding)
+        return f"undecided: {_decided_by(finding.missing)}"
+    said = _said(finding, edition, currency)
+    if finding.result == "pass":
+        return plain(f"{said.name}: {_passed(finding, said, edition)}")
+    if finding.result == "fail":
+        return plain(f"{said.name}: {said.value}; {said.must()}")
+    return plain(f"not applicable: {said.name}: {said.value}; applies only if it is {said.bound}")
 
 
-def _compared(finding: Finding) -> str:
-    observed, limit = _shown_sides(finding)
-    return plain(f"{observed} {_relation(finding)} {limit}")
+def headline(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+    """Return the words that open a decision which *finding* brought about, without a period."""
+    if finding.rule in ENGINE or finding.result == "indeterminate":
+        return sentence(finding, edition, currency)
+    said = _said(finding, edition, currency)
+    beyond = _days_beyond(finding, said)
+    if beyond is None:
+        return plain(f"{said.name} {said.value}; {said.must()}")
+    days, way, end = beyond
+    place = "at the venue" if "venue" in said.name else f"in {_city(edition)}"
+    count = "one day" if days == 1 else f"{days:,} days"
+    return plain(f"on {said.value} {place}, {count} {way} the {end} day, {said.limit}")
 
 
-def _shown_sides(finding: Finding) -> tuple[str, str]:
-    """Return both sides of the comparison for people, so that what differs looks different."""
-    dimension, observed, limit = finding.dimension, finding.observed, finding.limit
-    if observed is None or limit is None:
-        return unit(observed, dimension), unit(limit, dimension)
+def short(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+    """Return why *finding* is not a pass in a few words, for a row of a table."""
+    if finding.rule in ENGINE:
+        return plain(_own_sentence(finding).partition(";")[0])
+    if finding.result == "indeterminate":
+        fields = [name for name in finding.missing if "." not in name]
+        named = [f"`{name}`" for name in fields or finding.missing]
+        return f"undecided: {_are(named, 'missing')}"
+    said = _said(finding, edition, currency)
+    beyond = _days_beyond(finding, said)
+    if beyond is not None:
+        return plain(f"on {said.value}; {beyond[2]} day {said.limit}")
+    if said.operator in _BEYOND and _has_unit(finding.dimension):
+        return plain(f"{said.value}, {_BEYOND[said.operator]} {said.bare[1]}")
+    required = said.bound if finding.dimension == "count" else said.must()
+    return plain(f"{said.name} {said.value}; {required}")
+
+
+def _own_sentence(finding: Finding) -> str:
+    """Return what the program itself found, with the values that it stored."""
+    text, values = ENGINE[finding.rule], _WITH_VALUES.get(finding.rule)
+    if values is not None and finding.limit is not None:
+        dimension = finding.dimension
+        return values.format(unit(finding.observed, dimension), unit(finding.limit, dimension))
+    if finding.observed is not None:
+        return f"{text}: {finding.observed}"
+    fields = [name for name in finding.missing if "." not in name]
+    return f"{text}; {_decided_by(fields)}" if fields else text
+
+
+def _decided_by(missing: Iterable[str]) -> str:
+    """Return what would decide a finding: the fields, market facts and terms that are *missing*."""
+    names = tuple(missing)
+    fields = [f"`{name}`" for name in names if "." not in name]
+    outside = [f"`{name}`" for name in names if name.startswith(_OUTSIDE) and name in TABLE]
+    unset = [f"`{name}`" for name in names if name not in TABLE and "." in name]
+    parts = []
+    if fields:
+        parts.append(f"add the event field{'s' * (len(fields) > 1)} {listing(fields)}")
+    if outside:
+        parts.append(f"supply {listing(outside)}")
+    if unset:
+        parts.append(_are(unset, "not in force"))
+    if not parts:
+        unknown = [f"{fact_name(name)} (`{name}`)" for name in names]
+        parts.append(_are(unknown, "unknown"))
+    return "; ".join(parts)
+
+
+def _are(names: Sequence[str], what: str) -> str:
+    return f"{listing(names)} {'are' if len(names) > 1 else 'is'} {what}"
+
+
+def _said(finding: Finding, edition: Edition, currency: str | None) -> _Said:
+    """Return the words for the comparison that *finding* shows."""
+    rule = _rule(finding.rule, edition)
+    found = () if rule is None else shown(finding, rule, edition.constants)
+    value, limit = _sides(finding, _priced(finding.dimension, currency))
+    names = dict.fromkeys(_name(one.observed, edition) for one in found)
+    bounds = dict.fromkeys(_bound(one, limit, finding, edition) for one in found)
+    return _Said(
+        shown=found[0] if len(found) == 1 else None,
+        # Without the rule, only the values are known.
+        name=listing(tuple(names), "or") or "value",
+        value=value,
+        bound=listing(tuple(bounds), "or") or limit,
+        limit=limit,
+        bare=_sides(finding, "number") if _has_unit(finding.dimension) else (value, limit),
+    )
+
+
+def _name(node: Node, edition: Edition) -> str:
+    if isinstance(node, Name) and not node.is_fact:
+        return constant_name(node)
+    return named(node, edition.constants)
+
+
+def _bound(one: Compared, limit: str, finding: Finding, edition: Edition) -> str:
+    """Return the bound of *one* in words, and what it is if it is computed from facts."""
+    text = (_MOMENTS if finding.dimension in ("date", "time") else _BOUNDS)[one.operator]
+    if one.operator in ("in", "not in") and len(choices_of(finding.limit or "")) == 1:
+        text = _BOUNDS["==" if one.operator == "in" else "!="]
+    if not is_of_facts(one) or len(one.limits) > 1:
+        return text.format(limit)
+    relation = (one if finding.result == "pass" else one.contrary()).operator
+    of = named(one.limits[0], edition.constants, any_of=_ANY_OF.get(relation))
+    return text.format(of if finding.limit is None else f"{limit} ({of})")
+
+
+def _passed(finding: Finding, said: _Said, edition: Edition) -> str:
+    """Return the value of its limit, and what else the rule requires."""
+    rule = _rule(finding.rule, edition)
+    required = () if rule is None else together(rule)
+    besides = required[1:] if said.shown in required[:1] else ()
+    if len(besides) == 1 and _is_range(said.shown, besides[0]):
+        return f"{said.value}; from {said.limit} to {_limit(besides[0], edition)}"
+    if said.operator == "<=" and _is_amount(finding.dimension) and _is_part(finding):
+        is_money = said.value != said.bare[0] and said.value.endswith(said.bare[0])
+        text = f"{said.value} of {said.bare[1]}" if is_money else f"{said.bare[0]} of {said.limit}"
+    else:
+        text = f"{said.value}; {'required: ' * (said.operator == '==')}{said.bound}"
+    return "; ".join((text, *(_beside(one, finding, edition) for one in besides)))
+
+
+def _is_range(first: Compared | None, last: Compared) -> bool:
+    """Return whether *first* and *last* are the ends of one range, as the window is of days."""
+    return (
+        first is not None
+        and (first.operator, last.operator) == (">=", "<=")
+        and first.dimension == last.dimension
+        and not is_of_facts(first)
+        and not is_of_facts(last)
+        and isinstance(first.observed, Name)
+        and isinstance(last.observed, Name)
+        # No day of a trade is after its last day.
+        and first.observed.name == last.observed.name.replace("last_", "")
+    )
+
+
+def _limit(one: Compared, edition: Edition) -> str:
+    limit = constant_limit(one, edition.constants)
+    found = Finding("", "pass", "deny", limit=limit, dimension=one.dimension)
+    return _sides(found, one.dimension)[1]
+
+
+def _beside(one: Compared, finding: Finding, edition: Edition) -> str:
+    """Return what a rule requires beside the comparison that *finding* shows."""
+    limit = constant_limit(one, edition.constants)
+    found = replace(finding, observed=None, limit=limit, dimension=one.dimension)
+    return f"{_name(one.observed, edition)} {_bound(one, _limit(one, edition), found, edition)}"
+
+
+def _is_amount(dimension: str | None) -> bool:
+    """Return whether *dimension* is shares, units or money, of which a limit has parts."""
+    return dimension in ("shares", "units") or _CURRENCY.fullmatch(dimension or "") is not None
+
+
+def _has_unit(dimension: str | None) -> bool:
+    return _is_amount(dimension) or str(dimension).endswith(_PRICE)
+
+
+def _is_part(finding: Finding) -> bool:
+    return (
+        finding.observed is not None
+        and finding.limit is not None
+        and "-"
+        not in (
+            finding.observed[0],
+            finding.limit[0],
+        )
+    )
+
+
+def _priced(dimension: str | None, currency: str | None) -> str | None:
+    """Return *dimension*, with the *currency* of a price in the instrument's own."""
+    if currency is None or dimension is None or not dimension.startswith("own "):
+        return dimension
+    return f"{currency}{_PRICE}"
+
+
+def _sides(finding: Finding, dimension: str | None) -> tuple[str, str]:
+    """Return both sides for people, so that what differs looks different."""
+    observed, limit = finding.observed, finding.limit
+    choices = choices_of(limit) if limit is not None else ()
     if dimension == "word":
-        return plain(listed((observed,))), plain(limit)
-    choices = choices_of(limit)
-    one, others = unit(observed, dimension), [unit(choice, dimension) for choice in choices]
-    if one in others and observed not in choices:
-        # Rounded alike, `1.0001 is more than 1.0001` would contradict itself.
+        # A word with a comma or without a letter is quoted.
+        return "unknown" if observed is None else listed((observed,)), limit or "unknown"
+    if dimension == "flag":
+        return _YES_OR_NO.get(observed or "", "unknown"), _YES_OR_NO.get(limit or "", "unknown")
+    one, others = _shown(observed, dimension), [_shown(choice, dimension) for choice in choices]
+    if observed is not None and one in others and observed not in choices:
+        # Rounded alike, `1.0001; must be at most 1.0001` would contradict itself.
         one = unit(observed, dimension, written)
         others = [unit(choice, dimension, written) for choice in choices]
-    return one, ", ".join(others)
+    return one, ", ".join(others) or "unknown"
 
 
-def _relation(finding: Finding) -> str:
-    """Return how the observed side stands to the other, seen from the figures alone."""
-    dimension = finding.dimension or ""
+def _shown(text: str | None, dimension: str | None) -> str:
+    return "unknown" if text is None else unit(text, dimension)
+
+
+def _days_beyond(finding: Finding, said: _Said) -> tuple[int, str, str] | None:
+    """Return by how many days a trade is before the first day or after the last, and which."""
+    one = said.shown
+    is_day = one is not None and isinstance(one.observed, Name) and one.observed.name in _DAYS
+    if not is_day or said.operator not in ("<=", ">="):
+        return None
     if finding.observed is None or finding.limit is None:
-        return "against"
-    observed, limit = finding.observed, finding.limit
-    choices = choices_of(limit)
-    if dimension in ("word", "flag") or len(choices) > 1:
-        # One word has two spellings in Unicode, and the engine was given one code for both.
-        named = composed(observed) in map(composed, choices)
-        if len(choices) > 1:
-            return "is one of" if named else "is none of"
-        return "is" if named else "is not"
-    if observed == limit:
-        return "is exactly"
-    if dimension in ("date", "time"):
-        more = observed > limit
-    else:
-        more = Fraction(observed) > Fraction(limit)
-    words = _MORE if more else _LESS
-    return f"is {words.get(dimension, 'more than' if more else 'less than')}"
+        return None
+    days = int(number(finding.observed, "date") - number(finding.limit, "date"))
+    return (days, "after", "last") if said.operator == "<=" else (-days, "before", "first")
 
 
-def _is_constant(name: str) -> bool:
-    return name.startswith("terms.") or ".limits." in name
-
-
-def _named(missing: tuple[str, ...]) -> str:
-    facts = [f"`{name}` ({TABLE[name].meaning})" for name in missing if name in TABLE]
-    terms = [
-        f"`{name}`, which is not in force"
-        for name in missing
-        if name.startswith("terms.") or ".limits." in name
-    ]
-    fields = [f"`{name}`" for name in missing if "." not in name]
-    text = " and ".join((*facts, *terms)) or "a fact that it needs"
-    return f"{text}; the event gives no {' and no '.join(fields)}" if fields else text
+def _city(edition: Edition) -> str:
+    return edition.authorization.timezone.rpartition("/")[2].replace("_", " ")

@@ -356,7 +356,7 @@ class Group:
         self._add(record)
         self._new[event.id] = record
         self.book = replace(self.book, position=taken.position)
-        return Decided(decision, edition)
+        return Decided(decision, edition, event=event)
 
     def write(self, kept: frozenset[str]) -> None:
         """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
@@ -387,10 +387,13 @@ class Group:
 
         The same event gets its recorded decision again; another event with this id is refused.
         """
+        place = f"record {before.sequence:,}"
         if before.event == event_object(event):
-            return Decided(before.decision(), self._edition_then(event, before), repeated=True)
+            then = self._edition_then(event, before)
+            return Decided(before.decision(), then, repeated=True, event=event, place=place)
         edition = self._edition(event)
-        return Decided(refusal(event, self.book.position, edition), edition)
+        refused = refusal(event, self.book.position, edition)
+        return Decided(refused, edition, event=event, place=place)
 
     def _edition(self, event: Event) -> Edition:
         assert self.book.editions is not None, "a rule file is adopted before the first event"

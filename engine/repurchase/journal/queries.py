@@ -146,12 +146,14 @@ def asked(
     if stored is None:
         market = (feed or read_feed(())).of(edition.authorization)
         taken = step(event, book.position, edition, every_rule=True, live=True, market=market)
-        return Decided(taken.decision, edition)
+        return Decided(taken.decision, edition, event=event)
     record = recorded(stored, journal.url)
+    place = f"record {record.sequence:,}"
     if record.event != event_object(event):
-        return Decided(refusal(event, book.position, edition), edition)
+        refused = refusal(event, book.position, edition)
+        return Decided(refused, edition, event=event, place=place)
     then = edition_then(journal, program, RuleTexts(journal.text), record, event)
-    return Decided(record.decision(), then, repeated=True)
+    return Decided(record.decision(), then, repeated=True, event=event, place=place)
 
 
 def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:

@@ -65,7 +65,14 @@ _HOLDS: Final[Mapping[Operator, Callable[[Exact, Exact], bool]]] = {
     "==": eq,
     "!=": ne,
 }
-_MIRRORED: Final[Mapping[str, str]] = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
+MIRRORED: Final[Mapping[Operator, Operator]] = {
+    "<=": ">=",
+    "<": ">",
+    ">=": "<=",
+    ">": "<",
+    "==": "==",
+    "!=": "!=",
+}
 _WHOLE: Final = ("word", "flag", "date", "units")
 
 
@@ -420,7 +427,7 @@ def atom(linear: Linear, operator: Operator) -> Form:
     # A single fact gets a positive sign, so that rules can share one comparison.
     if len(terms) == 1 and terms[0][1] < 0:
         terms, constant = ((terms[0][0], -terms[0][1]),), -constant
-        operator = _MIRRORED.get(operator, operator)  # type: ignore[assignment]
+        operator = MIRRORED[operator]
     return Atom(terms, operator, constant, linear.whole and scale == 1)
 
 

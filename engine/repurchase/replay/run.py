@@ -24,6 +24,7 @@ from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
 
 BAD_ROWS_LISTED: Final = 20
+REPEATED_LISTED: Final = 5
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -117,12 +118,12 @@ class Program:
             self._count(decision)
             if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
                 self._taint(event, decision, before)
-        return Decided(decision, edition)
+        return Decided(decision, edition, event=event)
 
     def decided_at(self, event: Event, position: Position) -> Decided:
         """Return the decision on *event* at another *position*; change no position or count."""
         edition = self.editions.of(event, position)
-        return Decided(self._step(event, position, edition).decision, edition)
+        return Decided(self._step(event, position, edition).decision, edition, event=event)
 
     def summary(self, *, duplicates: int = 0, skipped: int = 0) -> Summary:
         """Return the summary of the events so far.
@@ -212,11 +213,12 @@ class Reader:
     """The events of a log for the programs of *editions*, in order and each once.
 
     An event may have the authorization or a symbol of any of the programs. Events left out are
-    counted in *duplicates* or *skipped*.
+    counted in *duplicates* or *skipped*; *repeated* has the line and id of the first duplicates.
     """
 
     def __init__(self, reading: Reading, *editions: Editions) -> None:
         self.duplicates = 0
+        self.repeated: list[tuple[int, str]] = []
         self.skipped = 0
         self._reading = reading
         self._clock = editions[0].zone
@@ -307,7 +309,10 @@ class Reader:
                 what = f"`{event.symbol}` is not a symbol of {self._rules}"
                 raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
         self.skipped += is_other
-        self.duplicates += is_repeated and not is_other
+        if is_repeated and not is_other:
+            self.duplicates += 1
+            if self.duplicates <= REPEATED_LISTED:
+                self.repeated.append((row.number, event.id))
         is_taken = not is_other and not is_repeated
         self._started |= is_taken
         return is_taken
@@ -325,7 +330,7 @@ class Question:
         self._event = event
         self._program = program
         self._reader = Reader(reading, program.editions)
-        self._in_log: tuple[Event, Decided] | None = None
+        self._in_log: tuple[Event, Decided, int] | None = None
         self._log: str | None = None
 
     def decisions(self, log: Log | None) -> Iterator[Decided]:
@@ -335,7 +340,7 @@ class Question:
         for line, event in self._reader.events(log, may_be_empty=True):
             decided = self._program.decide(event)
             if event.id == self._event.id and line is not None:
-                self._in_log = event, decided
+                self._in_log = event, decided, line
             yield decided
 
     def answer(self) -> Decided:
@@ -346,11 +351,13 @@ class Question:
         """
         event, program = self._event, self._program
         if self._in_log is not None:
-            before, decided = self._in_log
+            before, decided, line = self._in_log
+            place = f"line {line:,} of {self._log}"
             if before == event:
-                return replace(decided, repeated=True)
+                return replace(decided, repeated=True, place=place)
             edition = program.editions.of(event, program.position)
-            return Decided(refusal(event, program.position, edition), edition)
+            refused = refusal(event, program.position, edition)
+            return Decided(refused, edition, event=event, place=place)
         try:
             self._reader.check(event)
         except Wrong as wrong:

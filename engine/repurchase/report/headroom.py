@@ -1,4 +1,4 @@
-"""How much room an order has, for a terminal and as JSON: the answer, what binds, and the proof."""
+"""The largest order that would be approved, for a terminal and as JSON, with its proof."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.headroom import Headroom, Range
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import WordedDecision, worded
-from repurchase.report.decisions import findings_table, left_after
+from repurchase.report.decisions import reasons, remainder
 from repurchase.rulebook.editions import Edition
 
 _OUTCOMES: Final = ("denied", "held")
 
 
 def headroom_view(found: Headroom, order: Event) -> RenderableType:
-    """Return the largest quantity or the highest price of *order*, what binds it, and the proof."""
+    """Return the largest quantity or highest price of *order*, what binds it, and the proof."""
     parts: list[RenderableType] = [Text.assemble(*_answer(found, order))]
     if found.passing is not None:
-        decision = worded(found.passing.decision, found.passing.edition)
-        if decision.findings:
-            parts += [Text("approved with these flags:"), findings_table(decision)]
-        parts.append(left_after(decision, found.passing.edition))
+        decision, edition = _worded(found.passing), found.passing.edition
+        parts += [*reasons(decision, edition), remainder(decision, edition)]
     if found.stopped is not None:
-        more = _one_more(found, found.stopped, order)
-        parts += [Text(f"{more}:"), findings_table(_binding(found.stopped))]
+        more, edition = _one_more(found, found.stopped, order), found.stopped.answer.edition
+        parts += [Text(f"{more}:"), *reasons(_binding(found.stopped), edition)]
     return Group(*parts, Text(_proof(found)))
 
 
@@ -42,7 +40,7 @@ def _answer(found: Headroom, order: Event) -> Iterator[str | tuple[str, str]]:
         return
     if found.passing is None:
         yield ("no price", "bold")
-        yield f" that is a multiple of {_grouped(found.grid.step)} passes"
+        yield f" that is a multiple of {_grouped(found.grid.step)} is approved"
     else:
         yield (_price(found.largest, found.passing.edition, order), "bold")
         yield " a unit"
@@ -55,27 +53,30 @@ def _one_more(found: Headroom, stopped: Range, order: Event) -> str:
     is_price = found.grid.field == "price"
     at = f", {_price(stopped.first, stopped.answer.edition, order)}," if is_price else ""
     if found.passing is None:
-        return f"the lowest{at} is {outcome}" if is_price else "not even one"
-    return f"one {'tick ' if is_price else ''}more{at} is {outcome}"
+        return f"The lowest{at} is {outcome}" if is_price else f"Even one unit is {outcome}"
+    return f"One {'tick' if is_price else 'unit'} more{at} is {outcome}"
 
 
 def _binding(stopped: Range) -> WordedDecision:
-    """Return the answer to *stopped* with what stops it alone: no flag does."""
-    decision = stopped.answer.decision
-    return worded(replace(decision, findings=stopped.binding), stopped.answer.edition)
+    """Return the decision on *stopped* with the findings that deny or hold it alone."""
+    answer = stopped.answer
+    return _worded(replace(answer, decision=replace(answer.decision, findings=stopped.binding)))
 
 
 def _proof(found: Headroom) -> str:
-    """Return that no larger figure passes, and how many ranges say so."""
+    """Return that no larger value is approved, and how many ranges show it."""
     field = found.grid.field
     if not found.above:
-        return f"no rule stops more: an event can have no larger {field}"
+        return f"No rule denies or holds more: an event cannot have a larger {field}."
     given = {one.answer.decision.outcome for one in found.above}
     outcomes = " or ".join(outcome for outcome in _OUTCOMES if outcome in given)
-    every = f"every larger {field}" if found.passing is not None else f"every {field}"
+    every = f"Every larger {field}" if found.passing is not None else f"Every {field}"
     count = len(found.above)
     ranges = "1 range" if count == 1 else f"{count:,} ranges"
-    return f"{every} is {outcomes}: {ranges} in which no rule turns, asked at both ends"
+    return (
+        f"{every} is {outcomes}: {ranges} in which no rule changes its result,"
+        " evaluated at both ends."
+    )
 
 
 def _price(price: Exact, edition: Edition, order: Event) -> str:
@@ -85,7 +86,7 @@ def _price(price: Exact, edition: Edition, order: Event) -> str:
 
 
 def _grouped(number: Exact) -> str:
-    """Return *number* with its thousands grouped and nothing rounded: it is to be ordered."""
+    """Return *number* with its thousands grouped and nothing rounded: someone will order it."""
     whole, point, decimals = written(number).partition(".")
     return f"{int(whole):,}{point}{decimals}"
 
@@ -99,8 +100,8 @@ def headroom_object(found: Headroom, order: Event) -> dict[str, Any]:
         **{name: None if figure is None else written(figure) for name, figure in asked.items()},
         "tick": written(grid.step) if grid.field == "price" else None,
         "binding": [] if stopped is None else _rules(stopped),
-        "passing": _worded(found.passing),
-        "stopped": _worded(None if stopped is None else stopped.answer),
+        "passing": None if found.passing is None else _worded(found.passing),
+        "stopped": None if stopped is None else _worded(stopped.answer),
         "proof": [
             {
                 "first": written(one.first),
@@ -113,8 +114,8 @@ def headroom_object(found: Headroom, order: Event) -> dict[str, Any]:
     }
 
 
-def _worded(answer: Decided | None) -> WordedDecision | None:
-    return None if answer is None else worded(answer.decision, answer.edition)
+def _worded(answer: Decided) -> WordedDecision:
+    return worded(answer.decision, answer.edition, answer.event)
 
 
 def _rules(range_: Range) -> list[str]:

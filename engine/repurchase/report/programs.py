@@ -1,4 +1,4 @@
-"""A program's journal for a terminal: where it stands, its stories and its adoptions."""
+"""A program's journal for a terminal: its position, its events and its adoptions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from repurchase.audit.verify import Verified
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import shown
-from repurchase.evaluation.wording import worded
+from repurchase.evaluation.wording import WordedDecision, worded
 from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, StoryLine
+from repurchase.journal.records import event_of
 from repurchase.report.changes import changed_view
-from repurchase.report.decisions import halted_line, heading, outcome, remaining
+from repurchase.report.decisions import halted_line, opening, reasons, remainder, remaining
 from repurchase.report.tables import counted, moment_shown, plain_table
 from repurchase.rulebook.editions import Edition
 
@@ -26,19 +27,20 @@ _NAMED: Final = frozenset(("kind", "id"))
 
 
 def position_view(found: Overview, edition: Edition) -> RenderableType:
-    """Return where a program stands, for a terminal."""
+    """Return the position of a program, for a terminal."""
     parts: list[RenderableType] = [
         Text.assemble((plain(found.authorization), "bold"), f", {found.records:,} records"),
         _standing(found, edition),
     ]
     if found.latest is not None:
-        parts.append(Text(f"the latest day is {found.latest}: a request is of that day or later"))
+        parts.append(Text(f"Latest day: {found.latest}. Date each request that day or later."))
     if found.position.halted is not None:
         parts.append(halted_line(found.position.halted))
     if found.unknown:
         named = ", ".join(plain(name) for name in found.unknown)
-        parts.append(Text(f"shares or money of these fills are unknown: {named}", style="red"))
-    parts.append(_orders(found.orders) if found.orders else Text("no order is open or held"))
+        text = f"The shares or the money of these fills are unknown: {named}."
+        parts.append(Text(text, style="red"))
+    parts.append(_orders(found.orders) if found.orders else Text("No order is open or held."))
     return Group(*parts)
 
 
@@ -48,7 +50,7 @@ def _standing(found: Overview, edition: Edition) -> Table:
     reserved = unit(now.reserved_shares, "shares"), unit(now.reserved_amount, currency)
     left = remaining(now, edition, "no cap")
     rows = zip(("shares", "money"), executed, reserved, left, strict=True)
-    return plain_table("", "executed", "reserved", "left", rows=rows)
+    return plain_table("", "executed", "reserved", "remaining", rows=rows)
 
 
 def _orders(orders: Iterable[OrderLine]) -> Text:
@@ -83,29 +85,31 @@ def _open(order: OrderLine) -> str:
 
 def _remarks_on(order: OrderLine) -> Iterator[str]:
     if order.state == "held":
-        yield "held until it is released"
+        yield "held for second approval"
     if order.replace_quantity is not None:
         yield "a replace waits for the venue"
     if order.replace_is_held:
-        yield "a replace waits for its release"
+        yield "a replace is held for second approval"
     if order.is_past:
-        yield "past its last day: submit its expire"
+        yield "past its last day: submit an expire"
 
 
 def story_view(records: Iterable[StoryLine]) -> RenderableType:
-    """Return the records of one event and all that is about it, in their order, for a terminal."""
+    """Return the records of one event and of what it is about, in order, for a terminal."""
     parts: list[RenderableType] = []
     for one in records:
-        decision = worded(one.decision, one.edition)
+        decision, event = _worded(one), event_of(one.event)
         fields = {name: value for name, value in one.event.items() if name not in _NAMED}
-        parts += [
-            heading(decision, f"  record {one.sequence}, {moment_shown(one.at)}"),
-            Text(_fields(fields)),
-        ]
+        place = f" (record {one.sequence}, {moment_shown(one.at)})"
+        parts += [opening(decision, one.edition, event, place), Text(f"Event: {_fields(fields)}")]
         if one.outside:
-            parts.append(Text(f"told besides: {_fields(one.outside)}"))
-        parts += [*outcome(decision, one.edition), Text()]
+            parts.append(Text(f"Supplied beside the event: {_fields(one.outside)}"))
+        parts += [*reasons(decision, one.edition), remainder(decision, one.edition), Text()]
     return Group(*parts[:-1])
+
+
+def _worded(one: StoryLine) -> WordedDecision:
+    return worded(one.decision, one.edition, event_of(one.event))
 
 
 def _fields(values: Mapping[str, object]) -> str:
@@ -113,32 +117,32 @@ def _fields(values: Mapping[str, object]) -> str:
 
 
 def story_object(records: Iterable[StoryLine]) -> list[dict[str, Any]]:
-    """Return the same as programs read it, the findings in words."""
+    """Return the same as programs read it, with the findings in words."""
     return [
         {
             "record": one.sequence,
             "at": one.at,
             "event": one.event,
             "outside": one.outside,
-            "decision": worded(one.decision, one.edition),
+            "decision": _worded(one),
         }
         for one in records
     ]
 
 
 def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
-    """Return the rule files that a program went by, for a terminal."""
+    """Return the rule files that a program adopted, for a terminal."""
     rows = (
         (
             str(one.record),
             moment_shown(one.at),
-            one.by or "nobody named",
+            one.by or "not named",
             one.reason or "",
             Text("\n".join((one.rule_file, *_packs(one)))),
         )
         for one in found
     )
-    return plain_table("record", "when", "by", "why", "rule file and packs (SHA-256)", rows=rows)
+    return plain_table("record", "when", "by", "reason", "rule file and packs (SHA-256)", rows=rows)
 
 
 def _packs(adopted: AdoptedThen) -> Iterator[str]:
@@ -146,49 +150,53 @@ def _packs(adopted: AdoptedThen) -> Iterator[str]:
 
 
 def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> RenderableType:
-    """Return what a program goes by and whether what it has used fits, for a terminal.
+    """Return which rule file a program uses and whether its use is within the caps, for a terminal.
 
-    If it is not done, that is what it would go by.
+    If not *is_done*, return what an adoption would come to.
     """
-    goes, approved = ("goes", "is") if is_done else ("would go", "would be")
+    uses, exceed, approved = (
+        ("uses", "exceed", "is") if is_done else ("would use", "would exceed", "would be")
+    )
     caps = (edition.max_shares, edition.max_amount)
     left = zip(remaining(found.position, edition), caps, strict=True)
     limited = [text for text, cap in left if cap is not None]
-    left_under_it = f"left under it: {', '.join(limited) or 'no cap'}"
+    rest = f"Remaining: {', '.join(limited) or 'no cap'}."
     if not found.fits:
-        past = "use is past a cap or not known"
-        left_under_it += f"; {past}, and nothing {approved} approved until that changes"
-    goes_by = Text.assemble(
-        (plain(found.authorization), "bold"), f" {goes} by {found.rule_file[:12]}..."
+        rest += (
+            f" The shares or the money used {exceed} a new cap or are unknown:"
+            f" nothing {approved} approved until that changes."
+        )
+    title = Text.assemble(
+        (plain(found.authorization), "bold"), f" {uses} the rule file {found.rule_file[:12]}..."
     )
     return Group(
-        goes_by,
+        title,
         changed_view(found.changed),
-        Text(left_under_it, style="" if found.fits else "bold red"),
+        Text(rest, style="" if found.fits else "bold red"),
     )
 
 
 def unadopted_view() -> RenderableType:
-    """Return that nothing of what was shown is done, for a terminal."""
+    """Return that nothing that was shown was done, for a terminal."""
     return Text.assemble(("NOT ADOPTED", "bold"), ": nothing was written to the journal")
 
 
 def verified_view(verified: Verified) -> RenderableType:
-    """Return what a journal was found to be, for a terminal, and what there is to note down."""
+    """Return that a journal was verified, for a terminal, and the head to note down."""
     known = verified.checkpoint
     records = counted(verified.records, "record")
     parts = [
         Text.assemble(
-            ("verified", "green"), f"  {plain(verified.program)}: {records}, each judged again"
+            ("verified", "green"), f"  {plain(verified.program)}: {records}, each re-evaluated"
         ),
-        Text(f"recorded from {moment_shown(verified.first)} to {moment_shown(verified.last)}"),
+        Text(f"Recorded from {moment_shown(verified.first)} to {moment_shown(verified.last)}"),
         *(Text(plain(remark)) for remark in verified.remarks),
     ]
     if known is not None:
         to = f"the checkpoint of {moment_shown(known.time)} to record {known.records:,}"
-        parts.append(Text(f"confirmed by {to}"))
+        parts.append(Text(f"Confirmed by {to}"))
     parts.append(Text(f"{records}, head {verified.head}, {verified.last:%Y-%m-%d}"))
     if known is None:
-        parts[-1] = Text.assemble("note down: ", parts[-1])
-        parts.append(Text("consistent with itself; nothing outside confirms it"))
+        parts[-1] = Text.assemble("Note down: ", parts[-1])
+        parts.append(Text("The journal is consistent; nothing outside confirms it."))
     return Group(*parts)

@@ -1,4 +1,4 @@
-"""What a log came to, for a terminal: counts, bars, and why events were not approved."""
+"""What a log came to, for a terminal: counts, use of the caps, and why events were not approved."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Final
 import msgspec
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.text import Text
 
+from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import percent
 from repurchase.evaluation.step import Decided
-from repurchase.evaluation.wording import quote_of, sentence
+from repurchase.evaluation.wording import currency_of, quote_of, short
 from repurchase.replay.run import Program, RuleCount, Summary, Tainted
-from repurchase.report.decisions import no_cap
+from repurchase.report.decisions import deciding, no_cap, of_cap
 from repurchase.report.tables import counted, plain_table, quoted
 from repurchase.rulebook.editions import Edition
 
@@ -48,28 +50,84 @@ class Denials:
         self._first: dict[str, tuple[str, str, str | None]] = {}
 
     def add(self, decided: Decided) -> None:
-        """Note what stopped *decided*, if anything did."""
+        """Note which rules *decided* did not pass, flags too."""
         for finding in decided.decision.findings:
-            stopped = finding.result in ("fail", "indeterminate")
-            if stopped and finding.rule not in self._first:
+            does_not_pass = finding.result in ("fail", "indeterminate")
+            if does_not_pass and finding.rule not in self._first:
                 quote = quote_of(finding, decided.edition)
                 words = None if quote is None else quote.text
-                self._first[finding.rule] = (decided.decision.id, sentence(finding), words)
+                why = _why(finding, decided)
+                self._first[finding.rule] = (decided.decision.id, why, words)
 
     def view(self, counts: Mapping[str, RuleCount]) -> RenderableType:
-        """Return the rules that stopped something, with their *counts*, the most frequent first."""
+        """Return the rules that events did not pass, with their *counts*, most frequent first."""
         times = {rule: count.fail + count.indeterminate for rule, count in counts.items()}
         rows = []
         for rule in sorted(times, key=lambda rule: (-times[rule], rule)):
             event, why, quote = self._first[rule]
             red = Text(plain(rule), style="red")
             rows.append((red, f"{times[rule]:,}", event, Text(why), quoted(quote)))
-        headings = ("rule", "times", "first", "why", "the source says")
+        headings = ("rule", "times", "first event", "why", "the source says")
         return plain_table(*headings, rows=rows, right=(1,))
 
 
+def _why(finding: Finding, decided: Decided) -> str:
+    edition = decided.edition
+    return short(finding, edition, currency_of(edition, decided.event))
+
+
+class Scene:
+    """A log of the demo as it is replayed: its denied events, and the kinds that were recorded."""
+
+    def __init__(self) -> None:
+        self._denied: list[tuple[str, str, str]] = []
+        self._recorded: set[str] = set()
+
+    def add(self, decided: Decided) -> None:
+        """Note *decided* if it was denied, and its kind if it was recorded."""
+        decision, found = decided.decision, deciding(decided.decision)
+        if found is not None:
+            self._denied.append((decision.id, found.rule, _why(found, decided)))
+        elif decision.outcome == "recorded":
+            self._recorded.add(decision.kind)
+
+    def view(self, program: Program, summary: Summary, title: str) -> RenderableType:
+        """Return what the log of *program* came to, in few lines."""
+        edition = program.edition
+        assert edition is not None, "a scene has events"
+        counts = _counts(summary)
+        if len(self._recorded) == 1:
+            counts.append(f" ({next(iter(self._recorded)).replace('_', ' ')})")
+        lines: list[RenderableType] = [
+            Text(title, style="bold"),
+            counts,
+            _figures(summary, edition),
+        ]
+        if self._denied:
+            lines.append(plain_table("denied order", "rule", "why", rows=self._denied))
+        lines += [Text(text) for text in _harbours(summary)]
+        return Group(lines[0], *(Padding(line, (0, 0, 0, 3), expand=False) for line in lines[1:]))
+
+
+def _figures(summary: Summary, edition: Edition) -> Text:
+    rows = (
+        ("shares", summary.executed_shares, edition.max_shares),
+        (edition.authorization.currency, summary.executed_amount, edition.max_amount),
+    )
+    texts = (of_cap(name, Fraction(used), cap) for name, used, cap in rows if used and cap)
+    return Text(" · ".join(texts))
+
+
+def _harbours(summary: Summary) -> Iterator[str]:
+    """Yield for each day and pack which rules put the day outside the safe harbour."""
+    for one in summary.days:
+        rules = ", ".join(rule.partition(".")[2] for rule in (*one.failed, *one.undecided))
+        events = counted(one.events, "event")
+        yield f"Outside the {one.pack} safe harbour: {one.day} ({rules}), {events}"
+
+
 def _counts(summary: Summary) -> Text:
-    words = [counted(summary.events, "event")]
+    words = []
     for outcome in ("approved", "held", "denied", "refused", "recorded"):
         count = getattr(summary, outcome)
         if count:
@@ -78,11 +136,11 @@ def _counts(summary: Summary) -> Text:
         words.append(counted(summary.duplicates, "duplicate"))
     if summary.skipped:
         words.append(f"{summary.skipped:,} of other symbols skipped")
-    return Text(", ".join(words))
+    return Text(f"{counted(summary.events, 'event')}: {', '.join(words) or 'none'}")
 
 
 class _Use:
-    """How much of each cap and of the window is used: bars, in what room their figures leave."""
+    """How much of each cap and of the window is used: bars, as wide as the values leave room."""
 
     def __init__(self, rows: Iterable[_Used]) -> None:
         self._rows = tuple(rows)
@@ -136,7 +194,7 @@ def _window(program: Program, edition: Edition) -> Iterator[_Used]:
 
 
 def bar(share: Fraction | None, width: int) -> Text:
-    """Return a bar for the *share* of a whole that is used; it is red past the whole."""
+    """Return a bar for the *share* of a whole that is used; it is red beyond the whole."""
     if share is None:
         return Text("unknown".ljust(width), style="red")
     filled = min((share * width).__ceil__(), width)
@@ -152,15 +210,17 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
     if summary.unknown:
         named = ", ".join(plain(name) for name in summary.unknown[:5])
         more = f" and {len(summary.unknown) - 5} more" if len(summary.unknown) > 5 else ""
-        yield Text(f"shares or money of these fills are unknown: {named}{more}", style="red")
-    if summary.first_denied is not None:
-        yield Text(f"the first event denied is {plain(summary.first_denied)}")
-    if summary.days:
         yield Text(
-            "these days lost a safe harbour, or are not shown to be inside it, with all purchases:",
-            "yellow",
+            f"The shares or the money of these fills are unknown: {named}{more}.", style="red"
         )
-        headings = ("day", "pack", "failed", "not decided", "first", "events")
+    if summary.first_denied is not None:
+        yield Text(f"The first denied event: {plain(summary.first_denied)}.")
+    if summary.days:
+        text = (
+            "On these days all purchases are outside a safe harbour, or not shown to be inside it:"
+        )
+        yield Text(text, "yellow")
+        headings = ("day", "pack", "failed", "undecided", "first event", "events")
         yield plain_table(*headings, rows=map(_tainted, summary.days))
 
 

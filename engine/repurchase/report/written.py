@@ -1,4 +1,4 @@
-"""Answers for programs: JSON on one line, and files that are there whole or not at all."""
+"""Answers for programs: JSON on one line, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _encodable(value: object) -> object:
-    """Return *value* with each text escaped where it holds what UTF-8 does not, as a path may."""
+    """Return *value* with each character escaped that UTF-8 lacks; a path may hold one."""
     if isinstance(value, dict):
         return {_encodable(name): _encodable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -53,19 +53,19 @@ def decision_object(decided: Decided) -> Decision | WordedDecision:
     from repurchase.evaluation.wording import worded
 
     decision = decided.decision
-    # Most of a log passes: without findings there is nothing to put in words.
-    return worded(decision, decided.edition) if decision.findings else decision
+    # Most events of a log pass: without findings there is nothing to put in words.
+    return worded(decision, decided.edition, decided.event) if decision.findings else decision
 
 
 @contextmanager
 def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
-    """Yield what adds a line to the file *path*, which is there whole or not at all.
+    """Yield a function that adds a line to the file *path*, which is written whole or not at all.
 
-    Until then, and for good if an exception ends it, the lines stand in `NAME.partial`. Raise
-    UsageError, which calls it *noun*, if it cannot be written.
+    Until the end, the lines are in `NAME.partial`; they stay there if an exception ends the block.
+    Raise UsageError, which calls the file *noun*, if it cannot be written.
     """
     with _refused(noun, path):
-        # What is there and is no file, a pipe or a stream, is written as it is.
+        # A pipe or another path that is not a file is written directly.
         is_replaced = bool(path.name) and (path.is_file() or not path.exists())
     partial = path.with_name(f"{path.name}.partial") if is_replaced else path
     with _refused(noun, partial):
@@ -83,7 +83,7 @@ def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
                 os.fsync(file.fileno())
             file.close()
             if is_replaced:
-                # A link stays one: what it leads to is replaced.
+                # A link stays a link: its target is replaced.
                 partial.replace(path.resolve())
     finally:
         with suppress(OSError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,7 +15,7 @@ from repurchase.cli.files import content, editions_of, message_name
 from repurchase.cli.journal_options import now, opened_program, program_option
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import json_option, known_at_option, single_option
-from repurchase.cli.output import answer, remark
+from repurchase.cli.output import answer, remark, wants_json
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -25,23 +25,31 @@ if TYPE_CHECKING:
     from repurchase.market.feed import Feed
     from repurchase.rulebook.editions import Editions
 
+_ASSUMED: Final = "No --log or --journal: the program is assumed unused."
+
 
 @click.command("check")
 @single_option(
     "--rules",
     metavar="FILE",
-    help="The rule file, or the name of a shipped one. With --journal: the one adopted.",
+    help="The rule file, or the name of a shipped one. With --journal: the adopted one.",
 )
 @single_option("--event", required=True, metavar="FILE|-", help="The event, a JSON object.")
-@single_option("--log", metavar="LOG", help="What came before it: a trade log, judged first.")
+@single_option(
+    "--log", metavar="LOG", help="The earlier events: a trade log, which is evaluated first."
+)
 @single_option(
     "--journal",
     metavar="FILE|URL",
-    help="What came before it: a program's journal. Without --rules and --log, REPURCHASE_JOURNAL.",
+    help="The earlier events: a program's journal. Default, without --rules and --log: "
+    "REPURCHASE_JOURNAL.",
 )
 @program_option
 @log_options
 @known_at_option
+@click.option(
+    "--all", "every_rule", is_flag=True, help="List also the rules that pass or do not apply."
+)
 @json_option
 def command(
     rules: str | None,
@@ -50,9 +58,10 @@ def command(
     journal: str | None,
     authorization: str | None,
     known_at: date | None,
+    every_rule: bool,
     options: LogOptions,
 ) -> int:
-    """Judge one event by a rule file, and show what every rule says of it.
+    """Evaluate one event: show the decision and the rules that brought it about.
 
     \b
     echo '{"kind": "order", "id": "o-1", "time": "2008-11-14T10:00:00-05:00", \\
@@ -61,7 +70,8 @@ def command(
     repurchase check --rules iij-2008 --event order.json --log trades.csv
     repurchase check --event order.json --journal desk.db --market bars.csv
 
-    Nothing is recorded. Without --log and --journal the program is taken to have used nothing.
+    Nothing is recorded. Without --log and --journal, the program is assumed unused. --json lists
+    the result of every rule.
     """
     from repurchase.report.decisions import decision_view
     from repurchase.report.written import decision_object
@@ -69,10 +79,11 @@ def command(
     if log is None:
         _refuse_options_of_a_log(options)
     if event == log == "-":
-        hint = "standard input is one of them: name a file for the other"
-        raise UsageError(Problem("the event and the log are both `-`", hint))
+        hint = "name a file for one of them"
+        raise UsageError(Problem("`--event` and `--log` are both `-`", hint))
     if rules is None and log is None:
         journal = journal or os.environ.get("REPURCHASE_JOURNAL")
+    is_assumed = journal is None and log is None and options.brought_forward is None
     if journal is not None:
         _refuse_beside_a_journal(log, options, known_at)
         own = read_rules(rules).rules if rules is not None else None
@@ -80,44 +91,49 @@ def command(
     elif rules is not None:
         decided = _by_rules(editions_of(rules, known_at), log, _event(event), options)
     else:
-        hint = "name it with --rules, or a journal with --journal"
-        raise UsageError(Problem("no rule file is named", hint))
-    answer(decision_object(decided), lambda: decision_view(decided))
+        hint = "name one with --rules or --journal"
+        raise UsageError(Problem("neither a rule file nor a journal is given", hint))
+    note = _ASSUMED if is_assumed else ""
+    if wants_json():
+        _remark(decided, note)
+    answer(
+        decision_object(decided), lambda: decision_view(decided, every_rule=every_rule, note=note)
+    )
     return 0 if decided.decision.outcome in ("approved", "recorded") else 1
+
+
+def _remark(decided: Decided, note: str) -> None:
+    """Write what the answer says beside the decision, which JSON has no place for."""
+    if note:
+        remark(note)
+    if decided.repeated:
+        remark(f"{decided.place} has this event: the decision is the one made there")
 
 
 def _by_journal(
     journal: str, authorization: str | None, event: Event, rules: Rules | None, feed: Feed
 ) -> Decided:
-    """Return what the program of *journal* decides on *event*."""
+    """Return the decision of the program of *journal* on *event*."""
     from repurchase.journal.desk import check_dates
     from repurchase.journal.queries import asked
 
     check_dates([event], now())
     with opened_program(journal, authorization) as (kept, program):
-        decided = asked(kept, program, event, rules, feed)
-    if decided.repeated:
-        remark(f"`{event.id}` is recorded already: this is the answer that it had")
-    return decided
+        return asked(kept, program, event, rules, feed)
 
 
 def _by_rules(editions: Editions, log: str | None, event: Event, options: LogOptions) -> Decided:
-    """Return what *editions* decide on *event* after the events of *log*."""
+    """Return the decision of *editions* on *event* after the events of *log*."""
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program, Question
 
     reading = options.reading()
-    if log is None and reading.brought_forward is None:
-        remark("no log is given: the program is taken to have used nothing so far")
     program = Program(editions, every_rule=True, feed=options.feed())
     question = Question(event, program, reading)
     with nullcontext() if log is None else options.open(log) as trades:
         for _ in watched(question.decisions(trades), trades):
             pass
-    decided = question.answer()
-    if decided.repeated:
-        remark(f"the log holds `{event.id}` already: this is the decision that it had")
-    return decided
+    return question.answer()
 
 
 def _event(name: str) -> Event:
@@ -134,7 +150,7 @@ def _refuse_beside_a_journal(log: str | None, options: LogOptions, known_at: dat
         "--brought-forward": options.brought_forward,
         "--known-at": known_at,
     }
-    _refuse(given, "cannot stand beside --journal", "the journal says it itself")
+    _refuse(given, "cannot be given with --journal", "leave it out; the journal has it")
 
 
 def _refuse_options_of_a_log(options: LogOptions) -> None:
@@ -145,8 +161,8 @@ def _refuse_options_of_a_log(options: LogOptions) -> None:
         "--sort": options.sort,
         "--skip-other-symbols": options.skip_other_symbols,
     }
-    # Whoever says how a log is read means one, and its shares would not be counted.
-    _refuse(given, "says how a log is read, and none is given", "name it with --log")
+    # Such an option means that there is a log, whose shares would not be counted.
+    _refuse(given, "says how to read a log, but no log is given", "name it with --log")
 
 
 def _refuse(given: Mapping[str, object], what: str, hint: str) -> None:

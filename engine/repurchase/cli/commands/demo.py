@@ -1,4 +1,4 @@
-"""`repurchase demo`: replay two real logs, and an invented one that meets every limit."""
+"""`repurchase demo`: replay two real logs and an invented one that tests every limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Scene(NamedTuple):
-    """A log that is shipped, the rules that judge it, and how it is read."""
+    """A shipped log, the rule file that evaluates it, and how the log is read."""
 
     title: str
     rules: str
@@ -27,47 +27,54 @@ _DAILY: Final = LogOptions(
 )
 SCENES: Final = (
     Scene(
-        "Real: a Japanese program's purchases of August 2017, as its monthly report gives them",
+        "Real: purchases of August 2017, from a Japanese company's monthly report",
         "jp-2017",
         "jp-2017-08.csv",
         _DAILY._replace(brought_forward="1671100,1809601097"),
     ),
     Scene(
-        "Real: another program's purchases of November 2023",
+        "Real: purchases of November 2023, from another company's report",
         "jp-2023",
         "jp-2023-11.csv",
         _DAILY._replace(brought_forward="2524200,1999981370"),
     ),
     Scene(
-        "Invented: orders and fills under IIJ's authorization of 2008, each limit on both sides",
+        "Invented: orders under IIJ's 2008 authorization, on both sides of every limit",
         "iij-2008",
         "iij-2008-invented.csv",
         LogOptions(),
     ),
 )
+NEXT: Final = (
+    "repurchase explain iij-2008                         the rules that decided",
+    "repurchase init my-program                          a rule file, test cases and a log to edit",
+    "repurchase check --rules iij-2008 --event FILE      the decision on one order, a JSON object",
+)
 
 
 @click.command("demo")
 def command() -> int:
-    """Replay two real logs of Japanese programs, and an invented one that meets every limit."""
+    """Replay two real logs of Japanese programs and an invented one that tests every limit."""
+    from rich.console import Group
     from rich.text import Text
 
-    for scene in SCENES:
-        draw(_replayed(scene))
-        draw(Text())
+    for number, scene in enumerate(SCENES, start=1):
+        draw(_replayed(number, scene))
+    draw(Group("Next:", *(Text(f"   {line}", no_wrap=True) for line in NEXT)))
     return 0
 
 
-def _replayed(scene: Scene) -> RenderableType:
+def _replayed(number: int, scene: Scene) -> RenderableType:
     from repurchase.replay.run import Program, Reader, replay
-    from repurchase.report.summaries import Denials, summary_view
+    from repurchase.report.summaries import Scene as Replayed
     from repurchase.rulebook.editions import load
     from repurchase.rulebook.library import rule_path, sample_path
 
     program = Program(load(rule_path(scene.rules)))
     reader = Reader(scene.options.reading(), program.editions)
-    denials = Denials()
+    replayed = Replayed()
     with scene.options.open(str(sample_path(scene.log))) as log:
         for decided in replay(log, program, reader):
-            denials.add(decided)
-    return summary_view(program, program.summary(), denials, scene.title)
+            replayed.add(decided)
+    title = f"{number}  {scene.title} ({scene.rules})"
+    return replayed.view(program, program.summary(), title)

@@ -1,4 +1,4 @@
-"""`repurchase headroom`: the largest order that would pass now, or its highest price."""
+"""`repurchase headroom`: the largest order that would be approved now, or its highest price."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @single_option(
     "--tick",
     metavar="STEP",
-    help="The step of prices: the highest is a multiple of it. Default: 0.01.",
+    help="The tick size: the highest price is a multiple of it. Default: 0.01.",
 )
 @journal_option
 @market_option
@@ -36,7 +36,7 @@ def command(
     market: tuple[Path, ...],
     authorization: str | None,
 ) -> int:
-    """Show the largest quantity at a price, or the highest price for a quantity, that would pass.
+    """Show the largest quantity or the highest price with which an order is approved now.
 
     \b
     repurchase headroom symbol=IIJI price=3.25 fx=96.70 --journal desk.db
@@ -46,10 +46,10 @@ def command(
     repurchase headroom symbol=3774 quantity=60 time=2008-11-14T09:35:00+09:00 broker=North \\
         method=auction order_type=limit --tick 100 --journal desk.db --market bars.csv
 
-    The order is given by its fields; without others it buys, now. Which of price and quantity is
-    left out is what is asked for; of a market order it is the quantity, as no price binds it.
-    Beside the answer stand the rules that stop one more, or one tick more, and the proof that
-    nothing larger passes. Nothing is recorded.
+    Give the order by its fields. By default its side is buy and its time is now. Omit `quantity` to
+    get the largest quantity, or `price` to get the highest price. For a market order only the
+    quantity can be computed: it has no limit price. The answer also names the rules that deny or
+    hold one unit or one tick more, and shows that nothing larger is approved. Nothing is recorded.
     """
     from repurchase.evaluation.headroom import headroom
     from repurchase.intake.fields import event
@@ -70,7 +70,7 @@ def command(
     return 0 if found.largest else 1
 
 
-# Which program it is of, the option says.
+# The option names the program.
 _NOT_ASKED: Final = ("kind", "id", "authorization")
 
 
@@ -79,8 +79,8 @@ def _values(fields: tuple[str, ...]) -> dict[str, str]:
     for field in fields:
         name, sign, value = field.partition("=")
         if not sign or not name or name in _NOT_ASKED:
-            hint = "write a field of an order, such as price=100000"
-            raise UsageError(Problem(f"`{field}` is no field to ask with", hint))
+            hint = "write NAME=VALUE, such as price=100000"
+            raise UsageError(Problem(f"`{field}` is not a field of an order", hint))
         if name in values:
             raise UsageError(Problem(f"`{name}` is given twice", "give it once"))
         values[name] = value
@@ -88,7 +88,7 @@ def _values(fields: tuple[str, ...]) -> dict[str, str]:
 
 
 def _grid(values: dict[str, str], tick: str | None) -> Grid:
-    """Return what is asked for: of price and quantity that which *values* do not give."""
+    """Return the values to try: of the price or the quantity, whichever *values* do not give."""
     from repurchase.evaluation.headroom import QUANTITIES, TICK, prices
 
     is_market = values.get("order_type") == "market"
@@ -99,18 +99,20 @@ def _grid(values: dict[str, str], tick: str | None) -> Grid:
         hint = "give price= for the largest quantity, or quantity= for the highest price"
         raise UsageError(Problem("neither `price` nor `quantity` is given", hint))
     if tick is not None:
-        what = "`--tick` is a step of prices, and the largest quantity is asked for"
-        raise UsageError(Problem(what, "give quantity= for the highest price"))
+        what = "`--tick` is given, but it applies only to the highest price"
+        raise UsageError(Problem(what, "give quantity= instead of price=, or leave --tick out"))
     return QUANTITIES
 
 
 def _refuse_without_a_price_to_find(values: dict[str, str], *, is_market: bool) -> None:
     if "price" in values:
-        hint = "leave out the one to be found; `repurchase check` asks about a whole order"
+        hint = "leave one out; `repurchase check` evaluates a whole order"
         raise UsageError(Problem("`price` and `quantity` are both given", hint))
     if is_market:
         hint = "leave out `quantity` for the largest one, or give order_type=limit"
-        raise UsageError(Problem("no price binds a market order, so it has no highest", hint))
+        raise UsageError(
+            Problem("a market order has no limit price, so it has no highest price", hint)
+        )
 
 
 def _step(tick: str) -> Exact:
@@ -122,5 +124,5 @@ def _step(tick: str) -> Exact:
         step = 0
     if step <= 0:
         hint = "write a number above zero, of at most 18 digits and 12 decimals, such as 0.01"
-        raise UsageError(Problem(f"`--tick {short(tick)}` is no step of prices", hint))
+        raise UsageError(Problem(f"`--tick {short(tick)}` is not a tick size", hint))
     return step

@@ -1,10 +1,11 @@
-"""`repurchase replay`: judge a whole trade log."""
+"""`repurchase replay`: evaluate a whole trade log."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,11 @@ from repurchase.cli.options import (
     rules_option,
     single_option,
 )
-from repurchase.cli.output import answer
+from repurchase.cli.output import answer, remark, warn
+from repurchase.domain.errors import Problem
+
+if TYPE_CHECKING:
+    from repurchase.replay.run import Reader
 
 
 @click.command("replay")
@@ -25,14 +30,14 @@ from repurchase.cli.output import answer
 @rules_option
 @log_options
 @file_option(
-    "--decisions", metavar="OUT.jsonl", help="Write every decision to this file, a line each."
+    "--decisions", metavar="OUT.jsonl", help="Write every decision to this file, one line each."
 )
 @single_option(
     "--findings",
     type=click.Choice(["stopping", "all"]),
     default=("stopping",),
     show_default=True,
-    help="Which rules a decision lists: those that do not pass, or all.",
+    help="The findings that a decision lists: those that do not pass, or all.",
 )
 @known_at_option
 @json_option
@@ -44,7 +49,7 @@ def command(
     known_at: date | None,
     options: LogOptions,
 ) -> int:
-    """Judge every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
+    """Evaluate every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
 
     \b
     repurchase replay trades.csv --rules iij-2008.yaml
@@ -52,7 +57,8 @@ def command(
         --column amount=amount_jpy --set symbol=common --set side=buy \\
         --brought-forward 1671100,1809601097 --decisions decisions.jsonl
 
-    Rows are judged in file order. One row that cannot be read, and nothing is concluded.
+    Rows are evaluated in file order. If one row cannot be read, `replay` draws no conclusion and
+    exits with 2.
     """
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program, Reader, replay
@@ -73,7 +79,19 @@ def command(
             denials.add(decided)
             if add is not None:
                 add(json_text(decision_object(decided)))
+    _remark_repeated(reader, trades.name)
     summary = program.summary(duplicates=reader.duplicates, skipped=reader.skipped)
     title = f"{summary.authorization}: {trades.name}"
     answer(summary, lambda: summary_view(program, summary, denials, title))
     return 1 if summary.denied or summary.held or summary.refused else 0
+
+
+def _remark_repeated(reader: Reader, log: str) -> None:
+    """Write on which lines the first repeated events of *log* are."""
+    warn(
+        Problem(f"the event `{name}` is repeated; it counts once", file=log, line=line)
+        for line, name in reader.repeated
+    )
+    more = reader.duplicates - len(reader.repeated)
+    if more:
+        remark(f"{log}: {more:,} more events are repeated")

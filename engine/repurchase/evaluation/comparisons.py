@@ -1,0 +1,196 @@
+"""The comparison that a finding shows, found again in its rule: which fact, which way, which bound.
+
+A finding stores the values of both sides. The rule that it names, in the edition that decided, has
+the comparison itself. Usually one comparison of a rule fits the stored values; `shown` returns all
+that fit, so that a sentence never names a fact that did not decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from fractions import Fraction
+from typing import Final, Literal
+
+import msgspec
+
+from repurchase.domain.decisions import Finding, choices_of, listed
+from repurchase.domain.quantities import FLAG, Dimension, value_written
+from repurchase.language.expression import (
+    All,
+    Condition,
+    Leaf,
+    Member,
+    Name,
+    Node,
+    Not,
+    Operator,
+    Some,
+    Truth,
+    Word,
+    composed,
+    facts_of,
+)
+from repurchase.language.linear import MIRRORED, NEGATED, Constants, evaluated, expanded, holds
+from repurchase.rulebook.model import Rule
+
+Relation = Operator | Literal["in", "not in"]
+_CONTRARY: Final[Mapping[Relation, Relation]] = {
+    **dict(NEGATED.items()),
+    "in": "not in",
+    "not in": "in",
+}
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """A comparison: *observed*, the side that reads facts, its *operator*, and the other side.
+
+    The other side has several *limits* if it is a list, and none for a yes/no fact.
+    """
+
+    observed: Node
+    operator: Relation
+    limits: tuple[Node, ...]
+    dimension: str
+
+    def contrary(self) -> Compared:
+        """Return the comparison that holds exactly if this one does not."""
+        return msgspec.structs.replace(self, operator=_CONTRARY[self.operator])
+
+
+def compared(leaf: Leaf) -> Compared:
+    """Return *leaf* with the side that reads facts first."""
+    if isinstance(leaf, Truth):
+        return Compared(Name(leaf.name, FLAG, is_fact=True), "==", (), "flag")
+    dimension = str(leaf.dimension)
+    if isinstance(leaf, Member):
+        return Compared(leaf.left, "in", leaf.choices, dimension)
+    if _reads(leaf.left) or not _reads(leaf.right):
+        return Compared(leaf.left, leaf.operator, (leaf.right,), dimension)
+    return Compared(leaf.right, MIRRORED[leaf.operator], (leaf.left,), dimension)
+
+
+def reads_facts(tree: Condition) -> bool:
+    """Return whether *tree* reads a fact, and not constants alone."""
+    if isinstance(tree, Not):
+        return reads_facts(tree.of)
+    if isinstance(tree, All | Some):
+        return any(reads_facts(part) for part in tree.parts)
+    one = compared(tree)
+    return _reads(one.observed) or any(map(_reads, one.limits))
+
+
+def _reads(node: Node) -> bool:
+    return next(facts_of(node), None) is not None
+
+
+def shown(finding: Finding, rule: Rule, constants: Constants) -> tuple[Compared, ...]:
+    """Return the comparisons of *rule* that *finding* can show, each as the rule wants it.
+
+    They are those that could decide and whose constant bound, dimension and truth are those of
+    *finding*. There is none if *finding* is undecided or is not of these *constants*.
+    """
+    tree, state = rule.require.root, finding.result == "pass"
+    if finding.result == "not_applicable" and rule.when is not None:
+        tree = rule.when.root
+    if finding.result == "indeterminate":
+        return ()
+    fitting = (
+        one
+        for one in _deciding(tree, state=state, is_wanted=True)
+        if one.dimension == finding.dimension
+        and _has_limit(one, finding, constants)
+        and is_true(finding, one.operator) in (None, state)
+    )
+    return tuple(dict.fromkeys(fitting))
+
+
+def together(rule: Rule) -> tuple[Compared, ...]:
+    """Return the comparisons that *rule* requires together, in order; none if it has an `or`."""
+    return tuple(_together(rule.require.root)) if _is_plain(rule.require.root) else ()
+
+
+def _is_plain(tree: Condition) -> bool:
+    if isinstance(tree, Not):
+        return not isinstance(tree.of, All | Some) and _is_plain(tree.of)
+    return not isinstance(tree, Some) and (
+        not isinstance(tree, All) or all(_is_plain(part) for part in tree.parts)
+    )
+
+
+def _together(tree: Condition) -> Iterator[Compared]:
+    if isinstance(tree, All):
+        for part in tree.parts:
+            yield from _together(part)
+    else:
+        yield from _deciding(tree, state=True, is_wanted=True)
+
+
+def _deciding(tree: Condition, *, state: bool, is_wanted: bool) -> Iterator[Compared]:
+    """Yield the comparisons that can have decided that *tree* holds, or that it does not."""
+    if isinstance(tree, Not):
+        yield from _deciding(tree.of, state=not state, is_wanted=not is_wanted)
+    elif isinstance(tree, All | Some):
+        parts = tree.parts
+        if state == isinstance(tree, All):
+            # All parts are alike: the first that reads facts is shown.
+            parts = (next((part for part in parts if reads_facts(part)), parts[0]),)
+        for part in parts:
+            yield from _deciding(part, state=state, is_wanted=is_wanted)
+    else:
+        one = compared(tree)
+        # The limit of a yes/no fact says what is wanted.
+        yield one if is_wanted or isinstance(tree, Truth) else one.contrary()
+
+
+def is_of_facts(one: Compared) -> bool:
+    """Return whether the limit of *one* is computed from facts."""
+    return any(map(_reads, one.limits))
+
+
+def _has_limit(one: Compared, finding: Finding, constants: Constants) -> bool:
+    """Return whether the bound of *one* is that of *finding*; a bound that reads facts may be."""
+    if not one.limits or is_of_facts(one):
+        return True
+    # A constant that is not in force may leave an extreme that one part decided.
+    return constant_limit(one, constants) in (None, finding.limit)
+
+
+def constant_limit(one: Compared, constants: Constants) -> str | None:
+    """Return the limit of *one* as a finding stores it, `None` if it reads facts or is unknown."""
+    texts = [_constant(node, one.dimension, constants) for node in one.limits]
+    known = [text for text in texts if text is not None]
+    return listed(known) if known else None
+
+
+def _constant(node: Node, dimension: str, constants: Constants) -> str | None:
+    if isinstance(node, Word):
+        return node.text
+    value = evaluated(expanded(node, constants), {})
+    kind = Dimension("date" if dimension == "date" else "time" if dimension == "time" else "number")
+    return None if value is None else value_written(value, kind)
+
+
+def is_true(finding: Finding, operator: Relation) -> bool | None:
+    """Return whether the stored sides stand in the relation *operator*; `None` if one is unknown.
+
+    The arithmetic is exact.
+    """
+    observed, limit = finding.observed, finding.limit
+    if observed is None or limit is None:
+        return None
+    if operator == "in" or operator == "not in" or operator == "==" or operator == "!=":
+        # One word has two spellings in Unicode, and the engine was given one code for both.
+        is_one = composed(observed) in map(composed, choices_of(limit))
+        return is_one == (operator in ("in", "=="))
+    return holds(number(observed, finding.dimension) - number(limit, finding.dimension), operator)
+
+
+def number(text: str, dimension: str | None) -> Fraction:
+    """Return the number that *text* of a finding writes: a date as its day, a time in seconds."""
+    if dimension == "date" and text.count("-") == 2 and not text.startswith("-"):
+        return Fraction(date.fromisoformat(text).toordinal())
+    if dimension == "time" and ":" in text:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    return Fraction(text)
