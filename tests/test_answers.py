@@ -70,11 +70,11 @@ def test_denied_order_is_answered_as_the_model_has_it() -> None:
         "  us-10b-18.one-broker     undecided: add the event field `broker`",
         (
             "  us-10b-18.price          undecided: supply `market.best_independent_bid` and"
-            " `market.last_independent_price` (quotes of --market and trades of --market)"
+            " `market.last_independent_price` (--market quotes and --market trades)"
         ),
         (
             "  us-10b-18.volume         undecided: supply `market.adv_us_4_weeks`"
-            " (daily bars of --market)"
+            " (--market daily bars)"
         ),
         "10 rules pass; 12 do not apply. --all lists them.",
         (

@@ -33,10 +33,10 @@ from repurchase.rulebook.model import Authorization
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
 # The source of each fact that an event may also carry itself.
 SOURCES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(AVERAGES, f"{BARS.name} given with --market"),
-    **dict.fromkeys(TAPE_FACTS, f"{TRADES.name} given with --market"),
-    **dict.fromkeys(QUOTE_FACTS, f"{QUOTES.name} given with --market"),
-    **dict.fromkeys(FACTS, f"{ISSUER.name} given with --market"),
+    **dict.fromkeys(AVERAGES, f"--market {BARS.name}"),
+    **dict.fromkeys(TAPE_FACTS, f"--market {TRADES.name}"),
+    **dict.fromkeys(QUOTE_FACTS, f"--market {QUOTES.name}"),
+    **dict.fromkeys(FACTS, f"--market {ISSUER.name}"),
     **dict.fromkeys(MINUTES, "the tables of sessions"),
 }
 
