@@ -206,9 +206,7 @@ def test_explain_shows_all_of_a_rule() -> None:
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert (
-        "issuer.closed_period: from the event or from --market issuer facts" in flagged
-    )
+    assert "issuer.closed_period: from the event or from --market issuer facts" in flagged
     volume = run("explain", "jp-order-59.daily-volume").out
     assert "The rule file that includes it must have terms.trading_unit." in volume
 
