@@ -36,7 +36,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types layers check wheel lock clean
+.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types layers check wheel pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -104,6 +104,9 @@ check: lint format-check types layers ## all four of the above that change nothi
 
 wheel: .venv/dependencies ## build the wheel, install it in an empty place elsewhere, run its demo
 	@.ci/wheel
+
+pythons: .venv/installed ## try the wheel with each Python from 3.11 on that is there: demo and fast tests
+	@.ci/pythons
 
 lock: .venv/dependencies ## pin again what pyproject.toml and .ci/*.in ask for (UPGRADE=1: newest)
 	@.ci/lock $(if $(UPGRADE),--upgrade)

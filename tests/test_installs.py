@@ -23,6 +23,7 @@ from repurchase.evaluation import rete
 from test_cli import COMMAND, LOG, RULES, Run, run
 from test_cli_crashes import PLACELESS, ended
 
+ROOT: Final = Path(__file__).parents[1]
 ORDER: Final = (
     '{"kind": "order", "id": "o", "date": "2026-05-18", "symbol": "1", "side": "buy"'
     ', "quantity": 1, "price": 5}'
@@ -130,10 +131,54 @@ def test_engine_that_is_not_installed_ends_with_the_command_that_installs_it(her
 
 def test_version_in_the_command_is_the_one_that_is_asked_for() -> None:
     """The command installs the durable-rules that decisions rest on."""
-    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     asked = map(Requirement, tomllib.loads(text)["project"]["dependencies"])
     (need,) = (str(one.specifier) for one in asked if one.name == "durable-rules")
     assert need == f"=={rete.VERSION}" == f"=={metadata.version('durable-rules')}"
+
+
+def set_up(folder: Path, python: str, *tools: str) -> tuple[int, str]:
+    """Return how the set-up of a clone ends with *python*, if the path has only *tools*."""
+    path = folder / "bin"
+    path.mkdir()
+    for name in ("bash", "dirname", "env", *tools):
+        found = shutil.which(name)
+        assert found is not None, name
+        (path / name).symlink_to(found)
+    (folder / ".ci").mkdir()
+    # A copy, as the real one would begin by removing the environment of this test.
+    script = Path(shutil.copy(ROOT / ".ci" / "dependencies", folder / ".ci"))
+    environment = {"PATH": str(path)}
+    done = subprocess.run(
+        [script, python], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, (folder / ".venv").exists()) == ("", False)
+    return done.returncode, done.stderr
+
+
+def test_set_up_without_a_compiler_names_its_package(tmp_path: Path) -> None:
+    """It is one sentence, before anything is fetched or made."""
+    fault = "there is no C compiler (cc or gcc), and durable-rules is built from C"
+    said = f"error: {fault}; on Debian: apt install build-essential\n"
+    assert set_up(tmp_path, sys.executable) == (1, said)
+
+
+def test_set_up_without_headers_names_their_package(tmp_path: Path) -> None:
+    """A Python of the system often comes without the files that its modules are built with."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    python = tmp_path / "python"
+    python.write_text("#!/usr/bin/env bash\n[[ $2 != *print* ]] || echo /no/headers\n")
+    python.chmod(0o755)
+    fault = "there is no /no/headers/Python.h, and durable-rules is built with it"
+    said = f"error: {fault}; on Debian: apt install python3-dev\n"
+    assert set_up(tmp_path, str(python), "cc") == (1, said)
+
+
+def test_set_up_without_a_python_says_how_to_name_one(tmp_path: Path) -> None:
+    """The Makefile looks for one, and hands over nothing if there is none."""
+    said = "error: no Python 3.11 or newer found; install one, or give its path: make PYTHON=...\n"
+    assert set_up(tmp_path, "") == (1, said)
 
 
 @pytest.mark.parametrize(

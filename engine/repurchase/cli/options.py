@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,11 @@ from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Problem, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    _Days = click.ParamType[date]
+else:
+    # Before click 8.4 it says nothing of what it returns.
+    _Days = click.ParamType
 
 
 def _only(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
@@ -56,7 +61,7 @@ def certificate_option(subject: str) -> Callable[[F], F]:
     return file_option("--certificate", metavar="FILE.json", help=what)
 
 
-class KnownAt(click.ParamType[date]):
+class KnownAt(_Days):
     """A day, or the present moment for `now`, whose day is that of the authorization's clock."""
 
     name = "date"
