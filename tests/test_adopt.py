@@ -128,7 +128,7 @@ def test_dry_run_ends_with_what_is_looser_and_that_nothing_is_adopted(folder: Pa
     assert (tried.code, tried.err) == (0, "")
     assert lines[0].startswith("acme would use the rule file ")
     assert lines[-2:] == [
-        "LOOSER: at the same position the new file approves what the old one does not",
+        "LOOSER (more permissive): the new file approves an event that the old one does not",
         "NOT ADOPTED: nothing was written to the journal",
     ]
     done = adopt(folder, *SIGNED).out.splitlines()
