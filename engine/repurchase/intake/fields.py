@@ -52,7 +52,8 @@ def event(values: Mapping[str, object]) -> Event:
 def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
     """Return the event that *values* describe, or `None` and every fault of *values*.
 
-    A value is a `str`, a `Number` or a `bool`; `None` means that the field is absent.
+    A value is a `str`, a `Number` or a `bool`; `None` means that the field is absent. A `Wrong`
+    stands for a value that the caller could not bring to one of these, and says why.
     """
     read, faults = _read(values)
     kind = read.get("kind")
@@ -195,6 +196,8 @@ def _explained(name: str, value: object, error: Exception) -> Wrong:
     """Return what is wrong with the *value* of the field *name*, whose reader raised *error*."""
     if name not in READERS:
         return Wrong("is not an event field", _nested(name) or nearest_name(name, READERS))
+    if isinstance(value, Wrong):
+        return value
     if not isinstance(value, str | bool):
         return Wrong("is an object or an array", "write a text or a number: an event is flat")
     if isinstance(error, Wrong):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,6 +19,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 # A brought_forward event sorts before all others.
 _FIRST: Final = -(1 << 62)
 
+Latest = Mapping[bool, tuple[date, int]]
+_NONE_YET: Final[Latest] = {}
+
 
 class Order:
     """Finds each event of a log that is earlier than an event above it.
@@ -28,10 +31,10 @@ class Order:
     brought_forward event may have neither time nor date; it is not compared.
     """
 
-    def __init__(self, clock: ZoneInfo) -> None:
+    def __init__(self, clock: ZoneInfo, last: Latest = _NONE_YET) -> None:
         self._clock = clock
         # The last time and the last date alone, each with its line, by whether it is a time.
-        self._last: dict[bool, tuple[date, int]] = {}
+        self.last: Latest = last
 
     def backwards(self, event: Event, line: int) -> str | None:
         """Return the problem if *event*, on *line*, goes backwards; `None` if it does not.
@@ -43,17 +46,26 @@ class Order:
         if this is None:
             return None
         is_time = event.time is not None
-        problem = None
+        earlier = self.later_one(event)
+        if earlier is not None:
+            self.last = {}
+        self.last = {**self.last, is_time: (this, line)}
+        if earlier is None:
+            return None
+        other, other_line = earlier
+        where = f"line {other_line} has `{other.isoformat()}`"
+        return f"`{this.isoformat()}` goes backwards: {where}"
+
+    def later_one(self, event: Event) -> tuple[date, int] | None:
+        """Return the time or date, with its line, of an earlier event that lies after *event*."""
+        this = event.time or event.date
+        if this is None:
+            return None
+        is_time = event.time is not None
         for kind in (is_time, not is_time):
-            if kind in self._last:
-                other, other_line = self._last[kind]
-                if self._is_before(this, other):
-                    where = f"line {other_line} has `{other.isoformat()}`"
-                    problem = f"`{this.isoformat()}` goes backwards: {where}"
-                    self._last.pop(not is_time, None)
-                    break
-        self._last[is_time] = this, line
-        return problem
+            if kind in self.last and self._is_before(this, self.last[kind][0]):
+                return self.last[kind]
+        return None
 
     def _is_before(self, this: date, other: date) -> bool:
         if isinstance(this, datetime) is isinstance(other, datetime):

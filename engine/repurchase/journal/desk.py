@@ -23,6 +23,7 @@ from repurchase.domain.errors import (
     Tampering,
     UsageError,
     Wrong,
+    short,
 )
 from repurchase.domain.events import Event
 from repurchase.domain.version import __version__
@@ -47,6 +48,7 @@ from repurchase.journal.records import (
     Snapshot,
     digest,
     event_object,
+    event_of,
     sealed,
 )
 from repurchase.journal.snapshot import position_bytes
@@ -87,10 +89,15 @@ class RuleText(msgspec.Struct, frozen=True):
 
 def rule_text(body: bytes, name: str) -> RuleText:
     """Return the rule file *body*, called *name* in messages; raise RuleFileError if invalid."""
-    editions = load_text(body, name)
-    packs = editions.authorization.pack_texts()
+    return adoptable(load_text(body, name))
+
+
+def adoptable(editions: Editions) -> RuleText:
+    """Return the rule file of *editions* as a program adopts it, with the packs as it read them."""
+    authorization = editions.authorization
+    body, packs = authorization.text.encode(), authorization.pack_texts()
     rules = Rules(digest(body), {pack: digest(packs[pack]) for pack in sorted(packs)})
-    return RuleText(body, name, editions, rules)
+    return RuleText(body, authorization.file, editions, rules)
 
 
 class Desk:
@@ -221,6 +228,7 @@ class Desk:
         if event.authorization not in (None, self._program):
             what = f"the event `{event.id}` is of authorization `{event.authorization}`"
             raise InputError(Problem(what, f"this program's is `{self._program}`"))
+        _check_recordable(event)
 
     def _lead(self, mine: _Waiting) -> None:
         """Record a group of waiting events, or wait while another thread does."""
@@ -444,6 +452,21 @@ def check_dates(events: Sequence[Event], now: datetime) -> None:
             dated = event.time or day
             what = f"the event `{event.id}` is dated {dated}, but now is {now:%Y-%m-%d %H:%M%z}"
             raise InputError(Problem(what, "submit it after it has happened"))
+
+
+def _check_recordable(event: Event) -> None:
+    """Raise InputError unless the record of *event* would be read as the same event again.
+
+    Every event from the readers of `intake` is. An event that code made itself may not be, and
+    its record could never be verified.
+    """
+    try:
+        is_same = event_of(event_object(event)) == event
+    except (Tampering, AttributeError, TypeError, ValueError):
+        is_same = False
+    if not is_same:
+        what = f"the event `{short(str(event.id))}` holds a value that no sender can write"
+        raise InputError(Problem(what, "read it from JSON text or from a mapping of its fields"))
 
 
 def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:

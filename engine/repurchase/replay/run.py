@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -83,6 +83,17 @@ class Summary(msgspec.Struct, frozen=True):
     skipped: int
 
 
+class Tally(msgspec.Struct):
+    """What the decisions so far are counted by: their outcomes, and the rules that did not pass."""
+
+    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
+    failed: Counter[str] = msgspec.field(default_factory=Counter)
+    undecided: Counter[str] = msgspec.field(default_factory=Counter)
+    indeterminate: int = 0
+    first_denied: str | None = None
+    days: dict[tuple[date, str], Tainted] = msgspec.field(default_factory=dict)
+
+
 class Program:
     """A program in a replay: its position, and the counts of the events decided so far."""
 
@@ -94,15 +105,10 @@ class Program:
         self.position = Position()
         self.edition: Edition | None = None
         self.last_day: date | None = None
+        self.tally = Tally()
         self._every_rule = every_rule
-        self._outcomes: Counter[str] = Counter()
-        self._failed: Counter[str] = Counter()
-        self._undecided: Counter[str] = Counter()
-        self._indeterminate = 0
-        self._first_denied: str | None = None
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
-        self._tainted: dict[tuple[date, str], Tainted] = {}
 
     def decide(self, event: Event) -> Decided:
         """Return the decision on *event*, and take the position after it."""
@@ -113,7 +119,7 @@ class Program:
         taken = self._step(event, before, edition)
         self.position = taken.position
         decision = taken.decision
-        self._outcomes[decision.outcome] += 1
+        self.tally.outcomes[decision.outcome] += 1
         if decision.findings:
             self._count(decision)
             if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
@@ -131,19 +137,19 @@ class Program:
         *duplicates* and *skipped* are the numbers of events that were left out of the log.
         """
         edition = self.edition or self.editions.on(self.editions.first_day())
-        position = self.position
+        position, tally = self.position, self.tally
         now = position_report(position, edition)
         return Summary(
             authorization=self.editions.authorization.name,
             rule_file=self.editions.authorization.text_hash(),
-            events=self._outcomes.total(),
-            approved=self._outcomes["approved"],
-            denied=self._outcomes["denied"],
-            held=self._outcomes["held"],
-            recorded=self._outcomes["recorded"],
-            refused=self._outcomes["refused"],
+            events=tally.outcomes.total(),
+            approved=tally.outcomes["approved"],
+            denied=tally.outcomes["denied"],
+            held=tally.outcomes["held"],
+            recorded=tally.outcomes["recorded"],
+            refused=tally.outcomes["refused"],
             duplicates=duplicates,
-            indeterminate=self._indeterminate,
+            indeterminate=tally.indeterminate,
             unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
             executed_shares=now.executed_shares,
             executed_amount=now.executed_amount,
@@ -151,12 +157,12 @@ class Program:
             remaining_amount=now.remaining_amount,
             shares_used_percent=_used(position.known_executed_shares(), edition.max_shares),
             amount_used_percent=_used(position.known_executed_amount(), edition.max_amount),
-            first_denied=self._first_denied,
+            first_denied=tally.first_denied,
             by_rule={
-                rule: RuleCount(self._failed[rule], self._undecided[rule])
-                for rule in sorted({*self._failed, *self._undecided})
+                rule: RuleCount(tally.failed[rule], tally.undecided[rule])
+                for rule in sorted({*tally.failed, *tally.undecided})
             },
-            days=tuple(self._tainted[key] for key in sorted(self._tainted)),
+            days=tuple(tally.days[key] for key in sorted(tally.days)),
             skipped=skipped,
         )
 
@@ -177,8 +183,8 @@ class Program:
             )
             if not failed and not undecided:
                 continue
-            old = self._tainted.get((day, pack)) or Tainted(pack, day, (), (), event.id, 0)
-            self._tainted[day, pack] = Tainted(
+            old = self.tally.days.get((day, pack)) or Tainted(pack, day, (), (), event.id, 0)
+            self.tally.days[day, pack] = Tainted(
                 pack,
                 day,
                 tuple(sorted(failed.union(old.failed))),
@@ -188,17 +194,26 @@ class Program:
             )
 
     def _count(self, decision: Decision) -> None:
-        failed = False
+        failed, tally = False, self.tally
         for finding in decision.findings:
             if finding.result == "fail":
-                self._failed[finding.rule] += 1
+                tally.failed[finding.rule] += 1
                 failed = failed or finding.effect == "deny"
             elif finding.result == "indeterminate":
-                self._undecided[finding.rule] += 1
+                tally.undecided[finding.rule] += 1
         if decision.outcome == "denied":
-            self._indeterminate += not failed
-            if self._first_denied is None:
-                self._first_denied = decision.id
+            tally.indeterminate += not failed
+            if tally.first_denied is None:
+                tally.first_denied = decision.id
+
+
+class Source(Protocol):
+    """Whatever gives the rows of a log; messages call it by its *name*."""
+
+    name: str
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -214,13 +229,15 @@ class Reader:
 
     An event may have the authorization or a symbol of any of the programs. Events left out are
     counted in *duplicates* or *skipped*; *repeated* has the line and id of the first duplicates.
+    With *repeats*, duplicates are counted and yielded too.
     """
 
-    def __init__(self, reading: Reading, *editions: Editions) -> None:
+    def __init__(self, reading: Reading, *editions: Editions, repeats: bool = False) -> None:
         self.duplicates = 0
         self.repeated: list[tuple[int, str]] = []
         self.skipped = 0
         self._reading = reading
+        self._repeats = repeats
         self._clock = editions[0].zone
         self._order = Order(self._clock)
         files = [one.authorization for one in editions]
@@ -230,7 +247,7 @@ class Reader:
         self._started = False
 
     def events(
-        self, log: Log | None, *, may_be_empty: bool = False
+        self, log: Source | None, *, may_be_empty: bool = False
     ) -> Iterator[tuple[int | None, Event]]:
         """Yield the events to decide, each with its line of *log*; `None` for the option's event.
 
@@ -274,7 +291,7 @@ class Reader:
         """Return what is wrong if *event*, on *line*, is dated before an event already yielded."""
         return self._order.backwards(event, line)
 
-    def _rows(self, log: Log) -> Iterator[Row]:
+    def _rows(self, log: Source) -> Iterator[Row]:
         """Yield the rows of *log* that must be decided or are bad; count the others."""
         with temporary_database() as database:
             ids, rows = Ids(database), log.rows()
@@ -313,7 +330,7 @@ class Reader:
             self.duplicates += 1
             if self.duplicates <= REPEATED_LISTED:
                 self.repeated.append((row.number, event.id))
-        is_taken = not is_other and not is_repeated
+        is_taken = not is_other and (self._repeats or not is_repeated)
         self._started |= is_taken
         return is_taken
 

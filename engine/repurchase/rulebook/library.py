@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from repurchase.domain.errors import Problem, UsageError, nearest
+
 
 def rule_path(name: str) -> Path:
     """Return the path of the shipped rule file of the authorization *name*, one of `rule_names`."""
@@ -26,6 +28,35 @@ def pack_names() -> tuple[str, ...]:
     return _names(_folder("rules") / "packs")
 
 
+def rule_file(name: str) -> Path:
+    """Return the path of the rule file *name*: a shipped one of that name, else the file.
+
+    Raise UsageError if it is neither, and its name looks like that of a shipped one.
+    """
+    if name in rule_names():
+        return rule_path(name)
+    if name in pack_names():
+        what = "this is a pack of law, and a pack alone grants nothing to judge by"
+        hint = f"judge by a rule file that says `include: [{name}]`"
+        raise UsageError(Problem(what, hint, name))
+    path = Path(name)
+    if not (looks_like_a_file(path) or _is_there(path)):
+        shipped = ", ".join(f"`{one}`" for one in rule_names())
+        hint = nearest(name, rule_files()) or f"shipped are {shipped}"
+        raise UsageError(Problem("there is no such file", hint, name))
+    return path
+
+
+def rule_files() -> tuple[str, ...]:
+    """Return what a rule file can be called here: those that are shipped, and the YAML files."""
+    return (*rule_names(), *(f"{name}.yaml" for name in _names(Path())))
+
+
+def looks_like_a_file(path: Path) -> bool:
+    """Return whether *path* is written as that of a file is, whether or not there is one."""
+    return len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
+
+
 def sample_path(name: str) -> Path:
     """Return the path of the sample file *name*."""
     return _folder("samples") / name
@@ -39,3 +70,10 @@ def _names(folder: Path) -> tuple[str, ...]:
 def _folder(name: str) -> Path:
     # Installing a wheel unpacks it, so its files are regular files.
     return Path(str(files("repurchase"))) / name
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True
