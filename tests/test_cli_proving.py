@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from repurchase.cli.interrupts import interruptible
+from repurchase.api.proving import interruptible
 from repurchase.proof.solver import z3
 from repurchase.rulebook.library import rule_path
 
@@ -133,7 +133,7 @@ HEEDLESS: Final = """
 import sys
 from repurchase import __main__
 from repurchase.cli import main
-from repurchase.cli.interrupts import interruptible
+from repurchase.api.proving import interruptible
 def heedless(clock):
     print("begun", flush=True)
     while True: pass

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from os import fstat
 from os.path import samestat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from repurchase.cli.output import warn
-from repurchase.domain.errors import Problem, UsageError, nearest, reason
+from repurchase.domain.errors import Problem, UsageError, reason
 
 if TYPE_CHECKING:
     from repurchase.rulebook.editions import Editions
@@ -26,38 +26,19 @@ def editions_of(rules: str, known_at: date | None = None) -> Editions:
 
     Raise UsageError if it is not a file, RuleFileError if it has errors.
     """
-    from repurchase.domain.calendars import day_at, zone
-    from repurchase.rulebook.build import read
-    from repurchase.rulebook.editions import load
+    from repurchase.api.rules import opened
     from repurchase.rulebook.lint import lint_findings
 
-    path = rule_file(rules)
-    if isinstance(known_at, datetime):
-        known_at = day_at(known_at, zone(read(path).timezone))
-    editions = load(path, known_at)
+    editions = opened(rules, known_at)
     warn(lint_findings(editions.authorization))
     return editions
 
 
 def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*: the shipped file of that name, or else the file.
+    """Return the path of the rule file *name*, as `library.rule_file` finds it."""
+    from repurchase.rulebook import library
 
-    Raise UsageError if *name* is a pack, or is neither a shipped name nor written like a path.
-    """
-    from repurchase.rulebook.library import pack_names, rule_names, rule_path
-
-    if name in rule_names():
-        return rule_path(name)
-    if name in pack_names():
-        what = "this is a rule pack, which cannot be evaluated alone"
-        hint = f"give a rule file that includes it with `include: [{name}]`"
-        raise UsageError(Problem(what, hint, name))
-    path = Path(name)
-    if not (looks_like_a_file(path) or _is_there(path)):
-        shipped = ", ".join(f"`{one}`" for one in rule_names())
-        hint = nearest(name, rule_files()) or f"the shipped rule files are {shipped}"
-        raise UsageError(Problem("the file does not exist", hint, name))
-    return path
+    return library.rule_file(name)
 
 
 def rule_file_or_pack(name: str) -> Path:
@@ -69,16 +50,16 @@ def rule_file_or_pack(name: str) -> Path:
 
 def rule_files() -> tuple[str, ...]:
     """Return the names of the shipped rule files, and of the YAML files in this directory."""
-    from repurchase.rulebook.cases_file import CASES
-    from repurchase.rulebook.library import rule_names
+    from repurchase.rulebook import library
 
-    here = (path.name for path in Path().glob("*.yaml") if not path.name.endswith(CASES))
-    return (*rule_names(), *here)
+    return library.rule_files()
 
 
 def looks_like_a_file(path: Path) -> bool:
     """Return whether *path* is written like that of a YAML file, even if none exists."""
-    return len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
+    from repurchase.rulebook import library
+
+    return library.looks_like_a_file(path)
 
 
 def is_file(path: Path) -> bool:
@@ -87,13 +68,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return True
 
 
 def message_name(name: str) -> str:

@@ -12,7 +12,7 @@ import click
 
 from repurchase.cli.options import single_option
 from repurchase.cli.output import wants_json, write_errors
-from repurchase.domain.errors import Problem, Tampering, UsageError, plain
+from repurchase.domain.errors import Tampering
 
 if TYPE_CHECKING:
     from repurchase.journal.book import Book
@@ -70,22 +70,9 @@ def stored_program(url: str, name: str | None) -> Book:
 
 def program_named(journal: Journal, name: str | None) -> str:
     """Return the program *name* of *journal*, or its only one; raise UsageError otherwise."""
-    programs = journal.programs()
-    held = ", ".join(f"`{plain(program)}`" for program in programs)
-    if name is None and len(programs) == 1:
-        return programs[0]
-    if name in programs:
-        return name
-    if not programs:
-        raise UsageError(Problem("the journal has no program yet", file=journal.url))
-    if name is None:
-        problem = Problem(
-            f"the journal has several programs: {held}", "name one with --authorization"
-        )
-        raise UsageError(problem)
-    raise UsageError(
-        Problem(f"the journal has no program `{plain(name)}`, only {held}", file=journal.url)
-    )
+    from repurchase.api import desk
+
+    return desk.program_named(journal, name)
 
 
 def ends_with_1_if_tampered(command: Callable[P, int]) -> Callable[P, int]:

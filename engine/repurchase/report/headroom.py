@@ -1,9 +1,9 @@
-"""The largest order that would be approved, for a terminal and as JSON, with its proof."""
+"""The largest order that would be approved, for a terminal, with its proof."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 from rich.console import Group, RenderableType
@@ -91,32 +91,5 @@ def _grouped(number: Exact) -> str:
     return f"{int(whole):,}{point}{decimals}"
 
 
-def headroom_object(found: Headroom, order: Event) -> dict[str, Any]:
-    """Return the same as programs read it, the findings in words."""
-    grid, stopped = found.grid, found.stopped
-    asked: dict[str, Exact | None] = {"price": order.price, "quantity": order.quantity}
-    asked[grid.field] = found.largest
-    return {
-        **{name: None if figure is None else written(figure) for name, figure in asked.items()},
-        "tick": written(grid.step) if grid.field == "price" else None,
-        "binding": [] if stopped is None else _rules(stopped),
-        "passing": None if found.passing is None else _worded(found.passing),
-        "stopped": None if stopped is None else _worded(stopped.answer),
-        "proof": [
-            {
-                "first": written(one.first),
-                "last": written(one.last),
-                "outcome": one.answer.decision.outcome,
-                "rules": _rules(one),
-            }
-            for one in found.above
-        ],
-    }
-
-
 def _worded(answer: Decided) -> WordedDecision:
     return worded(answer.decision, answer.edition, answer.event)
-
-
-def _rules(range_: Range) -> list[str]:
-    return [finding.rule for finding in range_.binding]

@@ -29,31 +29,31 @@ def pack_names() -> tuple[str, ...]:
 
 
 def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*: a shipped one of that name, else the file.
+    """Return the path of the rule file *name*: the shipped file of that name, or else the file.
 
-    Raise UsageError if it is neither, and its name looks like that of a shipped one.
+    Raise UsageError if *name* is a pack, or is neither a shipped name nor written like a path.
     """
     if name in rule_names():
         return rule_path(name)
     if name in pack_names():
-        what = "this is a pack of law, and a pack alone grants nothing to judge by"
-        hint = f"judge by a rule file that says `include: [{name}]`"
+        what = "this is a rule pack, which cannot be evaluated alone"
+        hint = f"give a rule file that includes it with `include: [{name}]`"
         raise UsageError(Problem(what, hint, name))
     path = Path(name)
     if not (looks_like_a_file(path) or _is_there(path)):
         shipped = ", ".join(f"`{one}`" for one in rule_names())
-        hint = nearest(name, rule_files()) or f"shipped are {shipped}"
-        raise UsageError(Problem("there is no such file", hint, name))
+        hint = nearest(name, rule_files()) or f"the shipped rule files are {shipped}"
+        raise UsageError(Problem("the file does not exist", hint, name))
     return path
 
 
 def rule_files() -> tuple[str, ...]:
-    """Return what a rule file can be called here: those that are shipped, and the YAML files."""
+    """Return the names of the shipped rule files, and of the YAML files in this directory."""
     return (*rule_names(), *(f"{name}.yaml" for name in _names(Path())))
 
 
 def looks_like_a_file(path: Path) -> bool:
-    """Return whether *path* is written as that of a file is, whether or not there is one."""
+    """Return whether *path* is written like that of a YAML file, even if none exists."""
     return len(path.parts) > 1 or path.suffix in (".yaml", ".yml")
 
 

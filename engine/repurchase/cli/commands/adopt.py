@@ -9,7 +9,7 @@ import click
 from msgspec import structs
 
 from repurchase.cli.commands.submit import read_rules
-from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.journal_options import journal_option, now, program_named
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
@@ -136,6 +136,7 @@ def _changed(old: Editions, new: Editions, seconds: float | None) -> dict[str, A
     *seconds* is the time limit. Return nothing, with a warning, if the prover is not installed.
     """
     try:
+        from repurchase.api.proving import interruptible
         from repurchase.proof.diff import diff
     except UsageError as error:
         # The adoption does not depend on the comparison.

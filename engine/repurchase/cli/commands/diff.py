@@ -11,7 +11,7 @@ import click
 
 from repurchase.cli.files import editions_of
 from repurchase.cli.formats import errors_written, format_option, is_report, write_checks
-from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.cli.targets import is_rule_file, targets
@@ -132,6 +132,7 @@ def _edit(path: Path, base: str, seconds: float | None) -> _Answer:
 
 def _proved(new: Editions, seconds: float | None) -> _Answer:
     """Return what `prove` shows of *new*."""
+    from repurchase.api.proving import interruptible
     from repurchase.proof.proof import proved
     from repurchase.report.proofs import proof_checks, proof_code, proof_object, proof_view
 
@@ -146,6 +147,7 @@ def _proved(new: Editions, seconds: float | None) -> _Answer:
 def _compared(old: Editions, new: Editions, seconds: float | None) -> _Answer:
     """Return what *new* changes beside *old*; without a prover, what is written otherwise."""
     try:
+        from repurchase.api.proving import interruptible
         from repurchase.proof.diff import diff
     except UsageError as error:
         return _uncompared(old, new, error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,11 +10,7 @@ from repurchase.cli.journal_options import journal_option, now, program_option, 
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer
-from repurchase.domain.errors import Problem, UsageError, short
-
-if TYPE_CHECKING:
-    from repurchase.domain.quantities import Exact
-    from repurchase.evaluation.headroom import Grid
+from repurchase.domain.errors import Problem, UsageError
 
 
 @click.command("headroom")
@@ -51,78 +46,32 @@ def command(
     quantity can be computed: it has no limit price. The answer also names the rules that deny or
     hold one unit or one tick more, and shows that nothing larger is approved. Nothing is recorded.
     """
+    from repurchase.api.headroom import headroom_of, question
     from repurchase.evaluation.headroom import headroom
-    from repurchase.intake.fields import event
     from repurchase.market.feed import read_feed
-    from repurchase.report.headroom import headroom_object, headroom_view
+    from repurchase.report.headroom import headroom_view
 
     values = _values(fields)
-    grid = _grid(values, tick)
     if "time" not in values and "date" not in values:
         values["time"] = now().isoformat()
-    order = event({**values, grid.field: "1"})
+    order, grid = question(values, tick)
     feed = read_feed(market)
     book = stored_program(journal, authorization)
     assert book.editions is not None, "a program that is held has begun"
     edition = book.editions.of(order, book.position)
     found = headroom(order, book.position, edition, feed.of(edition.authorization), grid)
-    answer(headroom_object(found, order), lambda: headroom_view(found, order))
+    answer(headroom_of(found, order), lambda: headroom_view(found, order))
     return 0 if found.largest else 1
-
-
-# The option names the program.
-_NOT_ASKED: Final = ("kind", "id", "authorization")
 
 
 def _values(fields: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for field in fields:
         name, sign, value = field.partition("=")
-        if not sign or not name or name in _NOT_ASKED:
+        if not sign or not name:
             hint = "write NAME=VALUE, such as price=100000"
             raise UsageError(Problem(f"`{field}` is not a field of an order", hint))
         if name in values:
             raise UsageError(Problem(f"`{name}` is given twice", "give it once"))
         values[name] = value
-    return {"kind": "order", "id": "headroom", "side": "buy"} | values
-
-
-def _grid(values: dict[str, str], tick: str | None) -> Grid:
-    """Return the values to try: of the price or the quantity, whichever *values* do not give."""
-    from repurchase.evaluation.headroom import QUANTITIES, TICK, prices
-
-    is_market = values.get("order_type") == "market"
-    if "quantity" in values:
-        _refuse_without_a_price_to_find(values, is_market=is_market)
-        return prices(TICK if tick is None else _step(tick))
-    if "price" not in values and not is_market:
-        hint = "give price= for the largest quantity, or quantity= for the highest price"
-        raise UsageError(Problem("neither `price` nor `quantity` is given", hint))
-    if tick is not None:
-        what = "`--tick` is given, but it applies only to the highest price"
-        raise UsageError(Problem(what, "give quantity= instead of price=, or leave --tick out"))
-    return QUANTITIES
-
-
-def _refuse_without_a_price_to_find(values: dict[str, str], *, is_market: bool) -> None:
-    if "price" in values:
-        hint = "leave one out; `repurchase check` evaluates a whole order"
-        raise UsageError(Problem("`price` and `quantity` are both given", hint))
-    if is_market:
-        hint = "leave out `quantity` for the largest one, or give order_type=limit"
-        raise UsageError(
-            Problem("a market order has no limit price, so it has no highest price", hint)
-        )
-
-
-def _step(tick: str) -> Exact:
-    from repurchase.domain.quantities import exact
-
-    try:
-        step = exact(tick)
-    except ValueError:
-        step = 0
-    if step <= 0:
-        hint = "write a number above zero, of at most 18 digits and 12 decimals, such as 0.01"
-        raise UsageError(Problem(f"`--tick {short(tick)}` is not a tick size", hint))
-    return step
+    return values

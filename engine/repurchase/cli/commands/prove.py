@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.files import check_written_beside, editions_of, rule_file
-from repurchase.cli.interrupts import interruptible, milliseconds, seconds_option
+from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.options import file_option, json_option
 from repurchase.cli.output import answer, remark
 
@@ -42,6 +42,7 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     Exit codes: 0 proved; 1 a counterexample; 2 not proved. The proof needs
     pip install 'repurchase[prove]'.
     """
+    from repurchase.api.proving import interruptible
     from repurchase.proof.proof import proved
     from repurchase.report.proofs import proof_code, proof_object, proof_view
 

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.files import content, message_name, rule_file, standard_input
-from repurchase.cli.journal_options import journal_option, now, program_named, program_option
+from repurchase.cli.journal_options import journal_option, now, program_option
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, remark, warn
-from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError, UsageError
+from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
     from repurchase.intake.log import Log, Row
     from repurchase.journal.desk import Desk, RuleText
-    from repurchase.journal.store import Journal
 
 
 @click.command("submit")
@@ -58,6 +57,7 @@ def command(
     decision and no second record, so events without a decision can always be sent again. If a line
     cannot be read, the command stops there: later events may depend on that line.
     """
+    from repurchase.api.desk import program_of
     from repurchase.journal.desk import Desk, check_said
     from repurchase.journal.store import Journal
     from repurchase.market.feed import read_feed
@@ -76,7 +76,7 @@ def command(
     # before that.
     log = None if events == "-" else _log(events)
     with Journal(journal, create=text is not None) as kept:
-        program = _program(kept, text, authorization)
+        program = program_of(kept, text, authorization)
         desk = Desk(kept, program, now, text, by, feed)
         if by is not None and program in kept.programs():
             remark(
@@ -99,25 +99,6 @@ def read_rules(name: str) -> RuleText:
 
     path = str(rule_file(name))
     return rule_text(content(path, "the rule file"), path)
-
-
-def _program(kept: Journal, text: RuleText | None, authorization: str | None) -> str:
-    if text is None:
-        return program_named(kept, authorization)
-    name = text.editions.authorization.name
-    if authorization not in (None, name):
-        raise UsageError(
-            Problem(
-                f"the rule file is of authorization `{name}`, not `{authorization}`", file=text.name
-            )
-        )
-    held = kept.programs()
-    if authorization is None and held and name not in held:
-        # Under an edited name a new program would begin, with nothing used.
-        what = f"the rule file is of authorization `{name}`, but the journal has `{held[0]}`"
-        hint = f"to begin another program in this journal, add --authorization {name}"
-        raise UsageError(Problem(what, hint, text.name))
-    return name
 
 
 class _Answers:

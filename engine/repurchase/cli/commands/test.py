@@ -11,7 +11,6 @@ import click
 
 from repurchase.cli.files import is_file, rule_file_or_pack
 from repurchase.cli.formats import errors_written, format_option, is_report, write_checks
-from repurchase.cli.interrupts import interruptible
 from repurchase.cli.options import json_option
 from repurchase.cli.output import answer, remark, warn
 from repurchase.cli.targets import is_cases, is_folder, targets
@@ -117,6 +116,7 @@ def _apart(found: list[Mutation]) -> tuple[list[Mutation], bool]:
     except UsageError as error:
         warn(error.problems)
         return found, False
+    from repurchase.api.proving import interruptible
     from repurchase.cli.progress import counted
     from repurchase.tester.mutation import apart
 

@@ -1,0 +1,156 @@
+"""The decisions that a program made, by the IDs of its events: exact, and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import Problem, UsageError
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import written
+
+HELD_MAX: Final = 250_000
+_DIGEST_BYTES: Final = 16
+
+# What is remembered of an event: what it says, as a digest, and the decision on it, as bytes.
+Kept = tuple[bytes, bytes]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Fraction):
+        return written(value)
+    raise TypeError(f"an event holds no {type(value).__name__}")
+
+
+_EVENT: Final = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
+_DECISION: Final = msgspec.msgpack.Encoder()
+_READ: Final = msgspec.msgpack.Decoder(Decision)
+
+
+def digest(event: Event) -> bytes:
+    """Return what stands for the content of *event*: one moment is one in every zone."""
+    moments = {
+        name: moment.astimezone(UTC)
+        for name, moment in (("time", event.time), ("expires", event.expires))
+        if isinstance(moment, datetime)
+    }
+    said = msgspec.structs.replace(event, **moments) if moments else event
+    return blake2b(_EVENT.encode(said), digest_size=_DIGEST_BYTES).digest()
+
+
+def kept(content: bytes, decision: Decision) -> Kept:
+    """Return what is remembered of an event with the digest *content* and its *decision*."""
+    return content, _DECISION.encode(decision)
+
+
+def decision_of(remembered: Kept) -> Decision:
+    """Return the decision that is *remembered*."""
+    return _READ.decode(remembered[1])
+
+
+class Answered:
+    """What is remembered of each event so far, in the order of the decisions.
+
+    Up to *held_max* of them are held in memory; then they go, sorted, into a temporary file that
+    vanishes with the process.
+    """
+
+    def __init__(self, held_max: int = HELD_MAX) -> None:
+        self._held_max = held_max
+        self._held: dict[str, Kept] = {}
+        self._database: sqlite3.Connection | None = None
+        self._owner = 0
+        self._moved = 0
+
+    def __len__(self) -> int:
+        return self._moved + len(self._held)
+
+    def of(self, id_: str) -> Kept | None:
+        """Return what is remembered of the event called *id_*, `None` if it is new."""
+        found = self._held.get(id_)
+        if found is None and self._moved:
+            query = "SELECT digest, decision FROM answered WHERE id = ?"
+            return self._table().execute(query, (id_,)).fetchone()  # type: ignore[no-any-return]
+        return found
+
+    def add(self, id_: str, remembered: Kept) -> None:
+        """Remember the event called *id_*, which is new."""
+        self._held[id_] = remembered
+        if len(self._held) >= self._held_max:
+            self._move()
+
+    def cut(self, length: int) -> None:
+        """Forget all events but the first *length*."""
+        while self._held and len(self) > length:
+            self._held.popitem()
+        if len(self) > length:
+            self._table().execute("DELETE FROM answered WHERE place >= ?", (length,))
+            self._moved = length
+
+    def rows(self) -> Iterator[tuple[str, Kept]]:
+        """Yield the ID of each event, and what is remembered of it."""
+        if self._moved:
+            query = "SELECT id, digest, decision FROM answered ORDER BY place"
+            for id_, *remembered in self._table().execute(query):
+                yield id_, (remembered[0], remembered[1])
+        yield from self._held.items()
+
+    def take(self, rows: Iterable[tuple[str, Kept]]) -> None:
+        """Remember each of *rows*, as another gave them."""
+        for id_, remembered in rows:
+            self.add(id_, remembered)
+
+    def _move(self) -> None:
+        database = self._table()
+        rows = (
+            (id_, place, *remembered)
+            for place, (id_, remembered) in enumerate(self._held.items(), self._moved)
+        )
+        try:
+            database.execute("BEGIN")
+            # In their order, so that each page of the table is written once for all of them.
+            database.executemany("INSERT INTO answered VALUES (?, ?, ?, ?)", sorted(rows))
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _unusable(error) from error
+        self._moved += len(self._held)
+        self._held.clear()
+
+    def _table(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = _opened()
+            self._owner = os.getpid()
+            weakref.finalize(self, self._database.close)
+        if self._owner != os.getpid():
+            # Two processes would write over each other's pages.
+            hint = "hand it over by pickle, or start the process by `spawn`"
+            raise UsageError(Problem("the program belongs to the process that forked this", hint))
+        return self._database
+
+
+def _opened() -> sqlite3.Connection:
+    try:
+        # Without a name it is a file that SQLite unlinks as it opens it. The lock of the program
+        # keeps its threads apart.
+        database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        columns = "id TEXT PRIMARY KEY, place INTEGER, digest BLOB, decision BLOB"
+        database.execute(f"CREATE TABLE answered ({columns}) WITHOUT ROWID")
+    except sqlite3.Error as error:
+        raise _unusable(error) from error
+    return database
+
+
+def _unusable(error: sqlite3.Error) -> UsageError:
+    what = f"the temporary file cannot be used: {error}"
+    return UsageError(Problem(what, "free some space, or set TMPDIR to a folder that has it"))

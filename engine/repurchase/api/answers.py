@@ -1,0 +1,79 @@
+"""What the API answers: frozen values, their quantities exact strings, their findings in words."""
+
+from __future__ import annotations
+
+import msgspec
+
+from repurchase.domain.decisions import PositionReport
+from repurchase.evaluation.step import Decided
+from repurchase.evaluation.wording import Worded, WordedDecision, worded
+
+
+class Finding(Worded, frozen=True, kw_only=True):
+    """What one rule found of an event.
+
+    *rule* is its ID. *result* is `pass`, `fail`, `indeterminate` (a fact is missing) or
+    `not_applicable`. *effect* is `deny`, `review` (hold for a second person) or `flag` (report
+    only). *observed* and *limit* are the two sides compared, as exact strings; `None` if the rule
+    compared nothing. *dimension* is their unit: `shares`, `units`, a currency such as `JPY`, a
+    price per share or unit, `date`, `time`, `count`, `ratio`, `word` or `flag`. *missing* names the
+    facts without which the rule is undecided, and the event fields that would supply them.
+    *message* is one sentence; *quote* and *cite* are the words of the source and their place, if
+    the rule file gives them.
+    """
+
+
+class Position(PositionReport, frozen=True, gc=False):
+    """What a program has used and has left, as exact strings such as `"3999.5"` or `"1/3"`.
+
+    *executed_shares*, *reserved_shares* and *remaining_shares* are in ordinary-share equivalents;
+    *executed_amount*, *reserved_amount* and *remaining_amount* are in the program's currency. Open
+    orders reserve their worst case; what remains is the cap less both. A figure is `None` if it is
+    unknown, or if no cap limits it. *halted* is the ID of the event that halted the program, `None`
+    if it is not halted.
+    """
+
+
+class Decision(WordedDecision, frozen=True, omit_defaults=True):
+    """What the program says about one event.
+
+    *id* and *kind* are the event's. *outcome* is `approved`, `denied`, `held` (until another person
+    releases it), `recorded` (no rule evaluates this kind) or `refused` (the ID was used for another
+    event). *findings* are sorted by rule; rules that pass or do not apply are left out, unless
+    every rule was asked for. *position* is the program's after the event. *edition* is the SHA-256
+    of the rules in force. *repeated* is whether the event was decided before, with this decision.
+    """
+
+    findings: tuple[Finding, ...]
+    position: Position
+    repeated: bool = False
+
+    @property
+    def denied_by(self) -> tuple[str, ...]:
+        """Return the IDs of the `deny` rules that failed or are undecided."""
+        return tuple(
+            found.rule
+            for found in self.findings
+            if found.effect == "deny" and found.result in ("fail", "indeterminate")
+        )
+
+
+def answer_of(decided: Decided) -> Decision:
+    """Return what was *decided*, in words."""
+    decision = decided.decision
+    # Most events pass all rules: then there is nothing to put in words.
+    found = worded(decision, decided.edition, decided.event).findings if decision.findings else ()
+    return Decision(
+        id=decision.id,
+        kind=decision.kind,
+        outcome=decision.outcome,
+        findings=tuple(Finding(**msgspec.structs.asdict(one)) for one in found),
+        position=position_of(decision.position),
+        edition=decision.edition,
+        repeated=decided.repeated,
+    )
+
+
+def position_of(report: PositionReport) -> Position:
+    """Return what a *report* of the inner rooms says."""
+    return Position(*msgspec.structs.astuple(report))
