@@ -36,7 +36,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types layers check wheel pythons lock clean
+.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -96,6 +96,9 @@ format-check: .venv/dependencies ## whether `make format` would change a file
 
 types: .venv/dependencies ## mypy, strict, tests included
 	@$(VENV) -m mypy
+
+public-types: .venv/installed ## whether every public name has a complete type (pyright, half a minute)
+	@.ci/public-types
 
 layers: .venv/installed ## which module may import which (pyproject.toml)
 	@.venv/bin/lint-imports --no-logo
