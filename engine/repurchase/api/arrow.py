@@ -25,9 +25,9 @@ try:
         list_array,
         struct_array,
     )
-except ImportError as missing:
+except ImportError as _missing:
     what_to_do = "install it with: pip install 'repurchase[frames]'"
-    raise UsageError(Problem("frames need the package arro3-core", what_to_do)) from missing
+    raise UsageError(Problem("frames need the package arro3-core", what_to_do)) from _missing
 
 _NAME: Final = "frame"
 _ROWS_AT_ONCE: Final = 10_000

@@ -34,9 +34,9 @@ try:
         load_pem_private_key,
         load_pem_public_key,
     )
-except ImportError as missing:
+except ImportError as _missing:
     what_to_do = "install it with: pip install 'repurchase[sign]'"
-    raise UsageError(Problem("signatures need the package cryptography", what_to_do)) from missing
+    raise UsageError(Problem("signatures need the package cryptography", what_to_do)) from _missing
 
 BYTES_MAX: Final = 1 << 16
 

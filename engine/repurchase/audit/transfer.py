@@ -71,6 +71,8 @@ def export(
 class ExportFile:
     """An export file, read line by line."""
 
+    line: int
+
     def __init__(self, stream: BinaryIO, name: str) -> None:
         """Read the first line of *stream*; raise InputError if it is not that of an export."""
         self._stream = stream

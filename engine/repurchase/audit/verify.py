@@ -172,6 +172,8 @@ class Audit:
     position that a record names, with the record's number.
     """
 
+    book: Book
+
     def __init__(
         self,
         program: str,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from repurchase.cli.options import single_option
+from repurchase.cli.options import Option, single_option
 
-seconds_option = single_option(
+seconds_option: Option = single_option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     metavar="NUMBER",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec
 
 import click
 
-from repurchase.cli.options import single_option
+from repurchase.cli.options import Option, single_option
 from repurchase.cli.output import wants_json, write_errors
 from repurchase.domain.errors import Tampering
 
@@ -30,7 +30,7 @@ class _Whole(click.types.StringParamType):
         return [rv]
 
 
-journal_option = single_option(
+journal_option: Option = single_option(
     "--journal",
     required=True,
     type=_Whole(),
@@ -39,7 +39,7 @@ journal_option = single_option(
     metavar="FILE|URL",
     help="The journal: a file, or postgresql://user@host/name.",
 )
-program_option = single_option(
+program_option: Option = single_option(
     "--authorization",
     metavar="NAME",
     help="The program, if the journal has several.",

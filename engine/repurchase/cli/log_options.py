@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from repurchase.cli.files import message_name, standard_input
-from repurchase.cli.options import single_option
+from repurchase.cli.options import Option, single_option
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LogOptions(NamedTuple):
         return read_feed(self.market)
 
 
-market_option = click.option(
+market_option: Option = click.option(
     "--market",
     type=click.Path(path_type=Path),
     multiple=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 else:
     # Before click 8.4 it says nothing of what it returns.
     _Days = click.ParamType
+
+
+class Option(Protocol):
+    """What adds an option to a command."""
+
+    def __call__(self, command: F, /) -> F:
+        """Return *command* with the option."""
 
 
 def _only(_context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
@@ -40,14 +47,14 @@ def file_option(*names: str, **settings: Any) -> Callable[[F], F]:
     return single_option(*names, type=click.Path(path_type=Path), **{"metavar": "FILE", **settings})
 
 
-json_option = click.option(
+json_option: Option = click.option(
     "--json",
     is_flag=True,
     expose_value=False,
     callback=note_json,
     help="Write the answer, or the errors, as JSON.",
 )
-rules_option = single_option(
+rules_option: Option = single_option(
     "--rules",
     required=True,
     metavar="FILE",
@@ -78,7 +85,7 @@ class KnownAt(_Days):
             self.fail(str(error), param, ctx)
 
 
-known_at_option = single_option(
+known_at_option: Option = single_option(
     "--known-at",
     type=KnownAt(),
     metavar="DATE|now",

@@ -38,6 +38,8 @@ class Problem(msgspec.Struct, frozen=True):
 class RepurchaseError(Exception):
     """An error that its reader can act on; *problems* holds all problems found, not just one."""
 
+    problems: tuple[Problem, ...]
+
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))

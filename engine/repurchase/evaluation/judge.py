@@ -8,7 +8,7 @@ only reads which conditions fired.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 from repurchase.domain.decisions import Finding, Outcome, Result
@@ -38,6 +38,13 @@ Answer = tuple[RuleInForce, Result]
 
 class Compiled:
     """The rule sets of one edition and scope, for one thread."""
+
+    rules: tuple[RuleInForce, ...]
+    facts: tuple[str, ...]
+    readers: tuple[tuple[str, Callable[[Situation], Value | None]], ...]
+    coded: tuple[str, ...]
+    expected: set[str]
+    screen: Network
 
     def __init__(self, edition: Edition, scope: Scope) -> None:
         self.edition = edition

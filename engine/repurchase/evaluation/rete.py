@@ -104,6 +104,8 @@ class Property(msgspec.Struct, frozen=True):
 class _Plan:
     """One rule set in the making: its definition and the properties that it compares."""
 
+    weight: int
+
     def __init__(self) -> None:
         self.definition: dict[str, Any] = {}
         self.properties: dict[Property, str] = {}
@@ -146,6 +148,8 @@ SIGNS: Final = {"<=": "$lte", "<": "$lt", ">=": "$gte", ">": "$gt", "==": "$eq",
 class Network:
     """Rules loaded into durable-rules. It belongs to one thread and is never modified."""
 
+    rule_sets: list[RuleSet]
+
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rule_sets = [RuleSet(batch) for batch in _batches(rules)]
 
@@ -168,6 +172,9 @@ class Network:
 
 class RuleSet:
     """One durable-rules rule set, its handle, and the properties that it is sent."""
+
+    is_sound: bool
+    definition: str
 
     def __init__(self, plan: _Plan) -> None:
         self.is_sound = True

@@ -20,6 +20,11 @@ class Lines:
     row begins. Neither a line nor a row may be longer than `TEXT_BYTES_MAX` bytes.
     """
 
+    number: int
+    bytes_read: int
+    first: bytes
+    last: bytes
+
     def __init__(self, stream: BinaryIO) -> None:
         self.number = 0
         self.bytes_read = 0

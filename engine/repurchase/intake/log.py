@@ -96,6 +96,8 @@ def open_log(
 class Log(AbstractContextManager["Log"]):
     """An open log, whose rows can be read once, in file order; it counts the bytes read so far."""
 
+    bytes_total: int | None
+
     def __init__(self, stream: BinaryIO, name: str, layout: Layout, form: Form | None) -> None:
         self.name = name
         self.bytes_total = _size(stream)

@@ -15,9 +15,9 @@ from repurchase.domain.errors import InputError, Problem, UsageError, short
 
 try:
     import duckdb
-except ImportError as missing:
+except ImportError as _missing:
     what_to_do = "install it with: pip install 'repurchase[replay]'"
-    raise UsageError(Problem("Parquet files need the package duckdb", what_to_do)) from missing
+    raise UsageError(Problem("Parquet files need the package duckdb", what_to_do)) from _missing
 
 _ROWS_AT_ONCE: Final = 10_000
 # DuckDB downloads nothing, and one thread returns the rows in file order.

@@ -103,6 +103,8 @@ def adoptable(editions: Editions) -> RuleText:
 class Desk:
     """The desk of one program; many threads may call `submit` at once."""
 
+    has_begun_it: bool
+
     def __init__(
         self,
         journal: Journal,
@@ -323,6 +325,8 @@ class _Waiting:
 
 class Group:
     """The records that one transaction will write, and the program after them."""
+
+    book: Book
 
     def __init__(
         self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed

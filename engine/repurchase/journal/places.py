@@ -28,8 +28,8 @@ class SqlitePlace:
     begin = "BEGIN IMMEDIATE"
     # In WAL mode, readers never block a writer. The mode is set after the tables are made, so that
     # the database file is a journal even without its `-wal` file.
-    afterwards = ("PRAGMA journal_mode=WAL",)
-    setup = (begin,)
+    afterwards: tuple[str, ...] = ("PRAGMA journal_mode=WAL",)
+    setup: tuple[str, ...] = (begin,)
 
     def __init__(self, path: Path, busy_max_ms: int) -> None:
         self.path = path
@@ -200,8 +200,8 @@ class PostgresPlace:
     # Set here, whatever the server's default: reads after the lock must see earlier commits.
     begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
     # A lock, because two processes that create the same tables at once would both fail.
-    setup = (begin, f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
-    afterwards = ()
+    setup: tuple[str, ...] = (begin, f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
+    afterwards: tuple[str, ...] = ()
 
     def __init__(self, url: sa.URL, busy_max_ms: int) -> None:
         self._url = url

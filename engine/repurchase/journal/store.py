@@ -120,7 +120,7 @@ class Journal(Reader):
         *busy_max_ms* is the longest wait for another process, in milliseconds. Raise UsageError
         if *url* does not name a journal, JournalError if it cannot be opened.
         """
-        self.url = shown_url(url)
+        self.url: str = shown_url(url)
         self.reached: Reached = reached or _nothing
         self._place = place_at(url, busy_max_ms)
         self._engine = self._place.engine(create=create)
@@ -307,6 +307,8 @@ class Journal(Reader):
 
 class Writer(Reader):
     """The queries and changes of one program while its lock is held."""
+
+    head: Head
 
     def __init__(self, connection: sa.Connection, program: str, reached: Reached, url: str) -> None:
         self.url = url

@@ -61,6 +61,8 @@ class Flaw(msgspec.Struct, frozen=True):
 class ExpressionError(ValueError):
     """An expression cannot be used; *flaws* holds every fault found, by place."""
 
+    flaws: tuple[Flaw, ...]
+
     def __init__(self, *flaws: Flaw) -> None:
         self.flaws = tuple(sorted(flaws, key=lambda flaw: flaw.offset))
         super().__init__("; ".join(flaw.what for flaw in self.flaws))

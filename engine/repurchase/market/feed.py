@@ -44,6 +44,11 @@ SOURCES: Final[Mapping[str, str]] = {
 class Feed:
     """The facts that the files supply for all instruments; each average is computed once."""
 
+    bars: BarRows
+    trades: TradeRows
+    quotes: QuoteRows
+    issuer: IssuerRows
+
     def __init__(self) -> None:
         """Start without rows."""
         self.bars = BarRows()

@@ -34,6 +34,9 @@ class Hours(msgspec.Struct, frozen=True):
 class Sessions:
     """The sessions of one venue, from its *first* day to its *last* day, both included."""
 
+    first: date
+    last: date
+
     def __init__(
         self, regular: tuple[tuple[date, date, Hours], ...], others: dict[date, Hours | None]
     ) -> None:

@@ -66,6 +66,8 @@ class StepSeries:
 class Days:
     """The day that a series at one venue has reached, and whether its moments are in order."""
 
+    begin: int
+
     def __init__(self, clock: ZoneInfo) -> None:
         """Start with no day; days are those of *clock*."""
         self._clock = clock
@@ -89,6 +91,9 @@ class Days:
 
 class Tape:
     """The trades of one instrument at one venue, added in order of time."""
+
+    days: Days
+    series: dict[str, StepSeries]
 
     def __init__(self, clock: ZoneInfo) -> None:
         """Start without trades; days are those of *clock*, the venue's."""
@@ -123,6 +128,9 @@ class Tape:
 
 class Quotes:
     """The best bids for one instrument at one venue, added in order of time."""
+
+    days: Days
+    series: dict[str, StepSeries]
 
     def __init__(self, clock: ZoneInfo) -> None:
         """Start without bids; days are those of *clock*, the venue's."""

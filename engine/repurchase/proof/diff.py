@@ -136,6 +136,8 @@ class Event(NamedTuple):
 class Comparison:
     """The comparison of two files, for each pair of editions that is ever in force together."""
 
+    periods: list[list[Period]]
+
     def __init__(self, old: Editions, new: Editions, time: Time) -> None:
         self._files = (old, new)
         self._time = time

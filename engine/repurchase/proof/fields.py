@@ -118,6 +118,34 @@ class Counted:
     *priced* whether it can be computed without fees. *ties* are true of every such event.
     """
 
+    edition: Edition
+    scope: Scope
+    name: str
+    kind: Kind
+    words: dict[str, Word]
+    listing: Term
+    units: Term
+    price: Term
+    cost: Term
+    paid: Term
+    fees: Term
+    seconds: Term
+    has_price: Term
+    has_rate: Term
+    has_fees: Term
+    has_amount: Term
+    is_even: Term
+    timed: Term
+    otherwise: Term
+    ties: list[Term]
+    listings: list[Listing | None]
+    listed: Term
+    is_odd: Term
+    priced: Term
+    amount_present: Term
+    shares: Term
+    amount: Term
+
     def __init__(self, edition: Edition, scope: Scope, name: str, kind: Kind) -> None:
         self.edition, self.scope, self.name, self.kind = edition, scope, name, kind
         self.words = dict(any_words(scope, name))

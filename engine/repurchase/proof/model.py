@@ -81,6 +81,10 @@ class Request(Counted):
     are free variables. Without a *scope*, the event's scope is that of the edition.
     """
 
+    more: tuple[Term, Term]
+    after: Sums
+    facts: dict[str, Fact]
+
     def __init__(
         self,
         edition: Edition,

@@ -12,9 +12,9 @@ from repurchase.domain.errors import Problem, UsageError
 
 try:
     import z3
-except ImportError as missing:
+except ImportError as _missing:
     what_to_do = "install it with: pip install 'repurchase[prove]'"
-    raise UsageError(Problem("a proof needs the package z3-solver", what_to_do)) from missing
+    raise UsageError(Problem("a proof needs the package z3-solver", what_to_do)) from _missing
 
 __all__ = ["Term", "Time", "interrupt", "z3"]
 

@@ -97,6 +97,9 @@ class Tally(msgspec.Struct):
 class Program:
     """A program in a replay: its position, and the counts of the events decided so far."""
 
+    tally: Tally
+    position: Position
+
     def __init__(
         self, editions: Editions, *, every_rule: bool = False, feed: Feed | None = None
     ) -> None:
@@ -231,6 +234,9 @@ class Reader:
     counted in *duplicates* or *skipped*; *repeated* has the line and id of the first duplicates.
     With *repeats*, duplicates are counted and yielded too.
     """
+
+    skipped: int
+    duplicates: int
 
     def __init__(self, reading: Reading, *editions: Editions, repeats: bool = False) -> None:
         self.duplicates = 0

@@ -90,6 +90,8 @@ class Changes(msgspec.Struct, frozen=True):
 class WhatIf:
     """The programs of an old and a new rule file while both decide the same events."""
 
+    unflipped: Position
+
     def __init__(self, old: Program, new: Program, reading: Reading = _AS_IT_IS) -> None:
         self.old = old
         self.new = new

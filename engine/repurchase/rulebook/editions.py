@@ -96,6 +96,8 @@ class Editions:
     edition is as known on its own day. Rules that are identical in *like* are not compiled again.
     """
 
+    zone: ZoneInfo
+
     def __init__(
         self,
         authorization: Authorization,

@@ -117,6 +117,8 @@ def _described(key: Key) -> dict[str, Any]:
 class Reading:
     """One file as it is read: its problems so far, and the paths *lost*, that cannot be used."""
 
+    lost: set[Path]
+
     def __init__(self, document: Document) -> None:
         self.document = document
         self._problems = list(document.problems)

@@ -109,7 +109,7 @@ def _pack_name(raw: str) -> str:
     return name
 
 
-rule_id = _shape(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
+rule_id: Final[Callable[[str], str]] = _shape(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
 
 # --- kinds of text -------------------------------------------------------------------------------
 
