@@ -78,6 +78,8 @@ def read(value: object) -> object:
 
 
 def _figure(value: object) -> object:
+    if isinstance(value, int):
+        return _whole(value)
     if isinstance(value, Decimal):
         return decimal(value)
     if isinstance(value, float):
