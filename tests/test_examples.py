@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +45,10 @@ True 1
 """,
 }
 DOCUMENTS: Final = sorted((ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
-_BLOCK: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A block of text right after one of Python is what that prints.
+_BLOCK: Final = re.compile(
+    r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
 
 
 def test_every_example_is_tested() -> None:
@@ -70,12 +75,12 @@ def test_example_of_pytest_passes(tmp_path: Path) -> None:
 def run_blocks(text: str) -> int:
     """Run the Python blocks of the Markdown *text* in order, and return how many there are.
 
-    They share their names, as if they were pasted one after the other. Of a block with prompts the
-    output must be what stands there.
+    They share their names, as if they were pasted one after the other. The output must be what
+    stands behind the prompts of a block, or in a block of text after it.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     blocks = _BLOCK.findall(text)
-    for number, block in enumerate(blocks, 1):
+    for number, (block, shown) in enumerate(blocks, 1):
         if ">>> " in block:
             found = doctest.DocTestParser().get_doctest(block, names, f"block {number}", None, 0)
             runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -83,7 +88,10 @@ def run_blocks(text: str) -> int:
             assert runner.summarize(verbose=False).failed == 0
             names = found.globs
         else:
-            exec(compile(block, f"block {number}", "exec"), names)
+            printed = StringIO()
+            with redirect_stdout(printed):
+                exec(compile(block, f"block {number}", "exec"), names)
+            assert not shown or printed.getvalue() == shown
     return len(blocks)
 
 
@@ -102,5 +110,8 @@ def test_block_that_is_wrong_is_found() -> None:
     assert run_blocks("```python\nx = 1\n```\ntext\n```python\n>>> x + 1\n2\n```\n") == 2
     with pytest.raises(AssertionError):
         run_blocks("```python\n>>> 1 + 1\n3\n```\n")
+    assert run_blocks("```python\nprint(2)\n```\n\n```text\n2\n```\n") == 1
+    with pytest.raises(AssertionError):
+        run_blocks("```python\nprint(2)\n```\n\n```text\n3\n```\n")
     with pytest.raises(NameError):
         run_blocks("```python\nunknown\n```\n")

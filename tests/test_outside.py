@@ -228,7 +228,10 @@ def test_commands_at_the_desk_take_files_of_the_market(folder: Path) -> None:
     outside = {"market.adv_jp_4_weeks": "70", "market.minutes_to_close": "330"}
     assert [one["outside"] for one in shown] == [outside]
     story = run("show", "o-1", "--journal", "j.db", cwd=folder).out
-    assert "told besides: market.adv_jp_4_weeks: 70, market.minutes_to_close: 330" in story
+    assert (
+        "Supplied beside the event: market.adv_jp_4_weeks: 70, market.minutes_to_close: 330"
+        in story
+    )
     assert run("verify", "--journal", "j.db", cwd=folder).code == 0
 
 
