@@ -108,8 +108,8 @@ check: lint format-check types layers ## all four of the above that change nothi
 wheel: .venv/dependencies ## build the wheel, install it in an empty place elsewhere, run its demo
 	@.ci/wheel
 
-pythons: .venv/installed ## try the wheel with each Python from 3.11 on that is there: demo and fast tests
-	@.ci/pythons
+pythons: .venv/installed ## try the wheel with each Python that is there: demo, fast tests (ARGS=3.13)
+	@.ci/pythons $(ARGS)
 
 lock: .venv/dependencies ## pin again what pyproject.toml and .ci/*.in ask for (UPGRADE=1: newest)
 	@.ci/lock $(if $(UPGRADE),--upgrade)
