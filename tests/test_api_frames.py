@@ -157,7 +157,7 @@ def test_columns_constants_and_ignored_columns_are_arguments() -> None:
         ({"symbol": pa.array([b"9999"] * 4)}, "the column `symbol` holds values of type Binary"),
         ({"price": pa.array([1.5] * 4).dictionary_encode()}, "floating-point numbers"),
         ({"expires": pa.array([timedelta(1)] * 4)}, "holds values of type Duration"),
-        ({"nothing": pa.array([1] * 4)}, "`nothing` is no field of an event"),
+        ({"nothing": pa.array([1] * 4)}, "`nothing` is not an event field"),
         ({"quantity": None}, "`quantity` is missing"),
         ({"time": None}, "`time` or `date` is missing"),
     ],
@@ -200,7 +200,7 @@ def test_all_columns_that_cannot_be_exact_are_named() -> None:
         ({"side": pa.array(["buy", "", "buy", None])}, "frame:2: `side` is empty"),
         ({"id": pa.array(["a", "b", "b", "c"])}, "frame:3: the id `b` was used before"),
         ({"time": pa.array([NINE, NINE - timedelta(1), NINE, NINE])}, "goes backwards: line 1"),
-        ({"symbol": pa.array(["9999", "8888", "9999", None])}, "frame:2: `8888` is no symbol"),
+        ({"symbol": pa.array(["9999", "8888", "9999", None])}, "frame:2: `8888` is not a symbol"),
     ],
 )
 def test_row_that_is_wrong_is_named_and_nothing_happens(changes: dict[str, Any], said: str) -> None:
@@ -210,7 +210,7 @@ def test_row_that_is_wrong_is_named_and_nothing_happens(changes: dict[str, Any],
     with pytest.raises(InputError) as raised:
         program.replay(table(**changes))
     assert said in str(raised.value)
-    assert "nothing is concluded" in str(raised.value)
+    assert "there is no conclusion from this log" in str(raised.value)
     assert (program.summary.events, program.position) == (0, before)
     assert len(program.replay(table())) == 4
 
@@ -222,6 +222,16 @@ def test_first_twenty_wrong_rows_are_listed() -> None:
         STARTER.program().replay(frame, constants={"symbol": "9999", "side": "buy", "price": 1})
     assert len(raised.value.problems) == 21
     assert "50 rows cannot be used" in str(raised.value)
+
+
+@pytest.mark.parametrize("option", ["sort", "skip_other_symbols"])
+def test_frame_keeps_its_rows(option: str) -> None:
+    """Each row has its decision, so that none is moved or skipped; the frame can do that itself."""
+    options: Any = {option: True}
+    with pytest.raises(UsageError, match="sort or filter the frame itself"):
+        STARTER.program().replay(table(), **options)
+    with pytest.raises(InputError, match="use the frame's own filter"):
+        STARTER.program().replay(table(symbol=pa.array(["1111"] * 4)))
 
 
 def test_frame_without_rows_is_an_error() -> None:

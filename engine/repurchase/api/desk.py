@@ -120,7 +120,7 @@ class Desk:
         """Return the largest quantity or the highest price at which *order* would be approved.
 
         *order* are its fields without `kind` and `id`; of `price` and `quantity` it leaves out the
-        one to be found. It buys, now, unless it says otherwise. *tick* is the step of prices, 0.01
+        one to be found. It buys, now, unless it says otherwise. *tick* is the tick size, 0.01
         if not given. Nothing is recorded. Raise UsageError for a question that has no answer,
         InputError for a field that cannot be read.
         """

@@ -16,7 +16,7 @@ from repurchase.domain.quantities import DIGITS_MAX
 from repurchase.intake.fields import Number, decode, problems
 from repurchase.intake.objects import event_from_json
 
-# A step of prices.
+# A tick size of prices.
 Tick: TypeAlias = str | int | Decimal
 # The values of a mapping are texts, ints, bools, Decimals, dates and datetimes with their zone;
 # `None` says that the field is absent. A narrower type would refuse what is written as a literal.

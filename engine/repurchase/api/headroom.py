@@ -37,7 +37,7 @@ class Headroom(msgspec.Struct, frozen=True):
 
     *quantity* is in the instrument's own units, *price* in its currency per unit: one of them was
     given, and the other is the answer, `"0"` if no order is approved. *price* is `None` for a
-    market order. *tick* is the step of prices, `None` if the quantity was asked for. *binding* are
+    market order. *tick* is the tick size, `None` if the quantity was asked for. *binding* are
     the rules that stop one unit or one tick more. *passing* is the decision on the order itself,
     *stopped* that on one step more; each is `None` if there is no such order. *proof* lists all
     larger values in ranges; the engine evaluated both ends of each.

@@ -20,7 +20,7 @@ from repurchase.api.events import ArrowStream, EventLike, Tick, event_of, fields
 from repurchase.api.frames import Decisions, Frame
 from repurchase.api.headroom import Headroom, headroom_of, question
 from repurchase.api.pickling import pickled, unpickled
-from repurchase.domain.errors import InputError, Problem, RepurchaseError, Wrong
+from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
 from repurchase.domain.events import Event
 from repurchase.evaluation import headroom as room
 from repurchase.evaluation.step import Decided, position_report, refusal
@@ -39,7 +39,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 # The days by which an edition is found again: the authorization's, and the venue's.
 _Days = tuple[date, date | None]
 
-# How the command line calls what is an argument here.
+# The options of the command line, and what stands for them here: of a file, and of a frame.
 _OPTIONS: Final = re.compile(r"--(column|set|ignore|sort|skip-other-symbols)(?: [a-z_]+=COLUMN)?")
 _ARGUMENTS: Final = {
     "column": "`columns`",
@@ -47,6 +47,10 @@ _ARGUMENTS: Final = {
     "ignore": "`ignore`",
     "sort": "`sort=True`",
     "skip-other-symbols": "`skip_other_symbols=True`",
+}
+_OF_A_FRAME: Final = _ARGUMENTS | {
+    "sort": "the frame's own sort",
+    "skip-other-symbols": "the frame's own filter",
 }
 
 
@@ -138,30 +142,19 @@ class Program:
         """
         shared = {name: _constant(name, value) for name, value in constants.items()}
         layout = Layout(dict(columns), shared, frozenset(ignore))
-        with self._lock, _in_words_of_arguments():
-            if not isinstance(log, str | PathLike):
-                found = Decisions()
-                frame = Frame(log, layout)
-                with closing(self._taken(frame, Reading())) as taken:
-                    for decided in taken:
-                        found.add(answer_of(decided))
-                return found
+        if isinstance(log, str | PathLike):
             reading = Reading(sort=sort, skip_other_symbols=skip_other_symbols)
-            with (
-                open_log(
-                    Path(log), columns=columns, constants=shared, ignore=layout.ignore
-                ) as file,
-                closing(self._taken(file, reading)) as taken,
-            ):
-                for _ in taken:
-                    pass
-            return self.summary
+            return self._file(Path(log), layout, reading)
+        if sort or skip_other_symbols:
+            what = "a frame gives one decision for each row, in the order of its rows"
+            raise UsageError(Problem(what, "sort or filter the frame itself"))
+        return self._frame(log, layout)
 
     def headroom(self, order: Mapping[str, object], *, tick: Tick | None = None) -> Headroom:
         """Return the largest quantity or the highest price at which *order* would be approved.
 
         *order* are its fields without `kind` and `id`; of `price` and `quantity` it leaves out the
-        one to be found. It buys unless it has a `side`. *tick* is the step of prices, 0.01 if
+        one to be found. It buys unless it has a `side`. *tick* is the tick size, 0.01 if
         not given. Nothing is decided. Raise UsageError for a question that has no answer,
         InputError for a field that cannot be read.
         """
@@ -218,6 +211,29 @@ class Program:
         self._answered.take(state.answered)
         self._duplicates, self._skipped = state.left_out
 
+    def _file(self, path: Path, layout: Layout, reading: Reading) -> Summary:
+        columns, constants = layout.columns, layout.constants
+        with (
+            self._lock,
+            _in_words(_ARGUMENTS),
+            open_log(path, columns=columns, constants=constants, ignore=layout.ignore) as file,
+            closing(self._taken(file, reading)) as taken,
+        ):
+            for _ in taken:
+                pass
+            return self.summary
+
+    def _frame(self, log: ArrowStream, layout: Layout) -> Decisions:
+        found = Decisions()
+        with (
+            self._lock,
+            _in_words(_OF_A_FRAME),
+            closing(self._taken(Frame(log, layout), Reading())) as taken,
+        ):
+            for decided in taken:
+                found.add(answer_of(decided))
+        return found
+
     def _decided(self, event: Event) -> Decided:
         """Return what is decided of *event*, as it was before if it was; raise InputError."""
         content, before = digest(event), self._answered.of(event.id)
@@ -249,7 +265,7 @@ class Program:
         except Wrong as wrong:
             raise InputError(Problem(wrong.what, wrong.hint)) from None
         if event.kind == "brought_forward" and len(self._answered):
-            what = "something is brought forward after other events"
+            what = "a `brought_forward` event follows other events"
             raise InputError(Problem(what, "put it first"))
         later = self._order.later_one(event)
         if later is not None:
@@ -331,7 +347,7 @@ class _Rows:
 
 
 def tick_of(tick: Tick | None) -> str | None:
-    """Return the step of prices *tick* as a text, `None` if there is none; raise InputError."""
+    """Return the tick size *tick* as a text, `None` if there is none; raise InputError."""
     return None if tick is None else _constant("tick", tick)
 
 
@@ -350,17 +366,17 @@ def _constant(name: str, value: object) -> str:
 
 
 @contextmanager
-def _in_words_of_arguments() -> Iterator[None]:
-    """Let hints that name an option of the command line name the argument instead."""
+def _in_words(of: Mapping[str, str]) -> Iterator[None]:
+    """Let errors that name an option of the command line name what stands for it here."""
+
+    def renamed(text: str) -> str:
+        return _OPTIONS.sub(lambda match: of[match[1]], text)
+
     try:
         yield
     except RepurchaseError as error:
-        renamed = [
-            replace(one, hint=None if one.hint is None else _renamed(one.hint))
+        found = [
+            replace(one, what=renamed(one.what), hint=one.hint and renamed(one.hint))
             for one in error.problems
         ]
-        raise type(error)(renamed) from error
-
-
-def _renamed(hint: str) -> str:
-    return _OPTIONS.sub(lambda match: _ARGUMENTS[match[1]], hint)
+        raise type(error)(found) from error
