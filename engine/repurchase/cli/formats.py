@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.options import single_option
+from repurchase.cli.options import Option, single_option
 from repurchase.cli.output import wants_json
 from repurchase.domain.errors import Problem, RepurchaseError, UsageError
 
 if TYPE_CHECKING:
     from repurchase.report.checked import Checked
 
-format_option = single_option(
+format_option: Option = single_option(
     "--format",
     "form",
     type=click.Choice(["text", "github", "junit"]),

@@ -76,8 +76,8 @@ def _bound_late(error: ImportError) -> Any:
 
 try:
     import durable_rules_engine as engine
-except ImportError as plainly:
-    engine = _bound_late(plainly)
+except ImportError as _plainly:
+    engine = _bound_late(_plainly)
 
 RULES_MAX: Final = 50
 PROPERTIES_MAX: Final = 200

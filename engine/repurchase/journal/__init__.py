@@ -12,8 +12,8 @@ from repurchase.domain.errors import Problem, UsageError
 
 # Looked for and not loaded: not all modules of this room use it.
 if find_spec("sqlalchemy") is None:
-    what_to_do = "install it with: pip install 'repurchase[journal]'"
-    raise UsageError(Problem("a journal needs the package SQLAlchemy", what_to_do))
+    _what_to_do = "install it with: pip install 'repurchase[journal]'"
+    raise UsageError(Problem("a journal needs the package SQLAlchemy", _what_to_do))
 if find_spec("fcntl") is None:
-    what_to_do = "use a journal on Linux or macOS"
-    raise UsageError(Problem("this system does not have the file locks of a journal", what_to_do))
+    _what_to_do = "use a journal on Linux or macOS"
+    raise UsageError(Problem("this system does not have the file locks of a journal", _what_to_do))

@@ -90,7 +90,7 @@ class Changes(msgspec.Struct, frozen=True):
 class WhatIf:
     """The programs of an old and a new rule file while both decide the same events."""
 
-    unflipped: Position
+    retraced: Position
 
     def __init__(self, old: Program, new: Program, reading: Reading = _AS_IT_IS) -> None:
         self.old = old
