@@ -311,6 +311,8 @@ def test_day_counts_from_the_first(day: date) -> None:
         (Fraction(1, 3), PRICE, "1/3"),
         (3, COUNT, "3"),
         (1, DATE, "0001-01-01"),
+        # Between two days there is no date: the number of the day stays exact.
+        (Fraction(3, 2), DATE, "1.5"),
         (34_200, TIME, "09:30:00"),
         ("nomura", WORD, "nomura"),
         (True, FLAG, "true"),

@@ -176,7 +176,7 @@ def value_written(value: Exact | str | bool, dimension: Dimension) -> str:
         return "true" if value else "false"
     if dimension.kind == "date":
         # Arithmetic on dates can go beyond the calendar; then only the number of the day remains.
-        if not 1 <= value <= date.max.toordinal():
+        if value.denominator != 1 or not 1 <= value <= date.max.toordinal():
             return written(value)
         return date.fromordinal(int(value)).isoformat()
     if dimension.kind == "time":

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from repurchase.domain.decisions import Finding, choices_of, listed
+from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import FLAG, Dimension, value_written
 from repurchase.language.expression import (
     All,
@@ -31,10 +32,24 @@ from repurchase.language.expression import (
     composed,
     facts_of,
 )
-from repurchase.language.linear import MIRRORED, NEGATED, Constants, evaluated, expanded, holds
+from repurchase.language.linear import (
+    FALSE,
+    MIRRORED,
+    NEGATED,
+    TRUE,
+    Constants,
+    Form,
+    Undecided,
+    evaluated,
+    expanded,
+    form,
+    holds,
+)
 from repurchase.rulebook.model import Rule
 
 Relation = Operator | Literal["in", "not in"]
+# Of a part that the engine cannot be given, nor needs to be: a constant decides without it.
+NO_FORM: Final = Undecided(())
 _CONTRARY: Final[Mapping[Relation, Relation]] = {
     **dict(NEGATED.items()),
     "in": "not in",
@@ -70,14 +85,17 @@ def compared(leaf: Leaf) -> Compared:
     return Compared(leaf.right, MIRRORED[leaf.operator], (leaf.left,), dimension)
 
 
-def reads_facts(tree: Condition) -> bool:
-    """Return whether *tree* reads a fact, and not constants alone."""
-    if isinstance(tree, Not):
-        return reads_facts(tree.of)
-    if isinstance(tree, All | Some):
-        return any(reads_facts(part) for part in tree.parts)
-    one = compared(tree)
-    return _reads(one.observed) or any(map(_reads, one.limits))
+def form_of(tree: Condition, constants: Constants) -> Form:
+    """Return the form of *tree*; `NO_FORM` if it has none, which a constant beside it allows."""
+    try:
+        return form(tree, constants)
+    except Wrong:
+        return NO_FORM
+
+
+def is_open(own: Form) -> bool:
+    """Return whether facts decide the condition of the form *own*, and not constants alone."""
+    return own not in (TRUE, FALSE, NO_FORM)
 
 
 def _reads(node: Node) -> bool:
@@ -97,7 +115,7 @@ def shown(finding: Finding, rule: Rule, constants: Constants) -> tuple[Compared,
         return ()
     fitting = (
         one
-        for one in _deciding(tree, state=state, is_wanted=True)
+        for one in _deciding(tree, constants, state=state, is_wanted=True)
         if one.dimension == finding.dimension
         and _has_limit(one, finding, constants)
         and is_true(finding, one.operator) in (None, state)
@@ -112,7 +130,7 @@ def together(rule: Rule) -> tuple[Compared, ...]:
 
 def _is_plain(tree: Condition) -> bool:
     if isinstance(tree, Not):
-        return not isinstance(tree.of, All | Some) and _is_plain(tree.of)
+        return not isinstance(tree.of, Not | All | Some)
     return not isinstance(tree, Some) and (
         not isinstance(tree, All) or all(_is_plain(part) for part in tree.parts)
     )
@@ -122,25 +140,35 @@ def _together(tree: Condition) -> Iterator[Compared]:
     if isinstance(tree, All):
         for part in tree.parts:
             yield from _together(part)
-    else:
-        yield from _deciding(tree, state=True, is_wanted=True)
+    elif isinstance(tree, Not):
+        assert not isinstance(tree.of, Not | All | Some), "`_is_plain` looks into it"
+        yield _wanted(tree.of, is_wanted=False)
+    elif not isinstance(tree, Some):
+        yield _wanted(tree, is_wanted=True)
 
 
-def _deciding(tree: Condition, *, state: bool, is_wanted: bool) -> Iterator[Compared]:
+def _deciding(
+    tree: Condition, constants: Constants, *, state: bool, is_wanted: bool
+) -> Iterator[Compared]:
     """Yield the comparisons that can have decided that *tree* holds, or that it does not."""
     if isinstance(tree, Not):
-        yield from _deciding(tree.of, state=not state, is_wanted=not is_wanted)
+        yield from _deciding(tree.of, constants, state=not state, is_wanted=not is_wanted)
     elif isinstance(tree, All | Some):
         parts = tree.parts
         if state == isinstance(tree, All):
-            # All parts are alike: the first that reads facts is shown.
-            parts = (next((part for part in parts if reads_facts(part)), parts[0]),)
+            # All parts are alike: the first that facts decide is shown.
+            by_facts = (part for part in parts if is_open(form_of(part, constants)))
+            parts = (next(by_facts, parts[0]),)
         for part in parts:
-            yield from _deciding(part, state=state, is_wanted=is_wanted)
+            yield from _deciding(part, constants, state=state, is_wanted=is_wanted)
     else:
-        one = compared(tree)
-        # The limit of a yes/no fact says what is wanted.
-        yield one if is_wanted or isinstance(tree, Truth) else one.contrary()
+        yield _wanted(tree, is_wanted=is_wanted)
+
+
+def _wanted(leaf: Leaf, *, is_wanted: bool) -> Compared:
+    one = compared(leaf)
+    # The limit of a yes/no fact says what is wanted.
+    return one if is_wanted or isinstance(leaf, Truth) else one.contrary()
 
 
 def is_of_facts(one: Compared) -> bool:
@@ -150,6 +178,9 @@ def is_of_facts(one: Compared) -> bool:
 
 def _has_limit(one: Compared, finding: Finding, constants: Constants) -> bool:
     """Return whether the bound of *one* is that of *finding*; a bound that reads facts may be."""
+    if len(choices_of(finding.limit or "")) > max(1, len(one.limits)):
+        # Some of its choices may be unknown, but there are no others.
+        return False
     if not one.limits or is_of_facts(one):
         return True
     # A constant that is not in force may leave an extreme that one part decided.
@@ -166,7 +197,10 @@ def constant_limit(one: Compared, constants: Constants) -> str | None:
 def _constant(node: Node, dimension: str, constants: Constants) -> str | None:
     if isinstance(node, Word):
         return node.text
-    value = evaluated(expanded(node, constants), {})
+    try:
+        value = evaluated(expanded(node, constants), {})
+    except Wrong:
+        return None
     kind = Dimension("date" if dimension == "date" else "time" if dimension == "time" else "number")
     return None if value is None else value_written(value, kind)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from repurchase.domain.decisions import Result, listed
 from repurchase.domain.quantities import Dimension, Exact, value_written
-from repurchase.evaluation.comparisons import Compared, compared, reads_facts
+from repurchase.evaluation.comparisons import NO_FORM, Compared, compared, form_of, is_open
 from repurchase.facts.fact import Value
 from repurchase.language.expression import All, Condition, Name, Node, Not, Some, Truth, Word
 from repurchase.language.linear import (
@@ -26,7 +26,6 @@ from repurchase.language.linear import (
     Undecided,
     evaluated,
     expanded,
-    form,
     holds,
 )
 from repurchase.rulebook.editions import RuleInForce
@@ -81,7 +80,7 @@ class Sides:
     def _deciding(self, result: Result, numbers: Numbers) -> tuple[_Part, bool | None, bool]:
         """Return the comparison that decided, whether it holds, and whether the rule wants that.
 
-        A comparison that reads facts comes before one of constants alone.
+        A part that facts decide comes before one that constants alone decide.
         """
         when, state = self._when, {"pass": True, "fail": False}.get(result)
         part, is_wanted = self._require, True
@@ -106,12 +105,15 @@ def _enough(shown: Compared, state: bool | None) -> tuple[Enough, Enough]:
 
 
 def _part(tree: Condition, constants: Constants) -> _Part:
-    own, reads = form(tree, constants), reads_facts(tree)
+    own = form_of(tree, constants)
+    reads = is_open(own)
     if isinstance(tree, Not):
         return _Part(own, reads, (_part(tree.of, constants),), is_negation=True)
     if isinstance(tree, All | Some):
         return _Part(own, reads, tuple(_part(part, constants) for part in tree.parts))
     shown = compared(tree)
+    if own == NO_FORM:
+        return _Part(own, reads, compared=shown)
     if isinstance(tree, Truth):
         return _Part(own, reads, compared=shown, observed=_word(tree.name))
     observed, *limits = (
