@@ -479,8 +479,8 @@ def test_error_of_one_file_keeps_nobody_from_hearing_of_others(repository: Path)
         (["--git", "HEAD:rules", "rules/program.yaml"], "`HEAD:rules` is not a git revision"),
         (["--git", "HEAD", "rules/none.yaml"], "the file does not exist"),
         (["--git", "HEAD", "rules/desk.yaml"], "there is no rule file here"),
-        (["rules/program.yaml"], "two files are compared, and 1 are named"),
-        ([], "two files are compared, and 0 are named"),
+        (["rules/program.yaml"], "1 file is named, but `diff` compares two"),
+        ([], "0 files are named, but `diff` compares two"),
     ],
 )
 def test_wrong_call_with_a_revision_is_told(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import metadata
@@ -37,8 +38,11 @@ def installs(step: str) -> bool:
     """Return whether *step* only installs this package, with extras that it has."""
     if not step.startswith("pip install "):
         return False
-    extras = step.removeprefix("pip install 'repurchase[").removesuffix("]'").split(",")
-    assert set(extras) <= set(metadata("repurchase").get_all("Provides-Extra") or ()), step
+    # The address is that of the reader's own copy.
+    named = re.fullmatch(r'pip install "repurchase\[(.*)\] @ git\+https://\S+"', step)
+    assert named is not None, step
+    extras = set(metadata("repurchase").get_all("Provides-Extra") or ())
+    assert set(named[1].split(",")) <= extras, step
     return True
 
 

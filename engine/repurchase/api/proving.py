@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from repurchase.api.answers import Decision, answer_of
+from repurchase.domain.errors import Problem, UsageError
 from repurchase.proof import diff as differences
 from repurchase.proof.diff import Verdict
 from repurchase.proof.fields import Kind
@@ -108,8 +109,15 @@ class Diff(msgspec.Struct, frozen=True):
     compared: tuple[Compared, ...]
 
 
+def _check_positive(seconds: int) -> None:
+    if seconds <= 0:
+        what = f"`seconds` is {seconds}, but a time limit must be more than 0"
+        raise UsageError(Problem(what, "leave it out for 60 seconds"))
+
+
 def proved_rules(editions: Editions, seconds: int) -> Proof:
     """Return what can be proved of *editions* in so many *seconds*."""
+    _check_positive(seconds)
     with _ONE_AT_A_TIME:
         found = interruptible(lambda clock: proved(editions, clock, seconds * _MILLISECONDS))
     failures = tuple(map(_unproved, found.failures))
@@ -123,6 +131,7 @@ def _unproved(failure: Failure) -> Unproved:
 
 def compared_rules(old: Editions, new: Editions, seconds: int) -> Diff:
     """Return what *new* changes beside *old*, as far as it is found in so many *seconds*."""
+    _check_positive(seconds)
     with _ONE_AT_A_TIME:
         found = interruptible(
             lambda clock: differences.diff(old, new, clock, seconds * _MILLISECONDS)

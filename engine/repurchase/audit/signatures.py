@@ -141,10 +141,15 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         # Create the file with its final mode: before a later `chmod`, others could read the key.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # Half a key is none, and would keep the name from the next one.
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError as error:
         what = "the file exists already, and a key is never overwritten"
         raise UsageError(Problem(what, "give another name", str(path))) from error

@@ -81,6 +81,7 @@ def main() -> int:
         silence(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             write_message(f"the answer cannot be written: {reason(error)}")
+        _write_notes(error)
         return EXIT_UNDECIDED
     return code
 
@@ -99,12 +100,19 @@ def _code(*, as_json: bool) -> int:
         return _misused(error, as_json=as_json)
     except RepurchaseError as error:
         write_errors(error.problems, as_json=as_json)
+        _write_notes(error)
     except OSError as error:
         if error.filename is None:
             raise
         problem = Problem(f"the file cannot be used: {reason(error)}", file=str(error.filename))
         write_errors([problem], as_json=as_json)
     return EXIT_UNDECIDED
+
+
+def _write_notes(error: BaseException) -> None:
+    """Write what *error* left behind, as the command noted it."""
+    for note in getattr(error, "__notes__", ()):
+        write_message(note)
 
 
 def _misused(error: click.ClickException, *, as_json: bool) -> int:

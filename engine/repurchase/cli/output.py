@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, TextIO
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _JSON: Final = "repurchase.json"
 _WIDTH_OF_A_PIPE: Final = 160
+_BLANKS: Final = re.compile(r" +$", re.MULTILINE)
 
 
 def note_json(context: click.Context, _option: click.Parameter, value: bool) -> None:
@@ -48,7 +50,9 @@ def draw(view: RenderableType) -> None:
     # If the pipe is closed, Rich would end the process itself; `main` handles that better.
     with console.capture() as drawn:
         console.print(view, crop=False)
-    sys.stdout.write(drawn.get())
+    # Only a terminal needs the blanks that fill a table.
+    text = drawn.get() if console.is_terminal else _BLANKS.sub("", drawn.get())
+    sys.stdout.write(text)
     # The reader of a pipe needs this answer now, not when the buffer is full.
     sys.stdout.flush()
 

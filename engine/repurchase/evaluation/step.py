@@ -227,7 +227,8 @@ def _with_fields(finding: Finding, proposed: Trade) -> Finding:
         # Without an instrument there is no venue, and no clock for a time.
         and (field != "time" or proposed.listing is not None)
     )
-    return replace(finding, missing=(*finding.missing, *fields))
+    # A finding that is ordered among others a second time has its fields already.
+    return replace(finding, missing=tuple(dict.fromkeys((*finding.missing, *fields))))
 
 
 def _fault_finding(

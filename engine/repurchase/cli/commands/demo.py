@@ -46,9 +46,9 @@ SCENES: Final = (
     ),
 )
 NEXT: Final = (
-    "repurchase explain iij-2008                         the rules that decided",
-    "repurchase init my-program                          a rule file, test cases and a log to edit",
-    "repurchase check --rules iij-2008 --event FILE      the decision on one order, a JSON object",
+    ("repurchase explain iij-2008", "the rules that decided"),
+    ("repurchase init my-program", "a rule file, test cases and a log to edit"),
+    ("repurchase check --rules iij-2008 --event FILE", "the decision on one order"),
 )
 
 
@@ -56,11 +56,13 @@ NEXT: Final = (
 def command() -> int:
     """Replay two real logs of Japanese programs and an invented one that tests every limit."""
     from rich.console import Group
-    from rich.text import Text
+
+    from repurchase.report.tables import plain_table
 
     for number, scene in enumerate(SCENES, start=1):
         draw(_replayed(number, scene))
-    draw(Group("Next:", *(Text(f"   {line}", no_wrap=True) for line in NEXT)))
+    rows = ((f"   {line}", why) for line, why in NEXT)
+    draw(Group("Next:", plain_table("command", "why", rows=rows, headed=False)))
     return 0
 
 

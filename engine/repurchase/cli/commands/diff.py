@@ -75,7 +75,8 @@ def command(
         if base is not None:
             return _since(base, files, seconds, form)
         if len(files) != 2:
-            what = f"two files are compared, and {len(files)} are named"
+            named = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+            what = f"{named} named, but `diff` compares two"
             hint = "write repurchase diff OLD NEW, or repurchase diff --git BASE FILE"
             raise UsageError(Problem(what, hint))
         found = _compared(editions_of(files[0]), editions_of(files[1]), seconds)

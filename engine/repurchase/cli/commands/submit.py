@@ -118,18 +118,24 @@ class _Answers:
                     remark(f"the program `{name}` begins and adopts {text.name}")
                 for decided in answers:
                     self._show(decided)
-        except (RepurchaseError, KeyboardInterrupt):
-            remark(self._answered())
+        except KeyboardInterrupt:
+            remark(self._recorded())
+            raise
+        except (RepurchaseError, OSError) as error:
+            # The fault is written first, and then what it left behind.
+            error.add_note(self._recorded(is_shown=not isinstance(error, OSError)))
             raise
         if not self._count:
             raise InputError(Problem("there is no event", "write each on its own line", log.name))
         return 1 if self._stopped else 0
 
-    def _answered(self) -> str:
+    def _recorded(self, *, is_shown: bool = True) -> str:
         if not self._count:
-            return "no event was recorded; send them again"
+            return "no event was recorded; fix the fault and send the events again"
         events = "1 event was" if self._count == 1 else f"{self._count:,} events were"
-        return f"{events} recorded; send the others again"
+        if is_shown:
+            return f"{events} recorded; send the events again, and the others are recorded too"
+        return f"{events} recorded, but the last decision was not shown; send the events again"
 
     def _show(self, decided: Decided) -> None:
         from repurchase.report.decisions import decision_view
