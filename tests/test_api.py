@@ -39,6 +39,8 @@ from repurchase import (
 from repurchase.api.answered import Answered, Kept
 from repurchase.api.events import event_of, fields_of
 from repurchase.intake.objects import event_from_json
+from repurchase.intake.order import Order
+from repurchase.replay.run import Program as Run
 from repurchase.rulebook.library import rule_names, sample_path
 from test_cli import run
 
@@ -488,6 +490,86 @@ def test_hostile_event_raises_and_changes_nothing(program: Program, event: Any, 
     assert said in str(raised.value)
     assert (program.summary.events, program.position.reserved_shares) == (0, "0")
     assert program.decide(order()).outcome == "approved"
+
+
+class Several(Mapping[str, Any]):
+    """A mapping that keeps several values of a name, as those of forms and headers do."""
+
+    def __init__(self, *pairs: tuple[str, Any]) -> None:
+        self._pairs = pairs
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self._pairs)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._pairs))
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def items(self) -> Any:
+        """Give every pair, a name twice too."""
+        return self._pairs
+
+
+def test_field_that_a_mapping_gives_twice_is_refused(program: Program) -> None:
+    """Which of two quantities is meant cannot be known."""
+    twice = Several(*ORDER.items(), ("quantity", 1))
+    with pytest.raises(InputError, match="`quantity` is given twice; give it once"):
+        program.decide(twice)
+    assert program.summary.events == 0
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Run, "decide"), (Order, "backwards"), (Answered, "add")],
+)
+def test_decision_that_was_stopped_is_not_counted_twice(
+    program: Program, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    """Whatever had been done when Ctrl-C came is taken back: the event can be sent again."""
+    program.decide(order(id="first", quantity=100))
+    before, seen = plain(program.summary), program.position
+    done = getattr(owner, name)
+
+    def stopped(*arguments: Any, **named: Any) -> Any:
+        done(*arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, name, stopped)
+    with pytest.raises(KeyboardInterrupt):
+        program.decide(order(quantity=200))
+    monkeypatch.undo()
+    assert (plain(program.summary), program.position) == (before, seen)
+    again = program.decide(order(quantity=200))
+    assert (again.repeated, again.position.reserved_shares) == (False, "300")
+
+
+def test_full_disk_loses_and_repeats_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that cannot be remembered is not decided, until there is room again."""
+    program = STARTER.program()
+    store = Answered(3)
+    monkeypatch.setattr(program, "_answered", store)
+    for number in range(5):
+        program.decide(order(id=f"o-{number}", quantity=1))
+    with store.used() as database:
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+    long = [f"{number:03}".rjust(200, "x") for number in range(400)]
+    decided: list[Decision] = []
+    asked = (program.decide(order(id=name, quantity=1)) for name in long)
+    with pytest.raises(UsageError, match="free some space"):
+        decided.extend(asked)
+    assert program.summary.events == 5 + len(decided)
+    assert pickle.loads(pickle.dumps(program)).summary == program.summary
+    with store.used() as database:
+        database.execute("PRAGMA max_page_count = 100000")
+    with pytest.raises(KeyboardInterrupt), store.used() as database:
+        database.execute("BEGIN")
+        raise KeyboardInterrupt
+    again = [program.decide(order(id=name, quantity=1)) for name in long]
+    assert [one.repeated for one in again] == [at < len(decided) for at in range(len(long))]
+    assert program.position.reserved_shares == str(5 + len(long))
 
 
 def test_all_that_is_wrong_is_raised_at_once(program: Program) -> None:

@@ -360,3 +360,16 @@ def test_stream_that_fails_on_the_way_changes_nothing() -> None:
     with pytest.raises(InputError, match="the connection is gone"):
         program.replay(pa.RecordBatchReader.from_batches(table().schema, batches()))
     assert program.summary.events == 0
+
+
+def test_frame_that_asks_its_own_program_is_refused() -> None:
+    """A decision amid a replay could be taken back with it, after it was given away."""
+    program = STARTER.program()
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield table().to_batches()[0]
+        program.decide({"kind": "halt", "id": "amid", "date": "2026-05-18"})
+
+    with pytest.raises(InputError, match="the program is repla"):
+        program.replay(pa.RecordBatchReader.from_batches(table().schema, batches()))
+    assert program.summary.events == 0

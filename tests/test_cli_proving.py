@@ -72,8 +72,9 @@ def test_ctrl_c_between_calls_and_amid_them_is_heeded(seed: int) -> None:
 
     def work(clock: Callable[[], int]) -> None:
         begun.set()
-        solver = _quick()
         try:
+            # An interrupt can also end what makes the solver.
+            solver = _quick()
             while True:
                 clock()
                 solver.check()

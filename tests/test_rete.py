@@ -7,6 +7,7 @@ import resource
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -683,6 +684,47 @@ def test_event_after_a_fault_borrows_nothing_from_the_faulty_one(
     assert told(asked(edition, 2))[0] == "denied"
     monkeypatch.undo()
     assert told(asked(edition, 3, price=None)) == ("denied", [("noted", ""), ("price-bound", "")])
+
+
+def stopped_after(
+    monkeypatch: pytest.MonkeyPatch, calls: int, edition: Edition, quantity: int
+) -> bool:
+    """Ask for an order, and press Ctrl-C after so many calls of the engine; return if it came."""
+    done = count(1)
+
+    def stopped(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            answer = function(*arguments)
+            if next(done) == calls:
+                raise KeyboardInterrupt
+            return answer
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name, function in core_functions.items():
+            patched.setattr(core, name, stopped(function))
+        try:
+            asked(edition, quantity)
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def test_ctrl_c_amid_an_evaluation_changes_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision that was stopped after any call of the engine leaves nothing to the next."""
+    calls = 0
+    while True:
+        edition = edition_called(f"stopped-{calls}")
+        assert told(asked(edition, 1)) == ("approved", [])
+        # An order that is denied asks all rule sets of the edition.
+        if not stopped_after(monkeypatch, calls + 1, edition, 101):
+            break
+        calls += 1
+        for more in (2, 3):
+            assert told(asked(edition, more)) == ("approved", [])
+            assert told(asked(edition, 100 + more)) == ("denied", [("share-cap", str(100 + more))])
+    assert calls > 10
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
 from hashlib import blake2b
@@ -78,8 +79,10 @@ class Answered:
         """Return what is remembered of the event called *id_*, `None` if it is new."""
         found = self._held.get(id_)
         if found is None and self._moved:
-            query = "SELECT digest, decision FROM answered WHERE id = ?"
-            return self._table().execute(query, (id_,)).fetchone()  # type: ignore[no-any-return]
+            query = "SELECT digest, decision FROM answered WHERE id = ? AND place < ?"
+            asked = id_, self._moved
+            with self.used() as database:
+                return database.execute(query, asked).fetchone()  # type: ignore[no-any-return]
         return found
 
     def add(self, id_: str, remembered: Kept) -> None:
@@ -93,15 +96,17 @@ class Answered:
         while self._held and len(self) > length:
             self._held.popitem()
         if len(self) > length:
-            self._table().execute("DELETE FROM answered WHERE place >= ?", (length,))
+            with self.used() as database:
+                database.execute("DELETE FROM answered WHERE place >= ?", (length,))
             self._moved = length
 
     def rows(self) -> Iterator[tuple[str, Kept]]:
         """Yield the ID of each event, and what is remembered of it."""
         if self._moved:
-            query = "SELECT id, digest, decision FROM answered ORDER BY place"
-            for id_, *remembered in self._table().execute(query):
-                yield id_, (remembered[0], remembered[1])
+            query = "SELECT id, digest, decision FROM answered WHERE place < ? ORDER BY place"
+            with self.used() as database:
+                for id_, *remembered in database.execute(query, (self._moved,)):
+                    yield id_, (remembered[0], remembered[1])
         yield from self._held.items()
 
     def take(self, rows: Iterable[tuple[str, Kept]]) -> None:
@@ -110,20 +115,32 @@ class Answered:
             self.add(id_, remembered)
 
     def _move(self) -> None:
-        database = self._table()
         rows = (
             (id_, place, *remembered)
             for place, (id_, remembered) in enumerate(self._held.items(), self._moved)
         )
-        try:
+        query = "INSERT INTO answered VALUES (?, ?, ?, ?)"
+        with self.used() as database:
             database.execute("BEGIN")
+            # What a move wrote that was stopped before it was counted.
+            database.execute("DELETE FROM answered WHERE place >= ?", (self._moved,))
             # In their order, so that each page of the table is written once for all of them.
-            database.executemany("INSERT INTO answered VALUES (?, ?, ?, ?)", sorted(rows))
+            database.executemany(query, sorted(rows))
             database.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise _unusable(error) from error
         self._moved += len(self._held)
         self._held.clear()
+
+    @contextmanager
+    def used(self) -> Iterator[sqlite3.Connection]:
+        """Yield the temporary file; raise UsageError, and change nothing, if it cannot be used."""
+        database = self._table()
+        try:
+            yield database
+        except sqlite3.Error as error:
+            raise _unusable(error) from error
+        finally:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
 
     def _table(self) -> sqlite3.Connection:
         if self._database is None:
@@ -142,7 +159,8 @@ def _opened() -> sqlite3.Connection:
         # Without a name it is a file that SQLite unlinks as it opens it. The lock of the program
         # keeps its threads apart.
         database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = OFF")
+        # So that a move that fails, on a full disk say, can be taken back.
+        database.execute("PRAGMA journal_mode = MEMORY")
         database.execute("PRAGMA synchronous = OFF")
         columns = "id TEXT PRIMARY KEY, place INTEGER, digest BLOB, decision BLOB"
         database.execute(f"CREATE TABLE answered ({columns}) WITHOUT ROWID")

@@ -14,7 +14,7 @@ from repurchase.domain.errors import InputError, Problem, Wrong, short
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import DIGITS_MAX
 from repurchase.intake.fields import Number, decode, problems
-from repurchase.intake.objects import event_from_json
+from repurchase.intake.objects import event_from_json, given_twice
 
 # A tick size of prices.
 Tick: TypeAlias = str | int | Decimal
@@ -54,7 +54,11 @@ def fields_of(given: object) -> dict[str, object]:
     if not isinstance(given, Mapping):
         what = f"the event is a value of type `{short(type(given).__qualname__)}`"
         raise InputError(Problem(what, "give JSON text, bytes, or a mapping of its fields"))
-    return {_name(name): read(value) for name, value in given.items()}
+    named = tuple((_name(name), value) for name, value in given.items())
+    # A mapping of several values for a name gives it more than once.
+    if faults := given_twice(named):
+        raise InputError(problems(faults))
+    return {name: read(value) for name, value in named}
 
 
 def _name(name: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -76,6 +75,7 @@ class Program:
     def __init__(self, editions: Editions, feed: Feed, *, every_rule: bool = False) -> None:
         """Begin unused, by the rules of *editions*, with what *feed* supplies."""
         self._lock = threading.RLock()
+        self._is_replaying = False
         self._editions = editions
         self._feed = feed
         self._every_rule = every_rule
@@ -94,7 +94,7 @@ class Program:
         authorization.
         """
         asked = event_of(event)
-        with self._lock:
+        with self._turn(), self._all_or_nothing():
             return answer_of(self._decided(asked))
 
     @overload
@@ -159,7 +159,7 @@ class Program:
         InputError for a field that cannot be read.
         """
         asked, grid = question(fields_of(order), tick_of(tick))
-        with self._lock:
+        with self._turn():
             position, market = self._run.position, self._feed.of(self._editions.authorization)
             edition = self._editions.of(asked, position)
             return headroom_of(room.headroom(asked, position, edition, market, grid), asked)
@@ -167,20 +167,20 @@ class Program:
     @property
     def position(self) -> Position:
         """Return what the program has used and has left, by the rules of its latest event's day."""
-        with self._lock:
+        with self._turn():
             return position_of(position_report(self._run.position, self._edition_now()))
 
     @property
     def summary(self) -> Summary:
         """Return what the events so far came to."""
-        with self._lock:
+        with self._turn():
             return self._run.summary(duplicates=self._duplicates, skipped=self._skipped)
 
     def __repr__(self) -> str:
         return f"<Program of {self._editions.authorization.name!r}: {len(self._answered)} events>"
 
     def __getstate__(self) -> bytes:
-        with self._lock:
+        with self._turn():
             edition = self._run.edition
             state = _State(
                 authorization=self._editions.authorization,
@@ -214,7 +214,7 @@ class Program:
     def _file(self, path: Path, layout: Layout, reading: Reading) -> Summary:
         columns, constants = layout.columns, layout.constants
         with (
-            self._lock,
+            self._turn(),
             _in_words(_ARGUMENTS),
             open_log(path, columns=columns, constants=constants, ignore=layout.ignore) as file,
             closing(self._taken(file, reading)) as taken,
@@ -226,13 +226,40 @@ class Program:
     def _frame(self, log: ArrowStream, layout: Layout) -> Decisions:
         found = Decisions()
         with (
-            self._lock,
+            self._turn(),
             _in_words(_OF_A_FRAME),
             closing(self._taken(Frame(log, layout), Reading())) as taken,
         ):
             for decided in taken:
                 found.add(answer_of(decided))
         return found
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep other threads out; raise UsageError if this one is amid a replay of the program.
+
+        A frame is code of its own, which could ask for a decision that the replay then takes back.
+        """
+        with self._lock:
+            if self._is_replaying:
+                what = "the program is replaying a log, and one of its rows asks the program"
+                raise UsageError(Problem(what, "ask when the replay has ended"))
+            yield
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Take back all that changed if what follows ends with an error, Ctrl-C included."""
+        run, order, answered = self._run, self._order.last, len(self._answered)
+        before = run.position, run.edition, run.last_day, run.tally.copy()
+        left_out = self._duplicates, self._skipped
+        try:
+            yield
+        except BaseException:
+            run.position, run.edition, run.last_day, run.tally = before
+            self._order.last = order
+            self._duplicates, self._skipped = left_out
+            self._answered.cut(answered)
+            raise
 
     def _decided(self, event: Event) -> Decided:
         """Return what is decided of *event*, as it was before if it was; raise InputError."""
@@ -277,23 +304,18 @@ class Program:
         """Yield what is decided of each row of *log*; if one is wrong, nothing has happened."""
         rows = _Rows(log)
         reader = Reader(reading, self._editions, repeats=True)
-        run, order, answered = self._run, self._order.last, len(self._answered)
-        before = run.position, run.edition, run.last_day, copy.deepcopy(run.tally)
-        duplicates, is_done = self._duplicates, False
+        self._is_replaying = True
         try:
-            for line, event in reader.events(rows):
-                try:
-                    yield self._of_row(event, has_id=rows.has_ids)
-                except InputError as error:
-                    placed = (replace(one, file=log.name, line=line) for one in error.problems)
-                    raise InputError(placed) from None
-            self._skipped += reader.skipped
-            is_done = True
+            with self._all_or_nothing():
+                for line, event in reader.events(rows):
+                    try:
+                        yield self._of_row(event, has_id=rows.has_ids)
+                    except InputError as error:
+                        placed = (replace(one, file=log.name, line=line) for one in error.problems)
+                        raise InputError(placed) from None
+                self._skipped += reader.skipped
         finally:
-            if not is_done:
-                run.position, run.edition, run.last_day, run.tally = before
-                self._order.last, self._duplicates = order, duplicates
-                self._answered.cut(answered)
+            self._is_replaying = False
 
     def _of_row(self, event: Event, *, has_id: bool) -> Decided:
         """Return what is decided of *event*, a row of a log; raise InputError for a used ID."""

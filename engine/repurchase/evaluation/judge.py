@@ -89,12 +89,18 @@ class Compiled:
             raise EngineFault("the rules pass one by one, but not together")
         return self._findings(results, values, numbers)
 
+    def is_sound(self) -> bool:
+        """Return whether no evaluation by its rule sets ended half-way."""
+        return all(network.is_sound() for network in self._networks())
+
     def distrust(self) -> None:
         """Treat the state of its rule sets as unknown, after a fault."""
+        for network in self._networks():
+            network.distrust()
+
+    def _networks(self) -> list[Network]:
         repeat = None if self._repeat_screen is None else self._repeat_screen[1]
-        for network in (self.screen, self._detail, repeat):
-            if network is not None:
-                network.distrust()
+        return [one for one in (self.screen, self._detail, repeat) if one is not None]
 
     def _failing_again(self, failed: frozenset[str], numbers: Numbers) -> list[Answer] | None:
         """Return the rules that *failed* if they failed last, too, and all others pass, or `None`.
@@ -168,7 +174,9 @@ def judge(
 def compiled(edition: Edition, scope: Scope) -> Compiled:
     """Return the rule sets of *edition* for *scope*; a thread keeps the last ones that it used."""
     kept, key = _loaded.by_edition, (edition.hash, scope)
-    loaded = kept.pop(key, None) or Compiled(edition, scope)
+    loaded = kept.pop(key, None)
+    if loaded is None or not loaded.is_sound():
+        loaded = Compiled(edition, scope)
     kept[key] = loaded
     if len(kept) > LOADED_MAX:
         del kept[next(iter(kept))]

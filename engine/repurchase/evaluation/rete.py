@@ -164,6 +164,10 @@ class Network:
             rule_set.fire(facts, names)
         return names
 
+    def is_sound(self) -> bool:
+        """Return whether the state of each rule set is known, so that it may be used again."""
+        return all(rule_set.is_sound for rule_set in self.rule_sets)
+
     def distrust(self) -> None:
         """Treat the state of the rule sets as unknown: they are deleted as they are."""
         for rule_set in self.rule_sets:
@@ -195,6 +199,8 @@ class RuleSet:
     def fire(self, facts: Mapping[str, Exact | None], names: set[str]) -> None:
         """Add to *names* the rules that hold with *facts*."""
         fact = self.fact(facts)
+        # Whatever ends this half-way, Ctrl-C too, leaves a state that nobody knows.
+        self.is_sound = False
         try:
             result, state = engine.assert_fact(self._handle, fact)
             if result != _NOT_HANDLED:
@@ -202,8 +208,8 @@ class RuleSet:
                 engine.retract_fact(self._handle, fact)
         except Exception as error:
             # Foreign code: whatever goes wrong in it, there is no usable answer.
-            self.is_sound = False
             raise EngineFault(f"durable-rules failed on a fact: {error}") from error
+        self.is_sound = True
 
     def _collect(self, fact: str, state: int, names: set[str]) -> None:
         # Each action names one rule; an action that is not completed stays pending.

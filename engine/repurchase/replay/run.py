@@ -93,6 +93,16 @@ class Tally(msgspec.Struct):
     first_denied: str | None = None
     days: dict[tuple[date, str], Tainted] = msgspec.field(default_factory=dict)
 
+    def copy(self) -> Tally:
+        """Return the same counts, which no later decision changes."""
+        return replace(
+            self,
+            outcomes=self.outcomes.copy(),
+            failed=self.failed.copy(),
+            undecided=self.undecided.copy(),
+            days=self.days.copy(),
+        )
+
 
 class Program:
     """A program in a replay: its position, and the counts of the events decided so far."""
