@@ -95,7 +95,9 @@ def position_kept_after_failure(put: Set) -> None:
         with self._journal.writing(self._program) as writer:
             book = self._caught_up(writer)
             group = desk.Group(book, self._now(), writer, self._texts, self._feed)
-            self._begin(group)
+            first = self._first_rules(group.book)
+            if first is not None:
+                group.adopt(first, self._by, None)
             known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             self._book = group.book

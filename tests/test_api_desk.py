@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from repurchase import (
     Desk,
     InputError,
-    JournalError,
     RepurchaseError,
     RuleFileError,
     Rules,
@@ -99,14 +98,45 @@ def test_headroom_is_what_the_command_answers(desk: Desk, url: str) -> None:
 
 def test_check_records_nothing(desk: Desk, url: str) -> None:
     """A desk answers what it would decide, with every rule, and its journal stays as it was."""
-    with pytest.raises(JournalError):
-        desk.check(order())
     desk.submit(order())
     before = Path(url).read_bytes()
     checked = desk.check(order(id="o-2"))
     assert {one.result for one in checked.findings} >= {"pass", "not_applicable"}
     assert Path(url).read_bytes() == before
-    assert desk.check(order()).repeated
+    assert desk.check(order()) == desk.submit(order())
+    assert desk.check(order(quantity=1)) == desk.submit(order(quantity=1))
+
+
+def test_check_answers_before_the_program_begins(desk: Desk, url: str) -> None:
+    """The rules that the desk was opened with are those that the first submission adopts."""
+    checked = desk.check(order())
+    assert (checked.outcome, checked.repeated) == ("approved", False)
+    with Journal(url) as journal:
+        assert journal.programs() == ()
+    with Desk(url, RULES) as other:
+        other.submit(order(id="o-2"))
+    again = desk.check(order())
+    assert (again.outcome, again.position.reserved_shares) == ("approved", "2")
+    assert desk.submit(order()).position == again.position
+
+
+def test_check_refuses_what_submit_refuses(desk: Desk, url: str, tmp_path: Path) -> None:
+    """Rules that are not those adopted answer nothing, and neither does another program."""
+    desk.submit(order())
+    edited = tmp_path / "edited.yaml"
+    text = RULES.editions.authorization.text
+    edited.write_text(f"{text}# edited\n", encoding="utf-8")
+    with Desk(url, edited) as other:
+        for call in (other.submit, other.check):
+            with pytest.raises(UsageError, match="the program uses another rule file"):
+                call(order(id="o-2"))
+    for wrong in ({"authorization": "another"}, {"time": "2999-01-04T10:00:00-05:00"}):
+        said = []
+        for call in (desk.submit, desk.check):
+            with pytest.raises(InputError) as caught:
+                call(order(id="o-2", **wrong))
+            said.append(str(caught.value).split(", but now is")[0])
+        assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(("event", "said"), HOSTILE.values(), ids=HOSTILE)

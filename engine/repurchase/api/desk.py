@@ -106,15 +106,17 @@ class Desk:
         return self._submitted(tuple(events))
 
     def check(self, event: EventLike) -> Decision:
-        """Return the decision that `submit` would return now, with every rule; record nothing."""
-        from repurchase.journal.desk import check_dates
-        from repurchase.journal.queries import asked
+        """Return the decision that `submit` would return now, with every rule; record nothing.
 
+        A program that has not begun is asked by the rules that the desk was opened with. The same
+        event again gets its recorded decision, with only the findings recorded. Raise InputError
+        for an event that `submit` would not read, UsageError if the desk was opened with other
+        rules than those adopted, JournalError if the journal cannot be read.
+        """
         one = event_of(event)
         with self._lock:
             self._check_open()
-            check_dates([one], _now())
-            return answer_of(asked(self._journal, self._program, one, None, self._feed))
+            return answer_of(self._live.would_answer(one))
 
     def headroom(self, order: Mapping[str, object], *, tick: Tick | None = None) -> Headroom:
         """Return the largest quantity or the highest price at which *order* would be approved.

@@ -172,15 +172,17 @@ class Desk:
             now = self._now()
             check_dates(events, now)
             group = Group(self._caught_up(writer), now, writer, self._texts, self._feed)
-            begins = self._begin(group)
+            first = self._first_rules(group.book)
+            if first is not None:
+                group.adopt(first, self._by, None)
             known = writer.with_ids(self._program, [event.id for event in events])
             answers = [group.answer(event, known) for event in events]
             group.write(self._kept)
         # Only after the commit, so that a failed transaction does not change this desk.
         self._book = group.book
         self._kept |= group.editions.keys()
-        self.has_begun_it |= begins
-        if begins:
+        self.has_begun_it |= first is not None
+        if first is not None:
             # A copy of the database file alone must contain the program's beginning, or the program
             # could begin a second time there. The records are committed already, so a failure here
             # does not affect the decisions.
@@ -188,6 +190,20 @@ class Desk:
                 self._journal.settle()
         self._journal.reached("answered")
         return answers
+
+    def would_answer(self, event: Event) -> Decided:
+        """Return the decision that `submit` would return now, with every finding. Write nothing.
+
+        An event that is recorded already has the findings of its record. Raise the errors of
+        `submit`.
+        """
+        self._check(event)
+        check_dates([event], self._now())
+        book = self.refresh()
+        first = self._first_rules(book)
+        if first is not None:
+            book = replace(book, editions=first.editions, rules=first.rules)
+        return would_decide(self._journal, self._program, book, event, self._feed)
 
     def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
         """Record that *rules* govern the program from now on; return the program before and after.
@@ -295,22 +311,19 @@ class Desk:
             raise JournalError(Problem(what, MORE, place))
         return book
 
-    def _begin(self, group: Group) -> bool:
-        """Adopt the given rules if the program has not begun; return whether they were adopted.
+    def _first_rules(self, book: Book) -> RuleText | None:
+        """Return the given rules if the program of *book* must adopt them first, None if it has.
 
         Raise UsageError if the given rules are not those in force, or if there are none at all.
         """
-        given, adopted = self._rules, group.book.rules
+        given, adopted = self._rules, book.rules
         if given is None and adopted is None:
             hint = "give its rule file with --rules"
             raise UsageError(Problem("the program has not begun", hint, self._journal.url))
-        if given is not None and adopted is None:
-            group.adopt(given, self._by, None)
-            return True
-        if given is not None and adopted != given.rules:
+        if given is not None and adopted is not None and adopted != given.rules:
             hint = "record the change with `repurchase adopt`, or omit --rules"
             raise UsageError(Problem(other_rules(adopted, given.rules), hint, given.name))
-        return False
+        return given if adopted is None else None
 
 
 class _Waiting:
@@ -426,6 +439,29 @@ class Group:
         whole = sealed(record)
         self._records.append(whole)
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
+
+
+def would_decide(journal: Journal, program: str, book: Book, event: Event, feed: Feed) -> Decided:
+    """Return the decision on *event* by *program*, which is as *book* says, with every finding.
+
+    Write nothing. If the event is already recorded in *journal*, return its recorded decision.
+    Raise JournalError if *book* has not begun, Tampering if the event's record was changed.
+    """
+    if book.editions is None:
+        raise JournalError(Problem("the program has not begun", file=journal.url))
+    edition = book.editions.of(event, book.position)
+    stored = journal.record(program, event.id)
+    if stored is None:
+        market = feed.of(edition.authorization)
+        taken = step(event, book.position, edition, every_rule=True, live=True, market=market)
+        return Decided(taken.decision, edition, event=event)
+    record = recorded(stored, journal.url)
+    place = f"record {record.sequence:,}"
+    if record.event != event_object(event):
+        refused = refusal(event, book.position, edition)
+        return Decided(refused, edition, event=event, place=place)
+    then = edition_then(journal, program, RuleTexts(journal.text), record, event)
+    return Decided(record.decision(), then, repeated=True, event=event, place=place)
 
 
 def check_said(name: str, text: str) -> None:

@@ -13,18 +13,17 @@ from repurchase.domain.decisions import Decision, PositionReport
 from repurchase.domain.errors import InputError, JournalError, Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
-from repurchase.evaluation.step import Decided, position_report, refusal, step
+from repurchase.evaluation.step import Decided, position_report
 from repurchase.journal.book import (
     Book,
     RuleTexts,
-    edition_then,
     following,
     misplaced,
     recorded,
     stored_book,
 )
-from repurchase.journal.desk import other_rules
-from repurchase.journal.records import Rules, event_object, event_of
+from repurchase.journal.desk import other_rules, would_decide
+from repurchase.journal.records import Rules, event_of
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.orders import Order
 from repurchase.market.feed import Feed, read_feed
@@ -141,19 +140,7 @@ def asked(
     if rules is not None and rules != book.rules:
         hint = "omit --rules, or record the change with `repurchase adopt`"
         raise UsageError(Problem(other_rules(book.rules, rules), hint, journal.url))
-    edition = book.editions.of(event, book.position)
-    stored = journal.record(program, event.id)
-    if stored is None:
-        market = (feed or read_feed(())).of(edition.authorization)
-        taken = step(event, book.position, edition, every_rule=True, live=True, market=market)
-        return Decided(taken.decision, edition, event=event)
-    record = recorded(stored, journal.url)
-    place = f"record {record.sequence:,}"
-    if record.event != event_object(event):
-        refused = refusal(event, book.position, edition)
-        return Decided(refused, edition, event=event, place=place)
-    then = edition_then(journal, program, RuleTexts(journal.text), record, event)
-    return Decided(record.decision(), then, repeated=True, event=event, place=place)
+    return would_decide(journal, program, book, event, feed or read_feed(()))
 
 
 def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
