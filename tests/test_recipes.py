@@ -32,6 +32,7 @@ LOOSER: Final = (
     RULES.replace("2026-09-30", "2026-10-01").replace("September 30", "October 1"),
     CASES.replace("2026-10-01", "2026-10-02"),
 )
+TIGHTER: Final = (RULES.replace(CAP, "50,000 shares"), CASES)
 
 
 def installs(step: str) -> bool:
@@ -141,6 +142,38 @@ def test_steps_of_a_recipe_stop_a_bad_edit(
                 top = ElementTree.parse(repository / report).getroot()
                 is_bad = any(suite.attrib["failures"] != "0" for suite in top)
                 assert is_bad is (report == f"{failing}.xml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("github.yml", "GITHUB_BASE_REF"),
+        ("gitlab.yml", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("edit", "base", "code"), [(GOOD, TIGHTER, 0), (LOOSER, LOOSER, 1)], ids=["good", "looser"]
+)
+def test_recipe_compares_with_where_the_branch_began(
+    repository: Path,
+    name: str,
+    variable: str,
+    edit: tuple[str, str],
+    base: tuple[str, str],
+    code: int,
+) -> None:
+    """What the target branch has changed since is neither held against an edit nor excuses it."""
+    origin = repository.parent / "origin"
+    write(origin, base)
+    git(origin, "commit", "--quiet", "--all", "--message=three")
+    write(repository, edit)
+    git(repository, "commit", "--quiet", "--all", "--message=two")
+    # A service checks out after the target branch has moved on.
+    git(repository, "fetch", "--quiet", "origin")
+    steps = [step for step in steps_of(name) if step.startswith(("git ", "repurchase diff "))]
+    done = [call("bash", "-e", "-c", step, cwd=repository, **{variable: "main"}) for step in steps]
+    assert [one.returncode for one in done] == [0] * (len(done) - 1) + [code], done[-1].stderr
 
 
 @pytest.mark.parametrize(
