@@ -339,6 +339,7 @@ def test_hostile_text_stays_within_its_element(checks: list[Checked]) -> None:
 
 CAP: Final = "100,000 shares"
 LARGER: Final = WITH_PACK.replace(CAP, "200,000 shares")
+OTHER: Final = STARTER.replace("authorization: ", "authorization: other-", 1)
 SMALLER: Final = WITH_PACK.replace(CAP, "50,000 shares")
 
 
@@ -420,13 +421,13 @@ def test_looser_edit_is_annotated_at_its_rule(repository: Path) -> None:
 @pytest.mark.slow
 def test_file_that_is_new_is_proved(repository: Path) -> None:
     """There is nothing to compare it with, so it must hold by itself."""
-    edit(repository, STARTER, "new.yaml")
+    edit(repository, OTHER, "new.yaml")
     ended = run("diff", "--git", "HEAD", "rules/new.yaml", cwd=repository)
     said = "rules/new.yaml is new since HEAD: there is nothing to compare, so it is proved"
     assert (ended.code, ended.lines, "PROVED by" in ended.out) == (0, [said], True)
-    rule = re.search(r"  - id: share-cap\n.*\n", STARTER)
+    rule = re.search(r"  - id: share-cap\n.*\n", OTHER)
     assert rule is not None
-    edit(repository, STARTER.replace("terms.max_shares\n", "2 * terms.max_shares\n"), "new.yaml")
+    edit(repository, OTHER.replace("terms.max_shares\n", "2 * terms.max_shares\n"), "new.yaml")
     ended = run("diff", "--git", "HEAD", "rules/new.yaml", "--format", "junit", cwd=repository)
     found = suites(ended.out)["rules/new.yaml"]
     assert (ended.code, found["prove shares"], found["prove buys"]) == (1, ["failure"], [])
@@ -441,6 +442,70 @@ def test_file_that_was_renamed_is_compared_with_what_it_was(repository: Path) ->
     ended = run("diff", "--git", "HEAD", "rules/third.yaml", cwd=repository)
     said = "rules/third.yaml was renamed; it is compared with HEAD:rules/more/second.yaml"
     assert (ended.code, ended.lines) == (1, [said])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LARGER,
+        # So much is new that git does not take it for the same file.
+        "".join(f"# A remark of some length, number {n}.\n" for n in range(400)) + LARGER,
+    ],
+    ids=["moved", "rewritten"],
+)
+def test_new_name_does_not_hide_an_edit(repository: Path, text: str) -> None:
+    """The file that had the authorization is the one to compare with, whatever git knows of it."""
+    (repository / "rules" / "program.yaml").unlink()
+    edit(repository, text, "third.yaml")
+    ended = run("diff", "--git", "HEAD", "rules/third.yaml", cwd=repository)
+    said = "rules/third.yaml was renamed; it is compared with HEAD:rules/program.yaml"
+    assert (ended.code, ended.lines) == (1, [said])
+
+
+def test_new_name_is_compared_with_the_only_file_of_its_authorization(repository: Path) -> None:
+    """A looser copy beside the file is compared with it, and so is one of a broken file."""
+    edit(repository, OTHER, "other.yaml")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message=two")
+    edit(repository, OTHER.replace(CAP, "200,000 shares"), "copy.yaml")
+    ended = run("diff", "--git", "HEAD", "rules/copy.yaml", cwd=repository)
+    said = "rules/copy.yaml was renamed; it is compared with HEAD:rules/other.yaml"
+    assert (ended.code, ended.lines) == (1, [said])
+    edit(repository, f"{OTHER}  - [\n", "other.yaml")
+    git(repository, "add", "rules/other.yaml")
+    git(repository, "commit", "--quiet", "--message=three")
+    ended = run("diff", "--git", "HEAD", "rules/copy.yaml", cwd=repository)
+    assert (ended.code, "HEAD:rules/other.yaml:" in ended.err) == (2, True), ended.err
+
+
+def test_new_name_of_one_of_several_files_is_not_guessed(repository: Path) -> None:
+    """Two files of the authorization are there still: neither is taken for the old version."""
+    edit(repository, LARGER, "third.yaml")
+    ended = run("diff", "--git", "HEAD", "rules/third.yaml", "--json", cwd=repository)
+    (error,) = ended.json["files"][0]["errors"]
+    assert (ended.code, error["what"].split(": ")[1]) == (
+        2,
+        "rules/more/second.yaml, rules/program.yaml",
+    )
+
+
+def test_deleted_rule_file_is_remarked(repository: Path) -> None:
+    """What is gone is not approved in silence; the old name of a renamed file is not gone."""
+    (repository / "rules" / "more" / "second.yaml").unlink()
+    (repository / "rules" / "program.cases.yaml").unlink()
+    said = (
+        "rules/more/second.yaml was deleted since HEAD: "
+        "nothing is compared with HEAD:rules/more/second.yaml"
+    )
+    ended = run("diff", "--git", "HEAD", "rules", cwd=repository)
+    compared = "rules/program.yaml is compared with HEAD:rules/program.yaml"
+    assert (ended.code, ended.lines[1:]) == (0, [compared, said])
+    below = run("diff", "--git", "HEAD", ".", cwd=repository / "rules")
+    assert below.lines[-1] == said.replace("rules/", "", 1)
+    git(repository, "checkout", "--quiet", "rules/more/second.yaml")
+    (repository / "rules" / "more" / "second.yaml").rename(repository / "rules" / "third.yaml")
+    ended = run("diff", "--git", "HEAD", "rules", cwd=repository)
+    assert (ended.code, "deleted" in ended.err) == (0, False)
 
 
 @pytest.mark.slow
@@ -477,8 +542,10 @@ def test_error_of_one_file_keeps_nobody_from_hearing_of_others(repository: Path)
         (["--git", "", "rules/program.yaml"], "`` is not a git revision"),
         (["--git", "none", "rules/program.yaml"], "`none` is not a git revision of "),
         (["--git", "HEAD:rules", "rules/program.yaml"], "`HEAD:rules` is not a git revision"),
+        (["--git", "HEAD..HEAD", "rules/program.yaml"], "`HEAD..HEAD` is not a git revision of "),
         (["--git", "HEAD", "rules/none.yaml"], "the file does not exist"),
-        (["--git", "HEAD", "rules/desk.yaml"], "there is no rule file here"),
+        (["--git", "HEAD", "rules/desk.yaml"], "there is no rule file here; name the rule files"),
+        (["--git", "HEAD", "rules/program.cases.yaml"], "there is no rule file here; name one"),
         (["rules/program.yaml"], "1 file is named, but `diff` compares two"),
         ([], "0 files are named, but `diff` compares two"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,7 @@ from repurchase.cli.formats import errors_written, format_option, is_report, wri
 from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
-from repurchase.cli.targets import is_rule_file, targets
+from repurchase.cli.targets import is_cases, is_folder, is_rule_file, targets
 from repurchase.domain.errors import Problem, RepurchaseError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def command(
     same accounting basis (ratio, margin or clock), nothing is proved equivalent; use `what-if`.
 
     With --git, FILE may be a folder: all rule files in it are compared. Packs beside a file are
-    those of the revision too. A file that is new since the revision is proved, as by `prove`.
+    those of the revision too; shipped packs are those of the installed repurchase. A file with a
+    new name is compared with the file that had its authorization at the revision. If there is none,
+    it is proved, as by `prove`.
 
     Exit codes: 0 equivalent or tighter; 1 looser for any event; 2 undecided. Of several files, the
     highest. The proof needs pip install 'repurchase[prove]'; without it, `diff` lists the changes
@@ -92,18 +95,39 @@ def _since(base: str, names: tuple[str, ...], seconds: float | None, form: str |
     if not names:
         raise UsageError(Problem("no file is named", f"write repurchase diff --git {base} FILE"))
     found = []
-    for path in filter(is_rule_file, targets(names)):
+    paths = targets(names)
+    for path in filter(is_rule_file, paths):
         one = _edit(path, base, seconds)
         found.append(one)
         if one.view is not None and not (wants_json() or is_report(form)):
             draw(one.view())
     if not found:
-        raise UsageError(Problem("there is no rule file here", "name one", names[0]))
+        raise UsageError(Problem("there is no rule file here", _to_name(paths), names[0]))
+    _remark_deleted(base, names, {one.object["old"] for one in found})
     if is_report(form):
         write_checks(form, [check for one in found for check in one.checks])
     else:
         answer({"base": base, "files": [one.object for one in found]})
     return max(one.code for one in found)
+
+
+def _to_name(paths: list[Path]) -> str:
+    """Return what to name instead of *paths*, of which none is a rule file."""
+    if all(map(is_cases, paths)):
+        return "name one"
+    return "name the rule files that include the pack: they are compared with their packs"
+
+
+def _remark_deleted(base: str, names: tuple[str, ...], compared: set[str | None]) -> None:
+    """Say which rule files of the folders *names* are gone since *base*, but for the *compared*."""
+    from repurchase.cli.revisions import deleted
+
+    for folder in filter(is_folder, names):
+        # Why git gives no answer was said of each file.
+        with suppress(UsageError):
+            for path, old in deleted(Path(folder), base):
+                if old not in compared:
+                    remark(f"{path} was deleted since {base}: nothing is compared with {old}")
 
 
 def _edit(path: Path, base: str, seconds: float | None) -> _Answer:
@@ -113,7 +137,8 @@ def _edit(path: Path, base: str, seconds: float | None) -> _Answer:
     file = str(path)
     named: dict[str, Any] = {"file": file, "old": None}
     try:
-        new, old = editions_of(file), old_version(path, base)
+        new = editions_of(file)
+        old = old_version(path, base, new.authorization.name)
         if old is None:
             remark(f"{file} is new since {base}: there is nothing to compare, so it is proved")
             found = _proved(new, seconds)
