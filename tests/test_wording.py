@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -23,7 +24,7 @@ from repurchase.evaluation.step import step
 from repurchase.evaluation.wording import ENGINE, currency_of, headline, sentence, short
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
-from repurchase.language.expression import Comparison, Member, Not, Truth
+from repurchase.language.expression import Comparison, Member, Not, Truth, Word
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
 from strategies import Case, cases
@@ -235,6 +236,21 @@ def test_values_that_differ_look_different(
             {"issuer.closed_period": "true"},
             "closed period: yes; required: yes",
         ),
+        (
+            "not issuer.closed_period and not issuer.undisclosed_material_fact",
+            {"issuer.closed_period": "false", "issuer.undisclosed_material_fact": "false"},
+            "closed period: no; required: no; undisclosed material fact no",
+        ),
+        (
+            "issuer.closed_period and issuer.undisclosed_material_fact",
+            {"issuer.closed_period": "true", "issuer.undisclosed_material_fact": "true"},
+            "closed period: yes; required: yes; undisclosed material fact yes",
+        ),
+        (
+            "trade.units >= 5 and trade.price in [market.last_price, market.day_high]",
+            {"market.last_price": "5"},
+            "quantity: 200 units; at least 5 units; price one of last price, highest price of the day",
+        ),
         # Which of two comparisons decided cannot be known: both are named.
         (
             "trade.shares <= 100 shares and day.ordered_shares_after <= 100 shares",
@@ -362,8 +378,9 @@ def findings_of(case: Case) -> Iterator[tuple[Finding, Edition, Mapping[str, Val
 def truth(one: Compared, facts: Mapping[str, Value | None], terms: oracle.Terms) -> bool | None:
     """Return whether *one* holds of *facts*, by the independent evaluator."""
     dimension = one.observed.dimension
-    if not one.limits:
-        return oracle.truth(Truth(one.observed.name), facts, terms)  # type: ignore[union-attr]
+    if dimension.kind == "flag":
+        flag = Truth(one.observed.name)  # type: ignore[union-attr]
+        return oracle.truth(flag if one.limits == (Word("true"),) else Not(flag), facts, terms)
     if one.operator in ("in", "not in"):
         member = Member(one.observed, one.limits, dimension)
         return oracle.truth(member if one.operator == "in" else Not(member), facts, terms)
@@ -394,8 +411,26 @@ def test_sentence_never_contradicts_its_result(case: Case) -> None:
         assert found, (finding, rule.require.text, rule.when and rule.when.text)
         terms = case.file.terms_on(case.day, case.known_at)
         states = {truth(one, facts, terms) for one in found}
-        assert (expected if found[0].limits else True) in states or finding.dimension == "flag"
+        assert expected in states
         check_relation(finding, text)
+        if finding.result == "pass":
+            check_besides(text, facts)
+
+
+def check_besides(text: str, facts: Mapping[str, Value | None]) -> None:
+    """Assert that what a pass says after its first comparison is true of *facts*."""
+    for part in text.split("; ")[2:]:
+        assert "unknown" not in part, text
+        for name, value in facts.items():
+            stated = part.removeprefix(f"{fact_name(name)} ")
+            if stated == part or value is None:
+                continue
+            if isinstance(value, bool):
+                assert stated == ("yes" if value else "no"), text
+            limit = re.fullmatch(r"(at most|less than|at least|more than) ([\d,]+) units?", stated)
+            if limit is not None and name == "trade.units":
+                number = Fraction(limit[2].replace(",", ""))
+                assert PHRASES[f"{limit[1]} "](value, number), text
 
 
 def facts_of(one: Compared) -> set[str]:

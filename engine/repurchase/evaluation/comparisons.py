@@ -60,7 +60,7 @@ _CONTRARY: Final[Mapping[Relation, Relation]] = {
 class Compared(msgspec.Struct, frozen=True):
     """A comparison: *observed*, the side that reads facts, its *operator*, and the other side.
 
-    The other side has several *limits* if it is a list, and none for a yes/no fact.
+    The other side has several *limits* if it is a list. That of a yes/no fact is what is wanted.
     """
 
     observed: Node
@@ -76,7 +76,7 @@ class Compared(msgspec.Struct, frozen=True):
 def compared(leaf: Leaf) -> Compared:
     """Return *leaf* with the side that reads facts first."""
     if isinstance(leaf, Truth):
-        return Compared(Name(leaf.name, FLAG, is_fact=True), "==", (), "flag")
+        return Compared(Name(leaf.name, FLAG, is_fact=True), "==", (Word("true"),), "flag")
     dimension = str(leaf.dimension)
     if isinstance(leaf, Member):
         return Compared(leaf.left, "in", leaf.choices, dimension)
@@ -167,8 +167,12 @@ def _deciding(
 
 def _wanted(leaf: Leaf, *, is_wanted: bool) -> Compared:
     one = compared(leaf)
-    # The limit of a yes/no fact says what is wanted.
-    return one if is_wanted or isinstance(leaf, Truth) else one.contrary()
+    if is_wanted:
+        return one
+    if isinstance(leaf, Truth):
+        # A finding stores which of the two is wanted as the limit.
+        return msgspec.structs.replace(one, limits=(Word("false"),))
+    return one.contrary()
 
 
 def is_of_facts(one: Compared) -> bool:
@@ -181,7 +185,7 @@ def _has_limit(one: Compared, finding: Finding, constants: Constants) -> bool:
     if len(choices_of(finding.limit or "")) > max(1, len(one.limits)):
         # Some of its choices may be unknown, but there are no others.
         return False
-    if not one.limits or is_of_facts(one):
+    if is_of_facts(one):
         return True
     # A constant that is not in force may leave an extreme that one part decided.
     return constant_limit(one, constants) in (None, finding.limit)

@@ -388,6 +388,8 @@ def _is_range(first: Compared | None, last: Compared) -> bool:
 
 def _limit(one: Compared, edition: Edition) -> str:
     limit = constant_limit(one, edition.constants)
+    if limit is None or len(choices_of(limit)) < len(one.limits):
+        return ", ".join(named(node, edition.constants) for node in one.limits)
     found = Finding("", "pass", "deny", limit=limit, dimension=one.dimension)
     return _sides(found, one.dimension)[1]
 
