@@ -27,6 +27,7 @@ from repurchase.intake.fields import event
 from repurchase.language.expression import Comparison, Member, Not, Truth, Word
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
+from repurchase.rulebook.model import Rule
 from strategies import Case, cases
 from test_verdicts import loaded
 
@@ -41,8 +42,10 @@ instruments:
 terms:
   lot: [{value: "100 shares", from: 2020-01-01}]
   most: {value: 150 shares}
+  end: {value: 2008-11-10}
 rules:
   - {id: lots, effect: flag, require: terms.lot <= trade.shares <= terms.most}
+  - {id: days, effect: flag, require: trade.date <= terms.end}
 """
 ORDER: Final = {
     "kind": "order",
@@ -146,6 +149,10 @@ def test_choices_are_told_apart_again(choices: list[str]) -> None:
 MONEY: Final = "money of this event: "
 SHARES: Final = "shares of this event: "
 ORDERED: Final = "shares ordered that day: "
+LISTED: Final = "price one of last price, highest price of the day"
+TOO_MANY: Final = "quantity: 200 units; must be 1 unit" + "".join(
+    f"; or quantity must be {one} units" for one in (2, 3, 4)
+)
 VOLUME: Final = "(25% of average daily volume)"
 
 
@@ -249,7 +256,39 @@ def test_values_that_differ_look_different(
         (
             "trade.units >= 5 and trade.price in [market.last_price, market.day_high]",
             {"market.last_price": "5"},
-            "quantity: 200 units; at least 5 units; price one of last price, highest price of the day",
+            f"quantity: 200 units; at least 5 units; {LISTED}",
+        ),
+        # Any branch of a failed `or` would do, so all are named.
+        (
+            "trade.date < 2008-11-10 or trade.date > 2008-11-20",
+            {},
+            (
+                "day of the trade: 2008-11-14; must be before 2008-11-10;"
+                " or day of the trade must be after 2008-11-20"
+            ),
+        ),
+        (
+            "trade.shares <= 100 shares or trade.side == sell",
+            {},
+            f"{SHARES}200 shares; must be at most 100 shares; or side must be sell",
+        ),
+        (
+            "not (trade.shares >= 100 shares and trade.side == buy)",
+            {},
+            f"{SHARES}200 shares; must be less than 100 shares; or side must not be buy",
+        ),
+        (
+            "trade.units <= 9 or (trade.side == sell and not issuer.closed_period)",
+            {"issuer.closed_period": "true"},
+            (
+                "quantity: 200 units; must be at most 9 units;"
+                " or side must be sell and closed period must be no"
+            ),
+        ),
+        (
+            " or ".join(f"trade.units == {one}" for one in range(1, 7)),
+            {},
+            f"{TOO_MANY}; or another alternative must hold",
         ),
         # Which of two comparisons decided cannot be known: both are named.
         (
@@ -308,6 +347,30 @@ def test_rule_that_does_not_apply_says_to_what_it_applies() -> None:
     findings = step(order, Position(), edition, every_rule=True).decision.findings
     text = sentence(next(one for one in findings if one.rule == "r"), edition)
     assert text == "not applicable: side: buy; applies only if it is sell"
+
+
+@pytest.mark.parametrize(
+    ("require", "text"),
+    [
+        (
+            "trade.date <= terms.end",
+            "on 2008-11-14 in Tokyo, 4 days after the last day, 2008-11-10",
+        ),
+        ("trade.date <= 2008-11-13", "on 2008-11-14 in Tokyo, one day after 2008-11-13"),
+        (
+            "trade.date <= terms.end or trade.side == sell",
+            "day of the trade 2008-11-14; must be 2008-11-10 or earlier; or side must be sell",
+        ),
+        (
+            "trade.units <= 200 and trade.date <= terms.end",
+            "on 2008-11-14 in Tokyo, 4 days after the last day, 2008-11-10",
+        ),
+    ],
+)
+def test_only_a_term_that_stands_alone_is_the_last_day(require: str, text: str) -> None:
+    """A day that the rule has as a literal, or that an `or` goes beyond, is not the last one."""
+    finding, edition = asked(require)
+    assert headline(finding, edition) == text
 
 
 def test_price_has_the_currency_of_its_instrument() -> None:
@@ -415,6 +478,39 @@ def test_sentence_never_contradicts_its_result(case: Case) -> None:
         check_relation(finding, text)
         if finding.result == "pass":
             check_besides(text, facts)
+            continue
+        tree = rule.require.root
+        if finding.result == "not_applicable" and rule.when is not None:
+            tree = rule.when.root
+        for changed in changes(case, rule, facts):
+            is_met = oracle.truth(tree, changed, terms) is True
+            if is_met and not any(truth(one, changed, terms) for one in found):
+                check_alternatives(text, facts, changed)
+
+
+def changes(
+    case: Case, rule: Rule, facts: Mapping[str, Value | None]
+) -> Iterator[Mapping[str, Value | None]]:
+    """Yield *facts* with one or all values of the other facts of *case*, or a flag turned."""
+    for other in case.facts:
+        yield other
+        for name in rule.facts:
+            yield {**facts, name: other[name]}
+    for name in rule.facts:
+        if isinstance(facts[name], bool):
+            yield {**facts, name: not facts[name]}
+
+
+def check_alternatives(
+    text: str, facts: Mapping[str, Value | None], changed: Mapping[str, Value | None]
+) -> None:
+    """Assert that *text* does not require what *changed* passes without, but names another way."""
+    _, *others = text.split("; or ")
+    assert others, text
+    names = {fact_name(name) for name in facts if facts[name] != changed[name]}
+    # What an event passes by was false before, so a fact of it has changed.
+    said = " ".join(others)
+    assert "another alternative" in said or any(name in said for name in names), text
 
 
 def check_besides(text: str, facts: Mapping[str, Value | None]) -> None:

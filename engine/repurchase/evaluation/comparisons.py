@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
+from itertools import chain, islice, product
 from typing import Final, Literal
 
 import msgspec
@@ -44,6 +45,7 @@ from repurchase.language.linear import (
     expanded,
     form,
     holds,
+    negated,
 )
 from repurchase.rulebook.model import Rule
 
@@ -71,6 +73,13 @@ class Compared(msgspec.Struct, frozen=True):
     def contrary(self) -> Compared:
         """Return the comparison that holds exactly if this one does not."""
         return msgspec.structs.replace(self, operator=_CONTRARY[self.operator])
+
+
+# Comparisons that hold together.
+Way = tuple[Compared, ...]
+# No more ways are looked for, and no more are told one by one.
+WAYS_MAX: Final = 16
+TOLD_MAX: Final = 3
 
 
 def compared(leaf: Leaf) -> Compared:
@@ -108,19 +117,41 @@ def shown(finding: Finding, rule: Rule, constants: Constants) -> tuple[Compared,
     They are those that could decide and whose constant bound, dimension and truth are those of
     *finding*. There is none if *finding* is undecided or is not of these *constants*.
     """
+    return tuple(dict.fromkeys(one for one, _ in _fitting(finding, rule, constants)))
+
+
+def alternatives(
+    finding: Finding, rule: Rule, constants: Constants
+) -> tuple[tuple[Way, ...], bool]:
+    """Return the first ways that may hold instead of what `shown` returns, and if there are more.
+
+    They are the other branches of each failed `or`; there is none if *finding* is a pass. If an
+    event passes, one of the comparisons shown or all of a way hold.
+    """
+    fitting = _fitting(finding, rule, constants)
+    found = {one for one, _ in fitting}
+    ways = dict.fromkeys(way for _, others in fitting for way in others)
+    own = tuple(way for way in ways if found.isdisjoint(way))
+    is_cut = any(len(others) >= WAYS_MAX for _, others in fitting)
+    return own[:TOLD_MAX], is_cut or len(own) > TOLD_MAX
+
+
+def _fitting(
+    finding: Finding, rule: Rule, constants: Constants
+) -> list[tuple[Compared, tuple[Way, ...]]]:
+    """Return the comparisons that *finding* can show, each with what may hold instead."""
     tree, state = rule.require.root, finding.result == "pass"
     if finding.result == "not_applicable" and rule.when is not None:
         tree = rule.when.root
     if finding.result == "indeterminate":
-        return ()
-    fitting = (
-        one
-        for one in _deciding(tree, constants, state=state, is_wanted=True)
+        return []
+    return [
+        (one, others)
+        for one, others in _deciding(tree, constants, state=state, is_wanted=True)
         if one.dimension == finding.dimension
         and _has_limit(one, finding, constants)
         and is_true(finding, one.operator) in (None, state)
-    )
-    return tuple(dict.fromkeys(fitting))
+    ]
 
 
 def together(rule: Rule) -> tuple[Compared, ...]:
@@ -148,21 +179,53 @@ def _together(tree: Condition) -> Iterator[Compared]:
 
 
 def _deciding(
-    tree: Condition, constants: Constants, *, state: bool, is_wanted: bool
-) -> Iterator[Compared]:
-    """Yield the comparisons that can have decided that *tree* holds, or that it does not."""
+    tree: Condition,
+    constants: Constants,
+    *,
+    state: bool,
+    is_wanted: bool,
+    others: tuple[Way, ...] = (),
+) -> Iterator[tuple[Compared, tuple[Way, ...]]]:
+    """Yield the comparisons that can have decided that *tree* holds, or that it does not.
+
+    Each has what may hold instead of it: *others*, and what *tree* adds to them.
+    """
     if isinstance(tree, Not):
-        yield from _deciding(tree.of, constants, state=not state, is_wanted=not is_wanted)
+        state, is_wanted = not state, not is_wanted
+        yield from _deciding(tree.of, constants, state=state, is_wanted=is_wanted, others=others)
     elif isinstance(tree, All | Some):
         parts = tree.parts
         if state == isinstance(tree, All):
             # All parts are alike: the first that facts decide is shown.
-            by_facts = (part for part in parts if is_open(form_of(part, constants)))
-            parts = (next(by_facts, parts[0]),)
+            by_facts = tuple(part for part in parts if is_open(form_of(part, constants)))
+            parts = by_facts[:1] or parts[:1]
+            if state != is_wanted:
+                for part in by_facts[1:]:
+                    others += tuple(_ways(part, constants, is_wanted=is_wanted))
         for part in parts:
-            yield from _deciding(part, constants, state=state, is_wanted=is_wanted)
+            yield from _deciding(part, constants, state=state, is_wanted=is_wanted, others=others)
     else:
-        yield _wanted(tree, is_wanted=is_wanted)
+        yield _wanted(tree, is_wanted=is_wanted), others
+
+
+def _ways(tree: Condition, constants: Constants, *, is_wanted: bool) -> Iterator[Way]:
+    """Yield the first `WAYS_MAX` ways in which *tree* can hold, or fail to, with *constants*."""
+    if isinstance(tree, Not):
+        yield from _ways(tree.of, constants, is_wanted=not is_wanted)
+    elif isinstance(tree, All | Some):
+        each = [tuple(_ways(part, constants, is_wanted=is_wanted)) for part in tree.parts]
+        if isinstance(tree, All) == is_wanted:
+            joined = (tuple(dict.fromkeys(chain(*ways))) for ways in product(*each))
+            yield from islice(joined, WAYS_MAX)
+        else:
+            yield from islice(chain(*each), WAYS_MAX)
+    else:
+        own = form_of(tree, constants)
+        own = own if is_wanted else negated(own)
+        if own == TRUE:
+            yield ()
+        elif own != FALSE and not isinstance(own, Undecided):
+            yield (_wanted(tree, is_wanted=is_wanted),)
 
 
 def _wanted(leaf: Leaf, *, is_wanted: bool) -> Compared:

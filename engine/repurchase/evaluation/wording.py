@@ -6,7 +6,7 @@ Sentences are rendered from an edition each time; they are never stored, hashed 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +21,7 @@ from repurchase.domain.terms import Quote, Version
 from repurchase.evaluation.comparisons import (
     Compared,
     Relation,
+    alternatives,
     constant_limit,
     is_of_facts,
     number,
@@ -213,7 +214,8 @@ class _Said(msgspec.Struct, frozen=True):
     """A comparison in words: what is compared, its *value*, and the *bound* that a rule sets.
 
     *shown* is the comparison, `None` if several fit what is known. *limit* is the value of the
-    bound; *bare* are both values without their unit.
+    bound; *bare* are both values without their unit. *others* says what may hold instead, each
+    way in words.
     """
 
     shown: Compared | None
@@ -222,6 +224,7 @@ class _Said(msgspec.Struct, frozen=True):
     bound: str
     limit: str
     bare: tuple[str, str]
+    others: tuple[str, ...]
 
     @property
     def operator(self) -> Relation | None:
@@ -230,9 +233,13 @@ class _Said(msgspec.Struct, frozen=True):
 
     def must(self) -> str:
         """Return what the rule requires: `must be at most 4,000 shares`."""
-        if self.operator in ("!=", "not in"):
-            return f"must not be {self.bound.removeprefix('not ')}"
-        return f"must be {self.bound}"
+        return "; or ".join((_must(self.bound, self.operator), *self.others))
+
+
+def _must(bound: str, operator: Relation | None) -> str:
+    if operator in ("!=", "not in"):
+        return f"must not be {bound.removeprefix('not ')}"
+    return f"must be {bound}"
 
 
 def sentence(finding: Finding, edition: Edition, currency: str | None = None) -> str:
@@ -250,7 +257,8 @@ def sentence(finding: Finding, edition: Edition, currency: str | None = None) ->
         return plain(f"{said.name}: {_passed(finding, said, edition)}")
     if finding.result == "fail":
         return plain(f"{said.name}: {said.value}; {said.must()}")
-    return plain(f"not applicable: {said.name}: {said.value}; applies only if it is {said.bound}")
+    needed = "; or if ".join((f"it is {said.bound}", *said.others))
+    return plain(f"not applicable: {said.name}: {said.value}; applies only if {needed}")
 
 
 def headline(finding: Finding, edition: Edition, currency: str | None = None) -> str:
@@ -264,7 +272,7 @@ def headline(finding: Finding, edition: Edition, currency: str | None = None) ->
     days, way, end = beyond
     place = "at the venue" if "venue" in said.name else f"in {_city(edition)}"
     count = "one day" if days == 1 else f"{days:,} days"
-    return plain(f"on {said.value} {place}, {count} {way} the {end} day, {said.limit}")
+    return plain(f"on {said.value} {place}, {count} {way} {end and f'the {end} day, '}{said.limit}")
 
 
 def short(finding: Finding, edition: Edition, currency: str | None = None) -> str:
@@ -277,11 +285,12 @@ def short(finding: Finding, edition: Edition, currency: str | None = None) -> st
         return f"undecided: {_are(named, 'missing')}"
     said = _said(finding, edition, currency)
     beyond = _days_beyond(finding, said)
-    if beyond is not None:
+    if beyond is not None and beyond[2]:
         return plain(f"on {said.value}; {beyond[2]} day {said.limit}")
     if said.operator in _BEYOND and _has_unit(finding.dimension):
         return plain(f"{said.value}, {_BEYOND[said.operator]} {said.bare[1]}")
-    required = said.bound if finding.dimension == "count" else said.must()
+    is_count = finding.dimension == "count" and not said.others
+    required = said.bound if is_count else said.must()
     return plain(f"{said.name} {said.value}; {required}")
 
 
@@ -335,7 +344,22 @@ def _said(finding: Finding, edition: Edition, currency: str | None) -> _Said:
         bound=listing(tuple(bounds), "or") or limit,
         limit=limit,
         bare=_sides(finding, "number") if _has_unit(finding.dimension) else (value, limit),
+        others=() if rule is None else tuple(_others(finding, rule, edition)),
     )
+
+
+def _others(finding: Finding, rule: Rule, edition: Edition) -> Iterator[str]:
+    """Yield what may hold instead of what *finding* shows, each way in words."""
+    ways, are_more = alternatives(finding, rule, edition.constants)
+    for way in ways:
+        yield " and ".join(_needed(one, finding, edition) for one in way)
+    if are_more:
+        yield f"another alternative {'must hold' if finding.result == 'fail' else 'holds'}"
+
+
+def _needed(one: Compared, finding: Finding, edition: Edition) -> str:
+    name, bound = _beside(one, finding, edition)
+    return f"{name} {_must(bound, one.operator) if finding.result == 'fail' else f'is {bound}'}"
 
 
 def _name(node: Node, edition: Edition) -> str:
@@ -368,7 +392,7 @@ def _passed(finding: Finding, said: _Said, edition: Edition) -> str:
         text = f"{said.value} of {said.bare[1]}" if is_money else f"{said.bare[0]} of {said.limit}"
     else:
         text = f"{said.value}; {'required: ' * (said.operator == '==')}{said.bound}"
-    return "; ".join((text, *(_beside(one, finding, edition) for one in besides)))
+    return "; ".join((text, *(" ".join(_beside(one, finding, edition)) for one in besides)))
 
 
 def _is_range(first: Compared | None, last: Compared) -> bool:
@@ -394,11 +418,11 @@ def _limit(one: Compared, edition: Edition) -> str:
     return _sides(found, one.dimension)[1]
 
 
-def _beside(one: Compared, finding: Finding, edition: Edition) -> str:
-    """Return what a rule requires beside the comparison that *finding* shows."""
+def _beside(one: Compared, finding: Finding, edition: Edition) -> tuple[str, str]:
+    """Return the name and the bound of *one*, a comparison beside that which *finding* shows."""
     limit = constant_limit(one, edition.constants)
     found = replace(finding, observed=None, limit=limit, dimension=one.dimension)
-    return f"{_name(one.observed, edition)} {_bound(one, _limit(one, edition), found, edition)}"
+    return _name(one.observed, edition), _bound(one, _limit(one, edition), found, edition)
 
 
 def _is_amount(dimension: str | None) -> bool:
@@ -451,15 +475,22 @@ def _shown(text: str | None, dimension: str | None) -> str:
 
 
 def _days_beyond(finding: Finding, said: _Said) -> tuple[int, str, str] | None:
-    """Return by how many days a trade is before the first day or after the last, and which."""
+    """Return by how many days a trade is too early or too late, which of them, and of which day.
+
+    That is the `first` or the `last` day, and nothing if the rule has the day as a literal or
+    computes it. Return `None` if the rule can also be met in another way.
+    """
     one = said.shown
     is_day = one is not None and isinstance(one.observed, Name) and one.observed.name in _DAYS
-    if not is_day or said.operator not in ("<=", ">="):
+    if one is None or not is_day or said.others or one.operator not in ("<=", ">="):
         return None
     if finding.observed is None or finding.limit is None:
         return None
+    is_named = isinstance(one.limits[0], Name) and not one.limits[0].is_fact
     days = int(number(finding.observed, "date") - number(finding.limit, "date"))
-    return (days, "after", "last") if said.operator == "<=" else (-days, "before", "first")
+    if one.operator == "<=":
+        return days, "after", "last" * is_named
+    return -days, "before", "first" * is_named
 
 
 def _city(edition: Edition) -> str:
