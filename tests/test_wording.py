@@ -488,6 +488,28 @@ def test_sentence_never_contradicts_its_result(case: Case) -> None:
                 check_alternatives(text, facts, changed)
 
 
+SIMPLE: Final = st.sampled_from(
+    [
+        f"{no}{leaf}"
+        for no in ("", "not ")
+        for leaf in (
+            "issuer.closed_period",
+            "issuer.undisclosed_material_fact",
+            "trade.units <= 5",
+            "trade.units > 3",
+        )
+    ]
+)
+
+
+@given(case=cases(most=4, requires=st.lists(SIMPLE, min_size=2, max_size=3).map(" and ".join)))
+def test_all_that_a_pass_requires_is_told_truly(case: Case) -> None:
+    """What follows the first comparison of a pass is known and true, of a yes/no fact, too."""
+    for finding, edition, facts in findings_of(case):
+        if finding.result == "pass":
+            check_besides(sentence(finding, edition), facts)
+
+
 def changes(
     case: Case, rule: Rule, facts: Mapping[str, Value | None]
 ) -> Iterator[Mapping[str, Value | None]]:
