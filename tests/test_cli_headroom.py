@@ -124,7 +124,7 @@ Flags: not a reason to deny
 Remaining: 2 shares, no cap on money.
 One unit more is held:
 Review: another person must release it
-  large  quantity: 14 units; must be at most 10 units
+  large  quantity: 14 units; must be at most 10 units; or quantity must be 13 units
 Every larger quantity is denied or held: 3 ranges {RANGES}
 """,
         ),
@@ -137,7 +137,7 @@ The lowest, JPY 0.01, is denied:
 Fails
   share-cap  shares bought and on order: 21 shares; must be at most 20 shares
 Review: another person must release it
-  large      quantity: 16 units; must be at most 10 units
+  large      quantity: 16 units; must be at most 10 units; or quantity must be 13 units
 Every price is denied: 1 range {RANGES}
 """,
         ),
