@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread, Timer
+from time import sleep
 from typing import Any, Final
 
 import pytest
@@ -85,6 +86,33 @@ def test_ctrl_c_between_calls_and_amid_them_is_heeded(seed: int) -> None:
         _stopped(random.Random(seed).uniform(0, 0.05), work)
     # It may come before the work does, which then never begins.
     assert ended.is_set() is begun.is_set()
+
+
+def test_ctrl_c_amid_the_start_of_a_thread_leaves_no_work_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread that has started although its start was stopped goes on with nothing."""
+    begun, ended = Event(), Event()
+    start = Thread.start
+
+    def stopped(thread: Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    def work(clock: Callable[[], int]) -> None:
+        begun.set()
+        try:
+            while True:
+                clock()
+                sleep(0.2)
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(work)
+        assert ended.is_set() is begun.is_set()
 
 
 @pytest.mark.parametrize("make", [z3.Solver, z3.Optimize])

@@ -172,6 +172,9 @@ def interruptible(work: Callable[[Callable[[], int]], T]) -> T:
         return time.monotonic_ns()
 
     with ThreadPoolExecutor(max_workers=1) as pool:
+        # The thread starts before there is anything to stop. If Ctrl-C came amid the start, the
+        # pool would not know the thread, and would start a second one beside it.
+        pool.submit(int).result()
         try:
             done = pool.submit(work, clock)
             # The waits are short, because a signal just before an endless wait would not end it.
