@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Final, get_args
 
 import msgspec
@@ -29,6 +27,7 @@ from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFin
 from repurchase.report.outcomes import ChangedOutcome
 from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.schema import OPTION, PACK, PACK_RULE, json_schema
+from scripts import script
 from test_cli import order, run
 
 ROOT = Path(__file__).parents[1]
@@ -38,17 +37,7 @@ README = (ROOT / "README.md").read_text()
 FORMATS = (ROOT / "docs" / "formats.md").read_text()
 
 
-def generator() -> ModuleType:
-    """Return the script that writes the tables of the manual: `make manual`."""
-    spec = importlib.util.spec_from_file_location("manual", ROOT / ".ci" / "manual.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR: Final = generator()
+GENERATOR: Final = script("manual")
 
 
 def cells(heading: str) -> list[list[str]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 import pytest
+
+from scripts import script
 
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
@@ -24,16 +24,6 @@ LINK: Final = re.compile(
 )
 
 
-def generator() -> ModuleType:
-    """Return the script that writes the pages of the packs: `make manual`."""
-    spec = importlib.util.spec_from_file_location("packs", ROOT / ".ci" / "packs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def links(text: str) -> list[str]:
     """Return where the links and images of *text* lead; what is code has none."""
     plain = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -43,7 +33,7 @@ def links(text: str) -> list[str]:
 def test_pages_of_the_packs_are_current() -> None:
     """`make manual` would change nothing, and no page is left of a pack that is gone."""
     written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "packs").iterdir()}
-    assert written == generator().pages()
+    assert written == script("packs").pages()
 
 
 def test_readme_has_no_relative_link() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import pytest
@@ -26,6 +24,7 @@ from repurchase.rulebook.cases_file import cases_path, read_cases_text
 from repurchase.rulebook.packs import read_pack
 from repurchase.rulebook.schema import SCHEMAS, json_schema
 from repurchase.rulebook.yaml_reader import read_document
+from scripts import script
 from test_cli import run
 
 ROOT: Final = Path(__file__).parents[1]
@@ -39,16 +38,6 @@ SHIPPED: Final = [
     *(("pack", path) for path in PACKS),
     *(("cases", path) for path in CASES),
 ]
-
-
-def generator() -> ModuleType:
-    """Return the script of `make schemas`."""
-    spec = importlib.util.spec_from_file_location("schemas", ROOT / ".ci" / "schemas.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Core(yaml.SafeLoader):
@@ -98,8 +87,8 @@ def refusals(form: str, value: Any) -> list[str]:
 def test_file_with_the_schema_is_current(form: str) -> None:
     """`make schemas` would change nothing, and what is installed is what `lint --schema` writes."""
     installed = files("repurchase.rulebook").joinpath("schemas", f"{form}.schema.json")
-    assert installed.read_text(encoding="utf-8") == generator().text(form)
-    assert run("lint", "--schema", form).out == generator().text(form)
+    assert installed.read_text(encoding="utf-8") == script("schemas").text(form)
+    assert run("lint", "--schema", form).out == script("schemas").text(form)
 
 
 def test_schema_is_that_of_rule_files_unless_another_is_named() -> None:

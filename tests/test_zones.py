@@ -6,14 +6,12 @@ The oracle is Python's own reading of the files of that release, which is instal
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
 import pickle
 import struct
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.calendars import TZDATA_VERSION, YEAR_MAX, YEAR_MIN, zone, zone_names
+from scripts import script
 
 ROOT: Final = Path(__file__).parents[1]
 # Moments at the ends of the years that are read may be on the day before or after.
@@ -39,17 +38,7 @@ HOURS: Final = (timedelta(hours=-1), timedelta(0), timedelta(hours=1))
 Shown = tuple[datetime, timedelta | None, timedelta | None, str | None, int]
 
 
-def generator() -> ModuleType:
-    """Return the script that writes the table: `make zones`."""
-    spec = importlib.util.spec_from_file_location("zones", ROOT / ".ci" / "zones.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR: Final = generator()
+GENERATOR: Final = script("zones")
 CONTENTS: Final[dict[str, bytes]] = dict(GENERATOR.releases())
 NAMES: Final = tuple(CONTENTS)
 # Of names with one file, one is enough where each moment is compared.
