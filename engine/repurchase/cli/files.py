@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from repurchase.cli.output import warn
 from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.rulebook.library import pack_names, pack_path, rule_file
 
 if TYPE_CHECKING:
     from repurchase.rulebook.editions import Editions
@@ -34,32 +35,9 @@ def editions_of(rules: str, known_at: date | None = None) -> Editions:
     return editions
 
 
-def rule_file(name: str) -> Path:
-    """Return the path of the rule file *name*, as `library.rule_file` finds it."""
-    from repurchase.rulebook import library
-
-    return library.rule_file(name)
-
-
 def rule_file_or_pack(name: str) -> Path:
-    """Return the path of the shipped pack *name*, or of a rule file as `rule_file` does."""
-    from repurchase.rulebook.library import pack_names, pack_path
-
+    """Return the path of the shipped pack *name*, or of a rule file as `library.rule_file` does."""
     return pack_path(name) if name in pack_names() else rule_file(name)
-
-
-def rule_files() -> tuple[str, ...]:
-    """Return the names of the shipped rule files, and of the YAML files in this directory."""
-    from repurchase.rulebook import library
-
-    return library.rule_files()
-
-
-def looks_like_a_file(path: Path) -> bool:
-    """Return whether *path* is written like that of a YAML file, even if none exists."""
-    from repurchase.rulebook import library
-
-    return library.looks_like_a_file(path)
 
 
 def is_file(path: Path) -> bool:

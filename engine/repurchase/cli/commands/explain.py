@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import click
 from click.shell_completion import CompletionItem
 
-from repurchase.cli.files import is_file, looks_like_a_file, rule_file_or_pack, rule_files
+from repurchase.cli.files import is_file, rule_file_or_pack
 from repurchase.cli.output import draw
 from repurchase.domain.errors import Problem, RepurchaseError, UsageError, nearest, short
+from repurchase.rulebook.library import looks_like_a_file, rule_files
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.files import check_written_beside, editions_of
 from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.options import file_option, json_option
 from repurchase.cli.output import answer, remark
+from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
     from repurchase.proof.proof import Proof

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.files import check_written_beside, editions_of
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import (
     file_option,
@@ -20,6 +20,7 @@ from repurchase.cli.options import (
 )
 from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem
+from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
     from repurchase.replay.run import Reader

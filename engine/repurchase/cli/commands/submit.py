@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.files import content, message_name, rule_file, standard_input
+from repurchase.cli.files import content, message_name, standard_input
 from repurchase.cli.journal_options import journal_option, now, program_option
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError
+from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event

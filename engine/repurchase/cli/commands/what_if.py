@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.files import check_written_beside, editions_of, rule_file
+from repurchase.cli.files import check_written_beside, editions_of
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import file_option, json_option, known_at_option, single_option
 from repurchase.cli.output import answer
+from repurchase.rulebook.library import rule_file
 
 
 @click.command("what-if")
