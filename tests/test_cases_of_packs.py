@@ -21,7 +21,7 @@ from repurchase.tester.edits import Mutant
 from repurchase.tester.mutants import mutants
 from repurchase.tester.mutation import Mutation, apart, mutation
 from test_cli import run
-from test_mutants import differences, left, read, shown
+from test_mutants import became, differences, left, read, shown
 
 # A user's own pack, and of each line with a mutant what becomes of it; the others have none.
 EVERYTHING: Final[list[tuple[str, list[str]]]] = [
@@ -33,12 +33,16 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
         "when: trade.side == buy",
         [
             "7: `when` of the pack was left out",
-            "7: `trade.side` became `trade.share_class`",
-            "7: `trade.side` became `trade.symbol`",
-            "7: `trade.side` became `trade.venue`",
-            "7: `trade.side` became `trade.broker`",
-            "7: `trade.side` became `trade.order_type`",
-            "7: `trade.side` became `trade.method`",
+            *became(
+                7,
+                "trade.side",
+                "trade.share_class",
+                "trade.symbol",
+                "trade.venue",
+                "trade.broker",
+                "trade.order_type",
+                "trade.method",
+            ),
             "18: `==` became `!=`",
             "21: `buy` became `sell`",
         ],
@@ -48,26 +52,26 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
     (
         '    - {value: 500 shares, until: 2026-05-31, cite: "Manual, 3.1"}',
         [
-            "15: `500 shares` became `499 shares`",
-            "15: `500 shares` became `501 shares`",
-            "34: `2026-05-31` became `2026-05-30`",
-            "34: `2026-05-31` became `2026-06-01`",
+            "7: version `500 shares` of `most` was left out",
+            *became(15, "500 shares", "499 shares", "501 shares", "50 shares", "5000 shares"),
+            "27: `until: 2026-05-31` was left out",
+            *became(34, "2026-05-31", "2026-05-30", "2026-06-01", "2025-05-31", "2027-05-31"),
         ],
     ),
     (
         "    - {value: 300 shares, from: 2026-06-01, known: 2026-05-20}",
         [
-            "15: `300 shares` became `299 shares`",
-            "15: `300 shares` became `301 shares`",
-            "33: `2026-06-01` became `2026-05-31`",
-            "33: `2026-06-01` became `2026-06-02`",
-            "52: `2026-05-20` became `2026-05-19`",
-            "52: `2026-05-20` became `2026-05-21`",
+            "7: version `300 shares` of `most` was left out",
+            *became(15, "300 shares", "299 shares", "301 shares", "30 shares", "3000 shares"),
+            "27: `from: 2026-06-01` was left out",
+            *became(33, "2026-06-01", "2026-05-31", "2026-06-02", "2025-06-01", "2027-06-01"),
+            "45: `known: 2026-05-20` was left out",
+            *became(52, "2026-05-20", "2026-05-19", "2026-05-21", "2025-05-20", "2027-05-20"),
         ],
     ),
     (
         "  few: {value: 9 shares}",
-        ["16: `9 shares` became `8 shares`", "16: `9 shares` became `10 shares`"],
+        became(16, "9 shares", "8 shares", "10 shares", "0.9 shares", "90 shares"),
     ),
     ("options:", []),
     ("  calm: {title: Half as much}", []),
@@ -94,9 +98,16 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
     (
         "    require: trade.shares <= limits.most",
         [
-            "27: `<=` became `<`",
-            "27: `<=` became `==`",
-            "27: `<=` became `>=`",
+            *became(
+                14,
+                "trade.shares",
+                "program.shares_after",
+                "day.ordered_shares_after",
+                "day.executed_shares_after",
+                "day.auction_ordered_shares_after",
+                "day.off_auction_shares_after",
+            ),
+            *became(27, "<=", "<", "==", ">="),
             "30: `limits.most` became `limits.few`",
         ],
     ),
@@ -117,19 +128,28 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
         ],
     ),
     ("    unverified: nobody looked at the 9 shares", []),
-    ("    effect: review", ["13: `review` became `deny`", "13: `review` became `flag`"]),
+    ("    effect: review", became(13, "review", "deny", "flag")),
     (
         "    from: 2026-01-01",
-        ["11: `2026-01-01` became `2025-12-31`", "11: `2026-01-01` became `2026-01-02`"],
+        [
+            "5: `from: 2026-01-01` was left out",
+            *became(11, "2026-01-01", "2025-12-31", "2026-01-02", "2025-01-01", "2027-01-01"),
+        ],
     ),
     (
         "    require: trade.shares <= 50% * terms.max_shares - limits.few",
         [
-            "27: `<=` became `<`",
-            "27: `<=` became `==`",
-            "27: `<=` became `>=`",
-            "30: `50%` became `49%`",
-            "30: `50%` became `51%`",
+            *became(
+                14,
+                "trade.shares",
+                "program.shares_after",
+                "day.ordered_shares_after",
+                "day.executed_shares_after",
+                "day.auction_ordered_shares_after",
+                "day.off_auction_shares_after",
+            ),
+            *became(27, "<=", "<", "==", ">="),
+            *became(30, "50%", "49%", "51%", "5%", "500%", "50"),
             "34: `*` became `/`",
             "36: `terms.max_shares` became `terms.lot`",
             "53: `-` became `+`",
@@ -169,7 +189,8 @@ USUAL: Final = 'usual: {date: 2026-06-01, symbol: "1", side: buy, price: 100}\n'
 # The cases of both sides of the limit, of a small order, and of a fill that passes it.
 SIDES: Final = """\
   - {name: MOST fit, event: {kind: order, quantity: MOST}, expect: approved}
-  - {name: fewer than MOST fit, event: {kind: order, quantity: 20}, expect: approved}
+  - {name: fewer than MOST fit after MOST, expect: approved,
+    given: [{kind: order, id: o-1, quantity: MOST}], event: {kind: order, quantity: 20}}
   - name: one more than MOST does not
     event: {kind: order, quantity: MORE}
     expect: denied
@@ -243,30 +264,43 @@ def test_mutant_of_a_pack_differs_in_one_place(name: str) -> None:
 # -- what the shipped cases kill ------------------------------------------------------------------
 
 # No case can kill these, and they prove to be equivalent: where two versions of one figure meet
-# either may begin or end, what is known before it begins is known when it does, no last day is
-# before its first, a day's shares and a limit's minutes are not below zero, and where the units
-# that little trading allows are told apart both allow the same.
+# either may begin or end, what is known before it begins is known when it does, what becomes known
+# on its first day needs no first day, no last day is before its first, a day's shares and a limit's
+# minutes are not below zero, and who has more trading may buy all that less trading allows.
 UNSEEN: Final = {
     "jp-order-59": """\
 33:46: `2008-12-31` became `2009-01-01`
+34:21: `from: 2009-01-01` was left out
 34:27: `2009-01-01` became `2008-12-31`
+34:27: `2009-01-01` became `2008-01-01`
 34:65: `2008-12-26` became `2008-12-25`
 34:65: `2008-12-26` became `2008-12-27`
+34:65: `2008-12-26` became `2007-12-26`
+36:21: `from: 2013-09-01` was left out
 36:27: `2013-09-01` became `2013-08-31`
+36:27: `2013-09-01` became `2012-09-01`
 39:43: `2008-12-31` became `2009-01-01`
+40:18: `from: 2009-01-01` was left out
 40:24: `2009-01-01` became `2008-12-31`
+40:24: `2009-01-01` became `2008-01-01`
 40:62: `2008-12-26` became `2008-12-25`
 40:62: `2008-12-26` became `2008-12-27`
+40:62: `2008-12-26` became `2007-12-26`
+42:18: `from: 2013-09-01` was left out
 42:24: `2013-09-01` became `2013-08-31`
+42:24: `2013-09-01` became `2012-09-01`
 66:9: `order` became `both`
 67:36: `==` became `<=`
 96:35: `==` became `<=`
+116:66: `market.amv_jp_6_months < 400 * terms.trading_unit` was left out
 116:89: `<` became `<=`
 116:89: `<` became `!=`
 116:91: `400` became `401`
+116:91: `400` became `4000`
 118:34: `<` became `<=`
 118:34: `<` became `!=`
 118:36: `200` became `201`
+118:36: `200` became `2000`
 134:39: `==` became `<=`
 142:41: `==` became `<=`
 """,
@@ -370,11 +404,20 @@ def test_rule_that_no_case_turns_on_is_not_equal(tmp_path: Path) -> None:
         "10:5: rule `size-calm` was given `effect: flag`",
         "10:5: rule `size-calm` was given `at: order`",
         "10:5: rule `size-calm` was given `at: fill`",
-        "10:57: `<=` became `<`",
-        "10:57: `<=` became `==`",
-        "10:57: `<=` became `>=`",
-        "10:60: `50%` became `49%`",
-        "10:60: `50%` became `51%`",
+        *(
+            f"10:{one}"
+            for one in became(
+                44,
+                "trade.shares",
+                "program.shares_after",
+                "day.ordered_shares_after",
+                "day.executed_shares_after",
+                "day.auction_ordered_shares_after",
+                "day.off_auction_shares_after",
+            )
+        ),
+        *(f"10:{one}" for one in became(57, "<=", "<", "==", ">=")),
+        *(f"10:{one}" for one in became(60, "50%", "49%", "51%", "5%", "500%", "50")),
     ]
 
 
@@ -449,7 +492,7 @@ FAULTS: Final = [
     (
         CASES + CALM.replace("calm.yaml", "clam.yaml", 1),
         (
-            "house.cases.yaml:15:28: the rule file `clam.yaml` cannot be read: the "
+            "house.cases.yaml:16:28: the rule file `clam.yaml` cannot be read: the "
             "file does not exist; `under` means the file clam.yaml"
         ),
     ),

@@ -39,9 +39,12 @@ def mutant(place: Place, what: str, path: Path, value: object) -> Mutant:
     return Mutant(place.line, place.column, what, path, value)
 
 
-def left_out(document: Document, path: Path, what: str) -> Mutant:
-    """Return the mutant without the entry at *path*, and without what would then be empty."""
-    place = document.place(path)
+def left_out(document: Document, path: Path, what: str, place: Place | None = None) -> Mutant:
+    """Return the mutant without the entry at *path*, and without what would then be empty.
+
+    It is reported at *place*, or else where the entry is.
+    """
+    place = place or document.place(path)
     while len(path) > 1 and len(value_at(document, path[:-1])) == 1:
         path = path[:-1]
     around, gone = value_at(document, path[:-1]), path[-1]
@@ -61,16 +64,14 @@ def renamed(document: Document, path: Path, key: str) -> Mutant:
 
 
 def rewritten(document: Document, path: Path, start: int, end: int, other: str) -> Mutant:
-    """Return the mutant with *other* in place of *start* to *end* of the text at *path*."""
+    """Return the mutant with *other* in place of *start* to *end* of the text at *path*.
+
+    A text without quotes stays one.
+    """
     text = value_at(document, path)
-    old = text[start:end].strip()
-    what = f"`{old}` became `{other}`" if other else f"`{old}` was left out"
-    return mutant(letter_place(document, path, start), what, path, spliced(text, start, end, other))
-
-
-def spliced(text: str, start: int, end: int, other: str = "") -> str:
-    """Return *text* with *other* in place of *start* to *end*; a text without quotes stays so."""
-    return type(text)(text[:start] + other + text[end:])
+    value = type(text)(text[:start] + other + text[end:])
+    what = f"`{text[start:end].strip()}` became `{other}`"
+    return mutant(letter_place(document, path, start), what, path, value)
 
 
 def value_at(document: Document, path: Path) -> Any:

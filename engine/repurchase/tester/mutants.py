@@ -1,4 +1,4 @@
-"""The mutants of a rule file or a pack: each has one figure, word or sign changed.
+"""The mutants of a rule file or a pack: each has one thing changed or left out.
 
 Only what affects decisions is changed: figures, days, instruments, conditions, effects, options.
 Titles, quotes, the day of the resolution and the key `judged` of a pack affect none. Checks are not
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from itertools import product
 from typing import Final
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.quantities import Dimension
-from repurchase.language.expression import Piece, pieces
 from repurchase.rulebook.model import ATS, Authorization, Pack
 from repurchase.rulebook.schema import BASES
 from repurchase.rulebook.yaml_reader import Path
 from repurchase.tester import operators
+from repurchase.tester.conditions import changes
 from repurchase.tester.edits import (
     Mutant,
     document_of,
@@ -27,19 +28,19 @@ from repurchase.tester.edits import (
     mutant,
     renamed,
     rewritten,
-    spliced,
     value_at,
 )
 
 # Kinds of paths: `*` stands for any name that the file chooses, and for any index of a list.
 _DAYS: Final = ("from", "until", "known")
 _FIGURED: Final = ("terms.*", "limits.*", "instruments.*.per_share", "instruments.*.shares_each")
+_VERSIONS: Final = tuple(f"{figured}.*" for figured in _FIGURED)
+_DATES: Final = tuple(map(".".join, product(("rules.*", *_FIGURED, *_VERSIONS), _DAYS)))
 _FIGURES: Final = (
     "instruments.*.fx_margin",
-    *(f"rules.*.{day}" for day in _DAYS),
     *_FIGURED,
-    *map(".".join, product(_FIGURED, ("value", *_DAYS))),
-    *map(".".join, product(_FIGURED, ("*",), ("value", *_DAYS))),
+    *(f"{version}.value" for version in (*_FIGURED, *_VERSIONS)),
+    *_DATES,
 )
 _CONDITIONS: Final = ("when", "rules.*.when", "rules.*.require")
 _NAMED: Final = ("instruments", "terms", "limits")
@@ -47,7 +48,6 @@ _NAMED: Final = ("instruments", "terms", "limits")
 _KEYS: Final = (("per_share", "shares_each"), ("option", "without"))
 _OTHER_KEY: Final = {one: other for pair in _KEYS for one, other in (pair, pair[::-1])}
 _DEFAULTS: Final = (("effect", EFFECTS, "deny"), ("at", ATS, "both"))
-_BRACKETS: Final = ("LSQB", "RSQB")
 
 
 def mutants(
@@ -80,13 +80,25 @@ class _Mutants:
             "rules.*.without": self._option_of_rule,
             "include.*": self._included,
             "include.*.options.*": self._option_on,
+            "instruments.*": self._instrument,
             "instruments.*.venues.*": self._venue,
-            "instruments.*.per_share": self._renamed,
-            "instruments.*.shares_each": self._renamed,
+            "instruments.*.per_share": self._ratio,
+            "instruments.*.shares_each": self._ratio,
+            **dict.fromkeys(_VERSIONS, self._version),
+            **dict.fromkeys(_DATES, self._date),
         }
 
     def all(self) -> Iterator[Mutant]:
-        """Yield all mutants, in the order of their paths."""
+        """Yield all mutants, in the order of their paths; of those that are the same file, one."""
+        made: set[tuple[Path, bytes]] = set()
+        for one in self._made():
+            # A list of rules can be long: keep its hash alone.
+            file = (one.path, sha256(repr(one.value).encode()).digest())
+            if file not in made:
+                made.add(file)
+                yield one
+
+    def _made(self) -> Iterator[Mutant]:
         for path in _paths(self._document.value):
             kind = _kind(path)
             if kind in self._entries:
@@ -120,6 +132,25 @@ class _Mutants:
         if len(value_at(self._document, path[:-1])) > 1:
             yield left_out(self._document, path, f"venue `{self._word(path)}`")
 
+    def _instrument(self, path: Path) -> Iterator[Mutant]:
+        if len(value_at(self._document, path[:-1])) > 1:
+            place = self._document.key_place(path)
+            yield left_out(self._document, path, f"instrument `{path[-1]}`", place)
+
+    def _ratio(self, path: Path) -> Iterator[Mutant]:
+        yield from self._renamed(path)
+        what = f"`{path[-1]}` of instrument `{path[-2]}`"
+        yield left_out(self._document, path, what, self._document.key_place(path))
+
+    def _version(self, path: Path) -> Iterator[Mutant]:
+        if len(value_at(self._document, path[:-1])) > 1:
+            value = self._word((*path, "value"))
+            yield left_out(self._document, path, f"version `{value}` of `{path[-2]}`")
+
+    def _date(self, path: Path) -> Iterator[Mutant]:
+        what = f"`{path[-1]}: {self._word(path)}`"
+        yield left_out(self._document, path, what, self._document.key_place(path))
+
     def _included(self, path: Path) -> Iterator[Mutant]:
         held = value_at(self._document, path)
         fields = {"pack": held} if isinstance(held, str) else held
@@ -145,36 +176,10 @@ class _Mutants:
             yield rewritten(self._document, path, start, start + len(word), other)
 
     def _condition(self, path: Path) -> Iterator[Mutant]:
-        found = pieces(value_at(self._document, path))
-        for index, piece in enumerate(found):
-            before = found[index - 1] if index else None
-            after = found[index + 1] if index + 1 < len(found) else None
-            others = operators.of_piece(piece, before, after, self._constants)
-            if operators.is_word(piece):
-                # A word that the list contains already would have the effect of leaving this out.
-                listed = _beside(found, index)
-                words = operators.of_word(piece, self._instruments)
-                others = tuple(other for other in words if other not in listed)
-            for other in others:
-                yield rewritten(self._document, path, piece.offset, piece.end, other)
-            if piece.kind == "_NOT" and after is not None:
-                yield rewritten(self._document, path, piece.offset, after.offset, "")
-            if piece.kind == "LSQB":
-                yield from self._listed(path, _elements(found[index + 1 :]))
-
-    def _listed(self, path: Path, elements: Sequence[slice]) -> Iterator[Mutant]:
-        """Yield a mutant of the condition at *path* without each of the *elements* of a list."""
         text = value_at(self._document, path)
-        for before, one, after in zip(
-            (None, *elements), elements, (*elements[1:], None), strict=False
-        ):
-            # Remove a comma with the element: the one after it, or the one before the last.
-            start = one.start if after or not before else before.stop
-            end = after.start if after else one.stop
-            if before or after:
-                place = letter_place(self._document, path, one.start)
-                what = f"`{text[one]}` was left out"
-                yield mutant(place, what, path, spliced(text, start, end))
+        for one in changes(text, self._constants, self._instruments):
+            place = letter_place(self._document, path, one.offset)
+            yield mutant(place, one.what, path, type(text)(one.text))
 
     def _word(self, path: Path) -> str:
         return str(value_at(self._document, path)).strip()
@@ -243,26 +248,3 @@ def _kind(path: Path) -> str:
         "*" if isinstance(part, int) or (index == 1 and path[0] in _NAMED) else part
         for index, part in enumerate(path)
     )
-
-
-def _elements(found: Sequence[Piece]) -> list[slice]:
-    """Return the extent of each element of a list; *found* begins after its opening bracket."""
-    elements: list[slice] = []
-    start, depth = found[0].offset, 0
-    for index, piece in enumerate(found):
-        depth += (piece.kind == "LPAR") - (piece.kind == "RPAR")
-        if piece.kind in ("COMMA", "RSQB") and not depth:
-            elements.append(slice(start, found[index - 1].end))
-            start = found[index + 1].offset if piece.kind == "COMMA" else start
-        if piece.kind == "RSQB":
-            break
-    return elements
-
-
-def _beside(found: Sequence[Piece], index: int) -> list[str]:
-    """Return the texts in the same list as the word at *index*; empty if it is not in a list."""
-    opened = next((one for one in reversed(range(index)) if found[one].kind in _BRACKETS), None)
-    if opened is None or found[opened].kind == "RSQB":
-        return []
-    closed = next(one for one in range(index, len(found)) if found[one].kind == "RSQB")
-    return [piece.text for piece in found[opened:closed]]

@@ -1,4 +1,4 @@
-"""The mutation operators: what can replace one figure, word or sign.
+"""The mutation operators: what can replace one figure, name, word or sign.
 
 Each replacement is plausible, so that only a case or a check can show that it is wrong.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from repurchase.domain.calendars import VENUE_ZONES, read_day, zone
@@ -45,20 +45,36 @@ _DAY_SECONDS: Final = 24 * 3600
 _FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
 _WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - local time of whichever zone
 _CURRENCIES: Final = ("JPY", "USD")
+# The families of facts that count shares or money: of the program, of one day, of one event.
+_COUNTING: Final = ("program", "day", "trade")
 
 
 def of_figure(text: str) -> tuple[str, ...]:
-    """Return the figure *text* decreased and increased by one: its last place, a day, a minute."""
+    """Return what a slip makes of the figure *text*.
+
+    It is one less and one more in its last place, a tenth and ten times as much, and a percentage
+    without `%`. Of a date it is a day and a year before and after, of a time the minutes or seconds
+    beside it.
+    """
     if _DATE.fullmatch(text):
-        day = read_day(text)
-        return tuple(str(day + timedelta(days=days)) for days in (-1, 1))
+        return tuple(_days(read_day(text)))
     if _TIME.fullmatch(text):
         return tuple(_clocks(text))
     found = _NUMBER.search(text)
     if found is None:
         return ()
-    stepped = (_stepped(found[0], step) for step in (-1, 1))
-    return tuple(text[: found.start()] + one + text[found.end() :] for one in stepped if one)
+    begin, end = text[: found.start()], text[found.end() :]
+    others = tuple(begin + one + end for one in _numbers(found[0]))
+    is_percentage = end == "%" and found[0].strip("0.,")
+    return (*others, found[0]) if is_percentage else others
+
+
+def _days(day: date) -> Iterator[str]:
+    for days in (-1, 1):
+        yield str(day + timedelta(days=days))
+    for years in (-1, 1):
+        is_leap_day = (day.month, day.day) == (2, 29)
+        yield str(day.replace(year=day.year + years, day=28 if is_leap_day else day.day))
 
 
 def _clocks(text: str) -> Iterator[str]:
@@ -71,14 +87,28 @@ def _clocks(text: str) -> Iterator[str]:
             yield ":".join(f"{part:02}" for part in parts[: 3 if seconds else 2])
 
 
-def _stepped(digits: str, step: int) -> str | None:
-    """Return the number *digits* changed by *step* in its last place; `None` if below zero."""
+def _numbers(digits: str) -> Iterator[str]:
+    """Yield the number *digits* one less and one more, a tenth of it and ten times as much."""
     places = len(digits.partition(".")[2])
-    value = int(digits.replace(",", "").replace(".", "")) + step
-    if value < 0:
-        return None
+    value = int(digits.replace(",", "").replace(".", ""))
+    is_grouped = "," in digits
+    if value:
+        yield _written(value - 1, places, is_grouped=is_grouped)
+    yield _written(value + 1, places, is_grouped=is_grouped)
+    if not value:
+        return
+    # The point moves; without decimals, a zero goes or comes if that is enough.
+    is_round = not places and not value % 10
+    tenth = (value // 10, 0) if is_round else (value, places + 1)
+    tenfold = (value, places - 1) if places else (value * 10, 0)
+    for other, its_places in (tenth, tenfold):
+        yield _written(other, its_places, is_grouped=is_grouped)
+
+
+def _written(value: int, places: int, *, is_grouped: bool) -> str:
+    """Return *value* with its last *places* digits as decimals, its thousands grouped if asked."""
     whole, decimals = divmod(value, 10**places)
-    grouped = f"{whole:,}" if "," in digits else str(whole)
+    grouped = f"{whole:,}" if is_grouped else str(whole)
     return f"{grouped}.{decimals:0{places}}" if places else grouped
 
 
@@ -112,14 +142,31 @@ def _of_operator(text: str, before: Piece | None, after: Piece | None) -> tuple[
 
 
 def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
-    """Return the other names of the family of *name* that have its dimension."""
-    family = name.partition(".")[0]
+    """Return the other names of the dimension of *name*.
+
+    They are those of its family, and those of the other families that count the same.
+    """
     known = {fact.name: fact.dimension for fact in TABLE.values()} | dict(terms)
-    return tuple(
-        other
-        for other, dimension in known.items()
-        if other != name and other.partition(".")[0] == family and dimension == known.get(name)
-    )
+    alike = [other for other, its in known.items() if other != name and its == known.get(name)]
+    own = [other for other in alike if _family(other) == _family(name)]
+    counted = _counted(name)
+    others = (other for other in alike if counted is not None and _counted(other) == counted)
+    return (*own, *(other for other in others if other not in own))
+
+
+def _family(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _counted(name: str) -> str | None:
+    """Return `after` if the fact *name* counts this event, `before` if it counts earlier ones.
+
+    Return `None` if the family of *name* counts no shares or money.
+    """
+    family = _family(name)
+    if family not in _COUNTING:
+        return None
+    return "after" if family == "trade" or name.endswith("_after") else "before"
 
 
 def is_word(piece: Piece) -> bool:

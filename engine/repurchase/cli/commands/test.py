@@ -34,8 +34,8 @@ _FOLDERS: Final = (".", "packs", "rules", "rules/packs")
 @click.option(
     "--mutate",
     is_flag=True,
-    help="Change each figure, date, word and operator of the files, one at a time, and list the "
-    "mutants that survive all cases.",
+    help="Change or leave out one figure, date, word, operator or part of the files at a time, and "
+    "list the mutants that survive all cases.",
 )
 @format_option
 @json_option
@@ -50,10 +50,10 @@ def command(files: tuple[str, ...], mutate: bool, form: str | None) -> int:
     repurchase test rules/my-program.yaml --mutate
     repurchase test my-desk.yaml --mutate    a pack, under the rule file that its cases name
 
-    --mutate tests the cases themselves. A mutant is the file with one cap, date, operator,
-    instrument, effect or word changed. It is invalid if it does not load, and killed if a case
-    fails because of it. The other mutants survive, unless they are proved equivalent to the file;
-    that proof needs pip install 'repurchase[prove]'.
+    --mutate tests the cases themselves. A mutant is the file with one thing changed or left out:
+    a cap, date, operator, word, effect, instrument, version, or part of a condition. It is invalid
+    if it does not load, and killed if a case fails because of it. The other mutants survive, unless
+    they are proved equivalent to the file; that proof needs pip install 'repurchase[prove]'.
 
     Exit codes: 0 all cases pass, and no mutant survives; 1 a case fails, or a mutant survives;
     2 errors.
