@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
@@ -21,67 +20,10 @@ from repurchase.language.expression import (
 )
 from repurchase.language.linear import Constants
 
-# The meanings of these facts are too long to stand before a value.
-_SHORT: Final[Mapping[str, str]] = {
-    "trade.date": "day of the trade",
-    "trade.last_date": "last day it can execute",
-    "trade.venue_date": "day at the venue",
-    "trade.venue_last_date": "last day it can execute at the venue",
-    "trade.venue_time": "time at the venue",
-    "trade.side": "side",
-    "trade.share_class": "instrument",
-    "trade.symbol": "symbol",
-    "trade.venue": "venue",
-    "trade.broker": "broker",
-    "trade.order_type": "order type",
-    "trade.method": "method",
-    "trade.units": "quantity",
-    "trade.shares": "shares of this event",
-    "trade.price": "price",
-    "trade.price_per_share": "price of one share",
-    "trade.amount": "money of this event",
-    "program.executed_shares": "shares bought so far",
-    "program.reserved_shares": "shares on order",
-    "program.shares": "shares bought and on order before this event",
-    "program.shares_after": "shares bought and on order",
-    "program.executed_amount": "money spent so far",
-    "program.reserved_amount": "money on order",
-    "program.amount": "money spent and on order before this event",
-    "program.amount_after": "money spent and on order",
-    "day.ordered_shares": "shares ordered that day before this event",
-    "day.ordered_shares_after": "shares ordered that day",
-    "day.executed_shares": "shares bought that day before this event",
-    "day.executed_shares_after": "shares bought that day",
-    "day.auction_ordered_shares": "shares ordered in the auction that day before this event",
-    "day.auction_ordered_shares_after": "shares ordered in the auction that day",
-    "day.off_auction_shares": "shares bought or on order off the auction before this event",
-    "day.off_auction_shares_after": "shares bought or on order off the auction that day",
-    "day.brokers": "brokers used that day before this event",
-    "day.brokers_after": "brokers used that day",
-    "day.blocks": "block trades that day before this event",
-    "day.blocks_after": "block trades that day",
-    "market.previous_close": "last price of the day before",
-    "market.last_price": "last price",
-    "market.last_independent_price": "last independent price",
-    "market.best_independent_bid": "best independent bid",
-    "market.day_high": "highest price of the day",
-    "market.adv_jp_4_weeks": "average daily volume",
-    "market.amv_jp_6_months": "average monthly volume",
-    "market.adv_us_4_weeks": "average daily volume",
-    "market.adv_eu_20_days": "average daily volume",
-    "market.adv_eu_month_before": "average daily volume",
-    "market.avg_close_5_days": "average close of five days",
-    "market.minutes_from_open": "minutes from the open",
-    "market.minutes_to_close": "minutes to the close",
-    "issuer.announced_shares": "shares announced for that day",
-    "issuer.undisclosed_material_fact": "undisclosed material fact",
-    "issuer.closed_period": "closed period",
-}
-
 
 def fact_name(fact: str) -> str:
     """Return what a sentence calls *fact*."""
-    return _SHORT.get(fact) or TABLE[fact].meaning
+    return TABLE[fact].short
 
 
 def named(node: Node, constants: Constants, any_of: str | None = None) -> str:

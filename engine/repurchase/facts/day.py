@@ -25,15 +25,18 @@ def _of(
     return of
 
 
-# Name, dimension, meaning, what it reads, the event fields that give it, and the bound that the
-# example sets.
-_Quantity = tuple[str, Dimension, str, Callable[[Day], Exact | None], tuple[str, ...], str]
+# Name, dimension, meaning, its short names before and after the event, what it reads, the event
+# fields that give it, and the bound that the example sets.
+_Quantity = tuple[
+    str, Dimension, str, tuple[str, str], Callable[[Day], Exact | None], tuple[str, ...], str
+]
 _KEY: Final = ("symbol", "venue")
 _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "ordered_shares",
         SHARES,
         "shares ordered that day, including cancelled ones, and shares filled without an order",
+        ("shares ordered that day before this event", "shares ordered that day"),
         lambda day: day.ordered_shares,
         ("quantity",),
         "<= 25% * market.adv_jp_4_weeks",
@@ -42,6 +45,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "executed_shares",
         SHARES,
         "shares bought that day",
+        ("shares bought that day before this event", "shares bought that day"),
         lambda day: day.executed_shares,
         ("quantity",),
         "<= 25% * market.adv_us_4_weeks",
@@ -50,6 +54,10 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "auction_ordered_shares",
         SHARES,
         "shares ordered in the auction that day, including cancelled ones",
+        (
+            "shares ordered in the auction that day before this event",
+            "shares ordered in the auction that day",
+        ),
         lambda day: day.auction_ordered,
         ("quantity", "method"),
         "<= 25% * market.adv_jp_4_weeks",
@@ -58,15 +66,28 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "off_auction_shares",
         SHARES,
         "shares bought off the auction that day, and shares that open orders may still buy there",
+        (
+            "shares bought or on order off the auction before this event",
+            "shares bought or on order off the auction that day",
+        ),
         lambda day: day.off_auction,
         ("quantity", "method"),
         "<= issuer.announced_shares",
     ),
-    ("brokers", COUNT, "number of different brokers used that day", _brokers, ("broker",), "<= 1"),
+    (
+        "brokers",
+        COUNT,
+        "number of different brokers used that day",
+        ("brokers used that day before this event", "brokers used that day"),
+        _brokers,
+        ("broker",),
+        "<= 1",
+    ),
     (
         "blocks",
         COUNT,
         "number of block trades that day",
+        ("block trades that day before this event", "block trades that day"),
         lambda day: day.blocks,
         ("method",),
         "<= 1",
@@ -83,10 +104,11 @@ FACTS: Final = tuple(
         f"day.{name}{suffix}",
         dimension,
         f"{meaning}, {moment}",
+        short,
         _of(position, read),
         (*_KEY, *given_by),
         f"day.{name}{suffix} {bound}",
     )
-    for name, dimension, meaning, read, given_by, bound in _QUANTITIES
-    for suffix, moment, position in _MOMENTS
+    for name, dimension, meaning, shorts, read, given_by, bound in _QUANTITIES
+    for (suffix, moment, position), short in zip(_MOMENTS, shorts, strict=True)
 )

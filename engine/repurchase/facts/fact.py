@@ -37,14 +37,16 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 class Fact(msgspec.Struct, frozen=True):
     """A named quantity that a rule may read.
 
-    *of* computes its value; it returns `None` if no source supplies the fact. *given_by* names the
-    event fields from which the fact is computed. *example* is a condition that reads it. *words*
-    lists every word that the fact can be, if its vocabulary is closed; otherwise it is empty.
+    *short* is what sentences call it before a value: its *meaning* is too long there. *of* computes
+    its value; it returns `None` if no source supplies the fact. *given_by* names the event fields
+    from which the fact is computed. *example* is a condition that reads it. *words* lists every
+    word that the fact can be, if its vocabulary is closed; otherwise it is empty.
     """
 
     name: str
     dimension: Dimension
     meaning: str
+    short: str
     of: Callable[[Situation], Value | None]
     given_by: tuple[str, ...]
     example: str

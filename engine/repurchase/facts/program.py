@@ -17,17 +17,19 @@ def _fact(
     name: str,
     dimension: Dimension,
     meaning: str,
+    short: str,
     of: Callable[[Situation], Value | None],
     example: str,
 ) -> Fact:
     given_by = _SHARES if dimension == SHARES else _AMOUNT
-    return Fact(name, dimension, meaning, of, given_by, example)
+    return Fact(name, dimension, meaning, short, of, given_by, example)
 
 
 FACTS: Final = (
     _fact(
         "program.executed_shares",
         SHARES,
+        "shares bought so far",
         "shares bought so far",
         lambda now: now.before.known_executed_shares(),
         "program.executed_shares <= 90% * terms.max_shares",
@@ -36,6 +38,7 @@ FACTS: Final = (
         "program.reserved_shares",
         SHARES,
         "shares that open orders may still buy",
+        "shares on order",
         lambda now: now.before.reserved_shares,
         "program.reserved_shares + trade.shares <= 2,000 shares",
     ),
@@ -43,6 +46,7 @@ FACTS: Final = (
         "program.shares",
         SHARES,
         "executed and reserved shares, before this event",
+        "shares bought and on order before this event",
         lambda now: now.before.used_shares(),
         "program.shares < terms.max_shares",
     ),
@@ -50,12 +54,14 @@ FACTS: Final = (
         "program.shares_after",
         SHARES,
         "executed and reserved shares, if this event is accepted",
+        "shares bought and on order",
         lambda now: now.after.used_shares(),
         "program.shares_after <= terms.max_shares",
     ),
     _fact(
         "program.executed_amount",
         PROGRAM_MONEY,
+        "money spent so far",
         "money spent so far",
         lambda now: now.before.known_executed_amount(),
         "program.executed_amount <= 90% * terms.max_amount",
@@ -64,6 +70,7 @@ FACTS: Final = (
         "program.reserved_amount",
         PROGRAM_MONEY,
         "money that open orders may still spend",
+        "money on order",
         lambda now: now.before.known_reserved_amount(),
         "program.reserved_amount + trade.amount <= 10% * terms.max_amount",
     ),
@@ -71,6 +78,7 @@ FACTS: Final = (
         "program.amount",
         PROGRAM_MONEY,
         "executed and reserved money, before this event",
+        "money spent and on order before this event",
         lambda now: now.before.used_amount(),
         "program.amount < terms.max_amount",
     ),
@@ -78,6 +86,7 @@ FACTS: Final = (
         "program.amount_after",
         PROGRAM_MONEY,
         "executed and reserved money, if this event is accepted",
+        "money spent and on order",
         lambda now: now.after.used_amount(),
         "program.amount_after <= terms.max_amount",
     ),

@@ -54,48 +54,52 @@ _LISTED: Final = ("symbol", "venue")
 _MONEY: Final = (*_LISTED, "quantity", "price", "amount", "fx")
 
 
-def _day(name: str, meaning: str, given_by: tuple[str, ...], example: str) -> Fact:
+def _day(name: str, meaning: str, short: str, given_by: tuple[str, ...], example: str) -> Fact:
     """Return the fact that reads the date *name* of the trade."""
 
     def of(now: Situation) -> int | None:
         day = getattr(now.trade, name)
         return None if day is None else date_number(day)
 
-    return Fact(f"trade.{name}", DATE, meaning, of, given_by, example)
+    return Fact(f"trade.{name}", DATE, meaning, short, of, given_by, example)
 
 
-def _word(field: str, meaning: str, example: str, words: tuple[str, ...] = ()) -> Fact:
+def _word(field: str, meaning: str, short: str, example: str, words: tuple[str, ...] = ()) -> Fact:
     """Return the fact that reads the word in the event's *field*."""
 
     def of(now: Situation) -> str | None:
         word: str | None = getattr(now.trade.event, field)
         return word
 
-    return Fact(f"trade.{field}", WORD, meaning, of, (field,), example, words)
+    return Fact(f"trade.{field}", WORD, meaning, short, of, (field,), example, words)
 
 
 FACTS: Final = (
     _day(
         "date",
         "date of the trade, on the authorization's clock",
+        "day of the trade",
         _WHEN,
         "terms.first_day <= trade.date",
     ),
     _day(
         "last_date",
         "last date on which it can execute, on the authorization's clock; a fill's own date",
+        "last day it can execute",
         (*_WHEN, "expires", *_LISTED),
         "trade.last_date <= terms.last_day",
     ),
     _day(
         "venue_date",
         "date of the trade, on the venue's clock",
+        "day at the venue",
         (*_WHEN, *_LISTED),
         "terms.first_day <= trade.venue_date",
     ),
     _day(
         "venue_last_date",
         "last date on which it can execute, on the venue's clock; a fill's own date",
+        "last day it can execute at the venue",
         (*_WHEN, "expires", *_LISTED),
         "trade.venue_last_date == trade.venue_date",
     ),
@@ -103,34 +107,38 @@ FACTS: Final = (
         "trade.venue_time",
         TIME,
         "time of day, on the venue's clock",
+        "time at the venue",
         _venue_time,
         ("time", *_LISTED),
         "trade.venue_time < 14:30",
     ),
-    _word("side", "buy or sell", "trade.side == buy", SIDES),
+    _word("side", "buy or sell", "side", "trade.side == buy", SIDES),
     Fact(
         "trade.share_class",
         WORD,
         "name of the instrument in the rule file",
+        "instrument",
         _share_class,
         _LISTED,
         "trade.share_class in [common, ads]",
     ),
-    _word("symbol", "symbol of the instrument", "trade.symbol == ACME"),
+    _word("symbol", "symbol of the instrument", "symbol", "trade.symbol == ACME"),
     Fact(
         "trade.venue",
         WORD,
         "market identifier code of the venue",
+        "venue",
         _venue,
         _LISTED,
         "trade.venue in [XTKS, XNAS]",
         tuple(VENUE_ZONES),
     ),
-    _word("broker", "broker who executes it", 'trade.broker != "Acme Securities"'),
-    _word("order_type", "limit or market", "trade.order_type == limit", ORDER_TYPES),
+    _word("broker", "broker who executes it", "broker", 'trade.broker != "Acme Securities"'),
+    _word("order_type", "limit or market", "order type", "trade.order_type == limit", ORDER_TYPES),
     _word(
         "method",
         "method of execution: auction, off_auction, block or tender",
+        "method",
         "trade.method in [auction, off_auction]",
         METHODS,
     ),
@@ -138,6 +146,7 @@ FACTS: Final = (
         "trade.units",
         UNITS,
         "quantity, in the instrument's own units",
+        "quantity",
         lambda now: now.trade.event.quantity,
         ("quantity",),
         "trade.units <= 400",
@@ -146,6 +155,7 @@ FACTS: Final = (
         "trade.shares",
         SHARES,
         "quantity, in ordinary-share equivalents",
+        "shares of this event",
         lambda now: now.trade.shares,
         ("quantity", *_LISTED),
         "trade.shares <= 500 shares",
@@ -154,6 +164,7 @@ FACTS: Final = (
         "trade.price",
         PRICE,
         "limit price or executed price of one unit, in the instrument's currency",
+        "price",
         lambda now: now.trade.price,
         ("price",),
         "trade.price <= market.previous_close",
@@ -162,6 +173,7 @@ FACTS: Final = (
         "trade.price_per_share",
         PROGRAM_PRICE,
         "price of one ordinary share, in the program's currency, without margin or fees",
+        "price of one share",
         _price_per_share,
         _MONEY,
         "trade.price_per_share <= JPY 1,500",
@@ -170,6 +182,7 @@ FACTS: Final = (
         "trade.amount",
         PROGRAM_MONEY,
         "money that it uses, in the program's currency; for an order, its worst case",
+        "money of this event",
         lambda now: now.trade.amount,
         (*_MONEY, "fees"),
         "trade.amount <= 10% * terms.max_amount",
