@@ -48,11 +48,12 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def facts() -> Rows:
-    """Yield each fact: its name, its dimension, what it means, and the fields that give it."""
+    """Yield each fact: its name, dimension, domain and meaning, and the fields that give it."""
     for fact in TABLE.values():
         of = ", program currency" if fact.dimension.currency == "program" else ""
         given_by = ", ".join(f"`{name}`" for name in fact.given_by)
-        yield f"`{fact.name}`", f"{fact.dimension.kind}{of}", fact.meaning, given_by
+        dimension = f"{fact.dimension.kind}{of}"
+        yield f"`{fact.name}`", dimension, fact.domain.said, fact.meaning, given_by
 
 
 def findings() -> Rows:
@@ -91,7 +92,7 @@ TABLES: Final[Mapping[str, Callable[[], Rows]]] = {
     "| key of a pack | what |": keys(*PACK.keys),
     "| key of a rule of a pack | what |": keys(*OF_LAW),
     "| finding | meaning |": findings,
-    "| fact | dimension | meaning | given by |": facts,
+    "| fact | dimension | domain | meaning | given by |": facts,
 }
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import oracle
 from oracle import Dated, Days, Terms, Value, terms_read
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimension, money
 from repurchase.evaluation.judge import Scope
+from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Comparison, Condition, Constant, Name, Names, Word, parse
 
@@ -759,4 +760,7 @@ def _expires(draw: st.DrawFn, moment: datetime) -> str | None:
 def _outside(name: str) -> st.SearchStrategy[str | None]:
     if TABLE[name].dimension.kind == "flag":
         return st.sampled_from(("true", "false", None))
-    return st.sampled_from(("0.5", "100", "4000", "99.75", None))
+    domain = TABLE[name].domain
+    assert isinstance(domain, Numbers)
+    texts = [text for text in ("0.5", "100", "4000", "99.75") if Fraction(text) in domain]
+    return st.sampled_from((*texts, None))

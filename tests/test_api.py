@@ -412,9 +412,15 @@ def test_any_value_is_read_as_json_is_or_refused(value: Any, name: str) -> None:
 
 
 HOSTILE: Final[Mapping[str, tuple[Any, str]]] = {
-    "negative": (order(quantity=-100_000), "`quantity` is `-100000`, which is not above zero"),
-    "zero": (order(quantity=0), "`quantity` is `0`, which is not above zero"),
-    "half": (order(quantity=Decimal("0.5")), "`quantity` is `0.5`, not a whole number"),
+    "negative": (
+        order(quantity=-100_000),
+        "`quantity` is `-100000`, but must be a whole number above zero",
+    ),
+    "zero": (order(quantity=0), "`quantity` is `0`, but must be a whole number above zero"),
+    "half": (
+        order(quantity=Decimal("0.5")),
+        "`quantity` is `0.5`, but must be a whole number above zero",
+    ),
     "float": (
         order(price=2.65),
         '`price` is the float 2.65, which is not exact; give Decimal("2.65")',

@@ -635,11 +635,11 @@ def test_rule_file_without_cases_ends_with_2(here: Path) -> None:
 
 
 def test_explain_says_what_a_fact_means() -> None:
-    """A fact is told with its dimension and the fields that give it."""
+    """A fact is told with its dimension, its domain and the fields that give it."""
     ended = run("explain", "program.shares_after")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[0] == "program.shares_after"
-    assert "dimension: shares" in ended.out
+    assert "dimension: shares\ndomain: zero or more\n" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -932,7 +932,7 @@ BAD_EVENTS: Final = [
     (order(quantity="1e5"), "`quantity` is `1e5`, not a number"),
     (order(quantity=True), "`quantity` is `true`, not a number"),
     (order(quantity="\uff15"), "`quantity` is `\uff15`, not a number"),
-    (order(quantity=-5), "`quantity` is `-5`, which is not above zero"),
+    (order(quantity=-5), "`quantity` is `-5`, but must be a whole number above zero"),
     (order(quantity=10**30), f"`quantity` is `{10**30}`, not a number"),
     (order(date="2026-02-30"), "`date` is `2026-02-30`"),
     (order(qantity=5), "`qantity` is not an event field; did you mean `quantity`?"),

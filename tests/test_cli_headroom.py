@@ -196,7 +196,7 @@ def test_quantity_of_a_market_order_can_be_asked_for(small: Path) -> None:
         (("quantity=2", "--tick", "1", "--tick", "2"), "`--tick` is given 2 times"),
         (("price=1", "--tick", "1"), "give `quantity` instead of `price`"),
         (("quantity=2",), "`symbol` is missing"),
-        (("symbol=1111", "quantity=0"), "`quantity` is `0`, which is not above zero"),
+        (("symbol=1111", "quantity=0"), "`quantity` is `0`, but must be a whole number above zero"),
         (("symbol=1111", "quantity=2", "amount=9"), "`amount` is not a field of an `order` event"),
     ],
 )

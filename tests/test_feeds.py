@@ -474,8 +474,8 @@ def test_flag_is_what_each_instant_says(
         (TRADES, "1: the file has no rows"),
         (TRADES + "2008-11-14T09:00:00,1111,XTKS,1,,\n", "2: `2008-11-14T09:00:00` is not a time"),
         (TRADES + at("09:00:00", "", "", ""), "2: `price` is empty; write the price of one unit"),
-        (TRADES + at("09:00:00", "-1", "", ""), "2: `-1` is less than zero"),
-        (TRADES + at("09:00:00", "1e2", "", ""), "2: `1e2` is not a number"),
+        (TRADES + at("09:00:00", "-1", "", ""), "2: `price` is `-1`, but must be above zero"),
+        (TRADES + at("09:00:00", "1e2", "", ""), "2: `price` is `1e2`, not a number"),
         (TRADES + at("09:00:00", "1", "YES", ""), "2: `own` is `YES`, not yes or no; write `yes`"),
         (TRADES + at("09:00:00", "1", "", "0"), "2: `off_auction` is `0`, not yes or no; write"),
         (TRADES + at("09:00:00", "1", ""), "2: the row has 5 fields, but the header has 6"),
@@ -485,7 +485,7 @@ def test_flag_is_what_each_instant_says(
             TRADES + at("09:00:01", "1", "", "") + at("09:00:00", "1", "", ""),
             "3: the time goes backwards: an earlier row of `1111` on XTKS is later",
         ),
-        (QUOTES + at("09:00:00", "x", ""), "2: `x` is not a number"),
+        (QUOTES + at("09:00:00", "x", ""), "2: `bid` is `x`, not a number"),
         (
             QUOTES + at("09:00:01", "1", "") + at("09:00:00", "1", ""),
             "3: the time goes backwards: an earlier row of `1111` on XTKS is later",
@@ -641,7 +641,7 @@ def test_row_of_parquet_is_told_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "trades.parquet"
     good, bad = at("09:00:00", "1", "no", "no"), at("09:00:00", "-1", "no", "no")
     saved(path, TRADES, [good] * 4000 + [bad], {"time": "TIMESTAMPTZ", "price": "INTEGER"})
-    with pytest.raises(InputError, match=r"trades\.parquet:4001: `-1` is less than zero"):
+    with pytest.raises(InputError, match=r"trades\.parquet:4001: `price` is `-1`, but must"):
         read_feed([path])
 
 

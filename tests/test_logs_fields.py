@@ -63,7 +63,7 @@ def test_every_field_of_an_order_is_read() -> None:
         "method": "auction",
         "by": "ann",
         "reason": None,
-        "market.day_high": "-0.5",
+        "market.minutes_to_close": "-0.5",
         "issuer.closed_period": False,
         "issuer.undisclosed_material_fact": "true",
     }
@@ -85,7 +85,7 @@ def test_every_field_of_an_order_is_read() -> None:
         method="auction",
         by="ann",
         outside={
-            "market.day_high": Fraction(-1, 2),
+            "market.minutes_to_close": Fraction(-1, 2),
             "issuer.closed_period": False,
             "issuer.undisclosed_material_fact": True,
         },
@@ -137,19 +137,26 @@ NUMBER_TABLE: list[tuple[str, object, str]] = [
         "0.1234567890123",
         "is `0.1234567890123`, not a number; write at most 18 digits and 12 decimals",
     ),
-    ("price", "0", "is `0`, which is not above zero"),
-    ("price", "-0.0", "is `-0.0`, which is not above zero"),
-    ("fx", "-1", "is `-1`, which is not above zero"),
-    ("fees", "-0.1", "is `-0.1`, which is below zero"),
-    ("amount", "0", "is `0`, which is not above zero"),
-    ("amount", "-1", "is `-1`, which is below zero"),
-    ("quantity", "5.5", "is `5.5`, not a whole number; write a number of whole units"),
+    ("price", "0", "is `0`, but must be above zero; leave it out if it is not known"),
+    ("price", "-0.0", "is `-0.0`, but must be above zero; leave it out if it is not known"),
+    ("fx", "-1", "is `-1`, but must be above zero; leave it out if it is not known"),
+    ("fees", "-0.1", "is `-0.1`, but must be zero or more"),
+    ("amount", "0", "is `0`, but must be above zero"),
+    ("amount", "-1", "is `-1`, but must be zero or more"),
+    (
+        "quantity",
+        "5.5",
+        (
+            "is `5.5`, but must be a whole number above zero; "
+            "write whole units; `side` says whether they are bought or sold"
+        ),
+    ),
     (
         "quantity",
         "-5",
         (
-            "is `-5`, which is not above zero; "
-            "write the number of units; `side` says whether they are bought or sold"
+            "is `-5`, but must be a whole number above zero; "
+            "write whole units; `side` says whether they are bought or sold"
         ),
     ),
     ("quantity", "five", "is `five`, not a number; write only digits, such as 1234 or 1234.5"),
@@ -275,7 +282,7 @@ def test_wrong_time_is_refused(time: str, sentence: str) -> None:
             ["`order` is not a field of an `order` event; an order is named by its `id`"],
         ),
         ({**FORWARD, "amount": None}, ["`amount` is missing; a `brought_forward` event needs it"]),
-        ({**FORWARD, "shares": "-1"}, ["`shares` is `-1`, which is below zero"]),
+        ({**FORWARD, "shares": "-1"}, ["`shares` is `-1`, but must be zero or more"]),
         (
             {**FORWARD, "market.day_high": "1", "symbol": "x"},
             [
@@ -297,8 +304,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     assert complaints({"kind": "fill", "id": "", "quantity": "0", "sied": "buy"}) == [
         "`id` is empty; write a text, or leave the field out",
         (
-            "`quantity` is `0`, which is not above zero; "
-            "write the number of units; `side` says whether they are bought or sold"
+            "`quantity` is `0`, but must be a whole number above zero; "
+            "write whole units; `side` says whether they are bought or sold"
         ),
         "`sied` is not an event field; did you mean `side`?",
         "`time` or `date` is missing; a `fill` event needs one of them",

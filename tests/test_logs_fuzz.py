@@ -27,8 +27,8 @@ CSV_TEXTS = TEXTS.filter(lambda text: "\r" not in text)
 
 
 @st.composite
-def numbers(draw: st.DrawFn, least: int = -(10**18) + 1) -> Exact:
-    whole = draw(st.integers(least, 10**18 - 1))
+def numbers(draw: st.DrawFn, least: int, most: int = 10**18 - 1) -> Exact:
+    whole = draw(st.integers(least, most))
     decimals = draw(st.text("0123456789", max_size=12))
     return exact(f"{whole}.{decimals}" if decimals else str(whole))
 
@@ -37,12 +37,19 @@ DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 MOMENTS = st.datetimes(
     datetime(1900, 1, 2),  # noqa: DTZ001 - the strategy adds the zone
     datetime(2199, 12, 30),  # noqa: DTZ001
-    timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+    timezones=st.integers(-12 * 60, 14 * 60).map(
+        lambda minutes: timezone(timedelta(minutes=minutes))
+    ),
 )
 ABOVE_ZERO = numbers(0).filter(lambda number: number > 0)
-OUTSIDE = st.dictionaries(
-    st.sampled_from(["market.day_high", "market.minutes_from_open"]), numbers(), max_size=2
-) | st.dictionaries(st.just("issuer.closed_period"), st.booleans())
+OUTSIDE = st.fixed_dictionaries(
+    {},
+    optional={
+        "market.day_high": ABOVE_ZERO,
+        "market.minutes_from_open": numbers(-1438, 1438),
+        "issuer.closed_period": st.booleans(),
+    },
+)
 
 
 def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

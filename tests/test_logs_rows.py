@@ -449,8 +449,8 @@ def test_misplaced_options_of_a_file_are_refused_once() -> None:
                 ),
                 "log:3: `side` is `bye`, not `buy` or `sell`; did you mean `buy`?",
                 (
-                    "log:3: `quantity` is `-5`, which is not above zero; "
-                    "write the number of units; `side` says whether they are bought or sold"
+                    "log:3: `quantity` is `-5`, but must be a whole number above zero; "
+                    "write whole units; `side` says whether they are bought or sold"
                 ),
                 "log:3: `price` is `\uff11`, not a number; write 1 in ASCII digits",
             ],
@@ -592,8 +592,8 @@ def test_renamed_column_is_told_by_both_names() -> None:
     """Whoever mends the file looks for the name that it has there."""
     assert wrong("date,sym,n\n2008-11-14,x,1.5\n", columns={"symbol": "sym", "quantity": "n"}) == [
         (
-            "log:2: `quantity` (column `n`) is `1.5`, not a whole number; "
-            "write a number of whole units"
+            "log:2: `quantity` (column `n`) is `1.5`, but must be a whole number above zero; "
+            "write whole units; `side` says whether they are bought or sold"
         )
     ]
     line = '{"kind":"fill","date":"2008-11-14","n":1,"symbol":"x","quantity":1}'

@@ -311,8 +311,11 @@ HEADER: Final = "date,symbol,venue,close,volume,off_auction\n"
             "for the nearest kind, daily bars, `price` is not one of their columns",
         ),
         ("date,symbol,venue,close\n", "1: the header does not fit any kind of market file"),
-        (HEADER + "2008-11-14,1111,XTKS,100,ten,0\n", "2: `ten` is not a number"),
-        (HEADER + "2008-11-14,1111,XTKS,100,-1,0\n", "2: `-1` is less than zero"),
+        (HEADER + "2008-11-14,1111,XTKS,100,ten,0\n", "2: `volume` is `ten`, not a number"),
+        (
+            HEADER + "2008-11-14,1111,XTKS,100,-1,0\n",
+            "2: `volume` is `-1`, but must be zero or more",
+        ),
         (HEADER + "2008-11-14,1111,XTKS,100,,0\n", "2: `volume` is empty"),
         (HEADER + "2008-11-14,1111,XTKS,100,1,2\n", "2: `off_auction` is more than `volume`"),
         (HEADER + "14.11.2008,1111,XTKS,100,1,0\n", "2: `14.11.2008` is not a date"),

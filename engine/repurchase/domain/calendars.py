@@ -10,7 +10,7 @@ import io
 import re
 import struct
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import accumulate
@@ -26,6 +26,10 @@ _ZONES: Final = (files("repurchase.domain") / "zones.tsv").read_text("ascii").sp
 TZDATA_VERSION: Final = _ZONES[0].removeprefix("tzdata ")
 YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2199
+# The offsets from UTC, in hours, that clocks have had since that first year.
+HOURS_MIN: Final = -12
+HOURS_MAX: Final = 14
+OFFSETS: Final = f"from {HOURS_MIN:+03}:00 to {HOURS_MAX:+03}:00"
 
 # Market identifier codes (ISO 10383) and the zone that each venue's day is counted in.
 VENUE_ZONES: Final = {
@@ -63,6 +67,8 @@ _TZIF: Final = struct.Struct(">5s15x6l")
 _KIND: Final = struct.Struct(">lBB")
 # A cell of the table: the seconds since the change before, and the letter of what begins then.
 _CHANGE: Final = re.compile(r"(-?[0-9]+)([a-z])")
+_OFFSET_MIN: Final = timedelta(hours=HOURS_MIN)
+_OFFSET_MAX: Final = timedelta(hours=HOURS_MAX)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
@@ -138,6 +144,9 @@ def read_moment(text: str) -> datetime:
         raise Wrong(f"`{text}` is not a time with an offset", hint)
     moment = _existing(datetime.fromisoformat, text.upper(), "time")
     _within_years(moment.date(), text)
+    offset = moment.utcoffset()
+    if offset is None or not _OFFSET_MIN <= offset <= _OFFSET_MAX:
+        raise Wrong(f"`{text}` has an offset that is not {OFFSETS}")
     return moment
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
+from repurchase.facts.domains import COUNTED, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation
 from repurchase.ledger.fold import day as day_of
 from repurchase.ledger.position import Day, Position
@@ -103,6 +104,7 @@ FACTS: Final = tuple(
     Fact(
         f"day.{name}{suffix}",
         dimension,
+        COUNTED if dimension == COUNT else ZERO_OR_MORE,
         f"{meaning}, {moment}",
         short,
         _of(position, read),

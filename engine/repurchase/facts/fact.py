@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from repurchase.domain.quantities import Dimension, Exact
+from repurchase.facts.domains import Domain
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 
@@ -45,6 +46,7 @@ class Fact(msgspec.Struct, frozen=True):
 
     name: str
     dimension: Dimension
+    domain: Domain
     meaning: str
     short: str
     of: Callable[[Situation], Value | None]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from repurchase.domain.quantities import COUNT, FLAG, PRICE, SHARES, Dimension
+from repurchase.facts.domains import ABOVE_ZERO, MINUTES, YES_OR_NO, ZERO_OR_MORE, Numbers
 from repurchase.facts.fact import Fact, Situation, Value
 
 # Name, dimension, meaning, short name, and an example in which `{}` stands for the name.
@@ -91,14 +92,14 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
     (
         "market.minutes_from_open",
         COUNT,
-        "minutes since the session opened",
+        "minutes since the session opened, with fractions; below zero before that",
         "minutes from the open",
         "{} > 0",
     ),
     (
         "market.minutes_to_close",
         COUNT,
-        "minutes until the scheduled close",
+        "minutes until the scheduled close, with fractions; below zero after that",
         "minutes to the close",
         "{} > 30",
     ),
@@ -125,6 +126,14 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
     ),
 )
 
+# The counts among these facts are the minutes of a session.
+_DOMAINS: Final[Mapping[Dimension, Numbers]] = {
+    PRICE: ABOVE_ZERO,
+    SHARES: ZERO_OR_MORE,
+    COUNT: MINUTES,
+    FLAG: YES_OR_NO,
+}
+
 
 def _carried(name: str) -> Callable[[Situation], Value | None]:
     def of(now: Situation) -> Value | None:
@@ -137,6 +146,15 @@ def _carried(name: str) -> Callable[[Situation], Value | None]:
 
 
 FACTS: Final = tuple(
-    Fact(name, dimension, meaning, short, _carried(name), (name,), example.format(name))
+    Fact(
+        name,
+        dimension,
+        _DOMAINS[dimension],
+        meaning,
+        short,
+        _carried(name),
+        (name,),
+        example.format(name),
+    )
     for name, dimension, meaning, short, example in _NAMES
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from repurchase.domain.quantities import SHARES, Dimension
+from repurchase.facts.domains import ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation, Value
 from repurchase.facts.trade import PROGRAM_MONEY
 
@@ -22,7 +23,7 @@ def _fact(
     example: str,
 ) -> Fact:
     given_by = _SHARES if dimension == SHARES else _AMOUNT
-    return Fact(name, dimension, meaning, short, of, given_by, example)
+    return Fact(name, dimension, ZERO_OR_MORE, meaning, short, of, given_by, example)
 
 
 FACTS: Final = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from repurchase.domain.calendars import VENUE_ZONES
-from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES
 from repurchase.domain.quantities import (
     DATE,
     PRICE,
@@ -18,6 +17,14 @@ from repurchase.domain.quantities import (
     date_number,
     quotient,
     time_number,
+)
+from repurchase.facts.domains import (
+    ABOVE_ZERO,
+    DAY_SHOWN,
+    FIELDS,
+    TEXT,
+    TIME_OF_DAY,
+    Words,
 )
 from repurchase.facts.fact import Fact, Situation
 
@@ -61,17 +68,19 @@ def _day(name: str, meaning: str, short: str, given_by: tuple[str, ...], example
         day = getattr(now.trade, name)
         return None if day is None else date_number(day)
 
-    return Fact(f"trade.{name}", DATE, meaning, short, of, given_by, example)
+    return Fact(f"trade.{name}", DATE, DAY_SHOWN, meaning, short, of, given_by, example)
 
 
-def _word(field: str, meaning: str, short: str, example: str, words: tuple[str, ...] = ()) -> Fact:
+def _word(field: str, meaning: str, short: str, example: str) -> Fact:
     """Return the fact that reads the word in the event's *field*."""
 
     def of(now: Situation) -> str | None:
         word: str | None = getattr(now.trade.event, field)
         return word
 
-    return Fact(f"trade.{field}", WORD, meaning, short, of, (field,), example, words)
+    domain = FIELDS[field]
+    words = domain.words if isinstance(domain, Words) else ()
+    return Fact(f"trade.{field}", WORD, domain, meaning, short, of, (field,), example, words)
 
 
 FACTS: Final = (
@@ -106,16 +115,18 @@ FACTS: Final = (
     Fact(
         "trade.venue_time",
         TIME,
+        TIME_OF_DAY,
         "time of day, on the venue's clock",
         "time at the venue",
         _venue_time,
         ("time", *_LISTED),
         "trade.venue_time < 14:30",
     ),
-    _word("side", "buy or sell", "side", "trade.side == buy", SIDES),
+    _word("side", "buy or sell", "side", "trade.side == buy"),
     Fact(
         "trade.share_class",
         WORD,
+        TEXT,
         "name of the instrument in the rule file",
         "instrument",
         _share_class,
@@ -126,6 +137,7 @@ FACTS: Final = (
     Fact(
         "trade.venue",
         WORD,
+        FIELDS["venue"],
         "market identifier code of the venue",
         "venue",
         _venue,
@@ -134,17 +146,17 @@ FACTS: Final = (
         tuple(VENUE_ZONES),
     ),
     _word("broker", "broker who executes it", "broker", 'trade.broker != "Acme Securities"'),
-    _word("order_type", "limit or market", "order type", "trade.order_type == limit", ORDER_TYPES),
+    _word("order_type", "limit or market", "order type", "trade.order_type == limit"),
     _word(
         "method",
         "method of execution: auction, off_auction, block or tender",
         "method",
         "trade.method in [auction, off_auction]",
-        METHODS,
     ),
     Fact(
         "trade.units",
         UNITS,
+        FIELDS["quantity"],
         "quantity, in the instrument's own units",
         "quantity",
         lambda now: now.trade.event.quantity,
@@ -154,6 +166,7 @@ FACTS: Final = (
     Fact(
         "trade.shares",
         SHARES,
+        ABOVE_ZERO,
         "quantity, in ordinary-share equivalents",
         "shares of this event",
         lambda now: now.trade.shares,
@@ -163,6 +176,7 @@ FACTS: Final = (
     Fact(
         "trade.price",
         PRICE,
+        FIELDS["price"],
         "limit price or executed price of one unit, in the instrument's currency",
         "price",
         lambda now: now.trade.price,
@@ -172,6 +186,7 @@ FACTS: Final = (
     Fact(
         "trade.price_per_share",
         PROGRAM_PRICE,
+        ABOVE_ZERO,
         "price of one ordinary share, in the program's currency, without margin or fees",
         "price of one share",
         _price_per_share,
@@ -181,6 +196,7 @@ FACTS: Final = (
     Fact(
         "trade.amount",
         PROGRAM_MONEY,
+        ABOVE_ZERO,
         "money that it uses, in the program's currency; for an order, its worst case",
         "money of this event",
         lambda now: now.trade.amount,

@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 from repurchase.domain import errors
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import Wrong
-from repurchase.domain.events import JUDGED, KINDS, METHODS, ORDER_TYPES, SIDES, Event
-from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact
+from repurchase.domain.events import JUDGED, Event
+from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact, written
+from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers, Words
 from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
@@ -59,13 +60,13 @@ def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
     kind = read.get("kind")
     if kind is None:
         if "kind" not in read:
-            faults.append(("kind", Wrong("is missing", f"write {_either(KINDS)}")))
+            faults.append(("kind", Wrong("is missing", f"write {FIELDS['kind'].said}")))
         return None, faults
     misfits, outside = shape(kind, tuple(read))
     faults += misfits
-    # The amount brought forward may be zero; the amount paid for a fill may not.
-    if read.get("amount") == 0 and kind != "brought_forward":
-        faults.append(("amount", Wrong("is `0`, which is not above zero")))
+    domain, amount = OF_KIND.get((kind, "amount")), read.get("amount")
+    if domain is not None and amount is not None and amount not in domain:
+        faults.append(("amount", Wrong(f"is `{written(amount)}`, but must be {domain.said}")))
     if faults:
         return None, faults
     if outside:
@@ -229,20 +230,15 @@ def _text(value: object) -> str:
 _name = lru_cache(_CACHED, typed=True)(_text)
 
 
-def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+def _one_of(domain: Words) -> Callable[[object], str]:
     def read(value: object) -> str:
-        if type(value) is str and value in words:
+        if type(value) is str and value in domain:
             return value
         text = _text(value)
-        hint = nearest_name(text, words) or f"write {_either(words)}"
-        raise Wrong(f"is `{errors.short(text)}`, not {_either(words)}", hint)
+        hint = nearest_name(text, domain.words) or f"write {domain.said}"
+        raise Wrong(f"is `{errors.short(text)}`, not {domain.said}", hint)
 
     return read
-
-
-def _either(words: Collection[str]) -> str:
-    *first, last = (f"`{word}`" for word in words)
-    return f"{', '.join(first)} or {last}"
 
 
 def _literal(value: object) -> str:
@@ -280,31 +276,17 @@ def _number_hint(text: str) -> str:
     return "write only digits, such as 1234 or 1234.5"
 
 
-@lru_cache(_CACHED)
-def _above_zero(value: object) -> Exact:
-    number = _number(value)
-    if number <= 0:
-        raise Wrong(f"is `{value}`, which is not above zero")
-    return number
+def _within(domain: Numbers, hint: str | None = None) -> Callable[[object], Exact]:
+    """Return a reader of the numbers in *domain*; for any other, it raises Wrong with *hint*."""
 
+    @lru_cache(_CACHED)
+    def read(value: object) -> Exact:
+        number = _number(value)
+        if number not in domain:
+            raise Wrong(f"is `{value}`, but must be {domain.said}", hint)
+        return number
 
-@lru_cache(_CACHED)
-def _zero_or_more(value: object) -> Exact:
-    number = _number(value)
-    if number < 0:
-        raise Wrong(f"is `{value}`, which is below zero")
-    return number
-
-
-@lru_cache(_CACHED)
-def _quantity(value: object) -> int:
-    number = _number(value)
-    if type(number) is not int:
-        raise Wrong(f"is `{value}`, not a whole number", "write a number of whole units")
-    if number <= 0:
-        hint = "write the number of units; `side` says whether they are bought or sold"
-        raise Wrong(f"is `{value}`, which is not above zero", hint)
-    return number
+    return read
 
 
 def _flag(value: object) -> bool:
@@ -312,7 +294,7 @@ def _flag(value: object) -> bool:
         return value
     if value in ("true", "false"):
         return value == "true"
-    raise Wrong(f"is `{_literal(value)}`, not true or false", "write true or false")
+    raise Wrong(f"is `{_literal(value)}`, not {YES_OR_NO.said}", f"write {YES_OR_NO.said}")
 
 
 @lru_cache(_CACHED)
@@ -353,36 +335,34 @@ def _calendar(value: object, read: Callable[[str], object], what: str, hint: str
         raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None
 
 
-def _outside_readers() -> dict[str, Callable[[Any], object]]:
-    return {
-        name: _flag if fact.dimension.kind == "flag" else lru_cache(_CACHED)(_number)
-        for name, fact in TABLE.items()
-        if name.startswith(("market.", "issuer."))
-    }
+def _reader(name: str, domain: Domain) -> Callable[[Any], object]:
+    """Return the reader of the field *name*, which accepts the values in *domain* alone."""
+    if name in _READERS:
+        return _READERS[name]
+    if domain is YES_OR_NO:
+        return _flag
+    if isinstance(domain, Numbers):
+        return _within(domain, _HINTS.get(name))
+    return _one_of(domain) if isinstance(domain, Words) and domain.words else _text
 
 
-READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "kind": _one_of(KINDS),
-    "id": _text,
-    "authorization": _text,
+# The readers of days and times, and of texts that a log repeats.
+_READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "time": _moment,
     "date": _day,
+    "expires": _expiry,
     "symbol": _name,
     "venue": _name,
-    "side": _one_of(SIDES),
-    "quantity": _quantity,
-    "price": _above_zero,
-    "amount": _zero_or_more,
-    "fees": _zero_or_more,
-    "fx": _above_zero,
-    "order": _text,
-    "fill": _text,
-    "expires": _expiry,
-    "order_type": _one_of(ORDER_TYPES),
     "broker": _name,
-    "method": _one_of(METHODS),
-    "by": _text,
-    "reason": _text,
-    "shares": _zero_or_more,
-    **_outside_readers(),
+}
+_OUTSIDE: Final = {
+    name: fact.domain for name, fact in TABLE.items() if name.startswith(("market.", "issuer."))
+}
+# What to do about a number outside its domain.
+_HINTS: Final = {
+    "quantity": "write whole units; `side` says whether they are bought or sold",
+    **dict.fromkeys(("price", "fx", *_OUTSIDE), "leave it out if it is not known"),
+}
+READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    name: _reader(name, domain) for name, domain in {**FIELDS, **_OUTSIDE}.items()
 }

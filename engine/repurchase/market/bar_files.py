@@ -7,11 +7,18 @@ from typing import Final
 
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.facts.table import TABLE
 from repurchase.market.averages import Bar
 from repurchase.market.kinds import Key, Kind, Row, number
 from repurchase.market.sessions import VENUES, sessions
 
 BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
+# A fact that each column gives; the column has its domain.
+_GIVEN: Final = {
+    "close": "market.previous_close",
+    "off_auction": "market.adv_jp_4_weeks",
+    "volume": "market.adv_us_4_weeks",
+}
 
 
 class BarRows:
@@ -24,8 +31,10 @@ class BarRows:
     def take(self, row: Row, _: tuple[str, int]) -> None:
         """Add the bar of *row*; raise Wrong if it cannot be read or its day has a bar already."""
         day = read_day(row["date"])
-        close, off = (number(row.get(column, "")) for column in ("close", "off_auction"))
-        volume = number(row["volume"])
+        close, off, volume = (
+            number(row.get(column, ""), column, TABLE[fact].domain)
+            for column, fact in _GIVEN.items()
+        )
         if volume is None:
             raise Wrong("`volume` is empty", "write 0 if nothing was traded")
         if off is not None and off > volume:

@@ -11,7 +11,8 @@ import msgspec
 
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import InputError, Problem, Wrong
-from repurchase.domain.quantities import FLAG, Exact
+from repurchase.domain.quantities import Exact
+from repurchase.facts.domains import YES_OR_NO
 from repurchase.facts.table import TABLE
 from repurchase.market.intervals import Interval, overlaps
 from repurchase.market.kinds import PROBLEMS_MAX, Kind, Row, flag, number
@@ -57,8 +58,9 @@ class IssuerRows:
         first, until = _end(row, "from"), _end(row, "until")
         for name, column in FACTS.items():
             if column in row:
-                is_flag = TABLE[name].dimension == FLAG
-                value = flag(row, column) if is_flag else number(row[column])
+                domain = TABLE[name].domain
+                is_flag = domain is YES_OR_NO
+                value = flag(row, column) if is_flag else number(row[column], column, domain)
                 self._rows[name].append(Written(first, until, value, place))
 
     def on(self, clock: ZoneInfo) -> Mapping[str, Sequence[Interval]]:

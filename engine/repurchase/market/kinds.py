@@ -9,6 +9,7 @@ import msgspec
 
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact, exact
+from repurchase.facts.domains import Domain, Numbers
 
 PROBLEMS_MAX: Final = 20
 Row = Mapping[str, str]
@@ -73,16 +74,22 @@ def row_of(header: Sequence[str], cells: Sequence[str]) -> Row:
     return dict(zip(header, cells, strict=True))
 
 
-def number(text: str) -> Exact | None:
-    """Return the number in *text*, `None` if it is empty; raise Wrong unless it is 0 or more."""
+def number(text: str, column: str, domain: Domain) -> Exact | None:
+    """Return the number in *text*, a cell of *column*; `None` if the cell is empty.
+
+    Raise Wrong if the text is not a number in *domain*, a domain of numbers.
+    """
+    assert isinstance(domain, Numbers), f"`{column}` is not a number"
     if not text:
         return None
     try:
         value = exact(text)
-    except ValueError as error:
-        raise Wrong(str(error), "write numbers without grouping") from None
-    if value < 0:
-        raise Wrong(f"`{text}` is less than zero")
+    except ValueError:
+        what = f"`{column}` is `{short(text)}`, not a number"
+        raise Wrong(what, "write numbers without grouping") from None
+    if value not in domain:
+        what = f"`{column}` is `{text}`, but must be {domain.said}"
+        raise Wrong(what, "leave the cell empty if there is none" if value == 0 else None)
     return value
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact
+from repurchase.facts.table import TABLE
 from repurchase.market.kinds import Key, Kind, Row, flag, number
 from repurchase.market.tape import Quotes, Tape, instant
 
@@ -67,10 +68,14 @@ class _Series(Generic[S]):
         index = bisect_left(firsts, moment) - 1
         return index >= 0 and moment <= self._ends[files[index]]
 
-    def price(self, text: str) -> Exact | None:
-        """Return the price in *text*, `None` if it is empty; raise Wrong if it is not a price."""
+    def price(self, row: Row, column: str, fact: str) -> Exact | None:
+        """Return the price in *column*, `None` if it is empty.
+
+        Raise Wrong if it is not in the domain of *fact*, which it gives.
+        """
+        text = row[column]
         if text not in self._prices:
-            self._prices[text] = number(text)
+            self._prices[text] = number(text, column, TABLE[fact].domain)
         return self._prices[text]
 
 
@@ -84,7 +89,7 @@ class TradeRows(_Series[Tape]):
     def take(self, row: Row, place: tuple[str, int]) -> None:
         """Add the trade of *row*; raise Wrong if it cannot be read."""
         tape, moment = self.next(row, place[0])
-        price = self.price(row["price"])
+        price = self.price(row, "price", "market.last_price")
         if price is None:
             raise Wrong("`price` is empty", "write the price of one unit")
         tape.add(moment, price, flag(row, "own"), flag(row, "off_auction"))
@@ -100,7 +105,7 @@ class QuoteRows(_Series[Quotes]):
     def take(self, row: Row, place: tuple[str, int]) -> None:
         """Add the bid of *row*; raise Wrong if it cannot be read."""
         quotes, moment = self.next(row, place[0])
-        quotes.add(moment, self.price(row["bid"]), flag(row, "own"))
+        quotes.add(moment, self.price(row, "bid", "market.best_independent_bid"), flag(row, "own"))
 
 
 def _moment(text: str) -> datetime:

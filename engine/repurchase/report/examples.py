@@ -9,6 +9,7 @@ from typing import Final
 from repurchase.domain.calendars import VENUE_ZONES, zone
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Instrument
+from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
     All,
@@ -96,9 +97,9 @@ def _met(rule: Rule) -> Iterator[tuple[str, object]]:
                 # No event has an empty text.
                 yield from [(_field(name), text)] if text else []
             case Comparison(Name(name, is_fact=True), operator, Constant(value)):
-                usual = VALUES.get(_field(name))
+                usual, near = VALUES.get(_field(name)), value + _NEAREST[operator]
                 if type(usual) is int and not holds(usual - value, operator):
-                    yield _field(name), _as_written(value + _NEAREST[operator])
+                    yield from [(_field(name), _as_written(near))] if _can_be(name, near) else []
             case Truth(name):
                 yield _field(name), True
             case Not(Truth(name)):
@@ -119,6 +120,11 @@ def _field(fact: str) -> str:
     """Return the event field of *fact*; for a computed fact, a name that no event has."""
     own = fact.partition(".")[2]
     return own if own in TABLE[fact].given_by else fact
+
+
+def _can_be(fact: str, value: Exact) -> bool:
+    domain = TABLE[fact].domain
+    return isinstance(domain, Numbers) and value in domain
 
 
 def _as_written(value: Exact) -> str | int:
