@@ -6,7 +6,7 @@ that two rule files can evaluate the same event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,10 @@ import msgspec
 
 from repurchase.domain.calendars import VENUE_ZONES, zone
 from repurchase.domain.terms import Listing
-from repurchase.evaluation.headroom import QUANTITY_MAX
+from repurchase.facts.domains import FIELDS, Domain
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import composed
-from repurchase.proof.logic import chosen, number
+from repurchase.proof.logic import chosen, free, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import UNKNOWN_WORD, Edition
 
@@ -29,8 +29,16 @@ REPLACES: Final = ("replace", "release-replace")
 
 # Stands for every word that no rule names.
 OTHER: Final = "Other"
-DAY_SECONDS: Final = 86_400
 
+# The numbers of an event, each with its domain.
+_FREE: Final[Mapping[str, Domain]] = {
+    "units": FIELDS["quantity"],
+    "price": FIELDS["price"],
+    "cost": TABLE["trade.amount"].domain,
+    "paid": TABLE["trade.price_per_share"].domain,
+    "fees": FIELDS["fees"],
+    "seconds": TABLE["trade.venue_time"].domain,
+}
 _ALWAYS: Final = z3.BoolVal(True)
 _OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
 
@@ -149,9 +157,10 @@ class Counted:
     def __init__(self, edition: Edition, scope: Scope, name: str, kind: Kind) -> None:
         self.edition, self.scope, self.name, self.kind = edition, scope, name, kind
         self.words = dict(any_words(scope, name))
-        self.listing, self.units = z3.Ints(f"{name}.listing {name}.units")
-        self.price, self.cost, self.paid, self.fees, self.seconds = (
-            z3.Real(f"{name}.{field}") for field in ("price", "cost", "paid", "fees", "seconds")
+        self.ties = []
+        self.listing = z3.Int(f"{name}.listing")
+        self.units, self.price, self.cost, self.paid, self.fees, self.seconds = (
+            free(domain, f"{name}.{field}", self.ties) for field, domain in _FREE.items()
         )
         self.has_price, self.has_rate, self.has_fees, self.has_amount = (
             z3.Bool(f"{name}.has_{field}") for field in ("price", "rate", "fees", "amount")
@@ -159,7 +168,7 @@ class Counted:
         self.is_even, self.timed, self.otherwise = (
             z3.Bool(f"{name}.{field}") for field in ("is_even", "timed", "otherwise")
         )
-        self.ties = self._ties()
+        self.ties += self._ties()
         counting = edition.counting
         self.listings = [counting.listings.get(pair) for pair in scope.pairs]
         self.listed = self.by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
@@ -177,8 +186,6 @@ class Counted:
 
     def _ties(self) -> list[Term]:
         ties = [self.listing >= 0, self.listing < len(self.scope.pairs)]
-        ties += [self.units >= 1, self.units <= QUANTITY_MAX, self.price > 0, self.cost > 0]
-        ties += [self.paid > 0, self.fees >= 0, self.seconds >= 0, self.seconds < DAY_SECONDS]
         for word in self.words.values():
             ties += [word.chosen >= -1, word.chosen < len(word.choices)]
         # An event that states no method has the method of its order.

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.calendars import YEAR_MIN
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import FILLS, REPLACES, Counted
-from repurchase.proof.logic import Fact, number
+from repurchase.proof.logic import Fact, free, number, real
 from repurchase.proof.solver import Term, z3
 
 # After this year, the rules of all time zones repeat.
@@ -27,6 +27,8 @@ _WHOLLY: Final = {
     "fill-alone": ("ordered_shares", "executed_shares"),
 }
 _ASKING: Final = ("order", "release", *REPLACES)
+_DAYS: Final = ("date", "last_date")
+_VENUE_DAYS: Final = ("venue_date", "venue_last_date")
 _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
 
 
@@ -34,8 +36,11 @@ def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
     """Yield the days of an event on both clocks, at most as far apart as the clocks can be."""
     name, clock = asked.name, asked.edition.counting.zone
     # Each clock has its own variable, because two clocks can show two days for one event.
-    here, last = z3.Ints(f"{name}.date@{clock.key} {name}.last_date@{clock.key}")
-    there, there_last = z3.Ints(f"{name}.venue_date {name}.venue_last_date")
+    here, last, there, there_last = (
+        free(TABLE[f"trade.{day}"].domain, f"{name}.{day}{on}", ties)
+        for on, days in ((f"@{clock.key}", _DAYS), ("", _VENUE_DAYS))
+        for day in days
+    )
     if asked.kind in FILLS:
         last, there_last = here, there
     ties += [here <= last, there <= there_last, z3.Implies(z3.Not(asked.timed), here == there)]
@@ -74,16 +79,16 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
     name, kind, all_units = asked.name, asked.kind, z3.ToReal(asked.units)
     for fact in _DAY_FACTS:
         quantity = fact.removeprefix("day.")
-        before, more = z3.Real(f"{name}.{fact}"), z3.Real(f"{name}.{fact}_more")
+        is_shares = quantity.endswith("shares")
+        before = real(free(TABLE[fact].domain, f"{name}.{fact}", ties))
+        more = real((z3.Real if is_shares else z3.Int)(f"{name}.{fact}_more"))
         known, known_after = z3.Bool(f"{name}.{fact}?"), z3.Bool(f"{name}.{fact}_after?")
-        ties.append(before >= 0)
         if kind != "correct" or quantity != "executed_shares":
             # A correct can reduce the executed shares of a day, and no other count.
             ties.append(more >= 0)
         if kind != "correct":
             # A correct can take back the fill that made a fact unknown.
             ties.append(z3.Implies(known_after, known))
-        is_shares = quantity.endswith("shares")
         most = all_units if is_shares else number(1)
         if quantity in _WHOLLY.get(kind, ()):
             ties.append(more == most)
@@ -102,12 +107,5 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
     """Yield the facts that feeds supply: each any value of its domain, or missing."""
     for fact in _OUTSIDE:
-        kind = TABLE[fact].dimension.kind
-        value = z3.Int(f"{name}.{fact}") if kind == "flag" else z3.Real(f"{name}.{fact}")
-        if kind == "flag":
-            ties += [value >= 0, value <= 1]
-        elif kind == "price":
-            ties.append(value > 0)
-        elif kind == "shares":
-            ties.append(value >= 0)
-        yield fact, Fact(z3.Bool(f"{name}.{fact}?"), z3.ToReal(value) if kind == "flag" else value)
+        value = free(TABLE[fact].domain, f"{name}.{fact}", ties)
+        yield fact, Fact(z3.Bool(f"{name}.{fact}?"), real(value))

@@ -12,6 +12,7 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Final, NamedTuple
 
 from repurchase.domain.quantities import Exact
+from repurchase.facts.domains import Domain, Numbers
 from repurchase.language.linear import AllOf, AnyOf, Atom, Form, Undecided
 from repurchase.proof.solver import Term, z3
 
@@ -33,6 +34,34 @@ COMPARED: Final[Mapping[str, Callable[[Term, Term], Term]]] = {
     "==": eq,
     "!=": ne,
 }
+
+
+def inside(domain: Domain, value: Term) -> list[Term]:
+    """Return the conditions that *value* is in *domain*, a domain of numbers.
+
+    If the domain is whole, *value* must be an integer.
+    """
+    assert isinstance(domain, Numbers), f"`{value}` is not a number"
+    bounds = ((ge, domain.least), (gt, domain.above), (le, domain.most), (lt, domain.below))
+    # A comparison of an integer with an int needs no real numbers.
+    return [
+        compared(value, bound if isinstance(bound, int) else number(bound))
+        for compared, bound in bounds
+        if bound is not None
+    ]
+
+
+def free(domain: Domain, name: str, ties: list[Term]) -> Term:
+    """Return a variable *name* for any number of *domain*, and add to *ties* that it is in it."""
+    assert isinstance(domain, Numbers), f"`{name}` is not a number"
+    value = z3.Int(name) if domain.is_whole else z3.Real(name)
+    ties += inside(domain, value)
+    return value
+
+
+def real(value: Term) -> Term:
+    """Return *value* as a real number."""
+    return z3.ToReal(value) if z3.is_int(value) else value
 
 
 @lru_cache(maxsize=4096)

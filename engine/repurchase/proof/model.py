@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from repurchase.domain.calendars import VENUE_ZONES
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import (
     FILLS,
@@ -23,12 +22,10 @@ from repurchase.proof.fields import (
     scope_of,
 )
 from repurchase.proof.free import any_day, any_days, any_outside
-from repurchase.proof.logic import Fact, Facts, chosen, number
+from repurchase.proof.logic import Fact, Facts, chosen, inside, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
-
-VENUES: Final = tuple(VENUE_ZONES)
 
 _ALWAYS: Final = z3.BoolVal(True)
 # Facts that need a listed instrument, and facts that may or may not be known without one.
@@ -63,12 +60,15 @@ def any_sums(name: str) -> Sums:
 
 
 def from_zero(sums: Sums) -> list[Term]:
-    """Return the conditions that none of *sums* is below zero."""
+    """Return the conditions that each of *sums* is in its domain, which begins at zero.
+
+    The proof of a property does not need them. They hold because the fold keeps them, not because a
+    reader does.
+    """
     return [
-        sums.executed_shares >= 0,
-        sums.executed_amount >= 0,
-        sums.reserved_shares >= 0,
-        sums.reserved_amount >= 0,
+        condition
+        for name in ("executed_shares", "executed_amount", "reserved_shares", "reserved_amount")
+        for condition in inside(TABLE[f"program.{name}"].domain, getattr(sums, name))
     ]
 
 
@@ -76,11 +76,16 @@ class Request(Counted):
     """An arbitrary event that rules evaluate, with the sums before and after it, and its facts.
 
     *more* are the shares and the money that it adds to executed plus reserved. *ties* are the
-    conditions that every such event meets. *own* marks the variables that differ between two
-    editions if share ratios change by date. *day* computes the facts of the day; without it, they
-    are free variables. Without a *scope*, the event's scope is that of the edition.
+    conditions that every such event meets. *assumed* are those that the proof of a property
+    assumes: the domains of what the readers accept, the days that two clocks can show, and what an
+    event of this kind can add. The others hold because the fold keeps them.
+
+    *own* marks the variables that differ between two editions if share ratios change by date. *day*
+    computes the facts of the day; without it, they are free variables. Without a *scope*, the
+    event's scope is that of the edition.
     """
 
+    assumed: tuple[Term, ...]
     more: tuple[Term, Term]
     after: Sums
     facts: dict[str, Fact]
@@ -108,6 +113,8 @@ class Request(Counted):
             **dict(any_days(self, self.ties)),
             **dict(any_outside(self.name, self.ties)),
         }
+        self.assumed = tuple(self.ties)
+        self.ties += self._kept()
         self.facts |= dict(any_day(self, self.ties)) if day is None else day(self)
 
     def day(self, name: str) -> Term:
@@ -126,7 +133,6 @@ class Request(Counted):
             raised = z3.Real(f"{name}{own}.raised")
             dearer, fees = z3.Reals(f"{name}.dearer {name}.fees_more")
             ties += [raised >= 0, raised <= self.units]
-            ties += [z3.Real(f"{name}.own_cost") >= 0, z3.Real(f"{name}.own_fees") >= 0]
             ties.append(
                 z3.Implies(self.amount_present, z3.And(dearer <= self.cost, fees <= self.fees))
             )
@@ -145,6 +151,12 @@ class Request(Counted):
             ties.append(z3.Implies(self.amount_present, money <= self.amount))
             return shares, money
         return self.shares, z3.If(self.amount_present, self.amount, 0)
+
+    def _kept(self) -> list[Term]:
+        """Return the conditions on what the order of a replace reserves: it is never below zero."""
+        if self.kind not in REPLACES:
+            return []
+        return [z3.Real(f"{self.name}.own_{one}") >= 0 for one in ("cost", "fees")]
 
     def _with_own(self, rest: Sums) -> Sums:
         """Return the sums before a replace or a fill: *rest* plus what its order reserves."""
@@ -225,11 +237,12 @@ def unlisted(asked: Request) -> Facts:
         elif _OF_AN_INSTRUMENT[fact]:
             is_there = z3.BoolVal(False)
         found[fact] = Fact(is_there, of.value)
-    for fact, choices in (("trade.symbol", asked.scope.words), ("trade.venue", VENUES)):
+    # Both are texts: the words that rules name, and one that no rule names, stand for all.
+    codes = [code(edition, one) for one in asked.scope.words]
+    for fact in ("trade.symbol", "trade.venue"):
         word = z3.Int(f"{name}.other.{fact}")
-        codes = [code(edition, one) for one in choices]
-        # An index outside the choices stands for a missing word.
-        is_there = z3.And(word >= 0, word < len(choices))
+        # An index outside the words stands for a missing word.
+        is_there = z3.And(word >= 0, word < len(codes))
         found[fact] = Fact(is_there, chosen(word, codes))
     return found
 
