@@ -28,6 +28,8 @@ PIP := $(VENV) -m pip -qq
 PROFILE ?= default
 JOBS ?= 2
 ARGS ?=
+HISTORIES ?= 1000000
+SEED ?= 0
 # The tables of sessions reach to the end of the next year.
 UNTIL ?= $(shell expr `date +%Y` + 1)
 PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
@@ -36,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz bench soak sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
+.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -59,6 +61,12 @@ coverage: .venv/installed ## the tests once more, listing lines and branches tha
 
 fuzz: .venv/installed ## the property tests with very many examples (hours; stop it when you like)
 	@$(VENV) -m pytest --hypothesis-profile=fuzz -p no:benchmark -m hypothesis -n $(JOBS) $(ARGS)
+
+histories: .venv/installed ## random histories over several editions (HISTORIES=1000000, SEED=0)
+	@PYTHONPATH=tests $(VENV) tests/lives.py $(HISTORIES) $(SEED)
+
+solvers: .venv/installed ## every obligation of 200 random rule files, put to z3 and to cvc5 (half an hour)
+	@OBLIGATIONS=1000000 $(PYTEST) -q -p no:benchmark tests/test_smt.py -k random
 
 bench: .venv/installed ## the measurements of tests/benchmarks
 	@$(PYTEST) -q -s tests/benchmarks $(ARGS)

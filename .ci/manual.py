@@ -1,4 +1,4 @@
-"""Write the tables of the manual from the program: `make manual`.
+"""Write the tables of the manual and of the page on proofs from the program: `make manual`.
 
 Each text has one place: facts and findings in their tables, keys in the schema of rule files, the
 law in its pack. `tests/test_docs.py` keeps the manual what this would write.
@@ -6,6 +6,7 @@ law in its pack. `tests/test_docs.py` keeps the manual what this would write.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -18,22 +19,26 @@ from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.packs import shipped_pack
 from repurchase.rulebook.schema import DATED, OF_LAW, PACK, QUOTING, RULE, RULE_FILE
 
-MANUAL = Path(__file__).parents[1] / "rules" / "README.md"
+ROOT = Path(__file__).parents[1]
+MANUAL = ROOT / "rules" / "README.md"
+PROOF = ROOT / "docs" / "proof.md"
 
 Rows = Iterator[tuple[str, ...]]
 
 
 def main() -> None:
-    """Write the manual anew."""
-    MANUAL.write_text(rewritten(MANUAL.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write both pages anew."""
+    for page, tables in ((MANUAL, TABLES), (PROOF, OF_PROOFS)):
+        text = rewritten(page.read_text(encoding="utf-8"), tables)
+        page.write_text(text, encoding="utf-8")
 
 
-def rewritten(manual: str) -> str:
-    """Return the text of the *manual* with each table as the program has it.
+def rewritten(manual: str, tables: Mapping[str, Callable[[], Rows]] | None = None) -> str:
+    """Return the text of the *manual* with each of *tables* as the program has it.
 
-    Raise ValueError where one of them is missing.
+    Without *tables*, they are those of the manual. Raise ValueError where one of them is missing.
     """
-    for heading, rows in TABLES.items():
+    for heading, rows in (TABLES if tables is None else tables).items():
         start = manual.index(heading)
         # A table ends at an empty line, or with the file.
         end = manual.find("\n\n", start)
@@ -71,6 +76,15 @@ def packs() -> Rows:
         yield f"`{name}`", pack.title, ", ".join(counts)
 
 
+def trusted() -> Rows:
+    """Yield each module that a proof rests on: its lines, and what it is for."""
+    for name in TRUSTED:
+        path = ROOT / "engine" / "repurchase" / f"{name}.py"
+        text = path.read_text(encoding="utf-8")
+        about = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+        yield f"`{name}`", f"{len(text.splitlines()):,}", about
+
+
 def keys(*keys: Key) -> Callable[[], Rows]:
     """Return what yields each of *keys*: its name, what it means, and its default."""
 
@@ -93,6 +107,36 @@ TABLES: Final[Mapping[str, Callable[[], Rows]]] = {
     "| key of a rule of a pack | what |": keys(*OF_LAW),
     "| finding | meaning |": findings,
     "| fact | dimension | domain | meaning | given by |": facts,
+}
+
+# What decides whether a file is proved; the search for histories is not among it.
+TRUSTED: Final = (
+    "language/linear",
+    "language/bounds",
+    "facts/domains",
+    "domain/clocks",
+    "rulebook/caps",
+    "rulebook/periods",
+    "rulebook/foreseen",
+    "rulebook/editions",
+    "rulebook/life",
+    "proof/claims",
+    "proof/fields",
+    "proof/free",
+    "proof/model",
+    "proof/logic",
+    "proof/approval",
+    "proof/obligations",
+    "proof/questions",
+    "proof/solver",
+    "proof/proof",
+    "evaluation/step",
+    "ledger/trades",
+    "ledger/orders",
+    "ledger/fold",
+)
+OF_PROOFS: Final[Mapping[str, Callable[[], Rows]]] = {
+    "| module | lines | what it is for |": trusted
 }
 
 if __name__ == "__main__":

@@ -42,6 +42,12 @@ class Instrument:
                 found = ratio
         return found
 
+    def most(self, first: date, last: date) -> Fraction:
+        """Return the most ordinary shares that one unit is on a day from *first* to *last*."""
+        starts = (start for start, _ in self.ratios if first < start <= last)
+        found = [self.ratio(day) for day in (first, *starts)]
+        return max(ratio for ratio in found if ratio is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Book:
@@ -447,7 +453,15 @@ class Ledger:
         elif outcome == "approved" and entry.held:
             entry = Entry(ask)
         elif outcome in ("approved", "recorded"):
-            entry = replace(entry, asked=ask, held_more=None)
+            old, day = entry.ask, day_on(event, "Asia/Tokyo")
+            if old.listed is not None:
+                # What may still fill by the old terms counts as units count from now on.
+                most = old.listed.instrument.most(day, max(old.last_day, day))
+                if outcome == "recorded":
+                    most = min(old.listed.ratio, most)
+                listed = replace(old.listed, ratio=most)
+                old = replace(old, listed=listed)
+            entry = replace(entry, ask=old, asked=ask, held_more=None)
         self.orders[event.order or ""] = entry
 
     def _settle(self, event: Event) -> None:
@@ -538,7 +552,11 @@ class Ledger:
         fees: Fraction | None = Fraction(0)
         if self.book.with_fees:
             fees = None if event.fees is None else Fraction(event.fees)
-        return Ask(event, listed, unit_cost, fees, *last_days(event, listed))
+        last_day, venue_last_day = last_days(event, listed)
+        if listed is not None:
+            most = listed.instrument.most(day_on(event, "Asia/Tokyo"), last_day)
+            listed = replace(listed, ratio=most)
+        return Ask(event, listed, unit_cost, fees, last_day, venue_last_day)
 
     def _used(self, fill: Event, listed: Listed | None) -> tuple[Fraction | None, Fraction | None]:
         shares = _times(fill.quantity, None if listed is None else listed.ratio)

@@ -170,7 +170,8 @@ def test_dry_run_holds_the_rule_file_to_its_certificate(folder: Path) -> None:
     assert (tried.code, tried) == (2, done)
     assert [one["what"] for one in errors_of(done)] == [
         "the certificate does not cover the edition in force until 2008-12-31",
-        "the certificate does not cover the edition in force from 2009-01-01",
+        "the certificate does not cover the edition in force from 2009-01-01 on",
+        "the certificate lists editions on days on which the file does not have them",
     ]
     assert contents(folder) == before
 

@@ -20,6 +20,7 @@ from repurchase.report.explained import authorization_view, own_findings_view, p
 from repurchase.report.summaries import Denials, summary_view
 from repurchase.rulebook.editions import load
 from repurchase.rulebook.library import pack_names, rule_names, rule_path, sample_path
+from repurchase.rulebook.life import Life
 from repurchase.rulebook.packs import shipped_pack
 from test_cli import Run, run
 
@@ -191,6 +192,7 @@ repurchase: 1
 authorization: desk
 timezone: Asia/Tokyo
 currency: JPY
+unlimited: [amount]
 instruments: {common: {symbol: "1", venues: [XTKS]}}
 terms: {max_shares: {value: 100 shares}}
 rules:
@@ -288,7 +290,7 @@ def test_decided_without_an_event_has_no_currency_of_the_instrument() -> None:
     reader = Reader(scene.options.reading(), program.editions)
     with scene.options.open(str(sample_path(scene.log))) as log:
         first = next(iter(replay(log, program, reader)))
-    text = drawn(decision_view(Decided(first.decision, first.edition)), 160)
+    text = drawn(decision_view(Decided(first.decision, Life(first.edition))), 160)
     assert text.startswith(f"{first.decision.outcome.upper()}  order {first.decision.id}")
 
 

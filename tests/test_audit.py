@@ -40,6 +40,7 @@ from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
+from repurchase.rulebook.life import Life, life
 from stores import Stores
 
 Patch = pytest.MonkeyPatch
@@ -576,7 +577,9 @@ def snapshot_at(number: int) -> bytes:
     position = Position()
     told = number - 1 - sum(one < number for one in (*ADOPTIONS, *SNAPSHOTS))
     for event in EVENTS[:told]:
-        position = step(event, position, rules().editions.of(event, position), live=True).position
+        position = step(
+            event, position, life(rules().editions, event, position), live=True
+        ).position
     return position_bytes(position)
 
 
@@ -901,7 +904,7 @@ def no_judging(patch: Patch) -> None:
         event = event_of(fields)
         kept = book.editions.of(event, book.position)
         self.editions[kept.hash] = None
-        position = apply(event, record.decision(), book.position, kept)
+        position = apply(event, record.decision(), book.position, Life(kept))
         self.book = replace(book, position=position)
 
     patch.setattr(Audit, "evaluate", evaluate)

@@ -30,6 +30,7 @@ from repurchase.ledger.orders import Order, OrderState
 from repurchase.ledger.position import Counted, Position
 from repurchase.ledger.trades import Fault, Trade
 from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.life import Life
 from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
 
 Patch = pytest.MonkeyPatch
@@ -517,11 +518,11 @@ def halt_spares_replaces(patch: Patch) -> None:
     whole = step.own_findings
 
     def own_findings(
-        event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
+        event: Event, proposed: Trade, position: Position, life: Life, *, live: bool
     ) -> Iterator[Finding]:
         if event.kind == "replace":
             position = replace(position, halted=None)
-        return whole(event, proposed, position, edition, live=live)
+        return whole(event, proposed, position, life, live=live)
 
     patch.setattr(step, "own_findings", own_findings)
 

@@ -359,10 +359,10 @@ PROGRAMS: Final = sorted(library.pack_path("uk").parent.glob("programs/*.yaml"))
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_program_that_judges_a_shipped_pack_has_no_gap(path: Path) -> None:
     """It loads, leaves nothing open, and is called as its file is."""
-    authorization = load(path).authorization
-    assert lint_findings(authorization) == ()
-    assert authorization.name == path.stem
-    assert path.stem.startswith(tuple(pack.name for pack in authorization.packs))
+    editions = load(path)
+    assert lint_findings(editions) == ()
+    assert editions.authorization.name == path.stem
+    assert path.stem.startswith(tuple(pack.name for pack in editions.authorization.packs))
 
 
 def test_every_program_beside_the_packs_judges_one() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any, Final
 
+import msgspec
 import pytest
 
 from repurchase.domain.errors import InputError, UsageError
@@ -26,9 +28,30 @@ from repurchase.report.proofs import remarks
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_names, rule_path
 from test_cli import run
-from test_prove import BROKEN, NOTHING, SOUND, TERM, proof_shipped, text_of
+from test_prove import BROKEN, SHARES, SOUND, TERM, proof_shipped, text_of
 
 DAY = date(2026, 11, 26)
+# A certificate as an earlier version wrote it, of another program and of no property.
+OLD: Final = json.dumps(
+    {
+        "format": "1",
+        "authorization": "other",
+        "editions": [
+            {
+                "edition": "0" * 64,
+                "first": "0001-01-01",
+                "last": "9999-12-31",
+                "claims": [],
+                "venue_day": None,
+                "example": None,
+            }
+        ],
+        "statement": "whatever came before, nothing gets past",
+        "solver": "z3 5.4.1",
+        "version": "9.9.9",
+        "day": "2026-11-29",
+    }
+)
 ORDER = {
     "kind": "order",
     "id": "o-1",
@@ -49,7 +72,7 @@ def sound(**changes: str) -> Editions:
 
 
 def certificate() -> Certificate:
-    return proved(sound(), time.monotonic_ns, 600_000).certificate(DAY)
+    return proved(sound(), time.monotonic_ns, 600_000).certificate(DAY, sound())
 
 
 def test_certificate_is_of_the_file_that_was_proved() -> None:
@@ -57,7 +80,7 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
     made = certificate()
     (one,) = made.editions
     edition = sound().on(date(2008, 11, 14))
-    assert (one.edition, one.claims) == (edition.hash, tuple(claims(edition)))
+    assert (one.edition, one.claims) == (edition.hash, claims(edition))
     assert (made.authorization, made.day) == ("acme", DAY)
     assert made.solver.startswith("z3 ")
     assert list(uncertified(made, sound())) == []
@@ -72,7 +95,8 @@ def test_certificate_is_of_the_file_that_was_proved() -> None:
 def test_certificate_shows_an_order_that_is_approved(name: str) -> None:
     """A file that approved nothing would be proved, too: what is certified is of some use."""
     editions = load(rule_path(name))
-    found = [one for one in proof_shipped(name).certificate(DAY).editions if one.example]
+    made = proof_shipped(name).certificate(DAY, editions)
+    found = [one for one in made.editions if one.example]
     assert found
     for one in found:
         assert one.example is not None
@@ -90,7 +114,7 @@ def test_proof_says_on_which_days_of_the_window_nothing_is_approved() -> None:
     editions = load_text((SOUND + hole).encode(), "acme.yaml")
     proof = proved(editions, time.monotonic_ns, 600_000)
     said = [said for _, said in remarks(proof, editions.authorization) if "approved" in said]
-    assert said[0] == "from 2008-12-01 until 2008-12-31 no order can be approved"
+    assert said[0] == "from 2008-12-01 to 2008-12-31 no order can be approved"
     assert [one.startswith("for example, order o-1 (buy") for one in said] == [False, True]
     examples = [one.example is not None for one in proof.editions]
     assert examples == [one.approves for one in proof.editions] == [True, False, True]
@@ -105,55 +129,129 @@ def test_each_edition_of_a_file_must_be_certified() -> None:
             + ', {value: "3,000 shares", from: 2008-12-01, known: 2008-12-01}]'
         }
     )
-    (problem,) = uncertified(certificate(), amended)
-    assert problem.what == "the certificate does not cover the edition in force from 2008-12-01"
-    whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY)
+    problems = [problem.what for problem in uncertified(certificate(), amended)]
+    assert problems == [
+        "the certificate does not cover the edition in force until 2008-11-30",
+        "the certificate does not cover the edition in force from 2008-12-01 on",
+        "the certificate lists editions on days on which the file does not have them",
+    ]
+    whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY, amended)
     assert list(uncertified(whole, amended)) == []
 
 
+@pytest.mark.slow
 def test_shipped_file_with_packs_is_certified_on_mixed_days_too() -> None:
     """Where law turns with the venue's day, that day's edition is in the certificate."""
-    made = proof_shipped("iij-2008").certificate(DAY)
+    editions = load(rule_path("iij-2008"))
+    made = proof_shipped("iij-2008").certificate(DAY, editions)
     assert any(one.venue_day is not None for one in made.editions)
-    assert list(uncertified(made, load(rule_path("iij-2008")))) == []
+    assert list(uncertified(made, editions)) == []
 
 
-@pytest.mark.parametrize(
-    ("left_out", "claimed"),
-    [
-        ("max_shares", ["amount", "window", "window-at-venue", "buys"]),
-        ("max_amount", ["shares", "window", "window-at-venue", "buys"]),
-        ("first_day", ["shares", "amount", "window", "window-at-venue", "buys"]),
-        ("last_day", ["shares", "amount", "window", "window-at-venue", "buys"]),
-        ("first_day|last_day", ["shares", "amount", "buys"]),
-    ],
-)
-def test_claims_are_of_the_terms_that_there_are(left_out: str, claimed: list[str]) -> None:
-    """No more than a cap or a day that the authorization has must be kept to."""
-    bare = SOUND[: SOUND.index("rules:")] + f"rules:\n  - {NOTHING}\n"
-    without = re.compile(rf"^  ({left_out}):")
-    text = "\n".join(line for line in bare.splitlines() if not without.match(line)) + "\n"
-    edition = load_text(text.encode(), "acme.yaml").on(date(2008, 11, 14))
-    assert list(claims(edition)) == claimed
+ALTERED: Final[dict[str, tuple[str, Callable[[dict[str, Any]], object]]]] = {
+    "another authorization": (
+        "the certificate is of `other`",
+        lambda made: made.update(authorization="other"),
+    ),
+    "another version": (
+        f"the certificate is from version 0.0.1 of the package, and this is {__version__}",
+        lambda made: made.update(version="0.0.1"),
+    ),
+    "no claims": (
+        (
+            "the certificate does not prove `program.amount_after by amount-cap` for the edition in"
+            " force on all days"
+        ),
+        lambda made: made["editions"][0].update(claims=[]),
+    ),
+    "one claim less": (
+        "the certificate does not prove `window` for the edition in force on all days",
+        lambda made: made["editions"][0]["claims"].pop(2),
+    ),
+    "a claim of another figure": (
+        (
+            "the certificate does not prove `program.shares_after by share-cap` for the edition in"
+            " force on all days"
+        ),
+        lambda made: made["editions"][0]["claims"][1].update(figure="4001"),
+    ),
+    "a claim more": (
+        "the certificate states more than was proved of the edition in force on all days",
+        lambda made: made["editions"][0]["claims"].append({"kind": "cap", "sum": "day.blocks"}),
+    ),
+    "no editions": (
+        "the certificate does not cover the edition in force on all days",
+        lambda made: made.update(editions=[]),
+    ),
+    "other days": (
+        "the certificate does not cover the edition in force on all days",
+        lambda made: made["editions"][0].update(last="2008-12-31"),
+    ),
+    "an edition twice": (
+        "the certificate lists editions on days on which the file does not have them",
+        lambda made: made["editions"].append(made["editions"][0]),
+    ),
+    "another edition": (
+        "the certificate does not cover the edition in force on all days",
+        lambda made: made["editions"][0].update(edition="f" * 64),
+    ),
+    "a sum that it leaves unlimited": (
+        "the certificate is of a file that leaves other sums without a limit",
+        lambda made: made.update(unlimited=["shares"]),
+    ),
+}
 
 
-def test_certificate_without_a_claim_does_not_hold_a_file_to_it() -> None:
-    """One that says less than what must hold certifies nothing."""
+@pytest.mark.parametrize(("said", "alter"), ALTERED.values(), ids=ALTERED)
+def test_altered_certificate_certifies_nothing(
+    said: str, alter: Callable[[dict[str, Any]], object]
+) -> None:
+    """Whatever it says less, more or otherwise than the proof is named, for lint and for verify."""
     written = json.loads(certificate_text(certificate()))
-    written["editions"][0]["claims"].remove("amount")
-    (problem,) = uncertified(_read(written), sound())
-    assert problem.what == (
-        "the certificate does not prove `amount` for the edition in force on all days"
+    alter(written)
+    (problem, *_) = uncertified(_read(written), sound())
+    assert problem.what == said
+    hashes = [sound().on(date(2008, 11, 14)).hash]
+    (refused, missing) = uncovered([_read(written)], [sound()], hashes)
+    assert refused == problem
+    assert missing.what == f"no certificate covers the edition {hashes[0]}, which evaluated events"
+
+
+@pytest.mark.slow
+def test_certificate_must_name_each_edition_that_judges_ahead() -> None:
+    """What judges requests only before it is known otherwise is an edition as any other."""
+    amended = sound(
+        **{
+            TERM: TERM.replace("{", "[{") + ', {value: "3,000 shares", from: 2008-12-10, '
+            "known: 2008-12-01}]"
+        }
     )
-    written = json.loads(certificate_text(certificate())) | {"version": "0.0.1"}
-    (problem,) = uncertified(_read(written), sound())
-    what = "the certificate is from version 0.0.1 of the package, and this is"
-    assert problem.what == f"{what} {__version__}"
+    whole = proved(amended, time.monotonic_ns, 600_000).certificate(DAY, amended)
+    assert {one.known is None for one in whole.editions} == {True}
+    rest = sound(
+        **{
+            SHARES: SHARES.replace("require", "until: 2008-12-09, require")
+            + "\n  - "
+            + SHARES.replace("share-cap", "other-cap").replace(
+                "require", "from: 2008-12-10, known: 2008-12-01, require"
+            )
+        }
+    )
+    whole = proved(rest, time.monotonic_ns, 600_000).certificate(DAY, rest)
+    ahead = [one for one in whole.editions if one.known is not None]
+    assert [str(one.known[1]) for one in ahead if one.known] == ["2008-11-30"]
+    assert list(uncertified(whole, rest)) == []
+    without = msgspec.structs.replace(
+        whole, editions=tuple(one for one in whole.editions if one.known is None)
+    )
+    (problem,) = uncertified(without, rest)
+    assert problem.what == (
+        "the certificate does not cover the edition in force from 2008-12-10 on,"
+        " for requests until 2008-11-30"
+    )
 
 
 def _read(content: object) -> Certificate:
-    import msgspec  # noqa: PLC0415 - only to make one that no command writes
-
     return msgspec.json.decode(json.dumps(content), type=Certificate)
 
 
@@ -163,7 +261,11 @@ def test_written_certificate_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "acme.proof.json"
     path.write_text(certificate_text(made))
     assert read_certificate(path) == made
-    for text in ("", "{}", certificate_text(made).replace('"format": "1"', '"format": "2"')):
+    more = json.loads(certificate_text(made))
+    more["editions"][0]["claims"][0]["note"] = "as good as proved"
+    less = json.loads(certificate_text(made)) | {"assumptions": []}
+    old = certificate_text(made).replace('"format": "2"', '"format": "1"')
+    for text in ("", "{}", old, OLD, json.dumps(more), json.dumps(less)):
         path.write_text(text)
         with pytest.raises(InputError, match="not a certificate of this version"):
             read_certificate(path)
@@ -175,7 +277,9 @@ def test_editions_of_records_are_looked_up() -> None:
     """What events were judged by and nobody certified is named."""
     made = certificate()
     (one,) = made.editions
-    assert uncovered([made], [one.edition, "f" * 64]) == ["f" * 64]
+    (problem,) = uncovered([made], [sound()], [one.edition, "f" * 64])
+    assert problem.what == f"no certificate covers the edition {'f' * 64}, which evaluated events"
+    assert list(uncovered([made], [sound()], [one.edition])) == []
 
 
 # -- the commands ---------------------------------------------------------------------------------
@@ -241,7 +345,7 @@ def test_nothing_is_certified_that_is_not_proved(folder: Path) -> None:
     """No file is written, and it is said why."""
     (folder / "broken.yaml").write_text(text_of(BROKEN["a missing cap on money"][1]))
     ended = run("prove", "broken.yaml", "--certificate", "broken.proof.json", cwd=folder)
-    assert (ended.code, "no certificate was written" in ended.err) == (1, True)
+    assert (ended.code, "no certificate was written" in ended.err) == (2, True)
     assert not (folder / "broken.proof.json").exists()
     over = run("prove", "acme.yaml", "--certificate", "acme.yaml", cwd=folder)
     assert (over.code, "the proofs would overwrite this file" in over.err) == (2, True)

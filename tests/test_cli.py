@@ -188,8 +188,8 @@ repurchase: 1
 authorization: tiny
 currency: JPY
 timezone: Asia/Tokyo
-instruments:
-  common: {symbol: "1", venues: [XTKS]}
+unlimited: [amount]
+instruments: {common: {symbol: "1", venues: [XTKS]}}
 terms:
   max_shares: {value: "100 shares", quote: "up to 100 shares"}
 rules:

@@ -111,7 +111,7 @@ BAD: Final[list[Case]] = [
         ["14:5: unknown key `requires`; did you mean `require`?"],
     ),
     ("unknown effect", changed("effect: flag", "effect: flags"), ["13:13: "]),
-    ("unknown venue", changed("XTKS", "XTKZ"), ["6:34: "]),
+    ("unknown venue", changed("XTKS", "XTKZ"), ["6:46: "]),
     ("unknown timezone", changed("Asia/Tokyo", "Asia/Tokio"), ["4:11: "]),
     (
         "unknown fact",

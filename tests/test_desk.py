@@ -45,6 +45,7 @@ from repurchase.journal.records import read_record
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Journal, Stored
 from repurchase.ledger.position import Position
+from repurchase.rulebook.life import life
 from stores import Store
 
 FOREIGN: Final = "repurchase: 1\nauthorization: other\n" + RULES.partition("2008\n")[2]
@@ -297,9 +298,9 @@ def test_fold_without_judging_comes_to_the_same(chosen: list[Draft], live: bool)
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        edition = rules().editions.of(event, position)
-        taken = step(event, position, edition, live=live)
-        assert apply(event, taken.decision, position, edition, live=live) == taken.position
+        its = life(rules().editions, event, position)
+        taken = step(event, position, its, live=live)
+        assert apply(event, taken.decision, position, its, live=live) == taken.position
         position = taken.position
 
 

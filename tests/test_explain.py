@@ -30,6 +30,7 @@ from repurchase.report.explained import views_of
 from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import pack_names, rule_names, rule_path
+from repurchase.rulebook.life import Life
 from repurchase.rulebook.model import Pack, Rule
 from repurchase.rulebook.packs import shipped_pack
 from strategies import RuleFile, conditions, rule_files
@@ -94,7 +95,7 @@ def found(rule: Rule, judged_by: Editions, said: dict[str, object]) -> Finding:
     """Return what *rule* comes to for the event that *said* is, a program's first."""
     asked = event_from_json(json_text(said))
     edition = judged_by.of(asked, Position())
-    decision = step(asked, Position(), edition, every_rule=True).decision
+    decision = step(asked, Position(), Life(edition), every_rule=True).decision
     (finding,) = (one for one in decision.findings if one.rule == rule.id)
     return finding
 

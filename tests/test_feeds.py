@@ -33,6 +33,7 @@ repurchase: 1
 authorization: acme
 timezone: Asia/Tokyo
 currency: JPY
+unlimited: [shares, amount]
 instruments:
   common: {symbol: "1111", venues: [XTKS]}
   ads: {symbol: ACME, venues: [XNAS], currency: USD, per_share: 2}

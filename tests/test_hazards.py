@@ -25,6 +25,7 @@ from repurchase.facts.table import TABLE
 from repurchase.intake.objects import event_from_json
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import life
 
 KINDS: Final = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
@@ -90,7 +91,9 @@ def order(**changes: str | None) -> str:
 
 def decided(text: str, editions: Editions, position: Position | None = None) -> Decision:
     asked = event_from_json(text)
-    return step(asked, position or Position(), editions.of(asked, position or Position())).decision
+    return step(
+        asked, position or Position(), life(editions, asked, position or Position())
+    ).decision
 
 
 def stopped(decision: Decision) -> dict[str, str]:
@@ -266,7 +269,7 @@ def test_sums_past_64_bits_stay_exact() -> None:
             kind='"fill"', id=f'"f-{number}"', quantity="999999999999999999", price=str(10**17)
         )
         event = event_from_json(text)
-        taken = step(event, position, editions.of(event, position))
+        taken = step(event, position, life(editions, event, position))
         position = taken.position
         assert taken.decision.outcome == "denied"
     assert (position.executed_shares, position.executed_amount) == (

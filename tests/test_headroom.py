@@ -36,6 +36,7 @@ from repurchase.market.feed import read_feed
 from repurchase.proof.logic import Fact, holds, number
 from repurchase.rulebook.editions import Edition, load, load_text
 from repurchase.rulebook.library import rule_path
+from repurchase.rulebook.life import Life
 
 NOW: Final = datetime(2008, 11, 14, 1, tzinfo=UTC)
 ORDER: Final = Event(
@@ -191,13 +192,13 @@ def positions(draw: st.DrawFn) -> Position:
         if draw(st.booleans()):
             events.append(replace(order, **fill, quantity=draw(st.integers(1, 9)), order_type=None))
     for event in events:
-        position = step(event, position, book).position
+        position = step(event, position, Life(book)).position
     return position
 
 
 def verdict(order: Event, position: Position, rules: Edition) -> tuple[str, list[str]]:
     """Return the outcome of *order*, and the rules that stop it."""
-    decision = step(order, position, rules).decision
+    decision = step(order, position, Life(rules)).decision
     return decision.outcome, [one.rule for one in decision.findings if one.effect != "flag"]
 
 
@@ -244,7 +245,7 @@ def test_headroom_is_the_largest_figure_that_passes(question: Question) -> None:
     """No larger quantity or price passes, whatever holes the rules leave, and the proof says so."""
     told, order, position, grid = question
     book = edition(*told)
-    check(headroom(order, position, book, grid=grid), order, position, book)
+    check(headroom(order, position, Life(book), grid=grid), order, position, book)
 
 
 def facts(order: Event, position: Position, grid: Grid, count: Any) -> dict[str, Fact]:
@@ -286,7 +287,7 @@ def test_z3_finds_no_larger_figure_among_all(question: Question) -> None:
     order = replace(order, fees=order.fees or 0, order_type="limit", outside=OUTSIDE)
     assume(not position.unbounded and not position.unknown_amount)
     book = edition(*told)
-    found = headroom(order, position, book, grid=grid)
+    found = headroom(order, position, Life(book), grid=grid)
     count = z3.Int("count")
     known = facts(order, position, grid, count)
     solver = z3.Solver()
@@ -332,10 +333,10 @@ def test_turn_that_is_off_by_one_is_noticed(
 ) -> None:
     """The break: the two ends of the range that it cuts wrongly are answered differently."""
     order, book = replace(ORDER, fees=0), edition(rule)
-    assert headroom(order, Position(), book).largest == 17
+    assert headroom(order, Position(), Life(book)).largest == 17
     broken(monkeypatch, error)
     with pytest.raises(EngineFault, match="the two ends of a range got different decisions"):
-        headroom(order, Position(), book)
+        headroom(order, Position(), Life(book))
 
 
 @pytest.mark.parametrize(
@@ -351,10 +352,10 @@ def test_cut_that_is_left_out_is_noticed(
 ) -> None:
     """The break: what passes can end at a turn or before it, and it takes both cuts to see that."""
     order, book = replace(ORDER, fees=0), edition(rule)
-    assert headroom(order, Position(), book).largest == 17
+    assert headroom(order, Position(), Life(book)).largest == 17
     monkeypatch.setattr(module, "cuts", ends)
     with pytest.raises(EngineFault, match="the two ends of a range got different decisions"):
-        headroom(order, Position(), book)
+        headroom(order, Position(), Life(book))
 
 
 @pytest.mark.parametrize("error", [-2, 2])
@@ -363,9 +364,9 @@ def test_quantity_that_passes_alone_is_missed_by_a_wrong_turn(
 ) -> None:
     """The break: no end of a range tells of it, but asking every quantity does."""
     order, book = replace(ORDER, fees=0), edition("trade.units <= 5 or trade.units == 17")
-    check(headroom(order, Position(), book, grid=SMALL_QUANTITIES), order, Position(), book)
+    check(headroom(order, Position(), Life(book), grid=SMALL_QUANTITIES), order, Position(), book)
     broken(monkeypatch, error)
-    found = headroom(order, Position(), edition("trade.units == 17"), grid=SMALL_QUANTITIES)
+    found = headroom(order, Position(), Life(edition("trade.units == 17")), grid=SMALL_QUANTITIES)
     with pytest.raises(AssertionError):
         check(found, order, Position(), edition("trade.units == 17"))
 
@@ -388,7 +389,7 @@ def test_fact_that_is_no_line_proves_nothing(
     fact = replace(TABLE["trade.units"], of=lambda now: bent(now.trade.event.quantity or 0))
     monkeypatch.setitem(TABLE, "trade.units", fact)
     with pytest.raises(EngineFault, match=r"`trade\.units` is not linear"):
-        headroom(ORDER, Position(), edition("trade.units <= 17"))
+        headroom(ORDER, Position(), Life(edition("trade.units <= 17")))
 
 
 # --- rule files that are shipped, and figures at the ends ----------------------------------------
@@ -402,7 +403,7 @@ SHARES: Final = ["jp-companies-act.number", "share-cap"]
 def iij(order: Event, grid: Grid = QUANTITIES) -> Headroom:
     """Return the room of *order* under the rules of IIJ, with nothing used."""
     rules = load(rule_path("iij-2008")).on(NOW.date())
-    return headroom(order, Position(), rules, read_feed(()).of(rules.authorization), grid)
+    return headroom(order, Position(), Life(rules), read_feed(()).of(rules.authorization), grid)
 
 
 def binding(found: Headroom) -> list[str]:
@@ -455,7 +456,7 @@ def test_headroom_without_a_bound_is_the_largest_figure_there_is(grid: Grid) -> 
     text = HEAD.replace("program.shares_after <= terms.max_shares", "trade.side == buy")
     text = text.replace('terms:\n  max_shares: {value: "60 shares"}\n', "terms: {}\n")
     rules = load_text(text.encode(), "book.yaml").on(NOW.date())
-    found = headroom(ORDER, Position(), rules, grid=grid)
+    found = headroom(ORDER, Position(), Life(rules), grid=grid)
     assert (found.largest, found.above, found.stopped) == (grid.figure(grid.most), (), None)
 
 
@@ -464,7 +465,7 @@ def test_headroom_of_an_order_that_never_passes_is_nothing(grid: Grid) -> None:
     """An order outside the window has no headroom, and the answer says why for every figure."""
     late = datetime(2009, 2, 2, 1, tzinfo=UTC)
     rules = load(rule_path("iij-2008")).on(late.date())
-    found = headroom(replace(ASKED, time=late), Position(), rules, grid=grid)
+    found = headroom(replace(ASKED, time=late), Position(), Life(rules), grid=grid)
     assert (found.largest, found.passing) == (0, None)
     assert all("window" in [one.rule for one in range.binding] for range in found.above)
     assert (found.above[0].first, found.above[-1].last) == (grid.step, grid.figure(grid.most))
@@ -474,15 +475,15 @@ def test_headroom_of_an_order_that_never_passes_is_nothing(grid: Grid) -> None:
 def test_price_of_a_market_order_binds_nothing() -> None:
     """Without a rule on money a market order is bounded in its quantity, whatever price it says."""
     order = replace(ORDER, order_type="market", price=10**17)
-    assert headroom(order, Position(), edition()).largest == 60
-    assert headroom(order, Position(), edition("trade.amount <= JPY 100")).largest == 0
+    assert headroom(order, Position(), Life(edition())).largest == 60
+    assert headroom(order, Position(), Life(edition("trade.amount <= JPY 100"))).largest == 0
 
 
 @pytest.mark.parametrize("fields", ["at: fill", "effect: flag"])
 def test_rule_that_stops_no_order_is_not_asked(fields: str) -> None:
     """What judges fills alone, or flags, neither binds nor cuts the larger quantities."""
     text = HEAD + f'  - {{id: small, require: "trade.units <= 17 or trade.units > 99", {fields}}}\n'
-    found = headroom(ORDER, Position(), load_text(text.encode(), "book.yaml").on(NOW.date()))
+    found = headroom(ORDER, Position(), Life(load_text(text.encode(), "book.yaml").on(NOW.date())))
     assert [(one.first, one.last) for one in found.above] == [(61, QUANTITY_MAX)]
     assert binding(found) == ["share-cap"]
 

@@ -39,6 +39,7 @@ from repurchase.journal.records import (
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.position import Fills, Position
+from repurchase.rulebook.life import Life, life
 from stores import Store
 
 # A snapshot after so many records, where a test is about snapshots.
@@ -169,7 +170,9 @@ def reached(chosen: list[Draft]) -> Position:
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        position = step(event, position, rules().editions.of(event, position), live=True).position
+        position = step(
+            event, position, life(rules().editions, event, position), live=True
+        ).position
     return position
 
 
@@ -189,9 +192,9 @@ def test_position_read_back_decides_as_the_one_written(chosen: list[Draft]) -> N
     position = Position()
     for number, draft in enumerate(chosen):
         event = draft.event(f"e{number}", position)
-        edition = rules().editions.of(event, position)
-        taken = step(event, position, edition, live=True)
-        again = step(event, read_position(position_bytes(position)), edition, live=True)
+        its = life(rules().editions, event, position)
+        taken = step(event, position, its, live=True)
+        again = step(event, read_position(position_bytes(position)), its, live=True)
         assert again == taken
         position = taken.position
 
@@ -426,7 +429,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "the journal has format 9, but this package writes format 6; export it"
+    said = "the journal has format 9, but this package writes format 7; export it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 
@@ -498,7 +501,7 @@ def test_order_of_outside_facts_changes_no_byte() -> None:
     for names in (sorted(facts), sorted(facts, reverse=True)):
         event = replace(order("o1"), outside={name: facts[name] for name in names})
         edition = rules().editions.of(event, Position())
-        position = step(event, Position(), edition, live=True).position
+        position = step(event, Position(), Life(edition), live=True).position
         bodies.add(position_bytes(position))
         assert read_position(position_bytes(position)) == position
     assert len(bodies) == 1
@@ -510,12 +513,12 @@ def test_whole_number_is_written_alike_however_it_came_about() -> None:
     bodies = set()
     for fees in (2, Fraction(2), Fraction(4, 2)):
         event = replace(order("o1"), fees=fees, outside={"market.last_price": Fraction(100)})
-        position = step(event, Position(), edition, live=True).position
+        position = step(event, Position(), Life(edition), live=True).position
         body = position_bytes(position)
         assert position_bytes(read_position(body)) == body
         bodies.add(body)
     whole = replace(order("o1"), fees=2, outside={"market.last_price": 100})
-    bodies.add(position_bytes(step(whole, Position(), edition, live=True).position))
+    bodies.add(position_bytes(step(whole, Position(), Life(edition), live=True).position))
     assert len(bodies) == 1
 
 
@@ -533,7 +536,7 @@ def with_value(plain: Any, path: tuple[Any, ...], value: object) -> bytes:
 def test_position_with_an_event_that_is_none_is_refused(event: object) -> None:
     """What a forger puts in the place of an event is no position, and no traceback."""
     edition = rules().editions.of(order("o1"), Position())
-    position = step(order("o1"), Position(), edition, live=True).position
+    position = step(order("o1"), Position(), Life(edition), live=True).position
     body = position_bytes(position)
     terms = ("orders", 0, 1, "terms", "event")
     plain = msgspec.json.decode(body)
@@ -574,7 +577,7 @@ def test_position_with_a_value_of_another_type_is_refused(
 ) -> None:
     """Each value is what its field takes, or there is no position, and no traceback."""
     edition = rules().editions.of(order("o1"), Position())
-    position = step(order("o1"), Position(), edition, live=True).position
+    position = step(order("o1"), Position(), Life(edition), live=True).position
     plain = msgspec.json.decode(position_bytes(position))
     with pytest.raises(JournalError, match="the stored position cannot be read"):
         read_position(with_value(plain, path, value))

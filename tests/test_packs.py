@@ -28,6 +28,7 @@ from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
 from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load, load_text
+from repurchase.rulebook.life import Life, life
 from repurchase.rulebook.lint import lint_findings
 from repurchase.rulebook.packs import kept, shipped_pack
 from test_audit import changed
@@ -82,7 +83,7 @@ def decided(judged_by: Editions, **changes: object) -> Decided:
     fields |= changes
     asked = event({name: str(value) for name, value in fields.items() if value is not None})
     edition = judged_by.of(asked, Position())
-    return Decided(step(asked, Position(), edition).decision, edition)
+    return Decided(step(asked, Position(), Life(edition)).decision, Life(edition))
 
 
 def stopped(decision: Decision) -> list[str]:
@@ -228,7 +229,7 @@ def test_second_broker_of_a_day_is_the_one_that_breaks_the_rule() -> None:
         fields = {"kind": "order", "id": f"o-{number}", "symbol": "1111", "side": "buy"}
         fields |= {"quantity": "1", "price": "100", "broker": broker, **MARKET}
         asked = event(fields | {"time": f"2008-11-{day}T10:00:00+09:00"})
-        taken = step(asked, position, judged_by.of(asked, position))
+        taken = step(asked, position, life(judged_by, asked, position))
         position = taken.position
         answers.append(taken.decision.outcome)
     assert answers == ["approved", "approved", "denied", "approved"]
@@ -282,7 +283,7 @@ def test_limit_changes_exactly_from_its_day(day: int, known_at: date | None, lim
 def test_finding_names_where_its_limit_stands() -> None:
     """Whoever reads the denial sees the section and the act of the day."""
     over = decided(editions(), quantity=201)
-    (found,) = worded(over.decision, over.edition).findings
+    (found,) = worded(over.decision, Life(over.edition)).findings
     assert (found.rule, found.cite) == ("own.size", "Section 1; Second Act")
     assert found.message == "shares of this event: 201 shares; must be at most 200 shares"
 
@@ -376,7 +377,7 @@ def test_law_that_applies_to_everything_bounds_a_program() -> None:
     def told(pack: str) -> list[str]:
         packs = kept({"./own": pack.encode()})
         judged_by = load_text(text.encode(), "acme.yaml", packs=packs)
-        return [problem.what for problem in lint_findings(judged_by.authorization)]
+        return [problem.what for problem in lint_findings(judged_by)]
 
     unread = "no rule that denies orders reads `terms.max_shares`, so it limits no order"
     assert unread not in told(law)
@@ -456,7 +457,7 @@ def test_program_is_judged_again_by_the_packs_it_adopted(folder: Path, tmp_path:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("repurchase.rulebook.packs.pack_names", tuple)
             assert verify(journal, "acme").records == 5
-            assert [one.edition.hash for one in story(journal, "acme", "o-3")] == [
+            assert [one.life.edition.hash for one in story(journal, "acme", "o-3")] == [
                 desk.submit(events[2]).edition.hash,
                 desk.submit(events[3]).edition.hash,
             ]

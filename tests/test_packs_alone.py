@@ -35,6 +35,7 @@ repurchase: 1
 authorization: acme
 timezone: Asia/Tokyo
 currency: JPY
+unlimited: [shares, amount]
 instruments:
   common: {symbol: "3774", venues: [XTKS]}
 include: [./desk]

@@ -20,6 +20,7 @@ from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Tainted
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import pack_names
+from repurchase.rulebook.life import life
 from repurchase.rulebook.packs import shipped_pack
 from test_cli import run
 
@@ -94,7 +95,7 @@ def decided(pack: str, options: str = "", **changes: object) -> Decision:
     """Return the answer to an order under *pack*."""
     asked = event(fields(pack, **changes))
     judged_by = editions(pack, options)
-    return step(asked, Position(), judged_by.of(asked, Position())).decision
+    return step(asked, Position(), life(judged_by, asked, Position())).decision
 
 
 def found(decision: Decision) -> dict[str, str]:
@@ -208,7 +209,7 @@ def test_year_ends_the_day_before_its_first_day_comes_again(
     text = RULES.format(zone="Asia/Tokyo", currency="JPY", venue="XTKS", pack=ACT, last=end)
     judged_by = load_text(text.replace("2024-01-01", first).encode(), "acme.yaml")
     asked = event(fields(ACT, time=f"{first}T03:00:00Z"))
-    rules = found(step(asked, Position(), judged_by.of(asked, Position())).decision)
+    rules = found(step(asked, Position(), life(judged_by, asked, Position())).decision)
     assert ("one-year" not in rules) is is_year
 
 
@@ -218,7 +219,7 @@ def test_period_of_more_than_a_year_is_no_authorization() -> None:
     rules = []
     for day in ("2024-12-31", "2025-01-01"):
         asked = event(fields("jp-companies-act", time=f"{day}T03:00:00Z"))
-        rules.append(found(step(asked, Position(), judged_by.of(asked, Position())).decision))
+        rules.append(found(step(asked, Position(), life(judged_by, asked, Position())).decision))
     assert rules == [{"one-year": "fail"}, {"one-year": "fail"}]
 
 

@@ -27,6 +27,7 @@ from repurchase.ledger.fold import after, day, refused, settled
 from repurchase.ledger.position import Day, Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import life
 
 FRIDAY: Final = date(2009, 1, 30)
 # The afternoon in Tokyo, and still the night of the same day in New York.
@@ -737,7 +738,7 @@ def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
     editions, position = off_auction_rules(), Position()
     for count, draft in enumerate(sorted(plan, key=lambda one: one.day)):
         event = draft.event(f"e-{count}", position)
-        position = step(event, position, editions.of(event, position)).position
+        position = step(event, position, life(editions, event, position)).position
         for one in position.days.values():
             assert min(one.ordered_shares, one.executed_shares, one.off_auction or 0) >= 0
         off_auction = sum(one.off_auction or 0 for one in position.days.values())

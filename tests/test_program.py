@@ -15,6 +15,7 @@ from repurchase.evaluation.wording import sentence
 from repurchase.intake.fields import event
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.life import Life, life
 
 HEAD: Final = """\
 repurchase: 1
@@ -61,7 +62,7 @@ def decided(rules: str, **changes: str | None) -> Decision:
     """Return the decision of *rules* on an order with *changes*; `None` leaves a field out."""
     asked = event(ORDER | changes)
     return step(
-        asked, Position(), load_text(rules.encode(), "own.yaml").of(asked, Position())
+        asked, Position(), life(load_text(rules.encode(), "own.yaml"), asked, Position())
     ).decision
 
 
@@ -112,7 +113,7 @@ def test_only_fields_that_would_help_are_named(
     rule = "early" if rules is ON_TIME else "a-cap"
     assert found(decision)[rule] == missing
     (finding,) = (one for one in decision.findings if one.rule == rule)
-    text = sentence(finding, load_text(rules.encode(), "own.yaml").on(date(2026, 5, 15)))
+    text = sentence(finding, Life(load_text(rules.encode(), "own.yaml").on(date(2026, 5, 15))))
     assert ("add the event field" in text) == any("." not in name for name in missing)
 
 
@@ -139,7 +140,7 @@ def test_thread_keeps_the_rule_sets_that_it_used_last() -> None:
     assert kept == list(caps)[-judge.LOADED_MAX :]
     order = event(ORDER)
     for _ in range(2):
-        outcomes = [step(order, Position(), one).decision.outcome for one in editions]
+        outcomes = [step(order, Position(), Life(one)).decision.outcome for one in editions]
         assert outcomes == ["denied" if cap < 60 else "approved" for cap in caps]
 
 
@@ -148,11 +149,11 @@ def test_rules_that_fail_again_are_found_again() -> None:
     prices: list[str | None] = ["1", "101", "50", "101", "101"]
     edition = load_text(ON_MONEY.encode(), "own.yaml").on(date(2026, 5, 15))
     orders = [event({**ORDER, "price": one}) for one in (*prices, *prices, None, *prices)]
-    run = [step(order, Position(), edition).decision.findings for order in orders]
+    run = [step(order, Position(), Life(edition)).decision.findings for order in orders]
     judge.forget()
     for order, findings in zip(orders, run, strict=True):
         judge.forget()
-        assert step(order, Position(), edition).decision.findings == findings
+        assert step(order, Position(), Life(edition)).decision.findings == findings
     assert {tuple(one.rule for one in found) for found in run} == {
         (),
         ("a-cap",),

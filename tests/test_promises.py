@@ -36,6 +36,7 @@ from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import life
 
 FIRST: Final = date(2008, 11, 14)
 LAST: Final = date(2009, 1, 30)
@@ -1130,8 +1131,8 @@ class Program(RuleBasedStateMachine):
         fault, halted = self.ledger.fault(event), self.ledger.halted
         raising = event.kind == "replace" and fault is None and self.ledger.raises(event)
         orderer = self.ledger.orderer(event)
-        now = editions(self.book, self.review, self.packs).of(event, self.position)
-        taken = step(event, self.position, now, live=self.live, market=Wide())
+        its = life(editions(self.book, self.review, self.packs), event, self.position)
+        taken = step(event, self.position, its, live=self.live, market=Wide())
         self.position = taken.position
         outcome = taken.decision.outcome
         reading = self.ledger.note(event, outcome)

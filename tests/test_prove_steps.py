@@ -24,6 +24,7 @@ from repurchase.proof.logic import number
 from repurchase.proof.model import Sums, any_sums, from_zero
 from repurchase.proof.solver import Term
 from repurchase.rulebook.editions import Editions
+from repurchase.rulebook.life import Life
 
 
 class Step(NamedTuple):
@@ -188,7 +189,7 @@ def test_steps_are_those_of_the_position(plan: list[Draft]) -> None:
         edition = editions.of(event, position)
         conforms = _conforms(event, position, editions)
         before = concrete(position)
-        position = step(event, position, edition, live=True).position
+        position = step(event, position, Life(edition), live=True).position
         after = concrete(position)
         if conforms and before is not None and after is not None:
             assert is_step(event.kind, before, after), event

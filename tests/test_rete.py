@@ -39,6 +39,7 @@ from repurchase.language.linear import (
 )
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
+from repurchase.rulebook.life import Life
 
 # --- the C core itself
 
@@ -586,7 +587,7 @@ def asked(edition: Edition, quantity: int, price: str | None = "10") -> Step:
     text = {"kind": "order", "id": f"o-{quantity}", "date": "2026-05-15", "symbol": "1"}
     text |= {"side": "buy", "quantity": str(quantity), "order_type": "limit"}
     text |= {"price": price} if price is not None else {}
-    return step(event_from_json(json.dumps(text)), Position(), edition)
+    return step(event_from_json(json.dumps(text)), Position(), Life(edition))
 
 
 def told(taken: Step) -> tuple[str, list[tuple[str, str]]]:

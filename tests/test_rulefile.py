@@ -16,6 +16,7 @@ from repurchase.domain.errors import RuleFileError, UsageError
 from repurchase.domain.quantities import DATE, SHARES, money
 from repurchase.domain.terms import Validity
 from repurchase.rulebook.build import read, read_authorization, read_text
+from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.lint import lint_findings
 from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.schema import json_schema
@@ -69,6 +70,10 @@ UNREAD: Final = (
     "%s:3: no rule that denies orders reads `terms.%s`, so it limits no order; "
     "add a rule that reads it"
 )
+ENDLESS: Final = (
+    " nothing limits %s; add a rule that requires `program.%s_after <= ` a figure, or write"
+    " `unlimited: [%s]`"
+)
 CAP: Final = "program.shares_after <= terms.max_shares"
 BUYS: Final = "require: trade.side == buy"
 MAX_SHARES: Final = 'max_shares: {value: "4,000 shares", quote: "Up to 4,000 shares"}'
@@ -96,7 +101,8 @@ def problems(text: str) -> list[str]:
 
 
 def left_open(text: str) -> list[str]:
-    return [str(gap).removeprefix("iij.yaml:") for gap in lint_findings(load(text))]
+    found = lint_findings(load_text(text.encode(), "iij.yaml"))
+    return [str(gap).removeprefix("iij.yaml:") for gap in found]
 
 
 def test_sample_loads_without_gaps() -> None:
@@ -808,7 +814,7 @@ OPEN: Final = [
     (
         CAP,
         f"{CAP}\n    at: fill",
-        [UNREAD % (19, "max_shares")],
+        [UNREAD % (19, "max_shares"), ENDLESS % ("the shares", "shares", "shares")],
     ),
     (CAP, f"{CAP}\n    at: order", []),
     (
@@ -827,7 +833,7 @@ OPEN: Final = [
     (
         CAP,
         f"{CAP}\n    effect: flag",
-        [UNREAD % (19, "max_shares")],
+        [UNREAD % (19, "max_shares"), ENDLESS % ("the shares", "shares", "shares")],
     ),
     (
         CAP,

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import Problem, RuleFileError
-from repurchase.rulebook.build import read_text
 from repurchase.rulebook.cases_file import read_cases_text
+from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.lint import check_source, lint_findings
 from test_rulefile import SAMPLE
 from test_rulefile_cases import CASES
@@ -38,11 +38,11 @@ PIECES = st.sampled_from(
 def refused(data: bytes) -> tuple[Problem, ...]:
     """Return the problems of *data* as a rule file; what loads must bear being looked at too."""
     try:
-        authorization = read_text(data, "f")
+        editions = load_text(data, "f")
     except RuleFileError as error:
         return error.problems
-    lint_findings(authorization)
-    check_source(authorization, "d", data)
+    lint_findings(editions)
+    check_source(editions.authorization, "d", data)
     return ()
 
 

@@ -19,6 +19,7 @@ from repurchase.domain.events import KINDS, Event
 from repurchase.evaluation.step import step
 from repurchase.ledger.position import FILLS_REMEMBERED, Counted, Fills, Position
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import life
 
 HEAD: Final = """\
 repurchase: 1
@@ -109,7 +110,7 @@ def sent(
     """Return the decision of the last of *events*, and the positions before it and after it."""
     decision, before, position = None, Position(), Position()
     for one in events:
-        taken = step(one, position, editions.of(one, position), live=live)
+        taken = step(one, position, life(editions, one, position), live=live)
         before, position, decision = position, taken.position, taken.decision
     return decision, before, position
 

@@ -25,6 +25,7 @@ from repurchase.market.sessions import Sessions, sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_path
+from repurchase.rulebook.life import life
 from repurchase.rulebook.packs import shipped_pack
 
 RULES: Final = """
@@ -79,7 +80,7 @@ def judged(
     position, decisions = Position(), []
     for values in events:
         asked = event({name: str(value) for name, value in values.items() if value is not None})
-        taken = step(asked, position, editions.of(asked, position), market=market)
+        taken = step(asked, position, life(editions, asked, position), market=market)
         position = taken.position
         decisions.append(taken.decision)
     return decisions
@@ -368,7 +369,7 @@ def test_19_cap_is_what_is_said_and_not_its_percentage() -> None:
     for quantity, outcome in ((4_000, "approved"), (4_001, "denied")):
         one = event({name: str(value) for name, value in (asked | {"quantity": quantity}).items()})
         market = read_feed(()).of(iij.authorization)
-        taken = step(one, Position(), iij.of(one, Position()), market=market)
+        taken = step(one, Position(), life(iij, one, Position()), market=market)
         assert taken.decision.outcome == outcome
 
 

@@ -40,6 +40,7 @@ from repurchase.language import linear
 from repurchase.language.expression import Word
 from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
+from repurchase.rulebook.life import Life
 from strategies import Case, History, Question, RuleFile, cases, histories, questions, rule_files
 
 # How a rule is refused that means something, but more than the engine can be given.
@@ -175,7 +176,7 @@ def check_history(history: History) -> None:
     for row in history.rows:
         happened = fields.event(row)
         now = editions.of(happened, position)
-        taken = step(happened, position, now, every_rule=True)
+        taken = step(happened, position, Life(now), every_rule=True)
         position = taken.position
         decision = taken.decision
         if happened.kind == "brought_forward":

@@ -33,6 +33,7 @@ from repurchase.report.outcomes import changes_object
 from repurchase.report.written import json_text
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.library import rule_path
+from repurchase.rulebook.life import life
 from strategies import History, histories
 from test_cli import LOG, RULES, run
 from test_cli_logs import BAD_ROWS, GOOD, HEADER, NO_LOG, row
@@ -168,7 +169,7 @@ def test_direct_change_is_one_from_the_position_of_the_old_file(
     for event in events_of(plan):
         before = old.position
         assert what_if.retraced == before
-        asked = step(event, before, new.editions.of(event, before)).decision
+        asked = step(event, before, life(new.editions, event, before)).decision
         compared = what_if.decide(event)
         if compared.direct is not None:
             assert compared.direct is (asked.outcome != compared.old.decision.outcome)
@@ -185,13 +186,13 @@ def test_direct_change_is_one_even_if_no_outcome_had_changed(plan: list[Draft], 
     what_if, position = WhatIf(old, new), Position()
     found = []
     for event in events_of(plan):
-        edition = new.editions.of(event, position)
-        asked = step(event, position, edition).decision
+        its = life(new.editions, event, position)
+        asked = step(event, position, its).decision
         compared = what_if.decide(event)
         if compared.direct is not None:
             found.append(compared)
             assert compared.direct is (asked.outcome != compared.old.decision.outcome)
-        position = apply(event, compared.old.decision, position, edition, live=False)
+        position = apply(event, compared.old.decision, position, its, live=False)
     assert [one.direct for one in found[:1]] == [True][: len(found)]
     assert what_if.changes().first == (found[0] if found else None)
 
@@ -561,8 +562,8 @@ def test_rows_that_come_again_count_once_for_both(here: Path) -> None:
 @pytest.mark.parametrize("skip", [(), ("--skip-other-symbols",)])
 def test_symbol_of_one_file_alone_is_judged_by_both(here: Path, skip: tuple[str, ...]) -> None:
     """An instrument that is taken off the list is denied, and neither an error nor left out."""
-    added = '  common: {symbol: "1", venues: [XTKS]}\n  other: {symbol: "2", venues: [XTKS]}\n'
-    text = edited('  common: {symbol: "1", venues: [XTKS]}\n', added)
+    added = '"1", venues: [XTKS]}, other: {symbol: "2", venues: [XTKS]}'
+    text = edited('"1", venues: [XTKS]}', added)
     (here / "rules.yaml").write_text(text, encoding="utf-8")
     (here / "new.yaml").write_text(RULES, encoding="utf-8")
     (here / "log.csv").write_text(ORDERS.replace("o-3,2026-05-18,1", "o-3,2026-05-18,2"), "utf-8")
@@ -576,8 +577,8 @@ def test_symbol_of_one_file_alone_is_judged_by_both(here: Path, skip: tuple[str,
 
 def test_fills_that_cannot_be_counted_are_told(here: Path) -> None:
     """Where a file does not know what was bought, its figures are unknown, and it is said why."""
-    other = '  other: {symbol: "2", venues: [XTKS]}\n'
-    text = edited('"1", venues: [XTKS]}\n', f'"1", venues: [XTKS]}}\n{other}')
+    other = 'other: {symbol: "2", venues: [XTKS]}'
+    text = edited('"1", venues: [XTKS]}', f'"1", venues: [XTKS]}}, {other}')
     (here / "rules.yaml").write_text(text, encoding="utf-8")
     (here / "new.yaml").write_text(RULES, encoding="utf-8")
     (here / "log.csv").write_text(HEADER + GOOD + row(symbol="2"), encoding="utf-8")

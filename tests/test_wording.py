@@ -27,6 +27,7 @@ from repurchase.intake.fields import event
 from repurchase.language.expression import Comparison, Member, Not, Truth, Word
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
+from repurchase.rulebook.life import Life
 from repurchase.rulebook.model import Rule
 from strategies import Case, cases
 from test_verdicts import loaded
@@ -64,14 +65,14 @@ def asked(require: str, **changes: str) -> tuple[Finding, Edition]:
     editions = load_text((HEAD + rules).encode(), "words.yaml")
     order = event({name: value for name, value in (ORDER | changes).items() if value})
     edition = editions.of(order, Position())
-    decision = step(order, Position(), edition, every_rule=True).decision
+    decision = step(order, Position(), Life(edition), every_rule=True).decision
     return next(finding for finding in decision.findings if finding.rule == "r"), edition
 
 
 def said(require: str, **changes: str) -> str:
     """Return the sentence on an order with *changes* by a rule that has *require*."""
     finding, edition = asked(require, **changes)
-    return sentence(finding, edition, currency_of(edition, event(ORDER)))
+    return sentence(finding, Life(edition), currency_of(edition, event(ORDER)))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_choice_that_is_not_known_is_left_out(
     """A list of which some choices are unknown is decided, and shown, by the known ones."""
     finding, edition = asked(require, **changes)
     assert (finding.result, finding.limit) == (result, limit)
-    assert "None" not in sentence(finding, edition)
+    assert "None" not in sentence(finding, Life(edition))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_words_with_commas_are_told_apart(
     finding, edition = asked(require, broker=broker)
     assert finding.limit == limit
     text = text or f'"say ""hi"""; one of {limit}'
-    assert sentence(finding, edition) == f"broker: {text}"
+    assert sentence(finding, Life(edition)) == f"broker: {text}"
 
 
 def test_word_in_either_spelling_of_unicode_is_the_same() -> None:
@@ -137,7 +138,7 @@ def test_word_in_either_spelling_of_unicode_is_the_same() -> None:
     broker = unicodedata.normalize("NFD", "café")
     finding, edition = asked("trade.broker in [café, nomura]", broker=broker)
     assert finding.result == "pass"
-    assert sentence(finding, edition) == f"broker: {broker}; one of café, nomura"
+    assert sentence(finding, Life(edition)) == f"broker: {broker}; one of café, nomura"
 
 
 @given(choices=st.lists(st.text(alphabet='ab ,"\n', max_size=5), min_size=1, max_size=4))
@@ -344,8 +345,8 @@ def test_rule_that_does_not_apply_says_to_what_it_applies() -> None:
     rules = "  - {id: r, when: trade.side == sell, require: trade.shares <= 1 shares}\n"
     order = event(ORDER)
     edition = load_text((HEAD + rules).encode(), "words.yaml").of(order, Position())
-    findings = step(order, Position(), edition, every_rule=True).decision.findings
-    text = sentence(next(one for one in findings if one.rule == "r"), edition)
+    findings = step(order, Position(), Life(edition), every_rule=True).decision.findings
+    text = sentence(next(one for one in findings if one.rule == "r"), Life(edition))
     assert text == "not applicable: side: buy; applies only if it is sell"
 
 
@@ -370,7 +371,7 @@ def test_rule_that_does_not_apply_says_to_what_it_applies() -> None:
 def test_only_a_term_that_stands_alone_is_the_last_day(require: str, text: str) -> None:
     """A day that the rule has as a literal, or that an `or` goes beyond, is not the last one."""
     finding, edition = asked(require)
-    assert headline(finding, edition) == text
+    assert headline(finding, Life(edition)) == text
 
 
 def test_price_has_the_currency_of_its_instrument() -> None:
@@ -378,34 +379,38 @@ def test_price_has_the_currency_of_its_instrument() -> None:
     changes = {"symbol": "A", "fx": "1", "market.last_price": "1"}
     finding, edition = asked("trade.price <= market.last_price", **changes)
     assert currency_of(edition, event(ORDER | changes)) == "USD"
-    assert sentence(finding, edition, "USD") == ("price: USD 5; must be at most USD 1 (last price)")
-    assert sentence(finding, edition) == "price: 5; must be at most 1 (last price)"
+    assert sentence(finding, Life(edition), "USD") == (
+        "price: USD 5; must be at most USD 1 (last price)"
+    )
+    assert sentence(finding, Life(edition)) == "price: 5; must be at most 1 (last price)"
 
 
 def test_built_in_findings_name_the_fault_first() -> None:
     """Each has its sentence; the values that it has are part of it."""
     _, edition = asked("trade.side == buy")
     for name, text in ENGINE.items():
-        assert sentence(Finding(name, "fail", "deny"), edition) == text
+        assert sentence(Finding(name, "fail", "deny"), Life(edition)) == text
     late = Finding("engine.backdated", "fail", "deny", "2008-11-13", "2008-11-14", "date")
-    assert sentence(late, edition) == (
+    assert sentence(late, Life(edition)) == (
         "the request is dated 2008-11-13, before the program's latest day, 2008-11-14;"
         " date it 2008-11-14 or later"
     )
+    bare = Finding("engine.no-cap", "fail", "deny", "the shares")
+    assert sentence(bare, Life(edition)).startswith("no rule caps the shares on a day on which")
     more = Finding("engine.overrun", "fail", "deny", "600", "500", "shares")
-    assert sentence(more, edition) == (
+    assert sentence(more, Life(edition)) == (
         "the fill exceeds what its order reserved: 600 shares; reserved: 500 shares;"
         " it counts in full"
     )
     cost = Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount", "fx"))
-    assert sentence(cost, edition).endswith("; add the event field `fx`")
+    assert sentence(cost, Life(edition)).endswith("; add the event field `fx`")
 
 
 def test_finding_of_a_rule_that_the_edition_lacks_shows_its_values() -> None:
     """Without the rule, nothing is said of what its bound means."""
     _, edition = asked("trade.side == buy")
     finding = Finding("gone", "fail", "deny", "5", "4", "shares")
-    assert sentence(finding, edition) == "value: 5 shares; must be 4 shares"
+    assert sentence(finding, Life(edition)) == "value: 5 shares; must be 4 shares"
 
 
 def test_part_that_is_too_large_to_compare_decides_nothing() -> None:
@@ -455,9 +460,9 @@ def truth(one: Compared, facts: Mapping[str, Value | None], terms: oracle.Terms)
 def test_sentence_never_contradicts_its_result(case: Case) -> None:
     """A pass requires nothing, a failure states a relation that is false by exact arithmetic."""
     for finding, edition, facts in findings_of(case):
-        text = sentence(finding, edition)
-        headline(finding, edition)
-        assert short(finding, edition)
+        text = sentence(finding, Life(edition))
+        headline(finding, Life(edition))
+        assert short(finding, Life(edition))
         if finding.dimension == "time" and "/" in f"{finding.observed}{finding.limit}":
             # A drawn time between two microseconds, which no event can have.
             continue
@@ -507,7 +512,7 @@ def test_all_that_a_pass_requires_is_told_truly(case: Case) -> None:
     """What follows the first comparison of a pass is known and true, of a yes/no fact, too."""
     for finding, edition, facts in findings_of(case):
         if finding.result == "pass":
-            check_besides(sentence(finding, edition), facts)
+            check_besides(sentence(finding, Life(edition)), facts)
 
 
 def changes(

@@ -22,6 +22,7 @@ from repurchase.evaluation import judge
 from repurchase.evaluation.step import step
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, load_text
+from repurchase.rulebook.life import Life
 
 # The fields of an order, and the facts that come to something else with them.
 Case = tuple[dict[str, Any], dict[str, Any]]
@@ -91,7 +92,7 @@ def test_denial_beside_approval() -> None:
             ]
             facts = [_facts(number) | changed for number, (_, changed) in enumerate(drawn)]
             start = time.perf_counter()
-            outcomes = {step(order, Position(), edition).decision.outcome for order in orders}
+            outcomes = {step(order, Position(), Life(edition)).decision.outcome for order in orders}
             between = time.perf_counter()
             for one in facts:
                 compiled.found(one)

@@ -17,7 +17,8 @@ class Finding(Worded, frozen=True, kw_only=True):
     only). *observed* and *limit* are the two sides compared, as exact strings; `None` if the rule
     compared nothing. *dimension* is their unit: `shares`, `units`, a currency such as `JPY`, a
     price per share or unit, `date`, `time`, `count`, `ratio`, `word` or `flag`. *missing* names the
-    facts without which the rule is undecided, and the event fields that would supply them.
+    facts without which the rule is undecided, and the event fields that would supply them. *since*
+    is the day from which the rules that found it are in force, if that is later than the event.
     *message* is one sentence; *quote* and *cite* are the words of the source and their place, if
     the rule file gives them.
     """
@@ -41,7 +42,8 @@ class Decision(WordedDecision, frozen=True, omit_defaults=True):
     releases it), `recorded` (no rule evaluates this kind) or `refused` (the ID was used for another
     event). *findings* are sorted by rule; rules that pass or do not apply are left out, unless
     every rule was asked for. *position* is the program's after the event. *edition* is the SHA-256
-    of the rules in force. *repeated* is whether the event was decided before, with this decision.
+    of the rules in force, and *editions* are those in force later, while an order can still fill:
+    they judged it, too. *repeated* is whether the event was decided before, with this decision.
     """
 
     findings: tuple[Finding, ...]
@@ -62,7 +64,7 @@ def answer_of(decided: Decided) -> Decision:
     """Return what was *decided*, in words."""
     decision = decided.decision
     # Most events pass all rules: then there is nothing to put in words.
-    found = worded(decision, decided.edition, decided.event).findings if decision.findings else ()
+    found = worded(decision, decided.life, decided.event).findings if decision.findings else ()
     return Decision(
         id=decision.id,
         kind=decision.kind,
@@ -70,6 +72,7 @@ def answer_of(decided: Decided) -> Decision:
         findings=tuple(Finding(**msgspec.structs.asdict(one)) for one in found),
         position=position_of(decision.position),
         edition=decision.edition,
+        editions=decision.editions,
         repeated=decided.repeated,
     )
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from repurchase.journal.book import Book
     from repurchase.journal.desk import RuleText
     from repurchase.journal.store import Journal
-    from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.life import life
 
 # Each can be iterated over, and is one event, or none.
 _NOT_SEVERAL: Final = (str, bytes, bytearray, memoryview, Mapping)
@@ -132,9 +133,9 @@ class Desk:
         asked, grid = question(values, tick_of(tick))
         with self._lock:
             editions, used = self._now_at()
-            edition = editions.of(asked, used)
-            market = self._feed.of(edition.authorization)
-            return headroom_of(room.headroom(asked, used, edition, market, grid), asked)
+            its = life(editions, asked, used)
+            market = self._feed.of(editions.authorization)
+            return headroom_of(room.headroom(asked, used, its, market, grid), asked)
 
     @property
     def position(self) -> Position:

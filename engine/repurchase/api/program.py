@@ -32,11 +32,11 @@ from repurchase.market.feed import Feed
 from repurchase.replay.run import Program as Run
 from repurchase.replay.run import Reader, Reading, Source, Summary, Tally
 from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.life import Life, life, life_then
 from repurchase.rulebook.model import Authorization
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 # The days by which an edition is found again: the authorization's, and the venue's.
-_Days = tuple[date, date | None]
 
 # The options of the command line, and what stands for them here: of a file, and of a frame.
 _OPTIONS: Final = re.compile(r"--(column|set|ignore|sort|skip-other-symbols)(?: [a-z_]+=COLUMN)?")
@@ -83,7 +83,6 @@ class Program:
         self._asked = Reader(Reading(), editions)
         self._order = Order(editions.zone)
         self._answered = Answered()
-        self._days: dict[str, _Days] = {}
         self._duplicates = self._skipped = 0
 
     def decide(self, event: EventLike) -> Decision:
@@ -165,8 +164,8 @@ class Program:
         asked, grid = question(fields_of(order), tick_of(tick))
         with self._turn():
             position, market = self._run.position, self._feed.of(self._editions.authorization)
-            edition = self._editions.of(asked, position)
-            return headroom_of(room.headroom(asked, position, edition, market, grid), asked)
+            its = life(self._editions, asked, position)
+            return headroom_of(room.headroom(asked, position, its, market, grid), asked)
 
     @property
     def position(self) -> Position:
@@ -197,7 +196,6 @@ class Program:
                 tally=self._run.tally,
                 latest=self._order.last,
                 answered=tuple(self._answered.rows()),
-                days=self._days,
                 left_out=(self._duplicates, self._skipped),
             )
             return pickled(state)
@@ -206,9 +204,10 @@ class Program:
         state: _State = unpickled(body)
         editions = Editions(state.authorization, state.known_at)
         Program.__init__(self, editions, state.feed, every_rule=state.every_rule)
-        self._days = dict(state.days)
         self._run.position = state.position
-        self._run.edition = None if state.edition is None else self._edition(state.edition)
+        if state.edition is not None:
+            day = state.last_day or self._editions.first_day()
+            self._run.edition = self._editions.named(state.edition, day)
         self._run.last_day = state.last_day
         self._run.tally = state.tally
         self._order = Order(editions.zone, state.latest)
@@ -271,11 +270,7 @@ class Program:
         if before is not None:
             return self._again(event, content, before)
         self._check(event)
-        position = self._run.position
         decided = self._run.decide(event)
-        if decided.edition.hash not in self._days:
-            days = (self._editions.day_of(event), self._editions.venue_day(event, position))
-            self._days[decided.edition.hash] = days
         self._order.backwards(event, len(self._answered) + 1)
         self._answered.add(event.id, kept(content, decided.decision))
         return decided
@@ -285,9 +280,10 @@ class Program:
         if before[0] == content:
             self._duplicates += 1
             decision = decision_of(before)
-            return Decided(decision, self._edition(decision.edition), repeated=True)
+            then = life_then(self._editions, decision, self._editions.day_of(event))
+            return Decided(decision, then, repeated=True)
         edition = self._editions.of(event, self._run.position)
-        return Decided(refusal(event, self._run.position, edition), edition)
+        return Decided(refusal(event, self._run.position, edition), Life(edition))
 
     def _check(self, event: Event) -> None:
         """Raise InputError unless *event* may follow those before."""
@@ -332,9 +328,6 @@ class Program:
             raise InputError(Problem(what, "give each row an `id` of its own"))
         return decided
 
-    def _edition(self, hash_: str) -> Edition:
-        return self._editions.on(*self._days[hash_])
-
     def _edition_now(self) -> Edition:
         return self._run.edition or self._editions.on(self._editions.first_day())
 
@@ -352,7 +345,6 @@ class _State(NamedTuple):
     tally: Tally
     latest: Latest
     answered: tuple[tuple[str, tuple[bytes, bytes]], ...]
-    days: Mapping[str, _Days]
     left_out: tuple[int, int]
 
 

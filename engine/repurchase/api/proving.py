@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from repurchase.api.answers import Decision, answer_of
 from repurchase.domain.errors import Problem, UsageError
 from repurchase.proof import diff as differences
+from repurchase.proof.claims import ASSUMPTIONS
 from repurchase.proof.diff import Verdict
 from repurchase.proof.fields import Kind
-from repurchase.proof.proof import Failure, Proved, proved
+from repurchase.proof.proof import Failure, Gap, Proved, proved
 from repurchase.proof.solver import interrupt
 from repurchase.rulebook.changes import Change
 from repurchase.rulebook.editions import Editions
@@ -34,9 +35,9 @@ Fields = Mapping[str, Any]
 class Unproved(msgspec.Struct, frozen=True):
     """A claim that is not proved of the rules in force from *first* to *last*, both included.
 
-    *claim* is `shares`, `amount`, `window`, `window-at-venue` or `buys`; *edition* is the SHA-256
-    of these rules. *events* are a counterexample, the last of which the engine approves; `None` if
-    none was found in time.
+    *claim* is `window`, `window-at-venue`, `buys`, or a sum and the rule that caps it, such as
+    `program.shares_after by share-cap`; *edition* is the SHA-256 of these rules. *events* are a
+    counterexample, the last of which the engine approves; `None` if none was found in time.
     """
 
     claim: str
@@ -50,32 +51,42 @@ class Proof(msgspec.Struct, frozen=True):
     """What holds of every sequence of events under a rule file, and what is not proved.
 
     *editions* are the periods of its rules with what is proved of each; *failures* are the claims
-    that are not. *solver* and *version* name the prover and the package.
+    that are not. *gaps* are the days on which nothing limits the program's shares, or its amount;
+    *unlimited* are the sums that the file leaves without a limit on purpose. *assumptions* are
+    sentences: what the proof assumes, and what it does not cover. *solver* and *version* name the
+    prover and the package.
     """
 
     authorization: str
+    unlimited: tuple[str, ...]
     editions: tuple[Proved, ...]
     failures: tuple[Unproved, ...]
+    gaps: tuple[Gap, ...]
     solver: str
     version: str
+    assumptions: tuple[str, ...] = ASSUMPTIONS
 
     @property
     def holds(self) -> bool:
         """Return whether everything is proved."""
-        return not self.failures
+        return not self.failures and not self.gaps
 
 
 class Shown(msgspec.Struct, frozen=True):
     """Events whose last one the two rule files decide differently, with both decisions on it.
 
     If the last one is a release, *held* is the decision on its order by the file that does not
-    approve the release; else it is `None`.
+    approve the release; else it is `None`. If *is_halt*, the difference is that only one file halts
+    the desk. *approved_by* is `old` or `new` if only that file approves the earlier orders: the
+    desk adopts the other file while they are open; else it is `None`.
     """
 
     events: tuple[Fields, ...]
     old: Decision
     new: Decision
     held: Decision | None
+    is_halt: bool = False
+    approved_by: Literal["old", "new"] | None = None
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -121,7 +132,15 @@ def proved_rules(editions: Editions, seconds: int) -> Proof:
     with _ONE_AT_A_TIME:
         found = interruptible(lambda clock: proved(editions, clock, seconds * _MILLISECONDS))
     failures = tuple(map(_unproved, found.failures))
-    return Proof(found.authorization, found.editions, failures, found.solver, found.version)
+    return Proof(
+        found.authorization,
+        found.unlimited,
+        found.editions,
+        failures,
+        found.gaps,
+        found.solver,
+        found.version,
+    )
 
 
 def _unproved(failure: Failure) -> Unproved:
@@ -154,7 +173,8 @@ def _shown(found: differences.Shown | None) -> Shown | None:
     if found is None:
         return None
     held = None if found.held is None else answer_of(found.held)
-    return Shown(found.events, answer_of(found.old), answer_of(found.new), held)
+    old, new = answer_of(found.old), answer_of(found.new)
+    return Shown(found.events, old, new, held, found.is_halt, found.approved_by)
 
 
 def interruptible(work: Callable[[Callable[[], int]], T]) -> T:

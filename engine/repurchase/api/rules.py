@@ -95,7 +95,7 @@ class Rules:
     @property
     def findings(self) -> tuple[Problem, ...]:
         """Return the gaps that `repurchase lint` lists: terms that no rule reads, and the like."""
-        return lint_findings(self._editions.authorization)
+        return lint_findings(self._editions)
 
     def check(self, event: EventLike, *, market: Files = ()) -> Decision:
         """Return the decision on *event* alone, with the finding of every rule.
@@ -132,7 +132,7 @@ class Rules:
                 one.case.line,
                 one.case.expect,
                 one.wrong,
-                answer_of(Decided(one.decision, one.steps[-1].edition)),
+                answer_of(Decided(one.decision, one.steps[-1].life)),
             )
             for one in found
         )

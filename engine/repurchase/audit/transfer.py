@@ -19,7 +19,7 @@ from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer
 
-FORMAT: Final = "repurchase export 5"
+FORMAT: Final = "repurchase export 6"
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
 
@@ -33,7 +33,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 5"]
+    format: Literal["repurchase export 6"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash

@@ -34,7 +34,8 @@ from repurchase.journal.records import (
 )
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Extent, Head, Journal
-from repurchase.rulebook.editions import Edition, canonical
+from repurchase.rulebook.editions import Edition, Editions, canonical
+from repurchase.rulebook.life import life
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -168,8 +169,8 @@ class Audit:
     """A verification in progress: it takes the records of a program in order, each re-evaluated.
 
     *book* is the program after the records taken so far. *rules* and *editions* are the hashes of
-    the texts and the editions that the records name, in that order. *snapshot* is the last
-    position that a record names, with the record's number.
+    the texts and the editions that the records name, in that order; *adopted* are the rule files
+    that they adopt. *snapshot* is the last position that a record names, with the record's number.
     """
 
     book: Book
@@ -192,6 +193,7 @@ class Audit:
         self.checkpoint = checkpoint
         self.book = Book()
         self.rules: dict[str, None] = {}
+        self.adopted: list[Editions] = []
         self.editions: dict[str, None] = {}
         self.snapshot: tuple[int, bytes] | None = None
         self._texts = RuleTexts(text)
@@ -263,14 +265,18 @@ class Audit:
         if event.authorization is not None and event.authorization != self.program:
             what = f"its event is of the authorization `{short(event.authorization)}`"
             raise Tampering(Problem(what))
-        edition = editions.of(event, self.book.position)
-        if (answer.edition, edition.hash) not in self._agreed:
-            self.compare_edition(answer.edition, edition)
+        its = life(editions, event, self.book.position)
+        self._compare(answer.edition, its.edition)
         noted = NotedMarket(RecordedMarket(record.outside))
-        taken = step(event, self.book.position, edition, live=True, market=noted)
+        taken = step(event, self.book.position, its, live=True, market=noted)
         if noted.outside() != record.outside:
             raise Tampering(Problem("its `outside` holds facts that its rules do not read"))
         found = taken.decision
+        if [one.since for one in found.editions] != [one.since for one in answer.editions]:
+            raise Tampering(Problem("other editions judge it than those that it names"))
+        # None judged an event that was denied before any rule was asked.
+        for judge, one in zip(answer.editions, its.later, strict=False):
+            self._compare(judge.edition, one.edition)
         if (
             found.outcome != answer.outcome
             or found.position != answer.position
@@ -278,6 +284,11 @@ class Audit:
         ):
             raise Tampering(Problem(f"re-evaluated, {_difference(answer, found)}"))
         self.book = replace(self.book, position=taken.position)
+
+    def _compare(self, recorded: str, edition: Edition) -> None:
+        """Compare the edition *recorded* with *edition*, unless they were compared before."""
+        if (recorded, edition.hash) not in self._agreed:
+            self.compare_edition(recorded, edition)
 
     def compare_edition(self, recorded: str, edition: Edition) -> None:
         """Raise Tampering unless *edition* is the one *recorded*, apart from its time-zone version.
@@ -321,6 +332,7 @@ class Audit:
         if self.book.editions is not None and not (adoption.by and adoption.reason):
             raise Tampering(Problem("it does not say who changed the rule file, and why"))
         self.book = replace(self.book, editions=editions, rules=adoption.rules)
+        self.adopted.append(editions)
         self.rules |= dict.fromkeys(adoption.rules.hashes())
 
     def _note_time(self, at: datetime) -> None:

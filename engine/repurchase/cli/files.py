@@ -11,7 +11,7 @@ from os.path import samestat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from repurchase.cli.output import warn
+from repurchase.cli.output import remark, warn
 from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.rulebook.library import pack_names, pack_path, rule_file
 
@@ -22,17 +22,25 @@ if TYPE_CHECKING:
 _KEY_BEGINS_WITHIN: Final = 64
 
 
-def editions_of(rules: str, known_at: date | None = None) -> Editions:
+def editions_of(rules: str, known_at: date | None = None, *, of_limits: bool = True) -> Editions:
     """Return the editions of the rule file *rules*, and show its gaps on standard error.
 
+    If not *of_limits*, the caller itself shows what nothing limits.
     Raise UsageError if it is not a file, RuleFileError if it has errors.
     """
     from repurchase.api.rules import opened
     from repurchase.rulebook.lint import lint_findings
 
     editions = opened(rules, known_at)
-    warn(lint_findings(editions.authorization))
+    warn(lint_findings(editions, of_limits=of_limits))
     return editions
+
+
+def remark_known_at(known_at: date | None) -> None:
+    """Say on standard error that a proof does not cover decisions as known on *known_at*."""
+    if known_at is not None:
+        what = "each event is evaluated by what was known on that day; a proof of the rule file"
+        remark(f"--known-at {known_at}: {what} (`prove`) does not cover these decisions")
 
 
 def rule_file_or_pack(name: str) -> Path:

@@ -10,7 +10,7 @@ import io
 import re
 import struct
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import accumulate
@@ -67,6 +67,12 @@ _TZIF: Final = struct.Struct(">5s15x6l")
 _KIND: Final = struct.Struct(">lBB")
 # A cell of the table: the seconds since the change before, and the letter of what begins then.
 _CHANGE: Final = re.compile(r"(-?[0-9]+)([a-z])")
+# Half of a zone's rule for the years after the last change: the month, which of its weeks (5 is the
+# last one), the day of the week from Sunday on, and the time, which may be on another day.
+_YEARLY: Final = re.compile(r"M([0-9]+)\.([1-5])\.([0-6])(?:/(-?[0-9]+)(?::([0-9]{2}))?)?")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_DAY_SECONDS: Final = 86_400
 _OFFSET_MIN: Final = timedelta(hours=HOURS_MIN)
 _OFFSET_MAX: Final = timedelta(hours=HOURS_MAX)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -101,6 +107,52 @@ def zone(name: str) -> ZoneInfo:
 def _rows() -> Mapping[str, str]:
     """Return the row of each zone by its name; several names share one."""
     return {name: row for row in _ZONES[2:] for name in row.partition("\t")[0].split(" ")}
+
+
+def offset_at(clock: ZoneInfo, second: int) -> int:
+    """Return by how many seconds *clock* is ahead of UTC at *second*, counted from 1970."""
+    offset = (_EPOCH + second * _SECOND).astimezone(clock).utcoffset()
+    assert offset is not None, "each time zone has an offset"
+    return offset // _SECOND
+
+
+@cache
+def offset_changes(clock: ZoneInfo) -> tuple[int, ...]:
+    """Return the moments at which the offset of *clock* can change, to the end of the years read.
+
+    They are in order, in seconds from 1970. The offset may be the same before and after some of
+    them.
+    """
+    _, _, changes, rule = _rows()[clock.key].split("\t")
+    listed = [*accumulate(int(seconds) for seconds, _ in _CHANGE.findall(changes))]
+    latest = (_EPOCH + max([_first_second(YEAR_MIN), *listed]) * _SECOND).year
+    by_rule = (
+        # The offset of the day before still applies when the clock shows the time of the change.
+        shown - offset_at(clock, shown - _DAY_SECONDS)
+        for half in rule.split(",")[1:]
+        for year in range(latest, YEAR_MAX + 2)
+        for shown in [_shown_at_change(half, year)]
+    )
+    return tuple(sorted({*listed, *by_rule}))
+
+
+def _shown_at_change(half: str, year: int) -> int:
+    """Return what a clock shows when it changes by *half* of its rule, in seconds from 1970."""
+    found = _YEARLY.fullmatch(half)
+    assert found is not None, "the rule of each zone names months, weeks and days of the week"
+    month, week, weekday = (int(part) for part in found.groups()[:3])
+    first = date(year, month, 1)
+    day = 1 + (weekday - first.isoweekday()) % 7 + 7 * (week - 1)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    if day > (after - first).days:
+        day -= 7
+    hours, minutes = int(found[4] or 2), int(found[5] or 0)
+    return _first_second(year, month, day) + 3_600 * hours + (60 if hours >= 0 else -60) * minutes
+
+
+def _first_second(year: int, month: int = 1, day: int = 1) -> int:
+    """Return the first second of a day in UTC, counted from 1970."""
+    return (datetime(year, month, day, tzinfo=UTC) - _EPOCH) // _SECOND
 
 
 def _tzif(kinds: str, changes: str, rule: str) -> bytes:
@@ -153,6 +205,11 @@ def read_moment(text: str) -> datetime:
 def day_at(moment: datetime, clock: ZoneInfo) -> date:
     """Return the calendar day that *clock* shows at *moment*."""
     return moment.astimezone(clock).date()
+
+
+def start_of(day: date, clock: ZoneInfo) -> datetime:
+    """Return the first moment that *clock* shows as *day*, in UTC; of a skipped day, its end."""
+    return datetime.combine(day, time.min, clock).astimezone(UTC)
 
 
 def _existing(read: Callable[[str], T], text: str, what: str) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Final, Literal
 
 import msgspec
@@ -23,7 +24,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     *observed* and *limit* are exact strings. If there are several choices, or words, *limit* is the
     text that `listed` returns for them. If the result is indeterminate, *missing* names the facts
     that were missing, and then the event fields that would supply them. A built-in finding, such as
-    `engine.overrun`, has no *dimension* if it compares nothing.
+    `engine.overrun`, has no *dimension* if it compares nothing. *since* is the day from which the
+    edition that made the finding is in force; `None` for the edition of the event's own moment.
     """
 
     rule: str
@@ -33,6 +35,14 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     limit: str | None = None
     dimension: str | None = None
     missing: tuple[str, ...] = ()
+    since: date | None = None
+
+
+class Judge(msgspec.Struct, frozen=True, gc=False):
+    """A later edition that judged a request, by its hash, and the day *since* which it holds."""
+
+    since: date
+    edition: str
 
 
 class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -51,8 +61,11 @@ class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     halted: str | None = None
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The decision on one event: its outcome, the findings, the position after it, the edition."""
+class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The decision on one event: its outcome, the findings, the position after it, the edition.
+
+    *editions* are the later ones that judged it, too, since what it asks for can still fill then.
+    """
 
     id: str
     kind: str
@@ -60,6 +73,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     findings: tuple[Finding, ...]
     position: PositionReport
     edition: str
+    editions: tuple[Judge, ...] = ()
 
 
 def listed(choices: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ answer is therefore the largest approved value, also if there are gaps in the pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from fractions import Fraction
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -21,7 +22,7 @@ from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import EngineFault
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import DIGITS_MAX, Exact, simplest
-from repurchase.evaluation.step import Decided, step
+from repurchase.evaluation.step import Decided, judging, step
 from repurchase.facts.fact import Market, Situation, Value
 from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom, atoms
@@ -29,6 +30,7 @@ from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import trade
 from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.life import Later, Life
 
 QUANTITY_MAX: Final = 10**DIGITS_MAX - 1
 # The default tick size: that of most currencies, and finer than the others'.
@@ -95,7 +97,7 @@ class Headroom(msgspec.Struct, frozen=True):
 def headroom(
     order: Event,
     position: Position,
-    edition: Edition,
+    life: Life,
     market: Market | None = None,
     grid: Grid = QUANTITIES,
 ) -> Headroom:
@@ -107,17 +109,22 @@ def headroom(
 
     def decided(count: int) -> Decided:
         event = grid.order(order, count)
-        decision = step(event, position, edition, market=market).decision
-        return Decided(decision, edition, event=event)
+        decision = step(event, position, life, market=market).decision
+        return Decided(decision, life, event=event)
 
-    def facts(count: int) -> dict[str, Value | None]:
-        proposed = trade(grid.order(order, count), edition.counting, position)
+    def facts(judge: Later | None, count: int) -> dict[str, Value | None]:
+        proposed = trade(grid.order(order, count), life.edition.counting, position, life.counting)
         assert not isinstance(proposed, str), "an order is always a trade"
-        situation = Situation(proposed, position, after(position, proposed), market)
-        return {name: TABLE[name].of(situation) for name in edition.facts}
+        following = after(position, proposed)
+        edition, then = (life.edition, proposed) if judge is None else judging(judge, proposed)
+        situation = Situation(then, position, following, market)
+        return {name: TABLE[name].of(situation) for rule in edition.rules for name in rule.facts}
 
+    ends = _ends(life.edition, _lines(partial(facts, None), grid.most))
+    for judge in life.later:
+        ends |= _ends(judge.edition, _lines(partial(facts, judge), grid.most))
     above: list[Range] = []
-    for first, last in _ranges(edition, _lines(facts, grid.most), grid.most):
+    for first, last in _ranges(ends, grid.most):
         answer = decided(last)
         if answer.decision.outcome == "approved":
             return Headroom(grid, grid.figure(last), answer, tuple(reversed(above)))
@@ -146,15 +153,17 @@ def cuts(threshold: Fraction) -> tuple[int, int]:
 _Line = tuple[Fraction, Fraction]
 
 
-def _ranges(edition: Edition, lines: Mapping[str, _Line], most: int) -> Iterator[tuple[int, int]]:
+def _ends(edition: Edition, lines: Mapping[str, _Line]) -> set[int]:
+    """Return the counts next to which a rule of *edition* can change its result."""
+    stopping = (
+        rule for rule in edition.rules if rule.rule.at != "fill" and rule.rule.effect != "flag"
+    )
+    found = (threshold(atom, lines) for rule in stopping for atom in atoms(rule.passes))
+    return {end for count in found if count is not None for end in cuts(count)}
+
+
+def _ranges(ends: Set[int], most: int) -> Iterator[tuple[int, int]]:
     """Yield the first and the last count of each range, from the top: all from 1 to *most*."""
-    ends: set[int] = set()
-    for rule in edition.rules:
-        if rule.rule.at != "fill" and rule.rule.effect != "flag":
-            for atom in atoms(rule.passes):
-                count = threshold(atom, lines)
-                if count is not None:
-                    ends.update(cuts(count))
     last = most
     for end in sorted((end for end in ends if 1 <= end < most), reverse=True):
         yield end + 1, last

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 import msgspec
 from msgspec.structs import asdict, replace
 
-from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
+from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport
 from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
@@ -16,27 +17,37 @@ from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, refused, settled
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import Excess, Fault, Trade, day_of, raises, trade
-from repurchase.rulebook.editions import Edition
+from repurchase.ledger.trades import Excess, Fault, Trade, day_of, listed_by, raises, trade
+from repurchase.rulebook.caps import Of
+from repurchase.rulebook.editions import Edition, with_rules
+from repurchase.rulebook.life import Later, Life
 
 # The approver must not be the requester: if the requester is not named, nobody can release.
 _REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate", "review")
+# In words, what no rule caps.
+_LACKING: Final[Mapping[Of, str]] = {"amount": "the money", "shares": "the shares"}
+_RANKS: Final = {"fail": 3, "indeterminate": 2, "pass": 1, "not_applicable": 0}
 # What happened is never refused; a breach among it halts the program.
 _HAPPENED: Final = ("brought_forward", "fill", "correct")
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
-    """A decision and the edition that made it, which has the words for it.
+    """A decision and the editions of the event's *life*, which have the words for it.
 
     *event* is what was decided, if it is at hand. *repeated* is whether this is the decision that
     the same event had before; *place* then says where that one stands: `line 3 of trades.csv`.
     """
 
     decision: Decision
-    edition: Edition
+    life: Life
     repeated: bool = False
     event: Event | None = None
     place: str | None = None
+
+    @property
+    def edition(self) -> Edition:
+        """Return the edition of the event's own moment."""
+        return self.life.edition
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -61,46 +72,88 @@ class _Proposal(msgspec.Struct, frozen=True, gc=False):
 def step(
     event: Event,
     position: Position,
-    edition: Edition,
+    life: Life,
     *,
     every_rule: bool = False,
     live: bool = False,
     market: Market | None = None,
 ) -> Step:
-    """Return the decision of *edition* on *event* at *position*, and the position after it.
+    """Return the decision on *event* at *position* by the editions of its *life*, and what follows.
 
     An approved order reserves its worst case; a denied or held order reserves nothing. A fill is
     counted even if it is denied: it happened. If *live*, a fill or correct that fails a `deny` rule
     halts the program; in a log of the past only a `halt` event does. *market* supplies facts that
     the event lacks. *every_rule* also lists the rules that pass or do not apply.
     """
-    proposal = _proposal(event, position, edition)
+    edition = life.edition
+    proposal = _proposal(event, position, life)
     proposed = proposal.trade
     result: Outcome = "recorded"
     findings: tuple[Finding, ...] = ()
+    later: tuple[Later, ...] = ()
     if proposal.fault is not None:
         result, findings = "denied", (_fault_finding(proposal.fault, event, position, edition),)
     elif proposed is not None and (event.kind != "replace" or raises(proposed)):
-        own = own_findings(event, proposed, position, edition, live=live)
         situation = Situation(proposed, position, proposal.position, market)
+        own = own_findings(event, proposed, position, life, live=live)
         found = judge(edition, scope_of(proposed), situation, every_rule=every_rule)
-        findings = _in_order((*own, *found), proposed)
+        findings, later = (*own, *found), life.later
+        if later:
+            of_later = (_later_findings(one, situation, life, every_rule) for one in later)
+            findings = worst((findings, *of_later))
+        findings = _in_order(findings, proposed)
         result = outcome_of(event, findings)
         if live and result == "held" and proposed.event.by is None:
             findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
     following = _applied(event, proposal, position, result, findings if live else ())
-    return Step(_decision(event, result, findings, following, edition), following)
+    decision = _decision(event, result, findings, following, edition)
+    if later:
+        judges = tuple(Judge(one.day, one.edition.hash) for one in later)
+        decision = replace(decision, editions=judges)
+    return Step(decision, following)
+
+
+def _later_findings(
+    one: Later, situation: Situation, life: Life, every_rule: bool
+) -> tuple[Finding, ...]:
+    """Return the findings of a *later* edition on a request as it was known when it was made."""
+    edition, then = judging(one, situation.trade)
+    situation = replace(situation, trade=then)
+    own = edition_findings(then, edition, life) if one.is_own else ()
+    found = judge(edition, "order", situation, every_rule=every_rule)
+    return tuple(replace(finding, since=one.day) for finding in (*own, *found))
+
+
+def judging(one: Later, request: Trade) -> tuple[Edition, Trade]:
+    """Return what a *later* edition judges a request by, and the request as it sees it.
+
+    If only other orders can still fill then, those are the caps that the file always sets.
+    """
+    if one.is_own:
+        return one.edition, listed_by(one.edition.counting, request)
+    standing = {cap.rule for cap in one.edition.caps if cap.is_standing}
+    return with_rules(one.edition, standing), request
+
+
+def worst(found: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    """Return of each rule its worst finding; of equal ones, that of the earliest edition."""
+    kept: dict[str, Finding] = {}
+    for finding in chain.from_iterable(found):
+        before = kept.setdefault(finding.rule, finding)
+        if _RANKS[finding.result] > _RANKS[before.result]:
+            kept[finding.rule] = finding
+    return tuple(kept.values())
 
 
 def apply(
-    event: Event, decision: Decision, position: Position, edition: Edition, *, live: bool = True
+    event: Event, decision: Decision, position: Position, life: Life, *, live: bool = True
 ) -> Position:
     """Return the position after *event*, given the *decision* made at the time. Evaluate no rule.
 
     Use this to rebuild a position from recorded decisions, which other rules may have made. If
     *live*, a breach halts the program, as it did at the desk.
     """
-    proposal = _proposal(event, position, edition)
+    proposal = _proposal(event, position, life)
     findings = decision.findings if live else ()
     return _applied(event, proposal, position, decision.outcome, findings)
 
@@ -123,12 +176,13 @@ def position_report(position: Position, edition: Edition) -> PositionReport:
     )
 
 
-def _proposal(event: Event, position: Position, edition: Edition) -> _Proposal:
+def _proposal(event: Event, position: Position, life: Life) -> _Proposal:
     found: Trade | Position | Fault
+    counting = life.edition.counting
     if event.kind in JUDGED:
-        found = trade(event, edition.counting, position)
+        found = trade(event, counting, position, life.counting)
     else:
-        found = settled(position, event, edition.counting.zone)
+        found = settled(position, event, counting.zone)
     if isinstance(found, Trade):
         return _Proposal(after(position, found), found)
     if isinstance(found, Position):
@@ -179,9 +233,10 @@ def is_breach(findings: tuple[Finding, ...]) -> bool:
 
 
 def own_findings(
-    event: Event, proposed: Trade, position: Position, edition: Edition, *, live: bool
+    event: Event, proposed: Trade, position: Position, life: Life, *, live: bool
 ) -> Iterator[Finding]:
     """Yield the built-in findings, which the program makes whatever the rules say."""
+    edition = life.edition
     if position.halted is not None and not proposed.is_fill:
         yield _denial("engine.halted")
     if proposed.fault is not None:
@@ -189,17 +244,28 @@ def own_findings(
     elif live and event.kind == "fill" and event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
+    yield from edition_findings(proposed, edition, life)
+    yield from _trade_findings(proposed)
+
+
+def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[Finding]:
+    """Yield the built-in findings on a trade that depend on the *edition* that judges it."""
     # The rules evaluated the order of a fill already, but for those `at: fill`.
     if not any(proposed.is_fill or rule.rule.at != "fill" for rule in edition.rules):
         yield _denial("engine.no-rule")
-    yield from _trade_findings(proposed)
+    if proposed.listing is None:
+        yield _denial("engine.unknown-instrument")
+    lacking = sorted(life.limited & edition.unbounded)
+    # A fill of an approved order was evaluated with its order.
+    if lacking and (not proposed.is_fill or proposed.is_new_use):
+        yield replace(
+            _denial("engine.no-cap"), observed=" and ".join(_LACKING[of] for of in lacking)
+        )
 
 
 def _trade_findings(proposed: Trade) -> Iterator[Finding]:
     """Yield the built-in findings on a trade in itself."""
-    if proposed.listing is None:
-        yield _denial("engine.unknown-instrument")
-    elif proposed.fx is None and proposed.event.fx is not None:
+    if proposed.listing is not None and proposed.fx is None and proposed.event.fx is not None:
         # The rate is unknown: no limit is exceeded.
         yield Finding("engine.wrong-rate", "indeterminate", "deny")
     if not proposed.counts:

@@ -32,6 +32,7 @@ from repurchase.evaluation.names import constant_name, fact_name, listing, named
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Name, Node
 from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.life import Life
 from repurchase.rulebook.model import Rule
 
 ENGINE: Final = {
@@ -47,6 +48,10 @@ ENGINE: Final = {
         " and a correct of it counts in full on top of the correction"
     ),
     "engine.halted": "the program is halted, so it approves nothing; submit a `resume` first",
+    "engine.no-cap": (
+        "on a day on which the order can fill, no rule caps what the file caps on other days; end"
+        " the order earlier, or add a rule for that day"
+    ),
     "engine.no-replace": (
         "the venue acknowledged a replace, but no replace of this order waits for that"
     ),
@@ -95,6 +100,10 @@ ENGINE: Final = {
 }
 # The same with the values that the finding has.
 _WITH_VALUES: Final = {
+    "engine.no-cap": (
+        "no rule caps {0} on a day on which the event can fill, although the file caps it on other"
+        " days; end the order earlier, or add a rule for that day"
+    ),
     "engine.backdated": (
         "the request is dated {0}, before the program's latest day, {1}; date it {1} or later"
     ),
@@ -147,11 +156,18 @@ class WordedDecision(Decision, frozen=True):
     findings: tuple[Worded, ...]
 
 
-def worded(decision: Decision, edition: Edition, event: Event | None = None) -> WordedDecision:
+def worded(decision: Decision, life: Life, event: Event | None = None) -> WordedDecision:
     """Return *decision* with each finding in words; *event* says in which currency prices are."""
-    currency = currency_of(edition, event)
-    findings = tuple(_worded(finding, edition, currency) for finding in decision.findings)
+    findings = worded_findings(decision.findings, life, event)
     return WordedDecision(**asdict(decision) | {"findings": findings})
+
+
+def worded_findings(
+    findings: Iterable[Finding], life: Life, event: Event | None = None
+) -> tuple[Worded, ...]:
+    """Return each of *findings* in words; *event* says in which currency prices are."""
+    currency = currency_of(life.edition, event)
+    return tuple(_worded(finding, life, currency) for finding in findings)
 
 
 def currency_of(edition: Edition, event: Event | None = None) -> str | None:
@@ -163,18 +179,19 @@ def currency_of(edition: Edition, event: Event | None = None) -> str | None:
     return several.pop() if len(several) == 1 else None
 
 
-def _worded(finding: Finding, edition: Edition, currency: str | None) -> Worded:
-    quote = quote_of(finding, edition)
+def _worded(finding: Finding, life: Life, currency: str | None) -> Worded:
+    quote = quote_of(finding, life)
     return Worded(
         **asdict(finding),
-        message=sentence(finding, edition, currency),
+        message=sentence(finding, life, currency),
         quote=quote.text if quote is not None else None,
-        cite=_cite(finding, edition),
+        cite=_cite(finding, life.words_for(finding)),
     )
 
 
-def quote_of(finding: Finding, edition: Edition) -> Quote | None:
+def quote_of(finding: Finding, life: Life) -> Quote | None:
     """Return the words that *finding* rests on: its rule's, else those of a figure it read."""
+    edition = life.words_for(finding)
     rule = _rule(finding.rule, edition)
     if rule is None or rule.quote is not None:
         return rule.quote if rule is not None else None
@@ -242,12 +259,21 @@ def _must(bound: str, operator: Relation | None) -> str:
     return f"must be {bound}"
 
 
-def sentence(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+def sentence(finding: Finding, life: Life, currency: str | None = None) -> str:
     """Return what *finding* says, in one plain sentence without a period.
 
-    It names the fact, its value with its unit, and the bound of the rule in *edition*. Prices of
-    instruments are in *currency*, if that is known.
+    It names the fact, its value with its unit, and the bound of the rule in the edition of *life*
+    that made it. Prices of instruments are in *currency*, if that is known.
     """
+    return _sentence(finding, life.words_for(finding), currency) + _from(finding)
+
+
+def _from(finding: Finding) -> str:
+    """Return from which day on a later edition's *finding* holds."""
+    return "" if finding.since is None else f" (from {finding.since} on)"
+
+
+def _sentence(finding: Finding, edition: Edition, currency: str | None) -> str:
     if finding.rule in ENGINE:
         return plain(_own_sentence(finding))
     if finding.result == "indeterminate":
@@ -261,10 +287,14 @@ def sentence(finding: Finding, edition: Edition, currency: str | None = None) ->
     return plain(f"not applicable: {said.name}: {said.value}; applies only if {needed}")
 
 
-def headline(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+def headline(finding: Finding, life: Life, currency: str | None = None) -> str:
     """Return the words that open a decision which *finding* brought about, without a period."""
+    return _headline(finding, life.words_for(finding), currency) + _from(finding)
+
+
+def _headline(finding: Finding, edition: Edition, currency: str | None) -> str:
     if finding.rule in ENGINE or finding.result == "indeterminate":
-        return sentence(finding, edition, currency)
+        return _sentence(finding, edition, currency)
     said = _said(finding, edition, currency)
     beyond = _days_beyond(finding, said)
     if beyond is None:
@@ -275,8 +305,12 @@ def headline(finding: Finding, edition: Edition, currency: str | None = None) ->
     return plain(f"on {said.value} {place}, {count} {way} {end and f'the {end} day, '}{said.limit}")
 
 
-def short(finding: Finding, edition: Edition, currency: str | None = None) -> str:
+def short(finding: Finding, life: Life, currency: str | None = None) -> str:
     """Return why *finding* is not a pass in a few words, for a row of a table."""
+    return _short(finding, life.words_for(finding), currency) + _from(finding)
+
+
+def _short(finding: Finding, edition: Edition, currency: str | None) -> str:
     if finding.rule in ENGINE:
         return plain(_own_sentence(finding).partition(";")[0])
     if finding.result == "indeterminate":
@@ -297,9 +331,11 @@ def short(finding: Finding, edition: Edition, currency: str | None = None) -> st
 def _own_sentence(finding: Finding) -> str:
     """Return what the program itself found, with the values that it stored."""
     text, values = ENGINE[finding.rule], _WITH_VALUES.get(finding.rule)
-    if values is not None and finding.limit is not None:
+    if values is not None and finding.observed is not None:
+        # Without a dimension it is words, which say what is missing.
         dimension = finding.dimension
-        return values.format(unit(finding.observed, dimension), unit(finding.limit, dimension))
+        sides = (finding.observed, finding.limit)
+        return values.format(*(one if dimension is None else unit(one, dimension) for one in sides))
     if finding.observed is not None:
         return f"{text}: {finding.observed}"
     fields = [name for name in finding.missing if "." not in name]

@@ -51,9 +51,10 @@ def _venue(now: Situation) -> str | None:
 
 def _price_per_share(now: Situation) -> Exact | None:
     trade = now.trade
-    if not trade.shares or trade.contract is None or trade.fx is None:
+    listing, quantity = trade.listing, trade.event.quantity
+    if listing is None or not quantity or trade.contract is None or trade.fx is None:
         return None
-    return quotient(trade.contract * trade.fx, trade.shares)
+    return quotient(trade.contract * trade.fx, quantity * listing.shares_each)
 
 
 _WHEN: Final = ("time", "date")

@@ -18,7 +18,8 @@ from repurchase.journal.records import Record, Rules, digest, event_of, read_rec
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Reader, Stored
 from repurchase.ledger.position import Position
-from repurchase.rulebook.editions import Edition, Editions, load_text
+from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import Life, life, life_then
 from repurchase.rulebook.packs import kept
 
 MORE: Final = "run `repurchase verify` for details"
@@ -152,10 +153,10 @@ def recorded(stored: Stored, place: str) -> Record:
     return record
 
 
-def edition_then(
+def judged_then(
     reader: Reader, program: str, texts: RuleTexts, record: Record, event: Event
-) -> Edition:
-    """Return the edition that made the decision on *event*, held in *record* of *program*.
+) -> Life:
+    """Return the editions that made the decision on *event*, held in *record* of *program*.
 
     Raise Tampering if the record that adopts the rule file is missing.
     """
@@ -165,7 +166,8 @@ def edition_then(
     if naming is None:
         what = "the record that adopts its rule file is missing"
         raise Tampering(Problem(what, MORE, reader.url))
-    return texts.editions(naming.rules).named(record.decision().edition, event)
+    editions = texts.editions(naming.rules)
+    return life_then(editions, record.decision(), editions.day_of(event))
 
 
 def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
@@ -202,9 +204,9 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     if editions is None or record.event is None or record.answer is None:
         raise Tampering(Problem("no earlier record adopts a rule file"))
     event = event_of(record.event)
-    edition = editions.of(event, position)
-    found = apply(event, record.decision(), position, edition)
-    if position_report(found, edition) != record.answer.position:
+    its = life(editions, event, position)
+    found = apply(event, record.decision(), position, its)
+    if position_report(found, its.edition) != record.answer.position:
         raise Tampering(Problem("its position is not the one that the events so far give"))
     return found
 

@@ -34,18 +34,18 @@ from repurchase.journal.book import (
     Book,
     RuleTexts,
     caught_up,
-    edition_then,
+    judged_then,
     recorded,
     stored_book,
 )
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
-    Answer,
     Record,
     Rules,
     Sealed,
     Snapshot,
+    answered,
     digest,
     event_object,
     event_of,
@@ -56,6 +56,7 @@ from repurchase.journal.store import Head, Journal, Stored, Writer
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions, load_text
+from repurchase.rulebook.life import Life, life, life_then
 
 # The most events that share a transaction, so that later senders need not wait for all of them.
 GROUP_MAX: Final = 256
@@ -371,17 +372,18 @@ class Group:
             before = recorded(stored, self._writer.url)
         if before is not None:
             return self.again(event, before)
-        edition = self._edition(event)
-        self.editions[edition.hash] = edition
-        noted = NotedMarket(self._feed.of(edition.authorization))
-        taken = step(event, self.book.position, edition, live=True, market=noted)
+        its = self._life(event)
+        noted = NotedMarket(self._feed.of(its.edition.authorization))
+        taken = step(event, self.book.position, its, live=True, market=noted)
         decision = taken.decision
-        answer = Answer(decision.outcome, decision.findings, decision.position, decision.edition)
+        for edition in (its.edition, *(one.edition for one in its.later)):
+            self.editions[edition.hash] = edition
+        answer = answered(decision)
         record = Record(*self._next(), event_object(event), noted.outside(), answer)
         self._add(record)
         self._new[event.id] = record
         self.book = replace(self.book, position=taken.position)
-        return Decided(decision, edition, event=event)
+        return Decided(decision, its, event=event)
 
     def write(self, kept: frozenset[str]) -> None:
         """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
@@ -414,21 +416,24 @@ class Group:
         """
         place = f"record {before.sequence:,}"
         if before.event == event_object(event):
-            then = self._edition_then(event, before)
+            then = self._judged_then(event, before)
             return Decided(before.decision(), then, repeated=True, event=event, place=place)
-        edition = self._edition(event)
-        refused = refusal(event, self.book.position, edition)
-        return Decided(refused, edition, event=event, place=place)
+        its = self._life(event)
+        refused = refusal(event, self.book.position, its.edition)
+        return Decided(refused, its, event=event, place=place)
 
-    def _edition(self, event: Event) -> Edition:
+    def _life(self, event: Event) -> Life:
         assert self.book.editions is not None, "a rule file is adopted before the first event"
-        return self.book.editions.of(event, self.book.position)
+        return life(self.book.editions, event, self.book.position)
 
-    def _edition_then(self, event: Event, record: Record) -> Edition:
+    def _judged_then(self, event: Event, record: Record) -> Life:
         if event.id in self._new:
             # The adoption of the rule file may be in this same transaction.
-            return self._edition(event)
-        return edition_then(self._writer, self._writer.program, self._texts, record, event)
+            assert self.book.editions is not None, "its event has a record"
+            return life_then(
+                self.book.editions, record.decision(), self.book.editions.day_of(event)
+            )
+        return judged_then(self._writer, self._writer.program, self._texts, record, event)
 
     def _next(self) -> tuple[int, str, datetime, str]:
         """Return the first four fields of the next record."""
@@ -449,18 +454,18 @@ def would_decide(journal: Journal, program: str, book: Book, event: Event, feed:
     """
     if book.editions is None:
         raise JournalError(Problem("the program has not begun", file=journal.url))
-    edition = book.editions.of(event, book.position)
+    its = life(book.editions, event, book.position)
     stored = journal.record(program, event.id)
     if stored is None:
-        market = feed.of(edition.authorization)
-        taken = step(event, book.position, edition, every_rule=True, live=True, market=market)
-        return Decided(taken.decision, edition, event=event)
+        market = feed.of(its.edition.authorization)
+        taken = step(event, book.position, its, every_rule=True, live=True, market=market)
+        return Decided(taken.decision, its, event=event)
     record = recorded(stored, journal.url)
     place = f"record {record.sequence:,}"
     if record.event != event_object(event):
-        refused = refusal(event, book.position, edition)
-        return Decided(refused, edition, event=event, place=place)
-    then = edition_then(journal, program, RuleTexts(journal.text), record, event)
+        refused = refusal(event, book.position, its.edition)
+        return Decided(refused, its, event=event, place=place)
+    then = judged_then(journal, program, RuleTexts(journal.text), record, event)
     return Decided(record.decision(), then, repeated=True, event=event, place=place)
 
 

@@ -59,4 +59,8 @@ def _value(name: str, plain: object) -> Value:
     is_flag = TABLE[name].dimension.kind == "flag"
     if is_flag != isinstance(plain, bool) or not isinstance(plain, bool | str):
         raise TypeError(f"`{name}` is {plain!r}")
-    return plain if isinstance(plain, bool) else number(plain)
+    value = plain if isinstance(plain, bool) else number(plain)
+    # The prover assumes that no fact is outside its domain.
+    if value not in TABLE[name].domain:  # type: ignore[operator] # a number, as its domain is
+        raise ValueError(f"`{name}` is {plain!r}")
+    return value

@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 
 from repurchase.domain.calendars import day_at
-from repurchase.domain.decisions import Decision, PositionReport
+from repurchase.domain.decisions import Decision, Outcome, PositionReport
 from repurchase.domain.errors import InputError, JournalError, Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
+from repurchase.evaluation.open_fills import fills_under
+from repurchase.evaluation.standing import unfit
 from repurchase.evaluation.step import Decided, position_report
+from repurchase.evaluation.wording import Worded, worded_findings
 from repurchase.journal.book import (
     Book,
     RuleTexts,
@@ -26,9 +29,11 @@ from repurchase.journal.desk import other_rules, would_decide
 from repurchase.journal.records import Rules, event_of
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.orders import Order
+from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.changes import Change, changes
-from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.life import Life, life_then
 
 _ABOUT = ("id", "order", "fill")
 
@@ -38,7 +43,8 @@ class OrderLine(msgspec.Struct, frozen=True):
 
     *is_past* says whether its last day is over. *replace_quantity* is the quantity of a replace
     that the venue has not acknowledged. *replace_is_held* says whether a replace is held for
-    second approval.
+    second approval. *unfit* says why the order no longer fits a cap or the window that is in force
+    or known by now, if it does not.
     """
 
     id: str
@@ -55,6 +61,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     is_past: bool
     replace_quantity: int | None
     replace_is_held: bool
+    unfit: tuple[Worded, ...] = ()
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -82,12 +89,13 @@ class StoryLine(msgspec.Struct, frozen=True):
     event: dict[str, Any]
     outside: dict[str, Any]
     decision: Decision
-    edition: Edition
+    life: Life
 
 
 def overview(book: Book, now: datetime) -> Overview:
     """Return the position of the program of *book* at *now*; raise JournalError if not begun."""
-    edition = edition_at(book, now)
+    edition, editions = edition_at(book, now), book.editions
+    assert editions is not None, "`edition_at` makes sure of it"
     position = book.position
     today = day_at(now, edition.counting.zone)
     return Overview(
@@ -100,7 +108,7 @@ def overview(book: Book, now: datetime) -> Overview:
         position=position_report(position, edition),
         unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
         orders=tuple(
-            _line(name, order, today)
+            _line(name, order, today, _unfit(order, position, editions, today))
             for name, order in sorted(position.orders.items())
             if order.state in ("open", "held")
         ),
@@ -162,12 +170,13 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
             if event is None or met.isdisjoint(_about(event)):
                 continue
             decision = record.decision()
-            edition = texts.editions(rules).named(decision.edition, event_of(event))
+            editions = texts.editions(rules)
+            then = life_then(editions, decision, editions.day_of(event_of(event)))
         except JournalError as error:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
         outside = record.outside or {}
-        yield StoryLine(record.sequence, record.at, event, outside, decision, edition)
+        yield StoryLine(record.sequence, record.at, event, outside, decision, then)
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):
@@ -212,8 +221,27 @@ def _about(event: dict[str, Any]) -> set[str]:
     return {name for field in _ABOUT if isinstance(name := event.get(field), str)}
 
 
+class FillLine(msgspec.Struct, frozen=True):
+    """What the rules in force make of a fill of all that is open of *order*, at its limit.
+
+    *outcome* is `approved` or `denied`, by *findings*, on *day*. *halts* says whether the fill
+    would halt the program.
+    """
+
+    order: str
+    day: date
+    outcome: Outcome
+    halts: bool
+    findings: tuple[Worded, ...]
+
+
 class Adopted(msgspec.Struct, frozen=True):
-    """The rules in force after an adoption: what changed, and whether the use fits the caps."""
+    """The rules in force after an adoption: what changed, and whether the use fits the caps.
+
+    *unfit* are the open orders that no longer fit a cap or the window. *fills* says of each open
+    order what the new rules make of its fill. *fits* is false if an order no longer fits, or if its
+    fill would halt the program.
+    """
 
     authorization: str
     rule_file: str
@@ -221,6 +249,8 @@ class Adopted(msgspec.Struct, frozen=True):
     changed: tuple[Change, ...]
     position: PositionReport
     fits: bool
+    unfit: tuple[OrderLine, ...]
+    fills: tuple[FillLine, ...]
 
 
 def adoption(before: Book, after: Book, now: datetime) -> Adopted:
@@ -230,6 +260,9 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
     """
     new, old = edition_at(after, now), edition_at(before, now).authorization
     left = position_report(after.position, new)
+    lines = overview(after, now).orders
+    unfit_now = tuple(line for line in lines if line.unfit)
+    fills = tuple(_fills(after, now))
     return Adopted(
         authorization=new.authorization.name,
         rule_file="" if after.rules is None else after.rules.file,
@@ -237,17 +270,36 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
         changed=changes(old, new.authorization),
         position=left,
         # An unknown remainder does not fit: the use may exceed its cap.
-        fits=not any(
+        fits=not unfit_now
+        and not any(one.halts for one in fills)
+        and not any(
             cap is not None and (rest is None or rest.startswith("-"))
             for cap, rest in (
                 (new.max_shares, left.remaining_shares),
                 (new.max_amount, left.remaining_amount),
             )
         ),
+        unfit=unfit_now,
+        fills=fills,
     )
 
 
-def _line(name: str, order: Order, today: date) -> OrderLine:
+def _fills(book: Book, now: datetime) -> Iterator[FillLine]:
+    """Yield what the rules of *book* make of the fill of each open order."""
+    assert book.editions is not None, "a rule file is adopted"
+    for one in fills_under(book.position, book.editions, day_at(now, book.editions.zone)):
+        event = book.position.orders[one.order].terms.event
+        found = worded_findings(one.decision.findings, one.life, event)
+        yield FillLine(one.order, one.day, one.decision.outcome, one.halts, found)
+
+
+def _unfit(order: Order, position: Position, editions: Editions, today: date) -> tuple[Worded, ...]:
+    """Return in words why *order*, if it is open, no longer fits."""
+    found = unfit(order, position, editions, today) if order.is_open else None
+    return () if found is None else worded_findings(found.findings, found.life, order.terms.event)
+
+
+def _line(name: str, order: Order, today: date, why: tuple[Worded, ...]) -> OrderLine:
     event = order.terms.event
     last = max(terms.last_date for terms in order.in_play())
     return OrderLine(
@@ -265,6 +317,7 @@ def _line(name: str, order: Order, today: date) -> OrderLine:
         is_past=last < today,
         replace_quantity=None if order.asked is None else order.asked.quantity,
         replace_is_held=order.held is not None,
+        unfit=why,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from repurchase.domain.decisions import Decision, Finding, Outcome, PositionReport
+from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest, written
@@ -55,13 +55,25 @@ class Snapshot(msgspec.Struct, frozen=True):
     rules: Rules
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The decision on one event, without the fields that the event itself states."""
 
     outcome: Outcome
     findings: tuple[Finding, ...]
     position: PositionReport
     edition: str
+    editions: tuple[Judge, ...] = ()
+
+
+def answered(decision: Decision) -> Answer:
+    """Return *decision* without what its event states."""
+    return Answer(
+        decision.outcome,
+        decision.findings,
+        decision.position,
+        decision.edition,
+        decision.editions,
+    )
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -96,6 +108,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             findings=answer.findings,
             position=answer.position,
             edition=answer.edition,
+            editions=answer.editions,
         )
 
 

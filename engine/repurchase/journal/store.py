@@ -23,7 +23,7 @@ from repurchase.journal.places import no_journal, place_at, shown_url
 from repurchase.journal.records import BEGINNING, Sealed
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
-FORMAT: Final = "6"
+FORMAT: Final = "7"
 PAGE: Final = 1_000
 # How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000

@@ -273,6 +273,7 @@ def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
     before, order = trade.before, trade.order
     if before is None or order is None:
         return shares
+    shares = (order.asked or order.terms).shares
     if _day_of(before.terms) != key:
         # A replace on a later day than its order requests all that the order may still buy.
         return order.reserved_shares

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
+from repurchase.domain.clocks import end_of_day
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, product, quotient, written
 from repurchase.domain.terms import CountingRules, Listing
@@ -37,8 +39,8 @@ Fault = Literal[
 
 V = TypeVar("V")
 
-_INSTANT: Final = datetime.timedelta(microseconds=1)
-_DAY: Final = datetime.timedelta(days=1)
+# How units count later on: the days from which another way is known to hold, in order.
+LaterCounting = Sequence[tuple[datetime.date, CountingRules]]
 
 
 class Excess(msgspec.Struct, frozen=True, gc=False):
@@ -52,11 +54,13 @@ class Excess(msgspec.Struct, frozen=True, gc=False):
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event with the values that the rules evaluate, each computed exactly or `None`.
 
-    *shares* are ordinary-share equivalents. *contract* is money in the instrument's currency,
-    *amount* in the program's: the worst case of an order, the cost of a fill. *event* is the event
-    with the fields that it takes from its order or fill. *before* is the order as it stands, and
-    *order* as it will stand after approval; a fill has both only if its order is open. *corrects*
-    is the fill that a correct replaces. *fault* says why the order or fill that the event names
+    *shares* are ordinary-share equivalents: of an order, the most that its units can be while it
+    lives; of a replace, no less than it adds to what is reserved. *contract* is money in the
+    instrument's currency, *amount* in the program's: the worst case of an order, the cost of a
+    fill. *event* is the event with the fields that it takes from its order or fill. *before* is the
+    order as it stands, and *order* as it will stand after approval; a fill has both only if its
+    order is open. *corrects* is the fill that a correct replaces. *fault* says why the order or
+    fill that the event names
     does not cover it, and *excess* by how much.
     """
 
@@ -129,11 +133,13 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return tuple(name for name, figure in given.items() if figure is None)
 
 
-def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
+def trade(
+    event: Event, counting: CountingRules, position: Position, later: LaterCounting = ()
+) -> Trade | Fault:
     """Return *event* (an order, replace, release, fill or correct) as a trade.
 
     A fill or correct always gives a trade, because it happened. A replace or release gives a fault
-    if the order that it names does not allow it.
+    if the order that it names does not allow it. *later* is how a request's units will count.
     """
     match event.kind:
         case "fill":
@@ -141,28 +147,37 @@ def trade(event: Event, counting: CountingRules, position: Position) -> Trade | 
         case "correct":
             return _correct(event, counting, position)
         case "order":
-            return _new_order(event, counting, position)
+            return _new_order(event, counting, position, later)
     order = order_named(event, counting, position)
     if order is None:
         return "unknown-order"
     if _is_backdated(event, counting, position):
         return "backdated"
     if event.kind == "release":
-        return _release(event, order, counting)
-    proposed = replacement(event, order, counting)
+        return _release(event, order, counting, later)
+    proposed = replacement(event, order, counting, later)
     if order.held is not None and isinstance(proposed, Trade) and raises(proposed):
         # The approver of the first replace would release this one with it.
         return "replace-pending"
     return proposed
 
 
-def _new_order(event: Event, counting: CountingRules, position: Position) -> Trade:
+def _new_order(
+    event: Event, counting: CountingRules, position: Position, later: LaterCounting
+) -> Trade:
     """Return the order *event* as a trade, with a fault if it is backdated or already over."""
-    proposed = order_trade(event, counting)
+    proposed = order_trade(event, counting, later)
     if _is_backdated(event, counting, position):
         return replace(proposed, fault="backdated")
     has_ended = _has_ended(event, event, counting)
     return replace(proposed, fault="order-ended") if has_ended else proposed
+
+
+def listed_by(counting: CountingRules, request: Trade) -> Trade:
+    """Return *request*, of a listed instrument, with that instrument as *counting* lists it."""
+    own = request.listing
+    assert own is not None, "an instrument that is not listed has no day at its venue"
+    return replace(request, listing=counting.listings.get((own.symbol, own.venue)))
 
 
 def raises(proposed: Trade) -> bool:
@@ -206,7 +221,7 @@ def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | Non
     return new is not None and new <= old  # type: ignore[operator] # both are of one kind
 
 
-def order_trade(event: Event, counting: CountingRules) -> Trade:
+def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()) -> Trade:
     """Return the order *event* as a trade at its worst case, open and unfilled."""
     listing = _listing(event, counting)
     fx = _rate(event.fx, listing, counting)
@@ -222,7 +237,7 @@ def order_trade(event: Event, counting: CountingRules) -> Trade:
             each *= 1 + listing.fx_margin
     # Fees of a program that does not count them are 0; a missing fee leaves the amount unknown.
     fees: Exact | None = event.fees if counting.with_fees else 0
-    shares_each = listing.shares_each if listing is not None else 0
+    shares_each = 0 if listing is None else _most_each(listing, last_day, later)
     terms = Terms(
         event, listing, quantity, shares_each, price, fx, each, fees, last_day, venue_last_day
     )
@@ -233,7 +248,7 @@ def order_trade(event: Event, counting: CountingRules) -> Trade:
         price=price,
         fx=fx,
         contract=product(price, quantity),
-        shares=None if listing is None else quantity * listing.shares_each,
+        shares=None if listing is None else quantity * shares_each,
         amount=None if each is None or fees is None else quantity * each + fees,
         date=day,
         last_date=last_day,
@@ -244,7 +259,16 @@ def order_trade(event: Event, counting: CountingRules) -> Trade:
     )
 
 
-def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
+def _most_each(listing: Listing, last: datetime.date, later: LaterCounting) -> Exact:
+    """Return the most ordinary shares that one unit of *listing* counts as until the day *last*."""
+    name = (listing.symbol, listing.venue)
+    known = (counting.listings.get(name) for day, counting in later if day <= last)
+    return max(listing.shares_each, *(one.shares_each for one in known if one is not None), 0)
+
+
+def _release(
+    event: Event, order: Order, counting: CountingRules, later: LaterCounting
+) -> Trade | Fault:
     """Return the held part of *order* as if it were requested at the moment of its release."""
     is_whole = order.state == "held"
     held = order.terms.event if is_whole else order.held
@@ -254,7 +278,10 @@ def _release(event: Event, order: Order, counting: CountingRules) -> Trade | Fau
         return "order-ended"
     # The request moves to the moment of its release, with the outside facts known then.
     asked = replace(held, time=event.time, date=event.date, outside=event.outside)
-    found = order_trade(asked, counting) if is_whole else replacement(asked, order, counting)
+    if is_whole:
+        found: Trade | Fault = order_trade(asked, counting, later)
+    else:
+        found = replacement(asked, order, counting, later)
     if isinstance(found, Trade) and is_same_person(held.by, event.by):
         return replace(found, fault="same-person")
     return found
@@ -285,10 +312,13 @@ def plain_name(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def replacement(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
+def replacement(
+    event: Event, order: Order, counting: CountingRules, later: LaterCounting = ()
+) -> Trade | Fault:
     """Return the whole order, filled part included, with the terms that a replace requests.
 
-    Return the fault instead if the order does not allow the replace.
+    Until the venue answers, either terms may apply, each counted as units count from now on. Return
+    the fault instead if the order does not allow the replace.
     """
     if not order.is_open:
         return "order-closed"
@@ -297,17 +327,29 @@ def replacement(event: Event, order: Order, counting: CountingRules) -> Trade | 
     if _has_ended(order.terms.event, event, counting):
         # The replace would revive an order that can no longer fill.
         return "order-ended"
-    proposed = order_trade(_replaced(order.terms, event), counting)
+    proposed = order_trade(renewed(order.terms, event), counting, later)
     assert proposed.order is not None
-    terms = proposed.order.terms
+    terms, old = proposed.order.terms, order.terms
     if terms.quantity < order.filled:
         return "below-filled"
-    return replace(
-        proposed, order=with_worst_case(replace(order, asked=terms, held=None)), before=order
-    )
+    pending = replace(order, asked=terms, held=None)
+    asked = replace(proposed, order=pending, before=order)
+    if proposed.listing is not None:
+        each = _most_each(proposed.listing, old.last_date, later)
+        if not raises(asked):
+            # What no rule evaluates must not raise what is reserved.
+            each = min(old.shares_each, each)
+        pending = replace(pending, terms=replace(old, shares_each=each))
+    pending = with_worst_case(pending)
+    if asked.shares is None:
+        return replace(asked, order=pending)
+    # If the old terms count more by now, too, the replace adds more than its own quantity.
+    shares = max(asked.shares, pending.reserved_shares - order.reserved_shares)
+    return replace(asked, order=pending, shares=shares)
 
 
-def _replaced(terms: Terms, event: Event) -> Event:
+def renewed(terms: Terms, event: Event) -> Event:
+    """Return the order of *terms* as *event* asks for it again, at its own moment."""
     own = terms.event
     # A replace without `expires` keeps the order's end; the day of the replace does not move it.
     lasting = own.expires or terms.venue_last_date or terms.last_date
@@ -551,7 +593,7 @@ def _when(
 ) -> tuple[datetime.date, datetime.date | None, datetime.time | None]:
     """Return the day on the authorization's clock, and the day and time on the venue's clock."""
     if event.time is None:
-        # Only the day is known: it is the day on both clocks, as the reader of the event made sure.
+        # Only the day is known: it is taken as the day on both clocks.
         day = event.date or datetime.date.min
         return day, (day if listing is not None else None), None
     here = event.time.astimezone(clock)
@@ -587,5 +629,4 @@ def _until(
 @lru_cache(maxsize=4096)
 def _end_of_day(day: datetime.date, venue: ZoneInfo, clock: ZoneInfo) -> datetime.date:
     """Return the day that *clock* shows at the last instant of *day* in the zone *venue*."""
-    midnight = datetime.datetime.combine(day + _DAY, datetime.time.min, venue)
-    return day_at(midnight.astimezone(datetime.UTC) - _INSTANT, clock)
+    return day_at(end_of_day(day, venue), clock)

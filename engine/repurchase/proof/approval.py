@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from repurchase.proof.claims import Bound
+from repurchase.language.linear import form
+from repurchase.proof.claims import Bound, Claim, bounds
 from repurchase.proof.fields import FILLS, Kind
 from repurchase.proof.logic import COMPARED, holds, number
 from repurchase.proof.model import Request
-from repurchase.proof.solver import Term, z3
+from repurchase.proof.solver import Term, every, z3
 from repurchase.rulebook.editions import Edition, RuleInForce
 
 # The requests. A fill is not among them: it happened, and counts whatever the decision.
@@ -61,19 +62,64 @@ def _passes(request: Request, kind: Kind) -> Term:
     stopping = ("deny", "review") if kind in ("order", "replace") else ("deny",)
     is_evaluated = bool(request.edition.rules if kind in FILLS else asked)
     is_sale = request.words["trade.side"].is_one("sell")
-    return z3.And(
+    return every(
         [z3.BoolVal(is_evaluated), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
         + ([request.amount_present] if kind in FILLS else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )
 
 
-def meets(request: Request, bounds: Iterable[Bound]) -> Term:
-    """Return the condition under which *request* is within all *bounds*."""
-    return z3.And([_within(request, bound) for bound in bounds])
+def halts(request: Request) -> Term:
+    """Return the condition under which a fill or correct halts a desk: it fails a `deny` rule.
+
+    The program itself halts for a sell fill, an unlisted instrument, and a file without rules. An
+    undecided rule denies a fill, and does not halt.
+    """
+    return by_moment(request, request.kind, partial(_halts, request))
 
 
-def _within(request: Request, bound: Bound) -> Term:
+def _halts(request: Request, kind: Kind) -> Term:
+    is_sale = request.words["trade.side"].is_one("sell")
+    return z3.Or(
+        [z3.BoolVal(not request.edition.rules), z3.Not(request.listed), is_sale]
+        + [
+            holds(rule.fails, request.facts)
+            for rule in evaluating(request.edition, kind)
+            if rule.rule.effect == "deny"
+        ]
+    )
+
+
+def relied_on(request: Request, kind: Kind, claim: Claim) -> Term | None:
+    """Return the condition on *request* on which *claim* relies; `None` for all of its approval.
+
+    An edition that comes into force only while other orders can still fill evaluates a request by
+    the file's own unconditional caps alone. Such a cap therefore relies on these rules alone.
+    """
+    standing = [cap for cap in request.edition.caps if cap.is_standing]
+    if not any((cap.rule, cap.fact) == (claim.rule, claim.sum) for cap in standing):
+        return None
+    capping = {cap.rule for cap in standing}
+    rules = (of for of in evaluating(request.edition, kind) if of.rule.id in capping)
+    return z3.And([holds(of.passes, request.facts) for of in rules if of.rule.effect == "deny"])
+
+
+def meets(request: Request, claim: Claim) -> Term:
+    """Return the condition under which *claim* holds of *request*."""
+    edition, facts = request.edition, request.facts
+    within = [is_within(request, bound) for bound in bounds(claim, edition)]
+    rule = next((of.rule for of in edition.rules if of.rule.id == claim.rule), None)
+    if rule is None:
+        return z3.And(within)
+    if claim.figure is None:
+        within = [holds(form(rule.require.root, edition.constants), facts)]
+    if claim.when is None or rule.when is None:
+        return z3.And(within)
+    return z3.Implies(holds(form(rule.when.root, edition.constants), facts), z3.And(within))
+
+
+def is_within(request: Request, bound: Bound) -> Term:
+    """Return the condition under which the fact of *bound* is known and within it."""
     if isinstance(bound.limit, str):
         return request.words[bound.fact].is_one(bound.limit)
     fact = request.facts[bound.fact]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from repurchase.language.linear import FALSE, TRUE, Form
 from repurchase.proof.approval import evaluating
-from repurchase.proof.fields import Kind, Scope, scope_of
+from repurchase.proof.fields import Kind, Scope, scope_of, scope_of_lives, scope_then
 from repurchase.proof.logic import Facts, holds
-from repurchase.proof.model import Request, any_sums, from_zero, unlisted
+from repurchase.proof.model import Request, any_sums, from_zero, unlisted, unquantified
 from repurchase.proof.solver import Term, Time, z3
+from repurchase.proof.stages import life_stages, own_stages
 from repurchase.rulebook.editions import Edition, Editions, RuleInForce
-from repurchase.rulebook.periods import periods
 
-# The kinds of events, each with a kind whose rules can evaluate it. The rules for a fill without
-# an order evaluate a fill by another method than its order; those for a fill evaluate a correct
-# that raises nothing. A release has the facts of an order or a replace. A fill beyond its order and
-# a sell fill add less than their quantity, or nothing; the corrects, which may, include them.
-_EVALUATED: tuple[tuple[Kind, Kind], ...] = (
-    ("order", "order"),
-    ("replace", "replace"),
+# The kinds of events, each with a kind whose rules can evaluate it. A release has the facts of an
+# order or a replace. The rules for a fill without an order evaluate a fill by another method than
+# its order; those for a fill evaluate a correct that raises nothing. A fill beyond its order and a
+# sell fill add less than their quantity, or nothing; the corrects, which may, include them.
+_Kinds = tuple[tuple[Kind, Kind], ...]
+_REQUESTS: Final[_Kinds] = (("order", "order"), ("replace", "replace"))
+_HAPPENED: Final[_Kinds] = (
     ("fill", "fill"),
     ("fill", "fill-alone"),
     ("fill-alone", "fill-alone"),
@@ -36,10 +37,19 @@ def same(old: Editions, new: Editions, now: Callable[[], int], milliseconds: int
     finding for it. *now* is a clock that counts nanoseconds.
     """
     time = Time(milliseconds, now)
-    if old.zone != new.zone or _by_day(old) != _by_day(new):
+    if old.zone != new.zone or _by_day(old) != _by_day(new) or old.limited() != new.limited():
         return False
-    pairs = {tuple(one.hash for one in of.editions): of.editions for of in periods(old, new)}
-    return all(_same(before, after, time) for before, after in pairs.values())
+    lives = life_stages(old, new)
+    pairs = [group[0].editions for group in lives]
+    if any(before.counting != after.counting for before, after in pairs):
+        return False
+    every = [edition for pair in pairs for edition in pair]
+    stages = ((_REQUESTS, lives), (_HAPPENED, own_stages(old, new)))
+    return all(
+        before.hash == after.hash or _same(before, after, every, kinds, time)
+        for kinds, groups in stages
+        for before, after in (group[0].editions for group in groups)
+    )
 
 
 def _by_day(editions: Editions) -> dict[str, bool]:
@@ -47,19 +57,32 @@ def _by_day(editions: Editions) -> dict[str, bool]:
     return {pack.name: pack.by_day for pack in editions.authorization.packs}
 
 
-def _same(old: Edition, new: Edition, time: Time) -> bool:
-    if old.hash == new.hash:
-        return True
+def _same(old: Edition, new: Edition, every: Sequence[Edition], kinds: _Kinds, time: Time) -> bool:
+    """Return whether two editions give the same findings for every event of *kinds*.
+
+    A correct may be of a fill that any edition of *every* counted, and a request may count by the
+    share ratio of any.
+    """
     scope = scope_of([old, new])
+    scopes = {kind: scope_of_lives(scope, every) for kind, _ in _REQUESTS}
+    scopes["correct"] = scope_then(scope, every)
     effects = [{of.rule.id: of.rule.effect for of in edition.rules} for edition in (old, new)]
     shared = effects[0].keys() & effects[1].keys()
     return (
         scope.is_sure
-        and old.counting == new.counting
-        and (old.max_shares, old.max_amount) == (new.max_shares, new.max_amount)
+        and _limits(old) == _limits(new)
         and all(effects[0][name] == effects[1][name] for name in shared)
-        and all(_finds_the_same(old, new, scope, *pair, time) for pair in _EVALUATED)
+        and all(
+            _finds_the_same(old, new, scopes.get(kind, scope), kind, rules_for, time)
+            for kind, rules_for in kinds
+        )
     )
+
+
+def _limits(edition: Edition) -> tuple[object, ...]:
+    """Return what bounds the program, which findings and the remaining figures depend on."""
+    standing = {cap.rule for cap in edition.caps if cap.is_standing}
+    return edition.max_shares, edition.max_amount, edition.unbounded, standing
 
 
 def _finds_the_same(
@@ -92,6 +115,9 @@ def _finds_the_same(
     ]
     if "fill" not in (kind, rules_for):
         apart += _apart(unlike, *(unlisted(of) for of in asked))
+    if kind == "correct":
+        for facts in ([of.facts for of in asked], [unlisted(of) for of in asked]):
+            apart += _apart(unlike, *(unquantified(of, "r") for of in facts))
     return not apart or time.never(*known, z3.Or(apart))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from repurchase.domain.clocks import days_shown, end_of_day
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.facts.table import TABLE
 from repurchase.proof.exact import RATE
@@ -139,8 +140,7 @@ def _shown(model: Model, asked: Request, name: str) -> _Clock:
 
 def _end(end: Sequence[_Clock], there: date, venue: ZoneInfo, *, is_own: bool) -> dict[str, str]:
     """Return the field `expires`; nothing if *is_own*, for an end with its own day at the venue."""
-    midnight = datetime.combine(there + timedelta(1), time.min, venue) - timedelta(microseconds=1)
-    if _is_shown(midnight, end):
+    if _is_shown(end_of_day(there, venue), end):
         return {} if is_own else {"expires": str(there)}
     return {"expires": _moment(end, there, venue, None, is_late=True).isoformat()}
 
@@ -160,7 +160,19 @@ def _moment(
     begin = datetime.combine(there, time.min, venue)
     after = _HALF_HOURS if seconds is None else [timedelta(seconds=seconds)]
     moments = [begin + each for each in (reversed(after) if is_late else after)]
+    if seconds is None:
+        # Clocks can show their days for less than half an hour.
+        moments += _first_moments([clock for clock, _ in clocks], there, venue)
     return next((one for one in moments if _is_shown(one, clocks)), begin)
+
+
+def _first_moments(clocks: Iterable[ZoneInfo], there: date, venue: ZoneInfo) -> Iterator[datetime]:
+    """Yield each moment of the day *there* at *venue* at which one of *clocks* has a new day."""
+    noon = datetime.combine(there, time(12), UTC)
+    around = noon - timedelta(days=2), noon + timedelta(days=2)
+    for clock in clocks:
+        shown = days_shown(clock, venue, *around)
+        yield from (one.first.astimezone(venue) for one in shown if one.there == there)
 
 
 def _is_shown(moment: datetime, clocks: Sequence[_Clock]) -> bool:

@@ -119,7 +119,7 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         return [event.more[0] == event.shares, event.more[1] == money]
     own = about.asked
     ties = [
-        event.listing == own.listing,
+        _is_listed_as(event, own),
         own.has_price,
         event.has_price,
         event.has_rate == own.has_rate,
@@ -147,7 +147,7 @@ def follows(event: Request, about: Past | None) -> list[Term]:
             z3.Or(event.units == own.units, own.fees == 0),
             event.day("date") <= own.day("last_date"),
             event.day("venue_date") <= own.day("venue_last_date"),
-            event.more[0] == 0,
+            event.more[0] == _past_reserved(event, own),
             event.more[1] == money - reserved,
         ]
     raised = [
@@ -163,6 +163,32 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         event.more[0] == _above(event.shares, own.shares),
         event.more[1] == _above(money, _money(own)),
     ]
+
+
+def _is_listed_as(event: Request, own: Request) -> Term:
+    """Return the condition that *event* has the symbol and venue of *own*, which it is about.
+
+    A correct also keeps the instrument and the share ratio of its fill.
+    """
+    if event.scope is own.scope:
+        return event.listing == own.listing
+    pairs = zip(event.scope.pairs, event.listings, strict=True)
+    owns = list(zip(own.scope.pairs, own.listings, strict=True))
+    return z3.Or(
+        [
+            z3.And(event.listing == here, own.listing == there)
+            for here, listed in enumerate(pairs)
+            for there, other in enumerate(owns)
+            if listed == other
+        ]
+    )
+
+
+def _past_reserved(fill: Request, order: Request) -> Term:
+    """Return by how many shares *fill* exceeds what *order* reserved: fewer by another ratio."""
+    if order.each is None:
+        return _NOTHING
+    return fill.shares - order.shares_of(z3.ToReal(fill.units))
 
 
 def _money(event: Request) -> Term:
@@ -198,12 +224,16 @@ def dated(event: Request, first: date, last: date, venue_day: date | None) -> li
     ]
 
 
-def later(now: Request, past: Sequence[Past]) -> list[Term]:
-    """Return the conditions that tie *now* to all events of the *past*."""
+def later(now: Request, past: Sequence[Past], *, is_late: bool = False) -> list[Term]:
+    """Return the conditions that tie *now* to all events of the *past*.
+
+    If *is_late*, it is reported after an event of a later day.
+    """
     if not past:
         return []
+    days = past[-1].asked.day("date"), now.day("date")
     # A log is in order of time, on the authorization's clock.
-    ties = [past[-1].asked.day("date") <= now.day("date")]
+    ties = [days[0] > days[1] if is_late else days[0] <= days[1]]
     if now.kind == "fill":
         return ties
     # One broker in the whole sequence, so that a rule on brokers does not fail by chance.
@@ -215,7 +245,7 @@ def day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
     """Return the exact facts of the day of *now*, after the events *past*."""
     same_day = [
         z3.And(
-            of.asked.listing == now.listing,
+            _is_listed_as(now, of.asked),
             of.asked.day("venue_date") == now.day("venue_date"),
         )
         for of in past

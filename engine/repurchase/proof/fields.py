@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.facts.domains import FIELDS, Domain
 from repurchase.facts.table import TABLE
@@ -49,12 +50,16 @@ class Scope(msgspec.Struct, frozen=True):
     *pairs* are a symbol with a venue, or with `None` for an event that names no venue. *clocks* are
     the time zones of these venues. *words* are all words that rules name, and one that no rule
     names. *is_sure* says whether all editions mean the same venue if an event names none.
+    *listings* are the instruments of the pairs, if they are not those of the edition. *ratios* are
+    the ordinary shares that one unit of a request can count as, if that changes by date.
     """
 
     pairs: tuple[tuple[str, str | None], ...]
     clocks: tuple[ZoneInfo, ...]
     words: tuple[str, ...]
     is_sure: bool
+    listings: tuple[Listing, ...] | None = None
+    ratios: tuple[Exact, ...] = ()
 
 
 def scope_of(editions: Sequence[Edition]) -> Scope:
@@ -89,6 +94,63 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
     )
 
 
+def scope_of_lives(scope: Scope, editions: Sequence[Edition]) -> Scope:
+    """Return *scope* with every share ratio of *editions*, if one of them changes by date.
+
+    A request counts by the ratio that makes the most of it in its life.
+    """
+    if not any(edition.counting.dated for edition in editions):
+        return scope
+    ratios = {of.shares_each for edition in editions for of in edition.counting.listings.values()}
+    return msgspec.structs.replace(scope, ratios=tuple(sorted(ratios)))
+
+
+def scope_of_any_life(edition: Edition) -> Scope:
+    """Return the scope of requests that *edition* may judge on any day of their lives.
+
+    They count by any share ratio that the file ever gives, if one changes by date.
+    """
+    scope = scope_of([edition])
+    if not edition.counting.dated:
+        return scope
+    ratios = {
+        version.figure.value
+        for instrument in edition.authorization.instruments
+        for version in instrument.shares_each
+    }
+    return msgspec.structs.replace(scope, ratios=tuple(sorted(ratios)))
+
+
+def scope_then(scope: Scope, editions: Sequence[Edition]) -> Scope:
+    """Return *scope* with each pair once for each instrument that a corrected fill can have.
+
+    A correct is counted as its fill was: with the instrument and the share ratio of the fill's day,
+    even if the edition that evaluates the correct has another ratio, or no such instrument.
+    """
+    kept: list[tuple[tuple[str, str | None], Listing]] = []
+    for symbol, venue in scope.pairs:
+        listed = [
+            of
+            for edition in editions
+            for of in edition.counting.listings.values()
+            if of.symbol == symbol
+        ]
+        ratios = sorted({of.shares_each for of in listed})
+        # A correct that names another venue of its symbol keeps the ratio of its fill.
+        found = {
+            msgspec.structs.replace(of, shares_each=ratio): None
+            for of in listed
+            if venue in (None, of.venue)
+            for ratio in ratios
+        }
+        kept += (((symbol, venue), of) for of in found)
+    if not kept:
+        return scope
+    pairs, listings = zip(*kept, strict=True)
+    clocks = tuple(of.zone for of in listings)
+    return Scope(pairs, clocks, scope.words, scope.is_sure, listings)
+
+
 class Word(msgspec.Struct, frozen=True):
     """A fact that is a word: *chosen* is its index in *choices*, or -1 if it is missing."""
 
@@ -121,9 +183,11 @@ class Counted:
     *otherwise* says whether a fill or a correct uses another method than its order or fill.
 
     *listings* are the instruments of the pairs, `None` for a pair that is not listed. *listed* says
-    whether the event's pair is listed. *is_odd* says whether its rate is not 1 although it must be.
-    *amount* is its money in program currency, *amount_present* whether that can be computed, and
-    *priced* whether it can be computed without fees. *ties* are true of every such event.
+    whether the event's pair is listed. *each* is the index in *ratios* of the share ratio that
+    counts; without *ratios*, it is that of the instrument. *is_odd* says whether its rate is not 1
+    although it must be. *amount* is its money in program currency, *amount_present* whether that
+    can be computed, and *priced* whether it can be computed without fees. *ties* are true of every
+    such event.
     """
 
     edition: Edition
@@ -146,8 +210,10 @@ class Counted:
     timed: Term
     otherwise: Term
     ties: list[Term]
-    listings: list[Listing | None]
+    listings: Sequence[Listing | None]
     listed: Term
+    ratios: Sequence[Exact]
+    each: Term | None
     is_odd: Term
     priced: Term
     amount_present: Term
@@ -168,9 +234,11 @@ class Counted:
         self.is_even, self.timed, self.otherwise = (
             z3.Bool(f"{name}.{field}") for field in ("is_even", "timed", "otherwise")
         )
+        self.ratios = () if kind in FILLS else scope.ratios
+        self.each = z3.Int(f"{name}.each_of") if self.ratios else None
         self.ties += self._ties()
         counting = edition.counting
-        self.listings = [counting.listings.get(pair) for pair in scope.pairs]
+        self.listings = scope.listings or [counting.listings.get(pair) for pair in scope.pairs]
         self.listed = self.by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
         is_own = self.by_listing(lambda of: z3.BoolVal(of.currency == counting.currency), _ALWAYS)
         # A rate between a currency and itself must be 1.
@@ -203,6 +271,8 @@ class Counted:
 
     def shares_of(self, units: Term) -> Term:
         """Return the ordinary-share equivalents of *units* of the event's instrument."""
+        if self.each is not None:
+            return chosen(self.each, [units * number(ratio) for ratio in self.ratios])
         return self.by_listing(lambda of: units * number(of.shares_each), units)
 
     def reserved(self, cost: Term, fees: Term) -> Term:

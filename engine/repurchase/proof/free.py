@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from collections.abc import Iterator, Sequence
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from repurchase.domain.calendars import YEAR_MIN
+from repurchase.domain.clocks import Ahead, ahead
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import FILLS, REPLACES, Counted
 from repurchase.proof.logic import Fact, free, number, real
 from repurchase.proof.solver import Term, z3
 
-# After this year, the rules of all time zones repeat.
-_REPEATING: Final = 2040
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
 )
@@ -33,7 +28,7 @@ _OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "i
 
 
 def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
-    """Yield the days of an event on both clocks, at most as far apart as the clocks can be."""
+    """Yield the days of an event on both clocks, as far apart as the clocks show at some moment."""
     name, clock = asked.name, asked.edition.counting.zone
     # Each clock has its own variable, because two clocks can show two days for one event.
     here, last, there, there_last = (
@@ -45,9 +40,9 @@ def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         last, there_last = here, there
     ties += [here <= last, there <= there_last, z3.Implies(z3.Not(asked.timed), here == there)]
     for index, venue in enumerate(asked.scope.clocks):
-        ahead = sorted(differences(clock, venue))
+        clocks = ahead(clock, venue)
         ties += [
-            z3.Implies(asked.listing == index, z3.Or([first - second == gap for gap in ahead]))
+            z3.Implies(asked.listing == index, _apart(first, second, clocks))
             for first, second in ((here, there), (last, there_last))
         ]
     days = {"date": here, "venue_date": there, "last_date": last, "venue_last_date": there_last}
@@ -55,23 +50,18 @@ def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         yield f"trade.{day}", Fact(z3.BoolVal(True), z3.ToReal(value))
 
 
-@cache
-def differences(clock: ZoneInfo, venue: ZoneInfo) -> frozenset[int]:
-    """Return the numbers of days by which *clock* can be ahead of *venue*.
+def _apart(here: Term, there: Term, clocks: Sequence[Ahead]) -> Term:
+    """Return the condition that the days *here* and *there* are as far apart as *clocks* can be.
 
-    0 is always one of them, since an event with only a date has it on both clocks. The offsets are
-    compared on each day until 2040, because after 2037 the tables of time zones repeat.
+    They can always be the same day, because an event with only a date has it on both clocks.
     """
-    found = {0}
-    day = datetime(YEAR_MIN, 1, 1, 12, tzinfo=UTC)
-    while day.year <= _REPEATING:
-        here, there = day.astimezone(clock).utcoffset(), day.astimezone(venue).utcoffset()
-        assert here is not None, "each time zone has an offset"
-        assert there is not None, "each time zone has an offset"
-        if here != there:
-            found.add(1 if here > there else -1)
-        day += timedelta(days=1)
-    return frozenset(found)
+    return z3.Or([here == there, *(_is_ahead(here, there, by) for by in clocks if by.days)])
+
+
+def _is_ahead(here: Term, there: Term, by: Ahead) -> Term:
+    ends = [here >= by.first.toordinal()] if by.first else []
+    ends += [here <= by.last.toordinal()] if by.last else []
+    return z3.And([here - there == by.days, *ends]) if ends else here - there == by.days
 
 
 def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from repurchase.domain.quantities import Exact
 from repurchase.facts.domains import Domain, Numbers
 from repurchase.language.linear import AllOf, AnyOf, Atom, Form, Undecided
-from repurchase.proof.solver import Term, z3
+from repurchase.proof.solver import Term, every, some, z3
 
 
 class Fact(NamedTuple):
@@ -75,7 +75,9 @@ def chosen(index: Term, values: Sequence[Term]) -> Term:
     """Return the term for the value at *index* of *values*, counted from 0."""
     found = values[-1]
     for at, value in enumerate(values[:-1]):
-        found = z3.If(index == at, value, found)
+        # Most words have no number of their own, and most listings share a ratio.
+        if not value.eq(values[-1]):
+            found = z3.If(index == at, value, found)
     return found
 
 
@@ -83,9 +85,9 @@ def holds(form: Form, facts: Facts) -> Term:
     """Return the condition that *form* is true and decided."""
     match form:
         case AllOf(parts):
-            return z3.And([holds(part, facts) for part in parts])
+            return every([holds(part, facts) for part in parts])
         case AnyOf(parts):
-            return z3.Or([holds(part, facts) for part in parts])
+            return some([holds(part, facts) for part in parts])
         case Undecided():
             return z3.BoolVal(False)
         case Atom():
@@ -101,4 +103,4 @@ def _atom(atom: Atom, facts: Facts) -> Term:
     holding = COMPARED[atom.operator](total, number(atom.constant))
     present = [facts[name].present for name, _ in atom.terms]
     unsure = [term for term in present if not z3.is_true(term)]
-    return z3.And([*unsure, holding]) if unsure else holding
+    return every([*unsure, holding])

@@ -33,7 +33,19 @@ _OF_AN_INSTRUMENT: Final = {
     name: {"symbol", "venue"} <= {*fact.given_by} and name != "trade.venue"
     for name, fact in TABLE.items()
 }
-_MAY_BE: Final = ("trade.last_date", *(name for name in TABLE if name.startswith("program.")))
+_MAY_BE: Final = (
+    *(f"trade.{name}" for name in ("last_date", "venue_date", "venue_last_date", "venue_time")),
+    *(f"trade.{name}" for name in ("shares", "amount")),
+    *(name for name in TABLE if name.startswith("program.")),
+)
+# Facts that an edition which does not list the instrument has from one that does.
+_BY_ANOTHER_RATIO: Final = (
+    "trade.shares",
+    "trade.amount",
+    "program.shares_after",
+    "program.amount_after",
+)
+_OF_A_QUANTITY: Final = ("trade.units", "trade.shares", "trade.price_per_share")
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -104,7 +116,7 @@ class Request(Counted):
         super().__init__(edition, scope or scope_of([edition]), name, kind)
         self.more = self._more(before, own)
         if day is None:
-            before = self._with_own(before)
+            before = self._with_own(before, own)
         self.after = self._after(before)
         self.facts = {
             **self._of_trade(),
@@ -132,19 +144,31 @@ class Request(Counted):
         if self.kind in REPLACES:
             raised = z3.Real(f"{name}{own}.raised")
             dearer, fees = z3.Reals(f"{name}.dearer {name}.fees_more")
-            ties += [raised >= 0, raised <= self.units]
+            ties.append(raised <= self.units)
+            if not self.edition.counting.dated:
+                # By another share ratio, the order may have reserved more shares than it may now.
+                ties.append(raised >= 0)
             ties.append(
                 z3.Implies(self.amount_present, z3.And(dearer <= self.cost, fees <= self.fees))
             )
             worse = self.reserved(dearer, fees)
-            return self.shares_of(raised), z3.If(worse > 0, worse, 0)
+            shares = self.shares_of(raised)
+            if self.edition.counting.dated:
+                # The old terms can count more by now, too: the replace then adds that as well.
+                shares = z3.Real(f"{name}{own}.raised_shares")
+                self.shares = z3.If(shares > self.shares, shares, self.shares)
+            return shares, z3.If(worse > 0, worse, 0)
         if self.kind == "fill":
-            fewer = z3.Real(f"{name}{own}.fewer") if self.edition.counting.dated else number(0)
-            whole, fees = z3.Reals(f"{name}.lent {name}.fees_lent")
-            ties += [fewer <= 0, whole >= self.cost, fees >= self.fees]
-            freed = self.amount - self.reserved(whole, fees)
-            # If the order's money was unbounded, the fill makes some of it known.
-            return fewer, z3.If(before.bounded, freed, z3.Real(f"{name}.{own}freed"))
+            fewer, freed = z3.Reals(f"{name}{own}.fewer {name}{own}.freed")
+            ties.append(fewer <= 0 if self.edition.counting.dated else fewer == 0)
+            # Fees past the order's and a rate past its rate are within the order if its money
+            # pays for them. The order's money is unbounded if the rules do not know it.
+            ties.append(freed >= 0)
+            ties.append(
+                z3.Implies(z3.And(before.bounded, self.amount_present), self.amount <= freed)
+            )
+            cost = z3.If(self.amount_present, self.amount, 0)
+            return fewer, z3.If(before.bounded, cost - freed, cost)
         if self.kind == "correct":
             shares, money = z3.Reals(f"{name}{own}.more_s {name}{own}.more_a")
             ties.append(shares <= self.shares)
@@ -158,11 +182,11 @@ class Request(Counted):
             return []
         return [z3.Real(f"{self.name}.own_{one}") >= 0 for one in ("cost", "fees")]
 
-    def _with_own(self, rest: Sums) -> Sums:
+    def _with_own(self, rest: Sums, own: str) -> Sums:
         """Return the sums before a replace or a fill: *rest* plus what its order reserves."""
         name = self.name
         if self.kind == "fill":
-            money = self.reserved(z3.Real(f"{name}.lent"), z3.Real(f"{name}.fees_lent"))
+            money = z3.Real(f"{name}{own}.freed")
         elif self.kind in REPLACES:
             money = self.reserved(z3.Real(f"{name}.own_cost"), z3.Real(f"{name}.own_fees"))
         else:
@@ -206,14 +230,19 @@ class Request(Counted):
         """Return the sums after the event: a fill adds to executed, a request to reserved."""
         bounded, is_fill = self.amount_present, self.kind in FILLS
         stays = before.bounded
-        if self.kind == "fill":
-            # The fill may have closed the only order whose money could not be computed.
+        if self.kind in ("fill", "correct"):
+            # The fill may have closed the only order whose money could not be computed. A correct
+            # stands for a fill beyond its order, too.
             stays = z3.Or(stays, z3.Bool(f"{self.name}.closes"))
         shares_known, amount_known = before.shares_known, before.amount_known
         if self.kind == "correct":
             # The correct may have settled the only fill with an unknown value.
             shares_known = z3.Or(shares_known, z3.Bool(f"{self.name}.settles_s"))
             amount_known = z3.Or(amount_known, z3.Bool(f"{self.name}.settles_a"))
+        if is_fill:
+            # A sell fill counts nothing.
+            is_sale = self.words["trade.side"].is_one("sell")
+            amount_known = z3.And(amount_known, z3.Or(bounded, is_sale))
         executed, reserved = (self.more, (0, 0)) if is_fill else ((0, 0), self.more)
         return Sums(
             before.executed_shares + executed[0],
@@ -221,22 +250,28 @@ class Request(Counted):
             before.reserved_shares + reserved[0],
             before.reserved_amount + reserved[1],
             shares_known,
-            z3.And(amount_known, bounded) if is_fill else amount_known,
+            amount_known,
             stays if is_fill else z3.And(stays, bounded),
         )
 
 
 def unlisted(asked: Request) -> Facts:
-    """Return the facts of the event if its instrument is unlisted: many facts are then missing."""
+    """Return the facts of the event if its instrument is unlisted: many facts are then missing.
+
+    A later edition of a request's life may not list an instrument that the edition of its own day
+    lists. The days, the shares and the money that the first edition computed stay known.
+    """
     name, edition = asked.name, asked.edition
     found = {}
     for fact, of in asked.facts.items():
-        is_there = of.present
+        is_there, value = of.present, of.value
         if fact in _MAY_BE:
             is_there = z3.Bool(f"{name}.{fact}??")
         elif _OF_AN_INSTRUMENT[fact]:
             is_there = z3.BoolVal(False)
-        found[fact] = Fact(is_there, of.value)
+        if fact in _BY_ANOTHER_RATIO:
+            value = z3.Real(f"{name}.{fact}!")
+        found[fact] = Fact(is_there, value)
     # Both are texts: the words that rules name, and one that no rule names, stand for all.
     codes = [code(edition, one) for one in asked.scope.words]
     for fact in ("trade.symbol", "trade.venue"):
@@ -244,6 +279,21 @@ def unlisted(asked: Request) -> Facts:
         # An index outside the words stands for a missing word.
         is_there = z3.And(word >= 0, word < len(codes))
         found[fact] = Fact(is_there, chosen(word, codes))
+    return found
+
+
+def unquantified(facts: Facts, name: str) -> Facts:
+    """Return *facts* of a correct called *name* that states no quantity, and names no known fill.
+
+    Such a correct is denied, but rules evaluate it. Its shares are unknown, and may leave the sums
+    and the day unknown; its amount is known only if it states one.
+    """
+    found = dict(facts)
+    for fact, of in facts.items():
+        if fact in _OF_A_QUANTITY:
+            found[fact] = Fact(z3.BoolVal(False), of.value)
+        elif fact == "trade.amount" or fact.endswith("_after"):
+            found[fact] = Fact(z3.Bool(f"{name}.{fact}?!"), of.value)
     return found
 
 
@@ -272,3 +322,12 @@ def within(period: Period, one: Request) -> Iterator[Term]:
     yield one.day("date") <= period.last.toordinal()
     if period.venue_day is not None:
         yield one.day("venue_date") == period.venue_day.toordinal()
+
+
+def lives_in(period: Period, one: Request) -> Iterator[Term]:
+    """Yield the conditions that *one* can fill on a day of *period*, on both clocks."""
+    yield one.day("date") <= period.last.toordinal()
+    yield one.day("last_date") >= period.first.toordinal()
+    if period.venue_day is not None:
+        yield one.day("venue_date") <= period.venue_day.toordinal()
+        yield one.day("venue_last_date") >= period.venue_day.toordinal()

@@ -8,6 +8,7 @@ the history, and uses it only if the engine confirms it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from functools import partial
 from math import ceil
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,7 @@ from repurchase.proof.approval import HELD, passes
 from repurchase.proof.claims import window
 from repurchase.proof.events import Model, event_of
 from repurchase.proof.exact import (
+    EARLIEST,
     Past,
     Prior,
     dated,
@@ -26,10 +28,11 @@ from repurchase.proof.exact import (
     past_of,
     sums_after,
 )
-from repurchase.proof.fields import OTHER, REPLACES, Kind, scope_of
+from repurchase.proof.fields import OTHER, REPLACES, Kind, scope_of, scope_of_lives, scope_then
 from repurchase.proof.logic import number
 from repurchase.proof.model import Request, Sums
 from repurchase.proof.solver import Term, z3
+from repurchase.proof.stages import Stage, ratio_ties
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
 
@@ -89,8 +92,31 @@ SHAPES: Final = tuple(
 ALONE: Final = tuple(shape for shape in SHAPES if not shape.priors)
 _CAN_FILL: Final = ("open", "released", "filled")
 
+# The shapes with one earlier event and whole numbers.
+PLAIN: Final = tuple(
+    shape
+    for shape in SHAPES
+    if shape.priors in (("open",), ("released",), ("breach",)) and shape.grid == 1
+)
+
 # The condition on the last event, given the request that each edition makes of it.
 Goal = Callable[[Sequence[Request]], Term]
+
+
+class Course(NamedTuple):
+    """How the earlier events come about: they are dated in *period*.
+
+    *approving* are the places of the editions that approve the orders among them. *is_late* says
+    whether the last event is dated before them. If *is_brief*, what the last event requests can
+    fill in no later period. If *asked* is given, the last event is a request of that earlier
+    period, approved by its editions, and can still fill in the period of the search.
+    """
+
+    period: Period
+    approving: tuple[int, ...]
+    is_late: bool = False
+    is_brief: bool = False
+    asked: Period | None = None
 
 
 def histories(
@@ -99,15 +125,28 @@ def histories(
     goal: Goal,
     remaining: Callable[[], int],
     shapes: Sequence[Shape] | None = None,
+    course: Course | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield histories whose last event is of *kind* and meets *goal*, the likeliest shapes first.
 
-    Every edition of *period* approves the orders before the last event. *remaining* returns the
-    milliseconds that are left. Without *shapes*, all shapes are tried.
+    An edition of *period* evaluates the last event. Without a *course*, the earlier events are in
+    the same period, and every edition approves the orders. *remaining* returns the milliseconds
+    that are left. Without *shapes*, all shapes are tried.
     """
+    course = course or Course(period, tuple(range(len(period.editions))))
     for shape in SHAPES if shapes is None else shapes:
         if _is_one(shape, kind) and remaining():
-            yield from _found(period, kind, goal, shape, remaining)
+            yield from _found(_Search(period, kind, goal, shape, course), remaining)
+
+
+class _Search(NamedTuple):
+    """One search: what the last event is, and which earlier events there are."""
+
+    period: Period
+    kind: Kind
+    goal: Goal
+    shape: Shape
+    course: Course
 
 
 def _is_one(shape: Shape, kind: Kind) -> bool:
@@ -121,16 +160,14 @@ def _is_one(shape: Shape, kind: Kind) -> bool:
     return shape.priors != ("released",)
 
 
-def _found(
-    period: Period, kind: Kind, goal: Goal, shape: Shape, remaining: Callable[[], int]
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield histories of *shape*, first those without a brought_forward."""
+def _found(search: _Search, remaining: Callable[[], int]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the histories of one *search*, first those without a brought_forward."""
     forward = z3.Ints("forward.shares forward.amount")
-    formulas, events = _all(period, kind, goal, shape, forward)
+    formulas, events = _all(search, forward)
     # First look for a history with known amounts: it explains more than one with unknown amounts.
     known = [past.asked.amount_present for past in events[-1]]
-    for is_any in (False, True)[: 1 + shape.is_forward]:
-        brought = _brought(forward, period.editions, is_any=is_any)
+    for is_any in (False, True)[: 1 + search.shape.is_forward]:
+        brought = _brought(forward, search.course.period.editions, is_any=is_any)
         for more in ([*known, *formulas, *brought], [*formulas, *brought]):
             solver = z3.Solver()
             # The limit leaves time for other shapes, which may be quicker.
@@ -138,50 +175,105 @@ def _found(
             solver.add(more)
             if solver.check() == z3.sat:
                 model = _plainest(solver, [event[0].asked for event in events])
-                yield _written(model, events, forward if is_any else None)
+                yield _written(model, events, forward if is_any else None, _own_day(search))
                 break
 
 
-def _all(
-    period: Period, kind: Kind, goal: Goal, shape: Shape, forward: Sequence[Term]
-) -> tuple[list[Term], list[list[Past]]]:
-    """Return the conditions of a history of *shape* that meets *goal*, and its events.
+def _own_day(search: _Search) -> date | None:
+    """Return the day on which the last event is reported, if it is about another day."""
+    is_own = search.kind == "correct" and search.course.period is not search.period
+    return max(search.period.first, EARLIEST) if is_own else None
+
+
+def _all(search: _Search, forward: Sequence[Term]) -> tuple[list[Term], list[list[Past]]]:
+    """Return the conditions of a history that meets the goal of *search*, and its events.
 
     The events are listed by their place in the history, then by edition.
     """
-    scope = scope_of(period.editions)
-    formulas: list[Term] = []
     brought = Sums(z3.ToReal(forward[0]), z3.ToReal(forward[1]), number(0), number(0))
-    events: list[list[Past]] = [[] for _ in range(len(shape.priors) + 1)]
-    for at, edition in enumerate(period.editions):
-        sums, past = brought, list[Past]()
-        for index, prior in enumerate((*shape.priors, None)):
-            name = f"r{index}"
-            own_kind: Kind = (
-                kind if prior is None else "order" if prior != "breach" else "fill-alone"
-            )
-            one = Request(
-                edition,
-                sums,
-                name,
-                own_kind,
-                scope=scope,
-                own=f"'{at}",
-                day=partial(day_facts, past=tuple(past)),
-            )
-            about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
-            formulas += [*one.ties, *figures(one, shape.at_one, shape.grid), *follows(one, about)]
-            formulas += dated(one, period.first, period.last, period.venue_day)
-            formulas += later(one, past)
-            now, ties = past_of(one, prior or "open", name)
-            if prior is not None:
-                # Earlier events have known amounts, so that they leave no sum unknown.
-                formulas += [*ties, one.amount_present]
-                formulas += [] if prior == "breach" else [passes(one, _ASKED.get(prior))]
-                sums = sums_after(sums, now)
-            past.append(now)
-            events[index].append(now)
-    return [*formulas, goal([one.asked for one in events[-1]])], events
+    formulas: list[Term] = []
+    each: list[list[Past]] = []
+    for at in range(len(search.period.editions)):
+        past, ties = _past(search, at, brought)
+        formulas += ties
+        each.append(past)
+    events = [list(event) for event in zip(*each, strict=True)]
+    return [*formulas, search.goal([one.asked for one in events[-1]])], events
+
+
+def _past(search: _Search, at: int, sums: Sums) -> tuple[list[Past], list[Term]]:
+    """Return the events of *search* as the editions at the place *at* count them, and their ties.
+
+    *sums* are those before the first event.
+    """
+    period, kind, _, shape, course = search
+    editions = [*course.period.editions, *period.editions]
+    scope = scope_of(editions)
+    scopes = {
+        "correct": scope_then(scope, editions),
+        **dict.fromkeys(("fill", "fill-alone"), scope),
+    }
+    in_life = scope_of_lives(scope, editions)
+    lives = [[Stage(of, date.min, date.max) for of in (course.period, period)]]
+    past, formulas = list[Past](), list[Term]()
+    for index, prior in enumerate((*shape.priors, None)):
+        own_kind: Kind = kind if prior is None else "order" if prior != "breach" else "fill-alone"
+        within = period if prior is None else course.period
+        one = Request(
+            within.editions[at],
+            sums,
+            f"r{index}",
+            own_kind,
+            scope=scopes.get(own_kind, in_life),
+            own=f"'{at}",
+            day=partial(day_facts, past=tuple(past)),
+        )
+        about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
+        formulas += [
+            *one.ties,
+            *ratio_ties(one, lives),
+            *figures(one, shape.at_one, shape.grid),
+            *follows(one, about),
+        ]
+        if own_kind == "correct":
+            # A correct has the days of its fill.
+            within = course.period
+        if prior is None:
+            formulas += _of_life(search, at, one, sums, about)
+            within = course.asked or within
+        formulas += dated(one, within.first, within.last, within.venue_day)
+        formulas += later(one, past, is_late=prior is None and course.is_late)
+        now, ties = past_of(one, prior or "open", f"r{index}")
+        if prior is not None:
+            # Earlier events have known amounts, so that they leave no sum unknown.
+            formulas += [*ties, one.amount_present]
+            if prior != "breach" and at in course.approving:
+                formulas.append(passes(one, _ASKED.get(prior)))
+            sums = sums_after(sums, now)
+        past.append(now)
+    return past, formulas
+
+
+def _of_life(search: _Search, at: int, last: Request, sums: Sums, about: Past | None) -> list[Term]:
+    """Return the conditions on how long the *last* event, or the order that it changes, can fill.
+
+    *sums* are those before it. Its own editions approve a request of an earlier period.
+    """
+    course, last_date = search.course, last.day("last_date")
+    if course.asked is None:
+        return [last_date <= search.period.last.toordinal()] if course.is_brief else []
+    days = {name: fact for name, fact in last.facts.items() if name.startswith("day.")}
+    own = Request(
+        course.asked.editions[at],
+        sums,
+        last.name,
+        last.kind,
+        scope=last.scope,
+        own=f"'{at}",
+        day=lambda _: days,
+    )
+    ends = [last_date, *([] if about is None else [about.asked.day("last_date")])]
+    return [z3.Or([end >= search.period.first.toordinal() for end in ends]), passes(own)]
 
 
 def _about(past: Sequence[Past], kind: Kind) -> int:
@@ -244,10 +336,17 @@ def _wishes(event: Request) -> Iterator[Term]:
 
 
 def _written(
-    model: Model, events: Sequence[Sequence[Past]], forward: Sequence[Term] | None
+    model: Model,
+    events: Sequence[Sequence[Past]],
+    forward: Sequence[Term] | None,
+    own_day: date | None,
 ) -> list[dict[str, Any]]:
-    """Return the events of *model* as a sender would write them."""
+    """Return the events of *model* as a sender would write them.
+
+    *own_day* is the day on which the last is reported, if it is not that of its facts.
+    """
     written: list[dict[str, Any]] = []
+    is_otherwise = model.holds(events[-1][0].asked.otherwise)
     if forward is not None:
         shares, amount = (str(model.whole(figure)) for figure in forward)
         written.append(
@@ -261,11 +360,17 @@ def _written(
             about = f"{'f' if kind == 'correct' else 'o'}-{number_about}"
         name = f"{_LETTERS.get(kind, 'o')}-{index + 1}"
         event = event_of(model, [one.asked for one in each], name, about)
+        if is_otherwise and (method := model.word(past.asked.words["trade.method"])) is not None:
+            # The last event is by another method than the event that it is about.
+            event["method"] = method
         written.append(event)
         if index < len(events) - 1:
             written += _became(model, past, event)
         elif kind in HELD:
             written.append(_released(event))
+    if own_day is not None:
+        written[-1].pop("time", None)
+        written[-1]["date"] = str(own_day)
     return written
 
 

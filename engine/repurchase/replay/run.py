@@ -22,6 +22,7 @@ from repurchase.intake.scratch import temporary_database
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.life import Life, life
 
 BAD_ROWS_LISTED: Final = 20
 REPEATED_LISTED: Final = 5
@@ -127,9 +128,10 @@ class Program:
         """Return the decision on *event*, and take the position after it."""
         if event.kind != "brought_forward" or event.time or event.date:
             self.last_day = self.editions.day_of(event)
-        edition = self.edition = self.editions.of(event, self.position)
+        its = life(self.editions, event, self.position)
+        self.edition = its.edition
         before = self.position
-        taken = self._step(event, before, edition)
+        taken = self._step(event, before, its)
         self.position = taken.position
         decision = taken.decision
         self.tally.outcomes[decision.outcome] += 1
@@ -137,12 +139,12 @@ class Program:
             self._count(decision)
             if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
                 self._taint(event, decision, before)
-        return Decided(decision, edition, event=event)
+        return Decided(decision, its, event=event)
 
     def decided_at(self, event: Event, position: Position) -> Decided:
         """Return the decision on *event* at another *position*; change no position or count."""
-        edition = self.editions.of(event, position)
-        return Decided(self._step(event, position, edition).decision, edition, event=event)
+        its = life(self.editions, event, position)
+        return Decided(self._step(event, position, its).decision, its, event=event)
 
     def summary(self, *, duplicates: int = 0, skipped: int = 0) -> Summary:
         """Return the summary of the events so far.
@@ -179,8 +181,8 @@ class Program:
             skipped=skipped,
         )
 
-    def _step(self, event: Event, position: Position, edition: Edition) -> Step:
-        return step(event, position, edition, every_rule=self._every_rule, market=self._market)
+    def _step(self, event: Event, position: Position, its: Life) -> Step:
+        return step(event, position, its, every_rule=self._every_rule, market=self._market)
 
     def _taint(self, event: Event, decision: Decision, before: Position) -> None:
         """Note the rules of *decision* that disqualify the venue's day, for each such pack."""
@@ -390,7 +392,7 @@ class Question:
                 return replace(decided, repeated=True, place=place)
             edition = program.editions.of(event, program.position)
             refused = refusal(event, program.position, edition)
-            return Decided(refused, edition, event=event, place=place)
+            return Decided(refused, Life(edition), event=event, place=place)
         try:
             self._reader.check(event)
         except Wrong as wrong:

@@ -21,7 +21,7 @@ from repurchase.evaluation.step import Decided, apply
 from repurchase.intake.log import Log
 from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading, Summary
-from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.life import Life, life
 
 _AS_IT_IS: Final = Reading()
 
@@ -101,7 +101,7 @@ class WhatIf:
         self.retraced = new.position
         # Whether both files used the same accounting basis so far, and for which editions.
         self._alike = True
-        self._same_counting: dict[tuple[str, str], bool] = {}
+        self._same_counting: dict[tuple[tuple[str, ...], ...], bool] = {}
         self._first: Compared | None = None
         self._first_other: Compared | None = None
         self._events = 0
@@ -123,7 +123,7 @@ class WhatIf:
         compared = Compared(line, old, new, direct)
         if direct is not None and self._first is None:
             self._first = compared
-        self._alike = self._alike and self._counts_alike(old.edition, new.edition)
+        self._alike = self._alike and self._counts_alike(old.life, new.life)
         self.retraced = self._following(event, old.decision)
         self._count(compared)
         return compared
@@ -171,20 +171,21 @@ class WhatIf:
             return self.new.position
         if self._alike:
             return self.old.position
-        edition = self.new.editions.of(event, self.retraced)
-        return apply(event, old, self.retraced, edition, live=False)
+        its = life(self.new.editions, event, self.retraced)
+        return apply(event, old, self.retraced, its, live=False)
 
-    def _counts_alike(self, old: Edition, new: Edition) -> bool:
-        """Return whether both editions use the same accounting basis: shares, money and days."""
-        key = (old.hash, new.hash)
+    def _counts_alike(self, old: Life, new: Life) -> bool:
+        """Return whether both use the same accounting basis: shares, money and days."""
+        key = (old.hashes, new.hashes)
         if key not in self._same_counting:
-            self._same_counting[key] = old.counting == new.counting
+            own = old.edition.counting == new.edition.counting
+            self._same_counting[key] = own and old.counting == new.counting
         return self._same_counting[key]
 
     def _count(self, compared: Compared) -> None:
         old, new = compared.old, compared.new
         self._events += 1
-        self._edited += old.edition.hash != new.edition.hash
+        self._edited += old.life.hashes != new.life.hashes
         if compared.direct is not None:
             self._changed[old.decision.outcome, new.decision.outcome, compared.direct] += 1
         elif old.decision.findings or new.decision.findings:

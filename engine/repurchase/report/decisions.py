@@ -27,7 +27,9 @@ from repurchase.evaluation.wording import (
 )
 from repurchase.market.feed import SOURCES
 from repurchase.report.tables import counted, plain_table, quoted
+from repurchase.rulebook.caps import LIMITED, Of
 from repurchase.rulebook.editions import Edition
+from repurchase.rulebook.life import Life
 
 if TYPE_CHECKING:
     from repurchase.replay.run import Summary
@@ -49,33 +51,33 @@ def decision_view(decided: Decided, *, every_rule: bool = False, note: str = "")
     If *every_rule*, the rules that pass or do not apply are listed, too. A *note* follows what
     remains.
     """
-    decision = worded(decided.decision, decided.edition, decided.event)
+    decision = worded(decided.decision, decided.life, decided.event)
     what = "decided before" if decided.repeated else "its id was used before"
     place = f" ({what}, {decided.place})" if decided.place else ""
     return Group(
-        opening(decision, decided.edition, decided.event, place),
+        opening(decision, decided.life, decided.event, place),
         *reasons(decision, decided.edition, every_rule=every_rule),
         remainder(decision, decided.edition, note),
     )
 
 
 def opening(
-    decision: WordedDecision, edition: Edition, event: Event | None = None, place: str = ""
+    decision: WordedDecision, life: Life, event: Event | None = None, place: str = ""
 ) -> Text:
     """Return the sentence that opens *decision*: what was decided of which event, and why."""
     word, style = MARKS[decision.outcome]
     text = plain(f"  {decision.kind} {decision.id}{place}")
-    why = _why(decision, edition, event)
+    why = _why(decision, life, event)
     return Text.assemble((word.upper(), style), text, f": {why}." if why else ".")
 
 
-def _why(decision: WordedDecision, edition: Edition, event: Event | None) -> str:
+def _why(decision: WordedDecision, life: Life, event: Event | None) -> str:
     found = deciding(decision)
     if found is None:
         flags = sum(map(_does_not_pass, decision.findings))
-        used = _used(decision.position, edition)
+        used = _used(decision.position, life.edition)
         return ". ".join((*used, *([f"Flagged by {counted(flags, 'rule')}"] if flags else ())))
-    why = headline(found, edition, currency_of(edition, event))
+    why = headline(found, life, currency_of(life.edition, event))
     return f"{why}; another person must release it" if decision.outcome == "held" else why
 
 
@@ -206,8 +208,8 @@ def remaining(
     """Return how many shares and how much money remain, or that *none* limits them."""
     # What remains is rounded down: nobody may use what is not there.
     down = partial(shown, up=False)
-    shares = no_cap(edition, "max_shares", none.format("shares"))
-    amount = no_cap(edition, "max_amount", none.format("money"))
+    shares = no_cap(edition, "shares", none.format("shares"))
+    amount = no_cap(edition, "amount", none.format("money"))
     if edition.max_shares is not None:
         shares = unit(position.remaining_shares, "shares", down)
     if edition.max_amount is not None:
@@ -221,7 +223,10 @@ def halted_line(by: str) -> Text:
     return Text(text, style="bold red")
 
 
-def no_cap(edition: Edition, term: str, none: str) -> str:
-    """Return that there is *none*, at least none that is known and in force."""
-    named = any(one.name == term for one in edition.authorization.terms)
-    return f"{none} known and in force" if named else none
+def no_cap(edition: Edition, of: Of, none: str) -> str:
+    """Return that there is *none* on the shares or the money, or none that applies that day."""
+    if any(cap.fact == LIMITED[of] for cap in edition.caps):
+        return f"{none} that always applies"
+    rules = edition.authorization.all_rules()
+    is_read = any(LIMITED[of] in rule.require.facts for rule in rules)
+    return f"{none} known and in force" if is_read else none

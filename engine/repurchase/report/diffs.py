@@ -49,7 +49,7 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
     parts: list[RenderableType] = [table, *_shown(found, old, new), *_unknown(found)]
     if not found.same_accounting:
         parts.append(Text(_OTHERWISE))
-    return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _SUMS[verdict]))
+    return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _sum(found)))
 
 
 _OTHERWISE: Final = (
@@ -57,12 +57,28 @@ _OTHERWISE: Final = (
     " equivalent; `what-if` shows the effect on a log"
 )
 _SUMS: Final[dict[Verdict, str]] = {
-    "equivalent": ": from every position, both files approve the same events",
-    "tighter": " (less permissive): the old file approves every event that the new one approves",
+    "equivalent": (
+        ": from every position under either file, both approve the same events, and both halt the"
+        " desk for the same fills"
+    ),
+    "tighter": (
+        " (less permissive): the old file approves every event that the new one approves, and halts"
+        " the desk for no other fills"
+    ),
     "looser": " (more permissive): the new file approves an event that the old one does not",
     "incomparable": ": each file approves an event that the other does not",
     "undecided": ": for some events it is neither proved nor disproved that the new file is looser",
 }
+_HALTS: Final = (
+    " (more permissive): the new file does not halt the desk for a fill; the old one does"
+)
+
+
+def _sum(found: Diff) -> str:
+    """Return what the verdict of *found* means."""
+    shown = [one.looser.shown for one in found.compared if one.looser.shown is not None]
+    is_halt = found.verdict == "looser" and all(one.is_halt for one in shown)
+    return _HALTS if is_halt else _SUMS[found.verdict]
 
 
 def diff_object(found: Diff) -> dict[str, Any]:
@@ -107,8 +123,14 @@ def _checked(one: Compared, old: Authorization, new: Authorization) -> Checked:
 def _object(shown: Shown | None) -> dict[str, Any] | None:
     if shown is None:
         return None
-    old, new = (worded(one.decision, one.edition) for one in (shown.old, shown.new))
-    return {"history": shown.events, "old": old, "new": new}
+    old, new = (worded(one.decision, one.life) for one in (shown.old, shown.new))
+    return {
+        "history": shown.events,
+        "old": old,
+        "new": new,
+        "is_halt": shown.is_halt,
+        "approved_by": shown.approved_by,
+    }
 
 
 def _kind(one: Compared) -> str:
@@ -163,35 +185,56 @@ class Answers(NamedTuple):
 def answers_of(shown: Shown, flag: str | None, old: Authorization, new: Authorization) -> Answers:
     """Return which file approves the event, and by which rules the other one does not."""
     asked = last_asked(shown.events, new)
-    is_now = shown.new.decision.outcome == "approved"
-    if flag is not None:
-        is_now = all(one.rule != flag for one in shown.new.decision.findings)
-    passing, stopping = (new, old) if is_now else (old, new)
-    passed, stopped = (shown.new, shown.old) if is_now else (shown.old, shown.new)
+    passing, stopping = (new, old) if shown.is_looser else (old, new)
+    passed, stopped = (shown.new, shown.old) if shown.is_looser else (shown.old, shown.new)
     # An event that is not held cannot be released: the decision on the event itself says why.
     stopped = shown.held or stopped
-    decision = worded(stopped.decision, stopped.edition)
+    decision = worded(stopped.decision, stopped.life)
     also = {one.rule for one in passed.decision.findings}
-    verb = "flags" if flag is not None else "holds" if decision.outcome == "held" else "denies"
     about = f"{decision.kind} {plain(decision.id)}" if shown.held else "it"
-    found = _stopping(decision, flag, also)
+    found = _stopping(decision, flag, also, is_halt=shown.is_halt)
     why = "; ".join(
         f"{place(one.rule, stopping)}: {plain(one.rule)}, {one.message}" for one in found
     )
-    approves = "does not flag" if flag is not None else "approves"
+    permits, stops = _verbs(shown, flag, decision.outcome)
     sentence = (
-        f"{plain(passing.file)} {approves} {asked}; {plain(stopping.file)} {verb} {about}: {why}"
+        f"{_adopted(shown, old, new)}{plain(passing.file)} {permits} {asked};"
+        f" {plain(stopping.file)} {stops} {about}: {why}"
     )
     return Answers(sentence, tuple(one.rule for one in found))
 
 
-def _stopping(decision: WordedDecision, flag: str | None, also: set[str]) -> list[Worded]:
-    """Return the findings that keep it from approval, without those that both files have."""
+def _verbs(shown: Shown, flag: str | None, outcome: str) -> tuple[str, str]:
+    """Return what the more permissive file does with the event, and what the other one does."""
+    if shown.is_halt:
+        return "does not halt the desk for", "halts for"
+    if flag is not None:
+        return "does not flag", "flags"
+    return "approves", "holds" if outcome == "held" else "denies"
+
+
+def _adopted(shown: Shown, old: Authorization, new: Authorization) -> str:
+    """Return that only one file approved the order, if so, as the beginning of a sentence."""
+    if shown.approved_by is None:
+        return ""
+    file = plain((old if shown.approved_by == "old" else new).file)
+    return f"only {file} approves the order; while it is open, "
+
+
+def _stopping(
+    decision: WordedDecision, flag: str | None, also: set[str], *, is_halt: bool
+) -> list[Worded]:
+    """Return the findings that keep it from approval, without those that both files have.
+
+    If *is_halt*, return those that halt the desk.
+    """
     found = [
         one
         for one in decision.findings
         if one.result != "pass" and (one.effect != "flag" if flag is None else one.rule == flag)
     ]
+    if is_halt:
+        return [one for one in found if one.effect == "deny" and one.result == "fail"]
     return [one for one in found if one.rule not in also] or found
 
 

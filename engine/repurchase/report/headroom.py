@@ -92,4 +92,4 @@ def _grouped(number: Exact) -> str:
 
 
 def _worded(answer: Decided) -> WordedDecision:
-    return worded(answer.decision, answer.edition, answer.event)
+    return worded(answer.decision, answer.life, answer.event)

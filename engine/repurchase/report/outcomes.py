@@ -46,8 +46,8 @@ def changed_outcome(compared: Compared) -> ChangedOutcome:
         old.decision.kind,
         compared.direct,
         compared.differing,
-        worded(old.decision, old.edition),
-        worded(new.decision, new.edition),
+        worded(old.decision, old.life),
+        worded(new.decision, new.life),
     )
 
 
@@ -152,7 +152,7 @@ def _reasons(compared: Compared) -> RenderableType:
 
 def _findings(decided: Decided, differing: tuple[str, ...]) -> list[Worded]:
     """Return the findings that only this file has: by effect, `deny` first, then failed first."""
-    found = worded(decided.decision, decided.edition).findings
+    found = worded(decided.decision, decided.life).findings
     return sorted(
         (one for one in found if one.rule in differing),
         key=lambda one: (EFFECTS.index(one.effect), one.result != "fail", one.rule),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -16,7 +16,14 @@ from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import shown
 from repurchase.evaluation.wording import WordedDecision, worded
-from repurchase.journal.queries import Adopted, AdoptedThen, OrderLine, Overview, StoryLine
+from repurchase.journal.queries import (
+    Adopted,
+    AdoptedThen,
+    FillLine,
+    OrderLine,
+    Overview,
+    StoryLine,
+)
 from repurchase.journal.records import event_of
 from repurchase.report.changes import changed_view
 from repurchase.report.decisions import halted_line, opening, reasons, remainder, remaining
@@ -41,7 +48,18 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
         text = f"The shares or the money of these fills are unknown: {named}."
         parts.append(Text(text, style="red"))
     parts.append(_orders(found.orders) if found.orders else Text("No order is open or held."))
+    parts += _unfit([one for one in found.orders if one.unfit])
     return Group(*parts)
+
+
+def _unfit(orders: Sequence[OrderLine]) -> Iterator[Text]:
+    """Yield which open *orders* no longer fit, why, and what to do, if there are any."""
+    if not orders:
+        return
+    yield Text("These open orders no longer fit: cancel them, or replace them.", style="bold red")
+    for one in orders:
+        why = "; ".join(dict.fromkeys(f"{found.rule}: {found.message}" for found in one.unfit))
+        yield Text(plain(f"  {one.id}  {why}"))
 
 
 def _standing(found: Overview, edition: Edition) -> Table:
@@ -92,6 +110,8 @@ def _remarks_on(order: OrderLine) -> Iterator[str]:
         yield "a replace is held for second approval"
     if order.is_past:
         yield "past its last day: submit an expire"
+    if order.unfit:
+        yield "NO LONGER FITS"
 
 
 def story_view(records: Iterable[StoryLine]) -> RenderableType:
@@ -101,15 +121,16 @@ def story_view(records: Iterable[StoryLine]) -> RenderableType:
         decision, event = _worded(one), event_of(one.event)
         fields = {name: value for name, value in one.event.items() if name not in _NAMED}
         place = f" (record {one.sequence}, {moment_shown(one.at)})"
-        parts += [opening(decision, one.edition, event, place), Text(f"Event: {_fields(fields)}")]
+        edition = one.life.edition
+        parts += [opening(decision, one.life, event, place), Text(f"Event: {_fields(fields)}")]
         if one.outside:
             parts.append(Text(f"Supplied beside the event: {_fields(one.outside)}"))
-        parts += [*reasons(decision, one.edition), remainder(decision, one.edition), Text()]
+        parts += [*reasons(decision, edition), remainder(decision, edition), Text()]
     return Group(*parts[:-1])
 
 
 def _worded(one: StoryLine) -> WordedDecision:
-    return worded(one.decision, one.edition, event_of(one.event))
+    return worded(one.decision, one.life, event_of(one.event))
 
 
 def _fields(values: Mapping[str, object]) -> str:
@@ -173,7 +194,31 @@ def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> Rendera
         title,
         changed_view(found.changed),
         Text(rest, style="" if found.fits else "bold red"),
+        *_unfit(found.unfit),
+        *_fills(found.fills),
     )
+
+
+def _fills(fills: Sequence[FillLine]) -> Iterator[Text]:
+    """Yield what the new rules make of the *fills* of open orders: one line for all approved."""
+    halting = [one for one in fills if one.halts]
+    if halting:
+        text = "Fills of these open orders would halt the program: cancel the orders."
+        yield Text(text, style="bold red")
+        yield from map(_fill, halting)
+    denied = [one for one in fills if one.outcome == "denied" and not one.halts]
+    if denied:
+        yield Text("Fills of these open orders would be denied as undecided:", style="yellow")
+        yield from map(_fill, denied)
+    approved = len(fills) - len(halting) - len(denied)
+    if approved:
+        yield Text(f"Fills of {counted(approved, 'open order')} would be approved.")
+
+
+def _fill(one: FillLine) -> Text:
+    stopping = (of for of in one.findings if of.result in ("fail", "indeterminate"))
+    why = "; ".join(dict.fromkeys(f"{of.rule}: {of.message}" for of in stopping))
+    return Text(plain(f"  {one.order}  {one.day}: {why}"))
 
 
 def unadopted_view() -> RenderableType:

@@ -16,12 +16,13 @@ from rich.text import Text
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
-from repurchase.domain.quantities import percent
+from repurchase.domain.quantities import Exact, percent
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import currency_of, quote_of, short
 from repurchase.replay.run import Program, RuleCount, Summary, Tainted
 from repurchase.report.decisions import deciding, no_cap, of_cap
 from repurchase.report.tables import counted, plain_table, quoted
+from repurchase.rulebook.caps import Of
 from repurchase.rulebook.editions import Edition
 
 _BAR_WIDTH: Final = 32
@@ -54,7 +55,7 @@ class Denials:
         for finding in decided.decision.findings:
             does_not_pass = finding.result in ("fail", "indeterminate")
             if does_not_pass and finding.rule not in self._first:
-                quote = quote_of(finding, decided.edition)
+                quote = quote_of(finding, decided.life)
                 words = None if quote is None else quote.text
                 why = _why(finding, decided)
                 self._first[finding.rule] = (decided.decision.id, why, words)
@@ -72,8 +73,7 @@ class Denials:
 
 
 def _why(finding: Finding, decided: Decided) -> str:
-    edition = decided.edition
-    return short(finding, edition, currency_of(edition, decided.event))
+    return short(finding, decided.life, currency_of(decided.edition, decided.event))
 
 
 class Scene:
@@ -168,13 +168,13 @@ class _Used(msgspec.Struct, frozen=True):
 
 def _use(program: Program, summary: Summary, edition: Edition) -> Iterator[_Used]:
     currency = edition.authorization.currency
-    rows = (
-        ("shares", summary.executed_shares, edition.max_shares, "shares", "max_shares"),
-        ("money", summary.executed_amount, edition.max_amount, currency, "max_amount"),
+    rows: tuple[tuple[str, str | None, Exact | None, str, Of], ...] = (
+        ("shares", summary.executed_shares, edition.max_shares, "shares", "shares"),
+        ("money", summary.executed_amount, edition.max_amount, currency, "amount"),
     )
-    for name, used, cap, dimension, term in rows:
+    for name, used, cap, dimension, of in rows:
         if cap is None:
-            none = no_cap(edition, term, "no cap")
+            none = no_cap(edition, of, "no cap")
             yield _Used(name, None, f"{unit(used, dimension)}, {none}", capped=False)
             continue
         share = None if used is None else Fraction(used) / cap
@@ -183,8 +183,7 @@ def _use(program: Program, summary: Summary, edition: Edition) -> Iterator[_Used
 
 
 def _window(program: Program, edition: Edition) -> Iterator[_Used]:
-    terms, day = edition.constants.terms, program.last_day
-    first, last = terms.get("terms.first_day"), terms.get("terms.last_day")
+    (first, last), day = msgspec.structs.astuple(edition.window), program.last_day
     if first is None or last is None or day is None:
         return
     gone = min(max(day.toordinal() - int(first) + 1, 0), int(last) - int(first) + 1)

@@ -54,7 +54,7 @@ def decision_object(decided: Decided) -> Decision | WordedDecision:
 
     decision = decided.decision
     # Most events of a log pass: without findings there is nothing to put in words.
-    return worded(decision, decided.edition, decided.event) if decision.findings else decision
+    return worded(decision, decided.life, decided.event) if decision.findings else decision
 
 
 @contextmanager

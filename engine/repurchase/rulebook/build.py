@@ -95,6 +95,7 @@ class _Builder(Parts):
             checks=checks,
             rules=rules,
             packs=included,
+            unlimited=tuple(dict.fromkeys(file["unlimited"])),
             file=self._document.name,
             text=self._document.text,
         )

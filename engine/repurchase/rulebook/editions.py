@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from datetime import date
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, zone
+from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, start_of, zone
+from repurchase.domain.clocks import days_across, days_shown, end_of_day
 from repurchase.domain.errors import Problem, RuleFileError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
@@ -44,6 +46,17 @@ from repurchase.language.linear import (
 )
 from repurchase.ledger.position import Position
 from repurchase.rulebook.build import read_authorization
+from repurchase.rulebook.caps import (
+    LIMITED,
+    Bounds,
+    Cap,
+    Of,
+    Window,
+    bounds_of,
+    tightest,
+    unbounded,
+    window_of,
+)
 from repurchase.rulebook.kinds import FORMAT
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackDocument, is_pack_file, pack_alone
@@ -52,15 +65,21 @@ from repurchase.rulebook.yaml_reader import Document, open_document, read_docume
 
 UNKNOWN_WORD: Final = 0
 EDITIONS_MAX: Final = 1_000
+# Both clocks show a day within two days of its midnight in UTC.
+_AROUND: Final = timedelta(days=2)
 
 
 class RuleInForce(msgspec.Struct, frozen=True):
-    """A rule in the engine's form: when it passes, when it fails, when it does not apply."""
+    """A rule in the engine's form: when it passes, when it fails, when it does not apply.
+
+    *bounds* is what it bounds.
+    """
 
     rule: Rule
     passes: Form
     fails: Form
     not_applicable: Form
+    bounds: Bounds = Bounds()
 
     @property
     def facts(self) -> frozenset[str]:
@@ -73,7 +92,9 @@ class Edition(msgspec.Struct, frozen=True):
 
     *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` if there is none.
     *facts* lists the names of the facts that its rules read. *content* is the canonical JSON that
-    *hash* is computed from. *max_shares* and *max_amount* are the caps, `None` without them.
+    *hash* is computed from. *caps* are what its rules bound; *max_shares* and *max_amount* are the
+    tightest that always bind the program, `None` without them. *unbounded* says whether none binds
+    its shares, or its amount. *window* are the days that its rules leave.
     """
 
     hash: str
@@ -84,8 +105,18 @@ class Edition(msgspec.Struct, frozen=True):
     rules: tuple[RuleInForce, ...]
     facts: tuple[str, ...]
     content: str
+    caps: tuple[Cap, ...]
     max_shares: Exact | None
     max_amount: Exact | None
+    unbounded: frozenset[Of]
+    window: Window
+
+
+class Turn(NamedTuple):
+    """An edition that comes into force on *day*, on the authorization's clock."""
+
+    day: date
+    edition: Edition
 
 
 class Editions:
@@ -112,7 +143,12 @@ class Editions:
         self.made: dict[tuple[object, ...], RuleInForce] = {} if like is None else {**like.made}
         self._validities = tuple(_validities(authorization))
         self._pack_validities = tuple(_pack_validities(authorization))
-        self._venue_zones = _venue_zones(authorization) if authorization.packs else {}
+        self._own_days = _effect_days(self._validities)
+        self._pack_days = _effect_days(self._pack_validities)
+        changes = {day.toordinal() for day in (*self._own_days, *self._pack_days)}
+        self._days_of_change = (*sorted(changes), date.max.toordinal() + 3)
+        self._all: tuple[Edition, ...] | None = None
+        self._limited: frozenset[Of] | None = None
 
     def first_day(self) -> date:
         """Return the earliest `first_day` of any version; an event without a day gets it."""
@@ -136,7 +172,7 @@ class Editions:
     def of(self, event: Event, position: Position) -> Edition:
         """Return the edition that evaluates *event* at *position*."""
         day = self.day_of(event)
-        return self.on(day, self.venue_day(event, position) if self._venue_zones else None)
+        return self.on(day, self.venue_day(event, position) if self._pack_validities else None)
 
     def on(self, day: date, venue_day: date | None = None) -> Edition:
         """Return the edition for *day*; *venue_day* is the day at the venue if it differs.
@@ -149,34 +185,38 @@ class Editions:
             found = self._by_day[days] = self._compiled(*days, self.known_at or day)
         return found
 
-    def named(self, hash_: str, event: Event) -> Edition:
-        """Return the edition with *hash_*, which evaluated *event* and has the words for it.
+    def named(self, hash_: str, day: date) -> Edition:
+        """Return the edition with *hash_*, which judged an event of *day* and has the words for it.
 
-        If there is none, for example because time zones have changed, return that of its day.
+        If there is none, for example because time zones have changed, return that of the day.
         """
-        day = self.day_of(event)
-        on_its_day = self.on(day)
-        if not self._venue_zones or on_its_day.hash == hash_:
-            return on_its_day
-        around = (self.on(day, venue_day) for venue_day in (_before(day), _next(day)))
-        return next((one for one in around if one.hash == hash_), on_its_day)
+        # Citations are not hashed, so the edition of the day itself comes first.
+        of_days = (self.on(day, at_venue) for at_venue in (day, _before(day), _next(day)))
+        found = (one for one in chain(of_days, self.all()) if one.hash == hash_)
+        return next(found, self.on(day))
 
-    def all(self) -> Iterator[Edition]:
-        """Yield every edition that any day and any knowledge date can have, each once."""
+    def all(self) -> tuple[Edition, ...]:
+        """Return every edition that any day and any knowledge date can have, each once."""
+        if self._all is None:
+            self._all = tuple({one.hash: one for one in self._each()}.values())
+        return self._all
+
+    def _each(self) -> Iterator[Edition]:
         days = _change_days(self._days())
         moments = _change_days(self._moments())
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             hint = f"use fewer dates: at most {EDITIONS_MAX:,} editions are allowed"
             raise RuleFileError(Problem(what, hint, self.authorization.file))
-        seen: set[str] = set()
+        venues = {
+            zone(VENUE_ZONES[venue])
+            for instrument in self.authorization.instruments
+            for venue in instrument.venues
+        }
         for day in days:
-            for here, there in ((day, day), (day, _before(day)), (_before(day), day)):
-                for known_at in moments:
-                    edition = self._compiled(here, there, known_at)
-                    if edition.hash not in seen:
-                        seen.add(edition.hash)
-                        yield edition
+            # At the border, the day at a venue can be on the other side of it.
+            pairs = ((day, day), *(days_across(day, self.zone, venues) if venues else ()))
+            yield from (self._compiled(*pair, known_at) for known_at in moments for pair in pairs)
 
     def change_days(self) -> list[date]:
         """Return the first day of each period with one edition in force, in order.
@@ -185,11 +225,47 @@ class Editions:
         """
         return _change_days(chain(self._days(), self._moments()))
 
+    def limited(self) -> frozenset[Of]:
+        """Return which of shares and amount a rule of the file, not of a pack, ever always caps."""
+        if self._limited is None:
+            facts = {cap.fact for edition in self.all() for cap in edition.caps if cap.is_standing}
+            self._limited = frozenset(of for of, fact in LIMITED.items() if fact in facts)
+        return self._limited
+
+    def later(
+        self, first: tuple[date, date], last: tuple[date, date], venue: ZoneInfo, known_at: date
+    ) -> Iterator[Turn]:
+        """Yield each edition that comes into force after *first*, until *last*, in order.
+
+        Each is a day on the authorization's clock with the day at the *venue*. The editions are as
+        known on *known_at*, unless all are as known on one day.
+        """
+        own = _between(self._own_days, first[0], last[0])
+        changes = sorted({*own, *_between(self._pack_days, first[1], last[1])})
+        if not changes:
+            return
+        known_at = self.known_at or known_at
+        begin = max(start_of(first[0], self.zone), start_of(first[1], venue))
+        end = min(end_of_day(last[0], self.zone), end_of_day(last[1], venue))
+        for change in changes:
+            midnight = datetime.combine(change, time.min, UTC)
+            around = (max(begin, midnight - _AROUND), min(end, midnight + _AROUND))
+            for one in days_shown(self.zone, venue, *around):
+                yield Turn(one.here, self._compiled(one.here, one.there, known_at))
+
+    def is_settled(self, first: date, last: date) -> bool:
+        """Return whether no edition comes into force from *first* to *last*, on any clock."""
+        # Two clocks can be two days apart.
+        at = bisect_left(self._days_of_change, first.toordinal() - 2)
+        return self._days_of_change[at] > last.toordinal() + 2
+
+    def is_own_settled(self, day: date) -> bool:
+        """Return whether no term and no rule of the file itself changes after *day*."""
+        return not self._own_days or self._own_days[-1] <= day
+
     def _days(self) -> Iterator[date | None]:
         """Yield the days on which something comes into effect, or is no longer in effect."""
-        for validity in (*self._validities, *self._pack_validities):
-            yield validity.first
-            yield validity.last and _next(validity.last)
+        yield from (*self._own_days, *self._pack_days)
 
     def _moments(self) -> Iterator[date | None]:
         """Yield the days on which something became known."""
@@ -209,12 +285,15 @@ class Editions:
 
     def venue_day(self, event: Event, position: Position) -> date | None:
         """Return the day of *event* on its venue's clock; `None` if clock or time is unknown."""
+        if event.time is None:
+            return None
         own = position.orders.get(event.order or "")
         fill = position.fills.get(event.fill or "")
         about = own.terms.event if own is not None else fill.event if fill is not None else event
         symbol, venue = event.symbol or about.symbol, event.venue or about.venue
-        clock = self._venue_zones.get((symbol, venue))
-        return None if clock is None or event.time is None else day_at(event.time, clock)
+        # The instrument in force on its day names the venue, if the event does not.
+        listing = self.on(self.day_of(event)).counting.listings.get((symbol or "", venue))
+        return None if listing is None else day_at(event.time, listing.zone)
 
 
 def load(path: Path | str, known_at: date | None = None) -> Editions:
@@ -252,12 +331,12 @@ def load_document(
     return _sound(Editions(read_authorization(document, packs), known_at, like=like))
 
 
-def load_file(path: Path | str) -> Authorization | Pack:
-    """Return the authorization or the pack in the file *path*, after checking that it compiles.
+def load_file(path: Path | str) -> Editions | Pack:
+    """Return the editions of the rule file *path*, or the pack in it, all compiled.
 
     Raise UsageError if the file cannot be opened, RuleFileError with every fault in it.
     """
-    return load_pack(path) if is_pack_file(path) else load(path).authorization
+    return load_pack(path) if is_pack_file(path) else load(path)
 
 
 def load_pack(path: Path | str) -> Pack:
@@ -334,6 +413,8 @@ def compile_edition(
     rules = compiled_rules(authorization, in_force_rules, constants, made)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
     content = canonical(_content(authorization, terms, instruments, in_force_rules))
+    bounds = [of.bounds for of in rules]
+    caps = tuple(cap for one in bounds for cap in one.caps)
     return Edition(
         hash=hashlib.sha256(content.encode()).hexdigest(),
         authorization=authorization,
@@ -343,9 +424,19 @@ def compile_edition(
         rules=rules,
         facts=tuple(sorted({name for rule in rules for name in rule.facts})),
         content=content,
-        max_shares=constants.terms.get("terms.max_shares"),
-        max_amount=constants.terms.get("terms.max_amount"),
+        caps=caps,
+        max_shares=tightest(caps, "shares"),
+        max_amount=tightest(caps, "amount"),
+        unbounded=unbounded(bounds),
+        window=window_of(bounds),
     )
+
+
+def with_rules(edition: Edition, names: Container[str]) -> Edition:
+    """Return *edition* with only those of its rules whose IDs are in *names*."""
+    rules = tuple(one for one in edition.rules if one.rule.id in names)
+    kept = [one.rule.id for one in rules]
+    return msgspec.structs.replace(edition, rules=rules, hash=f"{edition.hash} {kept}")
 
 
 def canonical(content: object) -> str:
@@ -394,6 +485,7 @@ def compiled_rule(rule: Rule, constants: Constants) -> RuleInForce:
         passes=passes,
         fails=fails,
         not_applicable=FALSE if rule.when is None else not_applicable,
+        bounds=bounds_of(rule, passes, constants),
     )
 
 
@@ -539,15 +631,16 @@ def _pack_validities(authorization: Authorization) -> Iterator[Validity]:
         yield from (rule.validity for rule in pack.rules)
 
 
-def _venue_zones(authorization: Authorization) -> dict[tuple[str | None, str | None], ZoneInfo]:
-    """Return the clock of each symbol and venue, and of a symbol alone if its venues share one."""
-    zones: dict[tuple[str | None, str | None], ZoneInfo] = {}
-    for instrument in authorization.instruments:
-        clocks = {VENUE_ZONES[venue] for venue in instrument.venues}
-        zones |= {(instrument.symbol, one): zone(VENUE_ZONES[one]) for one in instrument.venues}
-        if len(clocks) == 1:
-            zones[instrument.symbol, None] = zone(clocks.pop())
-    return zones
+def _between(days: Sequence[date], first: date, last: date) -> Sequence[date]:
+    """Return those of *days*, which are in order, that come after *first*, until *last*."""
+    return days[bisect_right(days, first) : bisect_right(days, last)]
+
+
+def _effect_days(validities: Iterable[Validity]) -> list[date]:
+    """Return the days on which one of *validities* comes into or goes out of effect, in order."""
+    first = {one.first for one in validities}
+    after = {_next(one.last) for one in validities if one.last not in (None, date.max)}
+    return sorted(day for day in first | after if day is not None)
 
 
 def _change_days(days: Iterator[date | None]) -> list[date]:

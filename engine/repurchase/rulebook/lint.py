@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
+from repurchase.rulebook.caps import Of, how_to_cap
+from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.model import Authorization, Pack
+from repurchase.rulebook.periods import Period, joined, periods
 from repurchase.rulebook.quotes import holds, says
 from repurchase.rulebook.yaml_reader import in_order, ticked
 
 _LAST_DATE = "trade.last_date"
+_CALLED: Final[Mapping[Of, str]] = {"shares": "the shares", "amount": "the money"}
 
 
 # The content of one file that may quote a source: an authorization or a pack.
 File = Authorization | Pack
 
 
-def lint_findings(file: File) -> tuple[Problem, ...]:
-    """Return the gaps of *file*, by place: quotes without their figures, terms that no rule reads.
+def lint_findings(of: Editions | Pack, *, of_limits: bool = True) -> tuple[Problem, ...]:
+    """Return the gaps of a file, by place: quotes without their figures, terms that no rule reads.
 
-    The gaps of the packs that an authorization includes follow its own.
+    The gaps of the packs that an authorization includes follow its own. Last comes what nothing
+    limits, unless the caller finds that out itself: then not *of_limits*.
     """
-    return tuple(problem for one in _with_packs(file) for problem in in_order(_findings(one)))
+    file = of if isinstance(of, Pack) else of.authorization
+    limits = () if isinstance(of, Pack) or not of_limits else _limits(of)
+    own = (problem for one in _with_packs(file) for problem in in_order(_findings(one)))
+    return (*own, *limits)
 
 
 def check_source(file: File, name: str, data: bytes) -> tuple[Problem, ...]:
@@ -101,6 +110,35 @@ def _without_figure(file: File, quote: Quote, figure: Figure | None) -> Iterator
         hint = 'if the source writes it otherwise, add `figure: "those words"`'
         what = f"the quote does not contain its figure, {shown}"
         yield _at(file, quote.line, quote.column, what, hint)
+
+
+def _limits(editions: Editions) -> Iterator[Problem]:
+    """Yield a problem for shares and for money if no rule always limits them, and say when."""
+    authorization = editions.authorization
+    if not authorization.all_rules():
+        return
+    for of, called in _CALLED.items():
+        open_ = [
+            period
+            for period in periods(editions)
+            if of in period.editions[0].unbounded and not _is_closed(period)
+        ]
+        capped = of in editions.limited()
+        if open_ and of not in authorization.unlimited:
+            days = f" {', '.join(map(str, joined(open_)))}" if capped else ""
+            what = f"nothing limits {called}{days}"
+            yield Problem(what, how_to_cap(of), authorization.file)
+        if of in authorization.unlimited and capped:
+            what = f"`unlimited` says that nothing limits {called}, but a rule does"
+            yield Problem(what, f"remove `{of}` from it", authorization.file)
+
+
+def _is_closed(period: Period) -> bool:
+    """Return whether each day of *period* is outside the window of its edition."""
+    window = period.editions[0].window
+    return (window.first is not None and period.last.toordinal() < window.first) or (
+        window.last is not None and period.first.toordinal() > window.last
+    )
 
 
 def _open_terms(authorization: Authorization) -> Iterator[Problem]:

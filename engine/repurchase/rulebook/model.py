@@ -112,7 +112,8 @@ class Pack(msgspec.Struct, frozen=True):
 class Authorization(msgspec.Struct, frozen=True):
     """What the board granted, as its rule file states it.
 
-    *file* is the name by which the file was read, *text* its exact content.
+    *unlimited* says which of shares and amount it does not limit on purpose. *file* is the name by
+    which the file was read, *text* its exact content.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Authorization(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...] = ()
     rules: tuple[Rule, ...] = ()
     packs: tuple[Pack, ...] = ()
+    unlimited: tuple[str, ...] = ()
     file: str = ""
     text: str = ""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
+from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.clocks import days_across
 from repurchase.rulebook.editions import Edition, Editions
 
 
@@ -22,20 +25,64 @@ class Period(msgspec.Struct, frozen=True):
     venue_day: date | None = None
 
 
+class Days(NamedTuple):
+    """Consecutive days, both ends included; the ends of the calendar stand for no end."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        """Return them in words: `from 2009-01-31 on`, `until 2008-11-13`, `on all days`."""
+        if self.first == self.last:
+            return f"on {self.first}"
+        if self.first == date.min:
+            return "on all days" if self.last == date.max else f"until {self.last}"
+        if self.last == date.max:
+            return f"from {self.first} on"
+        return f"from {self.first} to {self.last}"
+
+
+def joined(found: Iterable[Period]) -> list[Days]:
+    """Return the days of the periods *found*, in order; adjacent ones are joined."""
+    days: list[Days] = []
+    for one in sorted(found, key=lambda period: period.first):
+        if days and one.first.toordinal() <= days[-1].last.toordinal() + 1:
+            days[-1] = Days(days[-1].first, max(days[-1].last, one.last))
+        else:
+            days.append(Days(one.first, one.last))
+    return days
+
+
 def periods(*files: Editions) -> Iterator[Period]:
     """Yield the periods with one edition of each of *files*, as known on each day.
 
     At the border of two periods, the day at the venue may be in the other one. The rules of a pack
     apply by the day at the venue, so such a pair of days is a period of its own if its edition
-    differs.
+    differs. Only pairs of days that the clock of a file and one of its venues show at some moment
+    are periods.
     """
     change_days = sorted({day for editions in files for day in editions.change_days()})
     for first, after in zip(change_days, [*change_days[1:], None], strict=True):
         last = date.max if after is None else date.fromordinal(after.toordinal() - 1)
         yield Period(first, last, tuple(editions.on(first) for editions in files))
-        if after is not None:
-            for here, there in ((last, after), (after, last)):
-                mixed = tuple(editions.on(here, there) for editions in files)
-                whole = (editions.on(here) for editions in files)
-                if [one.hash for one in mixed] != [one.hash for one in whole]:
-                    yield Period(here, here, mixed, there)
+        for here, there in () if after is None else _pairs(after, files):
+            mixed = tuple(editions.on(here, there) for editions in files)
+            whole = (editions.on(here) for editions in files)
+            if [one.hash for one in mixed] != [one.hash for one in whole]:
+                yield Period(here, here, mixed, there)
+
+
+def _pairs(day: date, files: Sequence[Editions]) -> list[tuple[date, date]]:
+    """Return the pairs of days across *day* that the clocks of one of *files* show, in order."""
+    return sorted({pair for editions in files for pair in mixed_days(editions, day)})
+
+
+def mixed_days(editions: Editions, day: date) -> tuple[tuple[date, date], ...]:
+    """Return the pairs of days, of which one is before *day* and the other is not, in order.
+
+    Each pair is the day that the authorization's clock shows at some moment, and the day that the
+    clock of one of its instruments' venues shows.
+    """
+    listed = editions.authorization.instruments
+    venues = {VENUE_ZONES[venue] for instrument in listed for venue in instrument.venues}
+    return days_across(day, editions.zone, map(zone, venues))

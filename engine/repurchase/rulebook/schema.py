@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
-from repurchase.domain.terms import KNOWN_TERMS
+from repurchase.domain.terms import KNOWN_TERMS, LIMITS
 from repurchase.rulebook.keys import (
     LOST,
     PARTS_MAX,
@@ -234,6 +234,9 @@ RULE_FILE: Final = Table("rule-file",
     Key("checks", listed(CHECK.kind(), most=PARTS_MAX),
         "Conditions that read only terms. They are evaluated when the file is read, for each day "
         "on which the terms are in force.", []),
+    Key("unlimited", listed(choice(LIMITS)),
+        "What the board does not limit: `[shares]`, `[amount]` or both. Without it, a rule must "
+        "always cap each.", []),
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
         "Rule packs that apply in addition to the rules: `[jp-order-59]`.", []),
     Key("rules", listed(RULE.kind(), most=PARTS_MAX),

@@ -16,7 +16,8 @@ from repurchase.intake.fields import READERS, event, misplaced
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.rulebook.cases_file import read_cases
-from repurchase.rulebook.editions import Edition, Editions, load, load_pack, load_text
+from repurchase.rulebook.editions import Editions, load, load_pack, load_text
+from repurchase.rulebook.life import Life, life
 from repurchase.rulebook.model import Authorization, Case, Pack, Under
 from repurchase.rulebook.packs import instead, is_pack_file
 from repurchase.rulebook.yaml_reader import read_bytes
@@ -24,11 +25,11 @@ from repurchase.tester.edits import document_of
 
 
 class CaseStep(msgspec.Struct, frozen=True):
-    """An event of a case, the *position* before it, and its decision by *edition*."""
+    """An event of a case, the *position* before it, and its decision by the editions of *life*."""
 
     event: Event
     position: Position
-    edition: Edition
+    life: Life
     decision: Decision
 
 
@@ -164,9 +165,9 @@ def result(case: Case, editions: Editions) -> CaseResult:
     market = market_of(editions)
     steps = []
     for one in events:
-        edition = editions.of(one, position)
-        taken = step(one, position, edition, market=market)
-        steps.append(CaseStep(one, position, edition, taken.decision))
+        its = life(editions, one, position)
+        taken = step(one, position, its, market=market)
+        steps.append(CaseStep(one, position, its, taken.decision))
         position = taken.position
     return CaseResult(case, tuple(steps), _wrong(case, steps[-1].decision))
 

@@ -6,7 +6,7 @@ is killed if a case fails under it. The others survive, unless they are proved e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,8 @@ from repurchase.domain.errors import RuleFileError
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.evaluation.judge import forget
 from repurchase.evaluation.step import step
-from repurchase.rulebook.editions import Edition, Editions, load_document
+from repurchase.rulebook.editions import Edition, Editions, load_document, with_rules
+from repurchase.rulebook.life import Life, life
 from repurchase.rulebook.model import Authorization, Case, Pack
 from repurchase.rulebook.packs import instead
 from repurchase.rulebook.yaml_reader import Document
@@ -115,14 +116,17 @@ def _may_differ(old: CaseResult, new: Editions) -> bool:
     """
     market = market_of(new)
     for one in old.steps:
-        edition = new.of(one.event, one.position)
-        if edition.hash == one.edition.hash:
+        old_life, new_life = one.life, life(new, one.event, one.position)
+        if old_life.later or new_life.later or old_life.limited != new_life.limited:
+            return True
+        edition = new_life.edition
+        if edition.hash == old_life.edition.hash:
             continue
-        if edition.counting != one.edition.counting:
+        if edition.counting != old_life.edition.counting:
             return True
         before, after = (
-            step(one.event, one.position, part, market=market).decision.findings
-            for part in _apart(one.edition, edition)
+            step(one.event, one.position, Life(part), market=market).decision.findings
+            for part in _apart(old_life.edition, edition)
         )
         if list(map(_effect, before)) != list(map(_effect, after)):
             return True
@@ -134,12 +138,7 @@ def _apart(old: Edition, new: Edition) -> tuple[Edition, Edition]:
     rules = {one.rule.id: one for one in old.rules}
     others = {one.rule.id: one for one in new.rules}
     names = {name for name in rules.keys() | others if rules.get(name) != others.get(name)}
-    return _with_rules(old, names), _with_rules(new, names)
-
-
-def _with_rules(edition: Edition, names: Set[str]) -> Edition:
-    rules = tuple(one for one in edition.rules if one.rule.id in names)
-    return replace(edition, rules=rules, hash=f"{edition.hash} {sorted(names)}")
+    return with_rules(old, names), with_rules(new, names)
 
 
 def _effect(finding: Finding) -> tuple[str, str, str]:

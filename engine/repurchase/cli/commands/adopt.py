@@ -49,16 +49,18 @@ def command(
     repurchase adopt iij-2008.yaml --journal desk.db --dry-run
     repurchase adopt iij-2008.yaml --journal desk.db --by Tanaka --reason "resolution of 12-01"
 
-    Earlier decisions stay as they were, under the earlier rules. The command compares the two
-    files as `repurchase diff` does: which events are approved now that were not, and the reverse.
-    The comparison needs pip install 'repurchase[prove]'. With --dry-run, the command checks and
-    shows the same, but writes nothing to the journal.
+    Earlier decisions stay as they were, under the earlier rules. The command names each open order
+    that no longer fits the caps or the window, and says what FILE makes of its fill. Cancel those
+    that do not fit, or whose fill would halt the program. The command also compares the two files
+    as `repurchase diff` does: which events are approved now that were not, and the reverse. The
+    comparison needs pip install 'repurchase[prove]'. With --dry-run, the command checks and shows
+    the same, but writes nothing to the journal.
 
     \b
     Exit codes:
       0    adopted, even if FILE is more permissive
-      1    adopted, but nothing is approved for now: the shares or money used
-           exceed a new cap or are unknown
+      1    adopted, but the shares or money used exceed a new cap or are unknown,
+           or open orders no longer fit, or their fills would halt the program
       2    refused, and nothing is adopted
       130  stopped with Ctrl-C
 
@@ -112,7 +114,7 @@ def _check_certified(text: RuleText, certificate: Path | None) -> None:
     from repurchase.proof.certificate import read_certificate, uncertified
     from repurchase.rulebook.lint import lint_findings
 
-    warn(lint_findings(text.editions.authorization))
+    warn(lint_findings(text.editions))
     if certificate is not None:
         problems = tuple(uncertified(read_certificate(certificate), text.editions))
         if problems:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from repurchase.cli.commands.submit import read_rules
-from repurchase.cli.files import content, editions_of, message_name
+from repurchase.cli.files import content, editions_of, message_name, remark_known_at
 from repurchase.cli.journal_options import now, opened_program, program_option
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import json_option, known_at_option, single_option
@@ -89,6 +89,7 @@ def command(
         own = read_rules(rules).rules if rules is not None else None
         decided = _by_journal(journal, authorization, _event(event), own, options.feed())
     elif rules is not None:
+        remark_known_at(known_at)
         decided = _by_rules(editions_of(rules, known_at), log, _event(event), options)
     else:
         hint = "name one with --rules or --journal"

@@ -59,9 +59,11 @@ def command(
     repurchase diff --git origin/main rules --format github
 
     `diff` compares what the files do, not their text. For each kind of event it proves that NEW is
-    equivalent to OLD or tighter (less permissive), from every position and on every day. Otherwise
-    it shows a short list of events that makes NEW looser (more permissive) or tighter; the engine
-    has evaluated the list by both files. A held event counts as not approved until its release.
+    equivalent to OLD or tighter (less permissive), from every position and on every day. It assumes
+    that OLD or NEW approved each open order. Otherwise it shows a short list of events that makes
+    NEW looser (more permissive) or tighter; the engine has evaluated the list by both files. A held
+    event counts as not approved until its release. A file that halts the desk for a fill or a
+    correct is tighter than one that only denies it.
     `diff` also lists the terms, limits, dates and rules that changed. If both files do not use the
     same accounting basis (ratio, margin or clock), nothing is proved equivalent; use `what-if`.
 

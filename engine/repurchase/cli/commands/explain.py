@@ -135,8 +135,10 @@ def _part_view(file: Authorization | Pack, name: str, part: str) -> RenderableTy
 
 def _file(name: str) -> Authorization | Pack:
     from repurchase.rulebook.editions import load_file
+    from repurchase.rulebook.model import Pack
 
-    return load_file(rule_file_or_pack(name))
+    file = load_file(rule_file_or_pack(name))
+    return file if isinstance(file, Pack) else file.authorization
 
 
 def _shipped() -> tuple[str, ...]:

@@ -50,6 +50,7 @@ def command(
     from repurchase.evaluation.headroom import headroom
     from repurchase.market.feed import read_feed
     from repurchase.report.headroom import headroom_view
+    from repurchase.rulebook.life import life
 
     values = _values(fields)
     if "time" not in values and "date" not in values:
@@ -58,8 +59,8 @@ def command(
     feed = read_feed(market)
     book = stored_program(journal, authorization)
     assert book.editions is not None, "a program that is held has begun"
-    edition = book.editions.of(order, book.position)
-    found = headroom(order, book.position, edition, feed.of(edition.authorization), grid)
+    its = life(book.editions, order, book.position)
+    found = headroom(order, book.position, its, feed.of(its.edition.authorization), grid)
     answer(headroom_of(found, order), lambda: headroom_view(found, order))
     return 0 if found.largest else 1
 

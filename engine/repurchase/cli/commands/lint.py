@@ -42,6 +42,8 @@ def command(
 ) -> int:
     """Report all errors and gaps in rule files, packs and cases files.
 
+    A gap is, for example, a quote without its figure, or shares or money that no rule limits.
+
     \b
     repurchase lint rules/my-program.yaml
     repurchase lint rules                         all rule files, packs and cases in a folder
@@ -99,22 +101,25 @@ def _problems(
     """Return the gaps of the file *path*; raise RuleFileError with its errors."""
     from repurchase.proof.certificate import read_certificate, uncertified
     from repurchase.rulebook.cases_file import read_cases
-    from repurchase.rulebook.editions import Editions, load_file
-    from repurchase.rulebook.lint import check_source, lint_findings
+    from repurchase.rulebook.editions import load_file
+    from repurchase.rulebook.lint import File, check_source, lint_findings
     from repurchase.rulebook.model import Pack
 
     if is_cases(path):
         _uncertifiable(path, certificate)
         read_cases(path)
         return ()
-    file = load_file(path)
-    sourced = check_source(file, *document) if document is not None else ()
-    if isinstance(file, Pack):
-        _uncertifiable(path, certificate)
+    found = load_file(path)
     proved: tuple[Problem, ...] = ()
-    if certificate is not None and not isinstance(file, Pack):
-        proved = tuple(uncertified(read_certificate(certificate), Editions(file)))
-    return (*lint_findings(file), *sourced, *proved)
+    if isinstance(found, Pack):
+        _uncertifiable(path, certificate)
+        file: File = found
+    else:
+        file = found.authorization
+        if certificate is not None:
+            proved = tuple(uncertified(read_certificate(certificate), found))
+    sourced = check_source(file, *document) if document is not None else ()
+    return (*lint_findings(found), *sourced, *proved)
 
 
 def _uncertifiable(path: Path, certificate: Path | None) -> None:

@@ -20,8 +20,9 @@ def command(journal: str, authorization: str | None) -> int:
     repurchase position --journal desk.db
     REPURCHASE_JOURNAL=desk.db repurchase position --json
 
-    An order past its last day still reserves shares and money until an `expire` or a `cancel` of it
-    is submitted.
+    An open order that no longer fits a cap or the window, because these fell, is named with the
+    reason: cancel it. An order past its last day still reserves shares and money until an `expire`
+    or a `cancel` of it is submitted.
     """
     from repurchase.journal.queries import edition_at, overview
     from repurchase.report.programs import position_view

@@ -12,10 +12,12 @@ from repurchase.cli.files import check_written_beside, editions_of
 from repurchase.cli.interrupts import milliseconds, seconds_option
 from repurchase.cli.options import file_option, json_option
 from repurchase.cli.output import answer, remark
+from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
     from repurchase.proof.proof import Proof
+    from repurchase.rulebook.editions import Editions
 
 
 @click.command("prove")
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
     metavar="OUT.json",
     help="Write a certificate of the proof to this file; lint, adopt and verify check it.",
 )
+@file_option(
+    "--smt2",
+    metavar="DIR",
+    help="Write each obligation of the proof to this folder as SMT-LIB 2, for any other solver.",
+)
 @json_option
-def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
+def command(rules: str, seconds: float | None, certificate: Path | None, smt2: Path | None) -> int:
     """Prove that no sequence of events exceeds the caps or leaves the window of a rule file.
 
     \b
@@ -35,10 +42,14 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     repurchase prove rules/my-program.yaml --seconds 10
     repurchase prove rules/my-program.yaml --certificate my-program.proof.json
     repurchase lint rules/my-program.yaml --certificate my-program.proof.json
+    repurchase prove rules/my-program.yaml --smt2 obligations
 
-    For every period and every position, `prove` shows that each approved request is a purchase
-    within max_shares and max_amount, between first_day and last_day on both clocks. If that is not
-    true, it prints a counterexample: a short list of events that the engine has evaluated.
+    The caps and the window are read from the `deny` rules; the names of terms mean nothing. For
+    every period and every position, `prove` shows that each approved request is a purchase within
+    the caps and, on both clocks, within the window. If that is not true, it prints a
+    counterexample: a short list of events that the engine has evaluated. If nothing limits the
+    shares or the money on some days, it names the days; the file is then not proved unless it says
+    `unlimited: [shares]` or `[amount]`.
 
     Exit codes: 0 proved; 1 a counterexample; 2 not proved. The proof needs
     pip install 'repurchase[prove]'.
@@ -47,18 +58,20 @@ def command(rules: str, seconds: float | None, certificate: Path | None) -> int:
     from repurchase.proof.proof import proved
     from repurchase.report.proofs import proof_code, proof_object, proof_view
 
-    editions = editions_of(rules)
+    editions = editions_of(rules, of_limits=False)
     if certificate is not None:
         check_written_beside(certificate, "proofs", None, rule_file(rules))
     proof = interruptible(lambda clock: proved(editions, clock, milliseconds(seconds)))
     authorization = editions.authorization
     answer(proof_object(proof, authorization), lambda: proof_view(proof, authorization))
     if certificate is not None:
-        _certify(proof, certificate)
+        _certify(proof, editions, certificate)
+    if smt2 is not None:
+        _write_obligations(editions, smt2)
     return proof_code(proof)
 
 
-def _certify(proof: Proof, path: Path) -> None:
+def _certify(proof: Proof, editions: Editions, path: Path) -> None:
     """Write the certificate of *proof* to *path*; without a proof, write none and say so."""
     from repurchase.proof.certificate import certificate_text
     from repurchase.report.written import whole_file
@@ -66,6 +79,25 @@ def _certify(proof: Proof, path: Path) -> None:
     if not proof.holds:
         remark(f"{path}: no certificate was written, because the file was not proved")
         return
+    dated = proof.certificate(datetime.now(UTC).date(), editions)
     with whole_file(path, "the certificate") as add:
-        add(certificate_text(proof.certificate(datetime.now(UTC).date())))
+        add(certificate_text(dated))
     remark(f"{path}: certificate written; to confirm it, run prove again")
+
+
+def _write_obligations(editions: Editions, folder: Path) -> None:
+    """Write each obligation of *editions* to a file in *folder*, which is made if need be."""
+    from repurchase.proof.obligations import file_name, smt_text
+    from repurchase.proof.proof import obligations
+    from repurchase.report.written import whole_file
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = Problem(f"the folder cannot be made: {reason(error)}", file=str(folder))
+        raise UsageError(problem) from error
+    written = [*obligations(editions)]
+    for one in written:
+        with whole_file(folder / file_name(one), "the obligation") as add:
+            add(smt_text(one))
+    remark(f"{folder}: {len(written):,} obligations written; a solver must answer unsat to each")

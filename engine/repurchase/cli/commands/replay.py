@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repurchase.cli.files import check_written_beside, editions_of
+from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import (
     file_option,
@@ -67,6 +67,7 @@ def command(
     from repurchase.report.written import decision_object, json_text, whole_file
 
     editions = editions_of(rules, known_at)
+    remark_known_at(known_at)
     if decisions is not None:
         check_written_beside(decisions, "decisions", log, rule_file(rules))
     reader = Reader(options.reading(), editions)

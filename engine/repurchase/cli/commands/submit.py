@@ -69,7 +69,7 @@ def command(
         check_said("by", by)
     text = read_rules(rules) if rules is not None else None
     if text is not None:
-        warn(lint_findings(text.editions.authorization))
+        warn(lint_findings(text.editions))
     feed = read_feed(market)
     if text is not None:
         feed.of(text.editions.authorization)

@@ -14,7 +14,7 @@ from repurchase.cli.journal_options import (
     program_option,
 )
 from repurchase.cli.options import file_option, json_option
-from repurchase.cli.output import answer, remark
+from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(
     Someone who can write the journal could rewrite all of it. Only a checkpoint kept elsewhere
     shows that.
     """
-    from repurchase.audit.verify import check_strays, verify
+    from repurchase.audit.verify import audited, check_strays
     from repurchase.cli.progress import counted
     from repurchase.journal.store import Journal
     from repurchase.proof.certificate import read_certificate, uncovered
@@ -72,11 +72,11 @@ def command(
         # The checkpoint also names a program that someone removed from the journal.
         named = authorization or (checkpoint and checkpoint.program)
         program = named or program_named(kept, None)
-        verified = verify(kept, program, checkpoint, counted)
+        audit = audited(kept, program, checkpoint, counted)
+    verified = audit.verified()
     answer(verified, lambda: verified_view(verified))
-    missing = uncovered(certified, verified.editions) if certified else []
-    for edition in missing:
-        remark(f"no certificate covers the edition {edition}, which evaluated events")
+    missing = list(uncovered(certified, audit.adopted, verified.editions)) if certified else []
+    warn(missing)
     if certified and not missing:
         remark("the certificates cover every edition that evaluated an event")
     return 1 if missing else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from repurchase.cli.files import check_written_beside, editions_of
+from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import file_option, json_option, known_at_option, single_option
 from repurchase.cli.output import answer
@@ -73,6 +73,7 @@ def command(
     from repurchase.report.written import json_text, whole_file
 
     old, new = editions_of(against, known_at), editions_of(rules, known_at)
+    remark_known_at(known_at)
     if changes is not None:
         check_written_beside(changes, "changes", log, rule_file(rules), rule_file(against))
     feed = options.feed()
