@@ -28,7 +28,7 @@ from repurchase.facts.fact import Situation
 from repurchase.ledger import fold, orders, trades
 from repurchase.ledger.orders import Order, OrderState
 from repurchase.ledger.position import Counted, Position
-from repurchase.ledger.trades import Fault, Trade
+from repurchase.ledger.trades import Fault, LaterCounting, Trade
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.life import Life
 from test_promises import ADS, COMMON, FIRST, LAST, PROPERTIES, Program, Property
@@ -117,8 +117,10 @@ def expiry_is_ignored(patch: Patch) -> None:
     """Every order is taken for an order of its day."""
     whole = trades.trade
 
-    def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
-        return whole(replace(event, expires=None), counting, position)
+    def trade(
+        event: Event, counting: CountingRules, position: Position, later: LaterCounting
+    ) -> Trade | Fault:
+        return whole(replace(event, expires=None), counting, position, later)
 
     patch.setattr(step, "trade", trade)
 
@@ -372,8 +374,10 @@ def replace_goes_below_what_has_filled(patch: Patch) -> None:
     """A replace may ask for less than has filled."""
     whole = trades.replacement
 
-    def asked(event: Event, order: Order, counting: CountingRules) -> Trade | Fault:
-        found = whole(event, replace(order, filled=0), counting)
+    def asked(
+        event: Event, order: Order, counting: CountingRules, later: LaterCounting = ()
+    ) -> Trade | Fault:
+        found = whole(event, replace(order, filled=0), counting, later)
         if isinstance(found, str) or found.order is None:
             return found
         following = orders.with_worst_case(replace(found.order, filled=order.filled))
@@ -710,15 +714,19 @@ def _reckoned(patch: Patch, changed: Callable[[CountingRules], CountingRules]) -
     patch.setattr(
         step,
         "trade",
-        lambda event, counting, position: whole(event, changed(counting), position),
+        lambda event, counting, position, later: whole(
+            event, changed(counting), position, [(day, changed(then)) for day, then in later]
+        ),
     )
 
 
 def _traded(patch: Patch, changed: Callable[[Trade], Trade]) -> None:
     whole = trades.trade
 
-    def trade(event: Event, counting: CountingRules, position: Position) -> Trade | Fault:
-        found = whole(event, counting, position)
+    def trade(
+        event: Event, counting: CountingRules, position: Position, later: LaterCounting
+    ) -> Trade | Fault:
+        found = whole(event, counting, position, later)
         return changed(found) if isinstance(found, Trade) else found
 
     patch.setattr(step, "trade", trade)

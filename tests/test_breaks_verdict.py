@@ -366,11 +366,11 @@ def count_units_as_shares(patch: pytest.MonkeyPatch) -> None:
 def forget_the_margin(patch: pytest.MonkeyPatch) -> None:
     """An order reserves no more than its rate says."""
 
-    def flat(event: Event, counting: Any) -> Trade:
+    def flat(event: Event, counting: Any, *later: Any) -> Trade:
         listings = {
             key: replace(listing, fx_margin=0) for key, listing in counting.listings.items()
         }
-        return whole(event, replace(counting, listings=listings))
+        return whole(event, replace(counting, listings=listings), *later)
 
     whole = trades.order_trade
     patch.setattr(trades, "order_trade", flat)

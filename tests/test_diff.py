@@ -337,7 +337,6 @@ EQUAL: Final = {
         'max_amount: {value: "JPY 400,000,000"}',
         "max_amount: {value: JPY 1}",
     ),
-    "a rule that stops nothing": (NOTHING, "{id: something, require: trade.units > 0}"),
     "a class that a fill within its order always has": (
         "{id: share-class, require:",
         "{id: share-class, at: order, require:",
@@ -348,6 +347,11 @@ EQUAL: Final = {
     ),
 }
 UNEQUAL: Final = {
+    # A correct of an unknown fill can lack a quantity.
+    "a rule that only a missing quantity stops": (
+        NOTHING,
+        "{id: something, require: trade.date <= trade.date}",
+    ),
     "an effect": ("{id: nothing,", "{id: nothing, effect: flag,"),
     "a moment": ("{id: buys-only,", "{id: buys-only, at: order,"),
     "an id": ("{id: buys-only,", "{id: purchases,"),

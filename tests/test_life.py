@@ -488,7 +488,7 @@ def test_judge_that_forgets_part_of_a_life_fails(
     """The property sees each of these."""
     weaken(monkeypatch)
     with pytest.raises(AssertionError, match="authorization: drawn"):
-        lives.run(3, 6_000, of_a_file=60)
+        lives.run(6, 6_000, events=16, of_a_file=60)
 
 
 # -- the desk --------------------------------------------------------------------------------------

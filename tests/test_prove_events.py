@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 import z3
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 import programs
@@ -67,6 +67,7 @@ def test_model_has_every_event_of_many_programs() -> None:
 
 
 @pytest.mark.slow
+@settings(max_examples=15)
 @given(seed=st.integers(0))
 def test_model_has_every_event_of_any_program(seed: int) -> None:
     """So it is with other files and histories."""

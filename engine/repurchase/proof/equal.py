@@ -115,7 +115,8 @@ def _finds_the_same(
     ]
     if "fill" not in (kind, rules_for):
         apart += _apart(unlike, *(unlisted(of) for of in asked))
-    if kind == "correct":
+    if (kind, rules_for) == ("correct", "fill-alone"):
+        # It can lack a quantity if the fill that it names is unknown.
         for facts in ([of.facts for of in asked], [unlisted(of) for of in asked]):
             apart += _apart(unlike, *(unquantified(of, "r") for of in facts))
     return not apart or time.never(*known, z3.Or(apart))
