@@ -270,7 +270,8 @@ def unlisted(asked: Request) -> Facts:
         elif _OF_AN_INSTRUMENT[fact]:
             is_there = z3.BoolVal(False)
         if fact in _BY_ANOTHER_RATIO:
-            value = z3.Real(f"{name}.{fact}!")
+            other = z3.Real(f"{name}.{fact}!")
+            value = z3.If(z3.And(inside(TABLE[fact].domain, other)), other, value)
         found[fact] = Fact(is_there, value)
     # Both are texts: the words that rules name, and one that no rule names, stand for all.
     codes = [code(edition, one) for one in asked.scope.words]
