@@ -425,12 +425,11 @@ def test_file_that_is_new_is_proved(repository: Path) -> None:
     ended = run("diff", "--git", "HEAD", "rules/new.yaml", cwd=repository)
     said = "rules/new.yaml is new since HEAD: there is nothing to compare, so it is proved"
     assert (ended.code, ended.lines, "PROVED by" in ended.out) == (0, [said], True)
-    rule = re.search(r"  - id: share-cap\n.*\n", OTHER)
-    assert rule is not None
-    edit(repository, OTHER.replace("terms.max_shares\n", "2 * terms.max_shares\n"), "new.yaml")
+    edit(repository, OTHER.replace("trade.side == buy", "trade.units > 0"), "new.yaml")
     ended = run("diff", "--git", "HEAD", "rules/new.yaml", "--format", "junit", cwd=repository)
     found = suites(ended.out)["rules/new.yaml"]
-    assert (ended.code, found["prove shares"], found["prove buys"]) == (1, ["failure"], [])
+    kept = found["prove program.shares_after by share-cap"]
+    assert (ended.code, found["prove buys"], kept) == (1, ["failure"], [])
 
 
 @pytest.mark.slow
