@@ -97,7 +97,9 @@ class Request(Counted):
     event's scope is that of the edition.
     """
 
+    ties: list[Term]
     assumed: tuple[Term, ...]
+    shares: Term
     more: tuple[Term, Term]
     after: Sums
     facts: dict[str, Fact]

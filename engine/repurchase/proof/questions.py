@@ -21,7 +21,7 @@ class Questions:
 
     def __init__(self, edition: Edition, time: Time) -> None:
         self.edition = edition
-        self.about = Asked(edition)
+        self.about: Asked = Asked(edition)
         self._time = time
         self._known: dict[Kind, Known] = {}
 
