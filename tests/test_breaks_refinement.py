@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 import programs
 from repurchase.domain import clocks
-from repurchase.language.linear import form
 from repurchase.proof import approval, free, in_play, stages
 from repurchase.proof.approval import HELD
 from repurchase.proof.fields import OTHER, REPLACES, Kind
@@ -137,19 +136,6 @@ def all_rules_evaluate_all(patch: Patch) -> None:
     patch.setattr(approval, "evaluating", lambda edition, _: list(edition.rules))
 
 
-def conditions_are_ignored(patch: Patch) -> None:
-    """A rule evaluates events also if its `when` does not hold."""
-    whole = approval.evaluating
-
-    def evaluating(edition: Edition, kind: Kind) -> list[RuleInForce]:
-        return [
-            replace(one, passes=form(one.rule.require.root, edition.constants))
-            for one in whole(edition, kind)
-        ]
-
-    patch.setattr(approval, "evaluating", evaluating)
-
-
 def flags_deny(patch: Patch) -> None:
     """A `flag` rule must pass."""
     whole = approval.evaluating
@@ -169,11 +155,6 @@ def releases_are_reviewed(patch: Patch) -> None:
         return whole(request, HELD.get(asked, asked))
 
     patch.setattr(approval, "passes", passes)
-
-
-def fills_are_reported_at_once(patch: Patch) -> None:
-    """No fill has a day before its order's."""
-    _of_orders(patch, lambda one, own: one.day("date") >= own.day("date"))
 
 
 def fees_are_within_the_order(patch: Patch) -> None:
@@ -220,10 +201,8 @@ PATCHES: Final = (
     clocks_are_never_ahead,
     clocks_are_never_behind,
     all_rules_evaluate_all,
-    conditions_are_ignored,
     flags_deny,
     releases_are_reviewed,
-    fills_are_reported_at_once,
     fees_are_within_the_order,
     rates_are_within_the_order,
     later_editions_judge_nothing,
