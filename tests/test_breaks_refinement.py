@@ -157,19 +157,6 @@ def releases_are_reviewed(patch: Patch) -> None:
     patch.setattr(approval, "passes", passes)
 
 
-def fees_are_within_the_order(patch: Patch) -> None:
-    """The fees of a fill are at most the fees of its order."""
-    _of_orders(
-        patch,
-        lambda one, own: z3.Or(one.kind != "fill", one.fees <= own.fees, z3.Not(one.has_fees)),
-    )
-
-
-def rates_are_within_the_order(patch: Patch) -> None:
-    """A fill costs at most the price of its order at the rate of its order."""
-    _of_orders(patch, lambda one, own: z3.Or(one.kind != "fill", one.paid <= own.paid))
-
-
 def later_editions_judge_nothing(patch: Patch) -> None:
     """Only the edition in force on its day judges a request."""
     whole = stages.evaluated_in
@@ -203,8 +190,6 @@ PATCHES: Final = (
     all_rules_evaluate_all,
     flags_deny,
     releases_are_reviewed,
-    fees_are_within_the_order,
-    rates_are_within_the_order,
     later_editions_judge_nothing,
 )
 
