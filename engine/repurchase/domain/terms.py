@@ -11,8 +11,6 @@ import msgspec
 
 from repurchase.domain.quantities import DATE, SHARES, Dimension, Exact, money
 
-# What a board limits, or says that it does not.
-LIMITS: Final = ("shares", "amount")
 # The terms that an authorization may state although no rule reads them.
 CAPS: Final = ("max_shares", "max_amount")
 WINDOW: Final = ("first_day", "last_day")

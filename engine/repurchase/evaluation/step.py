@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -18,14 +18,12 @@ from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, refused, settled
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Excess, Fault, Trade, day_of, listed_by, raises, trade
-from repurchase.rulebook.caps import Of
+from repurchase.rulebook.caps import CALLED
 from repurchase.rulebook.editions import Edition, with_rules
 from repurchase.rulebook.life import Later, Life
 
 # The approver must not be the requester: if the requester is not named, nobody can release.
 _REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate", "review")
-# In words, what no rule caps.
-_LACKING: Final[Mapping[Of, str]] = {"amount": "the money", "shares": "the shares"}
 _RANKS: Final = {"fail": 3, "indeterminate": 2, "pass": 1, "not_applicable": 0}
 # What happened is never refused; a breach among it halts the program.
 _HAPPENED: Final = ("brought_forward", "fill", "correct")
@@ -258,9 +256,7 @@ def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[
     lacking = sorted(life.limited & edition.unbounded)
     # A fill of an approved order was evaluated with its order.
     if lacking and (not proposed.is_fill or proposed.is_new_use):
-        yield replace(
-            _denial("engine.no-cap"), observed=" and ".join(_LACKING[of] for of in lacking)
-        )
+        yield replace(_denial("engine.no-cap"), observed=" and ".join(CALLED[of] for of in lacking))
 
 
 def _trade_findings(proposed: Trade) -> Iterator[Finding]:

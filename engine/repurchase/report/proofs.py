@@ -21,7 +21,7 @@ from repurchase.proof.proof import Failure, Gap, Proof, Proved
 from repurchase.report.checked import Checked, Level
 from repurchase.report.histories import last_asked, log_lines, place
 from repurchase.report.tables import counted, plain_table
-from repurchase.rulebook.caps import how_to_cap
+from repurchase.rulebook.caps import CALLED, how_to_cap
 from repurchase.rulebook.model import Authorization, Rule
 from repurchase.rulebook.periods import Days, Period, joined
 
@@ -32,8 +32,8 @@ _FAILING: Final = {
     "buys": "no rule keeps orders to purchases",
 }
 _OF: Final[dict[Sum, str]] = {
-    "shares": "the shares",
-    "amount": "the money",
+    "shares": CALLED["shares"],
+    "amount": CALLED["amount"],
     "days": "the days of orders",
 }
 # What to do about a sum that nothing limits.

@@ -23,7 +23,9 @@ LIMITED: Final[Mapping[Of, str]] = {
     "shares": "program.shares_after",
     "amount": "program.amount_after",
 }
-# No sum exceeds that of its parts: a replace adds no more than its whole quantity.
+# In words, for people.
+CALLED: Final[Mapping[Of, str]] = {"shares": "the shares", "amount": "the money"}
+# No sum exceeds that of its parts: the shares of a request are no less than what it adds.
 _PARTS: Final = {
     "program.shares": ("program.executed_shares", "program.reserved_shares"),
     "program.amount": ("program.executed_amount", "program.reserved_amount"),

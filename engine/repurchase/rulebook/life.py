@@ -75,17 +75,16 @@ def life(editions: Editions, event: Event, position: Position) -> Life:
     Raise RuleFileError if one of them does not compile.
     """
     edition = editions.of(event, position)
+    alone = Life(edition, (), editions.limited())
     if event.kind not in _REQUESTS:
-        return Life(edition, (), editions.limited())
+        return alone
     day = editions.day_of(event)
-    if editions.is_own_settled(day) and editions.is_settled(
-        day, _end(event, day, position, editions.zone)
-    ):
-        return Life(edition, (), editions.limited())
+    end = _end(event, day, position, editions.zone)
+    if editions.is_own_settled(day) and editions.is_settled(day, end):
+        return alone
     asked = trade(event, edition.counting, position)
-    return (
-        life_of(asked, edition, editions, position) if isinstance(asked, Trade) else Life(edition)
-    )
+    # A fault denies a request before any rule is asked.
+    return life_of(asked, edition, editions, position) if isinstance(asked, Trade) else alone
 
 
 def life_of(asked: Trade, edition: Edition, editions: Editions, position: Position) -> Life:
@@ -125,6 +124,7 @@ def _later(editions: Editions, asked: Trade, edition: Edition, position: Positio
     if not editions.is_own_settled(last):
         others = (of for one in position.orders.values() if one.is_open for of in one.in_play())
         latest = max((terms.last_date for terms in others), default=last)
-        for turn in editions.later(end, (latest, latest), editions.zone, asked.date):
+        # Only the file's own caps bind then, and these go by its own clock.
+        for turn in editions.later((last, last), (latest, latest), editions.zone, asked.date):
             found.setdefault(turn.edition.hash, Later(*turn, is_own=False))
     return [one for name, one in found.items() if name != edition.hash]

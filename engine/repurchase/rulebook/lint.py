@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
-from repurchase.rulebook.caps import Of, how_to_cap
+from repurchase.rulebook.caps import CALLED, how_to_cap
 from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.model import Authorization, Pack
 from repurchase.rulebook.periods import Period, joined, periods
@@ -17,7 +16,6 @@ from repurchase.rulebook.quotes import holds, says
 from repurchase.rulebook.yaml_reader import in_order, ticked
 
 _LAST_DATE = "trade.last_date"
-_CALLED: Final[Mapping[Of, str]] = {"shares": "the shares", "amount": "the money"}
 
 
 # The content of one file that may quote a source: an authorization or a pack.
@@ -117,7 +115,7 @@ def _limits(editions: Editions) -> Iterator[Problem]:
     authorization = editions.authorization
     if not authorization.all_rules():
         return
-    for of, called in _CALLED.items():
+    for of, called in CALLED.items():
         open_ = [
             period
             for period in periods(editions)

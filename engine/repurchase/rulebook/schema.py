@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
-from repurchase.domain.terms import KNOWN_TERMS, LIMITS
+from repurchase.domain.terms import KNOWN_TERMS
+from repurchase.rulebook.caps import LIMITED
 from repurchase.rulebook.keys import (
     LOST,
     PARTS_MAX,
@@ -234,7 +235,7 @@ RULE_FILE: Final = Table("rule-file",
     Key("checks", listed(CHECK.kind(), most=PARTS_MAX),
         "Conditions that read only terms. They are evaluated when the file is read, for each day "
         "on which the terms are in force.", []),
-    Key("unlimited", listed(choice(LIMITS)),
+    Key("unlimited", listed(choice(tuple(LIMITED))),
         "What the board does not limit: `[shares]`, `[amount]` or both. Without it, a rule must "
         "always cap each.", []),
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
