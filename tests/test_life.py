@@ -244,6 +244,21 @@ def test_order_that_counts_more_by_a_ratio_known_later_no_longer_fits() -> None:
         assert (found and [one.rule for one in found.findings]) == rules_
 
 
+def test_replace_that_waits_counts_more_by_a_ratio_known_later_too() -> None:
+    """Of two terms in play, those count anew that last until the ratio rises."""
+    ratios = "{value: 1}, {value: 2, from: 2020-01-15, known: 2020-01-08}"
+    editions = rules("  cap: {value: 150 shares}\n", CAP, ratios=ratios)
+    short = order(symbol="ADS", venue="XNAS", quantity=60, expires="2020-01-10")
+    longer = {"kind": "replace", "id": "r", "order": "o", "date": "2020-01-06", "quantity": "80"}
+    position = Position()
+    for one in map(event, (short, longer | {"expires": "2020-01-20"})):
+        position = step(one, position, life(editions, one, position)).position
+    assert position.reserved_shares == 80
+    for day, observed in ((7, None), (8, "160")):
+        found = unfit(position.orders["o"], position, editions, date(2020, 1, day))
+        assert (found and found.findings[0].observed) == observed
+
+
 def test_order_that_fits_a_cap_on_a_sum_of_parts_fits_once() -> None:
     """What it reserves is not counted twice."""
     asked = event(order(quantity=40))

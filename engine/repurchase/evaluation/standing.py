@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from repurchase.domain.decisions import Finding
 from repurchase.domain.events import Event
 from repurchase.evaluation.judge import judge
-from repurchase.evaluation.step import edition_findings, worst
+from repurchase.evaluation.step import edition_findings, judging, worst
 from repurchase.facts.fact import Situation
 from repurchase.ledger.fold import after
 from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import listed_by, order_trade, renewed
+from repurchase.ledger.trades import order_trade, renewed
 from repurchase.rulebook.editions import Edition, Editions, with_rules
 from repurchase.rulebook.life import Life, life_of
 
@@ -55,7 +55,8 @@ def _asked_again(
     # A ratio that became known since then can make it count more than it reserved.
     assert asked.order is not None, "an order is always a trade with an order"
     each = max(terms.shares_each, asked.order.terms.shares_each)
-    counted = with_worst_case(replace(order, terms=replace(order.terms, shares_each=each)))
+    part = "asked" if terms is order.asked else "terms"
+    counted = with_worst_case(replace(order, **{part: replace(terms, shares_each=each)}))
     asked = replace(
         asked,
         before=order,
@@ -68,8 +69,8 @@ def _asked_again(
     found = [_findings(situation, edition, life)]
     for one in life.later:
         if one.is_own:
-            then = replace(situation, trade=listed_by(one.edition.counting, asked))
-            findings = _findings(then, one.edition, life)
+            later, then = judging(one, asked)
+            findings = _findings(replace(situation, trade=then), later, life)
             found.append(tuple(replace(finding, since=one.day) for finding in findings))
     return Unfit(worst(found), life)
 
