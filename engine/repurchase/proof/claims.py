@@ -152,8 +152,3 @@ def widest(edition: Edition, of: Sum) -> Bound | None:
 def is_for_all(claim: Claim) -> bool:
     """Return whether *claim* is a cap on the whole program that always applies."""
     return claim.sum in LIMITED.values() and claim.when is None
-
-
-def window(edition: Edition) -> tuple[Exact | None, Exact | None]:
-    """Return the first and last day of *edition*'s window as day numbers; `None` if it has none."""
-    return edition.window.first, edition.window.last

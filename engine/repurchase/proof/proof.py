@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from repurchase.domain.version import __version__
 from repurchase.proof.approval import HELD, is_within, meets, passes
 from repurchase.proof.certificate import FORMAT, STATEMENT, Certificate, Certified
-from repurchase.proof.claims import ASSUMPTIONS, Claim, Sum, claims, left_open, widest, window
+from repurchase.proof.claims import ASSUMPTIONS, Claim, Sum, claims, left_open, widest
 from repurchase.proof.engine import History, answered, approved_beyond, confirmed
 from repurchase.proof.fields import Kind
 from repurchase.proof.model import Request, lives_in, within
@@ -261,20 +261,12 @@ def _proved(one: Judging, of: _Edition) -> Proved:
         first,
         last,
         tuple(claim for claim in claims(one.edition) if claim.name not in of.failing),
-        known is None and _is_in_window(one.period),
+        known is None and one.edition.window.is_open(one.period.first, one.period.last),
         of.approves(one),
         left_open(one.edition),
         *of.rules,
         venue_day,
         known,
-    )
-
-
-def _is_in_window(period: Period) -> bool:
-    """Return whether a day of *period* is within the window of its edition."""
-    first, last = window(period.editions[0])
-    return (first is None or period.last.toordinal() >= first) and (
-        last is None or period.first.toordinal() <= last
     )
 
 

@@ -14,7 +14,6 @@ from math import ceil
 from typing import Any, Final, NamedTuple
 
 from repurchase.proof.approval import HELD, passes
-from repurchase.proof.claims import window
 from repurchase.proof.events import Model, event_of
 from repurchase.proof.exact import (
     EARLIEST,
@@ -328,7 +327,7 @@ def _wishes(event: Request) -> Iterator[Term]:
     yield z3.Not(event.otherwise)
     yield event.day("venue_last_date") == event.day("venue_date")
     yield event.day("last_date") == event.day("date")
-    first, last = window(event.edition)
+    first, last = event.edition.window.first, event.edition.window.last
     if first is not None:
         yield event.day("date") >= number(first)
     if last is not None:

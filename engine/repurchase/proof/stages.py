@@ -11,12 +11,11 @@ from datetime import date, timedelta
 
 import msgspec
 
-from repurchase.domain.terms import Listing, Validity
+from repurchase.domain.terms import Listing
 from repurchase.proof.fields import FILLS, REPLACES
 from repurchase.proof.model import Request, within
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition, Editions
-from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.periods import Period, periods
 
 
@@ -52,30 +51,17 @@ def life_stages(old: Editions, new: Editions) -> list[Group]:
 
 def _of_lives(old: Editions, new: Editions) -> Iterator[Stage]:
     files = (old, new)
-    days = {day for of in files if of.known_at is None for day in _known(of.authorization)}
+    days = (day for of in files if of.known_at is None for day in of.knowledge_days())
     starts = sorted({date.min, *days})
     for first, after in zip(starts, [*starts[1:], None], strict=True):
         last = date.max if after is None else after - timedelta(1)
         as_known = [
-            Editions(of.authorization, of.known_at or first, of) if days else of for of in files
+            Editions(of.authorization, of.known_at or first, of) if starts[1:] else of
+            for of in files
         ]
         for period in periods(*as_known):
             if period.last >= first:
                 yield Stage(period, first, min(last, period.last))
-
-
-def _known(authorization: Authorization) -> Iterator[date]:
-    """Yield the days on which something of *authorization* became known."""
-    return (one.known for one in _validities(authorization) if one.known is not None)
-
-
-def _validities(authorization: Authorization) -> Iterator[Validity]:
-    versioned = [*authorization.terms, *(of for one in authorization.packs for of in one.limits)]
-    for term in versioned:
-        yield from (version.validity for version in term.versions)
-    for instrument in authorization.instruments:
-        yield from (version.validity for version in instrument.shares_each)
-    yield from (rule.validity for rule in authorization.all_rules())
 
 
 def _grouped(stages: Iterable[Stage]) -> list[Group]:

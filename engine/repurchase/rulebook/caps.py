@@ -7,6 +7,7 @@ evaluates orders bounds anything: a fill counts in any case.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
 from typing import Final, Literal
 
 import msgspec
@@ -65,6 +66,12 @@ class Window(msgspec.Struct, frozen=True):
 
     first: Exact | None
     last: Exact | None
+
+    def is_open(self, first: date, last: date) -> bool:
+        """Return whether one of the days from *first* to *last* is in it."""
+        return (self.first is None or last.toordinal() >= self.first) and (
+            self.last is None or first.toordinal() <= self.last
+        )
 
 
 class Bounds(msgspec.Struct, frozen=True):

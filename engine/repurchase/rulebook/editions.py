@@ -203,7 +203,7 @@ class Editions:
 
     def _each(self) -> Iterator[Edition]:
         days = _change_days(self._days())
-        moments = _change_days(self._moments())
+        moments = self.knowledge_days()
         if len(days) * len(moments) > EDITIONS_MAX:
             what = f"its dates make {len(days) * len(moments):,} editions"
             hint = f"use fewer dates: at most {EDITIONS_MAX:,} editions are allowed"
@@ -262,6 +262,10 @@ class Editions:
     def is_own_settled(self, day: date) -> bool:
         """Return whether no term and no rule of the file itself changes after *day*."""
         return not self._own_days or self._own_days[-1] <= day
+
+    def knowledge_days(self) -> list[date]:
+        """Return the first day of each period in which nothing becomes known, in order."""
+        return _change_days(self._moments())
 
     def _days(self) -> Iterator[date | None]:
         """Yield the days on which something comes into effect, or is no longer in effect."""

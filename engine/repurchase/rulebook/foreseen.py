@@ -14,7 +14,6 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.rulebook.editions import Edition, Editions
-from repurchase.rulebook.model import Authorization
 from repurchase.rulebook.periods import Period, periods
 
 
@@ -44,7 +43,7 @@ def judging(editions: Editions) -> Iterator[Judging]:
     if editions.known_at is not None:
         return
     seen = {one.edition.hash for one in in_force}
-    days = sorted({date.min, *_knowledge(editions.authorization)})
+    days = editions.knowledge_days()
     for first, after in zip(days, [*days[1:], None], strict=True):
         last = date.max if after is None else after - timedelta(1)
         then = Editions(editions.authorization, first, like=editions)
@@ -52,12 +51,3 @@ def judging(editions: Editions) -> Iterator[Judging]:
             if period.last > first and period.editions[0].hash not in seen:
                 ahead = replace(period, first=max(period.first, first))
                 yield Judging(ahead, (first, min(last, period.last)))
-
-
-def _knowledge(authorization: Authorization) -> Iterator[date]:
-    """Yield the days on which something of *authorization* becomes known."""
-    figures = [*authorization.terms, *(of for pack in authorization.packs for of in pack.limits)]
-    validities = [version.validity for of in figures for version in of.versions]
-    validities += (one.validity for of in authorization.instruments for one in of.shares_each)
-    validities += (rule.validity for rule in authorization.all_rules())
-    return (one.known for one in validities if one.known is not None)

@@ -11,7 +11,7 @@ from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.rulebook.caps import CALLED, how_to_cap
 from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.model import Authorization, Pack
-from repurchase.rulebook.periods import Period, joined, periods
+from repurchase.rulebook.periods import joined, periods
 from repurchase.rulebook.quotes import holds, says
 from repurchase.rulebook.yaml_reader import in_order, ticked
 
@@ -119,7 +119,8 @@ def _limits(editions: Editions) -> Iterator[Problem]:
         open_ = [
             period
             for period in periods(editions)
-            if of in period.editions[0].unbounded and not _is_closed(period)
+            if of in period.editions[0].unbounded
+            and period.editions[0].window.is_open(period.first, period.last)
         ]
         capped = of in editions.limited()
         if open_ and of not in authorization.unlimited:
@@ -129,14 +130,6 @@ def _limits(editions: Editions) -> Iterator[Problem]:
         if of in authorization.unlimited and capped:
             what = f"`unlimited` says that nothing limits {called}, but a rule does"
             yield Problem(what, f"remove `{of}` from it", authorization.file)
-
-
-def _is_closed(period: Period) -> bool:
-    """Return whether each day of *period* is outside the window of its edition."""
-    window = period.editions[0].window
-    return (window.first is not None and period.last.toordinal() < window.first) or (
-        window.last is not None and period.first.toordinal() > window.last
-    )
 
 
 def _open_terms(authorization: Authorization) -> Iterator[Problem]:
