@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from repurchase.domain.terms import Validity
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import (
     FILLS,
@@ -265,13 +266,19 @@ def unlisted(asked: Request) -> Facts:
     """
     name, edition = asked.name, asked.edition
     found = {}
+    # Without dates, an instrument that one edition lists is listed by all.
+    is_dated = any(
+        version.validity != Validity()
+        for instrument in edition.authorization.instruments
+        for version in instrument.shares_each
+    )
     for fact, of in asked.facts.items():
         is_there, value = of.present, of.value
         if fact in _MAY_BE:
             is_there = z3.Bool(f"{name}.{fact}??")
         elif _OF_AN_INSTRUMENT[fact]:
             is_there = z3.BoolVal(False)
-        if fact in _BY_ANOTHER_RATIO:
+        if is_dated and fact in _BY_ANOTHER_RATIO:
             other = z3.Real(f"{name}.{fact}!")
             value = z3.If(z3.And(inside(TABLE[fact].domain, other)), other, value)
         found[fact] = Fact(is_there, value)
