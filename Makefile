@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
+.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -73,6 +73,9 @@ bench: .venv/installed ## the measurements of tests/benchmarks
 
 soak: .venv/installed ## rate and memory of a replay of ten million rows (ten minutes, 4 GB of disk)
 	@ROWS=10000000 $(PYTEST) -q -s tests/benchmarks/bench_replay.py $(ARGS)
+
+million: .venv/installed ## a journal of a million events: to open, to submit to, to verify (half an hour)
+	@EVENTS=1000000 $(PYTEST) -q -s tests/benchmarks/bench_million.py $(ARGS)
 
 sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), to be read as a diff
 	@$(VENV) -m venv .venv/sessions

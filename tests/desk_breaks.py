@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from msgspec.structs import replace
+from rpds import Queue
 
+from repurchase.domain.events import key_of
 from repurchase.evaluation import step
 from repurchase.journal import book, desk, places, store
 from repurchase.journal.book import Book
@@ -85,7 +87,7 @@ def no_lock(put: Set) -> None:
 
 def ids_not_looked_up(put: Set) -> None:
     """Each event is taken for a new one."""
-    put(store.Writer, "with_ids", lambda *_: {})
+    put(store.Writer, "with_keys", lambda *_: {})
 
 
 def position_kept_after_failure(put: Set) -> None:
@@ -97,8 +99,9 @@ def position_kept_after_failure(put: Set) -> None:
             group = desk.Group(book, self._now(), writer, self._texts, self._feed)
             first = self._first_rules(group.book)
             if first is not None:
-                group.adopt(first, self._by, None)
-            known = writer.with_ids(self._program, [event.id for event in events])
+                group.adopt(first, self._by, None, one_person=False)
+            keys = [key_of(event.kind, event.id) for event in events]
+            known = writer.with_keys(self._program, keys)
             answers = [group.answer(event, known) for event in events]
             self._book = group.book
             group.write(self._kept)
@@ -188,7 +191,7 @@ def halted_orders_pass(put: Set) -> None:
     real = step.own_findings
 
     def found(event: Any, proposed: Any, before: Any, edition: Any, *, live: bool) -> Any:
-        return real(event, proposed, replace(before, halted=None), edition, live=live)
+        return real(event, proposed, replace(before, halts=Queue()), edition, live=live)
 
     put(step, "own_findings", found)
 

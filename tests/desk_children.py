@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from desk_breaks import BREAKS
-from desk_events import PROGRAM, clock, order, roomy_rules, rules
+from desk_events import PROGRAM, about, clock, name_of, order, roomy_rules, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import RepurchaseError
 from repurchase.domain.events import Event
@@ -96,8 +96,24 @@ def kill_one(
         said += rest.read()
     # A line is written at once, so none is half there.
     told = [json.loads(line) for line in said.splitlines()]
-    started = [order(name, 1) for name in sorted({name for name, _ in told if name})]
+    started = [event_named(name) for name in dict.fromkeys(name for name, _ in told if name)]
     return started, {name: answer for name, answer in told if answer}
+
+
+def event_named(name: str) -> Event:
+    """Return the event that a child submits as *name*: each thread stops, resumes and goes on."""
+    thread, _, number = name.rpartition("-")
+    before = f"{thread}-{int(number) - 1}"
+    fill = {"order": before, "quantity": 1, "price": 10, "fees": 0}
+    return (
+        order(name, 1),
+        about("fill", name, **fill),
+        about("halt", name),
+        about("resume", name, causes=(before,)),
+        about("confirm", name, of=before, by="cid"),
+        order(name, 1),
+        about("cancel", name, order=before),
+    )[int(number) % 7]
 
 
 def _submit_from_threads(url: str, number: int, write: int) -> None:
@@ -109,7 +125,7 @@ def _submit_from_threads(url: str, number: int, write: int) -> None:
         for count in range(10_000):
             name = f"o{number}-{thread}-{count}"
             _tell(write, name, "")
-            decision = desk.submit(order(name, 1)).decision
+            decision = desk.submit(event_named(name)).decision
             _tell(write, name, msgspec.json.encode(decision).decode())
 
     _in_threads(THREADS, submit_all)
@@ -127,12 +143,17 @@ def _check_after_kill(
             assert before.get(name) == answer, f"the answer to {name} was lost"
         desk = Desk(journal, PROGRAM, clock(), rules(), "ann")
         for event in started:
-            decision = msgspec.json.encode(desk.submit(event).decision).decode()
+            answered = desk.submit(event)
+            if event.kind == "halt":
+                # A stop that is sent again stops again.
+                assert event.id in {one.partition("#")[0] for one in answered.decision.halted_by}
+                continue
+            decision = msgspec.json.encode(answered.decision).decode()
             assert decision == before.get(event.id, decision)
         after = _decisions(journal)
         assert before.items() <= after.items()
         assert {event.id for event in started} <= after.keys()
-        recorded = sum(one.id is not None for one in journal.records(PROGRAM))
+        recorded = sum(one.key is not None for one in journal.records(PROGRAM))
         assert recorded == len(after), "an event has two records"
     unanswered = [event.id for event in started if event.id not in acknowledged]
     counts["answered"] += len(acknowledged)
@@ -142,9 +163,9 @@ def _check_after_kill(
 
 def _decisions(journal: Journal) -> dict[str, str]:
     return {
-        one.id: msgspec.json.encode(read_record(one.body).decision()).decode()
+        name_of(one): msgspec.json.encode(read_record(one.body).decision()).decode()
         for one in journal.records(PROGRAM)
-        if one.id is not None
+        if one.key is not None
     }
 
 
@@ -164,7 +185,7 @@ def ended(url: str, failpoint: str) -> dict[str, Any]:
         left = list(_decisions(journal))
         desk = Desk(journal, PROGRAM, clock(), rules())
         outcome = desk.submit(second).decision.outcome
-        ids = [one.id for one in journal.records(PROGRAM)]
+        ids = [one.key and name_of(one) for one in journal.records(PROGRAM)]
         position = str(stored_book(journal, PROGRAM).position.reserved_shares)
     return {
         "status": os.waitstatus_to_exitcode(status),

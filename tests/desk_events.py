@@ -16,6 +16,7 @@ from msgspec import structs
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest
 from repurchase.journal.desk import RuleText, rule_text
+from repurchase.journal.store import Stored
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Position
 
@@ -47,7 +48,7 @@ currency: JPY
 amount_basis: with_fees
 instruments:
   common: {symbol: "9999", venues: [XTKS]}
-  ads: {symbol: ACME, venues: [XNAS], currency: USD, per_share: 4, fx_margin: 2%}
+  ads: {symbol: ACME, venues: [XNAS, BATS], currency: USD, per_share: 4, fx_margin: 2%}
 terms:
   max_shares:
     - {value: 40 shares, until: 2008-11-30}
@@ -90,6 +91,12 @@ def roomy_rules() -> RuleText:
 def max_shares(day: date) -> int:
     """Return the cap in shares on *day*."""
     return 40 if day < AMENDED else 60
+
+
+def name_of(stored: Stored) -> str:
+    """Return the id of the event that *stored* holds, which is found by its key."""
+    assert stored.key is not None
+    return stored.key.partition(" ")[2]
 
 
 def clock() -> Callable[[], datetime]:
@@ -141,6 +148,7 @@ class Draft:
     by: str | None
     lasting: int
     slip: str | None
+    reuse: int = 0
 
     def event(self, name: str, position: Position) -> Event:
         """Return it as an event called *name*, at *position*; mostly one that makes sense there."""
@@ -167,9 +175,12 @@ def _sensible(kind: str, position: Position) -> str:
         "bust": any(not fill.settled for fill in position.fills.newer.values()),
         "correct": any(not fill.settled for fill in position.fills.newer.values()),
         "halt": False,
+        "confirm": bool(position.proposals),
     }
-    if position.halted is not None:
-        return kind if kind == "order" else "resume"
+    if position.proposals:
+        return kind if kind == "cancel" else "confirm"
+    if position.halts:
+        return kind if kind in ("cancel", "halt") else "resume"
     if possible.get(kind, any(one.is_open for one in orders)):
         return kind
     return "replace" if kind == "replaced" and any(one.is_open for one in orders) else "order"
@@ -179,7 +190,7 @@ def _sensible(kind: str, position: Position) -> str:
 KINDS: Final = (
     *("order", "order", "order", "order", "fill", "fill", "fill", "fill"),
     *("replace", "replace", "replace", "replaced", "rejected", "cancel", "expire"),
-    *("bust", "correct", "correct", "release", "release", "halt", "resume", "resume"),
+    *("bust", "correct", "correct", "release", "release", "halt", "resume", "resume", "confirm"),
     "brought_forward",
 )
 
@@ -200,9 +211,11 @@ def drafts(kinds: tuple[str, ...] = KINDS) -> st.SearchStrategy[Draft]:
         timed=st.booleans(),
         method=st.sampled_from(("auction", "auction", "auction", "block", None)),
         broker=st.sampled_from(("north", "north", "south", None)),
-        by=st.sampled_from(("ann", "bob", " ANN ", None)),
+        by=st.sampled_from(("ann", "bob", " ANN ", "\uff22ob", "\u0430nn", "dora", None)),
         lasting=st.sampled_from((0, 0, 1, 3, 90)),
         slip=st.sampled_from((*[None] * 24, "symbol", "side", "order", "fx", "price", "fees")),
+        # Some come under an id that was used before.
+        reuse=st.sampled_from((*[0] * 12, 1, 2, 3, 5, 8)),
     )
 
 
@@ -215,7 +228,8 @@ def _order(draft: Draft, name: str, position: Position) -> Event:
         kind="order",
         id=name,
         symbol="ACME" if draft.is_ads else "9999",
-        venue="XNAS" if draft.is_ads else "XTKS",
+        venue=(None if draft.pick == 1 else "XNAS") if draft.is_ads else "XTKS",
+        venues=("XNAS", "BATS") if draft.is_ads and draft.pick == 1 else (),
         side="buy",
         quantity=quantity,
         price=simplest(draft.price / Fraction(100)) if draft.is_ads else draft.price,
@@ -250,7 +264,10 @@ def _fill(draft: Draft, name: str, position: Position) -> Event:
         quantity={1: whole, 2: whole + 1, 3: (whole + 1) // 2}.get(draft.pick, min(whole, 1)),
         fees=simplest(Fraction(own.fees_left or 0)) if draft.fees else 0,
     )
-    event = structs.replace(event, **draft.when())
+    event = structs.replace(event, venues=(), **draft.when())
+    if event.symbol == "ACME" and (event.venue is None or draft.pick == 4):
+        # At a venue that the order names, or only the instrument has.
+        event = structs.replace(event, venue="BATS")
     if draft.pick == 5:
         # It says as little as it may, and takes the rest from its order.
         return structs.replace(event, symbol=None, venue=None, side=None, fx=None, price=None)
@@ -317,11 +334,32 @@ def _about_fill(draft: Draft, name: str, position: Position) -> Event:
     )
 
 
-def _about_program(draft: Draft, name: str, position: Position) -> Event:  # noqa: ARG001
+def _about_program(draft: Draft, name: str, position: Position) -> Event:
     event = structs.replace(about(draft.kind, name, date=None), **draft.when())
     if draft.kind == "brought_forward":
         return structs.replace(event, shares=draft.quantity or 1, amount=draft.price)
+    if draft.kind == "halt":
+        scope = _SCOPES.get(draft.pick, {})
+        return structs.replace(event, drill=True if draft.slip == "order" else None, **scope)
+    if draft.kind == "resume" and draft.pick % 2:
+        named = sorted(set(position.halted_by))[: draft.pick]
+        return structs.replace(event, causes=tuple(named) or ("nothing",))
     return event
+
+
+_SCOPES: Final[dict[int, dict[str, object]]] = {
+    1: {"symbol": "9999"},
+    2: {"broker": "north"},
+    3: {"person": "Ann"},
+    4: {"venue": "XNAS"},
+}
+
+
+def _confirm(draft: Draft, name: str, position: Position) -> Event:
+    waiting = _picked(list(position.proposals), draft.pick) or "nothing"
+    by = (draft.pick == 1 and draft.by) or "cid"
+    event = about("confirm", name, date=None, of=waiting, by=by)
+    return structs.replace(event, **draft.when())
 
 
 def _picked(names: list[str], pick: int) -> str | None:
@@ -336,5 +374,6 @@ _MADE: Final[dict[str, Callable[[Draft, str, Position], Event]]] = {
     "correct": _about_fill,
     "halt": _about_program,
     "resume": _about_program,
+    "confirm": _confirm,
     "brought_forward": _about_program,
 }

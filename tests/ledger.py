@@ -205,6 +205,7 @@ class Bought:
     shares: Fraction | None
     amount: Fraction | None
     settled: bool = False
+    corrected_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +232,23 @@ class Ledger:
     brought_amount: Fraction = Fraction(0)
     started: bool = False
     today: date = date.min
-    latest: date = date.min
-    halted: bool = False
+    # The latest day of what was approved, held or told, but for fills.
+    settled_day: date = date.min
+    # The events that halt the program, the oldest first.
+    causes: list[str] = field(default_factory=list)
     orders: dict[str, Entry] = field(default_factory=dict)
     fills: dict[str, Bought] = field(default_factory=dict)
+
+    @property
+    def halted(self) -> bool:
+        """Return whether something halts the program."""
+        return bool(self.causes)
+
+    @property
+    def latest(self) -> date:
+        """Return the latest day of what counts: a fill that was taken back never came."""
+        days = (day_on(fill.event, "Asia/Tokyo") for fill in self.counted)
+        return max(self.settled_day, *days, date.min)
 
     @property
     def counted(self) -> list[Bought]:
@@ -377,6 +391,12 @@ class Ledger:
             return entry
         return None
 
+    def last(self, name: str) -> str:
+        """Return which fill counts in the place of the fill *name*, if it was corrected."""
+        while name in self.fills and self.fills[name].corrected_by is not None:
+            name = self.fills[name].corrected_by or name
+        return name
+
     def proposed(self, event: Event) -> Ask:
         """Return what *event*, an order, replace or release, comes to ask for."""
         entry = self.find(event) if event.kind != "order" else None
@@ -390,10 +410,14 @@ class Ledger:
         return self._ask(now if entry.held else _merged(entry, now))
 
     def raises(self, event: Event) -> bool:
-        """Return whether the replace *event* asks for more than its order has, in any respect."""
+        """Return whether *event*, a replace, is judged: it asks for more, or changes rate or fees.
+
+        The venue knows of no rate and of no fees, so that a lower one is not sure to hold.
+        """
         entry, new = self.find(event), self.proposed(event)
         assert entry is not None
-        return any(map(_more, _bounds(new), _bounds(entry.ask)))
+        costs = [(_rate(ask.event, ask.listed), ask.fees) for ask in (new, entry.ask)]
+        return costs[0] != costs[1] or any(map(_more, _bounds(new), _bounds(entry.ask)))
 
     def orderer(self, event: Event) -> str | None:
         """Return who asked for what *event* releases."""
@@ -403,7 +427,7 @@ class Ledger:
         return entry.event.by if entry.held or entry.held_more is None else entry.held_more.by
 
     def _fill_fault(self, event: Event) -> str | None:
-        fill = self.fills.get(event.fill or "")
+        fill = self.fills.get(self.last(event.fill or ""))
         if fill is None:
             return "unknown-fill"
         return "fill-settled" if fill.settled else None
@@ -439,7 +463,9 @@ class Ledger:
 
     def order(self, event: Event, outcome: str) -> None:
         """Remember the order *event*, which reserves only where its *outcome* is `approved`."""
-        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome != "denied")
+        if outcome != "denied":
+            self.begin(day_on(event, "Asia/Tokyo"))
+        self.started = True
         state = "open" if outcome == "approved" else outcome
         self.orders[event.id] = Entry(self._ask(event), state)
 
@@ -447,7 +473,9 @@ class Ledger:
         """Remember a replace or a release; a held replace is what it asked for as a whole."""
         entry, ask = self.find(event), self.proposed(event)
         assert entry is not None
-        self.begin(day_on(event, "Asia/Tokyo"), counts=outcome != "denied")
+        if outcome != "denied":
+            self.begin(day_on(event, "Asia/Tokyo"))
+        self.started = True
         if outcome == "held":
             entry = replace(entry, held_more=ask.event)
         elif outcome == "approved" and entry.held:
@@ -465,13 +493,16 @@ class Ledger:
         self.orders[event.order or ""] = entry
 
     def _settle(self, event: Event) -> None:
-        entry = self.find(event)
-        self.begin(day_on(event, "Asia/Tokyo"))
         if event.kind in ("halt", "resume"):
-            self.halted = event.kind == "halt"
-        elif event.kind == "bust":
-            fill = self.fills[event.fill or ""]
-            self.fills[event.fill or ""] = replace(fill, settled=True)
+            # What a person decides is of no day.
+            self.started = True
+            self.causes = self.causes[1:] if event.kind == "resume" else [*self.causes, event.id]
+            return
+        entry = self.find(event)
+        self.begin(day_on(event, "Asia/Tokyo"), counts=False)
+        if event.kind == "bust":
+            name = self.last(event.fill or "")
+            self.fills[name] = replace(self.fills[name], settled=True)
         elif entry is not None:
             self.orders[event.order or ""] = _answered(entry, event.kind)
 
@@ -481,7 +512,6 @@ class Ledger:
         self.begin(day, counts=False)
         entry = self.orders.get(event.order) if event.order is not None else None
         full = event if entry is None else _completed(event, entry)
-        self.begin(day, counts=full.side != "sell")
         listed = self.book.find(full, day)
         reading = Reading(False, *self._used(full, listed))
         if full.side == "sell":
@@ -500,20 +530,21 @@ class Ledger:
         It is covered where it uses no more than that fill. One of no fill that counts is counted
         as a fill of no order.
         """
-        old = self.fills.get(event.fill or "")
+        name = self.last(event.fill or "")
+        old = self.fills.get(name)
         if old is None or old.settled:
-            self.begin(day_on(event, "Asia/Tokyo"), counts=event.side != "sell")
+            self.begin(day_on(event, "Asia/Tokyo"), counts=False)
             full, listed, old = event, self.book.find(event, day_on(event, "Asia/Tokyo")), None
         else:
             full = _corrected(event, old.event)
-            self.begin(day_on(full, "Asia/Tokyo"), counts=full.side != "sell")
+            self.begin(day_on(full, "Asia/Tokyo"), counts=False)
             listed = self._listed_then(event, full, old)
         if full.side == "sell":
             return Reading(False, Fraction(0), Fraction(0))
         shares, amount = self._used(full, listed)
         covered = False
         if old is not None:
-            self.fills[event.fill or ""] = replace(old, settled=True)
+            self.fills[name] = replace(old, settled=True, corrected_by=event.id)
             covered = _no_more(shares, old.shares) and _no_more(amount, old.amount)
         self.fills[event.id] = Bought(full, listed, shares, amount)
         return Reading(covered, shares, amount, before=old)
@@ -534,7 +565,7 @@ class Ledger:
         What was refused does not keep others from asking for an earlier day: it *counts* not.
         """
         if counts:
-            self.latest = max(self.latest, day)
+            self.settled_day = max(self.settled_day, day)
         # So it can lend its fields to no fill of the day, be it the first or a later one.
         if day > self.today or not self.started:
             self.orders = {
@@ -634,8 +665,13 @@ def day_end(day: date, clock: str) -> datetime:
 
 
 def is_late(fill: Event, listed: Listed, entry: Entry) -> bool:
-    """Return whether *fill* is past the last day of its order *entry*, on either clock."""
+    """Return whether *fill* is past the last day of its order *entry*, on either clock.
+
+    Of a venue that the order does not name, the order says nothing, so only Tokyo's clock ends it.
+    """
     day, venue_day = day_on(fill, "Asia/Tokyo"), day_on(fill, listed.venue)
+    if entry.listed is not None and entry.listed.venue != listed.venue:
+        return not any(day <= ask.last_day for ask in entry.asks)
     return not any(
         day <= ask.last_day and ask.venue_last_day is not None and venue_day <= ask.venue_last_day
         for ask in entry.asks
@@ -703,7 +739,8 @@ def _bounds(ask: Ask) -> tuple[Exact | None, ...]:
 
 
 def _is_over(entry: Entry, day: date) -> bool:
-    return entry.state not in ("open", "held") and entry.last_day < day
+    # A venue may report on it for four weeks more.
+    return entry.state not in ("open", "held") and entry.last_day + timedelta(28) < day
 
 
 def _replace_fault(entry: Entry, event: Event) -> str | None:
@@ -782,6 +819,7 @@ def _is_fill_of(fill: Event, listed: Listed, entry: Entry) -> bool:
     return (
         entry.open_quantity > 0
         and own is not None
-        and (listed.instrument.name, listed.venue) == (own.instrument.name, own.venue)
+        # A router fills where it likes, at any venue of the instrument.
+        and listed.instrument.name == own.instrument.name
         and fill.side == entry.event.side
     )

@@ -99,6 +99,7 @@ _OTHERS: Final = (
     "program.reserved_shares + trade.shares <= 40 shares",
     "program.executed_amount + program.reserved_amount <= terms.max_amount",
 )
+_BOUNDS: Final = ("", "", ", fx_between: [97.5, 100]", ", fx_between: [50, 200]")
 _WHEN: Final = (
     "trade.share_class == ads",
     "trade.method == block",
@@ -148,6 +149,12 @@ def draw_file(chance: Random, place: Place) -> str:
         # It is listed only from some day on.
         ads = f"[{{value: 2, from: {begin + timedelta(chance.randrange(10))}}}]"
     margin = chance.choice(("0%", "2%", "0.333%", "100%"))
+    # Drawn beside the rest, which stays what it was before rates had bounds.
+    beside = Random(f"{begin} {ads} {margin}")
+    bounds = beside.choice(_BOUNDS)
+    turn = begin + timedelta(beside.randrange(2, SPAN))
+    split = f"[{{value: 3, until: {turn}}}, {{value: 4, from: {turn + timedelta(1)}}}]"
+    twin = split if beside.random() < 0.3 else "3"
     conditions = [chance.choice(_CAPS[:4])] if chance.random() < 0.9 else []
     conditions += [chance.choice(_CAPS[4:])] if chance.random() < 0.6 else []
     conditions += chance.sample(_OTHERS, chance.randrange(1, 7))
@@ -166,8 +173,9 @@ amount_basis: {chance.choice(("contract", "with_fees"))}
 instruments:
   common: {{symbol: "1111", venues: [{place.home}]}}
   ads:
-    {{symbol: ADS, venues: [{place.away}], currency: USD, shares_each: {ads}, fx_margin: {margin}}}
-  twin: {{symbol: TWIN, venues: [{place.home}, {place.away}], shares_each: 3}}
+    {{symbol: ADS, venues: [{place.away}], currency: USD, shares_each: {ads}, fx_margin: {margin}
+      {bounds}}}
+  twin: {{symbol: TWIN, venues: [{place.home}, {place.away}], shares_each: {twin}}}
 terms:
   max_shares: {_versions(chance, begin, shares)}
   max_amount: {_versions(chance, begin, amounts)}
@@ -224,7 +232,12 @@ class Program:
             for view in found:
                 self.seen[f"{view.kind} {taken.decision.outcome}"] += 1
                 self.seen["not listed"] += view.trade.listing is None
-                self.seen["by a later edition"] += view is not found[0]
+                self.seen["by a later edition"] += view.edition is not found[0].edition
+                self.seen["at another venue"] += view.trade.other_venue is not None
+                self.seen["filled elsewhere"] += view.trade.is_elsewhere
+                self.seen["within, elsewhere"] += (
+                    view.trade.is_elsewhere and view.trade.excess is None
+                )
 
     def _row(self) -> dict[str, str]:
         """Return a row of a log: mostly an event that is possible at the position."""
@@ -243,7 +256,7 @@ class Program:
         kinds += ["correct", "bust"] if fills else []
         kind = chance.choice(kinds)
         self.count += 1
-        if self.position.halted is None and not self.position.started and chance.random() < 0.2:
+        if not self.position.halts and not self.position.started and chance.random() < 0.2:
             shares = chance.choice(("0", "100.5", LARGEST, SMALLEST))
             return {"kind": "brought_forward", "id": "b", "shares": shares, "amount": "4000.5"}
         row = {"kind": kind, "id": f"{kind}-{self.count}", **self._when(kind)}
@@ -344,7 +357,14 @@ class Program:
         }
 
     def _order(self) -> dict[str, str]:
-        return self._said(self._usual() if self.is_calm else self._any())
+        order = self._said(self._usual() if self.is_calm else self._any())
+        # Drawn beside the rest, which stays what it was before an order could have several venues.
+        routed = Random(f"{self.now} {sorted(order.items())}")
+        if order.get("symbol") == "TWIN" and routed.random() < 0.5:
+            order.pop("venue", None)
+            names = routed.choice((("home", "away"), ("away", "home"), ("home",)))
+            order["venues"] = " ".join(getattr(self.place, name) for name in names)
+        return order
 
     def _usual(self) -> dict[str, str | None]:
         chance = self.chance
@@ -380,11 +400,11 @@ class Program:
         order = None if name is None else self.position.orders[name]
         if name is None or order is None or chance.random() < 0.15:
             usual = self._order()
-            for field in ("expires", "by"):
+            for field in ("expires", "by", "venues"):
                 usual.pop(field, None)
             other = chance.choice((None, None, "nobody", *sorted(self.position.orders)))
             return usual | self._said({"order": other, "amount": self._amount()})
-        return self._said(
+        found = self._said(
             {
                 "order": name,
                 **self._within(order),
@@ -392,6 +412,11 @@ class Program:
                 **self._rarely(),
             }
         )
+        routed = Random(f"{self.now} {sorted(found.items())}")
+        if order.terms.event.symbol == "TWIN" and routed.random() < 0.6:
+            # Filled at either venue, whether the order names it or not.
+            found["venue"] = routed.choice((self.place.home, self.place.away))
+        return found
 
     def _within(self, order: Order) -> dict[str, str | None]:
         """Return numbers of a fill of *order*: its own, a little less, or more within its money."""

@@ -24,7 +24,7 @@ from repurchase.facts.table import TABLE
 from repurchase.ledger import orders
 from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import Trade, listed_by, raises, trade
+from repurchase.ledger.trades import Trade, at_each_venue, listed_by, raises, trade
 from repurchase.proof import approval, in_play, stages
 from repurchase.proof.approval import HELD, evaluating, meets
 from repurchase.proof.claims import bounds, claims
@@ -44,6 +44,7 @@ from test_verdicts import coded
 OF_THE_EVENT: Final = {
     "engine.unknown-instrument",
     "engine.wrong-rate",
+    "engine.rate-out-of-bounds",
     "engine.sale",
     "engine.unknown-amount",
     "engine.no-rule",
@@ -109,10 +110,14 @@ def views(event: Event, position: Position, of: Life) -> Iterator[View]:
     if event.kind == "replace" and not raises(proposed):
         return
     kind = _modelled_as(proposed, kind_of(proposed, event, position))
-    own = view_of(proposed, kind, position, of.edition)
-    yield own
-    for one in of.later:
-        yield _later(one, kind, own.situation)
+    # The position after it holds the order at all of its venues.
+    following = after(position, proposed)
+    for one, there in of.judges(at_each_venue(proposed, of.edition.counting)):
+        now = Situation(there, position, following)
+        if one is None:
+            yield View(of.edition, kind, now, scope_of(there))
+        else:
+            yield _later(one, kind, now)
 
 
 def view_of(proposed: Trade, kind: Kind, position: Position, edition: Edition) -> View:
@@ -205,7 +210,8 @@ def _stated(asked: Request, view: View) -> Iterator[tuple[str, Term]]:
         yield f"{name} is {text}", word.chosen == at
     if view.kind in FILLS:
         yield "states its amount", asked.has_amount == (event.amount is not None)
-        yield "uses another method", asked.otherwise == view.trade.is_made_otherwise
+        is_other = view.trade.is_made_otherwise or view.trade.is_elsewhere
+        yield "uses another method, or another venue", asked.otherwise == is_other
     yield "states a rate", asked.has_rate == (event.fx is not None)
     yield "states fees", asked.has_fees == (event.fees is not None)
     yield "has a time", asked.timed == (event.time is not None)
@@ -220,6 +226,8 @@ def _paid(asked: Request, proposed: Trade) -> Iterator[tuple[str, Term]]:
         yield "a unit costs", asked.paid == number(cost / (event.quantity or 1))
     if event.fx is not None:
         yield "rate is 1", asked.is_even == (event.fx == 1)
+        if asked.rate is not None:
+            yield f"rate is {event.fx}", asked.rate == number(event.fx)
     if event.fees is not None:
         yield f"fees are {event.fees}", asked.fees == number(event.fees)
     yield from _raised(asked, proposed)
@@ -380,7 +388,9 @@ def _of_terms(real: Sequence[orders.Terms], terms: Sequence[Terms]) -> Iterator[
         if own.price is not None:
             yield one.asked.price == number(own.price)
         yield one.is_bounded == (own.amount_each is not None and own.fees is not None)
-        yield one.asked.day("last_date") == own.last_date.toordinal()
+        if not own.places:
+            # Of several venues, each has a last day of its own.
+            yield one.asked.day("last_date") == own.last_date.toordinal()
 
 
 def _is_within(value: Exact | None, operator: str, limit: Exact) -> bool:

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def begin(folder: Path, rules: str, *events: dict[str, Any]) -> None:
     lines = "".join(json.dumps(event) + "\n" for event in events)
-    call = ("submit", "-", "--journal", "desk.db", "--rules", rules)
+    call = ("submit", "-", "--journal", "desk.db", "--rules", rules, "--one-person")
     assert run(*call, cwd=folder, stdin=lines).code == 0
 
 
@@ -210,8 +210,8 @@ def test_without_the_prover_it_is_answered_without_a_comparison(folder: Path) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="it is seen in /proc that the prover is loaded")
 @pytest.mark.parametrize("seconds", [0, 0.7, 1.5])
 @pytest.mark.parametrize("is_dry", [False, True], ids=["adopted", "tried"])
-def test_ctrl_c_takes_no_answer_away(tmp_path: Path, is_dry: bool, seconds: float) -> None:
-    """Stopped while both files are compared, it has still said what is adopted."""
+def test_ctrl_c_adopts_nothing(tmp_path: Path, is_dry: bool, seconds: float) -> None:
+    """Stopped while both files are compared, it says that nothing was adopted."""
     text = rule_path("iij-2008").read_text()
     (tmp_path / "old.yaml").write_text(text)
     (tmp_path / "new.yaml").write_text(text.replace('"4,000 shares"', '"3,999 shares"'))
@@ -231,10 +231,7 @@ def test_ctrl_c_takes_no_answer_away(tmp_path: Path, is_dry: bool, seconds: floa
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130, err
-    answer = json.loads(out)
-    assert (answer["adopted"], answer["fits"]) == (not is_dry, True)
-    assert {"verdict", "compared"} & answer.keys() == set()
-    said = "nothing was adopted; the comparison" if is_dry else "is adopted; the comparison"
-    assert (said in err, err.splitlines()[-1]) == (True, "stopped"), err
+    said = "nothing was adopted; the comparison"
+    assert (out, said in err, err.splitlines()[-1]) == ("", True, "stopped"), err
     assert "Traceback" not in err
-    assert adoptions(tmp_path) == (1 if is_dry else 2)
+    assert adoptions(tmp_path) == 1

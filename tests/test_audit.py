@@ -38,6 +38,7 @@ from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record, sealed
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
+from repurchase.ledger.halts import adopted
 from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from repurchase.rulebook.life import Life, life
@@ -114,7 +115,7 @@ def record(url: str, events: Iterable[Event] = EVENTS) -> Head:
     """Record the program in a new journal at *url*, with an adoption and snapshots in between."""
     with pytest.MonkeyPatch.context() as patch, closing(Journal(url, create=True)) as journal:
         patch.setattr(desk, "SNAPSHOT_EVERY", 6)
-        program = Desk(journal, NAME, ticking(), rules(), "Ann")
+        program = Desk(journal, NAME, ticking(), rules(), "Ann", one_person=True)
         for number, event in enumerate(events):
             if number == ADOPTED_AGAIN_AT:
                 program.adopt(rules(AMENDED), "Bob", "the board said so")
@@ -282,11 +283,11 @@ CHANGES: Final = {
     ),
     "the id beside it": (
         "record 5: it is stored in the place of another record",
-        "UPDATE records SET id = 'o-9' WHERE sequence = 5",
+        "UPDATE records SET key = 'request o-9' WHERE sequence = 5",
     ),
     "an adoption hidden": (
         "record 14: it is stored in the place of another record",
-        "UPDATE records SET id = 'o-9' WHERE sequence = 14",
+        "UPDATE records SET key = 'request o-9' WHERE sequence = 14",
     ),
     "the program of one": (
         "record 5: it is of `other`, which this journal does not list as a program",
@@ -358,8 +359,8 @@ TYPES: Final = {
         "UPDATE records SET sequence = 5.5 WHERE sequence = 5",
     ),
     "an id as bytes": (
-        "record 5: its id has the wrong type",
-        "UPDATE records SET id = CAST(id AS BLOB) WHERE sequence = 5",
+        "record 5: its key has the wrong type",
+        "UPDATE records SET key = CAST(key AS BLOB) WHERE sequence = 5",
     ),
     "a hash as bytes": (
         "record 5: its hash has the wrong type",
@@ -419,7 +420,7 @@ def test_damaged_index_is_found(copied: Callable[[], str]) -> None:
     path = Path(copied())
     body = path.read_bytes()
     # Both columns of a row stand side by side in the index alone.
-    at = body.index(f"{NAME}c-2".encode())
+    at = body.index(f"{NAME}report c-2".encode())
     path.write_bytes(body[:at] + b"x" + body[at + 1 :])
     assert found(str(path)).startswith("the file is damaged: ")
 
@@ -469,7 +470,7 @@ def cells() -> Iterator[Cell]:
         for column in ("program", "sequence", "hash", "body"):
             yield Cell("records", number, column, number)
         if number not in ADOPTIONS + SNAPSHOTS:
-            yield Cell("records", number, "id", number)
+            yield Cell("records", number, "key", number)
     for table, column, numbers in (
         ("texts", "hash", ADOPTIONS),
         ("texts", "body", ADOPTIONS),
@@ -574,7 +575,7 @@ def test_checkpoint_of_another_program_is_refused(original: Path) -> None:
 
 def snapshot_at(number: int) -> bytes:
     """Return the position after the events before the record *number*, as a snapshot has it."""
-    position = Position()
+    position = adopted(Position(), "Ann", two_persons=False)
     told = number - 1 - sum(one < number for one in (*ADOPTIONS, *SNAPSHOTS))
     for event in EVENTS[:told]:
         position = step(
@@ -748,7 +749,7 @@ def test_event_that_is_there_twice_is_found(copied: Callable[[], str]) -> None:
         "CREATE TABLE other AS SELECT * FROM records",
         "DROP TABLE records",
         "ALTER TABLE other RENAME TO records",
-        "INSERT INTO records VALUES (:name, 21, 'c-2', :hash, :body)",
+        "INSERT INTO records VALUES (:name, 21, 'report c-2', :hash, :body)",
         "UPDATE programs SET sequence = 21, head = :hash",
         name=NAME,
         hash=made.hash,
@@ -1003,7 +1004,7 @@ def test_without_its_check_a_stray_record_is_not_found(
     url = copied()
     changed(
         url,
-        "INSERT INTO records SELECT 'other', 1, id, hash, body FROM records WHERE sequence = 1",
+        "INSERT INTO records SELECT 'other', 1, key, hash, body FROM records WHERE sequence = 1",
     )
     assert found(url) == "record 1: it is of `other`, which this journal does not list as a program"
     no_strays(monkeypatch)

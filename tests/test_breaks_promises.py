@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
+from rpds import Queue
 
 from chance import run_machine
 from ledger import Book
+from repurchase.domain import people
 from repurchase.domain.decisions import Finding, Outcome
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
@@ -198,13 +200,17 @@ def late_fill_is_within(patch: Patch) -> None:
 def late_fill_is_within_on_its_own_clock(patch: Patch) -> None:
     """An order covers its fills until its last day is past at its venue."""
     whole = trades.too_late
-    patch.setattr(trades, "too_late", lambda order, _, venue_day: whole(order, date.min, venue_day))
+    patch.setattr(
+        trades, "too_late", lambda order, _, there, listing: whole(order, date.min, there, listing)
+    )
 
 
 def late_fill_is_within_at_its_venue(patch: Patch) -> None:
     """An order covers its fills until its last day is past on the authorization's clock."""
     whole = trades.too_late
-    patch.setattr(trades, "too_late", lambda order, day, _: whole(order, day, date.min))
+    patch.setattr(
+        trades, "too_late", lambda order, day, _, listing: whole(order, day, date.min, listing)
+    )
 
 
 def filled_order_lends_nothing_as_fees(patch: Patch) -> None:
@@ -290,8 +296,8 @@ def bust_reserves_again(patch: Patch) -> None:
     """What was busted may be filled again."""
     whole = fold.without
 
-    def without(position: Position, fill: Counted) -> Position:
-        following = whole(position, fill)
+    def without(position: Position, fill: Counted, by: str | None = None) -> Position:
+        following = whole(position, fill, by)
         return replace(
             following,
             reserved_shares=following.reserved_shares + (fill.shares or 0),
@@ -303,7 +309,7 @@ def bust_reserves_again(patch: Patch) -> None:
 
 def bust_gives_nothing_back(patch: Patch) -> None:
     """What is busted or corrected stays executed."""
-    patch.setattr(fold, "without", lambda position, _: position)
+    patch.setattr(fold, "without", lambda position, *_: position)
 
 
 def second_bust_counts_twice(patch: Patch) -> None:
@@ -323,8 +329,8 @@ def bust_settles_nothing_unknown(patch: Patch) -> None:
     """What a fill left unknown stays so once it is busted."""
     whole = fold.without
 
-    def without(position: Position, fill: Counted) -> Position:
-        return replace(whole(position, fill), unknown_amount=position.unknown_amount)
+    def without(position: Position, fill: Counted, by: str | None = None) -> Position:
+        return replace(whole(position, fill, by), unknown_amount=position.unknown_amount)
 
     patch.setattr(fold, "without", without)
 
@@ -499,7 +505,7 @@ def anyone_releases(patch: Patch) -> None:
 
 def names_are_taken_as_written(patch: Patch) -> None:
     """A name in capitals is another's."""
-    patch.setattr(trades, "plain_name", lambda text: text)
+    patch.setattr(people, "plain_name", lambda text: text)
 
 
 def review_is_not_waived(patch: Patch) -> None:
@@ -525,7 +531,7 @@ def halt_spares_replaces(patch: Patch) -> None:
         event: Event, proposed: Trade, position: Position, life: Life, *, live: bool
     ) -> Iterator[Finding]:
         if event.kind == "replace":
-            position = replace(position, halted=None)
+            position = replace(position, halts=Queue())
         return whole(event, proposed, position, life, live=live)
 
     patch.setattr(step, "own_findings", own_findings)
@@ -549,7 +555,7 @@ def resume_does_nothing(patch: Patch) -> None:
         following = whole(position, event, clock)
         if isinstance(following, str) or event.kind != "resume":
             return following
-        return replace(following, halted=position.halted)
+        return replace(following, halts=position.halts)
 
     patch.setattr(step, "settled", settled)
 

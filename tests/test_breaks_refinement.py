@@ -76,10 +76,15 @@ TIES: Final[dict[str, Tie]] = {
     "a price and no amount": lambda one: z3.Not(one.has_amount),
     "a rate that is not 1": lambda one: z3.Not(z3.And(one.has_rate, one.is_even)),
     "a rate that is 1 at home": lambda one: z3.Not(one.is_odd),
+    "rates within their bounds": lambda one: z3.Not(one.is_out),
     "a stated venue": _states_its_venue,
     "a stated side": lambda one: one.words["trade.side"].chosen >= 0,
     "a broker that rules name": lambda one: _is_named(one, "trade.broker"),
     "fills by the method of their order": lambda one: z3.Not(one.otherwise),
+    "other fills by a stated method": _of(
+        ("fill", "correct"),
+        lambda one: z3.Implies(one.otherwise, one.words["trade.method"].chosen >= 0),
+    ),
     # The days.
     "one day on both clocks": lambda one: one.day("date") == one.day("venue_date"),
     "one last day on both clocks": lambda one: one.day("last_date") == one.day("venue_last_date"),
@@ -136,6 +141,11 @@ def all_rules_evaluate_all(patch: Patch) -> None:
     patch.setattr(approval, "evaluating", lambda edition, _: list(edition.rules))
 
 
+def rates_have_no_bounds(patch: Patch) -> None:
+    """A rate outside its bounds is approved."""
+    patch.setattr(Request, "_is_out", lambda _: z3.BoolVal(False))
+
+
 def flags_deny(patch: Patch) -> None:
     """A `flag` rule must pass."""
     whole = approval.evaluating
@@ -188,6 +198,7 @@ PATCHES: Final = (
     clocks_are_never_ahead,
     clocks_are_never_behind,
     all_rules_evaluate_all,
+    rates_have_no_bounds,
     flags_deny,
     releases_are_reviewed,
     later_editions_judge_nothing,

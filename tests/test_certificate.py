@@ -314,9 +314,8 @@ def test_lint_holds_a_file_to_its_certificate(folder: Path) -> None:
 def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> None:
     """What is not certified is not adopted, and events judged by it are found."""
     journal = ("--journal", "acme.db")
-    begun = run(
-        "submit", "-", *journal, "--rules", "acme.yaml", cwd=folder, stdin=json.dumps(ORDER) + "\n"
-    )
+    begin = ("submit", "-", *journal, "--rules", "acme.yaml", "--one-person")
+    begun = run(*begin, cwd=folder, stdin=json.dumps(ORDER) + "\n")
     assert begun.code == 0
     call = ("--certificate", "acme.proof.json")
     ended = run("verify", *journal, *call, cwd=folder)

@@ -41,6 +41,10 @@ COMMANDS: Final = (
     "replay",
     "what-if",
     "submit",
+    "halt",
+    "resume",
+    "confirm",
+    "recover",
     "position",
     "headroom",
     "show",
@@ -348,7 +352,7 @@ def test_completion_script_of_each_shell_is_written(shell: str) -> None:
 def test_completion_answers_with_the_commands() -> None:
     """What the script asks for is answered."""
     ended = run(COMP_WORDS="repurchase re", COMP_CWORD="1", _REPURCHASE_COMPLETE="bash_complete")
-    assert (ended.code, ended.out) == (0, "plain,replay\n")
+    assert (ended.code, ended.out) == (0, "plain,recover\nplain,replay\nplain,resume\n")
 
 
 @pytest.mark.parametrize(
@@ -807,7 +811,7 @@ def test_event_that_the_log_holds_has_the_decision_that_it_had(
     assert ended.err == ("line 2 of log.csv has this event: the decision is the one made there\n")
 
 
-@pytest.mark.parametrize("changes", [{"quantity": 46}, {"kind": "order"}, {"by": "someone"}])
+@pytest.mark.parametrize("changes", [{"quantity": 46}, {"price": "6.0"}, {"by": "someone"}])
 def test_id_that_the_log_used_for_another_event_is_refused(
     here: Path, changes: dict[str, Any]
 ) -> None:

@@ -134,7 +134,7 @@ def test_event_without_an_id_is_refused(tmp_path: Path) -> None:
     nameless = {name: value for name, value in EVENTS[0].items() if name != "id"}
     text = lines(nameless)
     ended = run("submit", "-", "--journal", path, "--rules", "iij-2008", stdin=text)
-    assert (ended.code, "the event has no `id`" in ended.err) == (2, True)
+    assert (ended.code, "`id` is missing; an `order` event needs it" in ended.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -206,17 +206,24 @@ def test_answer_that_was_given_before_says_so(journal: Path) -> None:
 
 
 def test_answer_tells_that_the_program_is_halted(journal: Path) -> None:
-    """The fill that halts says so, and so does every answer until it is resumed."""
+    """The fill that halts says so, and so does every answer until a second person confirms."""
     fill = {**LATER, "kind": "fill", "id": "f-9", "quantity": 1}
     resume = {"kind": "resume", "id": "go", "time": "2008-11-14T10:00:00+09:00"}
     resume |= {"by": "Abe", "reason": "looked into"}
-    events = lines(fill, {**LATER, "id": "o-3"}, resume)
+    confirm = {"kind": "confirm", "id": "yes", "of": "go", "time": resume["time"], "by": "Cho"}
+    events = lines(fill, {**LATER, "id": "o-3"}, resume, confirm)
     told = run("submit", "-", "--journal", journal, "--json", stdin=events)
-    positions = [json.loads(line)["position"] for line in told.out.splitlines()]
-    assert [one.get("halted", "nothing") for one in positions] == ["f-9", "f-9", "nothing"]
-    assert "halted" not in positions[-1]
+    answers = [json.loads(line) for line in told.out.splitlines()]
+    assert [one.get("halted_by") for one in answers] == [["f-9"], ["f-9"], ["f-9"], None]
+    assert [one.get("pending") for one in answers] == [None, None, True, None]
     shown = run("submit", "-", "--journal", journal, stdin=events)
-    assert shown.out.count("Halted by f-9: nothing is approved until a resume is submitted.") == 2
+    assert (
+        shown.out.count(
+            "Halted by f-9: nothing that it stops is approved until a `resume` lifts it."
+        )
+        == 3
+    )
+    assert shown.out.count("PENDING until another person submits a `confirm` of go.") == 1
 
 
 def test_request_of_an_earlier_day_is_told_which_day_it_is(journal: Path) -> None:
@@ -391,6 +398,9 @@ def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_pat
     assert adopted.json["verdict"] == "undecided"
     assert "terms.max_shares" in [one["name"] for one in adopted.json["changed"]]
     assert adopted.json["position"]["remaining_shares"] == "2940"
+    assert (adopted.json["adopted"], adopted.json["pending"]) == (False, True)
+    confirm = ("confirm", adopted.json["id"], "--journal", journal, "--by", "Mori")
+    assert run(*confirm).code == 0
     assert run(*said, stdin=lines(LATER)).code == 0
     assert run("verify", "--journal", journal).code == 0
     again = run("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "again")
@@ -584,6 +594,4 @@ def test_file_without_events_leaves_no_journal(tmp_path: Path, content: str | No
     before = sorted(tmp_path.iterdir())
     call = ("submit", "events", "--journal", "new.db", "--rules", "iij-2008")
     assert run(*call, cwd=tmp_path).code == 2
-    # A line that is no event is met after the journal was made.
-    made = [tmp_path / "new.db", tmp_path / "new.db.lock"] if content == "buy milk" else []
-    assert sorted(tmp_path.iterdir()) == sorted([*before, *made])
+    assert sorted(tmp_path.iterdir()) == before

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from desk_events import PROGRAM, clock, order, rules
+from desk_events import PROGRAM, clock, name_of, order, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, RepurchaseError
@@ -50,7 +50,7 @@ def whole(store: Store) -> list[str]:
     with store.journal() as journal:
         book = stored_book(journal, PROGRAM)
         assert book.head == journal.head(PROGRAM)
-        ids = [one.id for one in journal.records(PROGRAM) if one.id is not None]
+        ids = [name_of(one) for one in journal.records(PROGRAM) if one.key is not None]
         assert book.position.reserved_shares == len(ids)
         assert a_desk(journal).submit(order("afterwards")).decision.outcome == "approved"
     return ids

@@ -427,8 +427,8 @@ def test_what_moved_is_said_in_words_with_its_line() -> None:
     assert moved == {
         "amount_basis": ("with_fees", "contract"),
         "instrument ads": (
-            "ACME on XNAS, USD, 4 units are one share, margin 2%",
-            "ACME on XNAS, USD, 5 units are one share, margin 2%",
+            "ACME on XNAS and BATS, USD, 4 units are one share, margin 2%",
+            "ACME on XNAS and BATS, USD, 5 units are one share, margin 2%",
         ),
         "terms.max_shares": (
             "40 shares until 2008-11-30; 60 shares from 2008-12-01 known 2008-11-20",
@@ -742,7 +742,7 @@ def _is_decided_so(shown: Shown, files_: Sequence[Editions]) -> None:
     assert decisions == [shown.old.decision, shown.new.decision]
     last = shown.events[-1]["id"]
     permitted = [
-        one.position.halted != last if shown.is_halt else one.outcome == "approved"
+        last not in one.halted_by if shown.is_halt else one.outcome == "approved"
         for one in decisions
     ]
     assert permitted == [not shown.is_looser, shown.is_looser]

@@ -51,6 +51,8 @@ EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "order": ORDER,
     "fill": ORDER | {"kind": "fill"},
     "brought_forward": {"kind": "brought_forward", "id": "e", "shares": "1", "amount": "1"},
+    "halt": {"kind": "halt", "id": "e", "date": "2008-11-17"},
+    "confirm": {"kind": "confirm", "id": "e", "date": "2008-11-17", "of": "r", "by": "Ann"},
 }
 # Each number that an event can give, with the kind of event that gives it.
 NUMBERS: Final = (
@@ -184,7 +186,7 @@ def test_readers_of_events_accept_the_words_of_a_vocabulary(name: str) -> None:
 )
 def test_readers_of_events_accept_any_text(name: str, text: str) -> None:
     """A symbol, a venue or a name can be any text."""
-    kind = "fill" if name == "order" else "order"
+    kind = {"order": "fill", "person": "halt", "of": "confirm"}.get(name, "order")
     check_readers(kind, name, text, is_inside=True, said="")
 
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 from repurchase.facts.fact import Market, Value
 from repurchase.facts.table import TABLE
@@ -23,7 +24,7 @@ from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.market.feed import SOURCES, read_feed
 from repurchase.market.intervals import Interval, overlaps, through
-from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, instant, midnight
+from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, midnight
 from repurchase.rulebook.editions import load_text
 from test_cli import run
 from test_market import HEADER
@@ -194,10 +195,11 @@ def test_column_that_is_left_out_is_not_known(market: Callable[..., Market]) -> 
     assert told(found, BID, "10:00:00") is None
 
 
-def test_trade_finer_than_a_microsecond_is_before_the_next(market: Callable[..., Market]) -> None:
-    """An event has microseconds at most, so what is finer is only cut."""
-    found = market(TRADES + at("09:00:00.000000999", "100", "no", "no"))
-    assert told(found, LAST, "09:00:00") is None
+def test_tape_is_read_to_the_nanosecond(market: Callable[..., Market]) -> None:
+    """A trade counts from the next nanosecond on; what is finer is only cut."""
+    found = market(TRADES + at("09:00:00.0000009989", "100", "no", "no"))
+    assert told(found, LAST, "09:00:00.000000998") is None
+    assert told(found, LAST, "09:00:00.000000999") == 100
     assert told(found, LAST, "09:00:00.000001") == 100
 
 

@@ -29,7 +29,7 @@ from repurchase.rulebook.life import life
 
 KINDS: Final = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt` or `resume`"
+    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
 )
 HEAD: Final = """\
 repurchase: 1

@@ -427,17 +427,18 @@ Patch = pytest.MonkeyPatch
 
 def none_later(patch: Patch) -> None:
     """Only the edition of the request judges it."""
-    patch.setattr(module, "_later", lambda *_: [])
+    patch.setattr(module, "_judging", lambda *_: {})
 
 
 def none_for_others(patch: Patch) -> None:
     """Nobody asks what other orders may still do."""
-    whole = module._later  # noqa: SLF001 # the very function that is weakened
+    whole = module._judging  # noqa: SLF001 # the very function that is weakened
 
-    def own(*of: object) -> list[Later]:
-        return [one for one in whole(*of) if one.is_own]  # type: ignore[arg-type]
+    def own(*of: object) -> dict[str, Later]:
+        found = whole(*of)  # type: ignore[arg-type]
+        return {name: one for name, one in found.items() if one.is_own}
 
-    patch.setattr(module, "_later", own)
+    patch.setattr(module, "_judging", own)
 
 
 def ratio_of_the_day(patch: Patch) -> None:
@@ -462,15 +463,15 @@ def all_known(patch: Patch) -> None:
 
 def new_terms_alone(patch: Patch) -> None:
     """A replace is judged until its own end, while the old order can fill for longer."""
-    whole = module._later  # noqa: SLF001 # as above
+    whole = module._judging  # noqa: SLF001 # as above
 
-    def later(editions: Editions, asked: Trade, *of: object) -> list[Later]:
+    def judging(editions: Editions, asked: Trade, *of: object) -> dict[str, Later]:
         order = asked.order
         if order is not None and order.asked is not None:
             asked = replace(asked, order=replace(order, terms=order.asked))
         return whole(editions, asked, *of)  # type: ignore[arg-type]
 
-    patch.setattr(module, "_later", later)
+    patch.setattr(module, "_judging", judging)
 
 
 def end_at_the_venue(patch: Patch) -> None:
@@ -525,7 +526,8 @@ def desk(here: Path, *events: dict[str, str]) -> tuple[str, str]:
     """Return the arguments of a journal in *here* in which *events* were submitted."""
     (here / "acme.yaml").write_text(DESK)
     lines = "".join(f"{one}\n".replace("'", '"') for one in events)
-    run("submit", "-", "--rules", "acme.yaml", "--journal", "j.db", stdin=lines, cwd=here)
+    begin = ("submit", "-", "--rules", "acme.yaml", "--journal", "j.db", "--one-person")
+    run(*begin, stdin=lines, cwd=here)
     return "--journal", "j.db"
 
 

@@ -26,7 +26,7 @@ FILL = {
 ORDER = {**FILL, "kind": "order", "id": "o1"}
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt` or `resume`"
+    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
 )
 FORWARD = {"kind": "brought_forward", "id": "b", "shares": "0", "amount": "0"}
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,8 @@ from repurchase.domain.errors import InputError, Problem
 from repurchase.domain.events import METHODS, ORDER_TYPES, SIDES, Event
 from repurchase.domain.quantities import Exact, exact, written
 from repurchase.intake.fields import READERS
-from repurchase.intake.log import DIGEST_BYTES, Row, open_log
+from repurchase.intake.ids import DIGEST_BYTES
+from repurchase.intake.log import Row, open_log
 from repurchase.intake.objects import event_from_json
 
 TEXTS = st.text(
@@ -56,6 +57,10 @@ def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
+# What an order may name as its venues: each once.
+VENUES: Final = st.lists(st.sampled_from(("XNAS", "BATS", "x-1", "名")), unique=True).map(tuple)
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     """Draw an event of any kind, with any of the fields that its kind may have."""
@@ -84,6 +89,9 @@ def events(draw: st.DrawFn) -> Event:
         "outside": draw(OUTSIDE),
     }
     if kind == "order":
+        given_["venues"] = draw(VENUES)
+        if given_["venues"]:
+            given_["venue"] = None
         return Event(**given_, expires=draw(maybe(DAYS | MOMENTS)))
     return Event(**given_, amount=draw(maybe(ABOVE_ZERO)), order=draw(maybe(CSV_TEXTS)))
 
@@ -92,7 +100,7 @@ def texts_of(event: Event) -> dict[str, str]:
     """Return the named texts that write *event*."""
     named = {name: getattr(event, name) for name in event.__struct_fields__ if name != "outside"}
     named |= event.outside
-    return {name: text_of(value) for name, value in named.items() if value is not None}
+    return {name: text_of(value) for name, value in named.items() if value not in (None, ())}
 
 
 def text_of(value: object) -> str:
@@ -103,6 +111,8 @@ def text_of(value: object) -> str:
             return value
         case datetime() | date():
             return value.isoformat()
+        case tuple():
+            return ";".join(value)
         case _:
             return written(value)  # type: ignore[arg-type]
 

@@ -16,7 +16,7 @@ from repurchase.intake.log import Log, Row, open_log
 
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt` or `resume`"
+    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
 )
 HEADER = "id,date,symbol,side,quantity,price\n"
 GOOD = "f1,2008-11-14,3774,buy,5,100\n"

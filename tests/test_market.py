@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import SHARES, Exact
 from repurchase.facts.table import TABLE
 from repurchase.market.averages import AVERAGES, Bar
@@ -90,7 +91,7 @@ def test_outside_the_table_nothing_is_known(venue: str) -> None:
         assert found.on(day) is None
         assert found.between(day, day) is None
         assert found.before(day, 1) is None
-        assert found.minutes_to_close(day, time(10)) is None
+        assert found.minutes_to_close(day, time_number(time(10))) is None
     assert found.first == date(2004, 1, 1)
     assert found.before(date(2004, 1, 10), 20) is None
     assert sessions("XTSE") is None
@@ -128,11 +129,11 @@ MICROSECOND: Final = Fraction(1, 60_000_000)
     ],
 )  # fmt: skip
 def test_minutes_are_exact(day: str, moment: time, opened: object, closes: object) -> None:
-    """They are counted to the microsecond, from the day's own opening and to its own close."""
+    """They are counted exactly, from the day's own opening and to its own close."""
     of_day = date.fromisoformat(day)
     found = table("XTKS")
-    assert found.minutes_from_open(of_day, moment) == opened
-    assert found.minutes_to_close(of_day, moment) == closes
+    assert found.minutes_from_open(of_day, time_number(moment)) == opened
+    assert found.minutes_to_close(of_day, time_number(moment)) == closes
 
 
 # -- averages, worked by hand ---------------------------------------------------------------------

@@ -109,6 +109,14 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
         ],
     ),
     ("    fx_margin: 0%", ["16: `0%` became `1%`"]),
+    (
+        "    fx_between: [80, 120.5]",
+        [
+            "5: `fx_between` of instrument `ads` was left out",
+            *became(18, "80", "79", "81", "8", "800"),
+            *became(22, "120.5", "120.4", "120.6", "12.05", "1205"),
+        ],
+    ),
     ("terms:", []),
     ("  # a term is what the board granted: 4,000 shares", []),
     ("  max_shares:", []),

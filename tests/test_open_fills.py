@@ -106,7 +106,7 @@ def test_fill_within_an_order_is_decided_as_it_was_tried(plan: list[Draft]) -> N
         own = position.orders[one.order]
         assert own.is_open
         event = Event(kind="fill", id="x", order=one.order, date=one.day, quantity=1)
-        assert own.lasts(one.day, one.day)
+        assert own.lasts(one.day, one.day, own.terms.listings[0].venue)
         taken = step(event, position, life(editions, event, position), live=True)
         if one.is_approved:
             assert taken.decision.outcome == "approved"

@@ -473,14 +473,15 @@ def test_program_is_judged_again_by_the_packs_it_adopted(folder: Path, tmp_path:
 def test_changed_pack_is_another_rule_file_until_it_is_adopted(folder: Path) -> None:
     """An edit of a pack alone is refused, then adopted on the record, and shown."""
     with Journal(str(folder / "j.db"), create=True) as journal:
-        Desk(journal, "acme", now, adopted(folder), "Ann").submit(an_order("o-1"))
+        begun = Desk(journal, "acme", now, adopted(folder), "Ann", one_person=True)
+        begun.submit(an_order("o-1"))
         (folder / "own.yaml").write_text(PACK.replace('"200 shares"', '"300 shares"'))
         edited = adopted(folder)
         desk = Desk(journal, "acme", now, edited)
         with pytest.raises(UsageError, match=r"another text of the pack `\./own`"):
             desk.submit(an_order("o-2"))
-        before, after = desk.adopt(edited, "Bob", "the manual was amended")
-        named = [one.name for one in adoption(before, after, now()).changed]
+        taken = desk.adopt(edited, "Bob", "the manual was amended")
+        named = [one.name for one in adoption(taken.before, taken.after, now()).changed]
         assert named == ["own.limits.most"]
         assert desk.submit(an_order("o-2", quantity=201)).decision.outcome == "denied"
         assert stopped(desk.submit(an_order("o-3", quantity=201)).decision) == [
@@ -493,7 +494,8 @@ def test_pack_that_was_changed_behind_its_back_is_found(folder: Path) -> None:
     """The text of a pack is named by its hash like that of a rule file."""
     url = str(folder / "j.db")
     with Journal(url, create=True) as journal:
-        Desk(journal, "acme", now, adopted(folder), "Ann").submit(an_order("o-1"))
+        begun = Desk(journal, "acme", now, adopted(folder), "Ann", one_person=True)
+        begun.submit(an_order("o-1"))
     edited = PACK.replace('"200 shares"', '"900 shares"').encode()
     changed(
         url,

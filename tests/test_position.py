@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -45,6 +46,9 @@ def listing(
 COMMON: Final = listing("common", "3774", "XTKS", 1)
 NAGOYA: Final = listing("common", "3774", "XNGO", 1)
 ADS: Final = listing("ads", "IIJI", "XNAS", Fraction(1, 400), "USD", Fraction(1, 50))
+ONE_DAY: Final = timedelta(days=1)
+# How long after its last day a venue may report on an order.
+KEPT: Final = timedelta(days=28)
 CONTRACT: Final = CountingRules(
     zone("Asia/Tokyo"),
     "JPY",
@@ -233,7 +237,8 @@ def test_fill_of_an_order_not_approved_counts_in_full(state: Any) -> None:
     ("day", "found"),
     [
         (FRIDAY, ("overrun", (11, 1_100, 0, 0))),
-        (FRIDAY + timedelta(days=1), ("unknown-order", (None, None, 0, 0))),
+        (FRIDAY + KEPT, ("overrun", (11, 1_100, 0, 0))),
+        (FRIDAY + KEPT + ONE_DAY, ("unknown-order", (None, None, 0, 0))),
     ],
 )
 def test_first_event_of_a_day_finds_the_orders_that_later_ones_find(
@@ -251,7 +256,7 @@ def test_first_event_of_a_day_finds_the_orders_that_later_ones_find(
 
 def test_order_of_a_day_past_lends_its_fields_until_another_day_begins() -> None:
     """What is told late, or closed late, is known all the same to the other fills of that day."""
-    tomorrow, later = FRIDAY + timedelta(days=1), FRIDAY + timedelta(days=2)
+    tomorrow, later = FRIDAY + KEPT, FRIDAY + KEPT + ONE_DAY
     late = took(held(order()), fill(time=None, date=tomorrow))
     told = took(held(order(id="p", time=None, date=tomorrow)), fill(order="p"))
     told = refused(told, counted(order(), CONTRACT, told), "denied")
@@ -282,7 +287,7 @@ def test_fill_without_an_order_has_no_fault_and_counts() -> None:
         ({"quantity": 12}, (12, 1_200, 0, 0)),
         ({"quantity": 4, "amount": 333}, (4, 333, 6, 600)),
         ({"quantity": 4, "fx": 2}, (4, None, 6, 600)),
-        ({"quantity": 4, "venue": "XNGO"}, (4, 400, 10, 1_000)),
+        ({"quantity": 4, "venue": "XNGO"}, (4, 400, 6, 600)),
         ({"quantity": 4, "symbol": "0"}, (None, None, 10, 1_000)),
         ({"quantity": 4, "side": "sell"}, (0, 0, 10, 1_000)),
         ({"quantity": 4, "order": "p"}, (None, None, 10, 1_000)),
@@ -394,7 +399,8 @@ def test_brought_forward_is_executed_and_starts_the_program() -> None:
     ("day", "names"),
     [
         (FRIDAY, {"open", "filled", "denied", "held", "now"}),
-        (FRIDAY + timedelta(days=1), {"open", "held", "now"}),
+        (FRIDAY + KEPT, {"open", "filled", "denied", "held", "now"}),
+        (FRIDAY + KEPT + ONE_DAY, {"open", "held", "now"}),
     ],
 )
 def test_closed_orders_are_forgotten_the_day_after_their_last(day: date, names: set[str]) -> None:
@@ -824,3 +830,20 @@ def test_position_is_a_value() -> None:
         kept,
         Day(10, 0, None, None, None, None),
     )
+
+
+@given(st.lists(drafts(), max_size=30))
+def test_last_days_of_open_orders_are_counted(chosen: list[Draft]) -> None:
+    """Whatever happened, the count by last day is that of all the open orders, asked one by one."""
+    position = Position()
+    for number, draft in enumerate(chosen):
+        event = draft.event(f"e{number}", position)
+        its = life(desk_events.rules().editions, event, position)
+        position = step(event, position, its, live=True).position
+        last = (
+            terms.last_date
+            for one in position.orders.values()
+            if one.is_open
+            for terms in one.in_play()
+        )
+        assert dict(position.open_until) == dict(Counter(last))

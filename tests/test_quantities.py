@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import (
     COUNT,
     DATE,
@@ -27,7 +28,6 @@ from repurchase.domain.quantities import (
     percent,
     shown,
     simplest,
-    time_number,
     time_written,
     value_written,
     written,

@@ -361,7 +361,7 @@ def test_terminal_tells_it_in_sentences(here: Path) -> None:
         "   3  order o-2   DENIED                                         approved",
         f"                  share-cap: {USED}110 shares; must be at most 100 shares",
         "   4  cancel c-1  recorded                                       DENIED",
-        f"engine.unknown-order: {ENGINE['engine.unknown-order']}",
+        f"engine.order-closed: {ENGINE['engine.order-closed']}",
         "in all                  old        new",
         "approved                  3          2",
         "denied                    1          3",

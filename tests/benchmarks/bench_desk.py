@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
+import sqlite3
 import statistics
 import threading
 import time
@@ -11,26 +13,31 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import sqlalchemy as sa
 
 from desk_events import PROGRAM, RULES, clock, order
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.tables import TABLES
 from stores import Store
 from test_desk_crashes import children
 
 EVENTS: Final = int(os.environ.get("EVENTS", "3000"))
 CALLERS: Final = (1, 16, 64)
-# So that every order passes: what is measured is not the denials.
-ROOMY: Final = RULES.replace("40 shares", "9000000 shares").replace("60 shares", "9000000 shares")
+
+
+def roomy() -> RuleText:
+    """Return rules that every order passes: what is measured is not the denials."""
+    text = RULES.replace("40 shares", "9000000 shares").replace("60 shares", "9000000 shares")
+    return rule_text(text.replace("JPY 50,000", "JPY 9,000,000,000").encode(), "roomy.yaml")
 
 
 @pytest.mark.parametrize("callers", CALLERS)
 def test_desk_rate(store: Store, callers: int) -> None:
     """Report events a second, the median and 99th percentile of an answer, and bytes a record."""
-    rules = rule_text(ROOMY.replace("JPY 50,000", "JPY 9,000,000,000").encode(), "roomy.yaml")
     waits: list[float] = []
     with store.journal() as journal:
-        desk = Desk(journal, PROGRAM, clock(), rules)
+        desk = Desk(journal, PROGRAM, clock(), roomy())
         desk.submit(order("first"))
 
         def submit(caller: int) -> None:
@@ -56,6 +63,59 @@ def test_desk_rate(store: Store, callers: int) -> None:
         f" median {statistics.median(waits) * 1e3:.1f} ms,"
         f" p99 {waits[len(waits) * 99 // 100] * 1e3:.1f} ms,"
         f" {size // book.head.sequence} bytes a record"
+    )
+
+
+class Bare:
+    """The driver alone, with the statements and the lock file of a desk that records one event."""
+
+    def __init__(self, path: Path, body: bytes) -> None:
+        self._lock = path.with_suffix(".lock")
+        self._body = body
+        self._sqlite = sqlite3.connect(path, isolation_level=None)
+        self._sqlite.execute("PRAGMA journal_mode=WAL")
+        self._sqlite.execute("PRAGMA synchronous=FULL")
+        for table in TABLES.sorted_tables:
+            self._sqlite.execute(str(sa.schema.CreateTable(table)))
+        self._sqlite.execute("INSERT INTO programs VALUES (?, 0, ?)", (PROGRAM, "0" * 64))
+
+    def record(self, name: str) -> None:
+        """Record an event called *name*."""
+        lock = os.open(self._lock, os.O_RDONLY | os.O_CREAT)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = self._sqlite.execute
+        run("BEGIN IMMEDIATE")
+        ((last, head),) = run("SELECT sequence, head FROM programs WHERE name = ?", (PROGRAM,))
+        found = "SELECT * FROM records WHERE program = ? AND key IN (?)"
+        assert run(found, (PROGRAM, name)).fetchall() == []
+        row = (PROGRAM, last + 1, name, head, self._body)
+        run("INSERT INTO records VALUES (?, ?, ?, ?, ?)", row)
+        run("UPDATE programs SET sequence = ?, head = ? WHERE name = ?", (last + 1, head, PROGRAM))
+        run("COMMIT")
+        os.close(lock)
+
+
+def test_desk_against_bare_sqlite(sqlite: Store, tmp_path: Path) -> None:
+    """Report the time of an event that has a transaction of its own, and of the driver alone."""
+    with sqlite.journal() as journal:
+        desk = Desk(journal, PROGRAM, clock(), roomy())
+        desk.submit(order("first"))
+        body = max(stored.body for stored in journal.records(PROGRAM, 1))
+        bare = Bare(tmp_path / "bare.db", body)
+        times: dict[str, list[float]] = {"desk": [], "bare": []}
+        # In turn, so that whatever else the machine does meets both.
+        for number in range(EVENTS // 2):
+            event = order(f"o{number}")
+            start = time.perf_counter()
+            bare.record(event.id)
+            middle = time.perf_counter()
+            desk.submit(event)
+            times["desk"].append(time.perf_counter() - middle)
+            times["bare"].append(middle - start)
+    each = {name: statistics.median(found) for name, found in times.items()}
+    print(
+        f"\none event a transaction: {each['desk'] * 1e6:,.0f} us with its decision,"
+        f" {each['bare'] * 1e6:,.0f} us in bare sqlite3: {each['desk'] / each['bare']:.2f} times"
     )
 
 

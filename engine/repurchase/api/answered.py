@@ -7,17 +7,12 @@ import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from fractions import Fraction
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError
-from repurchase.domain.events import Event
-from repurchase.domain.quantities import written
 
 HELD_MAX: Final = 250_000
 _DIGEST_BYTES: Final = 16
@@ -26,26 +21,8 @@ _DIGEST_BYTES: Final = 16
 Kept = tuple[bytes, bytes]
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Fraction):
-        return written(value)
-    raise TypeError(f"an event holds no {type(value).__name__}")
-
-
-_EVENT: Final = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
 _DECISION: Final = msgspec.msgpack.Encoder()
 _READ: Final = msgspec.msgpack.Decoder(Decision)
-
-
-def digest(event: Event) -> bytes:
-    """Return what stands for the content of *event*: one moment is one in every zone."""
-    moments = {
-        name: moment.astimezone(UTC)
-        for name, moment in (("time", event.time), ("expires", event.expires))
-        if isinstance(moment, datetime)
-    }
-    said = msgspec.structs.replace(event, **moments) if moments else event
-    return blake2b(_EVENT.encode(said), digest_size=_DIGEST_BYTES).digest()
 
 
 def kept(content: bytes, decision: Decision) -> Kept:

@@ -19,6 +19,7 @@ class Finding(Worded, frozen=True, kw_only=True):
     price per share or unit, `date`, `time`, `count`, `ratio`, `word` or `flag`. *missing* names the
     facts without which the rule is undecided, and the event fields that would supply them. *since*
     is the day from which the rules that found it are in force, if that is later than the event.
+    *venue* is its venue, if the order names several and it is not the first.
     *message* is one sentence; *quote* and *cite* are the words of the source and their place, if
     the rule file gives them.
     """
@@ -30,8 +31,7 @@ class Position(PositionReport, frozen=True, gc=False):
     *executed_shares*, *reserved_shares* and *remaining_shares* are in ordinary-share equivalents;
     *executed_amount*, *reserved_amount* and *remaining_amount* are in the program's currency. Open
     orders reserve their worst case; what remains is the cap less both. A figure is `None` if it is
-    unknown, or if no cap limits it. *halted* is the ID of the event that halted the program, `None`
-    if it is not halted.
+    unknown, or if no cap limits it.
     """
 
 
@@ -43,12 +43,19 @@ class Decision(WordedDecision, frozen=True, omit_defaults=True):
     event). *findings* are sorted by rule; rules that pass or do not apply are left out, unless
     every rule was asked for. *position* is the program's after the event. *edition* is the SHA-256
     of the rules in force, and *editions* are those in force later, while an order can still fill:
-    they judged it, too. *repeated* is whether the event was decided before, with this decision.
+    they judged it, too. *halted_by* are the IDs of the events that halt the program now. If
+    *pending*, the event only proposes, and waits for a second person's `confirm`. *repeated* is
+    whether the event was decided before, with this decision; *order_state* is how its order stands
+    now, if that has changed. *to_cancel* are the open orders that a halt leaves to be cancelled.
+    *one_person* is whether nobody else confirms what loosens.
     """
 
     findings: tuple[Finding, ...]
     position: Position
     repeated: bool = False
+    order_state: str | None = None
+    to_cancel: tuple[str, ...] = ()
+    one_person: bool = False
 
     @property
     def denied_by(self) -> tuple[str, ...]:
@@ -73,7 +80,12 @@ def answer_of(decided: Decided) -> Decision:
         position=position_of(decision.position),
         edition=decision.edition,
         editions=decision.editions,
+        halted_by=decision.halted_by,
+        pending=decision.pending,
         repeated=decided.repeated,
+        order_state=decided.order_state,
+        to_cancel=decided.to_cancel,
+        one_person=decided.one_person,
     )
 
 

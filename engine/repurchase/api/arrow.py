@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from repurchase.api.answers import Decision, Finding, Position
 from repurchase.api.events import ArrowStream, read
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, short
+from repurchase.domain.moments import Moment
 
 try:
     from arro3.core import (
@@ -32,9 +33,9 @@ except ImportError as _missing:
 _NAME: Final = "frame"
 _ROWS_AT_ONCE: Final = 10_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# How many microseconds a unit is; of nanoseconds it takes a thousand.
-_MICROSECONDS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_NANOSECONDS: Final = 1_000
+# How many nanoseconds a unit is.
+_UNITS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_MICROSECOND: Final = 1_000
 
 # In the types of the package itself `-> bool` names the class method `bool`, which is never false.
 _IS: Final[Any] = DataType
@@ -142,14 +143,10 @@ def _moment(number: int | None, unit: str) -> object:
     """Return the moment that lies *number* times *unit* after 1970, as RFC 3339 writes it."""
     if number is None:
         return None
-    if unit in _MICROSECONDS:
-        number *= _MICROSECONDS[unit]
-    elif number % _NANOSECONDS:
-        return Wrong("is a time with nanoseconds", "round it to the microsecond")
-    else:
-        number //= _NANOSECONDS
+    microseconds, finer = divmod(number * _UNITS[unit], _MICROSECOND)
     try:
-        return (_EPOCH + timedelta(microseconds=number)).isoformat()
+        moment = _EPOCH + timedelta(microseconds=microseconds)
+        return (Moment.after(moment, finer) if finer else moment).isoformat()
     except OverflowError:
         return Wrong("is a time beyond the calendar", "give a time from 1900 to 2199")
 
@@ -162,6 +159,7 @@ def batch_of(decisions: Sequence[Decision]) -> RecordBatch:
         _lists([one.denied_by for one in decisions], _array),
         *(_texts(positions, name) for name in Position.__struct_fields__),
         _texts(decisions, "edition"),
+        _lists([one.halted_by for one in decisions], _array),
         Array([one.repeated for one in decisions], DataType.bool()),
         _lists([one.findings for one in decisions], _findings),
     ]
@@ -219,6 +217,7 @@ _SCHEMA: Final = Schema(
         *_of_texts(("id", "kind", "outcome")),
         _field("denied_by", _list_of(DataType.string())),
         *_of_texts((*Position.__struct_fields__, "edition")),
+        _field("halted_by", _list_of(DataType.string())),
         _field("repeated", DataType.bool()),
         _field("findings", _list_of(DataType.struct(_FINDING))),
     ]

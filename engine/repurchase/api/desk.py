@@ -52,14 +52,16 @@ class Desk:
         by: str | None = None,
         authorization: str | None = None,
         market: Files = (),
+        one_person: bool = False,
     ) -> None:
         """Open the *journal*: the path of a file, or postgresql://user@host/name.
 
         With *rules* a missing journal is made; the first submission adopts them, *by* a person.
-        Later they must be the rules adopted, or left out. *authorization* says which program is
-        meant, if the journal holds several. *market* names files of prices, volumes or issuer
-        facts. Raise UsageError for a call that cannot be carried out, RuleFileError or InputError
-        for a wrong file, JournalError for a journal that cannot be read.
+        Later they must be the rules adopted, or left out. With *one_person*, the program begins as
+        one in which nobody else confirms what loosens. *authorization* says which program is meant,
+        if the journal holds several. *market* names files of prices, volumes or issuer facts. Raise
+        UsageError for a call that cannot be carried out, RuleFileError or InputError for a wrong
+        file, JournalError for a journal that cannot be read.
         """
         from repurchase.journal.desk import Desk as Live
         from repurchase.journal.desk import adoptable, check_said
@@ -81,9 +83,17 @@ class Desk:
         self._journal = Journal(fspath(journal), create=text is not None)
         try:
             self._program = program_of(self._journal, text, authorization)
-            self._live = Live(self._journal, self._program, _now, text, by, self._feed)
+            self._live = Live(
+                self._journal,
+                self._program,
+                _now,
+                text,
+                by,
+                self._feed,
+                one_person=one_person,
+            )
         except BaseException:
-            self.close()
+            self._journal.close()
             raise
 
     # A text is a sequence of texts too: it is one event.
@@ -145,8 +155,16 @@ class Desk:
             edition: Edition = editions.on(_now().astimezone(editions.zone).date())
             return position_of(position_report(used, edition))
 
+    @property
+    def halted_by(self) -> tuple[str, ...]:
+        """Return the IDs of the events that halt the program now, the oldest first."""
+        with self._lock:
+            return self._now_at()[1].halted_by
+
     def close(self) -> None:
         """Close the journal; closing it again does nothing."""
+        if self._is_open:
+            self._live.close()
         self._is_open = False
         self._journal.close()
 

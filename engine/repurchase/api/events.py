@@ -24,7 +24,7 @@ EventLike: TypeAlias = str | bytes | Mapping[str, object]
 Files: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _LIMIT: Final = 10**DIGITS_MAX
-# An event is flat: whatever is nested is refused by the reader, whatever it holds.
+# Of what is nested, an event has lists alone; the reader refuses the rest, whatever it holds.
 _NESTED: Final[tuple[object, ...]] = ()
 _HINT: Final = "give a text, an int, a Decimal, a date or a datetime with its zone"
 
@@ -92,7 +92,9 @@ def _figure(value: object) -> object:
         return _moment(value) if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, SupportsIndex):
         return _whole(value)
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
+        return [read(one) for one in value]
+    if isinstance(value, Mapping | set | frozenset):
         return _NESTED
     raise Wrong(f"is a value of type `{short(type(value).__qualname__)}`", _HINT)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from repurchase.api.answered import digest
 from repurchase.api.answers import Decision
 from repurchase.api.events import ArrowStream
 from repurchase.domain.errors import InputError
 from repurchase.intake.fields import decode, problems
+from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout, contradictions, header_faults
 from repurchase.intake.log import Row
 
@@ -68,8 +68,8 @@ class Decisions:
     `pandas.DataFrame.from_arrow(decisions)`, `pyarrow.table(decisions)` and
     `duckdb.sql("FROM decisions")` read it. The columns are `id`, `kind`, `outcome`, `denied_by` (a
     list of rule IDs), the fields of `Position` (texts: shares, or amounts in the program's
-    currency), `edition`, `repeated` and `findings` (a list of structs, with the fields of
-    `Finding`).
+    currency), `edition`, `halted_by` (a list of IDs), `repeated` and `findings` (a list of structs,
+    with the fields of `Finding`).
     """
 
     def __init__(self) -> None:

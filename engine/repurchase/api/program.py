@@ -13,17 +13,18 @@ from typing import Any, Final, NamedTuple, overload
 
 from msgspec.structs import replace
 
-from repurchase.api.answered import Answered, decision_of, digest, kept
+from repurchase.api.answered import Answered, decision_of, kept
 from repurchase.api.answers import Decision, Position, answer_of, position_of
 from repurchase.api.events import ArrowStream, EventLike, Tick, event_of, fields_of, read
 from repurchase.api.frames import Decisions, Frame
 from repurchase.api.headroom import Headroom, headroom_of, question
 from repurchase.api.pickling import pickled, unpickled
 from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong, short
-from repurchase.domain.events import Event
+from repurchase.domain.events import Event, key_of
 from repurchase.evaluation import headroom as room
 from repurchase.evaluation.step import Decided, position_report, refusal
 from repurchase.intake.fields import problems
+from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout
 from repurchase.intake.log import Row, open_log
 from repurchase.intake.order import Latest, Order
@@ -171,7 +172,8 @@ class Program:
     def position(self) -> Position:
         """Return what the program has used and has left, by the rules of its latest event's day."""
         with self._turn():
-            return position_of(position_report(self._run.position, self._edition_now()))
+            used = self._run.position
+            return position_of(position_report(used, self._edition_now()))
 
     @property
     def summary(self) -> Summary:
@@ -266,13 +268,13 @@ class Program:
 
     def _decided(self, event: Event) -> Decided:
         """Return what is decided of *event*, as it was before if it was; raise InputError."""
-        content, before = digest(event), self._answered.of(event.id)
+        content, before = digest(event), self._answered.of(key_of(event.kind, event.id))
         if before is not None:
             return self._again(event, content, before)
         self._check(event)
         decided = self._run.decide(event)
         self._order.backwards(event, len(self._answered) + 1)
-        self._answered.add(event.id, kept(content, decided.decision))
+        self._answered.add(key_of(event.kind, event.id), kept(content, decided.decision))
         return decided
 
     def _again(self, event: Event, content: bytes, before: tuple[bytes, bytes]) -> Decided:
@@ -283,7 +285,8 @@ class Program:
             then = life_then(self._editions, decision, self._editions.day_of(event))
             return Decided(decision, then, repeated=True)
         edition = self._editions.of(event, self._run.position)
-        return Decided(refusal(event, self._run.position, edition), Life(edition))
+        refused = refusal(event, self._run.position, edition)
+        return Decided(refused.decision, Life(edition))
 
     def _check(self, event: Event) -> None:
         """Raise InputError unless *event* may follow those before."""

@@ -6,6 +6,7 @@ records follow. Export re-evaluates every record before it writes, and import be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, BinaryIO, Final, Literal
@@ -19,7 +20,8 @@ from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer
 
-FORMAT: Final = "repurchase export 6"
+FORMAT: Final = "repurchase export 7"
+_OTHER_FORMAT: Final = re.compile(rb'.{0,40}"repurchase export ([0-9]{1,3})"')
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
 
@@ -33,7 +35,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 6"]
+    format: Literal["repurchase export 7"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash
@@ -78,12 +80,13 @@ class ExportFile:
         self._stream = stream
         self.name = name
         self.line = 1
+        text = self._read()
         try:
-            header = _DECODER.decode(self._read())
+            header = _DECODER.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._no_export() from error
+            raise self._no_export(text) from error
         if not isinstance(header, Header):
-            raise self._no_export()
+            raise self._no_export(text)
         self.header = header
 
     def lines(self) -> Iterator[_Line]:
@@ -104,9 +107,17 @@ class ExportFile:
     def _read(self) -> bytes:
         return self._stream.readline(LINE_BYTES_MAX)
 
-    def _no_export(self) -> InputError:
-        hint = "make one with `repurchase export`"
-        return InputError(Problem("this is not an export of a journal", hint, self.name, 1))
+    def _no_export(self, text: bytes) -> InputError:
+        what, hint = "this is not an export of a journal", "make one with `repurchase export`"
+        other = _OTHER_FORMAT.match(text)
+        if other is not None and other[1] != FORMAT[-1].encode():
+            found = other[1].decode()
+            what = f"this is an export of format {found}, but this package reads {FORMAT[-1]}"
+            hint = (
+                "verify it with the version that wrote it; to go on here, begin the program with"
+                " `brought_forward`, the shares and the amount it has executed"
+            )
+        return InputError(Problem(what, hint, self.name, 1))
 
 
 def imported(file: ExportFile, journal: Journal, watch: Watch = unwatched) -> Verified:

@@ -7,6 +7,7 @@ record to the last agrees, too. Only a checkpoint kept elsewhere shows that.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,12 @@ from msgspec.structs import replace
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
+from repurchase.domain.events import Event, key_of
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.domain.version import __version__
-from repurchase.evaluation.step import step
-from repurchase.journal.book import Book, RuleTexts, following
+from repurchase.evaluation.step import refusal, step
+from repurchase.journal.book import Book, RuleTexts, adopting, following
+from repurchase.journal.book import recorded as recorded_as
 from repurchase.journal.outside import NotedMarket, RecordedMarket
 from repurchase.journal.records import (
     Adoption,
@@ -28,12 +31,15 @@ from repurchase.journal.records import (
     Record,
     Sealed,
     Snapshot,
+    answered,
     digest,
     event_of,
     record_bytes,
 )
-from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Extent, Head, Journal
+from repurchase.ledger.halts import is_agreed
+from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, Editions, canonical
 from repurchase.rulebook.life import life
 
@@ -42,8 +48,9 @@ class Verified(msgspec.Struct, frozen=True):
     """A program whose records were all verified: its length, its head, and its period.
 
     *editions* are the hashes of the editions that evaluated its events. *first* and *last* are
-    the times of its first and its last record. *remarks* are sentences for people. *checkpoint*
-    is the checkpoint that the chain contains, if one was given.
+    the times of its first and its last record. *remarks* are sentences for people. *taken_back*
+    says by person how often a bust or a correction took purchases back. *checkpoint* is the
+    checkpoint that the chain contains, if one was given.
     """
 
     program: str
@@ -53,6 +60,7 @@ class Verified(msgspec.Struct, frozen=True):
     first: datetime
     last: datetime
     remarks: tuple[str, ...] = ()
+    taken_back: dict[str, int] = {}
     checkpoint: Checkpoint | None = None
 
 
@@ -122,6 +130,8 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
     if extent.beyond is not None:
         what = f"it is beyond the program's last record, {head.sequence}"
         raise _found(extent.beyond, what, journal)
+    for record in audit.contradicting:
+        _check_contradicted(record, audit.program, journal)
     again = journal.repeated(audit.program)
     if again is not None:
         raise _found(again, "its event has the same id as an earlier event", journal)
@@ -130,6 +140,16 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
     if checkpoint is not None and checkpoint.records > head.sequence:
         raise Tampering(Problem(_missing(checkpoint)))
     journal.check_tables()
+
+
+def _check_contradicted(record: Record, program: str, journal: Journal) -> None:
+    """Raise Tampering unless the event that *record* contradicts is recorded before it."""
+    event = record.event or {}
+    stored = journal.record(program, key_of(event["kind"], event["id"]))
+    told = None if stored is None else recorded_as(stored, journal.url)
+    if told is None or told.sequence > record.sequence or told.event != record.against:
+        what = "the event that it contradicts is not recorded before it"
+        raise _found(record.sequence, what, journal)
 
 
 def check_snapshot(
@@ -170,7 +190,9 @@ class Audit:
 
     *book* is the program after the records taken so far. *rules* and *editions* are the hashes of
     the texts and the editions that the records name, in that order; *adopted* are the rule files
-    that they adopt. *snapshot* is the last position that a record names, with the record's number.
+    that they adopt. *no_looser* are the changes that one person made, since they were proven no
+    looser, each with the number of its record and both rule files. *snapshot* is the last position
+    that a record names, with the record's number.
     """
 
     book: Book
@@ -196,6 +218,8 @@ class Audit:
         self.adopted: list[Editions] = []
         self.editions: dict[str, None] = {}
         self.snapshot: tuple[int, bytes] | None = None
+        self.contradicting: list[Record] = []
+        self.no_looser: list[tuple[int, Editions, Editions]] = []
         self._texts = RuleTexts(text)
         self._content = edition
         self._agreed: set[tuple[str, str]] = set()
@@ -203,6 +227,8 @@ class Audit:
         self._last: datetime | None = None
         self._set_back = 0
         self._remarks: dict[str, None] = {}
+        # How often each person took purchases back, which frees what the caps allow.
+        self._taken_back: Counter[str] = Counter()
 
     @property
     def head(self) -> Head:
@@ -219,6 +245,9 @@ class Audit:
             # Two programs could read different content from such bytes.
             raise Tampering(Problem("its bytes are not as this package writes records"))
         try:
+            if is_agreed(self.book.position) and record.adoption is None:
+                what = "it does not adopt the rule file that a second person confirmed"
+                raise Tampering(Problem(what))
             if record.event is not None:
                 self.evaluate(record, record.event)
             elif record.adoption is not None:
@@ -233,6 +262,11 @@ class Audit:
             raise Tampering(Problem(f"{what}: the chain was rewritten, or is another chain"))
         self._note_time(record.at)
         self.book = replace(self.book, head=Head(record.sequence, sealed.hash))
+
+    @property
+    def last(self) -> datetime | None:
+        """Return the time of the last record taken; `None` before the first."""
+        return self._last
 
     def verified(self) -> Verified:
         """Return the summary of the records taken; there must be at least one."""
@@ -250,6 +284,7 @@ class Audit:
             first=self._first,
             last=self._last,
             remarks=tuple(remarks),
+            taken_back=dict(sorted(self._taken_back.items())),
             checkpoint=self.checkpoint,
         )
 
@@ -262,6 +297,9 @@ class Audit:
         if editions is None or answer is None:
             raise Tampering(Problem("no earlier record adopts a rule file"))
         event = event_of(fields)
+        if answer.outcome == "refused":
+            self._refused(record, event, answer)
+            return
         if event.authorization is not None and event.authorization != self.program:
             what = f"its event is of the authorization `{short(event.authorization)}`"
             raise Tampering(Problem(what))
@@ -277,13 +315,29 @@ class Audit:
         # None judged an event that was denied before any rule was asked.
         for judge, one in zip(answer.editions, its.later, strict=False):
             self._compare(judge.edition, one.edition)
-        if (
-            found.outcome != answer.outcome
-            or found.position != answer.position
-            or found.findings != answer.findings
-        ):
-            raise Tampering(Problem(f"re-evaluated, {_difference(answer, found)}"))
+        self._compare_answers(answer, found)
+        if event.kind in ("bust", "correct") and _is_less(taken.position, self.book.position):
+            self._taken_back[short(event.by or "nobody named")] += 1
         self.book = replace(self.book, position=taken.position)
+
+    def _refused(self, record: Record, event: Event, answer: Answer) -> None:
+        """Refuse *event* again, a report that contradicts an earlier one; see `evaluate`."""
+        assert self.book.editions is not None, "`evaluate` makes sure of it"
+        against = event_of(record.against or {})
+        if key_of(event.kind, event.id) != key_of(against.kind, against.id):
+            raise Tampering(Problem("the event that it contradicts has another id"))
+        edition = self.book.editions.of(event, self.book.position)
+        self._compare(answer.edition, edition)
+        taken = refusal(event, self.book.position, edition, against)
+        self._compare_answers(answer, taken.decision)
+        self.contradicting.append(record)
+        self.book = replace(self.book, position=taken.position)
+
+    @staticmethod
+    def _compare_answers(recorded: Answer, found: Decision) -> None:
+        """Raise Tampering unless the decision *found* is the one *recorded*."""
+        if answered(found) != replace(recorded, edition=found.edition, editions=found.editions):
+            raise Tampering(Problem(f"re-evaluated, {_difference(recorded, found)}"))
 
     def _compare(self, recorded: str, edition: Edition) -> None:
         """Compare the edition *recorded* with *edition*, unless they were compared before."""
@@ -322,8 +376,11 @@ class Audit:
             what = "its snapshot names another rule file than the one in force"
             raise Tampering(Problem(what))
         self.snapshot = (sequence, body)
+        # The next snapshot copies what did not change since this one.
+        self.book = replace(self.book, position=read_position(body))
 
     def _adopt(self, adoption: Adoption) -> None:
+        """Take *adoption*; raise Tampering if one person alone adopts what can be looser."""
         editions = self._texts.editions(adoption.rules)
         name = editions.authorization.name
         if not name == adoption.authorization == self.program:
@@ -331,7 +388,10 @@ class Audit:
             raise Tampering(Problem(what))
         if self.book.editions is not None and not (adoption.by and adoption.reason):
             raise Tampering(Problem("it does not say who changed the rule file, and why"))
-        self.book = replace(self.book, editions=editions, rules=adoption.rules)
+        before = self.book.editions
+        if adoption.proven_no_looser and before is not None:
+            self.no_looser.append((self.head.sequence + 1, before, editions))
+        self.book = adopting(self.book, adoption, self._texts)
         self.adopted.append(editions)
         self.rules |= dict.fromkeys(adoption.rules.hashes())
 
@@ -343,6 +403,14 @@ class Audit:
         self._last = at
 
 
+def _is_less(after: Position, before: Position) -> bool:
+    """Return whether a program has executed less *after* an event than *before* it."""
+    return (
+        after.executed_shares < before.executed_shares
+        or after.executed_amount < before.executed_amount
+    )
+
+
 def _difference(recorded: Answer, found: Decision) -> str:
     """Return the sentence that says how the decision *found* differs from the one *recorded*."""
     if found.outcome != recorded.outcome:
@@ -350,9 +418,12 @@ def _difference(recorded: Answer, found: Decision) -> str:
     for name in found.position.__struct_fields__:
         now, then = getattr(found.position, name), getattr(recorded.position, name)
         if now != then:
-            if name == "halted":
-                return f"the program is {_halted(now)}, but the record says {_halted(then)}"
             return f"`{name}` is {_shown(now)}, but the record says {_shown(then)}"
+    if found.halted_by != recorded.halted_by:
+        now, then = (_halted(one.halted_by) for one in (found, recorded))
+        return f"the program is {now}, but the record says {then}"
+    if found.pending != recorded.pending:
+        return "it differs in whether it waits for a second person"
     rules = {one.rule for one in {*found.findings} ^ {*recorded.findings}}
     if not rules:
         return "the findings have another order than in the record"
@@ -364,8 +435,8 @@ def _shown(figure: str | None) -> str:
     return "unknown" if figure is None else short(figure)
 
 
-def _halted(by: str | None) -> str:
-    return "not halted" if by is None else f"halted by {short(by)}"
+def _halted(by: tuple[str, ...]) -> str:
+    return f"halted by {', '.join(map(short, by))}" if by else "not halted"
 
 
 def _by_another(error: Tampering, version: str) -> Tampering:

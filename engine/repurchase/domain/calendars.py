@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.errors import Wrong
+from repurchase.domain.moments import Moment
 
 T = TypeVar("T")
 
@@ -76,10 +77,17 @@ _DAY_SECONDS: Final = 86_400
 _OFFSET_MIN: Final = timedelta(hours=HOURS_MIN)
 _OFFSET_MAX: Final = timedelta(hours=HOURS_MAX)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# A time by RFC 3339. The group holds the digits after the microsecond.
 _MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(?:\.[0-9]{1,6}([0-9]{0,3}))?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
+# The form of a time, whatever its figures: the hour, minute, second, fraction and offset.
+_FORM: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_FRACTION_DIGITS_MAX: Final = 9
 
 
 class Zone(ZoneInfo):
@@ -187,19 +195,42 @@ def read_day(text: str) -> date:
 
 
 def read_moment(text: str) -> datetime:
-    """Return the moment that *text* writes by RFC 3339, offset included, to the microsecond.
+    """Return the moment that *text* writes by RFC 3339, offset included, to the nanosecond.
 
-    Raise Wrong otherwise.
+    A second has at most nine digits after its point. Raise Wrong for any other text, for a leap
+    second, and for 24:00:00, which Python reads from version 3.13 on.
     """
-    if not _MOMENT.fullmatch(text):
-        hint = "write it as 2008-11-14T09:30:00+09:00"
-        raise Wrong(f"`{text}` is not a time with an offset", hint)
+    form = _MOMENT.fullmatch(text)
+    if form is None:
+        raise _no_moment(text)
     moment = _existing(datetime.fromisoformat, text.upper(), "time")
     _within_years(moment.date(), text)
     offset = moment.utcoffset()
     if offset is None or not _OFFSET_MIN <= offset <= _OFFSET_MAX:
         raise Wrong(f"`{text}` has an offset that is not {OFFSETS}")
+    if finer := form[1]:
+        # Python has read, and cut, the digits after the microsecond.
+        nanosecond = int(finer.ljust(3, "0"))
+        return Moment.after(moment, nanosecond) if nanosecond else moment
     return moment
+
+
+def _no_moment(text: str) -> Wrong:
+    """Return what is wrong with *text*, which is not a time that `read_moment` reads."""
+    form = _FORM.fullmatch(text)
+    if form is None:
+        right = "write it as 2008-11-14T09:30:00+09:00"
+        return Wrong(f"`{text}` is not a time with an offset", right)
+    hour, minute, second, fraction, _ = form.groups("")
+    if len(fraction) > _FRACTION_DIGITS_MAX:
+        what = f"`{text}` has {len(fraction)} digits after the point of its second"
+        return Wrong(what, f"write at most {_FRACTION_DIGITS_MAX}")
+    hint: str | None = None
+    if second == "60":
+        hint = "leap seconds are not read: write second 59"
+    elif (hour, minute, second) == ("24", "00", "00") and not fraction.strip("0"):
+        hint = "write 00:00:00 of the next day"
+    return Wrong(f"`{text}` is no time that exists", hint)
 
 
 def day_at(moment: datetime, clock: ZoneInfo) -> date:

@@ -26,6 +26,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     that were missing, and then the event fields that would supply them. A built-in finding, such as
     `engine.overrun`, has no *dimension* if it compares nothing. *since* is the day from which the
     edition that made the finding is in force; `None` for the edition of the event's own moment.
+    *venue* is the venue of the finding, if the order names several and this is not the first.
     """
 
     rule: str
@@ -36,6 +37,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     dimension: str | None = None
     missing: tuple[str, ...] = ()
     since: date | None = None
+    venue: str | None = None
 
 
 class Judge(msgspec.Struct, frozen=True, gc=False):
@@ -48,8 +50,7 @@ class Judge(msgspec.Struct, frozen=True, gc=False):
 class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a program has used and what remains, as exact strings; `None` if unknown.
 
-    Shares are ordinary-share equivalents, amounts are in the program's currency. *halted* is the ID
-    of the event that halted the program; JSON omits it if the program is not halted.
+    Shares are ordinary-share equivalents, amounts are in the program's currency.
     """
 
     executed_shares: str | None
@@ -58,13 +59,14 @@ class PositionReport(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reserved_amount: str | None
     remaining_shares: str | None
     remaining_amount: str | None
-    halted: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The decision on one event: its outcome, the findings, the position after it, the edition.
 
     *editions* are the later ones that judged it, too, since what it asks for can still fill then.
+    *halted_by* are the IDs of the events that halt the program, the oldest first. If *pending*, the
+    event only proposes, and waits for a second person.
     """
 
     id: str
@@ -74,6 +76,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     position: PositionReport
     edition: str
     editions: tuple[Judge, ...] = ()
+    halted_by: tuple[str, ...] = ()
+    pending: bool = False
 
 
 def listed(choices: Iterable[str]) -> str:

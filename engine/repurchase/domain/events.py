@@ -24,9 +24,13 @@ KINDS: Final = (
     "release",
     "halt",
     "resume",
+    "confirm",
 )
 # The kinds that rules evaluate; the others are only recorded.
 JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
+# What only a venue can report; of that, what it executed or took back.
+EXECUTIONS: Final = frozenset(("fill", "bust", "correct"))
+REPORTS: Final = EXECUTIONS | {"replaced", "rejected", "cancel", "expire"}
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
 METHODS: Final = ("auction", "off_auction", "block", "tender")
@@ -40,9 +44,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     Either *time* or *date* is given, but a brought_forward event may have neither. With a *date*,
     only the day is known. *quantity* is in the instrument's own units, *shares* in
     ordinary-share equivalents. *price* (per unit) and *amount* are in the instrument's currency,
-    but the *amount* of a brought_forward event is in the program's, as are *fees*. *fx* is the
-    program currency paid for one unit of the instrument's. *outside* holds the `market.` and
-    `issuer.` facts that the event carries.
+    but the *amount* of a brought_forward event is in the program's, as are *fees*. An order that
+    may fill at several venues names them in *venues*, and then states no *venue*. *fx* is the
+    program currency paid for one unit of the instrument's. *person* is whose orders a halt stops,
+    *causes* are the events whose halt a resume lifts, *of* is the proposal that is confirmed, and a
+    *drill* stops nothing. *outside* holds the `market.` and `issuer.` facts that the event carries.
     """
 
     kind: str
@@ -52,6 +58,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     date: datetime.date | None = None
     symbol: str | None = None
     venue: str | None = None
+    venues: tuple[str, ...] = ()
     side: str | None = None
     quantity: int | None = None
     price: Exact | None = None
@@ -67,4 +74,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     by: str | None = None
     reason: str | None = None
     shares: Exact | None = None
+    person: str | None = None
+    causes: tuple[str, ...] | None = None
+    of: str | None = None
+    drill: bool | None = None
     outside: Mapping[str, Exact | bool] = _NOTHING
+
+    @property
+    def at_venues(self) -> tuple[str | None, ...]:
+        """Return the venues that it names, the first one first; `None` alone if it names none."""
+        return self.venues or (self.venue,)
+
+
+def key_of(kind: str, id_: str) -> str:
+    """Return the key of the event *id_*: what a venue reports has ids of its own."""
+    return f"{'report' if kind in REPORTS else 'request'} {id_}"

@@ -6,7 +6,7 @@ Only `shown` and `percent` round. People read their results; no computation uses
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -150,14 +150,6 @@ def shown(value: Exact, *, up: bool = True) -> str:
 def date_number(day: date) -> int:
     """Return *day* as a number of days counted from 0001-01-01, which is 1."""
     return day.toordinal()
-
-
-def time_number(moment: time) -> Exact:
-    """Return the seconds from midnight to *moment*, to the microsecond."""
-    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
-    if not moment.microsecond:
-        return seconds
-    return simplest(Fraction(seconds * 1_000_000 + moment.microsecond, 1_000_000))
 
 
 def time_written(seconds: Exact) -> str:

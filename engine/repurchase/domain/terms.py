@@ -17,6 +17,10 @@ WINDOW: Final = ("first_day", "last_day")
 KNOWN_TERMS: Final = (*CAPS, *WINDOW, "shares_outstanding", "treasury_shares", "trading_unit")
 
 
+# Ten sessions, over the longest holidays of a venue.
+LATE_DAYS: Final = 28
+
+
 class Source(msgspec.Struct, frozen=True):
     """A document that the rule file quotes. The user keeps it; *sha256* identifies it."""
 
@@ -83,7 +87,10 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """A class of security that may be bought; *shares_each* is its ordinary shares per unit."""
+    """A class of security that may be bought; *shares_each* is its ordinary shares per unit.
+
+    *fx_between* are the lowest and the highest `fx` that an event may state; `None` without bounds.
+    """
 
     name: str
     symbol: str
@@ -91,6 +98,7 @@ class Instrument(msgspec.Struct, frozen=True):
     currency: str
     shares_each: tuple[Version, ...]
     fx_margin: Exact = 0
+    fx_between: tuple[Exact, Exact] | None = None
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -110,6 +118,7 @@ class CountingRules(msgspec.Struct, frozen=True):
 
     The keys of *listings* are symbol and venue, and also symbol and `None` if the symbol has only
     one venue. *dated* names the instruments whose ratio to ordinary shares changes over time.
+    An order that has ended is kept for *late_days* more, since a venue may report on it late.
     """
 
     zone: ZoneInfo
@@ -117,6 +126,7 @@ class CountingRules(msgspec.Struct, frozen=True):
     with_fees: bool
     listings: Mapping[tuple[str, str | None], Listing]
     dated: frozenset[str] = frozenset()
+    late_days: int = LATE_DAYS
 
 
 V = TypeVar("V", bound=Version)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Final, Literal
 
 import msgspec
@@ -28,7 +29,7 @@ from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom, atoms
 from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import trade
+from repurchase.ledger.trades import Trade, at_each_venue, trade
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.life import Later, Life
 
@@ -112,17 +113,24 @@ def headroom(
         decision = step(event, position, life, market=market).decision
         return Decided(decision, life, event=event)
 
-    def facts(judge: Later | None, count: int) -> dict[str, Value | None]:
+    def asked(count: int) -> Trade:
         proposed = trade(grid.order(order, count), life.edition.counting, position, life.counting)
         assert not isinstance(proposed, str), "an order is always a trade"
+        return proposed
+
+    def facts(judge: Later | None, venue: int, count: int) -> dict[str, Value | None]:
+        proposed = asked(count)
         following = after(position, proposed)
-        edition, then = (life.edition, proposed) if judge is None else judging(judge, proposed)
+        there = at_each_venue(proposed, life.edition.counting)[venue]
+        edition, then = (life.edition, there) if judge is None else judging(judge, there)
         situation = Situation(then, position, following, market)
         return {name: TABLE[name].of(situation) for rule in edition.rules for name in rule.facts}
 
-    ends = _ends(life.edition, _lines(partial(facts, None), grid.most))
-    for judge in life.later:
-        ends |= _ends(judge.edition, _lines(partial(facts, judge), grid.most))
+    venues = range(len(at_each_venue(asked(1), life.edition.counting)))
+    ends = set[int]()
+    for judge, venue in product((None, *life.later), venues):
+        edition = life.edition if judge is None else judge.edition
+        ends |= _ends(edition, _lines(partial(facts, judge, venue), grid.most))
     above: list[Range] = []
     for first, last in _ranges(ends, grid.most):
         answer = decided(last)

@@ -45,13 +45,17 @@ def fills_under(
 ) -> tuple[OpenFill, ...]:
     """Return what *editions* decide on a fill of each open order of *position*, by order ID.
 
-    Each is tried from *day* on; of its days, the first that halts is returned, or else the first
-    that is denied, or else the first. An order that can no longer fill is left out. *market*
-    supplies facts that no event carries; without it, a rule that reads them is undecided.
+    Each is tried from *day* on, at each of its venues; of these, the first that halts is returned,
+    or else the first that is denied, or else the first. An order that can no longer fill is left
+    out. *market* supplies facts that no event carries; without it, a rule that reads them is
+    undecided.
     """
     orders = ((name, position.orders[name]) for name in sorted(position.orders))
     tried = (
-        [_tried(name, position, editions, on, market) for on in _days(order, editions, day)]
+        [
+            _tried(name, venue, position, editions, on, market)
+            for on, venue in _days(order, editions, day)
+        ]
         for name, order in orders
         if order.is_open
     )
@@ -63,19 +67,20 @@ def _severity(one: OpenFill) -> tuple[bool, bool]:
     return one.halts, not one.is_approved
 
 
-def _days(order: Order, editions: Editions, day: date) -> Iterator[date]:
-    """Yield *day* and each later day with another edition, as far as *order* can fill on them."""
+def _days(order: Order, editions: Editions, day: date) -> Iterator[tuple[date, str]]:
+    """Yield *day* and each later day with another edition, with each venue where *order* lasts."""
     for on in (day, *(one for one in editions.change_days() if one > day)):
-        if order.lasts(on, on):
-            yield on
+        for listing in order.terms.listings:
+            if order.lasts(on, on, listing.venue):
+                yield on, listing.venue
 
 
 def _tried(
-    name: str, position: Position, editions: Editions, day: date, market: Market | None
+    name: str, venue: str, position: Position, editions: Editions, day: date, market: Market | None
 ) -> OpenFill:
     quantity = position.orders[name].open_quantity
     # The fill takes its price, its rate and its fees from the order.
-    event = Event(kind="fill", id=name, order=name, date=day, quantity=quantity)
+    event = Event(kind="fill", id=name, order=name, venue=venue, date=day, quantity=quantity)
     its = life(editions, event, position)
     decision = step(event, position, its, live=True, market=market).decision
     return OpenFill(name, day, decision, is_breach(decision.findings), its)

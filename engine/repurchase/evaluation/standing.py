@@ -20,7 +20,7 @@ from repurchase.facts.fact import Situation
 from repurchase.ledger.fold import after
 from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import order_trade, renewed
+from repurchase.ledger.trades import at_each_venue, order_trade, renewed
 from repurchase.rulebook.editions import Edition, Editions, with_rules
 from repurchase.rulebook.life import Life, life_of
 
@@ -65,12 +65,14 @@ def _asked_again(
         amount=counted.reserved_amount,
     )
     without = after(position, replace(asked, order=closed(order, "cancelled")))
-    situation = Situation(asked, without, after(position, asked))
-    found = [_findings(situation, edition, life)]
-    for one in life.later:
-        if one.is_own:
-            later, then = judging(one, asked)
-            findings = _findings(replace(situation, trade=then), later, life)
+    following = after(position, asked)
+    found: list[tuple[Finding, ...]] = []
+    for one, there in life.judges(at_each_venue(asked, edition.counting)):
+        if one is None:
+            found.append(_findings(Situation(there, without, following), edition, life))
+        elif one.is_own:
+            later, then = judging(one, there)
+            findings = _findings(Situation(then, without, following), later, life)
             found.append(tuple(replace(finding, since=one.day) for finding in findings))
     return Unfit(worst(found), life)
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from itertools import chain
 from typing import Final
 
 import msgspec
 from msgspec.structs import asdict, replace
 
-from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport
-from repurchase.domain.events import JUDGED, Event
+from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport, listed
+from repurchase.domain.events import EXECUTIONS, JUDGED, REPORTS, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, refused, settled
+from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import Excess, Fault, Trade, day_of, listed_by, raises, trade
+from repurchase.ledger.trades import (
+    Excess,
+    Fault,
+    Trade,
+    at_each_venue,
+    day_of,
+    listed_by,
+    raises,
+    trade,
+)
 from repurchase.rulebook.caps import CALLED
 from repurchase.rulebook.editions import Edition, with_rules
 from repurchase.rulebook.life import Later, Life
@@ -27,13 +38,45 @@ _REQUESTER_MISSING: Final = Finding("engine.requester-missing", "indeterminate",
 _RANKS: Final = {"fail": 3, "indeterminate": 2, "pass": 1, "not_applicable": 0}
 # What happened is never refused; a breach among it halts the program.
 _HAPPENED: Final = ("brought_forward", "fill", "correct")
+# No name keeps these from taking effect.
+_TAKE_EFFECT: Final = REPORTS | {"brought_forward", "halt"}
+_OF_ORDER: Final = ("symbol", "venue", "side")
+# What a report of an execution says happened.
+_FIGURES: Final = (
+    "kind",
+    "order",
+    "fill",
+    "symbol",
+    "venue",
+    "side",
+    "quantity",
+    "price",
+    "amount",
+    "fees",
+    "fx",
+    "time",
+    "date",
+)
+
+
+class Stopped(msgspec.Struct, frozen=True, gc=False):
+    """That the last order is closed that was open when the event *cause* halted the program.
+
+    *seconds* passed since then, as an exact string; `None` if a time is not known.
+    """
+
+    cause: str
+    seconds: str | None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision and the editions of the event's *life*, which have the words for it.
 
     *event* is what was decided, if it is at hand. *repeated* is whether this is the decision that
-    the same event had before; *place* then says where that one stands: `line 3 of trades.csv`.
+    the same event had before; *place* then says where that one stands: `line 3 of trades.csv`, and
+    *order_state* how its order stands now, if that has changed. A halt leaves open orders *to
+    cancel*, and *stopped* says whose orders are all closed. *one_person* is whether the program
+    has only one, who may loosen alone.
     """
 
     decision: Decision
@@ -41,6 +84,10 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     repeated: bool = False
     event: Event | None = None
     place: str | None = None
+    order_state: str | None = None
+    to_cancel: tuple[str, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+    one_person: bool = False
 
     @property
     def edition(self) -> Edition:
@@ -87,8 +134,12 @@ def step(
     proposal = _proposal(event, position, life)
     proposed = proposal.trade
     result: Outcome = "recorded"
-    findings: tuple[Finding, ...] = ()
+    findings = _remarks_on(event, edition)
     later: tuple[Later, ...] = ()
+    alike = _lookalike(event, position) if live else None
+    if alike is not None:
+        decision = _decision(event, "refused", (alike,), position, edition)
+        return Step(decision, position)
     if proposal.fault is not None:
         result, findings = "denied", (_fault_finding(proposal.fault, event, position, edition),)
     elif proposed is not None and (event.kind != "replace" or raises(proposed)):
@@ -96,30 +147,55 @@ def step(
         own = own_findings(event, proposed, position, life, live=live)
         found = judge(edition, scope_of(proposed), situation, every_rule=every_rule)
         findings, later = (*own, *found), life.later
-        if later:
-            of_later = (_later_findings(one, situation, life, every_rule) for one in later)
-            findings = worst((findings, *of_later))
+        if later or proposed.event.venues:
+            others = _other_findings(situation, life, every_rule)
+            findings = worst((findings, *others))
         findings = _in_order(findings, proposed)
         result = outcome_of(event, findings)
         if live and result == "held" and proposed.event.by is None:
             findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
     following = _applied(event, proposal, position, result, findings if live else ())
     decision = _decision(event, result, findings, following, edition)
+    if event.kind == "resume" and event.id in following.proposals:
+        decision = replace(decision, pending=result == "recorded")
     if later:
         judges = tuple(Judge(one.day, one.edition.hash) for one in later)
         decision = replace(decision, editions=judges)
     return Step(decision, following)
 
 
-def _later_findings(
-    one: Later, situation: Situation, life: Life, every_rule: bool
+def _other_findings(
+    situation: Situation, life: Life, every_rule: bool
+) -> Iterator[tuple[Finding, ...]]:
+    """Yield the findings on a request at its other venues, and by each later edition at each."""
+    views = at_each_venue(situation.trade, life.edition.counting)
+    for one, there in life.judges(views):
+        if one is not None:
+            edition, then = judging(one, there)
+            found = _findings_at(then, edition, situation, life, every_rule, is_own=one.is_own)
+            yield tuple(replace(finding, since=one.day) for finding in found)
+        elif there.other_venue is not None:
+            yield _findings_at(there, life.edition, situation, life, every_rule)
+
+
+def _findings_at(
+    there: Trade,
+    edition: Edition,
+    situation: Situation,
+    life: Life,
+    every_rule: bool,
+    *,
+    is_own: bool = True,
 ) -> tuple[Finding, ...]:
-    """Return the findings of a *later* edition on a request as it was known when it was made."""
-    edition, then = judging(one, situation.trade)
-    situation = replace(situation, trade=then)
-    own = edition_findings(then, edition, life) if one.is_own else ()
-    found = judge(edition, "order", situation, every_rule=every_rule)
-    return tuple(replace(finding, since=one.day) for finding in (*own, *found))
+    """Return the findings of *edition* on a request as it is *there*, at one of its venues.
+
+    Unless the edition *is_own*, only caps bind the request, and the program finds nothing itself.
+    """
+    own = edition_findings(there, edition, life) if is_own else ()
+    now = replace(situation, trade=there)
+    found = (*own, *judge(edition, "order", now, every_rule=every_rule))
+    venue = there.other_venue
+    return found if venue is None else tuple(replace(one, venue=venue) for one in found)
 
 
 def judging(one: Later, request: Trade) -> tuple[Edition, Trade]:
@@ -151,14 +227,85 @@ def apply(
     Use this to rebuild a position from recorded decisions, which other rules may have made. If
     *live*, a breach halts the program, as it did at the desk.
     """
+    if decision.outcome == "refused":
+        # A report that contradicts an earlier one counts nothing; it halts.
+        return halting(position, event, decision.findings) if event.kind in REPORTS else position
     proposal = _proposal(event, position, life)
     findings = decision.findings if live else ()
     return _applied(event, proposal, position, decision.outcome, findings)
 
 
-def refusal(event: Event, position: Position, edition: Edition) -> Decision:
-    """Return the decision on an *event* whose id was used before for another event."""
-    return _decision(event, "refused", (_denial("engine.used-id"),), position, edition)
+def refusal(
+    event: Event, position: Position, edition: Edition, before: Event | None = None
+) -> Step:
+    """Return the decision on an *event* whose id was used for another event.
+
+    At the desk, that is the event *before*. If both are reports of the venue that contradict each
+    other, the program halts: something may have happened that nobody counts.
+    """
+    finding = _denial("engine.used-id")
+    differing = [] if before is None else _contradicted(event, before)
+    if differing:
+        told = ", ".join(f"{name} {_said(now)}" for name, now, _ in differing)
+        known = ", ".join(f"{name} {_said(then)}" for name, _, then in differing)
+        finding = replace(finding, observed=told, limit=known)
+        position = halting(position, event, (finding,))
+    return Step(_decision(event, "refused", (finding,), position, edition), position)
+
+
+def is_same_news(event: Event, before: Event) -> bool:
+    """Return whether *event* says what *before*, with its id, said already.
+
+    That an order has ended, or that a replace was answered, is the same news at another time.
+    """
+    if event.kind in REPORTS and event.kind not in EXECUTIONS:
+        return (event.kind, event.order) == (before.kind, before.order)
+    return event == before
+
+
+def _contradicted(event: Event, before: Event) -> list[tuple[str, object, object]]:
+    """Return each figure in which two reports of the venue differ, with both values.
+
+    Another text of the same report, such as a reason, contradicts nothing. Nor does the id of a
+    request that a report has, too.
+    """
+    if not {event.kind, before.kind} <= REPORTS:
+        return []
+    both = ((name, getattr(event, name), getattr(before, name)) for name in _FIGURES)
+    return [
+        (name, one, other)
+        for name, one, other in both
+        # What a fill takes from its order may be said, too.
+        if one != other and not (name in _OF_ORDER and None in (one, other))
+    ]
+
+
+def _remarks_on(event: Event, edition: Edition) -> tuple[Finding, ...]:
+    """Return what is flagged of a halt: that no instrument has its symbol at its venue."""
+    is_listed = event.kind != "halt" or any(
+        event.symbol in (None, one.symbol) and event.venue in (None, one.venue)
+        for one in edition.counting.listings.values()
+    )
+    return () if is_listed else (Finding("engine.stops-nothing", "fail", "flag"),)
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "not given"
+    return written(value) if isinstance(value, int | Fraction) else str(value)
+
+
+def _lookalike(event: Event, position: Position) -> Finding | None:
+    """Return the finding on a person whose name only looks like one recorded, if *event* has one.
+
+    What a venue reports, and a halt, take effect whoever is named.
+    """
+    if event.by is None or event.kind in _TAKE_EFFECT:
+        return None
+    known = lookalike(position, event.by)
+    if known is None:
+        return None
+    return replace(_denial("engine.lookalike"), observed=event.by, limit=known)
 
 
 def position_report(position: Position, edition: Edition) -> PositionReport:
@@ -170,7 +317,6 @@ def position_report(position: Position, edition: Edition) -> PositionReport:
         _text(position.known_reserved_amount()),
         _text(_remaining(edition.max_shares, position.used_shares())),
         _text(_remaining(edition.max_amount, position.used_amount())),
-        position.halted,
     )
 
 
@@ -199,10 +345,13 @@ def _applied(
 ) -> Position:
     """Return the position after *event*, given its *result* and the *findings*, which may halt."""
     if event.kind in _HAPPENED:
-        return halting(proposal.position, event, findings)
-    if proposal.trade is None or result in ("approved", "recorded"):
-        return proposal.position
-    return refused(position, proposal.trade, "held" if result == "held" else "denied")
+        following = halting(proposal.position, event, findings)
+    elif proposal.trade is None or result in ("approved", "recorded"):
+        following = proposal.position
+    else:
+        following = refused(position, proposal.trade, "held" if result == "held" else "denied")
+    # A name that nobody checked teaches nothing about how a person is spelled.
+    return following if event.kind in _TAKE_EFFECT else acquainted(following, event.by)
 
 
 def scope_of(proposed: Trade) -> Scope:
@@ -221,13 +370,17 @@ def outcome_of(event: Event, findings: tuple[Finding, ...]) -> Outcome:
 
 def halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
     """Return *position* after what happened at the desk, halted if that is a breach."""
-    if position.halted is not None or not is_breach(findings):
+    if not is_breach(findings):
         return position
-    return replace(position, halted=event.id)
+    return halted(position, event, (one.rule for one in findings if _is_breach(one)))
 
 
 def is_breach(findings: tuple[Finding, ...]) -> bool:
-    return any(finding.effect == "deny" and finding.result == "fail" for finding in findings)
+    return any(map(_is_breach, findings))
+
+
+def _is_breach(finding: Finding) -> bool:
+    return finding.effect == "deny" and finding.result == "fail"
 
 
 def own_findings(
@@ -235,7 +388,7 @@ def own_findings(
 ) -> Iterator[Finding]:
     """Yield the built-in findings, which the program makes whatever the rules say."""
     edition = life.edition
-    if position.halted is not None and not proposed.is_fill:
+    if not proposed.is_fill and stopping(position, event, proposed):
         yield _denial("engine.halted")
     if proposed.fault is not None:
         yield _fault_finding(proposed.fault, event, position, edition, proposed.excess)
@@ -253,10 +406,21 @@ def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[
         yield _denial("engine.no-rule")
     if proposed.listing is None:
         yield _denial("engine.unknown-instrument")
+    yield from _rate_findings(proposed, edition)
     lacking = sorted(life.limited & edition.unbounded)
     # A fill of an approved order was evaluated with its order.
     if lacking and (not proposed.is_fill or proposed.is_new_use):
         yield replace(_denial("engine.no-cap"), observed=" and ".join(CALLED[of] for of in lacking))
+
+
+def _rate_findings(proposed: Trade, edition: Edition) -> Iterator[Finding]:
+    """Yield the finding that the rate of *proposed* is outside the bounds of its instrument."""
+    listing, rate = proposed.listing, proposed.event.fx
+    bounds = None if listing is None else edition.rates.get(listing.instrument)
+    if bounds is None or rate is None or bounds[0] <= rate <= bounds[1]:
+        return
+    limit = f"{written(bounds[0])} to {written(bounds[1])}"
+    yield replace(_denial("engine.rate-out-of-bounds"), observed=written(rate), limit=limit)
 
 
 def _trade_findings(proposed: Trade) -> Iterator[Finding]:
@@ -264,6 +428,10 @@ def _trade_findings(proposed: Trade) -> Iterator[Finding]:
     if proposed.listing is not None and proposed.fx is None and proposed.event.fx is not None:
         # The rate is unknown: no limit is exceeded.
         yield Finding("engine.wrong-rate", "indeterminate", "deny")
+    if proposed.is_elsewhere and proposed.listing is not None and proposed.before is not None:
+        named = listed(one.venue for one in proposed.before.terms.listings)
+        venue = proposed.listing.venue
+        yield Finding("engine.other-venue", "fail", "flag", venue, named, "word")
     if not proposed.counts:
         yield _denial("engine.sale")
     elif proposed.is_fill and proposed.amount is None:
@@ -315,7 +483,15 @@ def _decision(
     edition: Edition,
 ) -> Decision:
     report = position_report(position, edition)
-    return Decision(event.id, event.kind, result, findings, report, edition.hash)
+    return Decision(
+        event.id,
+        event.kind,
+        result,
+        findings,
+        report,
+        edition.hash,
+        halted_by=position.halted_by,
+    )
 
 
 def _remaining(cap: Exact | None, used: Exact | None) -> Exact | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -48,6 +49,13 @@ ENGINE: Final = {
         " and a correct of it counts in full on top of the correction"
     ),
     "engine.halted": "the program is halted, so it approves nothing; submit a `resume` first",
+    "engine.has-orders": (
+        "who confirms has an open or held order, or an order does not say whose it is; a person"
+        " without one must confirm"
+    ),
+    "engine.lookalike": (
+        "`by` looks like a name recorded before, but is spelled otherwise; write that name"
+    ),
     "engine.no-cap": (
         "on a day on which the order can fill, no rule caps what the file caps on other days; end"
         " the order earlier, or add a rule for that day"
@@ -62,9 +70,20 @@ ENGINE: Final = {
     "engine.not-held": "nothing of the order that `order` names is held, so nothing is released",
     "engine.order-closed": "the order that `order` names is not open; a fill of it counts in full",
     "engine.order-ended": "the order had ended before this request; submit one that ends later",
+    "engine.other-venue": (
+        "the fill is at a venue that its order does not name; it counts, its order shrinks, and all"
+        " rules evaluate it; name each venue of a routed order in `venues`"
+    ),
     "engine.overrun": (
         "the fill exceeds what its order reserved, is of another instrument or side, or names no"
         " order; it counts in full"
+    ),
+    "engine.proposal-pending": (
+        "another proposal with this `id` waits for its confirmation; give this one its own `id`"
+    ),
+    "engine.rate-out-of-bounds": (
+        "`fx` is outside `fx_between` of its instrument; state the program currency paid for one"
+        " unit of the instrument's currency"
     ),
     "engine.replace-pending": (
         "another replace of this order waits for the venue or for its release; settle that first"
@@ -76,10 +95,17 @@ ENGINE: Final = {
     ),
     "engine.same-person": (
         "the requester and the approver are the same person, or one of them is not named;"
-        " another person must release the order, and both need `by`"
+        " another person must approve, and both need `by`"
+    ),
+    "engine.stops-nothing": (
+        "no instrument of the rule file has this symbol at this venue, so the halt stops nothing;"
+        " correct it, or halt everything"
     ),
     "engine.unknown-amount": (
         "the money that the fill cost cannot be computed, so it counts as unknown"
+    ),
+    "engine.unknown-cause": (
+        "nothing halts the program by what the resume names; `repurchase position` lists the causes"
     ),
     "engine.unknown-fill": (
         "`fill` names a fill that is unknown or no longer kept; its bust is denied, and a correct"
@@ -91,6 +117,9 @@ ENGINE: Final = {
     "engine.unknown-order": (
         "`order` names an order that is unknown or no longer kept; a fill of it counts in full"
     ),
+    "engine.unknown-proposal": (
+        "`of` names nothing that waits for a confirmation; `repurchase position` lists what does"
+    ),
     "engine.used-id": (
         "this `id` was used before for another event; submit this one with a new `id`"
     ),
@@ -100,6 +129,14 @@ ENGINE: Final = {
 }
 # The same with the values that the finding has.
 _WITH_VALUES: Final = {
+    "engine.lookalike": (
+        "`by` is `{0}`, which looks like `{1}`, a name recorded before, but is spelled otherwise;"
+        " write `{1}` if that is the person"
+    ),
+    "engine.used-id": (
+        "this `id` was used before for another report: now it says {0}, then it said {1}; if both"
+        " happened, submit this one with a new `id`"
+    ),
     "engine.no-cap": (
         "no rule caps {0} on a day on which the event can fill, although the file caps it on other"
         " days; end the order earlier, or add a rule for that day"
@@ -107,10 +144,19 @@ _WITH_VALUES: Final = {
     "engine.backdated": (
         "the request is dated {0}, before the program's latest day, {1}; date it {1} or later"
     ),
+    "engine.rate-out-of-bounds": (
+        "`fx` is {0}, outside {1}; state the program currency paid for one unit of the"
+        " instrument's currency"
+    ),
+    "engine.other-venue": (
+        "the fill is at {0}, but its order names {1}; it counts, its order shrinks, and all rules"
+        " evaluate it; name each venue of a routed order in `venues`"
+    ),
     "engine.overrun": (
         "the fill exceeds what its order reserved: {0}; reserved: {1}; it counts in full"
     ),
 }
+_RATE: Final = "engine.rate-out-of-bounds"
 _BOUNDS: Final[dict[Relation, str]] = {
     "<=": "at most {}",
     "<": "less than {}",
@@ -173,8 +219,8 @@ def worded_findings(
 def currency_of(edition: Edition, event: Event | None = None) -> str | None:
     """Return the currency of the instrument of *event*, `None` if it may be one of several."""
     listings = edition.counting.listings
-    if event is not None and (event.symbol or "", event.venue) in listings:
-        return listings[event.symbol or "", event.venue].currency
+    if event is not None and (event.symbol or "", event.at_venues[0]) in listings:
+        return listings[event.symbol or "", event.at_venues[0]].currency
     several = {one.currency for one in listings.values()}
     return several.pop() if len(several) == 1 else None
 
@@ -269,8 +315,10 @@ def sentence(finding: Finding, life: Life, currency: str | None = None) -> str:
 
 
 def _from(finding: Finding) -> str:
-    """Return from which day on a later edition's *finding* holds."""
-    return "" if finding.since is None else f" (from {finding.since} on)"
+    """Return at which other venue *finding* holds, and from which day on by a later edition."""
+    at = [] if finding.venue is None else [f"at {finding.venue}"]
+    since = [] if finding.since is None else [f"from {finding.since} on"]
+    return plain(f" ({', '.join((*at, *since))})") if at or since else ""
 
 
 def _sentence(finding: Finding, edition: Edition, currency: str | None) -> str:
@@ -332,6 +380,8 @@ def _own_sentence(finding: Finding) -> str:
     """Return what the program itself found, with the values that it stored."""
     text, values = ENGINE[finding.rule], _WITH_VALUES.get(finding.rule)
     if values is not None and finding.observed is not None:
+        if finding.rule == _RATE:
+            values = _with_inverse(values, finding.observed, finding.limit or "")
         # Without a dimension it is words, which say what is missing.
         dimension = finding.dimension
         sides = (finding.observed, finding.limit)
@@ -340,6 +390,17 @@ def _own_sentence(finding: Finding) -> str:
         return f"{text}: {finding.observed}"
     fields = [name for name in finding.missing if "." not in name]
     return f"{text}; {_decided_by(fields)}" if fields else text
+
+
+def _with_inverse(text: str, rate: str, bounds: str) -> str:
+    """Return *text* with the inverse of *rate*, if that is within *bounds*: `80 to 120`."""
+    low, high = (Fraction(bound) for bound in bounds.split(" to "))
+    inverse = 1 / Fraction(rate)
+    if not low <= inverse <= high:
+        return text
+    figure = unit(written(inverse), "number")
+    fault, _, remedy = text.partition("; ")
+    return f"{fault}; its inverse, {figure}, is inside: {remedy}"
 
 
 def _decided_by(missing: Iterable[str]) -> str:

@@ -94,6 +94,8 @@ TIME_OF_DAY: Final = Numbers("from 00:00 to before 24:00", least=0, below=86_400
 # counts. Before the opening, and after the close, the number is below zero.
 MINUTES: Final = Numbers("more than -1,440 and less than 1,440", above=-1440, below=1440)
 TEXT: Final = Words("a text")
+TEXTS: Final = Words("one or more texts, each once")
+VENUES: Final = Words("one or more venues, each once")
 
 _DAY: Final = _days(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
 _HOURS: Final = Numbers(OFFSETS, least=HOURS_MIN, most=HOURS_MAX)
@@ -110,6 +112,7 @@ FIELDS: Final[Mapping[str, Domain]] = {
     "date": _DAY,
     "symbol": TEXT,
     "venue": TEXT,
+    "venues": VENUES,
     "side": one_of(SIDES),
     "quantity": Numbers(
         "a whole number above zero",
@@ -130,6 +133,10 @@ FIELDS: Final[Mapping[str, Domain]] = {
     "by": TEXT,
     "reason": TEXT,
     "shares": ZERO_OR_MORE,
+    "person": TEXT,
+    "causes": TEXTS,
+    "of": TEXT,
+    "drill": YES_OR_NO,
 }
 # The domain of a field of one kind, if it is narrower. The amount brought forward may be zero; the
 # amount paid for a fill may not.

@@ -16,7 +16,6 @@ from repurchase.domain.quantities import (
     Exact,
     date_number,
     quotient,
-    time_number,
 )
 from repurchase.facts.domains import (
     ABOVE_ZERO,
@@ -35,8 +34,7 @@ PROGRAM_PRICE: Final = Dimension("price", "program")
 
 
 def _venue_time(now: Situation) -> Exact | None:
-    moment = now.trade.venue_time
-    return None if moment is None else time_number(moment)
+    return now.trade.venue_time
 
 
 def _share_class(now: Situation) -> str | None:

@@ -17,9 +17,11 @@ from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers
 from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
+VENUES_MAX: Final = 50
 _SHOWN_LENGTH_MAX: Final = 40
 # A comma can group thousands or mark decimals. Read wrongly, it gives another number.
 _GROUPED: Final = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]{1,12})?")
+_BETWEEN_VENUES: Final = re.compile("[ ;]+")
 _CACHED: Final = 1 << 16
 # An order and its fills often share a second; later events do not return to it.
 _CACHED_MOMENTS: Final = 1 << 10
@@ -112,6 +114,7 @@ _TRADE: Final = frozenset(
 )
 _ORDER: Final = frozenset(("order",))
 _CHANGE: Final = frozenset(("order", "quantity", "price", "fx", "fees", "expires"))
+_SCOPE: Final = frozenset(("symbol", "venue", "broker", "person"))
 _DATED: Final = (("id",), ("time", "date"))
 _OF_ORDER: Final = (*_DATED, ("order",))
 _OF_FILL: Final = (*_DATED, ("fill",))
@@ -120,7 +123,9 @@ _TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
 _OPENING: Final = (("id",), ("shares",), ("amount",))
 _FORMS: Final[Mapping[str, Form]] = {
     "brought_forward": Form("a `brought_forward` event", frozenset(("shares", "amount")), _OPENING),
-    "order": Form("an `order` event", _TRADE | {"expires"}, (*_DATED, ("symbol",), ("quantity",))),
+    "order": Form(
+        "an `order` event", _TRADE | {"expires", "venues"}, (*_DATED, ("symbol",), ("quantity",))
+    ),
     "replace": Form("a `replace` event", _CHANGE, _OF_ORDER),
     "replaced": Form("a `replaced` event", _ORDER, _OF_ORDER),
     "rejected": Form("a `rejected` event", _ORDER, _OF_ORDER),
@@ -130,8 +135,9 @@ _FORMS: Final[Mapping[str, Form]] = {
     "bust": Form("a `bust` event", frozenset(("fill",)), _OF_FILL),
     "correct": Form("a `correct` event", _TRADE | {"amount", "fill"}, _OF_FILL),
     "release": Form("a `release` event", _ORDER, (*_OF_ORDER, *_SIGNED)),
-    "halt": Form("a `halt` event", frozenset(), _DATED),
-    "resume": Form("a `resume` event", frozenset(), (*_DATED, *_SIGNED)),
+    "halt": Form("a `halt` event", _SCOPE | {"drill"}, _DATED),
+    "resume": Form("a `resume` event", _SCOPE | {"causes"}, (*_DATED, *_SIGNED)),
+    "confirm": Form("a `confirm` event", frozenset(("of",)), (*_DATED, ("of",), ("by",))),
 }
 
 
@@ -141,6 +147,9 @@ def shape(kind: str, given: tuple[str, ...]) -> tuple[list[Fault], list[str]]:
     faults = misplaced(kind, given) + missing(kind, given)
     if "time" in given and "date" in given:
         faults.append(("time", Wrong("and `date` are both given", "give only one of them")))
+    if "venue" in given and "venues" in given:
+        hint = "name every venue in `venues`"
+        faults.append(("venue", Wrong("and `venues` are both given", hint)))
     return faults, [name for name in given if "." in name]
 
 
@@ -169,6 +178,10 @@ def missing(kind: str, given: Collection[str]) -> list[Fault]:
 def _misplaced_hint(kind: str, name: str) -> str:
     if kind == "order" and name == "amount":
         return "give `price`, the highest price of one unit"
+    if name == "venues" and kind in ("fill", "correct"):
+        return "name the one venue of the fill in `venue`"
+    if name == "venues" and kind == "replace":
+        return "an order keeps its venues; cancel it, and submit another"
     if kind == "order" and name == "order":
         return "an order is named by its `id`"
     return "leave it out"
@@ -199,7 +212,7 @@ def _explained(name: str, value: object, error: Exception) -> Wrong:
         return Wrong("is not an event field", _nested(name) or nearest_name(name, READERS))
     if isinstance(value, Wrong):
         return value
-    if not isinstance(value, str | bool):
+    if not isinstance(value, str | bool) and READERS[name] not in (_texts, _venues):
         return Wrong("is an object or an array", "write a text or a number: an event is flat")
     if isinstance(error, Wrong):
         return error
@@ -223,6 +236,27 @@ def _text(value: object) -> str:
     if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
         raise Wrong("contains half of a surrogate pair", "write whole characters")
     return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Return the texts of an array, or of one text that separates them by semicolons."""
+    parts = value if type(value) is list else _text(value).split(";")
+    found = tuple(_text(part.strip() if type(part) is str else part) for part in parts)
+    if not found or len(set(found)) < len(found):
+        raise Wrong("is not a list of different texts", 'write it as ["o-1", "o-2"]')
+    return found
+
+
+def _venues(value: object) -> tuple[str, ...]:
+    """Return the venues of an array, or of a text that separates them by blanks or semicolons."""
+    names = value if isinstance(value, list) else _BETWEEN_VENUES.split(_text(value).strip(" ;"))
+    if not 1 <= len(names) <= VENUES_MAX:
+        raise Wrong(f"names {len(names)} venues", f"name 1 to {VENUES_MAX}")
+    found = tuple(map(_text, names))
+    twice = next((name for at, name in enumerate(found) if name in found[:at]), None)
+    if twice is not None:
+        raise Wrong(f"names `{errors.short(twice)}` twice", "name each venue once")
+    return found
 
 
 # For fields that have few values in a log. A number differs from the text of its digits, so the
@@ -323,16 +357,14 @@ def _expiry(value: object) -> object:
 
 def _calendar(value: object, read: Callable[[str], object], what: str, hint: str) -> object:
     text = _text(value)
-    if len(text) > _SHOWN_LENGTH_MAX:
-        raise Wrong(f"is `{errors.short(text)}`, {what}", hint)
     try:
         return read(text)
     except Wrong as wrong:
-        # Without a hint, the form of the text is right, and the reader says what else is wrong.
         reason = wrong.what.removeprefix(f"`{text}` ")
-        if wrong.hint is None:
-            raise Wrong(f"is `{errors.short(text)}`, which {reason}", hint) from None
-        raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None
+        if reason == f"is {what}":
+            raise Wrong(f"is `{errors.short(text)}`, {what}", hint) from None
+        # The form of the text is right, and the reader says what else is wrong.
+        raise Wrong(f"is `{errors.short(text)}`, which {reason}", wrong.hint or hint) from None
 
 
 def _reader(name: str, domain: Domain) -> Callable[[Any], object]:
@@ -353,7 +385,9 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "expires": _expiry,
     "symbol": _name,
     "venue": _name,
+    "venues": _venues,
     "broker": _name,
+    "causes": _texts,
 }
 _OUTSIDE: Final = {
     name: fact.domain for name, fact in TABLE.items() if name.startswith(("market.", "issuer."))

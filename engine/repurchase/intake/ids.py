@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC
+from fractions import Fraction
+from hashlib import blake2b
 from typing import Final, Literal
 
+import msgspec
+
+from repurchase.domain.events import Event
+from repurchase.domain.moments import Moment
+from repurchase.domain.quantities import written
+
+DIGEST_BYTES: Final = 16
 Seen = Literal["new", "same", "other"]
 
 HELD_MAX: Final = 250_000
+
+
+def _plain(value: object) -> str:
+    """Return the text of *value*, of a type that msgpack lacks, the same for equal values."""
+    if isinstance(value, Fraction):
+        return written(value)
+    if isinstance(value, Moment):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"an event cannot contain a {type(value).__name__}")
+
+
+# A plain time is encoded as its instant, whatever its offset.
+_EVENT: Final = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
+
+
+def digest(event: Event) -> bytes:
+    """Return what identifies the content of *event*, in whatever way a sender wrote it.
+
+    The same instant in two zones is the same content, and so are 1000 and "1000.00".
+    """
+    return blake2b(_EVENT.encode(event), digest_size=DIGEST_BYTES).digest()
 
 
 class Ids:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
-from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal
 
 import msgspec
 
 from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
 from repurchase.domain.events import Event
 from repurchase.intake.fields import READERS, Fault, decode, problems
+from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout, contradictions, header_faults, nameless
 from repurchase.intake.lines import Lines
-from repurchase.intake.objects import Pairs, given_twice, pairs
+from repurchase.intake.objects import given_twice, pairs
 from repurchase.intake.tables import Table, csv_table, rows_of
 
 Form = Literal["csv", "jsonl"]
 
-DIGEST_BYTES: Final = 16
 _FORMS: Final[Mapping[str, Form]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -48,8 +45,8 @@ _OTHER_FORMATS: Final = {
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One row of a log: its event, or the *problems* that keep it from being read.
 
-    *number* is the number of its first line. *digest* identifies the content of the row, so that a
-    repeated ID with other content is found. It is `None` if the log has no IDs.
+    *number* is the number of its first line. *digest* identifies the content of the event, so that
+    a repeated ID with other content is found. It is `None` if the log has no IDs.
     """
 
     number: int
@@ -66,12 +63,14 @@ def open_log(
     constants: Mapping[str, str] = _NOTHING,
     ignore: frozenset[str] = frozenset(),
     form: Form | None = None,
+    has_ids: bool | None = None,
 ) -> Log:
     """Return the log in *source*, called *name* in messages; the caller closes it.
 
     *columns* maps an event field to the log's own name for it. *constants* gives a value that all
     rows share. *ignore* holds names of the log that are skipped. Without *form*, the suffix of the
-    file's name decides whether it is CSV or JSON lines, and then its first character.
+    file's name decides whether it is CSV or JSON lines, and then its first character. Without
+    *has_ids*, the first JSON line decides whether each line needs an ID or none may have one.
 
     Raise UsageError if the options contradict each other or the file cannot be read. Raise
     InputError if the file is not a log or lacks something that every row needs.
@@ -80,14 +79,14 @@ def open_log(
     if faults := list(contradictions(layout)):
         raise UsageError(problems(faults))
     if not isinstance(source, str | Path):
-        return Log(source, name or "<stream>", layout, form)
+        return Log(source, name or "<stream>", layout, form, has_ids)
     name = name or str(source)
     try:
         stream = Path(source).open("rb")  # noqa: SIM115 - the log closes it
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     try:
-        return Log(stream, name, layout, form)
+        return Log(stream, name, layout, form, has_ids)
     except RepurchaseError:
         stream.close()
         raise
@@ -98,14 +97,21 @@ class Log(AbstractContextManager["Log"]):
 
     bytes_total: int | None
 
-    def __init__(self, stream: BinaryIO, name: str, layout: Layout, form: Form | None) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        layout: Layout,
+        form: Form | None,
+        has_ids: bool | None = None,
+    ) -> None:
         self.name = name
         self.bytes_total = _size(stream)
         self._stream = stream
         self._layout = layout
         self._labels = layout.labels()
         # Whether rows have their own IDs: the header of a CSV decides, or the first JSON line.
-        self._has_ids: bool | None = None
+        self._has_ids = has_ids
         try:
             self._lines = Lines(stream)
             _check_start(self._lines.first)
@@ -175,7 +181,7 @@ class Log(AbstractContextManager["Log"]):
                 named = zip(names, texts, strict=True)
                 values: dict[str, object] = {name: text for name, text in named if text}
                 values |= constants
-                yield self._row(number, index, values, [], partial("\0".join, texts))
+                yield self._row(number, index, values, [])
 
     def _wrong_width(self, cells: Sequence[str], width: int) -> Wrong:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
@@ -218,7 +224,7 @@ class Log(AbstractContextManager["Log"]):
             if layout.constants or not self._has_ids:
                 faults += self._overruled(values)
                 values |= layout.constants
-            yield self._row(number, index, values, faults, partial(_content, found))
+            yield self._row(number, index, values, faults)
 
     def _overruled(self, values: Mapping[str, object]) -> Iterator[Fault]:
         """Yield a fault for each of *values* that the row must not give itself."""
@@ -236,22 +242,15 @@ class Log(AbstractContextManager["Log"]):
         index: int,
         values: dict[str, object],
         faults: list[Fault],
-        content: Callable[[], str],
     ) -> Row:
-        """Return the row with the event in *values*, or with its problems: *faults* and others.
-
-        *content* returns the text that its digest is computed from.
-        """
+        """Return the row with the event in *values*, or with its problems: *faults* and others."""
         if not self._has_ids:
             values["id"] = f"row-{index}"
         event, more = decode(values)
         if event is None or faults:
             found = problems(faults + more, self._labels, file=self.name, line=number)
             return Row(number, None, found)
-        if not self._has_ids:
-            return Row(number, event)
-        digest = blake2b(content().encode(), digest_size=DIGEST_BYTES).digest()
-        return Row(number, event, (), digest)
+        return Row(number, event, (), digest(event) if self._has_ids else None)
 
     def _problem(self, number: int, subject: str, wrong: Wrong) -> Problem:
         return Problem(f"the {subject} {wrong.what}", wrong.hint, self.name, number)
@@ -269,17 +268,6 @@ def _check_start(line: bytes) -> None:
 
 def _unless_blank(line: str) -> str:
     return "" if line.isspace() else line
-
-
-def _content(found: Pairs) -> str:
-    """Return the content of an object as text, the same for any order of names, without nulls."""
-    try:
-        # Usually every value is a str; a Number is one too.
-        texts: Any = chain.from_iterable(sorted(found))
-        return "\0".join(texts)
-    except TypeError:
-        said = sorted((name, str(value)) for name, value in found if value is not None)
-        return "\0".join(chain.from_iterable(said))
 
 
 def _size(stream: BinaryIO) -> int | None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
+from repurchase.domain.moments import instant
 from repurchase.intake.log import Row
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 # A brought_forward event sorts before all others.
 _FIRST: Final = -(1 << 62)
@@ -85,29 +83,31 @@ def sorted_rows(
     without a time comes before the times of that day on *clock*. Raise sqlite3.Error if the
     database cannot be used.
     """
-    database.execute("CREATE TABLE rows (at INTEGER, place INTEGER PRIMARY KEY, row BLOB)")
+    database.execute(
+        "CREATE TABLE rows (at INTEGER, timed INTEGER, place INTEGER PRIMARY KEY, row BLOB)"
+    )
     database.execute("BEGIN")
     for row in rows:
         if row.event is None:
             yield row
         else:
-            kept = (moment_number(row.event, clock), pickle.dumps(row))
-            database.execute("INSERT INTO rows (at, row) VALUES (?, ?)", kept)
+            kept = (*_sort_key(row.event, clock), pickle.dumps(row))
+            database.execute("INSERT INTO rows (at, timed, row) VALUES (?, ?, ?)", kept)
     database.execute("COMMIT")
-    for (kept_row,) in database.execute("SELECT row FROM rows ORDER BY at, place"):
+    for (kept_row,) in database.execute("SELECT row FROM rows ORDER BY at, timed, place"):
         # Safe to unpickle: this process wrote it, to an unnamed file.
         yield pickle.loads(kept_row)  # noqa: S301
 
 
-def moment_number(event: Event, clock: ZoneInfo) -> int:
-    """Return the number by which *event* is sorted: twice its microseconds since 1970, plus 1.
+def _sort_key(event: Event, clock: ZoneInfo) -> tuple[int, bool]:
+    """Return by what *event* is sorted: its nanoseconds since 1970, and whether it has a time.
 
-    For an event with only a date it is twice those of its midnight on *clock*, so that the event
-    comes before all times of that day. For brought_forward it is the lowest number.
+    For an event with only a date it is the midnight on *clock*, so that the event comes before all
+    times of that day. For brought_forward it is the lowest number.
     """
     if event.kind == "brought_forward":
-        return _FIRST
+        return _FIRST, False
     if event.time is not None:
-        return (event.time - _EPOCH) // _MICROSECOND * 2 + 1
+        return instant(event.time), True
     assert event.date is not None
-    return (datetime.combine(event.date, time.min, clock) - _EPOCH) // _MICROSECOND * 2
+    return instant(datetime.combine(event.date, time.min, clock)), False

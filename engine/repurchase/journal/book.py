@@ -10,13 +10,22 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
-from repurchase.domain.events import Event
+from repurchase.domain.events import EXECUTIONS, REPORTS, Event
 from repurchase.evaluation.step import apply, position_report
-from repurchase.journal.records import Record, Rules, digest, event_of, read_record
+from repurchase.journal.records import (
+    Adoption,
+    Record,
+    Rules,
+    digest,
+    event_of,
+    read_record,
+)
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Reader, Stored
+from repurchase.ledger.halts import adopted, is_agreed, proposed
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import Life, life, life_then
@@ -46,11 +55,15 @@ class RuleTexts:
 
         Raise JournalError if the journal lacks one of the texts, or one was changed or is invalid.
         """
-        key = (tuple(sorted(rules.packs)), rules.hashes())
+        key = _names(rules)
         found = self._read.get(key)
         if found is None:
             found = self._read[key] = self._load(rules)
         return found
+
+    def know(self, rules: Rules, editions: Editions) -> None:
+        """Take *editions* for those of *rules*, whose texts are not stored yet."""
+        self._read[_names(rules)] = editions
 
     def _load(self, rules: Rules) -> Editions:
         body = self._body(rules.file, "the rule file")
@@ -67,6 +80,10 @@ class RuleTexts:
         if digest(body) != hash_:
             raise Tampering(Problem(f"{called} {hash_} was changed"))
         return body
+
+
+def _names(rules: Rules) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(sorted(rules.packs)), rules.hashes()
 
 
 def stored_book(journal: Journal, program: str) -> Book:
@@ -100,20 +117,63 @@ def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: st
     Raise JournalError for a record that does not follow the one before, or whose position is not
     the one that its event gives.
     """
-    head, position = book.head, book.position
-    editions, rules = book.editions, book.rules
     for stored in records:
         try:
-            record = following(head, stored)
-            if record.adoption is not None:
-                rules = record.adoption.rules
-                editions = texts.editions(rules)
-            elif record.snapshot is None:
-                position = _after(position, record, editions)
+            record = following(book.head, stored)
+            book = _folded(book, record, texts)
         except JournalError as error:
             raise misplaced(error, place, stored.sequence) from error
-        head = Head(stored.sequence, stored.hash)
-    return Book(head, position, editions, rules)
+        book = replace(book, head=Head(stored.sequence, stored.hash))
+    return book
+
+
+def _folded(book: Book, record: Record, texts: RuleTexts) -> Book:
+    """Return *book* after *record*; its head stays."""
+    if record.adoption is not None:
+        return adopting(book, record.adoption, texts)
+    if is_agreed(book.position):
+        # `adopting` takes what was agreed alone.
+        raise Tampering(Problem("it does not adopt the rule file that a second person confirmed"))
+    if record.snapshot is not None:
+        return book
+    return replace(book, position=_after(book.position, record, book.editions))
+
+
+def adopting(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
+    """Return *book* after *adoption*; its head stays.
+
+    Raise Tampering if the program has two persons, and one alone adopted rules that can be looser.
+    """
+    position, rules = book.position, adoption.rules
+    if is_agreed(position) and adoption.of is None:
+        raise Tampering(Problem("it does not adopt the rule file that a second person confirmed"))
+    if book.rules is not None and adoption.one_person:
+        raise Tampering(Problem("only the first adoption says that a program has one person"))
+    if adoption.pending is not None:
+        waiting = rules.proposal(adoption.by, adoption.reason)
+        return replace(book, position=proposed(position, adoption.pending, waiting))
+    if adoption.of is not None:
+        agreed = position.proposals.get(adoption.of)
+        said = replace(rules.proposal(adoption.by, adoption.reason), is_confirmed=True)
+        if agreed != said:
+            raise Tampering(Problem("it adopts a rule file that no second person confirmed"))
+    elif position.two_persons and not adoption.proven_no_looser:
+        what = "one person alone adopts a rule file that can be looser than the one before"
+        raise Tampering(Problem(what))
+    editions = texts.editions(rules)
+    if counts_otherwise(editions, book):
+        raise Tampering(Problem("it counts money otherwise than the program has used it"))
+    has_two = not adoption.one_person if book.rules is None else position.two_persons
+    after = adopted(position, adoption.by, two_persons=has_two)
+    return replace(book, position=after, editions=editions, rules=rules)
+
+
+def counts_otherwise(editions: Editions, book: Book) -> bool:
+    """Return whether *editions* count money otherwise than the use recorded in *book*."""
+    if book.editions is None or book.position.used == Position().used:
+        return False
+    old, new = book.editions.authorization, editions.authorization
+    return (old.currency, old.with_fees) != (new.currency, new.with_fees)
 
 
 def following(head: Head, stored: Stored) -> Record:
@@ -124,7 +184,7 @@ def following(head: Head, stored: Stored) -> Record:
     if stored.sequence != head.sequence + 1:
         raise Tampering(Problem(f"record {head.sequence + 1} is missing"))
     record = chained(head, stored.hash, stored.body)
-    if _id_of(record) != stored.id:
+    if stored.key != record.key:
         raise _of_another_place()
     return record
 
@@ -146,7 +206,7 @@ def recorded(stored: Stored, place: str) -> Record:
     """
     try:
         record = _unchanged(stored.hash, stored.body)
-        if (record.sequence, _id_of(record)) != (stored.sequence, stored.id):
+        if (record.sequence, record.key) != (stored.sequence, stored.key):
             raise _of_another_place()
     except JournalError as error:
         raise misplaced(error, place, stored.sequence) from error
@@ -160,14 +220,23 @@ def judged_then(
 
     Raise Tampering if the record that adopts the rule file is missing.
     """
-    stored = reader.naming(program, record.sequence)
-    last = None if stored is None else recorded(stored, reader.url)
-    naming = None if last is None else last.adoption or last.snapshot
-    if naming is None:
-        what = "the record that adopts its rule file is missing"
-        raise Tampering(Problem(what, MORE, reader.url))
-    editions = texts.editions(naming.rules)
+    editions = texts.editions(rules_at(reader, program, record.sequence))
     return life_then(editions, record.decision(), editions.day_of(event))
+
+
+def rules_at(reader: Reader, program: str, sequence: int) -> Rules:
+    """Return the rules in force at record *sequence* of *program*.
+
+    Raise Tampering if the record that adopts them is missing.
+    """
+    for stored in reader.without_key(program, sequence):
+        record = recorded(stored, reader.url)
+        if record.snapshot is not None:
+            return record.snapshot.rules
+        if record.adoption is not None and record.adoption.pending is None:
+            return record.adoption.rules
+    what = "the record that adopts its rule file is missing"
+    raise Tampering(Problem(what, MORE, reader.url))
 
 
 def misplaced(error: JournalError, place: str, sequence: int) -> JournalError:
@@ -187,13 +256,18 @@ def _unchanged(hash_: str, body: bytes) -> Record:
         parts.count(None) != len(parts) - 1
         or is_event != (record.answer is not None)
         or (record.outside is not None and not is_event)
+        or (record.again and not _may_come_again(record))
     ):
         raise Tampering(Problem("it is not an event with a decision, an adoption or a snapshot"))
     return record
 
 
-def _id_of(record: Record) -> object:
-    return None if record.event is None else record.event.get("id")
+def _may_come_again(record: Record) -> bool:
+    """Return whether the event of *record* may have an id that an earlier one has."""
+    if record.event is None or record.answer is None:
+        return False
+    answers = REPORTS - EXECUTIONS | {"halt"}
+    return record.event.get("kind") in answers or record.answer.outcome == "refused"
 
 
 def _of_another_place() -> Tampering:
@@ -206,7 +280,11 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     event = event_of(record.event)
     its = life(editions, event, position)
     found = apply(event, record.decision(), position, its)
-    if position_report(found, its.edition) != record.answer.position:
+    answer = record.answer
+    if (position_report(found, its.edition), found.halted_by) != (
+        answer.position,
+        answer.halted_by,
+    ):
         raise Tampering(Problem("its position is not the one that the events so far give"))
     return found
 

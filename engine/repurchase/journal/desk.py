@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import (
     InputError,
     JournalError,
@@ -25,15 +27,19 @@ from repurchase.domain.errors import (
     Wrong,
     short,
 )
-from repurchase.domain.events import Event
+from repurchase.domain.events import EXECUTIONS, REPORTS, Event, key_of
+from repurchase.domain.moments import NANOSECONDS, instant
+from repurchase.domain.quantities import written
 from repurchase.domain.version import __version__
-from repurchase.evaluation.step import Decided, refusal, step
+from repurchase.evaluation.step import Decided, Step, Stopped, is_same_news, refusal, step
 from repurchase.intake.fields import READERS
 from repurchase.journal.book import (
     MORE,
     Book,
     RuleTexts,
+    adopting,
     caught_up,
+    counts_otherwise,
     judged_then,
     recorded,
     stored_book,
@@ -49,10 +55,12 @@ from repurchase.journal.records import (
     digest,
     event_object,
     event_of,
+    rules_of,
     sealed,
 )
-from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Head, Journal, Stored, Writer
+from repurchase.ledger.halts import ended, is_repeated, lookalike, to_cancel
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions, load_text
@@ -61,12 +69,18 @@ from repurchase.rulebook.life import Life, life, life_then
 # The most events that share a transaction, so that later senders need not wait for all of them.
 GROUP_MAX: Final = 256
 # The most records that opening a program reads. It is doubled while a snapshot, with its remembered
-# orders and fills, would take longer to read than the records.
-SNAPSHOT_EVERY: Final = 50_000
+# orders and fills, would take longer to write than is worth while for so few records.
+SNAPSHOT_EVERY: Final = 4_096
 # A snapshot writes all remembered orders and fills: at most this many for each record.
-REMEMBERED_PER_RECORD_MAX: Final = 4
+REMEMBERED_PER_RECORD_MAX: Final = 16
+# The same two for a desk that closes: it has the time, and the next one to open need not read them.
+CLOSING_EVERY: Final = 512
+CLOSING_PER_RECORD_MAX: Final = 64
 # Another time zone can be this far ahead; an event dated later than that has not happened.
 AHEAD_MAX: Final = timedelta(days=1)
+
+# How an order stands just after the decision on it, by its outcome.
+_STATES: Final = {"approved": "open", "held": "held", "denied": "denied"}
 
 Clock = Callable[[], datetime]
 
@@ -114,11 +128,14 @@ class Desk:
         rules: RuleText | None = None,
         by: str | None = None,
         feed: Feed | None = None,
+        *,
+        one_person: bool = False,
     ) -> None:
         """Open *program* in *journal*; if *rules* are given, they must be the rules in force.
 
         A program that has not begun adopts *rules*, in the name of *by*, with its first event;
-        *has_begun_it* is true after that is recorded. Facts that no event states come from *feed*,
+        *has_begun_it* is true after that is recorded. With *one_person*, it says then that nobody
+        else confirms what loosens. Facts that no event states come from *feed*,
         or only from the trading-session tables if no feed is given. Raise InputError if the feed
         contradicts itself, UsageError if *rules* are of another authorization, JournalError if the
         records contradict each other.
@@ -133,6 +150,7 @@ class Desk:
         self.has_begun_it = False
         self._rules = rules
         self._by = by
+        self._one_person = one_person
         self._feed = feed or read_feed(())
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program)
@@ -175,11 +193,15 @@ class Desk:
             group = Group(self._caught_up(writer), now, writer, self._texts, self._feed)
             first = self._first_rules(group.book)
             if first is not None:
-                group.adopt(first, self._by, None)
-            known = writer.with_ids(self._program, [event.id for event in events])
+                group.adopt(first, self._by, None, one_person=self._one_person)
+            keys = [key_of(event.kind, event.id) for event in events]
+            known = writer.with_keys(self._program, keys)
             answers = [group.answer(event, known) for event in events]
             group.write(self._kept)
         # Only after the commit, so that a failed transaction does not change this desk.
+        if self._book.rules not in (None, group.book.rules):
+            # A second person confirmed other rules than those given.
+            self._rules = None
         self._book = group.book
         self._kept |= group.editions.keys()
         self.has_begun_it |= first is not None
@@ -206,36 +228,65 @@ class Desk:
             book = replace(book, editions=first.editions, rules=first.rules)
         return would_decide(self._journal, self._program, book, event, self._feed)
 
-    def adopt(self, rules: RuleText, by: str, reason: str) -> tuple[Book, Book]:
-        """Record that *rules* govern the program from now on; return the program before and after.
+    def adopt(
+        self, rules: RuleText, by: str, reason: str, *, no_looser_than: Rules | None = None
+    ) -> Adopting:
+        """Record that *rules* govern the program from now on, or that *by* proposes them.
 
-        Raise UsageError if *rules* are in force already, are of another authorization, or count in
+        They govern it at once if they are proven *no_looser_than* the rules in force, or if the
+        program has one person. Otherwise they wait for the confirmation of a second person. Raise
+        UsageError if *rules* are in force already, are of another authorization, or count in
         another currency than the program has used. Raise it, too, if *by* or *reason* is not valid
-        text.
+        text, or *by* looks like another person's name.
         """
-        _check_authorization(rules, self._program)
         check_said("by", by)
         check_said("reason", reason)
         with self._journal.writing(self._program) as writer:
             before = self._caught_up(writer)
-            _check_adoptable(rules, before, self._journal.url)
+            self._check_adoptable(rules, before)
+            _check_name(by, before.position)
             group = Group(before, self._now(), writer, self._texts, self._feed)
-            group.adopt(rules, by, reason)
+            pending = group.change(rules, by, reason, proven=no_looser_than == before.rules)
             group.write(self._kept)
         self._book = group.book
-        if self._rules is not None:
+        if self._rules is not None and pending is None:
             self._rules = rules
-        return before, self._book
+        return Adopting(before, self._under(rules, group.book), pending)
 
-    def would_adopt(self, rules: RuleText) -> tuple[Book, Book]:
+    def would_adopt(self, rules: RuleText) -> Adopting:
         """Return the program as it is, and as it would be under *rules*. Write nothing.
 
         Raise UsageError if `adopt` would refuse *rules*, whoever adopts them.
         """
-        _check_authorization(rules, self._program)
         book = self.refresh()
+        self._check_adoptable(rules, book)
+        return Adopting(book, self._under(rules, book))
+
+    def _check_adoptable(self, rules: RuleText, book: Book) -> None:
+        _check_authorization(rules, self._program)
         _check_adoptable(rules, book, self._journal.url)
-        return book, replace(book, editions=rules.editions, rules=rules.rules)
+
+    @staticmethod
+    def _under(rules: RuleText, book: Book) -> Book:
+        return replace(book, editions=rules.editions, rules=rules.rules)
+
+    def close(self) -> None:
+        """Store the position if the next desk would otherwise have many records to read.
+
+        Do nothing if this desk has recorded nothing, or if the journal cannot be written: the
+        records are on disk already.
+        """
+        if not self._kept:
+            return
+        with suppress(JournalError):
+            since = self._book.head.sequence - self._journal.snapshot_at(self._program)
+            remembered = _remembered(self._book.position)
+            if since < CLOSING_EVERY or since * CLOSING_PER_RECORD_MAX < remembered:
+                return
+            with self._journal.writing(self._program) as writer:
+                book = self._caught_up(writer)
+                group = Group(book, self._now(), writer, self._texts, self._feed)
+                group.write(self._kept, with_snapshot=True)
 
     def refresh(self) -> Book:
         """Return the program with the records that other processes have added. Write nothing."""
@@ -303,6 +354,8 @@ class Desk:
             self._turn.notify_all()
 
     def _caught_up(self, writer: Writer) -> Book:
+        if self._book.head == writer.head:
+            return self._book
         place = self._journal.url
         records = writer.records(self._program, self._book.head.sequence)
         book = caught_up(self._book, records, self._texts, place)
@@ -325,6 +378,17 @@ class Desk:
             hint = "record the change with `repurchase adopt`, or omit --rules"
             raise UsageError(Problem(other_rules(adopted, given.rules), hint, given.name))
         return given if adopted is None else None
+
+
+class Adopting(msgspec.Struct, frozen=True):
+    """A program *before* and *after* a change of its rules.
+
+    If the change is *pending*, under this name, *after* is the program as it will be.
+    """
+
+    before: Book
+    after: Book
+    pending: str | None = None
 
 
 class _Waiting:
@@ -352,58 +416,88 @@ class Group:
         self._texts = texts
         self._feed = feed
         self._records: list[Sealed] = []
-        self._new: dict[str, Record] = {}
+        self._new: dict[str, tuple[Record, Editions]] = {}
 
-    def adopt(self, rules: RuleText, by: str | None, reason: str | None) -> None:
-        """Add the record that the program adopts *rules*, and store their texts."""
-        for text in rules.texts():
-            self._writer.keep_text(digest(text), text)
-        name, adopted = rules.editions.authorization.name, rules.rules
-        self._add(Record(*self._next(), adoption=Adoption(name, adopted, by, reason)))
-        self.book = replace(self.book, editions=rules.editions, rules=adopted)
+    def adopt(
+        self, rules: RuleText, by: str | None, reason: str | None, *, one_person: bool
+    ) -> None:
+        """Add the record that the program begins under *rules*, and store their texts."""
+        self._keep(rules)
+        name = rules.editions.authorization.name
+        self._adopt(Adoption(name, rules.rules, by, reason, one_person), rules.editions)
+
+    def change(self, rules: RuleText, by: str, reason: str, *, proven: bool) -> str | None:
+        """Add the record that *rules* govern the program, or wait; return the proposal's name then.
+
+        *proven* is whether they are proven to be no looser than those in force.
+        """
+        self._keep(rules)
+        adoption = Adoption(rules.editions.authorization.name, rules.rules, by, reason)
+        if proven or not self.book.position.two_persons:
+            self._adopt(replace(adoption, proven_no_looser=proven), rules.editions)
+            return None
+        pending = f"adoption-{self.book.head.sequence + 1}"
+        while pending in self.book.position.proposals:
+            # Somebody called a resume so: whoever confirms must mean one thing.
+            pending += "-2"
+        self._adopt(replace(adoption, pending=pending), rules.editions)
+        return pending
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the decision on *event*: the recorded one, or a new one with its record.
 
-        *known* holds the stored records by event id. Raise Tampering if the event's was changed.
+        *known* holds the stored records by key. Raise Tampering if the event's was changed.
         """
-        before, stored = self._new.get(event.id), known.get(event.id)
+        key = key_of(event.kind, event.id)
+        stored = known.get(key)
+        before = self._new[key][0] if key in self._new else None
         if before is None and stored is not None:
             before = recorded(stored, self._writer.url)
-        if before is not None:
+        was = self.book.position
+        if before is not None and event.kind != "halt" and not self._is_in_order(event, before):
             return self.again(event, before)
+        self._check_confirmed(event)
         its = self._life(event)
         noted = NotedMarket(self._feed.of(its.edition.authorization))
-        taken = step(event, self.book.position, its, live=True, market=noted)
-        decision = taken.decision
+        taken = step(event, was, its, live=True, market=noted)
+        decided = answer_of(event, taken, was, its)
+        if decided.repeated or taken.decision.outcome == "refused":
+            return decided
         for edition in (its.edition, *(one.edition for one in its.later)):
             self.editions[edition.hash] = edition
-        answer = answered(decision)
-        record = Record(*self._next(), event_object(event), noted.outside(), answer)
+        answer = answered(taken.decision)
+        said = event_object(event), noted.outside()
+        record = Record(*self._next(), *said, answer=answer, again=before is not None)
         self._add(record)
-        self._new[event.id] = record
+        if before is None and self.book.editions is not None:
+            self._new[key] = record, self.book.editions
         self.book = replace(self.book, position=taken.position)
-        return Decided(decision, its, event=event)
+        if event.kind == "confirm":
+            self._adopt_if_agreed(event)
+        return decided
 
-    def write(self, kept: frozenset[str]) -> None:
+    def write(self, kept: frozenset[str], *, with_snapshot: bool = False) -> None:
         """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
+        if with_snapshot or self._is_snapshot_due():
+            self._add_snapshot()
         if not self._records:
             return
-        if self._is_snapshot_due():
-            body = position_bytes(self.book.position)
-            assert self.book.rules is not None, "a rule file is adopted before the first event"
-            self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
-            self._writer.keep_snapshot(self.book.head.sequence, body)
         self._writer.append(self._records)
         for edition in self.editions.values():
             if edition.hash not in kept:
                 self._writer.keep_edition(edition.hash, edition.content)
 
+    def _add_snapshot(self) -> None:
+        """Add the record of the program's position, and store the position."""
+        body = position_bytes(self.book.position)
+        assert self.book.rules is not None, "a rule file is adopted before the first event"
+        self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
+        self._writer.keep_snapshot(self.book.head.sequence, body)
+        # The position as written takes less memory, and the next snapshot copies most of it.
+        self.book = replace(self.book, position=read_position(body))
+
     def _is_snapshot_due(self) -> bool:
-        position = self.book.position
-        fills = position.fills
-        remembered = len(position.orders) + len(fills.newer) + len(fills.older)
-        every = SNAPSHOT_EVERY
+        every, remembered = SNAPSHOT_EVERY, _remembered(self.book.position)
         while every * REMEMBERED_PER_RECORD_MAX < remembered:
             every *= 2
         last = self.book.head.sequence
@@ -412,27 +506,68 @@ class Group:
     def again(self, event: Event, before: Record) -> Decided:
         """Return the decision on an event whose id has a record.
 
-        The same event gets its recorded decision again; another event with this id is refused.
+        The same event gets its recorded decision again; another event with this id is refused. A
+        report of the venue that contradicts the record leaves a record of its own, and halts.
         """
-        place = f"record {before.sequence:,}"
-        if before.event == event_object(event):
+        was = self.book.position
+        place, told = f"record {before.sequence:,}", event_of(before.event or {})
+        if is_same_news(event, told):
             then = self._judged_then(event, before)
-            return Decided(before.decision(), then, repeated=True, event=event, place=place)
+            return repeated(event, before.decision(), then, place, was)
         its = self._life(event)
-        refused = refusal(event, self.book.position, its.edition)
-        return Decided(refused, its, event=event, place=place)
+        taken = refusal(event, was, its.edition, told)
+        decided = replace(answer_of(event, taken, was, its), place=place)
+        if taken.decision.findings[0].observed is not None:
+            self.editions[its.edition.hash] = its.edition
+            answer = answered(taken.decision)
+            said = event_object(event), None, before.event, answer
+            self._add(Record(*self._next(), *said, again=True))
+            self.book = replace(self.book, position=taken.position)
+        return decided
+
+    def _is_in_order(self, event: Event, before: Record) -> bool:
+        """Return whether *event* came too early *before*, and is in order now."""
+        its = self._life(event)
+        return _came_too_early(event, before) and _is_recorded(event, self.book.position, its)
+
+    def _check_confirmed(self, event: Event) -> None:
+        """Raise InputError if *event* confirms rules that count money otherwise than it is used."""
+        proposal = self.book.position.proposals.get(event.of or "")
+        if event.kind != "confirm" or proposal is None or proposal.rules is None:
+            return
+        if counts_otherwise(self._texts.editions(rules_of(proposal)), self.book):
+            what = f"`{event.of}` has another `currency` or `amount_basis` than the money used"
+            raise InputError(Problem(what, "begin another program, and bring forward the amount"))
+
+    def _keep(self, rules: RuleText) -> None:
+        for text in rules.texts():
+            self._writer.keep_text(digest(text), text)
+
+    def _adopt(self, adoption: Adoption, editions: Editions) -> None:
+        self._texts.know(adoption.rules, editions)
+        self._add(Record(*self._next(), adoption=adoption))
+        self.book = adopting(self.book, adoption, self._texts)
+
+    def _adopt_if_agreed(self, event: Event) -> None:
+        """Add the adoption that *event* confirmed, if it did."""
+        agreed = self.book.position.proposals.get(event.of or "")
+        if agreed is None or not agreed.is_confirmed:
+            return
+        assert self.book.editions is not None, "only a program that has begun has proposals"
+        rules, name = rules_of(agreed), self.book.editions.authorization.name
+        adoption = Adoption(name, rules, agreed.by, agreed.reason, of=event.of)
+        self._adopt(adoption, self._texts.editions(rules))
 
     def _life(self, event: Event) -> Life:
         assert self.book.editions is not None, "a rule file is adopted before the first event"
         return life(self.book.editions, event, self.book.position)
 
     def _judged_then(self, event: Event, record: Record) -> Life:
-        if event.id in self._new:
-            # The adoption of the rule file may be in this same transaction.
-            assert self.book.editions is not None, "its event has a record"
-            return life_then(
-                self.book.editions, record.decision(), self.book.editions.day_of(event)
-            )
+        key = key_of(event.kind, event.id)
+        if key in self._new:
+            # Its rule file may be adopted in this same transaction.
+            editions = self._new[key][1]
+            return life_then(editions, record.decision(), editions.day_of(event))
         return judged_then(self._writer, self._writer.program, self._texts, record, event)
 
     def _next(self) -> tuple[int, str, datetime, str]:
@@ -446,6 +581,11 @@ class Group:
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
 
 
+def _remembered(position: Position) -> int:
+    """Return how many orders and fills *position* remembers."""
+    return len(position.orders) + len(position.fills.newer) + len(position.fills.older)
+
+
 def would_decide(journal: Journal, program: str, book: Book, event: Event, feed: Feed) -> Decided:
     """Return the decision on *event* by *program*, which is as *book* says, with every finding.
 
@@ -454,19 +594,86 @@ def would_decide(journal: Journal, program: str, book: Book, event: Event, feed:
     """
     if book.editions is None:
         raise JournalError(Problem("the program has not begun", file=journal.url))
-    its = life(book.editions, event, book.position)
-    stored = journal.record(program, event.id)
-    if stored is None:
+    was = book.position
+    its = life(book.editions, event, was)
+    stored = journal.record(program, key_of(event.kind, event.id))
+    before = None if stored is None else recorded(stored, journal.url)
+    is_new = before is None or event.kind == "halt"
+    if (
+        before is None
+        or is_new
+        or (_came_too_early(event, before) and _is_recorded(event, was, its))
+    ):
         market = feed.of(its.edition.authorization)
-        taken = step(event, book.position, its, every_rule=True, live=True, market=market)
-        return Decided(taken.decision, its, event=event)
-    record = recorded(stored, journal.url)
-    place = f"record {record.sequence:,}"
-    if record.event != event_object(event):
-        refused = refusal(event, book.position, its.edition)
-        return Decided(refused, its, event=event, place=place)
+        taken = step(event, was, its, every_rule=True, live=True, market=market)
+        return answer_of(event, taken, was, its)
+    record = before
+    place, told = f"record {record.sequence:,}", event_of(record.event or {})
+    if not is_same_news(event, told):
+        refused = refusal(event, was, its.edition, told)
+        return replace(answer_of(event, refused, was, its), place=place)
     then = judged_then(journal, program, RuleTexts(journal.text), record, event)
-    return Decided(record.decision(), then, repeated=True, event=event, place=place)
+    return repeated(event, record.decision(), then, place, was)
+
+
+def answer_of(event: Event, taken: Step, was: Position, its: Life) -> Decided:
+    """Return what is answered to *event*, given the step *taken* and the position before it."""
+    now = taken.position
+    new = [cause for cause in now.halts if cause not in was.halts] if now.halts != was.halts else []
+    cancelled = to_cancel(now, event) if event.kind == "halt" else ()
+    for cause in new:
+        cancelled = tuple(sorted(cause.orders))
+    return Decided(
+        taken.decision,
+        its,
+        repeated=event.kind == "halt" and not event.drill and is_repeated(was, event),
+        event=event,
+        to_cancel=cancelled,
+        stopped=tuple(Stopped(one.event.id, _seconds(one.event, event)) for one in ended(was, now)),
+        one_person=not now.two_persons,
+    )
+
+
+def repeated(event: Event, decision: Decision, then: Life, place: str, now: Position) -> Decided:
+    """Return the *decision* that *event* had before, and how its order stands *now*."""
+    order = now.orders.get(event.order or event.id)
+    state = None if order is None or event.kind in REPORTS else order.state
+    return Decided(
+        decision,
+        then,
+        repeated=True,
+        event=event,
+        place=place,
+        order_state=None if state == _STATES.get(decision.outcome) else state,
+        one_person=not now.two_persons,
+    )
+
+
+def _seconds(first: Event, last: Event) -> str | None:
+    """Return how many seconds passed from *first* to *last*; `None` if a time is not known."""
+    if first.time is None or last.time is None or last.time < first.time:
+        return None
+    return written(Fraction(instant(last.time) - instant(first.time), NANOSECONDS))
+
+
+def _came_too_early(event: Event, before: Record) -> bool:
+    """Return whether *event*, an answer of the venue, was denied *before* as it is said again."""
+    was_denied = before.answer is not None and before.answer.outcome == "denied"
+    is_answer = event.kind in REPORTS and event.kind not in EXECUTIONS
+    return was_denied and is_answer and is_same_news(event, event_of(before.event or {}))
+
+
+def _is_recorded(event: Event, position: Position, its: Life) -> bool:
+    """Return whether *event*, which no rule evaluates, would be recorded at *position*."""
+    return step(event, position, its, live=True).decision.outcome == "recorded"
+
+
+def _check_name(by: str, position: Position) -> None:
+    """Raise UsageError if the name *by* only looks like one of *position*."""
+    known = lookalike(position, by)
+    if known is not None:
+        what = f"`{by}` looks like `{known}`, a name recorded before, but is spelled otherwise"
+        raise UsageError(Problem(what, "write the name as it was written before"))
 
 
 def check_said(name: str, text: str) -> None:
@@ -526,10 +733,7 @@ def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
 
 def _check_money(rules: RuleText, book: Book) -> None:
     """Raise UsageError if *rules* count money otherwise than the use recorded in *book*."""
-    if book.editions is None or book.position.used == Position().used:
-        return
-    old, new = book.editions.authorization, rules.editions.authorization
-    if (old.currency, old.with_fees) != (new.currency, new.with_fees):
+    if counts_otherwise(rules.editions, book):
         what = "its `currency` or `amount_basis` differs from that of the money already used"
         hint = "begin another program, and bring forward the amount used, on the new basis"
         raise UsageError(Problem(what, hint, rules.name))

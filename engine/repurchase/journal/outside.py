@@ -7,7 +7,7 @@ as the same event, whatever the feeds supply by then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.quantities import written
@@ -15,6 +15,9 @@ from repurchase.facts.fact import Market, Value
 from repurchase.facts.table import TABLE
 from repurchase.journal.records import number
 from repurchase.ledger.trades import Trade
+
+# Between the name of a fact and the venue at which it was read, if an order names several.
+_AT: Final = "@"
 
 
 class NotedMarket:
@@ -28,7 +31,7 @@ class NotedMarket:
         """Return the fact *name* at the moment of *trade*; `None` if it is unknown."""
         value = self._market.fact(name, trade)
         if value is not None:
-            self._known[name] = value
+            self._known[_key(name, trade)] = value
         return value
 
     def outside(self) -> dict[str, Any] | None:
@@ -46,16 +49,23 @@ class RecordedMarket:
         except (ValueError, TypeError, KeyError) as error:
             raise Tampering(Problem("the facts in its `outside` cannot be read")) from error
 
-    def fact(self, name: str, _: Trade) -> Value | None:
-        """Return the fact *name*; `None` if it was unknown."""
-        return self._known.get(name)
+    def fact(self, name: str, trade: Trade) -> Value | None:
+        """Return the fact *name* at the venue of *trade*; `None` if it was unknown."""
+        return self._known.get(_key(name, trade))
+
+
+def _key(name: str, trade: Trade) -> str:
+    """Return the name of a fact in a record: at another venue than the first, with that venue."""
+    venue = trade.other_venue
+    return name if venue is None else f"{name}{_AT}{venue}"
 
 
 def _plain(value: Value) -> str | bool:
     return value if isinstance(value, bool | str) else written(value)
 
 
-def _value(name: str, plain: object) -> Value:
+def _value(key: str, plain: object) -> Value:
+    name = key.partition(_AT)[0]
     is_flag = TABLE[name].dimension.kind == "flag"
     if is_flag != isinstance(plain, bool) or not isinstance(plain, bool | str):
         raise TypeError(f"`{name}` is {plain!r}")

@@ -39,6 +39,8 @@ class SqlitePlace:
         self._named = path.absolute()
         self._busy_max_ms = busy_max_ms
         self._as_it_was: tuple[int, ...] | None = None
+        # Each connection that was opened, whether or not it is closed by now.
+        self._opened: list[Any] = []
 
     def files(self) -> tuple[Path, ...]:
         """Return the paths of the database, and of the files that SQLite and we put beside it."""
@@ -69,6 +71,7 @@ class SqlitePlace:
         )
 
         def connected(connection: Any, _: object) -> None:
+            self._opened.append(connection)
             # A changed value must be found as a change, even if it is no longer valid text.
             connection.text_factory = _any_text
             cursor = connection.cursor()
@@ -150,16 +153,54 @@ class SqlitePlace:
             return None
         return found.st_dev, found.st_ino
 
+    def is_alone(self, connection: sa.Connection) -> bool:
+        """Return whether no other connection has the file open; raise SQLite's error if one has.
+
+        SQLite leaves the WAL mode only for the last connection. This place closes its other
+        connections first: Ctrl-C may have left one open.
+        """
+        this = connection.connection.dbapi_connection
+        for one in self._opened:
+            if one is not this:
+                one.close()
+        mode = connection.exec_driver_sql("PRAGMA journal_mode=DELETE").scalar()
+        return bool(mode == "delete")
+
+    def remove(self) -> None:
+        """Remove the file and the files beside it; call this only while the lock is held."""
+        for path in (self._real, *map(self._beside, ("-wal", "-shm", "-journal", ".lock"))):
+            path.unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Wait for the lock file and hold it; raise JournalError after the longest wait."""
-        # Read access is enough for a lock, even if another user created the file.
-        lock = os.open(self._beside(".lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = self._held_lock()
         try:
-            self._hold(lock)
             yield
         finally:
             os.close(lock)
+
+    def _held_lock(self) -> int:
+        while True:
+            # Read access is enough for a lock, even if another user created the file.
+            flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+            lock = os.open(self._beside(".lock"), flags, 0o666)
+            try:
+                self._hold(lock)
+                is_held = self._is_lock(lock)
+            except BaseException:
+                os.close(lock)
+                raise
+            if is_held:
+                return lock
+            # Another process has removed the journal with its lock file, see `remove`.
+            os.close(lock)
+
+    def _is_lock(self, lock: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(lock), self._beside(".lock").stat())
+        except FileNotFoundError:
+            return False
 
     def _hold(self, lock: int) -> None:
         with suppress(BlockingIOError):
@@ -250,6 +291,13 @@ class PostgresPlace:
 
     def file(self) -> None:
         """Return `None`: the server decides where it keeps the database."""
+
+    def is_alone(self, connection: sa.Connection) -> bool:  # noqa: ARG002 - see `remove`
+        """Return `False`: others may use the database."""
+        return False
+
+    def remove(self) -> None:
+        """Remove nothing: the database belongs to the server."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:

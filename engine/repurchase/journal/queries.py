@@ -11,7 +11,7 @@ import msgspec
 from repurchase.domain.calendars import day_at
 from repurchase.domain.decisions import Decision, Outcome, PositionReport
 from repurchase.domain.errors import InputError, JournalError, Problem, UsageError
-from repurchase.domain.events import Event
+from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.open_fills import fills_under
 from repurchase.evaluation.standing import unfit
@@ -28,8 +28,9 @@ from repurchase.journal.book import (
 from repurchase.journal.desk import other_rules, would_decide
 from repurchase.journal.records import Rules, event_of
 from repurchase.journal.store import Head, Journal
+from repurchase.ledger.halts import left_to_cancel, scope_of
 from repurchase.ledger.orders import Order
-from repurchase.ledger.position import Position
+from repurchase.ledger.position import Cause, Position, Proposal
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition, Editions
@@ -51,6 +52,7 @@ class OrderLine(msgspec.Struct, frozen=True):
     state: str
     symbol: str | None
     venue: str | None
+    venues: tuple[str, ...]
     quantity: int
     filled: int
     open_quantity: int
@@ -62,6 +64,39 @@ class OrderLine(msgspec.Struct, frozen=True):
     replace_quantity: int | None
     replace_is_held: bool
     unfit: tuple[Worded, ...] = ()
+
+
+class Stopping(msgspec.Struct, frozen=True):
+    """An order that was open when a program was halted, and whether it is closed by now."""
+
+    order: str
+    is_closed: bool
+
+
+class HaltLine(msgspec.Struct, frozen=True):
+    """One cause that halts a program: the event, the `deny` rules it failed, what it stops.
+
+    *scope* has the fields of a halt that does not stop everything. *orders* were open then.
+    """
+
+    id: str
+    kind: str
+    at: datetime | date | None
+    by: str | None
+    reason: str | None
+    rules: tuple[str, ...]
+    scope: dict[str, str]
+    orders: tuple[Stopping, ...]
+
+
+class ProposalLine(msgspec.Struct, frozen=True):
+    """What waits for a second person: to lift *causes*, or to adopt *rule_file*."""
+
+    id: str
+    by: str | None
+    reason: str | None
+    causes: tuple[str, ...]
+    rule_file: str | None
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -76,6 +111,9 @@ class Overview(msgspec.Struct, frozen=True):
     position: PositionReport
     unknown: tuple[str, ...]
     orders: tuple[OrderLine, ...]
+    halts: tuple[HaltLine, ...]
+    proposals: tuple[ProposalLine, ...]
+    one_person: bool
 
 
 class StoryLine(msgspec.Struct, frozen=True):
@@ -112,7 +150,29 @@ def overview(book: Book, now: datetime) -> Overview:
             for name, order in sorted(position.orders.items())
             if order.state in ("open", "held")
         ),
+        halts=tuple(_halt(cause, position) for cause in position.halts),
+        proposals=tuple(_proposal(name, one) for name, one in sorted(position.proposals.items())),
+        one_person=not position.two_persons,
     )
+
+
+def _halt(cause: Cause, position: Position) -> HaltLine:
+    event, left = cause.event, left_to_cancel(position, cause)
+    orders = tuple(Stopping(name, name not in left) for name in sorted(cause.orders))
+    return HaltLine(
+        id=event.id,
+        kind=event.kind,
+        at=event.time or event.date,
+        by=event.by,
+        reason=event.reason,
+        rules=tuple(sorted(cause.rules)),
+        scope=dict(scope_of(event)) if event.kind == "halt" else {},
+        orders=orders,
+    )
+
+
+def _proposal(name: str, one: Proposal) -> ProposalLine:
+    return ProposalLine(name, one.by, one.reason, tuple(sorted(one.causes)), one.rules)
 
 
 def edition_at(book: Book, now: datetime) -> Edition:
@@ -164,7 +224,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
         try:
             record = following(head, stored)
             head = Head(stored.sequence, stored.hash)
-            if record.adoption is not None:
+            if record.adoption is not None and record.adoption.pending is None:
                 rules = record.adoption.rules
             event = record.event
             if event is None or met.isdisjoint(_about(event)):
@@ -182,7 +242,8 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
 class AdoptedThen(msgspec.Struct, frozen=True):
     """An adoption: from *record* on, the rule file with the hash *rule_file* is in force.
 
-    *packs* are the hashes of the packs that the file includes, by name.
+    *packs* are the hashes of the packs that the file includes, by name. If *pending*, it was only
+    proposed, under this name; *of* is the name of the proposal that was confirmed.
     """
 
     record: int
@@ -191,16 +252,29 @@ class AdoptedThen(msgspec.Struct, frozen=True):
     packs: dict[str, str]
     by: str | None
     reason: str | None
+    pending: str | None = None
+    of: str | None = None
 
 
 def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
     """Return the adoptions of *program* in order; raise Tampering if a record was changed."""
-    records = (recorded(stored, journal.url) for stored in journal.of_no_event(program))
-    return [
-        AdoptedThen(one.sequence, one.at, new.rules.file, new.rules.packs, new.by, new.reason)
+    last = journal.head(program).sequence
+    records = (recorded(stored, journal.url) for stored in journal.without_key(program, last))
+    found = [
+        AdoptedThen(
+            one.sequence,
+            one.at,
+            new.rules.file,
+            new.rules.packs,
+            new.by,
+            new.reason,
+            new.pending,
+            new.of,
+        )
         for one in records
         if (new := one.adoption) is not None
     ]
+    return found[::-1]
 
 
 def _led_to(journal: Journal, program: str, name: str) -> set[str]:
@@ -210,9 +284,10 @@ def _led_to(journal: Journal, program: str, name: str) -> set[str]:
     while asked_for - met:
         one = (asked_for - met).pop()
         met.add(one)
-        stored = journal.record(program, one)
-        if stored is not None:
-            asked_for |= _about(recorded(stored, journal.url).event or {})
+        for kind in ("order", "fill"):
+            stored = journal.record(program, key_of(kind, one))
+            if stored is not None:
+                asked_for |= _about(recorded(stored, journal.url).event or {})
     return met
 
 
@@ -307,6 +382,7 @@ def _line(name: str, order: Order, today: date, why: tuple[Worded, ...]) -> Orde
         state=order.state,
         symbol=event.symbol,
         venue=event.venue,
+        venues=event.venues,
         quantity=order.terms.quantity,
         filled=order.filled,
         open_quantity=order.open_quantity,

@@ -14,12 +14,14 @@ from fractions import Fraction
 from typing import Annotated, Any, Final
 
 import msgspec
+from rpds import HashTrieMap
 
 from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport
 from repurchase.domain.errors import Problem, Tampering
-from repurchase.domain.events import Event
+from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.intake.fields import decode
+from repurchase.ledger.position import Proposal
 
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
@@ -38,14 +40,34 @@ class Rules(msgspec.Struct, frozen=True):
         """Return the hash of the rule file, then those of the packs in the order of their names."""
         return (self.file, *(self.packs[name] for name in sorted(self.packs)))
 
+    def proposal(self, by: str | None, reason: str | None) -> Proposal:
+        """Return the proposal of *by* to adopt these rules."""
+        return Proposal(by, reason, rules=self.file, packs=HashTrieMap(self.packs))
 
-class Adoption(msgspec.Struct, frozen=True):
-    """The rules that govern a program from this record on, who adopted them, and why."""
+
+def rules_of(proposal: Proposal) -> Rules:
+    """Return the rules that an adoption *proposal* is about."""
+    assert proposal.rules is not None, "it is a proposal to adopt a rule file"
+    return Rules(proposal.rules, dict(proposal.packs.items()))
+
+
+class Adoption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rules that govern a program from this record on, who adopted them, and why.
+
+    The first adoption says whether the program has only *one_person*, who may loosen its rules
+    alone. Otherwise rules that are not *proven_no_looser* than those before are *pending* under
+    this name, and govern nothing, until another record adopts them as the confirmed proposal *of*
+    that name.
+    """
 
     authorization: str
     rules: Rules
     by: str | None = None
     reason: str | None = None
+    one_person: bool = False
+    proven_no_looser: bool = False
+    pending: str | None = None
+    of: str | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -63,6 +85,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     position: PositionReport
     edition: str
     editions: tuple[Judge, ...] = ()
+    halted_by: tuple[str, ...] = ()
+    pending: bool = False
 
 
 def answered(decision: Decision) -> Answer:
@@ -73,6 +97,8 @@ def answered(decision: Decision) -> Answer:
         decision.position,
         decision.edition,
         decision.editions,
+        decision.halted_by,
+        decision.pending,
     )
 
 
@@ -81,7 +107,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     *sequence* counts from 1. *previous* is the hash of the record before, *at* the time of
     recording, and *version* the version of the package that recorded it. *outside* are the facts
-    that the event's rules read and that neither the event nor the position gave. The position of
+    that the event's rules read and that neither the event nor the position gave. *against* is the
+    earlier event that a refused report of the venue contradicts. If *again*, an earlier record has
+    the event's id, and only that one is found by it. The position of
     a *snapshot* is stored separately from the records, so that opening a program need not read
     all records.
     """
@@ -92,9 +120,11 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     version: str
     event: dict[str, Any] | None = None
     outside: dict[str, Any] | None = None
+    against: dict[str, Any] | None = None
     answer: Answer | None = None
     adoption: Adoption | None = None
     snapshot: Snapshot | None = None
+    again: bool = False
 
     def decision(self) -> Decision:
         """Return the recorded decision; call this only for the record of an event."""
@@ -109,7 +139,16 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             position=answer.position,
             edition=answer.edition,
             editions=answer.editions,
+            halted_by=answer.halted_by,
+            pending=answer.pending,
         )
+
+    @property
+    def key(self) -> str | None:
+        """Return under which key the record is found; `None` if another record has its key."""
+        if self.event is None or self.again:
+            return None
+        return key_of(self.event["kind"], self.event["id"])
 
 
 class Sealed(msgspec.Struct, frozen=True, gc=False):
@@ -161,12 +200,14 @@ def event_object(event: Event) -> dict[str, Any]:
     """Return *event* as the JSON object that a sender would write, numbers as exact strings."""
     found: dict[str, Any] = {}
     for name, value in zip(Event.__struct_fields__, msgspec.structs.astuple(event), strict=True):
-        if value is None:
+        if value is None or value == ():
             continue
         if name in _NUMBERS:
             found[name] = str(value) if type(value) is int else written(value)
         elif name in _DATES:
             found[name] = value.isoformat()
+        elif isinstance(value, tuple):
+            found[name] = list(value)
         else:
             found[name] = value
     outside = found.pop("outside")

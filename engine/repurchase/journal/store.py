@@ -7,7 +7,9 @@ it is the row of the program. A commit returns only after its data is on disk.
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,13 +22,22 @@ import sqlalchemy as sa
 
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, reason, short
 from repurchase.journal.places import no_journal, place_at, shown_url
+from repurchase.journal.prepared import Prepared
 from repurchase.journal.records import BEGINNING, Sealed
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
-FORMAT: Final = "7"
+FORMAT: Final = "8"
 PAGE: Final = 1_000
 # How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
+
+# What SQLite says of a file that is damaged.
+_DAMAGED: Final = ("malformed", "not a database", "corrupt")
+_RESTORE: Final = (
+    "stop the desk and keep the file; `repurchase verify --repairable` says what is lost; restore"
+    " a copy of it, or import the last export into a new journal, check that against a checkpoint"
+    " kept elsewhere, and submit again all that came after"
+)
 
 # Called with the name of each step reached, so that tests can end the process there.
 Reached = Callable[[str], None]
@@ -43,7 +54,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     """A record as read from the store, before any check."""
 
     sequence: int
-    id: str | None
+    key: str | None
     hash: str
     body: bytes
 
@@ -85,19 +96,23 @@ class Reader(ABC):
                 return
             after = page[-1].sequence
 
-    def record(self, program: str, id_: str) -> Stored | None:
-        """Return the record of the event *id_* of *program*; `None` if there is none."""
-        return self.with_ids(program, [id_]).get(id_)
+    def record(self, program: str, key: str) -> Stored | None:
+        """Return the record of *program* that has *key*; `None` if there is none."""
+        return self.with_keys(program, [key]).get(key)
 
-    def with_ids(self, program: str, ids: Sequence[str]) -> dict[str, Stored]:
-        """Return the records of the events *ids* of *program* by id, as far as there are any."""
-        rows = self._rows(_SELECT_IDS, program=program, ids=ids)
-        return {row.id: _stored(row, self.url) for row in rows}
+    def with_keys(self, program: str, keys: Sequence[str]) -> dict[str, Stored]:
+        """Return the records of *program* that have one of *keys*, by key."""
+        rows = self._rows(_SELECT_KEYS, program=program, keys=keys)
+        return {row.key: _stored(row, self.url) for row in rows}
 
-    def naming(self, program: str, sequence: int) -> Stored | None:
-        """Return the last record of *program* up to *sequence* that names a rule file."""
-        rows = self._rows(_SELECT_NAMING, program=program, sequence=sequence)
-        return _stored(rows[0], self.url) if rows else None
+    def without_key(self, program: str, sequence: int) -> Iterator[Stored]:
+        """Yield the records of *program* up to *sequence* that have no key, the last first.
+
+        The adoptions and snapshots, which name the rule file in force, are among them.
+        """
+        while rows := self._rows(_SELECT_NO_KEY, program=program, sequence=sequence):
+            yield _stored(rows[0], self.url)
+            sequence = rows[0].sequence - 1
 
     @abstractmethod
     def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
@@ -126,10 +141,11 @@ class Journal(Reader):
         self._engine = self._place.engine(create=create)
         # One writer at a time: programs commit one after the other anyway.
         self._writing = threading.Lock()
+        self._is_new = False
+        self._file: tuple[int, int] | None = None
         try:
             with self.failing("cannot be opened"):
                 self._set_up(create=create)
-                self._file = self._place.file()
         except BaseException:
             self.close()
             raise
@@ -160,14 +176,9 @@ class Journal(Reader):
         return None if row is None else (_name(row.program, self.url), row.first)
 
     def repeated(self, program: str) -> int | None:
-        """Return the number of a record that repeats the id of an earlier one, if there is one."""
+        """Return the number of a record that repeats the key of an earlier one, if there is one."""
         found: int | None = self._row(_SELECT_REPEATED, program=program).again
         return found
-
-    def of_no_event(self, program: str) -> Iterator[Stored]:
-        """Yield the adoptions and snapshots of *program*, in order."""
-        rows = self._rows(_SELECT_OF_NO_EVENT, program=program)
-        return (_stored(row, self.url) for row in rows)
 
     def text(self, hash_: str) -> bytes | None:
         """Return the source text whose SHA-256 is *hash_*; `None` if it is not stored."""
@@ -186,6 +197,11 @@ class Journal(Reader):
             return None
         return row.sequence, row.body
 
+    def snapshot_at(self, program: str) -> int:
+        """Return the record number of *program*'s last snapshot; 0 if there is none."""
+        row = self._row(_SELECT_SNAPSHOT_AT, program=program)
+        return row.sequence if row is not None and type(row.sequence) is int else 0
+
     @contextmanager
     def writing(self, program: str) -> Iterator[Writer]:
         """Hold the lock of *program* and a transaction; commit at the end, or roll back an error.
@@ -199,11 +215,12 @@ class Journal(Reader):
             self._engine.connect() as connection,
         ):
             self.reached("locked")
-            connection.exec_driver_sql(self._place.begin)
+            prepared = Prepared(connection)
+            prepared.send(self._place.begin)
             try:
                 yield Writer(connection, program, self.reached, self.url)
                 self.reached("written")
-                connection.exec_driver_sql("COMMIT")
+                prepared.send("COMMIT")
             except BaseException:
                 with suppress(sa.exc.SQLAlchemyError):
                     connection.exec_driver_sql("ROLLBACK")
@@ -231,8 +248,27 @@ class Journal(Reader):
             raise Tampering(Problem(wrong, "restore it from a copy", self.url))
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal. If this call made its file and no program has begun, remove it."""
+        if self._is_new:
+            self._is_new = False
+            # Whoever closes it may report another error, which matters more than an empty file.
+            with suppress(JournalError):
+                self._remove_unused()
         self._engine.dispose()
+
+    def _remove_unused(self) -> None:
+        _end_queries(sys.exception())
+        self._engine.dispose()
+        # If the file was moved, connecting would make another one.
+        if self._place.file() != self._file:
+            return
+        with self.failing("cannot be removed"), self._place.locked():
+            with self._engine.connect() as connection:
+                is_unused = self._is_unbegun(connection) and self._place.is_alone(connection)
+            self._engine.dispose()
+            if is_unused:
+                # Who opens it only now waits for the lock, and then makes another, see `_set_up`.
+                self._place.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -245,9 +281,10 @@ class Journal(Reader):
         """Turn a database error into a JournalError that says "the journal *what*", and why."""
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            problem = Problem(f"the journal {what}: {cause}", file=self.url)
+            hint = _RESTORE if any(sign in cause for sign in _DAMAGED) else None
+            problem = Problem(f"the journal {what}: {cause}", hint, self.url)
             raise JournalError(problem) from error
         except UnicodeError as error:
             problem = Problem(f"the journal {what}: a name in it is not text", file=self.url)
@@ -277,21 +314,45 @@ class Journal(Reader):
 
     def _set_up(self, *, create: bool) -> None:
         # Refuse a file that cannot be a journal before SQLite puts any file beside it.
-        if create and (not self._place.is_there() or self._is_free()):
-            with self._place.locked(), self._engine.connect() as connection:
-                self._make(connection)
+        if create and (not self._place.is_there() or self._may_vanish()):
+            with self._place.locked():
+                # The process that made the file may have removed it while this one waited.
+                self._engine.dispose()
+                self._is_new = not self._place.is_there()
+                try:
+                    with self._engine.connect() as connection:
+                        self._make(connection)
+                finally:
+                    self._file = self._place.file()
+        before = self._place.file()
         with self._engine.connect() as connection:
             if META.name not in _tables(connection):
                 raise no_journal(self.url)
             found = _format(connection)
+        self._file = self._file or self._place.file()
+        if self._file != before:
+            what = "the journal was moved or replaced while it was being opened"
+            raise JournalError(Problem(what, "open it again", self.url))
         if found != FORMAT:
             what = f"the journal has format {found}, but this package writes format {FORMAT}"
-            hint = "export it with the version of the package that wrote it, and import it here"
+            hint = (
+                "use it with the version of the package that wrote it; to go on here, begin the"
+                " program in a new journal with `brought_forward`, what it has executed"
+            )
             raise UsageError(Problem(what, hint, self.url))
 
-    def _is_free(self) -> bool:
+    def _may_vanish(self) -> bool:
+        """Return whether the process that made the journal may remove it, as it is not in use."""
         with self._engine.connect() as connection:
-            return self._place.is_free(_tables(connection))
+            return self._is_unbegun(connection)
+
+    def _is_unbegun(self, connection: sa.Connection) -> bool:
+        """Return whether the database is empty, or is a journal in which no program has begun."""
+        tables = _tables(connection)
+        if self._place.is_free(tables):
+            return True
+        is_journal = META.name in tables and _format(connection) == FORMAT
+        return is_journal and connection.execute(_SELECT_BEGUN).first() is None
 
     def _make(self, connection: sa.Connection) -> None:
         for statement in self._place.setup:
@@ -313,6 +374,7 @@ class Writer(Reader):
     def __init__(self, connection: sa.Connection, program: str, reached: Reached, url: str) -> None:
         self.url = url
         self.connection = connection
+        self._prepared = Prepared(connection)
         self.program = program
         self._reached = reached
         self.head = self._locked_head()
@@ -323,41 +385,39 @@ class Writer(Reader):
             {
                 "program": self.program,
                 "sequence": one.record.sequence,
-                "id": None if one.record.event is None else one.record.event["id"],
+                "key": one.record.key,
                 "hash": one.hash,
                 "body": one.body,
             }
             for one in records
         ]
-        self.connection.execute(RECORDS.insert(), rows)
+        self._prepared.add(_ADD_RECORD, rows)
         self._reached("appended")
         last = records[-1]
         self.head = Head(last.record.sequence, last.hash)
-        self._execute(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
+        self._rows(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
 
     def keep_text(self, hash_: str, body: bytes) -> None:
         """Store the source text *body* under its hash."""
-        self.connection.execute(_KEEP_TEXT, {"hash": hash_, "body": body})
+        self._rows(_KEEP_TEXT, hash=hash_, body=body)
 
     def keep_edition(self, hash_: str, content: str) -> None:
         """Store the content of an edition under its hash."""
-        self.connection.execute(_KEEP_EDITION, {"hash": hash_, "content": content})
+        self._rows(_KEEP_EDITION, hash=hash_, content=content)
 
     def keep_snapshot(self, sequence: int, body: bytes) -> None:
         """Store the position of the snapshot record *sequence*, in place of the previous one."""
-        self._execute(_KEEP_SNAPSHOT, sequence=sequence, body=body)
+        self._rows(_KEEP_SNAPSHOT, sequence=sequence, body=body)
 
     def _locked_head(self) -> Head:
-        # Two processes that begin one program at once must find one row to lock.
-        self._execute(_BEGIN_PROGRAM, head=BEGINNING)
-        (row,) = self._rows(LOCK_HEAD)
-        return _head(row, self.program, self.url)
+        if not (rows := self._rows(LOCK_HEAD)):
+            # Two processes that begin one program at once must find one row to lock.
+            self._rows(_BEGIN_PROGRAM, head=BEGINNING)
+            rows = self._rows(LOCK_HEAD)
+        return _head(rows[0], self.program, self.url)
 
     def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
-        return self._execute(statement, **values).all()
-
-    def _execute(self, statement: sa.Executable, **values: object) -> sa.CursorResult[Any]:
-        return self.connection.execute(statement, {"program": self.program, **values})
+        return self._prepared.rows(statement, {"program": self.program, **values})
 
 
 # SQLite accepts a value of any type in any column, so each row is checked before use.
@@ -400,13 +460,22 @@ def _format(connection: sa.Connection) -> str | None:
     return connection.scalar(sa.select(META.c.value).where(META.c.name == "format"))
 
 
+def _end_queries(error: BaseException | None) -> None:
+    """End the queries that the calls still hold in which *error*, such as Ctrl-C, was raised.
+
+    SQLite keeps a file in use as long as a query on it has not ended.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+
+
 def _nothing(_: str) -> None:
     """Do nothing at a step that was reached."""
 
 
 # The columns in the order of `Stored`, without conversion, so that changed types are found.
-_RECORDS: Final = "SELECT sequence, id, hash, body FROM records WHERE program = :program"
-_OF_NO_EVENT: Final = f"{_RECORDS} AND id IS NULL"
+_RECORDS: Final = "SELECT sequence, key, hash, body FROM records WHERE program = :program"
 
 _SELECT_BEGUN: Final = sa.text("SELECT name FROM programs WHERE sequence > 0 ORDER BY name")
 _SELECT_HEAD: Final = sa.text("SELECT sequence, head FROM programs WHERE name = :program")
@@ -428,17 +497,15 @@ _SELECT_STRAY: Final = sa.text(
 )
 _SELECT_REPEATED: Final = sa.text(
     "SELECT min(last) AS again FROM ("
-    "SELECT max(sequence) AS last FROM records WHERE program = :program AND id IS NOT NULL"
-    " GROUP BY id HAVING count(*) > 1) AS repeated"
+    "SELECT max(sequence) AS last FROM records WHERE program = :program AND key IS NOT NULL"
+    " GROUP BY key HAVING count(*) > 1) AS repeated"
 )
 _SELECT_PAGE: Final = sa.text(f"{_RECORDS} AND sequence > :after ORDER BY sequence LIMIT :page")
-_SELECT_IDS: Final = sa.text(f"{_RECORDS} AND id IN :ids").bindparams(
-    sa.bindparam("ids", expanding=True)
+_SELECT_KEYS: Final = sa.text(f"{_RECORDS} AND key IN :keys").bindparams(
+    sa.bindparam("keys", expanding=True)
 )
-# Adoptions and snapshots: both name the rules in force.
-_SELECT_OF_NO_EVENT: Final = sa.text(f"{_OF_NO_EVENT} ORDER BY sequence")
-_SELECT_NAMING: Final = sa.text(
-    f"{_OF_NO_EVENT} AND sequence <= :sequence ORDER BY sequence DESC LIMIT 1"
+_SELECT_NO_KEY: Final = sa.text(
+    f"{_RECORDS} AND key IS NULL AND sequence <= :sequence ORDER BY sequence DESC LIMIT 1"
 )
 # The cast, because someone may have stored text in this SQLite column, and it would return text.
 _SELECT_TEXT: Final = sa.select(sa.cast(TEXTS.c.body, sa.LargeBinary).label("body")).where(
@@ -448,6 +515,7 @@ _SELECT_EDITION: Final = sa.text(
     "SELECT CAST(content AS TEXT) AS content FROM editions WHERE hash = :hash"
 )
 _SELECT_SNAPSHOT: Final = sa.text("SELECT sequence, body FROM snapshots WHERE program = :program")
+_SELECT_SNAPSHOT_AT: Final = sa.text("SELECT sequence FROM snapshots WHERE program = :program")
 _BEGIN_PROGRAM: Final = sa.text(
     "INSERT INTO programs (name, sequence, head) VALUES (:program, 0, :head) ON CONFLICT DO NOTHING"
 )
@@ -457,6 +525,7 @@ LOCK_HEAD: Final = (
     .where(PROGRAMS.c.name == sa.bindparam("program"))
     .with_for_update()
 )
+_ADD_RECORD: Final = RECORDS.insert()
 _MOVE_HEAD: Final = sa.text(
     "UPDATE programs SET sequence = :to, head = :hash WHERE name = :program"
 )

@@ -25,11 +25,12 @@ RECORDS: Final = sa.Table(
     TABLES,
     sa.Column("program", sa.Text, primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    # The event's id; adoptions and snapshots have none.
-    sa.Column("id", sa.Text),
+    # The event's id, with what kind of id it is. Adoptions and snapshots have none, nor has what
+    # came again under the id of another record.
+    sa.Column("key", sa.Text),
     sa.Column("hash", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("program", "id"),
+    sa.UniqueConstraint("program", "key"),
 )
 TEXTS: Final = sa.Table(
     "texts",

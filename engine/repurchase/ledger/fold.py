@@ -8,6 +8,7 @@ cannot exceed a cap on that sum.
 from __future__ import annotations
 
 import datetime
+from itertools import zip_longest
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -17,21 +18,23 @@ from rpds import HashTrieMap, Queue
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
+from repurchase.domain.terms import Listing
+from repurchase.ledger.halts import stopped_or_resumed
 from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
 from repurchase.ledger.position import NO_DAY, Counted, Day, DayKey, Position
-from repurchase.ledger.trades import Fault, Trade, day_of, is_past
+from repurchase.ledger.trades import Fault, Trade, day_of
 
 Days: TypeAlias = "HashTrieMap[DayKey, Day]"
+Ended: TypeAlias = "HashTrieMap[datetime.date, Queue[str]]"
+FillDays: TypeAlias = "HashTrieMap[datetime.date, int]"
 
 
 def after(position: Position, trade: Trade) -> Position:
     """Return *position* after *trade*, as if it were approved; a fill always counts."""
     position = arrived(position, trade.date)
-    if trade.is_fill and not trade.counts:
-        return position
-    position = _with_latest(position, trade.date)
     if trade.is_fill:
-        return after_fill(position, trade)
+        return after_fill(position, trade) if trade.counts else position
+    position = _with_latest(position, trade.date)
     assert trade.order is not None, "every trade that is not a fill has an order"
     return _with_order(
         position,
@@ -47,11 +50,10 @@ def after(position: Position, trade: Trade) -> Position:
 def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]) -> Position:
     """Return *position* after an order, replace or release that was held or denied.
 
-    The position remembers the request, which reserves nothing.
+    The position remembers the request, which reserves nothing. A denied one moves no day.
     """
-    position = arrived(position, trade.date)
     if outcome == "held":
-        position = _with_latest(position, trade.date)
+        position = _with_latest(arrived(position, trade.date), trade.date)
     # If a release is denied, its order stays held.
     if outcome == "denied" and trade.event.id in position.orders:
         return position
@@ -60,7 +62,8 @@ def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]
     else:
         assert trade.order is not None, "every trade that is not a fill has an order"
         order = closed(trade.order, outcome)
-    return replace(position, orders=position.orders.insert(order.terms.event.id, order))
+    orders = position.orders.insert(order.terms.event.id, order)
+    return replace(position, orders=orders, ended=_with_ended(position, order), started=True)
 
 
 def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
@@ -70,18 +73,16 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     """
     if event.kind == "brought_forward":
         return _brought_forward(position, event)
-    day = day_of(event, clock)
-    position = _with_latest(arrived(position, day), day)
-    match event.kind:
-        case "halt":
-            return replace(position, halted=event.id)
-        case "resume":
-            return replace(position, halted=None)
-        case "bust":
-            fill = position.fills.get(event.fill or "")
-            if fill is None:
-                return "unknown-fill"
-            return "fill-settled" if fill.settled else without(position, fill)
+    if event.kind in ("halt", "resume", "confirm"):
+        # What a person decides moves no day.
+        return stopped_or_resumed(replace(position, started=True), event)
+    # A report of another day cannot be taken back, so it keeps no request from an earlier day.
+    position = arrived(position, day_of(event, clock))
+    if event.kind == "bust":
+        fill = position.fills.last(event.fill or "")
+        if fill is None:
+            return "unknown-fill"
+        return "fill-settled" if fill.settled else without(position, fill)
     order = position.orders.get(event.order or "")
     if order is None:
         return "unknown-order"
@@ -106,31 +107,64 @@ def _brought_forward(position: Position, event: Event) -> Position | Fault:
 def _freed(days: Days, order: Order, following: Order) -> Days:
     """Return *days* after the venue's acknowledgement turned *order* into *following*."""
     asked, left = order.asked, following.reserved_shares
-    if asked is None or _day_of(asked) == _day_of(order.terms):
-        return _given_back(days, order.terms, order.reserved_shares - left)
-    # A replace requested on another day counted on that day all that the order may still buy, and
-    # the order's own day counted it, too. Each day gives back what it counted, except what the
-    # terms of that day may still buy.
-    own = with_worst_case(replace(order, asked=None)).reserved_shares
-    is_replaced = following.terms == asked
-    days = _given_back(days, asked, order.reserved_shares - (left if is_replaced else 0))
-    return _given_back(days, order.terms, own - (0 if is_replaced else left))
+    own_days = _days_of(order.terms)
+    asked_days = own_days if asked is None else _days_of(asked)
+    # Each venue counted the order on the day there.
+    for own_day, asked_day in zip_longest(own_days, asked_days):
+        if own_day == asked_day or asked is None:
+            days = _given_back(days, own_day, order.terms, order.reserved_shares - left)
+            continue
+        # A replace requested on another day counted on that day all that the order may still buy,
+        # and the order's own day counted it, too. Each day gives back what it counted, except what
+        # the terms of that day may still buy.
+        own = with_worst_case(replace(order, asked=None)).reserved_shares
+        is_replaced = following.terms == asked
+        more = order.reserved_shares - (left if is_replaced else 0)
+        days = _given_back(days, asked_day, asked, more)
+        days = _given_back(days, own_day, order.terms, own - (0 if is_replaced else left))
+    return days
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
-    """Return *position* on *day*, without the closed orders whose last day is past."""
+    """Return *position* on *day*, without closed orders on which no report is expected any more."""
     if position.started and day <= position.today:
         return position
-    past = [name for name, order in position.orders.items() if is_past(order, day)]
-    orders = position.orders
-    for name in past:
-        orders = orders.remove(name)
-    return replace(position, orders=orders, today=max(position.today, day), started=True)
+    orders, ended = position.orders, position.ended
+    for kept_until, names in position.ended.items():
+        if kept_until < day:
+            ended = ended.remove(kept_until)
+            for name in names:
+                orders = orders.remove(name)
+    today = max(position.today, day)
+    return replace(position, orders=orders, ended=ended, today=today, started=True)
+
+
+def _with_ended(position: Position, order: Order) -> Ended:
+    """Return the ended orders of *position*, by the day until which they are kept, with *order*."""
+    if order.state in ("open", "held"):
+        return position.ended
+    day = order.terms.kept_until
+    names = position.ended.get(day, Queue()).enqueue(order.terms.event.id)
+    return position.ended.insert(day, names)
 
 
 def _with_latest(position: Position, day: datetime.date) -> Position:
-    """Return *position* with *day* as its latest day, if an event of *day* was not denied."""
-    return replace(position, latest=day) if day > position.latest else position
+    """Return *position* with *day* as its latest day, unless that is later already."""
+    if day <= position.settled_day:
+        return position
+    later = {of: fills for of, fills in position.fill_days.items() if of > day}
+    return replace(position, settled_day=day, fill_days=HashTrieMap(later))
+
+
+def _with_fill_of(position: Position, day: datetime.date, more: int) -> FillDays:
+    """Return the days of fills after *more* fills of *day*, or fewer if negative.
+
+    A bust takes a fill back, and with it the day that it moved the program to.
+    """
+    fills = position.fill_days.get(day, 0) + more
+    if day <= position.settled_day or fills < 0:
+        return position.fill_days
+    return position.fill_days.insert(day, fills) if fills else position.fill_days.remove(day)
 
 
 def _acknowledged(order: Order, kind: str) -> Order | Fault:
@@ -152,21 +186,26 @@ def _acknowledged(order: Order, kind: str) -> Order | Fault:
     return closed(following, "filled") if is_filled else with_worst_case(following)
 
 
-def without(position: Position, fill: Counted) -> Position:
-    """Return *position* without the shares and money of *fill*; its order stays as it is."""
+def without(position: Position, fill: Counted, corrected_by: str | None = None) -> Position:
+    """Return *position* without the shares and money of *fill*; its order stays as it is.
+
+    *corrected_by* names the correct that counts in its place.
+    """
     name = fill.event.id
     days, key = position.days, _key(fill)
     day = None if key is None else days.get(key)
     if key is not None and day is not None:
         rest = replace(day, executed_shares=day.executed_shares - (fill.shares or 0))
         days = days.insert(key, rest)
+    settled_fill = replace(fill, settled=True, corrected_by=corrected_by)
     return replace(
         position,
         executed_shares=position.executed_shares - (fill.shares or 0),
         executed_amount=position.executed_amount - (fill.amount or 0),
         unknown_shares=_settled(position.unknown_shares, name, fill.shares),
         unknown_amount=_settled(position.unknown_amount, name, fill.amount),
-        fills=position.fills.with_fill(name, replace(fill, settled=True)),
+        fills=position.fills.with_fill(name, settled_fill),
+        fill_days=_with_fill_of(position, fill.date, -1),
         days=days,
     )
 
@@ -174,7 +213,7 @@ def without(position: Position, fill: Counted) -> Position:
 def after_fill(position: Position, trade: Trade) -> Position:
     """Return *position* after the fill or correct *trade*, counted in full."""
     if trade.corrects is not None:
-        position = without(position, trade.corrects)
+        position = without(position, trade.corrects, trade.event.id)
     name, shares, amount = trade.event.id, trade.shares, trade.amount
     counted = Counted(
         trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
@@ -188,6 +227,7 @@ def after_fill(position: Position, trade: Trade) -> Position:
         unknown_shares=_with_unknown(position.unknown_shares, name, shares),
         unknown_amount=_with_unknown(position.unknown_amount, name, amount),
         fills=position.fills.with_fill(name, counted),
+        fill_days=_with_fill_of(position, trade.date, 1),
         days=_with_use(position.days, trade),
     )
 
@@ -221,8 +261,22 @@ def _with_order(
         reserved_amount=position.reserved_amount + amount,
         unbounded=unbounded,
         orders=position.orders.insert(order.terms.event.id, order),
+        ended=_with_ended(position, order),
+        open_until=_with_days(_with_days(position.open_until, before, -1), order, 1),
         **changes,
     )
+
+
+def _with_days(
+    days: HashTrieMap[datetime.date, int], order: Order | None, more: int
+) -> HashTrieMap[datetime.date, int]:
+    """Return *days* with *more* added to each last day of an open *order*; no count is zero."""
+    if order is None or not order.is_open:
+        return days
+    for terms in order.in_play():
+        count = days.get(terms.last_date, 0) + more
+        days = days.insert(terms.last_date, count) if count else days.remove(terms.last_date)
+    return days
 
 
 def _with_unknown(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]:
@@ -240,17 +294,36 @@ def _key(trade: Trade | Counted) -> DayKey | None:
 
 
 def _with_use(days: Days, trade: Trade) -> Days:
-    """Return *days* with the shares that *trade* orders and executes, its broker and method."""
-    key, shares = _key(trade), trade.shares
-    if key is None or shares is None:
+    """Return *days* with the shares that *trade* orders and executes, its broker and method.
+
+    An order with several venues may fill wholly at any of them, so it counts in full at each.
+    """
+    shares = trade.shares
+    if shares is None:
         return days
+    for key in _keys(trade):
+        days = _with_use_of(days, trade, key, shares)
+    return days
+
+
+def _keys(trade: Trade) -> tuple[DayKey, ...]:
+    """Return the days that *trade* counts on: that of its venue, or of each that an order names."""
+    key = _key(trade)
+    if key is None:
+        return ()
+    if trade.is_fill or trade.order is None or not trade.order.terms.places:
+        return (key,)
+    return tuple(_day_at(trade.event, one) or key for one in trade.order.terms.listings)
+
+
+def _with_use_of(days: Days, trade: Trade, key: DayKey, shares: Exact) -> Days:
     if trade.is_fill:
         # Shares that no order and no corrected fill covers count as ordered by the fill itself.
-        covered, own, own_day = _covering(trade)
+        covered, own, is_own_day = _covering(trade, key)
         ordered, executed = max(shares - covered, 0), shares
         # A fill by another method, or on another day, than its order was not ordered by that
         # method on that day: all its shares count anew.
-        by_method = ordered if own_day == key and not trade.is_made_otherwise else shares
+        by_method = ordered if is_own_day and not trade.is_made_otherwise else shares
         # A block order counts as one block, whatever the number of its fills.
         is_new = own is None or own.method != "block"
     else:
@@ -274,22 +347,25 @@ def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
     if before is None or order is None:
         return shares
     shares = (order.asked or order.terms).shares
-    if _day_of(before.terms) != key:
+    if key not in _days_of(before.terms):
         # A replace on a later day than its order requests all that the order may still buy.
         return order.reserved_shares
     return max(shares - max(terms.shares for terms in before.in_play()), 0)
 
 
-def _covering(trade: Trade) -> tuple[Exact, Event | None, DayKey | None]:
-    """Return how many shares of a fill were ordered before, by which event and on which day."""
+def _covering(trade: Trade, key: DayKey) -> tuple[Exact, Event | None, bool]:
+    """Return how many shares of a fill were ordered before, by which event, and if that *key* day.
+
+    A venue that its order does not name has counted nothing of the order.
+    """
     old = trade.corrects
     if old is not None:
-        is_its = _key(old) == _key(trade)
-        return (old.shares or 0, old.event, _key(old)) if is_its else (0, None, None)
-    if trade.before is None or trade.order is None:
-        return 0, None, None
+        is_its = _key(old) == key
+        return (old.shares or 0, old.event, True) if is_its else (0, None, False)
+    if trade.before is None or trade.order is None or trade.is_elsewhere:
+        return 0, None, False
     covered = trade.before.reserved_shares - trade.order.reserved_shares
-    return covered, trade.before.terms.event, _day_of(trade.before.terms)
+    return covered, trade.before.terms.event, key in _days_of(trade.before.terms)
 
 
 def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
@@ -300,9 +376,11 @@ def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str
     return shares + ordered if own == method else shares
 
 
-def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
-    """Return *days* after *shares* of what *terms* reserved can no longer be bought."""
-    key = _day_of(terms)
+def _given_back(days: Days, key: DayKey | None, terms: Terms, shares: Exact) -> Days:
+    """Return *days* after *shares* that *terms* reserved on the day *key* can no longer be bought.
+
+    What filled stays counted at each venue of its order: more than was bought there, never less.
+    """
     if key is None or terms.event.method != "off_auction":
         return days
     day = days.get(key)
@@ -311,13 +389,18 @@ def _given_back(days: Days, terms: Terms, shares: Exact) -> Days:
     return days.insert(key, replace(day, off_auction=day.off_auction - shares))
 
 
-def _day_of(terms: Terms) -> DayKey | None:
-    """Return the instrument, venue and day for which the *terms* of an order were requested."""
-    asked, listing = terms.event, terms.listing
-    if listing is None:
-        return None
-    asked_on = asked.date if asked.time is None else day_at(asked.time, listing.zone)
-    return None if asked_on is None else (listing.instrument, listing.venue, asked_on)
+def _days_of(terms: Terms) -> tuple[DayKey | None, ...]:
+    """Return the instrument, venue and day for which the *terms* of an order were requested.
+
+    There is one for each venue, and none if the instrument is not listed.
+    """
+    return tuple(_day_at(terms.event, listing) for listing in terms.listings)
+
+
+def _day_at(event: Event, listing: Listing) -> DayKey | None:
+    """Return the day of *event* at the venue of *listing*."""
+    day = event.date if event.time is None else day_at(event.time, listing.zone)
+    return None if day is None else (listing.instrument, listing.venue, day)
 
 
 def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:

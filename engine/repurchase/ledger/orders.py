@@ -15,13 +15,30 @@ from repurchase.domain.terms import Listing
 OrderState = Literal["open", "held", "denied", "filled", "cancelled", "expired", "rejected"]
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
+class AtVenue(msgspec.Struct, frozen=True, gc=False):
+    """One of several venues of an order, with the last days on which the order can fill there.
+
+    *last_date* is on the authorization's clock, *venue_last_date* on that of the venue.
+    """
+
+    listing: Listing
+    last_date: datetime.date
+    venue_last_date: datetime.date
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What an order may buy, and the most that it may cost.
 
     *event* is the order with these terms. *price* is the limit of a unit's price, in the
     instrument's currency. One unit is *shares_each* ordinary shares and costs at most
     *amount_each*, in program currency with the margin. *fees* are the most that the fees may be,
-    0 if the program does not count them. A value that cannot be computed is `None`.
+    0 if the program does not count them. A value that cannot be computed is `None`. After
+    *kept_until* no report on the order is expected any more.
+
+    *listing* is the instrument at the only venue, or at the first of several. *places* are all
+    venues if there are several; *last_date* is then the latest of all of them, and
+    *venue_last_date* that of the first. *requesters* asked for these terms, or for those that they
+    replace.
     """
 
     event: Event
@@ -34,16 +51,44 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     fees: Exact | None
     last_date: datetime.date
     venue_last_date: datetime.date | None
+    kept_until: datetime.date
+    places: tuple[AtVenue, ...] = ()
+    requesters: tuple[str | None, ...] = ()
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """Return the instrument at each venue of the order; nothing if it is not listed."""
+        if self.places:
+            return tuple(place.listing for place in self.places)
+        return () if self.listing is None else (self.listing,)
+
+    @property
+    def venue_last(self) -> datetime.date | None:
+        """Return the latest last day at any venue, on the venue's own clock."""
+        days = [place.venue_last_date for place in self.places]
+        return max(days) if days else self.venue_last_date
 
     @property
     def shares(self) -> Exact:
         """Return the ordinary-share equivalents of the whole quantity."""
         return self.quantity * self.shares_each
 
-    def last(self, day: datetime.date, venue_day: datetime.date) -> bool:
-        """Return whether these terms can still fill on *day*, which is *venue_day* at the venue."""
-        venue_last = self.venue_last_date
-        return day <= self.last_date and venue_last is not None and venue_day <= venue_last
+    def last(self, day: datetime.date, venue_day: datetime.date, venue: str) -> bool:
+        """Return whether these terms can still fill on *day*, which is *venue_day* at *venue*.
+
+        At a venue that the order does not name, the authorization's clock alone decides.
+        """
+        if self.listing is None or venue not in (one.venue for one in self.listings):
+            return self.listing is not None and day <= self.last_date
+        last, venue_last = self.end_at(venue)
+        return day <= last and venue_last is not None and venue_day <= venue_last
+
+    def end_at(self, venue: str) -> tuple[datetime.date, datetime.date | None]:
+        """Return the last days at *venue*, which the order names: the authorization's, its own."""
+        for place in self.places:
+            if place.listing.venue == venue:
+                return place.last_date, place.venue_last_date
+        return self.last_date, self.venue_last_date
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -106,10 +151,9 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         fx = own.fx if self.asked is None else _highest(own.fx, self.asked.event.fx)
         return replace(own, price=self.price, fx=fx, fees=self.fees_of_fill)
 
-    def lasts(self, day: datetime.date, venue_day: datetime.date) -> bool:
-        """Return whether any terms in play can fill on *day*, which is *venue_day* at the venue."""
-        asked = self.asked
-        return self.terms.last(day, venue_day) or (asked is not None and asked.last(day, venue_day))
+    def lasts(self, day: datetime.date, venue_day: datetime.date, venue: str) -> bool:
+        """Return whether any terms in play can fill on *day*, which is *venue_day* at *venue*."""
+        return any(terms.last(day, venue_day, venue) for terms in self.in_play())
 
     def in_play(self) -> tuple[Terms, ...]:
         """Return the terms that may apply: two while a replace is pending, otherwise one."""

@@ -42,7 +42,8 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     """A fill as it was counted: with the fields taken from its order, its listing and its days.
 
     *shares* are ordinary-share equivalents, *amount* is in program currency; `None` if unknown.
-    *settled* says whether a bust or a correct has taken the fill back.
+    *settled* says whether a bust or a correct has taken the fill back, and *corrected_by* is the
+    correct that counts in its place.
     """
 
     event: Event
@@ -51,8 +52,9 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     amount: Exact | None
     date: datetime.date
     venue_date: datetime.date | None
-    venue_time: datetime.time | None
+    venue_time: Exact | None
     settled: bool = False
+    corrected_by: str | None = None
 
     @property
     def leaves_unknown(self) -> bool:
@@ -74,6 +76,13 @@ class Fills(msgspec.Struct, frozen=True, gc=False):
         """Return the fill with the id *name*; `None` if it is not remembered."""
         return self.newer.get(name) or self.older.get(name)
 
+    def last(self, name: str) -> Counted | None:
+        """Return what counts of the fill *name*: itself, or the last of its corrections."""
+        found = self.get(name)
+        while found is not None and found.corrected_by is not None:
+            found = self.get(found.corrected_by)
+        return found
+
     def with_fill(self, name: str, fill: Counted) -> Fills:
         """Return these fills with *fill* added under the id *name*."""
         newer = self.newer.insert(name, fill)
@@ -87,15 +96,46 @@ class Fills(msgspec.Struct, frozen=True, gc=False):
         return Fills(HashTrieMap(), newer.update(kept))
 
 
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """Why a program is halted: a `halt`, or an event that failed the `deny` *rules*.
+
+    *name* is the id of the event, with a number if another cause has that id. *orders* were open
+    then, and are to be cancelled.
+    """
+
+    name: str
+    event: Event
+    rules: frozenset[str]
+    orders: frozenset[str]
+
+
+class Proposal(msgspec.Struct, frozen=True, gc=False):
+    """What one person proposed and another must confirm: to lift *causes*, or to adopt *rules*.
+
+    *rules* is the hash of a rule file, with those of its *packs* by name. An adoption that
+    *is_confirmed* waits only for its own record.
+    """
+
+    by: str | None
+    reason: str | None
+    causes: frozenset[str] = frozenset()
+    rules: str | None = None
+    packs: HashTrieMap[str, str] = HashTrieMap()
+    is_confirmed: bool = False
+
+
 class Position(msgspec.Struct, frozen=True, gc=False):
     """What a program has used so far; an immutable value.
 
     Shares are ordinary-share equivalents, amounts are in program currency. The four sums hold
     what is known. *unknown_shares* and *unknown_amount* name the fills that the sums lack, and
     *unbounded* counts the open orders whose money cannot be computed. While there are any, the
-    methods below return `None` for the sums concerned. *today* is the latest day of any event;
-    *latest* is the latest day of an event that was not denied. *halted* is the id of the event
-    that halted the program, until the program is resumed.
+    methods below return `None` for the sums concerned. *open_until* counts the open orders, and
+    their pending replaces, by their last days; *ended* names the others by the day until which they
+    are kept. *today* is the latest day of any event that was not denied. *settled_day* is that of
+    what no bust takes back, and *fill_days* counts the fills of later days. *halts* says what halts
+    the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
+    program has *two_persons*. *persons* are the names recorded, by what they look like.
     """
 
     executed_shares: Exact = 0
@@ -106,12 +146,28 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     unknown_amount: Queue[str] = Queue()
     unbounded: int = 0
     orders: HashTrieMap[str, Order] = HashTrieMap()
+    open_until: HashTrieMap[datetime.date, int] = HashTrieMap()
+    ended: HashTrieMap[datetime.date, Queue[str]] = HashTrieMap()
     fills: Fills = Fills()
     days: HashTrieMap[DayKey, Day] = HashTrieMap()
     today: datetime.date = datetime.date.min
-    latest: datetime.date = datetime.date.min
+    settled_day: datetime.date = datetime.date.min
+    fill_days: HashTrieMap[datetime.date, int] = HashTrieMap()
     started: bool = False
-    halted: str | None = None
+    halts: Queue[Cause] = Queue()
+    two_persons: bool = False
+    proposals: HashTrieMap[str, Proposal] = HashTrieMap()
+    persons: HashTrieMap[str, str] = HashTrieMap()
+
+    @property
+    def latest(self) -> datetime.date:
+        """Return the latest day of what was approved or held, or happened and was not busted."""
+        return max((self.settled_day, *self.fill_days))
+
+    @property
+    def halted_by(self) -> tuple[str, ...]:
+        """Return the names of the causes that halt the program, the oldest first."""
+        return tuple(cause.name for cause in self.halts)
 
     @property
     def used(self) -> tuple[object, ...]:

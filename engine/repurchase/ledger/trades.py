@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, TypeVar
@@ -15,9 +14,11 @@ from msgspec.structs import replace
 from repurchase.domain.calendars import day_at
 from repurchase.domain.clocks import end_of_day
 from repurchase.domain.events import Event
+from repurchase.domain.moments import time_number
+from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import Exact, product, quotient, written
 from repurchase.domain.terms import CountingRules, Listing
-from repurchase.ledger.orders import Order, Terms, after_fill, opened, with_worst_case
+from repurchase.ledger.orders import AtVenue, Order, Terms, after_fill, opened, with_worst_case
 from repurchase.ledger.position import Counted, Position
 
 # Why an event cannot take the step that it names; `wording` has a sentence for each.
@@ -25,16 +26,20 @@ Fault = Literal[
     "backdated",
     "below-filled",
     "fill-settled",
+    "has-orders",
     "no-replace",
     "not-first",
     "not-held",
     "order-closed",
     "order-ended",
     "overrun",
+    "proposal-pending",
     "replace-pending",
     "same-person",
+    "unknown-cause",
     "unknown-fill",
     "unknown-order",
+    "unknown-proposal",
 ]
 
 V = TypeVar("V")
@@ -60,8 +65,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fill. *event* is the event with the fields that it takes from its order or fill. *before* is the
     order as it stands, and *order* as it will stand after approval; a fill has both only if its
     order is open. *corrects* is the fill that a correct replaces. *fault* says why the order or
-    fill that the event names
-    does not cover it, and *excess* by how much.
+    fill that the event names does not cover it, and *excess* by how much. An order with several
+    venues is here as at the first; `at_each_venue` gives it as at each.
     """
 
     event: Event
@@ -76,7 +81,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_date: datetime.date
     venue_date: datetime.date | None
     venue_last_date: datetime.date | None
-    venue_time: datetime.time | None
+    venue_time: Exact | None
     fault: Fault | None = None
     excess: Excess | None = None
     order: Order | None = None
@@ -94,6 +99,22 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.is_fill and self.before is not None
 
     @property
+    def other_venue(self) -> str | None:
+        """Return the venue of a request as it is at another venue than its first, else `None`."""
+        if self.is_fill or self.listing is None or self.order is None:
+            return None
+        first = self.order.terms.listing
+        is_first = first is None or first.venue == self.listing.venue
+        return None if is_first else self.listing.venue
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Return whether this fills an open order at a venue that the order does not name."""
+        if self.before is None or not self.is_fill or self.listing is None:
+            return False
+        return self.listing.venue not in (one.venue for one in self.before.terms.listings)
+
+    @property
     def is_made_otherwise(self) -> bool:
         """Return whether a fill or a correct uses another method than its order or its fill."""
         own = self.before.terms.event if self.before is not None else None
@@ -105,10 +126,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_new_use(self) -> bool:
         """Return whether no approval covers this fill, so that all rules must evaluate it.
 
-        A fill by another method than its order is always new use: the rules approved another
-        trade. A correct is not new use if it uses no more shares and no more money than its fill.
+        A fill by another method than its order, or at a venue that its order does not name, is
+        always new use: the rules approved another trade. A correct is not new use if it uses no
+        more shares and no more money than its fill.
         """
-        if self.is_made_otherwise:
+        if self.is_made_otherwise or self.is_elsewhere:
             return True
         old = self.corrects
         if old is None or self.shares is None or self.amount is None:
@@ -180,8 +202,39 @@ def listed_by(counting: CountingRules, request: Trade) -> Trade:
     return replace(request, listing=counting.listings.get((own.symbol, own.venue)))
 
 
+def at_each_venue(request: Trade, counting: CountingRules) -> tuple[Trade, ...]:
+    """Return *request* as it is at each venue that it names, with the days and the time there.
+
+    At each it is as an order at that venue alone, but for what it reserves, which is for all of
+    them together. A fill has one venue, and so has a request of an unlisted instrument.
+    """
+    event = request.event
+    if request.is_fill or request.listing is None or not event.venues:
+        return (request,)
+    return tuple(_at_venue(request, one, counting.zone) for one in _listings(event, counting))
+
+
+def _at_venue(request: Trade, listing: Listing, clock: ZoneInfo) -> Trade:
+    event = replace(request.event, venue=listing.venue, venues=())
+    day, venue_day, venue_time = _when(event, clock, listing)
+    last_day, venue_last_day = _until(event, clock, listing, day, venue_day)
+    return replace(
+        request,
+        event=event,
+        listing=listing,
+        last_date=last_day,
+        venue_date=venue_day,
+        venue_last_date=venue_last_day,
+        venue_time=venue_time,
+    )
+
+
 def raises(proposed: Trade) -> bool:
-    """Return whether a replace requests more than its order has, in any respect."""
+    """Return whether rules must evaluate a replace: it raises something, or changes rate or fees.
+
+    A lower rate or lower fees are evaluated, too. The venue knows neither of them, so a rate that
+    is too low would free money that the fills of the order still need.
+    """
     order, before = proposed.order, proposed.before
     if order is None or before is None or order.asked is None:
         return True
@@ -190,11 +243,20 @@ def raises(proposed: Trade) -> bool:
         new.quantity <= old.quantity
         and new.shares_each <= old.shares_each
         and _at_most(new.price, old.price)
-        and _at_most(new.fx, old.fx)
+        and new.fx == old.fx
+        and new.fees == old.fees
         and _at_most(new.amount_each, old.amount_each)
-        and _at_most(new.fees, old.fees)
         and new.last_date <= old.last_date
         and _at_most(new.venue_last_date, old.venue_last_date)
+        and _end_no_later(new.places, old.places)
+    )
+
+
+def _end_no_later(new: Sequence[AtVenue], old: Sequence[AtVenue]) -> bool:
+    """Return whether an order ends no later by *new* than by *old*, at each of its venues."""
+    return len(new) == len(old) and all(
+        one.last_date <= was.last_date and one.venue_last_date <= was.venue_last_date
+        for one, was in zip(new, old, strict=True)
     )
 
 
@@ -227,6 +289,8 @@ def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()
     fx = _rate(event.fx, listing, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
     last_day, venue_last_day = _until(event, counting.zone, listing, day, venue_day)
+    places = _places(event, counting)
+    latest = max((place.last_date for place in places), default=last_day)
     quantity = event.quantity or 0
     # The price of a market order binds nobody.
     price = event.price if event.order_type != "market" else None
@@ -237,9 +301,22 @@ def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()
             each *= 1 + listing.fx_margin
     # Fees of a program that does not count them are 0; a missing fee leaves the amount unknown.
     fees: Exact | None = event.fees if counting.with_fees else 0
-    shares_each = 0 if listing is None else _most_each(listing, last_day, later)
+    shares_each = 0 if listing is None else _most_each(listing, latest, later)
+    kept_until = latest + datetime.timedelta(counting.late_days)
     terms = Terms(
-        event, listing, quantity, shares_each, price, fx, each, fees, last_day, venue_last_day
+        event,
+        listing,
+        quantity,
+        shares_each,
+        price,
+        fx,
+        each,
+        fees,
+        latest,
+        venue_last_day,
+        kept_until,
+        places,
+        (event.by,),
     )
     return Trade(
         event=event,
@@ -257,6 +334,20 @@ def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()
         venue_time=venue_time,
         order=opened(terms),
     )
+
+
+def _places(event: Event, counting: CountingRules) -> tuple[AtVenue, ...]:
+    """Return the venues of the order *event* with its last days there; nothing if it has one."""
+    listings = _listings(event, counting)
+    if len(listings) < 2:
+        return ()
+    found = []
+    for listing in listings:
+        day, venue_day, _ = _when(event, counting.zone, listing)
+        last, venue_last = _until(event, counting.zone, listing, day, venue_day)
+        assert venue_last is not None, "a listed instrument has a clock"
+        found.append(AtVenue(listing, last, venue_last))
+    return tuple(found)
 
 
 def _most_each(listing: Listing, last: datetime.date, later: LaterCounting) -> Exact:
@@ -288,28 +379,23 @@ def _release(
 
 
 def _has_ended(asked: Event, event: Event, counting: CountingRules) -> bool:
-    """Return whether *event* is after the end of the order *asked*.
+    """Return whether *event* is after the end of the order *asked*, at each of its venues.
 
     An order that states no end ends with its own day at the venue.
     """
-    end, listing = asked.expires, _listing(asked, counting)
+    listings: Sequence[Listing | None] = _listings(asked, counting) or (None,)
+    return all(_has_ended_at(listing, asked, event, counting) for listing in listings)
+
+
+def _has_ended_at(
+    listing: Listing | None, asked: Event, event: Event, counting: CountingRules
+) -> bool:
+    end = asked.expires
     day, venue_day, _ = _when(event, counting.zone, listing)
     if isinstance(end, datetime.datetime):
         return end < event.time if event.time is not None else day_at(end, counting.zone) < day
     own_day, own_venue_day, _ = _when(asked, counting.zone, listing)
     return (end or own_venue_day or own_day) < (venue_day or day)
-
-
-def is_same_person(ordered: str | None, released: str | None) -> bool:
-    """Return whether requester and approver are one person, or may be since one is not named."""
-    if ordered is None or released is None:
-        return True
-    return plain_name(ordered) == plain_name(released)
-
-
-def plain_name(text: str) -> str:
-    """Return the name *text* in one spelling, since Unicode can write one name in several."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def replacement(
@@ -332,6 +418,8 @@ def replacement(
     terms, old = proposed.order.terms, order.terms
     if terms.quantity < order.filled:
         return "below-filled"
+    # Who asked for the order has a part in what replaces it.
+    terms = replace(terms, requesters=tuple(dict.fromkeys((*old.requesters, event.by))))
     pending = replace(order, asked=terms, held=None)
     asked = replace(proposed, order=pending, before=order)
     if proposed.listing is not None:
@@ -352,7 +440,7 @@ def renewed(terms: Terms, event: Event) -> Event:
     """Return the order of *terms* as *event* asks for it again, at its own moment."""
     own = terms.event
     # A replace without `expires` keeps the order's end; the day of the replace does not move it.
-    lasting = own.expires or terms.venue_last_date or terms.last_date
+    lasting = own.expires or terms.venue_last or terms.last_date
     return replace(
         own,
         time=event.time,
@@ -388,7 +476,7 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
 
 def _correct(event: Event, counting: CountingRules, position: Position) -> Trade:
     """Return the fill that a correct puts in place of the old fill, on the old fill's day."""
-    old = position.fills.get(event.fill or "")
+    old = position.fills.last(event.fill or "")
     if old is None or old.settled:
         fault: Fault = "unknown-fill" if old is None else "fill-settled"
         return _filled(event, counting, _listing(event, counting), None, fault)
@@ -407,7 +495,15 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
 
 
 def _listing(event: Event, counting: CountingRules) -> Listing | None:
-    return counting.listings.get((event.symbol or "", event.venue))
+    return next(iter(_listings(event, counting)), None)
+
+
+def _listings(event: Event, counting: CountingRules) -> tuple[Listing, ...]:
+    """Return the instrument of *event* at each venue; nothing unless each lists that same one."""
+    known = (counting.listings.get((event.symbol or "", venue)) for venue in event.at_venues)
+    found = [one for one in known if one is not None]
+    is_one = len({one.instrument for one in found}) == 1
+    return tuple(found) if is_one and len(found) == len(event.at_venues) else ()
 
 
 def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing | None:
@@ -425,13 +521,15 @@ def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing
 
 def _with_defaults(event: Event, own: Event) -> Event:
     """Return *event* with each missing field taken from *own*, its order or its fill."""
-    # The venue and the rate of one instrument do not apply to another.
+    # The venue and the rate of one instrument do not apply to another. Nobody knows at which of
+    # several venues a fill was that does not say so.
     is_same = event.symbol in (None, own.symbol)
+    only = own.at_venues[0] if len(own.at_venues) == 1 else None
     says_cost = event.price is not None or event.amount is not None
     return replace(
         event,
         symbol=event.symbol or own.symbol,
-        venue=event.venue or (own.venue if is_same else None),
+        venue=event.venue or (only if is_same else None),
         side=event.side or own.side,
         price=event.price if says_cost else own.price,
         fx=_first(event.fx, own.fx) if is_same else event.fx,
@@ -461,7 +559,7 @@ def _filled(
         rest = after_fill(order, quantity, event.fees if counting.with_fees else 0)
         excess = (
             too_many(order, event)
-            or too_late(order, day, venue_day)
+            or too_late(order, day, venue_day, listing)
             or too_dear(order, event, contract, listing)
             or not_reserved(order, rest, shares, amount, counting)
         )
@@ -495,11 +593,14 @@ def _dearer(fill: Event) -> Exact | None:
 
 
 def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
-    """Return whether *fill* can be a fill of *order*; if not, the order's reservation stays."""
+    """Return whether *fill* can be a fill of *order*; if not, the order's reservation stays.
+
+    A router may have sent the order to any venue that lists its instrument.
+    """
     own = order.terms.listing
     return (
         own is not None
-        and (listing.instrument, listing.venue) == (own.instrument, own.venue)
+        and listing.instrument == own.instrument
         and fill.side == order.terms.event.side
     )
 
@@ -512,15 +613,17 @@ def too_many(order: Order, fill: Event) -> Excess | None:
     return Excess(str(quantity), str(order.open_quantity), "units")
 
 
-def too_late(order: Order, day: datetime.date, venue_day: datetime.date | None) -> Excess | None:
+def too_late(
+    order: Order, day: datetime.date, venue_day: datetime.date | None, listing: Listing
+) -> Excess | None:
     """Return how a fill on *day* is past the last day of *order*; `None` if it is not."""
-    if venue_day is not None and order.lasts(day, venue_day):
+    if venue_day is not None and order.lasts(day, venue_day, listing.venue):
         return None
     last = max(terms.last_date for terms in order.in_play())
     if day > last or venue_day is None:
         return Excess(str(day), str(last), "date")
     # The fill is in time on the authorization's clock, but a day too late at the venue.
-    there = max(terms.venue_last_date or last for terms in order.in_play())
+    there = max(terms.venue_last or last for terms in order.in_play())
     return Excess(str(venue_day), str(there), "date")
 
 
@@ -566,8 +669,8 @@ def order_named(event: Event, counting: CountingRules, position: Position) -> Or
 
 
 def is_past(order: Order, day: datetime.date) -> bool:
-    """Return whether *order* is no longer kept on *day*: closed, and past its last day."""
-    return order.state not in ("open", "held") and order.terms.last_date < day
+    """Return whether *order* is no longer kept on *day*: closed, and long enough ago."""
+    return order.state not in ("open", "held") and order.terms.kept_until < day
 
 
 def _rate(given: Exact | None, listing: Listing | None, counting: CountingRules) -> Exact | None:
@@ -590,8 +693,11 @@ def _with_fees(amount: Exact | None, fees: Exact | None, counting: CountingRules
 
 def _when(
     event: Event, clock: ZoneInfo, listing: Listing | None
-) -> tuple[datetime.date, datetime.date | None, datetime.time | None]:
-    """Return the day on the authorization's clock, and the day and time on the venue's clock."""
+) -> tuple[datetime.date, datetime.date | None, Exact | None]:
+    """Return the day on the authorization's clock, and the day and time on the venue's clock.
+
+    The time is in seconds from midnight.
+    """
     if event.time is None:
         # Only the day is known: it is taken as the day on both clocks.
         day = event.date or datetime.date.min
@@ -600,7 +706,7 @@ def _when(
     if listing is None:
         return here.date(), None, None
     there = here if listing.zone is clock else event.time.astimezone(listing.zone)
-    return here.date(), there.date(), there.time()
+    return here.date(), there.date(), time_number(there)
 
 
 def _until(

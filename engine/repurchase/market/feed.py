@@ -14,6 +14,7 @@ from typing import Final
 
 from repurchase.domain.calendars import zone
 from repurchase.domain.errors import InputError, Problem, Wrong
+from repurchase.domain.moments import instant
 from repurchase.domain.quantities import SHARES, Exact
 from repurchase.domain.terms import Listing, Validity
 from repurchase.facts.fact import Market, Value
@@ -26,7 +27,7 @@ from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
 from repurchase.market.kinds import PROBLEMS_MAX, Key, Kind, Row, kind_of, row_of
 from repurchase.market.sessions import MINUTES, sessions
-from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, instant, midnight, next_midnight
+from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
@@ -92,7 +93,7 @@ class Feed:
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
         """Return the fact *name* just before *moment*, on the day that began at *day*.
 
-        Both are microseconds since 1970. Return `None` if no row supplies the fact, or if *moment*
+        Both are nanoseconds since 1970. Return `None` if no row supplies the fact, or if *moment*
         is after the last row of the file that would.
         """
         rows = self.quotes if name in QUOTE_FACTS else self.trades

@@ -14,7 +14,7 @@ from repurchase.domain.quantities import Exact
 class Interval(msgspec.Struct, frozen=True):
     """The *value* of a fact from the instant *first* until just before *end*; `None` if unknown.
 
-    Instants are in microseconds since 1970. *place* is the file and the line that state it.
+    Instants are in nanoseconds since 1970. *place* is the file and the line that state it.
     """
 
     first: int

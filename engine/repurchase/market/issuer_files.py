@@ -11,12 +11,13 @@ import msgspec
 
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import InputError, Problem, Wrong
+from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 from repurchase.facts.domains import YES_OR_NO
 from repurchase.facts.table import TABLE
 from repurchase.market.intervals import Interval, overlaps
 from repurchase.market.kinds import PROBLEMS_MAX, Kind, Row, flag, number
-from repurchase.market.tape import instant, midnight, next_midnight
+from repurchase.market.tape import midnight, next_midnight
 
 ISSUER: Final = Kind(
     "issuer facts",

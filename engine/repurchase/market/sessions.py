@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -12,13 +12,14 @@ from typing import Final
 
 import msgspec
 
+from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import Exact, quotient
 
 # The venues that have a table.
 VENUES: Final = ("XETR", "XLON", "XNAS", "XNYS", "XPAR", "XTKS")
 MINUTES: Final = ("market.minutes_from_open", "market.minutes_to_close")
 _DAY: Final = timedelta(1)
-_MINUTE: Final = timedelta(minutes=1)
+_MINUTE_SECONDS: Final = 60
 _SATURDAY: Final = 5
 
 
@@ -79,15 +80,21 @@ class Sessions:
         found = tuple(islice(self._back_from(day - _DAY), count))
         return found if len(found) == count else None
 
-    def minutes_from_open(self, day: date, moment: time) -> Exact | None:
-        """Return the minutes from the opening of *day* to *moment*, negative before the opening."""
-        hours = self.on(day)
-        return None if hours is None else _minutes(hours.open, moment)
+    def minutes_from_open(self, day: date, moment: Exact) -> Exact | None:
+        """Return the minutes from the opening of *day* to *moment*, negative before it.
 
-    def minutes_to_close(self, day: date, moment: time) -> Exact | None:
-        """Return the minutes from *moment* to the scheduled close of *day*, negative after it."""
+        *moment* is in seconds from midnight.
+        """
         hours = self.on(day)
-        return None if hours is None else _minutes(moment, hours.close)
+        return None if hours is None else _minutes(time_number(hours.open), moment)
+
+    def minutes_to_close(self, day: date, moment: Exact) -> Exact | None:
+        """Return the minutes from *moment* to the scheduled close of *day*, negative after it.
+
+        *moment* is in seconds from midnight.
+        """
+        hours = self.on(day)
+        return None if hours is None else _minutes(moment, time_number(hours.close))
 
     def _back_from(self, day: date) -> Iterator[date]:
         while day >= self.first:
@@ -123,7 +130,5 @@ def _hours(row: dict[str, str]) -> Hours:
     return Hours(opening, rests, resumes, close)
 
 
-def _minutes(start: time, end: time) -> Exact:
-    # Both times are put on one day, so the difference is exact to the microsecond.
-    span = datetime.combine(date.min, end) - datetime.combine(date.min, start)
-    return quotient(span // timedelta(microseconds=1), _MINUTE // timedelta(microseconds=1))
+def _minutes(start: Exact, end: Exact) -> Exact:
+    return quotient(end - start, _MINUTE_SECONDS)

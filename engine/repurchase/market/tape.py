@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 
-_INSTANT: Final = timedelta(microseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(1)
 
 TAPE_FACTS: Final = ("market.last_price", "market.last_independent_price", "market.day_high")
 QUOTE_FACTS: Final = ("market.best_independent_bid",)
-
-
-def instant(moment: datetime) -> int:
-    """Return *moment* in microseconds since 1970."""
-    return (moment - _EPOCH) // _INSTANT
 
 
 def midnight(day: date, clock: ZoneInfo) -> int:

@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 
 from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 from repurchase.facts.table import TABLE
 from repurchase.market.kinds import Key, Kind, Row, flag, number
-from repurchase.market.tape import Quotes, Tape, instant
+from repurchase.market.tape import Quotes, Tape
 
 TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
 QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))
 
-_FINER: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
+_FINER: Final = re.compile(r"(\.[0-9]{9})[0-9]+")
 
 S = TypeVar("S", Tape, Quotes)
 
@@ -109,7 +110,7 @@ class QuoteRows(_Series[Quotes]):
 
 
 def _moment(text: str) -> datetime:
-    # Event times have at most microseconds: finer digits cannot decide what came before an event.
+    # Event times have at most nanoseconds: finer digits cannot decide what came before an event.
     return read_moment(_FINER.sub(r"\1", text))
 
 

@@ -100,7 +100,7 @@ class Difference(NamedTuple):
         this, other = (answers[at].decision for at in (self.which, 1 - self.which))
         if self.aspect == "halted":
             # While an earlier event halts the desk, nothing shows whether this one would.
-            return this.position.halted is None and other.position.halted == name
+            return not this.halted_by and other.halted_by == (name,)
         approved = [one.outcome == "approved" for one in (this, other)]
         if self.flag is None:
             return approved == [True, False]

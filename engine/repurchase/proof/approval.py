@@ -37,8 +37,9 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     """Return the condition under which *request* is approved: each `deny` and `review` rule passes.
 
     `review` rules do not apply to a release or a fill. The program itself denies a sell order, an
-    unlisted instrument, a wrong rate, an event that no rule evaluates, and a fill whose amount is
-    unknown. If *kind* is given, the rules for *kind* evaluate the request, not those for its own.
+    unlisted instrument, a wrong rate, a rate out of bounds, an event that no rule evaluates, and a
+    fill whose amount is unknown. If *kind* is given, the rules for *kind* evaluate the request, not
+    those for its own.
     """
     return by_moment(request, kind or request.kind, partial(_passes, request))
 
@@ -64,6 +65,7 @@ def _passes(request: Request, kind: Kind) -> Term:
     is_sale = request.words["trade.side"].is_one("sell")
     return every(
         [z3.BoolVal(is_evaluated), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
+        + [z3.Not(request.is_out)]
         + ([request.amount_present] if kind in FILLS else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )
@@ -72,8 +74,8 @@ def _passes(request: Request, kind: Kind) -> Term:
 def halts(request: Request) -> Term:
     """Return the condition under which a fill or correct halts a desk: it fails a `deny` rule.
 
-    The program itself halts for a sell fill, an unlisted instrument, and a file without rules. An
-    undecided rule denies a fill, and does not halt.
+    The program itself halts for a sell fill, an unlisted instrument, a rate out of bounds, and a
+    file without rules. An undecided rule denies a fill, and does not halt.
     """
     return by_moment(request, request.kind, partial(_halts, request))
 
@@ -81,7 +83,7 @@ def halts(request: Request) -> Term:
 def _halts(request: Request, kind: Kind) -> Term:
     is_sale = request.words["trade.side"].is_one("sell")
     return z3.Or(
-        [z3.BoolVal(not request.edition.rules), z3.Not(request.listed), is_sale]
+        [z3.BoolVal(not request.edition.rules), z3.Not(request.listed), is_sale, request.is_out]
         + [
             holds(rule.fails, request.facts)
             for rule in evaluating(request.edition, kind)

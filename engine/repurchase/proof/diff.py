@@ -307,7 +307,7 @@ class Comparison:
             for at, one in enumerate(editions)
         ]
         for one in found:
-            one.ties += ratio_ties(one, self._lives)
+            one.ties += ratio_ties(one, self._lives, is_routed=scope.is_routed)
         return found
 
     def order(self, name: str) -> Terms:

@@ -80,9 +80,9 @@ def _same(old: Edition, new: Edition, every: Sequence[Edition], kinds: _Kinds, t
 
 
 def _limits(edition: Edition) -> tuple[object, ...]:
-    """Return what bounds the program, which findings and the remaining figures depend on."""
+    """Return what bounds the program and its rates: findings and remaining figures depend on it."""
     standing = {cap.rule for cap in edition.caps if cap.is_standing}
-    return edition.max_shares, edition.max_amount, edition.unbounded, standing
+    return edition.max_shares, edition.max_amount, edition.unbounded, standing, edition.rates
 
 
 def _finds_the_same(

@@ -70,6 +70,8 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
     event["quantity"] = model.whole(asked.units)
     if model.holds(asked.has_price):
         event["price"] = written(model.exact(asked.price))
+    if asked.kind in REPLACES and asked.rate is not None and model.holds(asked.has_rate):
+        event["fx"] = written(model.exact(asked.rate))
     with_fees = any(one.edition.counting.with_fees for one in each)
     if with_fees and model.holds(asked.has_fees) and not (about and kind == "fill"):
         event["fees"] = written(model.exact(asked.fees))
@@ -108,7 +110,8 @@ def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> 
         (of := one.listings[listing]) is not None and of.currency != one.edition.counting.currency
         for one in each
     ):
-        described["fx"] = "1" if model.holds(asked.is_even) else str(RATE)
+        other = str(RATE) if asked.rate is None else written(model.exact(asked.rate))
+        described["fx"] = "1" if model.holds(asked.is_even) else other
     return described
 
 

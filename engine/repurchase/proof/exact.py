@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
+from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
 from repurchase.proof.fields import FILLS, REPLACES
 from repurchase.proof.logic import Fact, number
 from repurchase.proof.model import Request, Sums
@@ -26,6 +28,8 @@ LATEST: Final = date(YEAR_MAX - 1, 1, 1)
 
 # The rate of exchange where it is not 1.
 RATE: Final = 2
+# An event can state a rate with at most so many decimals.
+DECIMAL: Final = 10**DECIMALS_MAX
 
 _NOTHING: Final = number(0)
 _ONE: Final = number(1)
@@ -48,8 +52,8 @@ class Past(NamedTuple):
 def figures(event: Request, at_one: str, grid: int) -> list[Term]:
     """Return the conditions that make the numbers of *event* writable, and its products linear.
 
-    Its price or its quantity, whichever *at_one* names, is 1, and its rate is 1 or 2. Prices, fees
-    and facts are multiples of 1/*grid*.
+    Its price or its quantity, whichever *at_one* names, is 1, and its rate is 1 or 2, or at or
+    beside a bound on rates. Prices, fees and facts are multiples of 1/*grid*.
     """
     is_price_one = at_one == "price"
     figure = z3.ToReal(event.units) if is_price_one else event.price
@@ -60,6 +64,7 @@ def figures(event: Request, at_one: str, grid: int) -> list[Term]:
         _on_grid(event.seconds, 1),
         event.paid == _at_rate(event, event.price),
         event.cost == _at_rate(event, figure),
+        *_rated(event),
         z3.Not(event.has_amount),
         *(
             z3.Implies(fact.present, _on_grid(fact.value, grid))
@@ -76,8 +81,30 @@ def _on_grid(value: Term, grid: int) -> Term:
 
 
 def _at_rate(event: Request, money: Term) -> Term:
+    """Return *money* times the rate of *event*, which is 1 if it states none."""
     has_other_rate = z3.And(event.has_rate, z3.Not(event.is_even))
-    return z3.If(has_other_rate, RATE * money, money)
+    if event.rate is None:
+        return z3.If(has_other_rate, RATE * money, money)
+    found = money
+    for rate in _rates(event):
+        is_this = z3.And(has_other_rate, event.rate == number(rate))
+        found = z3.If(is_this, number(rate) * money, found)
+    return found
+
+
+def _rated(event: Request) -> list[Term]:
+    """Return the condition that the rate of *event* is one of few, if any edition bounds rates."""
+    if event.rate is None:
+        return []
+    return [z3.Or([event.rate == number(rate) for rate in _rates(event)])]
+
+
+def _rates(event: Request) -> list[Exact]:
+    """Return the rates that *event* can have: 1, 2, each bound on rates, and one beside each."""
+    bounds = event.scope.rates
+    beside = (rate for low, high in bounds for rate in (low / Fraction(2), 2 * high))
+    decimal = (simplest(one) for one in beside if simplest(one * DECIMAL).denominator == 1)
+    return sorted({1, RATE, *(rate for pair in bounds for rate in pair), *decimal})
 
 
 def past_of(event: Request, prior: Prior, name: str) -> tuple[Past, list[Term]]:
@@ -122,8 +149,7 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         _is_listed_as(event, own),
         own.has_price,
         event.has_price,
-        event.has_rate == own.has_rate,
-        event.is_even == own.is_even,
+        *_has_rate_of(event, own),
         event.has_fees == own.has_fees,
         *(_has_word_of(event, own, name) for name in event.words),
     ]
@@ -155,6 +181,7 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         event.price > own.price,
         event.fees > own.fees,
         *(event.day(day) > own.day(day) for day in ("last_date", "venue_last_date")),
+        *([] if event.rate is None else [event.rate != own.rate]),
     ]
     return [
         *ties,
@@ -163,6 +190,14 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         event.more[0] == _above(event.shares, own.shares),
         event.more[1] == _above(money, _money(own)),
     ]
+
+
+def _has_rate_of(event: Request, own: Request) -> list[Term]:
+    """Return the conditions that *event* has the rate of *own*; a replace may have another."""
+    ties = [event.has_rate == own.has_rate]
+    if event.rate is None:
+        return [*ties, event.is_even == own.is_even]
+    return ties if event.kind in REPLACES else [*ties, event.rate == own.rate]
 
 
 def _is_listed_as(event: Request, own: Request) -> Term:

@@ -51,7 +51,9 @@ class Scope(msgspec.Struct, frozen=True):
     the time zones of these venues. *words* are all words that rules name, and one that no rule
     names. *is_sure* says whether all editions mean the same venue if an event names none.
     *listings* are the instruments of the pairs, if they are not those of the edition. *ratios* are
-    the ordinary shares that one unit of a request can count as, if that changes by date.
+    the ordinary shares that one unit of a request can count as, if that changes by date. *rates*
+    are the bounds that any of the editions sets on the rate of an instrument. *is_routed* says
+    whether an order of some instrument can be filled at another of its venues.
     """
 
     pairs: tuple[tuple[str, str | None], ...]
@@ -60,6 +62,8 @@ class Scope(msgspec.Struct, frozen=True):
     is_sure: bool
     listings: tuple[Listing, ...] | None = None
     ratios: tuple[Exact, ...] = ()
+    rates: tuple[tuple[Exact, Exact], ...] = ()
+    is_routed: bool = False
 
 
 def scope_of(editions: Sequence[Edition]) -> Scope:
@@ -91,6 +95,10 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
         tuple(clocks),
         tuple(sorted({*named, other})),
         all(len(unnamed[symbol]) == 1 for symbol in meant),
+        rates=tuple(sorted({of for edition in editions for of in edition.rates.values()})),
+        is_routed=any(
+            len(one.venues) > 1 for edition in editions for one in edition.authorization.instruments
+        ),
     )
 
 
@@ -148,7 +156,7 @@ def scope_then(scope: Scope, editions: Sequence[Edition]) -> Scope:
         return scope
     pairs, listings = zip(*kept, strict=True)
     clocks = tuple(of.zone for of in listings)
-    return Scope(pairs, clocks, scope.words, scope.is_sure, listings)
+    return msgspec.structs.replace(scope, pairs=pairs, clocks=clocks, listings=listings)
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -180,14 +188,16 @@ class Counted:
     *listing* is the index of its symbol and venue in the pairs of the scope. *cost* is price times
     quantity times rate, *paid* the same for one unit. *is_even* says whether that rate is 1.
     *has_amount* says whether a fill states its amount, *timed* whether the time of day is known.
-    *otherwise* says whether a fill or a correct uses another method than its order or fill.
+    *otherwise* says whether a fill or a correct uses another method than its order or fill, or a
+    fill is at another venue than its order names.
 
     *listings* are the instruments of the pairs, `None` for a pair that is not listed. *listed* says
     whether the event's pair is listed. *each* is the index in *ratios* of the share ratio that
     counts; without *ratios*, it is that of the instrument. *is_odd* says whether its rate is not 1
-    although it must be. *amount* is its money in program currency, *amount_present* whether that
-    can be computed, and *priced* whether it can be computed without fees. *ties* are true of every
-    such event.
+    although it must be. *rate* is the rate itself, if an edition of the scope bounds one, and
+    *is_out* says whether it is outside the bounds of *edition*. *amount* is its money in program
+    currency, *amount_present* whether that can be computed, and *priced* whether it can be computed
+    without fees. *ties* are true of every such event.
     """
 
     edition: Edition
@@ -215,6 +225,8 @@ class Counted:
     ratios: Sequence[Exact]
     each: Term | None
     is_odd: Term
+    rate: Term | None
+    is_out: Term
     priced: Term
     amount_present: Term
     shares: Term
@@ -243,6 +255,8 @@ class Counted:
         is_own = self.by_listing(lambda of: z3.BoolVal(of.currency == counting.currency), _ALWAYS)
         # A rate between a currency and itself must be 1.
         self.is_odd = z3.And(is_own, self.has_rate, z3.Not(self.is_even))
+        self.rate = free(FIELDS["fx"], f"{name}.rate", self.ties) if scope.rates else None
+        self.is_out = self._is_out()
         is_fill = kind in FILLS
         is_priced = z3.Or(self.has_price, self.has_amount) if is_fill else self.has_price
         self.priced = z3.And(is_priced, z3.Or(self.has_rate, is_own), z3.Not(self.is_odd))
@@ -252,12 +266,29 @@ class Counted:
         if is_fill:
             self.amount = self.cost + self.fees if counting.with_fees else self.cost
 
+    def _is_out(self) -> Term:
+        """Return the condition that the event states a rate outside its instrument's bounds."""
+        rate, rates = self.rate, self.edition.rates
+        if rate is None:
+            return z3.BoolVal(False)
+        self.ties.append(z3.Implies(self.has_rate, self.is_even == (rate == 1)))
+
+        def outside(of: Listing) -> Term:
+            bounds = rates.get(of.instrument)
+            if bounds is None:
+                return z3.BoolVal(False)
+            return z3.Or(rate < number(bounds[0]), rate > number(bounds[1]))
+
+        return z3.And(self.has_rate, self.by_listing(outside, z3.BoolVal(False)))
+
     def _ties(self) -> list[Term]:
         ties = [self.listing >= 0, self.listing < len(self.scope.pairs)]
         for word in self.words.values():
             ties += [word.chosen >= -1, word.chosen < len(word.choices)]
-        # An event that states no method has the method of its order.
-        ties.append(z3.Implies(self.otherwise, self.words["trade.method"].chosen >= 0))
+        if self.kind not in ("fill", "correct") or not self.scope.is_routed:
+            # An event that states no method has the method of its order. (A correct stands for a
+            # fill beyond its order, too, which can be at another venue.)
+            ties.append(z3.Implies(self.otherwise, self.words["trade.method"].chosen >= 0))
         if self.kind not in FILLS:
             # The price of a market order binds nobody.
             is_market = self.words["trade.order_type"].is_one("market")

@@ -71,7 +71,7 @@ def of_order(one: Request, terms: Sequence[Terms], *, is_late: bool | None = Non
     """
     found: list[Term] = []
     for own in terms:
-        found += [own.is_approved, one.listing == own.asked.listing]
+        found += [own.is_approved, _is_listed_as(one, own.asked)]
         words = own.asked.words
         if one.kind == "fill":
             method = words["trade.method"].chosen
@@ -89,17 +89,39 @@ def of_order(one: Request, terms: Sequence[Terms], *, is_late: bool | None = Non
     return [*found, *_within(one, terms)] if one.kind == "fill" else found
 
 
+def _is_listed_as(one: Request, own: Request) -> Term:
+    """Return the condition that *one* is at a venue where its order can fill, with terms *own*.
+
+    An order with several venues is approved at each of them, so *own* are its terms at that venue.
+    A fill at another venue of the instrument is judged by all rules, as one by another method is.
+    """
+    is_same = one.listing == own.listing
+    if one.kind != "fill" or not one.scope.is_routed:
+        return is_same
+    elsewhere = [
+        z3.And(one.listing == here, own.listing == there)
+        for here, at in enumerate(one.listings)
+        for there, first in enumerate(own.listings)
+        if at is not None and first is not None and at.instrument == first.instrument
+    ]
+    return z3.Or(is_same, z3.And(one.otherwise, z3.Or(elsewhere)))
+
+
 def _lasts(one: Request, own: Request) -> Term:
     """Return the condition that an order with the terms *own* has not ended before *one*.
 
     A fill may be reported late, with a day before the order's. If only the day of a replace is
-    known, it is compared with the order's end on one of the two clocks.
+    known, it is compared with the order's end on one of the two clocks. At a venue that the order
+    does not name, the authorization's clock alone ends it.
     """
     days = (
         one.day("date") <= own.day("last_date"),
         one.day("venue_date") <= own.day("venue_last_date"),
     )
-    return z3.And(days) if one.kind == "fill" else z3.Or(days)
+    is_routed = one.scope.is_routed
+    if one.kind != "fill":
+        return z3.Or(days)
+    return z3.And(days[0], z3.Or(days[1], one.listing != own.listing) if is_routed else days[1])
 
 
 def _within(fill: Request, terms: Sequence[Terms]) -> list[Term]:

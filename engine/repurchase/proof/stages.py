@@ -111,10 +111,11 @@ def lasts_into(period: Period, one: Request) -> Term:
     return one.day("last_date") >= period.first.toordinal()
 
 
-def ratio_ties(one: Request, groups: Sequence[Group]) -> list[Term]:
+def ratio_ties(one: Request, groups: Sequence[Group], *, is_routed: bool = False) -> list[Term]:
     """Return the conditions that the share ratio of a request is the highest one of its life.
 
-    *groups* are all stages of requests. The ratios are in ascending order.
+    *groups* are all stages of requests. The ratios are in ascending order. If *is_routed*, the
+    order may have other venues, where it can last into a higher ratio.
     """
     if one.each is None:
         return []
@@ -129,6 +130,8 @@ def ratio_ties(one: Request, groups: Sequence[Group]) -> list[Term]:
                 lived[index].append(is_lived)
                 if _is_sure(groups, pair):
                     ties.append(z3.Implies(is_lived, one.each >= index))
+    if is_routed:
+        return ties
     each = [z3.Implies(one.each == index, z3.Or(of)) for index, of in enumerate(lived)]
     return [*ties, z3.Implies(one.listed, z3.And(each))]
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong
-from repurchase.domain.events import Event
+from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids, Seen
@@ -332,7 +332,9 @@ class Reader:
         """
         is_other = event.symbol is not None and event.symbol not in self._symbols
         # A repeated event is never too late, however many events came in between.
-        is_repeated = row.digest is not None and _is_repeated(event, ids.seen(event.id, row.digest))
+        is_repeated = row.digest is not None and _is_repeated(
+            event, ids.seen(_key(event), row.digest)
+        )
         if not is_repeated:
             backwards = self.backwards(event, row.number)
             # Sorted rows are in order, except a `brought_forward`.
@@ -374,7 +376,7 @@ class Question:
         # The log may be empty, as on the first day of a program.
         for line, event in self._reader.events(log, may_be_empty=True):
             decided = self._program.decide(event)
-            if event.id == self._event.id and line is not None:
+            if line is not None and _key(event) == _key(self._event):
                 self._in_log = event, decided, line
             yield decided
 
@@ -391,7 +393,7 @@ class Question:
             if before == event:
                 return replace(decided, repeated=True, place=place)
             edition = program.editions.of(event, program.position)
-            refused = refusal(event, program.position, edition)
+            refused = refusal(event, program.position, edition).decision
             return Decided(refused, Life(edition), event=event, place=place)
         try:
             self._reader.check(event)
@@ -415,6 +417,10 @@ def brought_forward(text: str) -> Event:
         hint = "write both numbers without grouping, such as 1671100,1809601097"
         raise UsageError(Problem(what, hint))
     return Event(kind="brought_forward", id="brought-forward", shares=shares, amount=amount)
+
+
+def _key(event: Event) -> str:
+    return key_of(event.kind, event.id)
 
 
 def _used(executed: Exact | None, cap: Exact | None) -> str | None:

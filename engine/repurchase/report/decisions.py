@@ -58,7 +58,26 @@ def decision_view(decided: Decided, *, every_rule: bool = False, note: str = "")
         opening(decision, decided.life, decided.event, place),
         *reasons(decision, decided.edition, every_rule=every_rule),
         remainder(decision, decided.edition, note),
+        *_following(decided),
     )
+
+
+def _following(decided: Decided) -> Iterator[Text]:
+    """Yield what has changed since, what is to be cancelled, and what waits for a second person."""
+    decision = decided.decision
+    if decided.order_state is not None:
+        text = f"This is no new decision: the order is {decided.order_state} by now."
+        yield Text(text, style="bold yellow")
+    if decision.pending:
+        text = f"PENDING until another person submits a `confirm` of {plain(decision.id)}."
+        yield Text(text, style="bold yellow")
+    if decided.to_cancel:
+        named = ", ".join(map(plain, decided.to_cancel))
+        yield Text(f"Cancel at the venue: {named}.", style="bold red")
+    for one in decided.stopped:
+        took = "" if one.seconds is None else f", {one.seconds} seconds after it"
+        text = f"All orders that were open at {plain(one.cause)} are closed{took}."
+        yield Text(text, style="green")
 
 
 def opening(
@@ -198,8 +217,8 @@ def remainder(decision: WordedDecision, edition: Edition, note: str = "") -> Tex
     rest = Text(f"Remaining: {', '.join(remaining(decision.position, edition))}.")
     if note:
         rest.append(f" {note}")
-    halted = decision.position.halted
-    return rest if halted is None else Text("\n").join([rest, halted_line(halted)])
+    halted = decision.halted_by
+    return Text("\n").join([rest, halted_line(halted)]) if halted else rest
 
 
 def remaining(
@@ -217,9 +236,10 @@ def remaining(
     return shares, amount
 
 
-def halted_line(by: str) -> Text:
-    """Return that the event *by* halted the program."""
-    text = f"Halted by {plain(by)}: nothing is approved until a resume is submitted."
+def halted_line(by: Iterable[str]) -> Text:
+    """Return that the events *by* halt the program."""
+    named = ", ".join(map(plain, by))
+    text = f"Halted by {named}: nothing that it stops is approved until a `resume` lifts it."
     return Text(text, style="bold red")
 
 

@@ -80,7 +80,7 @@ def _proof(found: Headroom) -> str:
 
 
 def _price(price: Exact, edition: Edition, order: Event) -> str:
-    listing = edition.counting.listings.get((order.symbol or "", order.venue))
+    listing = edition.counting.listings.get((order.symbol or "", order.at_venues[0]))
     figure = _grouped(price)
     return figure if listing is None else f"{listing.currency} {figure}"
 

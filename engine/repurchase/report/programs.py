@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from repurchase.audit.repair import Lost, Remains
 from repurchase.audit.verify import Verified
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
@@ -20,6 +21,7 @@ from repurchase.journal.queries import (
     Adopted,
     AdoptedThen,
     FillLine,
+    HaltLine,
     OrderLine,
     Overview,
     StoryLine,
@@ -30,6 +32,7 @@ from repurchase.report.decisions import halted_line, opening, reasons, remainder
 from repurchase.report.tables import counted, moment_shown, plain_table
 from repurchase.rulebook.editions import Edition
 
+_LISTED: Final = 20
 _NAMED: Final = frozenset(("kind", "id"))
 
 
@@ -41,8 +44,7 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
     ]
     if found.latest is not None:
         parts.append(Text(f"Latest day: {found.latest}. Date each request that day or later."))
-    if found.position.halted is not None:
-        parts.append(halted_line(found.position.halted))
+    parts += _halts(found)
     if found.unknown:
         named = ", ".join(plain(name) for name in found.unknown)
         text = f"The shares or the money of these fills are unknown: {named}."
@@ -50,6 +52,43 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
     parts.append(_orders(found.orders) if found.orders else Text("No order is open or held."))
     parts += _unfit([one for one in found.orders if one.unfit])
     return Group(*parts)
+
+
+def _halts(found: Overview) -> Iterator[Text]:
+    """Yield what halts the program, which of its orders are not cancelled yet, and what waits."""
+    if found.halts:
+        yield halted_line(one.id for one in found.halts)
+    for one in found.halts:
+        yield Text(plain(f"  {_cause(one)}"))
+        left = [of.order for of in one.orders if not of.is_closed]
+        if left:
+            yield Text(plain(f"    cancel at the venue: {', '.join(left)}"), style="bold red")
+        elif one.orders:
+            yield Text(f"    its {counted(len(one.orders), 'order')} are all closed")
+    for waiting in found.proposals:
+        what = (
+            "a resume"
+            if waiting.rule_file is None
+            else f"the rule file {waiting.rule_file[:12]}..."
+        )
+        text = f"{waiting.id} waits for a second person's `confirm`: {what}, by {waiting.by}"
+        yield Text(plain(text), style="bold yellow")
+    if found.one_person:
+        yield Text("This program has one person: nobody else confirms what loosens.")
+
+
+def _cause(one: HaltLine) -> str:
+    """Return what halted the program, when, and why."""
+    why = f"failed {', '.join(one.rules)}" if one.rules else (one.reason or "")
+    scope = ", ".join(f"{name} {value}" for name, value in one.scope.items())
+    parts = (
+        one.id,
+        f"{one.kind} of {one.at}",
+        scope and f"only {scope}",
+        one.by and f"by {one.by}",
+        why,
+    )
+    return ", ".join(part for part in parts if part)
 
 
 def _unfit(orders: Sequence[OrderLine]) -> Iterator[Text]:
@@ -76,7 +115,7 @@ def _orders(orders: Iterable[OrderLine]) -> Text:
     rows = [
         (
             plain(one.id),
-            plain(" ".join(part for part in (one.symbol, one.venue) if part)),
+            plain(" ".join(part for part in (one.symbol, one.venue, *one.venues) if part)),
             _open(one),
             "" if one.price is None else shown(Fraction(one.price)),
             shown(Fraction(one.reserved_shares)),
@@ -134,7 +173,8 @@ def _worded(one: StoryLine) -> WordedDecision:
 
 
 def _fields(values: Mapping[str, object]) -> str:
-    return plain(", ".join(f"{name}: {value}" for name, value in values.items()))
+    said = ((name, " ".join(of) if isinstance(of, list) else of) for name, of in values.items())
+    return plain(", ".join(f"{name}: {value}" for name, value in said))
 
 
 def story_object(records: Iterable[StoryLine]) -> list[dict[str, Any]]:
@@ -158,12 +198,19 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
             str(one.record),
             moment_shown(one.at),
             one.by or "not named",
-            one.reason or "",
+            _reason(one),
             Text("\n".join((one.rule_file, *_packs(one)))),
         )
         for one in found
     )
     return plain_table("record", "when", "by", "reason", "rule file and packs (SHA-256)", rows=rows)
+
+
+def _reason(adopted: AdoptedThen) -> str:
+    why = adopted.reason or ""
+    if adopted.pending is not None:
+        return f"{why} (proposed as {plain(adopted.pending)})".strip()
+    return f"{why} (confirmed: {plain(adopted.of)})".strip() if adopted.of is not None else why
 
 
 def _packs(adopted: AdoptedThen) -> Iterator[str]:
@@ -221,9 +268,42 @@ def _fill(one: FillLine) -> Text:
     return Text(plain(f"  {one.order}  {one.day}: {why}"))
 
 
-def unadopted_view() -> RenderableType:
-    """Return that nothing that was shown was done, for a terminal."""
+def unadopted_view(pending: str | None = None) -> RenderableType:
+    """Return that nothing that was shown is done, or not yet, for a terminal."""
+    if pending is not None:
+        text = f": another person must confirm it: repurchase confirm {pending} --by NAME"
+        return Text.assemble(("PENDING", "bold yellow"), text)
     return Text.assemble(("NOT ADOPTED", "bold"), ": nothing was written to the journal")
+
+
+def remains_view(found: Remains) -> RenderableType:
+    """Return what is left of a damaged program, what is lost, and the way back, for a terminal."""
+    name = Text(plain(found.program), style="bold")
+    if not found.problems:
+        whole = counted(found.whole, "record")
+        return Text.assemble(name, f": all {whole} are whole; nothing is lost")
+    until = "" if found.last is None else f", until {moment_shown(found.last)}"
+    parts: list[RenderableType] = [
+        Text(plain(one.what), style="bold red") for one in found.problems
+    ]
+    parts.append(Text.assemble(name, f": the first {found.whole:,} records are whole{until}"))
+    lost = found.lost[:_LISTED]
+    parts += (Text(plain(f"  lost: record {one.record}, {_lost(one)}")) for one in lost)
+    if len(found.lost) > _LISTED:
+        parts.append(Text(f"  and {len(found.lost) - _LISTED:,} more"))
+    parts.append(
+        Text(
+            "To restore: stop the desk and keep this file. Take a copy of it or import the last"
+            " export into a new journal, whichever has more records. Check that against a"
+            " checkpoint kept elsewhere. Then submit again all events after its last record: those"
+            " that are recorded are answered again, and counted once."
+        )
+    )
+    return Group(*parts)
+
+
+def _lost(one: Lost) -> str:
+    return "which cannot be read" if one.kind is None else f"{one.kind} {one.id}"
 
 
 def verified_view(verified: Verified) -> RenderableType:
@@ -236,6 +316,10 @@ def verified_view(verified: Verified) -> RenderableType:
         ),
         Text(f"Recorded from {moment_shown(verified.first)} to {moment_shown(verified.last)}"),
         *(Text(plain(remark)) for remark in verified.remarks),
+        *(
+            Text(plain(f"Reports by {person} that took purchases back: {count:,}"))
+            for person, count in verified.taken_back.items()
+        ),
     ]
     if known is not None:
         to = f"the checkpoint of {moment_shown(known.time)} to record {known.records:,}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import structs
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
@@ -47,14 +48,35 @@ def _encodable(value: object) -> object:
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
-def decision_object(decided: Decided) -> Decision | WordedDecision:
-    """Return a decision as programs read it: with its findings in words."""
+class _Live(Decision, frozen=True, omit_defaults=True):
+    """A decision with what the desk says beside it; see `Decided`."""
+
+    repeated: bool = False
+    order_state: str | None = None
+    to_cancel: tuple[str, ...] = ()
+    stopped: tuple[object, ...] = ()
+    one_person: bool = False
+    next: object = None
+
+
+_AT_THE_DESK: Final = ("repeated", "order_state", "to_cancel", "stopped", "one_person")
+
+
+def decision_object(decided: Decided, following: object = None) -> Decision | WordedDecision:
+    """Return a decision as programs read it: with its findings in words.
+
+    *following* is what to do next, if that is known.
+    """
     # Here, because an error is written as JSON also if the engine cannot be loaded.
     from repurchase.evaluation.wording import worded
 
     decision = decided.decision
     # Most events of a log pass: without findings there is nothing to put in words.
-    return worded(decision, decided.life, decided.event) if decision.findings else decision
+    found = worded(decision, decided.life, decided.event) if decision.findings else decision
+    at_the_desk = {name: getattr(decided, name) for name in _AT_THE_DESK if getattr(decided, name)}
+    if following is None and not at_the_desk:
+        return found
+    return _Live(**structs.asdict(found), **at_the_desk, next=following)
 
 
 @contextmanager

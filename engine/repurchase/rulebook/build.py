@@ -11,7 +11,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
-from repurchase.domain.quantities import BARE, simplest, value_written
+from repurchase.domain.quantities import BARE, Exact, simplest, value_written, written
 from repurchase.domain.terms import (
     CAPS,
     KNOWN_TERMS,
@@ -96,6 +96,7 @@ class _Builder(Parts):
             rules=rules,
             packs=included,
             unlimited=tuple(dict.fromkeys(file["unlimited"])),
+            late_days=file["late_days"],
             file=self._document.name,
             text=self._document.text,
         )
@@ -129,6 +130,7 @@ class _Builder(Parts):
                 currency=part["currency"] or self._file["currency"],
                 shares_each=self._ratio(part),
                 fx_margin=part["fx_margin"],
+                fx_between=self._rates(part),
             )
 
     def _ratio(self, part: Part) -> tuple[Version, ...]:
@@ -155,6 +157,28 @@ class _Builder(Parts):
             return Figure(1, BARE)
         each = figure.value if key == "shares_each" else simplest(1 / Fraction(figure.value))
         return Figure(each, BARE)
+
+    def _rates(self, part: Part) -> tuple[Exact, Exact] | None:
+        """Return the bounds that *part* sets on an instrument's rate; `None` without bounds."""
+        stated, path = part["fx_between"], (*part.path, "fx_between")
+        if stated is None:
+            return None
+        for index, figure in enumerate(stated):
+            if figure.dimension != BARE:
+                found = EXAMPLES[figure.dimension.kind][0]
+                what = f"`fx_between` takes numbers, but this value is {found}"
+                self._reading.note((*path, index), what)
+            elif figure.value <= 0:
+                self._reading.note((*path, index), "a rate of `fx_between` is not above zero")
+        low, high = (figure.value for figure in stated)
+        if low > high:
+            what = f"the first rate of `fx_between`, {written(low)}, is above the second"
+            self._reading.note(path, what, f"write [{written(high)}, {written(low)}]")
+        own = self._file["currency"]
+        if ("currency",) not in self._reading.lost and part["currency"] in (None, own):
+            what = f"the instrument is in the program's currency, {own}, so it has no rate to bound"
+            self._reading.note_key(path, what, "leave `fx_between` out")
+        return low, high
 
     # --- packs
 

@@ -71,6 +71,7 @@ def _headed(of: Authorization) -> Iterator[tuple[str, Statement]]:
         "timezone": of.timezone,
         "currency": of.currency,
         "amount_basis": "with_fees" if of.with_fees else "contract",
+        "late_days": of.late_days,
     }
     yield from ((name, (str(value), 0)) for name, value in stated.items() if value is not None)
     for source in of.sources:
@@ -92,6 +93,9 @@ def _instrument(of: Instrument) -> str:
     parts = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, "; ".join(ratios)]
     if of.fx_margin:
         parts.append(f"margin {shown(of.fx_margin * 100)}%")
+    if of.fx_between is not None:
+        low, high = (_exactly(Fraction(rate)) for rate in of.fx_between)
+        parts.append(f"rate {low} to {high}")
     return ", ".join(parts)
 
 

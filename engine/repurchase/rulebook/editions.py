@@ -94,7 +94,8 @@ class Edition(msgspec.Struct, frozen=True):
     *facts* lists the names of the facts that its rules read. *content* is the canonical JSON that
     *hash* is computed from. *caps* are what its rules bound; *max_shares* and *max_amount* are the
     tightest that always bind the program, `None` without them. *unbounded* says whether none binds
-    its shares, or its amount. *window* are the days that its rules leave.
+    its shares, or its amount. *window* are the days that its rules leave. *rates* are the lowest
+    and the highest `fx` of each instrument that bounds it.
     """
 
     hash: str
@@ -110,6 +111,7 @@ class Edition(msgspec.Struct, frozen=True):
     max_amount: Exact | None
     unbounded: frozenset[Of]
     window: Window
+    rates: Mapping[str, tuple[Exact, Exact]]
 
 
 class Turn(NamedTuple):
@@ -294,7 +296,9 @@ class Editions:
         own = position.orders.get(event.order or "")
         fill = position.fills.get(event.fill or "")
         about = own.terms.event if own is not None else fill.event if fill is not None else event
-        symbol, venue = event.symbol or about.symbol, event.venue or about.venue
+        symbol = event.symbol or about.symbol
+        # An order with several venues is asked about at the first; `life` asks about the others.
+        venue = event.at_venues[0] or about.at_venues[0]
         # The instrument in force on its day names the venue, if the event does not.
         listing = self.on(self.day_of(event)).counting.listings.get((symbol or "", venue))
         return None if listing is None else day_at(event.time, listing.zone)
@@ -433,6 +437,11 @@ def compile_edition(
         max_amount=tightest(caps, "amount"),
         unbounded=unbounded(bounds),
         window=window_of(bounds),
+        rates={
+            one.name: one.fx_between
+            for one in authorization.instruments
+            if one.fx_between is not None
+        },
     )
 
 
@@ -553,6 +562,7 @@ def _counting(
         with_fees=authorization.with_fees,
         listings=listings,
         dated=frozenset(one.name for one, _ in instruments if len(one.shares_each) > 1),
+        late_days=authorization.late_days,
     )
 
 
@@ -576,6 +586,7 @@ def _content(
         "timezone": authorization.timezone,
         "currency": authorization.currency,
         "with_fees": authorization.with_fees,
+        "late_days": authorization.late_days,
         "instruments": {
             instrument.name: {
                 "symbol": instrument.symbol,
@@ -583,6 +594,7 @@ def _content(
                 "currency": instrument.currency,
                 "shares_each": None if shares_each is None else written(shares_each),
                 "fx_margin": written(instrument.fx_margin),
+                **_rates_content(instrument),
             }
             for instrument, shares_each in instruments
         },
@@ -599,6 +611,12 @@ def _content(
         },
         "rules": {rule.id: _rule_content(rule) for rule in rules},
     }
+
+
+def _rates_content(instrument: Instrument) -> dict[str, list[str]]:
+    """Return the bounds on the rate of *instrument*; nothing without them, as in older files."""
+    bounds = instrument.fx_between
+    return {} if bounds is None else {"fx_between": [written(rate) for rate in bounds]}
 
 
 def _figure_content(figure: Figure) -> dict[str, str]:

@@ -278,6 +278,8 @@ def brief(table: Table, key: Key) -> Kind:
 
 def _check_number(entries: Sequence[object] | Mapping[str, object], least: int, most: int) -> None:
     if len(entries) < least:
+        if least > 1:
+            raise Wrong(f"the list has {len(entries):,} of {least} entries", f"give {least}")
         raise Wrong("the list is empty", "name at least one")
     if len(entries) > most:
         raise Wrong(f"there are {len(entries):,} entries", f"give at most {most:,}")

@@ -13,6 +13,7 @@ from repurchase.rulebook.keys import Kind, named, text
 from repurchase.rulebook.yaml_reader import Plain, surprising, ticked
 
 FORMAT: Final = 1
+DAYS_MAX: Final = 366
 LINE_CHARACTERS_MAX: Final = 200
 PROSE_CHARACTERS_MAX: Final = 2000
 
@@ -64,6 +65,12 @@ def _format(raw: str) -> str:
     if raw != str(FORMAT):
         raise Wrong(f"the format version {ticked(raw)} is unknown", f"write `repurchase: {FORMAT}`")
     return raw
+
+
+def _days(raw: str) -> int:
+    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:9]) <= DAYS_MAX):
+        raise Wrong(f"is no whole number of days from 1 to {DAYS_MAX}", "write it in digits: 28")
+    return int(raw)
 
 
 def _shape(pattern: str, kind: str, hint: str, never: Iterable[str] = ()) -> Callable[[str], str]:
@@ -161,4 +168,7 @@ VENUE: Final = text(
 )
 _FIELD: Final = {"type": ["string", "number", "boolean"]}
 EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
+COUNT_OF_DAYS: Final = text(
+    _days, {"type": ["integer", "string"], "minimum": 1, "maximum": DAYS_MAX, "pattern": "^[0-9]+$"}
+)
 FORMAT_NUMBER: Final = text(_format, {"const": FORMAT})

@@ -8,46 +8,69 @@ come before theirs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.decisions import Decision, Finding
 from repurchase.domain.events import Event
 from repurchase.domain.terms import CountingRules
+from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Position
-from repurchase.ledger.trades import Trade, trade
+from repurchase.ledger.trades import Trade, at_each_venue, trade
 from repurchase.rulebook.caps import Of
-from repurchase.rulebook.editions import Edition, Editions
+from repurchase.rulebook.editions import Edition, Editions, Turn
 
 _REQUESTS: Final = frozenset(("order", "replace", "release"))
 _NONE: Final[frozenset[Of]] = frozenset()
+_ANYWHERE: Final[frozenset[str]] = frozenset()
 
 
 class Later(msgspec.Struct, frozen=True):
     """An edition that comes into force on *day*, while a request or another order can still fill.
 
-    *is_own* is whether the request itself can; otherwise only the caps of the edition bind it.
+    *is_own* is whether the request itself can; otherwise only the caps of the edition bind it. If
+    the request names several venues, *venues* are those at which the edition judges it.
     """
 
     day: date
     edition: Edition
     is_own: bool = True
+    venues: frozenset[str] = _ANYWHERE
+
+    def is_at(self, there: Trade) -> bool:
+        """Return whether this judges a request as it is *there*, at one of its venues."""
+        return _is_at(self.venues, there)
 
 
 class Life(msgspec.Struct, frozen=True):
     """The *edition* of an event's own moment, and those *later* ones that judge it with that.
 
     *limited* says which of shares and amount the file ever caps for the whole program: then it must
-    on each day.
+    on each day. If a request names several venues, *venues* are those at which *edition* judges it:
+    at another it can be another day, with another edition.
     """
 
     edition: Edition
     later: tuple[Later, ...] = ()
     limited: frozenset[Of] = _NONE
+    venues: frozenset[str] = _ANYWHERE
+
+    def judges(self, views: Sequence[Trade]) -> Iterator[tuple[Later | None, Trade]]:
+        """Yield each edition that judges a request, `None` for its own, with each of its *views*.
+
+        They are the request as it is at each of its venues, the first one first.
+        """
+        yield from ((None, there) for there in views if _is_at(self.venues, there))
+        for one in self.later:
+            # Only the caps of the program bind what cannot fill then: they are the same everywhere.
+            bound = views if one.is_own else views[:1]
+            yield from ((one, there) for there in bound if one.is_at(there))
 
     def words_for(self, finding: Finding) -> Edition:
         """Return the edition that has the words for *finding*: that which made it."""
@@ -67,6 +90,10 @@ class Life(msgspec.Struct, frozen=True):
     def counting(self) -> tuple[tuple[date, CountingRules], ...]:
         """Return how a unit counts later on, from each day on which that changes."""
         return tuple((one.day, one.edition.counting) for one in self.later if one.is_own)
+
+
+def _is_at(venues: frozenset[str], there: Trade) -> bool:
+    return not venues or there.listing is None or there.listing.venue in venues
 
 
 def life(editions: Editions, event: Event, position: Position) -> Life:
@@ -89,8 +116,10 @@ def life(editions: Editions, event: Event, position: Position) -> Life:
 
 def life_of(asked: Trade, edition: Edition, editions: Editions, position: Position) -> Life:
     """Return the editions that judge the request *asked* at *position*, its own *edition* first."""
-    later = _later(editions, asked, edition, position)
-    return Life(edition, tuple(later), editions.limited())
+    found = _judging(editions, asked, edition, position)
+    own = found.pop(edition.hash, None)
+    venues = _ANYWHERE if own is None else own.venues
+    return Life(edition, tuple(found.values()), editions.limited(), venues)
 
 
 def _end(event: Event, day: date, position: Position, clock: ZoneInfo) -> date:
@@ -111,20 +140,46 @@ def life_then(editions: Editions, decision: Decision, day: date) -> Life:
     return Life(editions.named(decision.edition, day), tuple(then))
 
 
-def _later(editions: Editions, asked: Trade, edition: Edition, position: Position) -> list[Later]:
-    listing, order = asked.listing, asked.order
-    if listing is None or order is None or asked.venue_date is None:
-        return []
-    last = max(one.last_date for one in order.in_play())
-    venue_last = max(one.venue_last_date or one.last_date for one in order.in_play())
-    begin, end = (asked.date, asked.venue_date), (last, venue_last)
+def _judging(
+    editions: Editions, asked: Trade, edition: Edition, position: Position
+) -> dict[str, Later]:
+    """Return the editions in force while *asked*, or another open order, can fill, by their hash.
+
+    That of the request's own moment may be among them.
+    """
+    order = asked.order
+    if asked.listing is None or order is None:
+        return {}
     found: dict[str, Later] = {}
-    for turn in editions.later(begin, end, listing.zone, asked.date):
-        found.setdefault(turn.edition.hash, Later(*turn))
+    views = at_each_venue(asked, edition.counting)
+    for there in views:
+        for turn in _turns_at(there, order, edition, editions):
+            one = found.setdefault(turn.edition.hash, Later(*turn))
+            if len(views) > 1 and there.listing is not None:
+                venues = one.venues | {there.listing.venue}
+                found[turn.edition.hash] = replace(one, venues=venues)
+    last = max(one.last_date for one in order.in_play())
     if not editions.is_own_settled(last):
-        others = (of for one in position.orders.values() if one.is_open for of in one.in_play())
-        latest = max((terms.last_date for terms in others), default=last)
+        latest = max(position.open_until, default=last)
         # Only the file's own caps bind then, and these go by its own clock.
         for turn in editions.later((last, last), (latest, latest), editions.zone, asked.date):
             found.setdefault(turn.edition.hash, Later(*turn, is_own=False))
-    return [one for name, one in found.items() if name != edition.hash]
+    return found
+
+
+def _turns_at(there: Trade, order: Order, edition: Edition, editions: Editions) -> Iterator[Turn]:
+    """Yield the editions in force while a request can fill as it is *there*, at one of its venues.
+
+    If it names several, the first of them is that of its own moment there.
+    """
+    listing, day = there.listing, there.venue_date
+    assert listing is not None, "each venue of a listed instrument lists it"
+    assert day is not None, "a listed instrument has a clock"
+    if order.terms.places:
+        # It can be another day there, on which a pack has other limits.
+        is_first = there.other_venue is None
+        yield Turn(there.date, edition if is_first else editions.on(there.date, day))
+    ends = [terms.end_at(listing.venue) for terms in order.in_play()]
+    last = max(end for end, _ in ends)
+    venue_last = max(there_end or end for end, there_end in ends)
+    yield from editions.later((there.date, day), (last, venue_last), listing.zone, there.date)

@@ -11,7 +11,7 @@ import msgspec
 
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
-from repurchase.domain.terms import Instrument, Quote, Source, Term, Validity
+from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
 from repurchase.language.expression import Expression
 
 At = Literal["order", "fill", "both"]
@@ -112,7 +112,8 @@ class Pack(msgspec.Struct, frozen=True):
 class Authorization(msgspec.Struct, frozen=True):
     """What the board granted, as its rule file states it.
 
-    *unlimited* says which of shares and amount it does not limit on purpose. *file* is the name by
+    *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
+    how many days it keeps an order that has ended. *file* is the name by
     which the file was read, *text* its exact content.
     """
 
@@ -131,6 +132,7 @@ class Authorization(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     packs: tuple[Pack, ...] = ()
     unlimited: tuple[str, ...] = ()
+    late_days: int = LATE_DAYS
     file: str = ""
     text: str = ""
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
-from repurchase.domain.terms import KNOWN_TERMS
+from repurchase.domain.terms import KNOWN_TERMS, LATE_DAYS
 from repurchase.rulebook.caps import LIMITED
 from repurchase.rulebook.keys import (
     LOST,
@@ -26,6 +26,7 @@ from repurchase.rulebook.keys import (
 )
 from repurchase.rulebook.kinds import (
     CONDITION,
+    COUNT_OF_DAYS,
     CURRENCY,
     DAY,
     EVENT,
@@ -116,6 +117,7 @@ def _versions(one: Kind) -> Kind:
 SOURCES: Final = named(SOURCE.kind(), SOURCE_NAME, most=PARTS_MAX)
 FIGURES: Final = named(_versions(VERSION.kind()), TERM_NAME, most=PARTS_MAX)
 RATIO: Final = _versions(brief(VERSION, VALUE))
+RATES: Final = listed(FIGURE, least=2, most=2)
 INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.", (
     needed("symbol", LINE, "The symbol by which events name it; quote digits."),
     needed("venues", listed(VENUE, least=1), "The venues (MIC) on which it may be bought."),
@@ -124,6 +126,8 @@ INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.
     Key("shares_each", RATIO, "How many ordinary shares one of its units is."),
     Key("fx_margin", MARGIN,
         "How far the settlement rate may exceed the `fx` of an order, such as `2%`.", 0),
+    Key("fx_between", RATES,
+        "The lowest and the highest `fx` that an event may state, such as `[80, 120]`; included."),
 ))  # fmt: skip
 
 # --- conditions ----------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ RULE_FILE: Final = Table("rule-file",
     needed("instruments", named(INSTRUMENT.kind(), INSTRUMENT_NAME, least=1, most=PARTS_MAX),
         "The securities that may be bought, by name: `symbol`, `venues`, and if needed `currency`, "
         "`per_share` (400 units are one share) or `shares_each` (one unit is ten shares), "
-        "`fx_margin`.", {}),
+        "`fx_margin`, `fx_between`.", {}),
     Key("terms", FIGURES,
         f"The board's figures by name: {', '.join(f'`{name}`' for name in KNOWN_TERMS)}, "
         "and any other that a rule reads.", {}),
@@ -238,6 +242,9 @@ RULE_FILE: Final = Table("rule-file",
     Key("unlimited", listed(choice(tuple(LIMITED))),
         "What the board does not limit: `[shares]`, `[amount]` or both. Without it, a rule must "
         "always cap each.", []),
+    Key("late_days", COUNT_OF_DAYS,
+        "For how many days after its last day an order that has ended is kept, since a venue may "
+        "report on it late.", LATE_DAYS),
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
         "Rule packs that apply in addition to the rules: `[jp-order-59]`.", []),
     Key("rules", listed(RULE.kind(), most=PARTS_MAX),

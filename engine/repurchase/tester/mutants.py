@@ -38,6 +38,7 @@ _VERSIONS: Final = tuple(f"{figured}.*" for figured in _FIGURED)
 _DATES: Final = tuple(map(".".join, product(("rules.*", *_FIGURED, *_VERSIONS), _DAYS)))
 _FIGURES: Final = (
     "instruments.*.fx_margin",
+    "instruments.*.fx_between.*",
     *_FIGURED,
     *(f"{version}.value" for version in (*_FIGURED, *_VERSIONS)),
     *_DATES,
@@ -84,6 +85,7 @@ class _Mutants:
             "instruments.*.venues.*": self._venue,
             "instruments.*.per_share": self._ratio,
             "instruments.*.shares_each": self._ratio,
+            "instruments.*.fx_between": self._rates,
             **dict.fromkeys(_VERSIONS, self._version),
             **dict.fromkeys(_DATES, self._date),
         }
@@ -139,6 +141,9 @@ class _Mutants:
 
     def _ratio(self, path: Path) -> Iterator[Mutant]:
         yield from self._renamed(path)
+        yield from self._rates(path)
+
+    def _rates(self, path: Path) -> Iterator[Mutant]:
         what = f"`{path[-1]}` of instrument `{path[-2]}`"
         yield left_out(self._document, path, what, self._document.key_place(path))
 

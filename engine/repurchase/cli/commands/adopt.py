@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from msgspec import structs
@@ -16,8 +16,10 @@ from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from repurchase.journal.book import Book
-    from repurchase.journal.desk import Desk, RuleText
+    from rich.console import RenderableType
+
+    from repurchase.journal.desk import Adopting, Desk, RuleText
+    from repurchase.journal.records import Rules
     from repurchase.rulebook.editions import Editions
 
 
@@ -58,15 +60,15 @@ def command(
 
     \b
     Exit codes:
-      0    adopted, even if FILE is more permissive
+      0    adopted, or proposed: FILE is not proven equivalent or tighter, so that a second
+           person must confirm it (`repurchase confirm`), unless the program has only one
       1    adopted, but the shares or money used exceed a new cap or are unknown,
            or open orders no longer fit, or their fills would halt the program
       2    refused, and nothing is adopted
       130  stopped with Ctrl-C
 
-    With --dry-run, the codes are those that the adoption would have. If Ctrl-C stops only the
-    comparison, the command says whether FILE is adopted. If it printed nothing, run
-    `repurchase show --adoptions` to find out.
+    With --dry-run, the codes are those that the adoption would have. If Ctrl-C stops the
+    comparison, nothing is adopted.
     """
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
@@ -78,23 +80,29 @@ def command(
     _check_certified(text, certificate)
     with Journal(journal) as kept:
         desk = Desk(kept, program_named(kept, text.editions.authorization.name), now)
-        before, after = _adopted(desk, text, by, reason, dry_run=dry_run)
-    assert before.editions is not None, "only a program that has begun can adopt another file"
-    found = adoption(before, after, now())
-    summary = {"adopted": not dry_run, **structs.asdict(found)}
+        would = desk.would_adopt(text)
+        assert would.before.editions is not None, "only a program that has begun can adopt another"
+        try:
+            compared = _compared(would.before.editions, text.editions, seconds)
+        except KeyboardInterrupt:
+            remark("nothing was adopted; the comparison of the two rule files was stopped")
+            raise
+        taken = would
+        if not dry_run:
+            base = would.before.rules if compared.is_no_looser else None
+            taken = _adopted(desk, text, by, reason, base)
+    is_done = not dry_run and taken.pending is None
+    found = adoption(taken.before, taken.after, now())
+    summary = {"adopted": is_done, **structs.asdict(found), **compared.object}
+    if taken.pending is not None:
+        summary |= {"pending": True, "id": taken.pending}
     if not wants_json():
-        draw(adoption_view(found, edition_at(after, now()), is_done=not dry_run))
-    try:
-        summary |= _changed(before.editions, text.editions, seconds)
-    except KeyboardInterrupt:
-        done = "nothing was adopted" if dry_run else "the rule file is adopted"
-        remark(f"{done}; the comparison of the two rule files was stopped")
-        raise
-    finally:
-        # The adoption is recorded already, whatever ends the comparison.
-        answer(summary)
-    if dry_run and not wants_json():
-        draw(unadopted_view())
+        draw(adoption_view(found, edition_at(taken.after, now()), is_done=is_done))
+        if compared.view is not None:
+            draw(compared.view)
+        if not is_done:
+            draw(unadopted_view(taken.pending))
+    answer(summary)
     return 0 if found.fits else 1
 
 
@@ -121,33 +129,41 @@ def _check_certified(text: RuleText, certificate: Path | None) -> None:
             raise UsageError(problems)
 
 
+class _Compared(NamedTuple):
+    """What `diff` shows of two rule files, for people and programs."""
+
+    is_no_looser: bool
+    object: dict[str, Any]
+    view: RenderableType | None
+
+
 def _adopted(
-    desk: Desk, text: RuleText, by: str | None, reason: str | None, *, dry_run: bool
-) -> tuple[Book, Book]:
-    """Return the program before and after it adopts *text*; record nothing if *dry_run*."""
-    if dry_run:
-        return desk.would_adopt(text)
+    desk: Desk, text: RuleText, by: str | None, reason: str | None, base: Rules | None
+) -> Adopting:
+    """Record that *text* is adopted, or proposed if it is not proven no looser than *base*."""
     assert by is not None, "`_check_named` requires --by"
     assert reason is not None, "`_check_named` requires --reason"
-    return desk.adopt(text, by.strip(), reason.strip())
+    return desk.adopt(text, by.strip(), reason.strip(), no_looser_than=base)
 
 
-def _changed(old: Editions, new: Editions, seconds: float | None) -> dict[str, Any]:
-    """Return what *new* changes for events, and show it unless the call asks for JSON.
+def _compared(old: Editions, new: Editions, seconds: float | None) -> _Compared:
+    """Return what *new* changes for events; with a warning only, if the prover is not installed.
 
-    *seconds* is the time limit. Return nothing, with a warning, if the prover is not installed.
+    *seconds* is the time limit.
     """
     try:
         from repurchase.api.proving import interruptible
         from repurchase.proof.diff import diff
     except UsageError as error:
-        # The adoption does not depend on the comparison.
+        # Without the comparison, a second person decides.
         warn(error.problems)
-        return {}
+        return _Compared(False, {}, None)
     from repurchase.report.diffs import compared_view, diff_object
 
     found = interruptible(lambda clock: diff(old, new, clock, milliseconds(seconds)))
-    if not wants_json():
-        draw(compared_view(found, old.authorization, new.authorization))
     compared = diff_object(found)
-    return {name: compared[name] for name in ("verdict", "compared")}
+    return _Compared(
+        found.verdict in ("equivalent", "tighter"),
+        {name: compared[name] for name in ("verdict", "compared")},
+        compared_view(found, old.authorization, new.authorization),
+    )

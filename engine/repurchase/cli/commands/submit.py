@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 
 from repurchase.cli.files import content, message_name, standard_input
 from repurchase.cli.journal_options import journal_option, now, program_option
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
-from repurchase.cli.output import answer, remark, warn
+from repurchase.cli.output import answer, remark, wants_json, warn, write_errors
 from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
-    from repurchase.domain.events import Event
     from repurchase.evaluation.step import Decided
     from repurchase.intake.log import Log, Row
     from repurchase.journal.desk import Desk, RuleText
+
+
+EXIT_UNDECIDED: Final = 2
 
 
 @click.command("submit")
@@ -36,6 +40,16 @@ if TYPE_CHECKING:
 @single_option(
     "--by", metavar="NAME", help="The person who adopts the rule file with the first submission."
 )
+@click.option(
+    "--one-person",
+    is_flag=True,
+    help="The program has only one person: nobody else confirms what loosens. Said when it begins.",
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Report each line that cannot be taken, and go on with the next. The exit code is then 2.",
+)
 @market_option
 @program_option
 @json_option
@@ -44,6 +58,8 @@ def command(
     journal: str,
     rules: str | None,
     by: str | None,
+    one_person: bool,
+    keep_going: bool,
     market: tuple[Path, ...],
     authorization: str | None,
 ) -> int:
@@ -55,8 +71,11 @@ def command(
     some-order-system | repurchase submit - --journal desk.db --json
 
     A decision is shown only after its record is on disk. An event that is sent again gets the same
-    decision and no second record, so events without a decision can always be sent again. If a line
-    cannot be read, the command stops there: later events may depend on that line.
+    decision and no second record, so events without a decision can always be sent again.
+
+    A line cannot be taken if it cannot be read, or if its event has no id, is dated in the future
+    or is of another authorization. The events before this line are decided and recorded. Then the
+    command stops, because later events may depend on the line, or goes on if you give --keep-going.
     """
     from repurchase.api.desk import program_of
     from repurchase.journal.desk import Desk, check_said
@@ -64,7 +83,7 @@ def command(
     from repurchase.market.feed import read_feed
     from repurchase.rulebook.lint import lint_findings
 
-    # Before the journal is opened: a refused call leaves no empty journal.
+    # Before the journal is opened: a refused call need not make one and remove it again.
     if by is not None:
         check_said("by", by)
     text = read_rules(rules) if rules is not None else None
@@ -73,25 +92,30 @@ def command(
     feed = read_feed(market)
     if text is not None:
         feed.of(text.editions.authorization)
-    # A missing file leaves no empty journal. A pipe may deliver late: a missing journal is reported
-    # before that.
+    # A pipe may deliver late: a missing journal is reported before that.
     log = None if events == "-" else _log(events)
     with Journal(journal, create=text is not None) as kept:
         program = program_of(kept, text, authorization)
-        desk = Desk(kept, program, now, text, by, feed)
-        if by is not None and program in kept.programs():
+        desk = Desk(kept, program, now, text, by, feed, one_person=one_person)
+        has_begun = program in kept.programs()
+        if one_person and has_begun:
+            remark("--one-person has no effect: that is said when a program begins")
+        if by is not None and has_begun:
             remark(
                 "--by has no effect: the program has adopted its rule file; name the requester in"
                 " the field `by` of each event"
             )
-        return _Answers().run(desk, log or _log(events), text)
+        answers = _Answers(desk, log or _log(events), text, keep_going=keep_going)
+        code = answers.run()
+        desk.close()
+        return code
 
 
 def _log(events: str) -> Log:
     from repurchase.intake.log import open_log
 
     source = standard_input() if events == "-" else events
-    return open_log(source, message_name(events), form="jsonl")
+    return open_log(source, message_name(events), form="jsonl", has_ids=True)
 
 
 def read_rules(name: str) -> RuleText:
@@ -103,22 +127,22 @@ def read_rules(name: str) -> RuleText:
 
 
 class _Answers:
-    """The decisions shown so far."""
+    """The decisions on the events of a log, shown so far, and the lines that could not be taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, desk: Desk, log: Log, text: RuleText | None, *, keep_going: bool) -> None:
+        self._desk = desk
+        self._log = log
+        self._text = text
+        self._keeps_going = keep_going
         self._count = 0
+        self._bad = 0
         self._stopped = False
 
-    def run(self, desk: Desk, log: Log, text: RuleText | None) -> int:
-        """Submit the events of *log*, those that wait in one transaction; return the exit code."""
+    def run(self) -> int:
+        """Submit the events, those that wait in one transaction; return the exit code."""
         try:
-            for group in _groups(log):
-                answers = desk.answer(group)
-                if desk.has_begun_it and text is not None and not self._count:
-                    name = text.editions.authorization.name
-                    remark(f"the program `{name}` begins and adopts {text.name}")
-                for decided in answers:
-                    self._show(decided)
+            for rows in _groups(self._log):
+                self._take(rows)
         except KeyboardInterrupt:
             remark(self._recorded())
             raise
@@ -126,51 +150,107 @@ class _Answers:
             # The fault is written first, and then what it left behind.
             error.add_note(self._recorded(is_shown=not isinstance(error, OSError)))
             raise
+        if self._bad:
+            remark(self._recorded())
+            return EXIT_UNDECIDED
         if not self._count:
-            raise InputError(Problem("there is no event", "write each on its own line", log.name))
+            hint = "write each on its own line"
+            raise InputError(Problem("there is no event", hint, self._log.name))
         return 1 if self._stopped else 0
 
+    def _take(self, rows: Sequence[Row]) -> None:
+        """Decide the events of *rows* in their order, and refuse those that cannot be read."""
+        readable: list[Row] = []
+        for row in rows:
+            if row.event is not None:
+                readable.append(row)
+                continue
+            self._answer(readable)
+            readable = []
+            self._refuse(InputError(row.problems))
+        self._answer(readable)
+
+    def _answer(self, rows: Sequence[Row]) -> None:
+        """Decide the events of *rows* in one transaction; in several if one cannot be taken."""
+        events = [row.event for row in rows if row.event is not None]
+        if not events:
+            return
+        try:
+            answers = self._desk.answer(events)
+        except InputError as error:
+            # Nothing of the group was recorded.
+            if len(rows) == 1:
+                self._refuse(self._placed(error, rows[0]))
+                return
+            middle = len(rows) // 2
+            self._answer(rows[:middle])
+            self._answer(rows[middle:])
+            return
+        self._show(answers)
+
+    def _placed(self, error: InputError, row: Row) -> InputError:
+        """Return *error* of the desk with the place of *row*, which caused it."""
+        return InputError(
+            msgspec.structs.replace(one, file=self._log.name, line=row.number)
+            for one in error.problems
+        )
+
+    def _refuse(self, error: InputError) -> None:
+        """Report *error*, of one line, in the place of a decision; raise it to stop."""
+        if not self._keeps_going:
+            raise error
+        self._bad += 1
+        write_errors(error.problems, as_json=wants_json())
+
     def _recorded(self, *, is_shown: bool = True) -> str:
-        if not self._count:
+        if not self._count and not self._bad:
             return "no event was recorded; fix the fault and send the events again"
-        events = "1 event was" if self._count == 1 else f"{self._count:,} events were"
+        said = _counted(self._count, "event was recorded", "events were recorded")
+        if self._bad:
+            refused = _counted(self._bad, "line was not taken", "lines were not taken")
+            return f"{said} and {refused}; fix the fault and send the events again"
         if is_shown:
-            return f"{events} recorded; send the events again, and the others are recorded too"
-        return f"{events} recorded, but the last decision was not shown; send the events again"
+            return f"{said}; send the events again, and the others are recorded too"
+        return f"{said}, but the last decision was not shown; send the events again"
 
-    def _show(self, decided: Decided) -> None:
-        from repurchase.report.decisions import decision_view
-        from repurchase.report.written import decision_object
+    def _show(self, answers: Iterable[Decided]) -> None:
+        from repurchase.report.ways import answer_object, answer_view
 
-        self._count += 1
-        self._stopped |= decided.decision.outcome not in ("approved", "recorded")
-        answer(decision_object(decided), lambda: decision_view(decided))
+        if self._desk.has_begun_it and self._text is not None and not self._count:
+            name = self._text.editions.authorization.name
+            remark(f"the program `{name}` begins and adopts {self._text.name}")
+        for decided in answers:
+            self._count += 1
+            self._stopped |= decided.decision.outcome not in ("approved", "recorded")
+            answer(answer_object(decided), partial(answer_view, decided))
 
 
-def _groups(log: Log) -> Iterator[list[Event]]:
-    """Yield the events of *log* in groups: those that can be read without waiting for more.
+def _counted(count: int, one: str, several: str) -> str:
+    if count == 1:
+        return f"1 {one}"
+    return f"{count:,} {several}" if count else f"no {one}"
 
-    Raise InputError at the first row that cannot be read.
+
+def _groups(log: Log) -> Iterator[list[Row]]:
+    """Yield the rows of *log* in groups: those that can be read without waiting for more.
+
+    Raise the error, after the rows before it, that keeps the rest of *log* from being read.
     """
     from repurchase.journal.desk import GROUP_MAX
 
     rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
     # A daemon: a thread that waits for a line does not keep the process alive.
     threading.Thread(target=_read, args=(log, rows), daemon=True).start()
-    group: list[Event] = []
-    while (row := rows.get()) is not None:
-        try:
-            group.append(_event(row, log.name))
-        except RepurchaseError:
-            # The events before it are decided first.
-            if group:
-                yield group
-            raise
+    group: list[Row] = []
+    while (row := rows.get()) is not None and not isinstance(row, RepurchaseError):
+        group.append(row)
         if len(group) == GROUP_MAX or rows.empty():
             yield group
             group = []
     if group:
         yield group
+    if row is not None:
+        raise row
 
 
 def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
@@ -185,15 +265,3 @@ def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
         end = error
     finally:
         rows.put(end)
-
-
-def _event(row: Row | RepurchaseError, name: str) -> Event:
-    if isinstance(row, RepurchaseError):
-        raise row
-    if row.problems:
-        raise InputError(row.problems)
-    if row.digest is None:
-        hint = "give each event its own `id`, so that it counts once if it is sent again"
-        raise InputError(Problem("the event has no `id`", hint, name, row.number))
-    assert row.event is not None, "a row without problems has an event"
-    return row.event

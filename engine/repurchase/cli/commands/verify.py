@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,13 @@ from repurchase.cli.journal_options import (
 )
 from repurchase.cli.options import file_option, json_option
 from repurchase.cli.output import answer, remark, warn
-from repurchase.domain.errors import Problem, UsageError
+from repurchase.domain.errors import Problem, Tampering, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from repurchase.audit.checkpoint import Checkpoint
+    from repurchase.rulebook.editions import Editions
 
 
 @click.command("verify")
@@ -38,6 +42,11 @@ if TYPE_CHECKING:
     multiple=True,
     help="A certificate from `repurchase prove`. Give one for each rule file that was in force.",
 )
+@click.option(
+    "--repairable",
+    is_flag=True,
+    help="Of a damaged journal, say which records are whole, which are lost, and how to restore.",
+)
 @json_option
 @ends_with_1_if_tampered
 def command(
@@ -46,6 +55,8 @@ def command(
     checkpoint_file: Path | None,
     public_key: Path | None,
     certificates: tuple[Path, ...],
+    *,
+    repairable: bool,
 ) -> int:
     """Re-evaluate every record of a journal, and check that the records form one chain.
 
@@ -53,6 +64,7 @@ def command(
     repurchase verify --journal program.db
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
     repurchase verify --journal program.db --certificate my-program.proof.json
+    repurchase verify --journal program.db --repairable
 
     The command recomputes each record's hash and place, its rule file and edition, its decision
     and the position after it. It names the first record that differs, and ends with exit code 1.
@@ -65,6 +77,8 @@ def command(
     from repurchase.proof.certificate import read_certificate, uncovered
     from repurchase.report.programs import verified_view
 
+    if repairable:
+        return _remains(journal, authorization)
     checkpoint = _checkpoint(checkpoint_file, public_key)
     certified = [read_certificate(one) for one in certificates]
     with Journal(journal) as kept:
@@ -73,6 +87,7 @@ def command(
         named = authorization or (checkpoint and checkpoint.program)
         program = named or program_named(kept, None)
         audit = audited(kept, program, checkpoint, counted)
+    _check_no_looser(audit.no_looser, journal)
     verified = audit.verified()
     answer(verified, lambda: verified_view(verified))
     missing = list(uncovered(certified, audit.adopted, verified.editions)) if certified else []
@@ -80,6 +95,40 @@ def command(
     if certified and not missing:
         remark("the certificates cover every edition that evaluated an event")
     return 1 if missing else 0
+
+
+def _check_no_looser(changes: Sequence[tuple[int, Editions, Editions]], journal: str) -> None:
+    """Prove again that what one person changed loosens nothing; raise Tampering if it does."""
+    if not changes:
+        return
+    try:
+        from repurchase.api.proving import interruptible
+        from repurchase.proof.diff import diff
+        from repurchase.proof.proof import MILLISECONDS
+    except UsageError as error:
+        remark("that changes by one person loosen nothing was not proved again")
+        warn(error.problems)
+        return
+    for record, old, new in changes:
+        found = interruptible(partial(diff, old, new, milliseconds=MILLISECONDS))
+        if found.verdict == "undecided":
+            remark(f"record {record}: that one person loosens nothing was not proved in time")
+        elif found.verdict not in ("equivalent", "tighter"):
+            what = f"record {record}: one person alone adopts a rule file that is {found.verdict}"
+            raise Tampering(Problem(what, "a second person must confirm it", journal))
+
+
+def _remains(journal: str, authorization: str | None) -> int:
+    """Show what is left of a damaged program; return 0 if nothing is lost."""
+    from repurchase.audit.repair import remains
+    from repurchase.cli.progress import counted
+    from repurchase.journal.store import Journal
+    from repurchase.report.programs import remains_view
+
+    with Journal(journal) as kept:
+        found = remains(kept, program_named(kept, authorization), counted)
+    answer(found, lambda: remains_view(found))
+    return 1 if found.problems else 0
 
 
 def _checkpoint(file: Path | None, key: Path | None) -> Checkpoint | None:

@@ -1,0 +1,29 @@
+"""The commands by which a person halts a program or lifts a halt: each submits one event, now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+from repurchase.cli.journal_options import now, program_named
+from repurchase.cli.options import Option, single_option
+from repurchase.cli.output import answer
+from repurchase.intake.fields import event
+
+by_option: Option = single_option("--by", metavar="NAME", required=True, help="Who says so.")
+
+
+def submitted(
+    journal: str, authorization: str | None, kind: str, said: Mapping[str, object]
+) -> int:
+    """Submit the event *kind* with the fields *said* now, show what is decided, return the code."""
+    from repurchase.journal.desk import Desk
+    from repurchase.journal.store import Journal
+    from repurchase.report.ways import answer_object, answer_view
+
+    fields = {"kind": kind, "id": f"{kind}-{uuid4().hex[:12]}", "time": now().isoformat(), **said}
+    given = event({name: value for name, value in fields.items() if value not in (None, [])})
+    with Journal(journal) as kept:
+        decided = Desk(kept, program_named(kept, authorization), now).submit(given)
+    answer(answer_object(decided), lambda: answer_view(decided))
+    return 0 if decided.decision.outcome in ("approved", "recorded") else 1

@@ -1,0 +1,262 @@
+"""The ways back: after a denial, a halt or an unknown figure, what to do next and what to submit.
+
+A placeholder in capitals stands for what only a person knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import plain
+from repurchase.domain.events import Event
+from repurchase.domain.people import is_same_person
+from repurchase.domain.terms import CountingRules
+from repurchase.evaluation.step import Decided, is_breach
+from repurchase.journal.book import Book
+from repurchase.journal.queries import Overview
+from repurchase.journal.records import event_object
+from repurchase.ledger.halts import left_to_cancel
+from repurchase.ledger.position import Cause, Counted, Position
+from repurchase.report.decisions import decision_view
+from repurchase.report.written import decision_object, json_text
+
+NAME: Final = "NAME"
+WHY: Final = "WHY"
+_VALUE: Final = "VALUE"
+_NAMED_MAX: Final = 100
+
+Fields = dict[str, Any]
+
+
+class Way(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing to do about the event or order *about*: a sentence, and what to submit then.
+
+    *events* are alternatives or follow each other, as *what* says.
+    """
+
+    about: str
+    what: str
+    events: tuple[Fields, ...] = ()
+
+
+def ways_back(book: Book, found: Overview, now: datetime, by: str, reason: str) -> tuple[Way, ...]:
+    """Return what is to be done about the program of *book*, of which *found* is known at *now*.
+
+    *by* and *reason* go into the events of persons. There is nothing to do if nothing is returned.
+    """
+    signed = {"by": by, "reason": reason}
+    ways = (
+        *_unknown(book, now),
+        *_causes(book.position, now, signed),
+        *_proposals(found, now, by),
+        *_orders(found, now),
+    )
+    of_orders = {way.about: way for way in reversed(ways) if way.about in book.position.orders}
+    # Of an order that a halt cancels, and that is past its last day too, the first is enough.
+    return tuple(way for way in ways if of_orders.get(way.about, way) is way)
+
+
+def _unknown(book: Book, now: datetime) -> Iterator[Way]:
+    """Yield for each fill whose shares or money are unknown which report makes them known."""
+    position, editions = book.position, book.editions
+    names = dict.fromkeys((*position.unknown_shares, *position.unknown_amount))
+    for name in names:
+        fill = position.fills.get(name)
+        if fill is None or editions is None:
+            continue
+        lacking = _lacking(fill, editions.on(fill.date).counting)
+        figures = ", ".join(f"`{one}`" for one in lacking)
+        what = (
+            f"what the fill {name} used is unknown, so nothing is approved: correct it with"
+            f" {figures}, or bust it if it did not happen"
+        )
+        correct = _new("correct", name, now, fill=name)
+        bust = _new("bust", name, now, fill=name)
+        yield Way(name, what, (correct | dict.fromkeys(lacking, _VALUE), bust))
+
+
+def _lacking(fill: Counted, counting: CountingRules) -> tuple[str, ...]:
+    """Return the fields without which *fill* cannot be computed."""
+    event, listing = fill.event, fill.listing
+    if listing is None:
+        return ("symbol", "venue")
+    given = {
+        "price": event.price if event.amount is None else event.amount,
+        "fx": 1 if listing.currency == counting.currency else event.fx,
+        "fees": event.fees if counting.with_fees else 0,
+    }
+    return tuple(name for name, value in given.items() if value is None) or ("fx",)
+
+
+def _causes(position: Position, now: datetime, signed: Fields) -> Iterator[Way]:
+    """Yield what to look at for each cause of a halt, and then the resume that lifts them all."""
+    for number, cause in enumerate(position.halts):
+        yield from _cancels(position, cause, now)
+        if cause.rules:
+            yield _breach(position, cause, now, number)
+    waiting = {name for one in position.proposals.values() for name in one.causes}
+    names = [name for name in position.halted_by if name not in waiting]
+    if names:
+        resume = _new("resume", names[0], now, causes=names) | signed
+        what = f"when each cause is settled or true, lift them: {', '.join(names)}"
+        if position.two_persons:
+            what += "; a second person confirms it"
+        yield Way(", ".join(names), what, (resume,))
+
+
+def _cancels(position: Position, cause: Cause, now: datetime) -> Iterator[Way]:
+    for name in sorted(left_to_cancel(position, cause)):
+        what = f"the order {name} is still open: cancel it at the venue, then submit this"
+        yield Way(name, what, (_new("cancel", name, now, order=name),))
+
+
+def _breach(position: Position, cause: Cause, now: datetime, number: int) -> Way:
+    event = cause.event
+    rules = ", ".join(sorted(cause.rules))
+    if "engine.used-id" in cause.rules:
+        what = (
+            f"{cause.name} contradicts an earlier report with this id and was not counted: if both"
+            " happened, submit it under an id of its own"
+        )
+        own = _new(event.kind, event.id, now)["id"]
+        return Way(cause.name, what, (event_object(event) | {"id": f"{own}-{number}"},))
+    fill = position.fills.last(event.id)
+    if fill is None or fill.settled:
+        return Way(cause.name, f"{cause.name} failed {rules}; nothing of it counts any more")
+    what = (
+        f"{cause.name} failed {rules} and is counted in full: if it did not happen, bust it; if its"
+        " figures are wrong, correct it; if it is true, only resume"
+    )
+    return Way(cause.name, what, (_new("bust", event.id, now, fill=event.id),))
+
+
+def _proposals(found: Overview, now: datetime, by: str) -> Iterator[Way]:
+    for one in found.proposals:
+        # Who proposed it cannot confirm it.
+        other = NAME if is_same_person(by, one.by) else by
+        confirm = _new("confirm", one.id, now, of=one.id, by=other)
+        what = f"{one.id}, proposed by {one.by}, waits: a second person without orders confirms it"
+        yield Way(one.id, what, (confirm,))
+
+
+def _orders(found: Overview, now: datetime) -> Iterator[Way]:
+    """Yield for each order that is past its last day or no longer fits how it ends."""
+    for one in found.orders:
+        if one.is_past and one.state == "open":
+            what = f"the order {one.id} is past its last day: submit that it has expired"
+            yield Way(one.id, what, (_new("expire", one.id, now, order=one.id),))
+        elif one.unfit:
+            rules = ", ".join(sorted({of.rule for of in one.unfit}))
+            what = f"the order {one.id} no longer fits {rules}: cancel it, or replace it by less"
+            yield Way(one.id, what, (_new("cancel", one.id, now, order=one.id),))
+
+
+def way_on(decided: Decided) -> Way | None:
+    """Return what to do after what was *decided* at the desk, if something is to be done."""
+    decision, event = decided.decision, decided.event
+    if event is None or decided.repeated or (_is_fine(decision) and not decision.pending):
+        return None
+    now = event.time or event.date
+    if now is None:
+        return None
+    if decision.pending:
+        return Way(event.id, "another person confirms it", (_confirm(event.id, now),))
+    names = [one for one in decision.halted_by if one.partition("#")[0] == event.id]
+    if names and is_breach(decision.findings):
+        resume = _new("resume", event.id, now, causes=names[-1:], by=NAME, reason=WHY)
+        what = "look at it; `repurchase recover` lists the ways; then lift the halt"
+        return Way(event.id, what, (resume,))
+    if decision.outcome == "held":
+        order = event.order or event.id
+        release = _new("release", order, now, order=order, by=NAME, reason=WHY)
+        return Way(event.id, "another person releases it", (release,))
+    return _denied(decided, event, now)
+
+
+def _is_fine(decision: Decision) -> bool:
+    return decision.outcome in ("approved", "recorded")
+
+
+def _confirm(of: str, now: date) -> Fields:
+    return _new("confirm", of, now, of=of, by=NAME)
+
+
+def answer_object(decided: Decided) -> object:
+    """Return what the desk answers, as programs read it."""
+    return decision_object(decided, way_on(decided))
+
+
+def answer_view(decided: Decided) -> RenderableType:
+    """Return what the desk answers, for a terminal."""
+    way = way_on(decided)
+    shown = decision_view(decided)
+    return shown if way is None else Group(shown, way_view(way))
+
+
+def _denied(decided: Decided, event: Event, now: date) -> Way | None:
+    """Return what to do after a denial or a refusal, unless its sentences say all there is."""
+    findings = {one.rule: one for one in decided.decision.findings if one.result != "pass"}
+    if "engine.halted" in findings:
+        return Way(event.id, "the program is halted: `repurchase recover` shows the ways back")
+    again = event_object(event) | {"id": _new(event.kind, event.id, now)["id"]}
+    if "engine.lookalike" in findings:
+        again |= {"id": event.id, "by": findings["engine.lookalike"].limit}
+        return Way(event.id, "if that is the person, submit it with the name recorded", (again,))
+    if decided.decision.outcome == "refused":
+        return Way(event.id, "if it is another event, submit it under an id of its own", (again,))
+    if event.kind == "confirm" and "engine.unknown-proposal" not in findings:
+        return Way(event.id, "another person confirms it", (again | {"by": NAME},))
+    fields = (name for one in findings.values() for name in one.missing if "." not in name)
+    lacking = dict.fromkeys(fields, _VALUE)
+    if event.kind in ("fill", "correct") and lacking:
+        correct = _new("correct", event.id, now, fill=event.id)
+        return Way(event.id, "correct it with what is missing", (correct | lacking,))
+    if lacking:
+        return Way(event.id, "submit it again with what is missing", (again | lacking,))
+    if event.kind in ("order", "replace") and not any(
+        one.startswith("engine.") for one in findings
+    ):
+        what = "`repurchase headroom` finds the most that would be approved; submit that"
+        return Way(event.id, what, (again | {"quantity": _VALUE},))
+    return None
+
+
+def _new(kind: str, about: str, when: date, **fields: Any) -> Fields:
+    """Return an event of *kind* about the event or order *about*, under an id of its own.
+
+    *when* is its time, or its day alone.
+    """
+    if isinstance(when, datetime):
+        moment, stamp = {"time": when.isoformat(timespec="seconds")}, f"{when:%Y%m%d%H%M%S}"
+    else:
+        moment, stamp = {"date": when.isoformat()}, f"{when:%Y%m%d}"
+    # Long names have the ids of some senders already; the moment makes it another each time.
+    return {"kind": kind, "id": f"{kind}-{about[:_NAMED_MAX]}-{stamp}", **moment, **fields}
+
+
+def way_view(way: Way) -> Text:
+    """Return *way* for a terminal: the sentence, and each event on a line of its own."""
+    text = Text.assemble(("Next: ", "bold"), plain(way.what))
+    for fields in way.events:
+        text.append(f"\n  {json_text(fields)}")
+    return text
+
+
+def ways_view(name: str, ways: Iterable[Way]) -> RenderableType:
+    """Return all *ways* back of the program *name*, numbered, for a terminal."""
+    lines = [
+        Text.assemble((f"{number}. ", "bold"), plain(way.what)).append(
+            "".join(f"\n   {json_text(fields)}" for fields in way.events)
+        )
+        for number, way in enumerate(ways, 1)
+    ]
+    if not lines:
+        return Text(f"{plain(name)}: nothing is to be recovered")
+    return Group(*lines)
