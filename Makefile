@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
+.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,11 @@ sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), 
 	@$(VENV) -m venv .venv/sessions
 	@.venv/sessions/bin/pip install --quiet --requirement .ci/sessions.in
 	@.venv/sessions/bin/python .ci/sessions.py $(UNTIL)
+
+lookalikes: .venv/dependencies ## write the table of letters that look alike anew (.ci/lookalikes.in)
+	@$(VENV) -m venv .venv/lookalikes
+	@.venv/lookalikes/bin/pip install --quiet --requirement .ci/lookalikes.in
+	@.venv/lookalikes/bin/python .ci/lookalikes.py
 
 zones: .venv/dependencies ## write the table of time zones anew, from the release in .ci/dev.in
 	@$(VENV) .ci/zones.py

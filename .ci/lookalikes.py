@@ -1,8 +1,7 @@
 """Write the table of letters that look alike from the `confusable-homoglyphs` package.
 
-`make lookalikes` runs it; the release is pinned in dev.in. Unicode's security data (UTS 39) says
-which letters look alike. Each row has what stands for a group of letters, and the group.
-`tests/test_people.py` keeps the table what this writes.
+`make lookalikes` runs it; the release is pinned in lookalikes.in. Unicode's security data (UTS 39)
+says which letters look alike. Each row has what stands for a group of letters, and the group.
 """
 
 from __future__ import annotations

@@ -454,10 +454,10 @@ class Group:
         if before is None and stored is not None:
             before = recorded(stored, self._writer.url)
         was = self.book.position
-        if before is not None and event.kind != "halt" and not self._is_in_order(event, before):
+        its = self._life(event)
+        if before is not None and not _is_decided_anew(event, before, was, its):
             return self.again(event, before)
         self._check_confirmed(event)
-        its = self._life(event)
         noted = NotedMarket(self._feed.of(its.edition.authorization))
         taken = step(event, was, its, live=True, market=noted)
         decided = answer_of(event, taken, was, its)
@@ -524,11 +524,6 @@ class Group:
             self._add(Record(*self._next(), *said, again=True))
             self.book = replace(self.book, position=taken.position)
         return decided
-
-    def _is_in_order(self, event: Event, before: Record) -> bool:
-        """Return whether *event* came too early *before*, and is in order now."""
-        its = self._life(event)
-        return _came_too_early(event, before) and _is_recorded(event, self.book.position, its)
 
     def _check_confirmed(self, event: Event) -> None:
         """Raise InputError if *event* confirms rules that count money otherwise than it is used."""
@@ -598,37 +593,28 @@ def would_decide(journal: Journal, program: str, book: Book, event: Event, feed:
     its = life(book.editions, event, was)
     stored = journal.record(program, key_of(event.kind, event.id))
     before = None if stored is None else recorded(stored, journal.url)
-    is_new = before is None or event.kind == "halt"
-    if (
-        before is None
-        or is_new
-        or (_came_too_early(event, before) and _is_recorded(event, was, its))
-    ):
+    if before is None or _is_decided_anew(event, before, was, its):
         market = feed.of(its.edition.authorization)
         taken = step(event, was, its, every_rule=True, live=True, market=market)
         return answer_of(event, taken, was, its)
-    record = before
-    place, told = f"record {record.sequence:,}", event_of(record.event or {})
+    place, told = f"record {before.sequence:,}", event_of(before.event or {})
     if not is_same_news(event, told):
         refused = refusal(event, was, its.edition, told)
         return replace(answer_of(event, refused, was, its), place=place)
-    then = judged_then(journal, program, RuleTexts(journal.text), record, event)
-    return repeated(event, record.decision(), then, place, was)
+    then = judged_then(journal, program, RuleTexts(journal.text), before, event)
+    return repeated(event, before.decision(), then, place, was)
 
 
 def answer_of(event: Event, taken: Step, was: Position, its: Life) -> Decided:
     """Return what is answered to *event*, given the step *taken* and the position before it."""
     now = taken.position
-    new = [cause for cause in now.halts if cause not in was.halts] if now.halts != was.halts else []
-    cancelled = to_cancel(now, event) if event.kind == "halt" else ()
-    for cause in new:
-        cancelled = tuple(sorted(cause.orders))
+    is_stop = event.kind == "halt" or len(now.halts) > len(was.halts)
     return Decided(
         taken.decision,
         its,
         repeated=event.kind == "halt" and not event.drill and is_repeated(was, event),
         event=event,
-        to_cancel=cancelled,
+        to_cancel=to_cancel(now, event) if is_stop else (),
         stopped=tuple(Stopped(one.event.id, _seconds(one.event, event)) for one in ended(was, now)),
         one_person=not now.two_persons,
     )
@@ -656,16 +642,18 @@ def _seconds(first: Event, last: Event) -> str | None:
     return written(Fraction(instant(last.time) - instant(first.time), NANOSECONDS))
 
 
-def _came_too_early(event: Event, before: Record) -> bool:
-    """Return whether *event*, an answer of the venue, was denied *before* as it is said again."""
+def _is_decided_anew(event: Event, before: Record, now: Position, its: Life) -> bool:
+    """Return whether *event* is decided at the position *now*, although *before* has its id.
+
+    A halt stops whatever its id. An answer of the venue that came too early may be in order now.
+    """
+    if event.kind == "halt":
+        return True
     was_denied = before.answer is not None and before.answer.outcome == "denied"
-    is_answer = event.kind in REPORTS and event.kind not in EXECUTIONS
-    return was_denied and is_answer and is_same_news(event, event_of(before.event or {}))
-
-
-def _is_recorded(event: Event, position: Position, its: Life) -> bool:
-    """Return whether *event*, which no rule evaluates, would be recorded at *position*."""
-    return step(event, position, its, live=True).decision.outcome == "recorded"
+    if not was_denied or event.kind not in REPORTS - EXECUTIONS:
+        return False
+    is_said_again = is_same_news(event, event_of(before.event or {}))
+    return is_said_again and step(event, now, its, live=True).decision.outcome == "recorded"
 
 
 def _check_name(by: str, position: Position) -> None:

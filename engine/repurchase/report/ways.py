@@ -167,7 +167,8 @@ def way_on(decided: Decided) -> Way | None:
     if now is None:
         return None
     if decision.pending:
-        return Way(event.id, "another person confirms it", (_confirm(event.id, now),))
+        confirm = _new("confirm", event.id, now, of=event.id, by=NAME)
+        return Way(event.id, "another person confirms it", (confirm,))
     names = [one for one in decision.halted_by if one.partition("#")[0] == event.id]
     if names and is_breach(decision.findings):
         resume = _new("resume", event.id, now, causes=names[-1:], by=NAME, reason=WHY)
@@ -182,10 +183,6 @@ def way_on(decided: Decided) -> Way | None:
 
 def _is_fine(decision: Decision) -> bool:
     return decision.outcome in ("approved", "recorded")
-
-
-def _confirm(of: str, now: date) -> Fields:
-    return _new("confirm", of, now, of=of, by=NAME)
 
 
 def answer_object(decided: Decided) -> object:
