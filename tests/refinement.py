@@ -43,6 +43,7 @@ from test_verdicts import coded
 # whole life, and is no concern of what the rules of one edition let pass.
 OF_THE_EVENT: Final = {
     "engine.unknown-instrument",
+    "engine.other-venue",
     "engine.wrong-rate",
     "engine.rate-out-of-bounds",
     "engine.sale",
