@@ -400,7 +400,11 @@ def test_another_rule_file_is_refused_until_it_is_adopted(journal: Path, tmp_pat
     assert adopted.json["position"]["remaining_shares"] == "2940"
     assert (adopted.json["adopted"], adopted.json["pending"]) == (False, True)
     confirm = ("confirm", adopted.json["id"], "--journal", journal, "--by", "Mori")
-    assert run(*confirm).code == 0
+    confirmed = run(*confirm, "--json")
+    assert (confirmed.code, confirmed.json["outcome"]) == (0, "recorded")
+    # The decision is of the rule file before; what was adopted shows the new caps.
+    assert confirmed.json["position"]["remaining_shares"] == "3940"
+    assert confirmed.json["adopted"]["position"]["remaining_shares"] == "2940"
     assert run(*said, stdin=lines(LATER)).code == 0
     assert run("verify", "--journal", journal).code == 0
     again = run("adopt", changed, "--journal", journal, "--by", "Sato", "--reason", "again")

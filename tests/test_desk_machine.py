@@ -6,6 +6,7 @@ use is worked out here from its own fields, and a position is compared before an
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import unicodedata
@@ -53,6 +54,7 @@ from repurchase.domain.errors import InputError
 from repurchase.domain.events import REPORTS, Event, key_of
 from repurchase.domain.quantities import written
 from repurchase.evaluation.step import Decided, is_same_news
+from repurchase.intake.objects import event_from_json
 from repurchase.journal import book
 from repurchase.journal import desk as desk_module
 from repurchase.journal.book import Book, RuleTexts, caught_up, stored_book
@@ -61,6 +63,7 @@ from repurchase.journal.records import event_object, read_record
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
+from repurchase.report.ways import way_on
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.packs import kept
 
@@ -75,6 +78,28 @@ FAILPOINTS: Final = {
 ANSWERS: Final = ("replaced", "rejected", "cancel", "expire")
 # So that short programs have snapshots, and pass one while they run.
 SNAPSHOT_EVERY: Final = 6
+
+
+# What a person may write for a placeholder, if not a number.
+_FILLED: Final = {
+    **dict.fromkeys(("order", "fill", "of"), "o1"),
+    "broker": "north",
+    "expires": "2008-12-01",
+    "method": "auction",
+    "symbol": "9999",
+    "venue": "XTKS",
+}
+
+
+def check_way(answered: Decided) -> None:
+    """Assert that whatever is not approved or recorded says what to do, with events to submit."""
+    decision, way = answered.decision, way_on(answered)
+    is_fine = decision.outcome in ("approved", "recorded") and not decision.pending
+    assert answered.repeated or is_fine or way is not None, decision
+    for fields in () if way is None else way.events:
+        # The placeholders that a person fills in.
+        known = {name: _FILLED.get(name, 1) if of == "VALUE" else of for name, of in fields.items()}
+        event_from_json(json.dumps(known))
 
 
 class Killed(BaseException):
@@ -285,6 +310,7 @@ class Program(RuleBasedStateMachine):
 
     def note(self, event: Event, answered: Decided) -> None:
         """Remember what was answered, if it is recorded under the id of *event* alone."""
+        check_way(answered)
         if answered.repeated or answered.decision.outcome == "refused":
             return
         answer = event, msgspec.json.encode(answered.decision)

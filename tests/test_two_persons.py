@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from desk_events import OTHER_RULES, PROGRAM, RULES, about, clock, order, other_rules, rules
+from repurchase.audit.transfer import export
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import Tampering, UsageError
 from repurchase.evaluation.step import Decided
@@ -198,15 +199,28 @@ def test_forged_confirmation_is_found(desk: Desk, journal: Journal, of: str) -> 
 
 @pytest.mark.slow
 def test_claimed_proof_is_proved_again(tmp_path: Path) -> None:
-    """`verify` does not believe that a file was proven to be no looser."""
+    """Whoever judges the records again does not believe that a file was proven to be no looser."""
     url = str(tmp_path / "desk.db")
     with Journal(url, create=True) as journal:
         desk = Desk(journal, PROGRAM, clock(), rules(), "ann")
         desk.submit(order("o1"))
         desk.adopt(rule_text(LOOSE.encode(), "l.yaml"), "ann", "x", no_looser_than=rules().rules)
-    ended = run("verify", "--journal", url)
-    assert ended.code == 1
-    assert "record 3: one person alone adopts a rule file that is looser" in ended.err
+        _, lines = export(journal, PROGRAM)
+        exported = tmp_path / "desk.jsonl"
+        exported.write_text("".join(f"{line}\n" for line in lines))
+        found = verify(journal, PROGRAM).remarks
+    doubt = "one person alone adopts a rule file, and it was not proved again that it is no looser"
+    assert found == (f"record 3: {doubt}",)
+    copy = str(tmp_path / "copy.db")
+    for command in (
+        ("verify", "--journal", url),
+        ("export", "--journal", url),
+        ("import", exported, "--journal", copy),
+    ):
+        ended = run(*command)
+        assert ended.code == 1, command
+        assert "record 3: one person alone adopts a rule file that is looser" in ended.err
+    assert not Path(copy).exists()
 
 
 @pytest.mark.slow

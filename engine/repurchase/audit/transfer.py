@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from repurchase.audit.verify import Audit, Verified, audited, placed, verify
+from repurchase.audit.verify import Audit, Compare, Verified, audited, placed, uncompared, verify
 from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.journal.book import chained, following
@@ -60,13 +61,13 @@ _DECODER: Final = msgspec.json.Decoder(Header | _Text | _Edition | _Record)
 
 
 def export(
-    journal: Journal, program: str, watch: Watch = unwatched
+    journal: Journal, program: str, watch: Watch = unwatched, compare: Compare = uncompared
 ) -> tuple[Verified, Iterator[str]]:
     """Return the summary of *program*, after re-evaluating each record, and the lines to write.
 
     Raise the errors of `verify`; the lines raise Tampering if the journal changes meanwhile.
     """
-    audit = audited(journal, program, watch=watch)
+    audit = audited(journal, program, watch=watch, compare=compare)
     return audit.verified(), _lines(journal, program, audit)
 
 
@@ -120,7 +121,9 @@ class ExportFile:
         return InputError(Problem(what, hint, self.name, 1))
 
 
-def imported(file: ExportFile, journal: Journal, watch: Watch = unwatched) -> Verified:
+def imported(
+    file: ExportFile, journal: Journal, watch: Watch = unwatched, compare: Compare = uncompared
+) -> Verified:
     """Import the program of *file* into *journal*, verify it there, and return its summary.
 
     Import all of it or nothing. Raise UsageError if the journal already has the program, Tampering
@@ -131,8 +134,9 @@ def imported(file: ExportFile, journal: Journal, watch: Watch = unwatched) -> Ve
         if writer.head.sequence:
             what = f"the journal already has the program `{short(program)}`"
             raise UsageError(Problem(what, "import into a new journal", journal.url))
-        _Import(file, writer).run(watch)
-    return verify(journal, program, watch=watch)
+        found = _Import(file, writer).run(watch, compare)
+    # What was proved of the file is proved of its copy.
+    return replace(verify(journal, program, watch=watch), remarks=found.remarks)
 
 
 class _Import:
@@ -145,7 +149,7 @@ class _Import:
         self._editions: dict[str, str] = {}
         self._audit = Audit(file.header.program, self._texts.get, self._editions.get)
 
-    def run(self, watch: Watch) -> None:
+    def run(self, watch: Watch, compare: Compare) -> Verified:
         """Re-evaluate and write all records of the file; raise Tampering if one is wrong."""
         header = self._file.header
         records = iter(watch(self._records(), header.records))
@@ -159,7 +163,9 @@ class _Import:
         if (*audit.rules, *audit.editions) != (*self._texts, *self._editions):
             what = "the rule files and editions are not those that the records name, in that order"
             raise self._file.wrong(what)
+        audit.prove_no_looser(compare, self._file.name)
         self._keep()
+        return audit.verified()
 
     def _records(self) -> Iterator[Sealed]:
         for line in self._file.lines():

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -43,6 +43,18 @@ from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, Editions, canonical
 from repurchase.rulebook.life import life
 
+if TYPE_CHECKING:
+    from repurchase.proof.diff import Diff
+
+
+# Compares two rule files; returns `None` if the prover is not installed.
+Compare = Callable[[Editions, Editions], "Diff | None"]
+
+
+def uncompared(_: Editions, __: Editions, /) -> Diff | None:
+    """Return `None`: compare nothing, so that what one person adopted is not proved again."""
+    return None
+
 
 class Verified(msgspec.Struct, frozen=True):
     """A program whose records were all verified: its length, its head, and its period.
@@ -69,14 +81,16 @@ def verify(
     program: str,
     checkpoint: Checkpoint | None = None,
     watch: Watch = unwatched,
+    compare: Compare = uncompared,
 ) -> Verified:
     """Return the summary of *program* in *journal*, after re-evaluating each of its records.
 
-    If a *checkpoint* is given, the chain must contain it. Raise Tampering with the first wrong
+    If a *checkpoint* is given, the chain must contain it. *compare* proves again that what one
+    person alone adopted is no looser. Raise Tampering with the first wrong
     record, JournalError if a record cannot be evaluated, and UsageError if the journal does not
     have *program*.
     """
-    return audited(journal, program, checkpoint, watch).verified()
+    return audited(journal, program, checkpoint, watch, compare).verified()
 
 
 def audited(
@@ -84,6 +98,7 @@ def audited(
     program: str,
     checkpoint: Checkpoint | None = None,
     watch: Watch = unwatched,
+    compare: Compare = uncompared,
 ) -> Audit:
     """Return the audit of all records of *program* in *journal*; raise as `verify` does."""
     extent = journal.extent(program)
@@ -99,6 +114,7 @@ def audited(
         for _ in watch(_taken(audit, journal, last), last):
             pass
         check_end(audit, extent, journal)
+        audit.prove_no_looser(compare, journal.url)
     except JournalError as error:
         raise placed(error, audit.head.sequence + 1, journal.url) from error
     check_strays(journal)
@@ -190,9 +206,7 @@ class Audit:
 
     *book* is the program after the records taken so far. *rules* and *editions* are the hashes of
     the texts and the editions that the records name, in that order; *adopted* are the rule files
-    that they adopt. *no_looser* are the changes that one person made, since they were proven no
-    looser, each with the number of its record and both rule files. *snapshot* is the last position
-    that a record names, with the record's number.
+    that they adopt. *snapshot* is the last position that a record names, with the record's number.
     """
 
     book: Book
@@ -219,7 +233,8 @@ class Audit:
         self.editions: dict[str, None] = {}
         self.snapshot: tuple[int, bytes] | None = None
         self.contradicting: list[Record] = []
-        self.no_looser: list[tuple[int, Editions, Editions]] = []
+        # What one person changed, since it was proven no looser: the record and both rule files.
+        self._no_looser: list[tuple[int, Editions, Editions]] = []
         self._texts = RuleTexts(text)
         self._content = edition
         self._agreed: set[tuple[str, str]] = set()
@@ -287,6 +302,24 @@ class Audit:
             taken_back=dict(sorted(self._taken_back.items())),
             checkpoint=self.checkpoint,
         )
+
+    def prove_no_looser(self, compare: Compare, place: str) -> None:
+        """Prove again that what one person alone adopted is no looser; raise Tampering if it is.
+
+        *compare* compares two rule files, and *place* names the journal or the file in the error.
+
+        What is not proved in time, or without the prover, is among the remarks.
+        """
+        for record, old, new in self._no_looser:
+            what = "one person alone adopts a rule file"
+            compared = compare(old, new)
+            if compared is None or compared.verdict == "undecided":
+                doubt = "and it was not proved again that it is no looser"
+                self._remarks[f"record {record}: {what}, {doubt}"] = None
+            elif not compared.is_no_looser:
+                hint = "a second person must confirm it"
+                error = Tampering(Problem(f"{what} that is {compared.verdict}", hint))
+                raise placed(error, record, place)
 
     def evaluate(self, record: Record, fields: dict[str, Any]) -> None:
         """Re-evaluate the event of *fields*, and take the position after it.
@@ -390,7 +423,7 @@ class Audit:
             raise Tampering(Problem("it does not say who changed the rule file, and why"))
         before = self.book.editions
         if adoption.proven_no_looser and before is not None:
-            self.no_looser.append((self.head.sequence + 1, before, editions))
+            self._no_looser.append((self.head.sequence + 1, before, editions))
         self.book = adopting(self.book, adoption, self._texts)
         self.adopted.append(editions)
         self.rules |= dict.fromkeys(adoption.rules.hashes())

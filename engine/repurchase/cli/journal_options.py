@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Final, ParamSpec
 
 import click
 
+from repurchase.cli.interrupts import milliseconds
 from repurchase.cli.options import Option, single_option
-from repurchase.cli.output import wants_json, write_errors
-from repurchase.domain.errors import Tampering
+from repurchase.cli.output import wants_json, warn, write_errors
+from repurchase.domain.errors import Tampering, UsageError
 
 if TYPE_CHECKING:
     from repurchase.journal.book import Book
     from repurchase.journal.store import Journal
+    from repurchase.proof.diff import Diff
+    from repurchase.rulebook.editions import Editions
 
 P = ParamSpec("P")
 _EXIT_TAMPERED: Final = 1
@@ -73,6 +76,20 @@ def program_named(journal: Journal, name: str | None) -> str:
     from repurchase.api import desk
 
     return desk.program_named(journal, name)
+
+
+def rules_compared(old: Editions, new: Editions, seconds: float | None = None) -> Diff | None:
+    """Return how two rule files differ, found in so many *seconds*.
+
+    Return `None`, with a warning, if the prover is not installed.
+    """
+    try:
+        from repurchase.api.proving import interruptible
+        from repurchase.proof.diff import diff
+    except UsageError as error:
+        warn(error.problems)
+        return None
+    return interruptible(lambda clock: diff(old, new, clock, milliseconds(seconds)))
 
 
 def ends_with_1_if_tampered(command: Callable[P, int]) -> Callable[P, int]:

@@ -129,6 +129,11 @@ class Diff(msgspec.Struct, frozen=True):
         """Return whether the new file is shown to approve more, for any kind of event."""
         return any(one.looser.shown is not None for one in self.compared)
 
+    @property
+    def is_no_looser(self) -> bool:
+        """Return whether the new file is proved to approve nothing that the old one denies."""
+        return self.verdict in ("equivalent", "tighter")
+
 
 def diff(
     old: Editions, new: Editions, now: Callable[[], int], milliseconds: int = MILLISECONDS

@@ -5,7 +5,7 @@ A placeholder in capitals stands for what only a person knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -13,12 +13,13 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from repurchase.domain.decisions import Decision
+from repurchase.domain.decisions import Decision, Finding
 from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
 from repurchase.domain.people import is_same_person
 from repurchase.domain.terms import CountingRules
 from repurchase.evaluation.step import Decided, is_breach
+from repurchase.intake.fields import misplaced
 from repurchase.journal.book import Book
 from repurchase.journal.queries import Overview
 from repurchase.journal.records import event_object
@@ -33,6 +34,50 @@ _VALUE: Final = "VALUE"
 _NAMED_MAX: Final = 100
 
 Fields = dict[str, Any]
+
+_ANSWERS: Final = ("replaced", "rejected")
+# After what the program itself denies of a request: what to do, and what to change in the event.
+# In the changes, `None` leaves a field out; without changes there is nothing to submit again.
+_OWN: Final[Mapping[str, tuple[str, Fields | None]]] = {
+    "engine.has-orders": ("another person confirms it", {"by": NAME}),
+    "engine.same-person": ("another person submits it", {"by": NAME}),
+    "engine.requester-missing": ("submit it with the name of who orders", {"by": NAME}),
+    "engine.unknown-proposal": ("`repurchase position` lists what waits; name it", {"of": _VALUE}),
+    "engine.proposal-pending": ("submit it under an id of its own", {}),
+    "engine.unknown-cause": (
+        "`repurchase position` lists the causes; name them",
+        {"causes": [_VALUE]},
+    ),
+    "engine.unknown-order": ("`repurchase position` lists the orders; name it", {"order": _VALUE}),
+    "engine.order-closed": (
+        "`repurchase show` tells how the order ended; name the one that is open",
+        {"order": _VALUE},
+    ),
+    "engine.not-held": ("`repurchase position` lists what is held; name it", {"order": _VALUE}),
+    "engine.no-replace": ("`repurchase show` tells what the order waits for", None),
+    "engine.below-filled": (
+        "ask for at least what has filled, or cancel the rest",
+        {"quantity": _VALUE},
+    ),
+    "engine.unknown-fill": (
+        "`repurchase show` lists the fills of an order; name it",
+        {"fill": _VALUE},
+    ),
+    "engine.fill-settled": ("name the last correction of the fill", {"fill": _VALUE}),
+    "engine.not-first": ("use `correct` and `bust` for fills that are recorded wrongly", None),
+    "engine.backdated": ("submit it with the program's latest day, or a later one", {}),
+    "engine.order-ended": ("submit it with a later end", {"expires": _VALUE}),
+    "engine.no-cap": ("submit it with an earlier end", {"expires": _VALUE}),
+    "engine.unknown-instrument": (
+        "submit it with a symbol and a venue of the rule file; `repurchase explain` lists them",
+        {"symbol": _VALUE, "venue": _VALUE, "venues": None},
+    ),
+    "engine.wrong-rate": ("submit it without a rate", {"fx": None}),
+    "engine.rate-out-of-bounds": ("submit it with the rate the other way round", {"fx": _VALUE}),
+    "engine.sale": ("nothing is to be submitted: a program only buys", None),
+    "engine.no-rule": ("adopt a rule file with a rule for this event: `repurchase adopt`", None),
+    "engine.fault": ("submit it again, and report the fault if that does not help", {}),
+}
 
 
 class Way(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,8 +242,8 @@ def answer_view(decided: Decided) -> RenderableType:
     return shown if way is None else Group(shown, way_view(way))
 
 
-def _denied(decided: Decided, event: Event, now: date) -> Way | None:
-    """Return what to do after a denial or a refusal, unless its sentences say all there is."""
+def _denied(decided: Decided, event: Event, now: date) -> Way:
+    """Return what to do after a denial or a refusal."""
     findings = {one.rule: one for one in decided.decision.findings if one.result != "pass"}
     if "engine.halted" in findings:
         return Way(event.id, "the program is halted: `repurchase recover` shows the ways back")
@@ -208,21 +253,50 @@ def _denied(decided: Decided, event: Event, now: date) -> Way | None:
         return Way(event.id, "if that is the person, submit it with the name recorded", (again,))
     if decided.decision.outcome == "refused":
         return Way(event.id, "if it is another event, submit it under an id of its own", (again,))
-    if event.kind == "confirm" and "engine.unknown-proposal" not in findings:
-        return Way(event.id, "another person confirms it", (again | {"by": NAME},))
     fields = (name for one in findings.values() for name in one.missing if "." not in name)
     lacking = dict.fromkeys(fields, _VALUE)
-    if event.kind in ("fill", "correct") and lacking:
+    if event.kind in ("fill", "correct"):
+        what = "it counts, and halts nothing: correct it with what is missing, or keep why it is"
         correct = _new("correct", event.id, now, fill=event.id)
-        return Way(event.id, "correct it with what is missing", (correct | lacking,))
-    if lacking:
-        return Way(event.id, "submit it again with what is missing", (again | lacking,))
-    if event.kind in ("order", "replace") and not any(
-        one.startswith("engine.") for one in findings
-    ):
-        what = "`repurchase headroom` finds the most that would be approved; submit that"
-        return Way(event.id, what, (again | {"quantity": _VALUE},))
-    return None
+        return Way(event.id, what, (correct | lacking,) if lacking else ())
+    return _own_way(event, findings, again, now) or _ruled(
+        event, again | lacking, is_lacking=bool(lacking)
+    )
+
+
+def _own_way(event: Event, findings: Mapping[str, Finding], again: Fields, now: date) -> Way | None:
+    """Return what to do about the first of *findings* that the program itself makes, if any."""
+    if "engine.replace-pending" in findings:
+        answers = tuple(_new(one, event.id, now, order=event.order) for one in _ANSWERS)
+        return Way(event.id, "submit what the venue answered to the earlier replace", answers)
+    own = next((name for name in _OWN if name in findings), None)
+    if own is None:
+        return None
+    what, changes = _OWN[own]
+    if own == "engine.backdated":
+        changes = {"time": None, "date": findings[own].limit}
+    if changes is None:
+        return Way(event.id, what)
+    if misplaced(event.kind, changes):
+        # Its order says that, and it cannot.
+        return _held(event, again) if event.kind == "release" else Way(event.id, what)
+    changed = {name: of for name, of in (again | changes).items() if of is not None}
+    return Way(event.id, what, (changed,))
+
+
+def _held(event: Event, again: Fields) -> Way:
+    what = "the order stays held: cancel it, or replace it by what the rules allow"
+    return Way(event.id, what, (again | {"kind": "cancel"},))
+
+
+def _ruled(event: Event, again: Fields, *, is_lacking: bool) -> Way:
+    """Return what to do about the rules that deny *event*, submitted *again*."""
+    if is_lacking:
+        return Way(event.id, "submit it again with what is missing", (again,))
+    if event.kind == "release":
+        return _held(event, again)
+    what = "`repurchase headroom` finds the most that would be approved; submit that"
+    return Way(event.id, what, (again | {"quantity": _VALUE},))
 
 
 def _new(kind: str, about: str, when: date, **fields: Any) -> Fields:

@@ -9,8 +9,8 @@ import click
 from msgspec import structs
 
 from repurchase.cli.commands.submit import read_rules
-from repurchase.cli.interrupts import milliseconds, seconds_option
-from repurchase.cli.journal_options import journal_option, now, program_named
+from repurchase.cli.interrupts import seconds_option
+from repurchase.cli.journal_options import journal_option, now, program_named, rules_compared
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.domain.errors import UsageError
@@ -151,19 +151,15 @@ def _compared(old: Editions, new: Editions, seconds: float | None) -> _Compared:
 
     *seconds* is the time limit.
     """
-    try:
-        from repurchase.api.proving import interruptible
-        from repurchase.proof.diff import diff
-    except UsageError as error:
+    found = rules_compared(old, new, seconds)
+    if found is None:
         # Without the comparison, a second person decides.
-        warn(error.problems)
         return _Compared(False, {}, None)
     from repurchase.report.diffs import compared_view, diff_object
 
-    found = interruptible(lambda clock: diff(old, new, clock, milliseconds(seconds)))
     compared = diff_object(found)
     return _Compared(
-        found.verdict in ("equivalent", "tighter"),
+        found.is_no_looser,
         {name: compared[name] for name in ("verdict", "compared")},
         compared_view(found, old.authorization, new.authorization),
     )

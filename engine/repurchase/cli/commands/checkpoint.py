@@ -13,6 +13,7 @@ from repurchase.cli.journal_options import (
     now,
     program_named,
     program_option,
+    rules_compared,
 )
 from repurchase.cli.options import file_option
 from repurchase.cli.output import remark
@@ -68,7 +69,7 @@ def command(journal: str, authorization: str | None, key: Path, output: Path | N
             check_overwritten(output, (*kept.files(), key))
         check_strays(kept)
         program = program_named(kept, authorization)
-        verified = verify(kept, program, watch=counted)
+        verified = verify(kept, program, watch=counted, compare=rules_compared)
     head = Head(verified.records, verified.head)
     text = json_text(signed(verified.program, head, now(), signing))
     for each in verified.remarks:

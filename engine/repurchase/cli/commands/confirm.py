@@ -26,7 +26,13 @@ def command(
     repurchase confirm adoption-12 --journal desk.db --by Ito
 
     Who confirms is not the person who proposed, and has no open or held order. Until then a halt
-    stays, and the rule file before stays in force.
+    stays, and the rule file before stays in force. After it, a confirmed rule file is shown as
+    `repurchase adopt` shows it.
+
+    \b
+    Exit codes:
+      0    confirmed
+      1    denied; or the rule file is in force, but the use or open orders no longer fit it
     """
     said = {"of": proposal, "by": by, "reason": reason}
     return submitted(journal, authorization, "confirm", said)

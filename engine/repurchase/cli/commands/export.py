@@ -13,6 +13,7 @@ from repurchase.cli.journal_options import (
     journal_option,
     program_named,
     program_option,
+    rules_compared,
 )
 from repurchase.cli.options import file_option
 from repurchase.cli.output import remark
@@ -44,7 +45,7 @@ def command(journal: str, authorization: str | None, output: Path | None) -> int
             check_overwritten(output, kept.files())
         check_strays(kept)
         program = program_named(kept, authorization)
-        verified, lines = export(kept, program, counted)
+        verified, lines = export(kept, program, counted, rules_compared)
         with nullcontext(click.echo) if output is None else whole_file(output, "the export") as add:
             for line in lines:
                 add(line)

@@ -8,7 +8,11 @@ from typing import BinaryIO
 import click
 
 from repurchase.cli.files import message_name, standard_input
-from repurchase.cli.journal_options import ends_with_1_if_tampered, journal_option
+from repurchase.cli.journal_options import (
+    ends_with_1_if_tampered,
+    journal_option,
+    rules_compared,
+)
 from repurchase.cli.options import json_option
 from repurchase.cli.output import answer
 from repurchase.domain.errors import Problem, UsageError, reason
@@ -38,7 +42,7 @@ def command(file: str, journal: str) -> int:
         # Read the file first, so that a file that is not an export creates no empty journal.
         export = ExportFile(stream, message_name(file))
         with Journal(journal, create=True) as kept:
-            verified = imported(export, kept, counted)
+            verified = imported(export, kept, counted, rules_compared)
     answer(verified, lambda: verified_view(verified))
     return 0
 

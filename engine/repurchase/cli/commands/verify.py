@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,14 @@ from repurchase.cli.journal_options import (
     journal_option,
     program_named,
     program_option,
+    rules_compared,
 )
 from repurchase.cli.options import file_option, json_option
 from repurchase.cli.output import answer, remark, warn
-from repurchase.domain.errors import Problem, Tampering, UsageError
+from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from repurchase.audit.checkpoint import Checkpoint
-    from repurchase.rulebook.editions import Editions
 
 
 @click.command("verify")
@@ -86,8 +83,7 @@ def command(
         # The checkpoint also names a program that someone removed from the journal.
         named = authorization or (checkpoint and checkpoint.program)
         program = named or program_named(kept, None)
-        audit = audited(kept, program, checkpoint, counted)
-    _check_no_looser(audit.no_looser, journal)
+        audit = audited(kept, program, checkpoint, counted, rules_compared)
     verified = audit.verified()
     answer(verified, lambda: verified_view(verified))
     missing = list(uncovered(certified, audit.adopted, verified.editions)) if certified else []
@@ -95,27 +91,6 @@ def command(
     if certified and not missing:
         remark("the certificates cover every edition that evaluated an event")
     return 1 if missing else 0
-
-
-def _check_no_looser(changes: Sequence[tuple[int, Editions, Editions]], journal: str) -> None:
-    """Prove again that what one person changed loosens nothing; raise Tampering if it does."""
-    if not changes:
-        return
-    try:
-        from repurchase.api.proving import interruptible
-        from repurchase.proof.diff import diff
-        from repurchase.proof.proof import MILLISECONDS
-    except UsageError as error:
-        remark("that changes by one person loosen nothing was not proved again")
-        warn(error.problems)
-        return
-    for record, old, new in changes:
-        found = interruptible(partial(diff, old, new, milliseconds=MILLISECONDS))
-        if found.verdict == "undecided":
-            remark(f"record {record}: that one person loosens nothing was not proved in time")
-        elif found.verdict not in ("equivalent", "tighter"):
-            what = f"record {record}: one person alone adopts a rule file that is {found.verdict}"
-            raise Tampering(Problem(what, "a second person must confirm it", journal))
 
 
 def _remains(journal: str, authorization: str | None) -> int:
