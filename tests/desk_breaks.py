@@ -126,7 +126,7 @@ def others_not_read(put: Set) -> None:
 def snapshot_trusted(put: Set) -> None:
     """A stored position is taken as it is."""
 
-    def trusted(journal: Journal, name: str, texts: book.RuleTexts) -> Book | None:
+    def trusted(journal: Journal, name: str, texts: book.RuleTexts, _: object) -> Book | None:
         kept = journal.snapshot(name)
         stored = kept and next(journal.records(name, kept[0] - 1), None)
         named = stored and read_record(stored.body).snapshot

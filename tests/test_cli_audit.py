@@ -21,7 +21,7 @@ def kept(tmp_path: Path) -> Path:
     record(str(tmp_path / "journal.db"))
     assert run("checkpoint", "--new-key", "audit.key", cwd=tmp_path).code == 0
     made = run(
-        *("checkpoint", "--journal", "journal.db", "--key", "audit.key"),
+        *("checkpoint", "--first", "--journal", "journal.db", "--key", "audit.key"),
         *("--output", "checkpoint.json"),
         cwd=tmp_path,
     )
@@ -30,6 +30,7 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path
 
 
+FIRST: Final = ("checkpoint", "--first")
 AGAINST: Final = ("--checkpoint", "checkpoint.json", "--public-key", "audit.key.pub")
 
 
@@ -64,7 +65,7 @@ def test_tampering_is_exit_code_1_with_its_place(kept: Path) -> None:
     calls = (
         ("verify",),
         ("verify", *AGAINST),
-        ("checkpoint", "--key", "audit.key"),
+        ("checkpoint", "--first", "--key", "audit.key"),
         ("export",),
         ("export", "--output", "out.jsonl"),
     )
@@ -113,9 +114,28 @@ def test_program_that_is_gone_is_exit_code_1_against_its_checkpoint(kept: Path) 
         ("verify", "--journal", "journal.db", *AGAINST[:3], "audit.key"),
         ("verify", "--journal", "journal.db", "--checkpoint", "audit.key", *AGAINST[2:]),
         ("checkpoint", "--journal", "journal.db"),
-        ("checkpoint", "--journal", "journal.db", "--key", "audit.key.pub"),
-        ("checkpoint", "--journal", "journal.db", "--key", "audit.key", "--output", "audit.key"),
-        ("checkpoint", "--journal", "journal.db", "--key", "audit.key", "--output", "journal.db"),
+        ("checkpoint", "--first", "--journal", "journal.db", "--key", "audit.key.pub"),
+        ("checkpoint", "--journal", "journal.db", "--key", "audit.key"),
+        (
+            "checkpoint",
+            "--first",
+            "--journal",
+            "journal.db",
+            "--key",
+            "audit.key",
+            "--output",
+            "audit.key",
+        ),
+        (
+            "checkpoint",
+            "--first",
+            "--journal",
+            "journal.db",
+            "--key",
+            "audit.key",
+            "--output",
+            "journal.db",
+        ),
         ("checkpoint", "--new-key", "audit.key"),
         ("export", "--journal", "journal.db", "--output", "journal.db"),
         ("export", "--journal", "journal.db", "--output", "no/where.jsonl"),
@@ -168,7 +188,7 @@ def test_signing_without_its_package_says_what_to_install(kept: Path, tmp_path: 
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text("raise ImportError('not installed')\n")
     for call in (
-        ("checkpoint", "--key", "audit.key"),
+        ("checkpoint", "--first", "--key", "audit.key"),
         ("checkpoint", "--new-key", "other.key"),
         ("verify", *AGAINST),
     ):
@@ -196,7 +216,7 @@ def test_signing_without_its_package_says_what_to_install(kept: Path, tmp_path: 
 )
 def test_passwords_are_never_printed(kept: Path, command: str, url: str) -> None:
     """Whatever is wrong with a URL, its password is in no message."""
-    key = ("--key", "audit.key") if command == "checkpoint" else ()
+    key = ("--first", "--key", "audit.key") if command == "checkpoint" else ()
     for extra in ((), ("--json",)) if command == "verify" else ((),):
         found = run(command, "--journal", url, *key, *extra, cwd=kept)
         assert found.code == 2
@@ -224,7 +244,7 @@ def test_several_programs_are_told_apart_by_name(kept: Path) -> None:
 def test_key_is_never_written_over(kept: Path, key: str) -> None:
     """An export or a checkpoint in the place of a key would lose it."""
     before = (kept / key).read_bytes()
-    for command in (("export",), ("checkpoint", "--key", "audit.key")):
+    for command in (("export",), ("checkpoint", "--first", "--key", "audit.key")):
         ended = run(*command, "--journal", "journal.db", "--output", key, cwd=kept)
         assert ended.code == 2
     assert (kept / key).read_bytes() == before
@@ -233,7 +253,7 @@ def test_key_is_never_written_over(kept: Path, key: str) -> None:
 def test_public_key_does_not_sign(kept: Path) -> None:
     """Whoever names the public key is told which one is meant."""
     (kept / "audit.key.pub").chmod(0o600)
-    said = ("checkpoint", "--journal", "journal.db", "--key", "audit.key.pub")
+    said = ("checkpoint", "--first", "--journal", "journal.db", "--key", "audit.key.pub")
     assert (
         "this is not a private key; give the file without .pub at the end"
         in run(*said, cwd=kept).err
@@ -242,8 +262,9 @@ def test_public_key_does_not_sign(kept: Path) -> None:
 
 def test_checkpoint_is_one_json_object(kept: Path) -> None:
     """A checkpoint is printed on one line, and says what it is."""
-    found = run("checkpoint", "--journal", "journal.db", "--key", "audit.key", cwd=kept)
+    found = run("checkpoint", "--first", "--journal", "journal.db", "--key", "audit.key", cwd=kept)
     told = json.loads((kept / "checkpoint.json").read_text())
     assert found.out.count("\n") == 1
     assert found.json | {"time": "", "signature": ""} == told | {"time": "", "signature": ""}
-    assert sorted(told) == ["format", "head", "program", "records", "signature", "time"]
+    said = ("consistency", "format", "head", "previous", "program", "records", "root")
+    assert sorted(told) == [*said, "signature", "time"]

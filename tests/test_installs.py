@@ -220,7 +220,7 @@ def test_command_without_a_journal_needs_no_sqlalchemy(
         ("show", "--journal", "desk.db", "o"),
         ("adopt", "rules.yaml", "--journal", "desk.db", "--by", "b", "--reason", "r"),
         ("verify", "--journal", "desk.db"),
-        ("checkpoint", "--journal", "desk.db", "--key", "audit.pem"),
+        ("checkpoint", "--first", "--journal", "desk.db", "--key", "audit.pem"),
         ("export", "--journal", "desk.db"),
         ("import", "order.json", "--journal", "desk.db"),
     ],

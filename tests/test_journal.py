@@ -428,8 +428,8 @@ def test_nothing_is_answered_when_the_head_is_not_the_last_record(
 def test_journal_of_another_format_is_refused(store: Store, create: bool) -> None:
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
-    store.change("UPDATE meta SET value = '9' WHERE name = 'format'")
-    said = "the journal has format 9, but this package writes format 8; use it"
+    store.change("UPDATE meta SET value = '8' WHERE name = 'format'")
+    said = "the journal has format 8, but this package writes format 9; use it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from repurchase.audit.checkpoint import Checkpoint, unsigned
+from repurchase.audit.merkle import leaf
 from repurchase.audit.signatures import (
     new_key,
     public_key,
@@ -115,7 +117,7 @@ def test_export_is_what_its_readers_are_told(lines: list[bytes]) -> None:
     """The first line says what follows, and every text stands in it as it was hashed."""
     first, *rest = (json.loads(line) for line in lines)
     assert len(lines) == LINES
-    assert (first["format"], first["program"]) == ("repurchase export 7", NAME)
+    assert (first["format"], first["program"]) == ("repurchase export 8", NAME)
     assert (first["records"], first["head"]) == (RECORDS, rest[-1]["hash"])
     kinds = [one["line"] for one in rest]
     assert kinds == ["text"] * 2 + ["edition"] * 2 + ["record"] * RECORDS
@@ -221,7 +223,7 @@ def test_export_that_was_edited_is_refused(
         b"{}\n",
         b'{"line":"record","hash":"00","body":""}\n',
         b"\xff\n",
-        b'{"line":"export","format":"repurchase export 7","program":"a","records":1,"head":"0"}\n',
+        b'{"line":"export","format":"repurchase export 8","program":"a","records":1,"head":"0"}\n',
     ],
 )
 def test_what_is_no_export_is_not_read(first: bytes) -> None:
@@ -275,9 +277,15 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "audit.key", new_key(tmp_path / "audit.key")
 
 
+def made_of(program: str) -> Checkpoint:
+    """Return a checkpoint of *program* that nobody has signed."""
+    leaves = [leaf(bytes([number])) for number in range(HEAD.sequence)]
+    return unsigned(program, HEAD, leaves, AT, None)
+
+
 def test_signed_checkpoint_is_read_with_its_key(keys: tuple[Path, Path], tmp_path: Path) -> None:
     """What one key signed is what its public key confirms."""
-    made = signed(NAME, HEAD, AT, signing_key(keys[0]))
+    made = signed(made_of(NAME), signing_key(keys[0]))
     file = written(tmp_path / "checkpoint.json", made)
     assert read_checkpoint(file, public_key(keys[1])) == made
 
@@ -289,12 +297,15 @@ def written(path: Path, checkpoint: object) -> Path:
 
 def test_signature_is_over_what_the_manual_says(keys: tuple[Path, Path]) -> None:
     """Any software can check it: JSON with sorted keys, no white space, in UTF-8."""
-    made = signed("é-1", HEAD, AT, signing_key(keys[0]))
+    made = signed(made_of("é-1"), signing_key(keys[0]))
     told = {
-        "format": "repurchase checkpoint 1",
+        "format": "repurchase checkpoint 2",
         "program": "é-1",
         "records": 20,
         "head": "ab" * 32,
+        "root": made.root,
+        "previous": None,
+        "consistency": [],
         "time": "2026-04-01T00:00:00Z",
     }
     text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -304,7 +315,7 @@ def test_signature_is_over_what_the_manual_says(keys: tuple[Path, Path]) -> None
 def test_checkpoint_of_another_key_is_found(keys: tuple[Path, Path], tmp_path: Path) -> None:
     """Anyone can sign anything with a key of their own: it confirms nothing."""
     other = new_key(tmp_path / "other.key")
-    file = written(tmp_path / "checkpoint.json", signed(NAME, HEAD, AT, signing_key(keys[0])))
+    file = written(tmp_path / "checkpoint.json", signed(made_of(NAME), signing_key(keys[0])))
     with pytest.raises(Tampering, match="not signed by this key, or it was changed"):
         read_checkpoint(file, public_key(other))
 
@@ -316,7 +327,7 @@ def test_checkpoint_that_was_changed_is_found(
     """No bit of it can be another without its signature failing, or it being none at all."""
     folder = tmp_path_factory.mktemp("changed")
     public = public_key(new_key(folder / "key"))
-    made = signed(NAME, HEAD, AT, signing_key(folder / "key"))
+    made = signed(made_of(NAME), signing_key(folder / "key"))
     file = written(folder / "checkpoint.json", made)
     content = bytearray(file.read_bytes())
     content[place % len(content)] ^= 1 << bit

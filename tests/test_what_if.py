@@ -192,7 +192,7 @@ def test_direct_change_is_one_even_if_no_outcome_had_changed(plan: list[Draft], 
         if compared.direct is not None:
             found.append(compared)
             assert compared.direct is (asked.outcome != compared.old.decision.outcome)
-        position = apply(event, compared.old.decision, position, its, live=False)
+        position = apply(event, compared.old.decision, position, its, live=False).position
     assert [one.direct for one in found[:1]] == [True][: len(found)]
     assert what_if.changes().first == (found[0] if found else None)
 

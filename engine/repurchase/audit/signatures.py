@@ -10,7 +10,6 @@ import base64
 import os
 import stat
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +17,6 @@ import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
-from repurchase.journal.store import Head
 
 try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -41,9 +39,8 @@ except ImportError as _missing:
 BYTES_MAX: Final = 1 << 16
 
 
-def signed(program: str, head: Head, at: datetime, key: Ed25519PrivateKey) -> Checkpoint:
-    """Return the checkpoint of *program* with *head*, made at the time *at*, signed by *key*."""
-    made = Checkpoint("repurchase checkpoint 1", program, head.sequence, head.hash, at, "")
+def signed(made: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
+    """Return the checkpoint *made*, signed by *key*."""
     signature = base64.b64encode(key.sign(made.signed_bytes()))
     return msgspec.structs.replace(made, signature=signature.decode("ascii"))
 

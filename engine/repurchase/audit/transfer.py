@@ -7,13 +7,14 @@ records follow. Export re-evaluates every record before it writes, and import be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.audit.checkpoint import Checkpoint
 from repurchase.audit.verify import Audit, Compare, Verified, audited, placed, uncompared, verify
 from repurchase.domain.errors import InputError, JournalError, Problem, Tampering, UsageError, short
 from repurchase.domain.progress import Watch, unwatched
@@ -21,7 +22,7 @@ from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer
 
-FORMAT: Final = "repurchase export 7"
+FORMAT: Final = "repurchase export 8"
 _OTHER_FORMAT: Final = re.compile(rb'.{0,40}"repurchase export ([0-9]{1,3})"')
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
@@ -36,7 +37,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 7"]
+    format: Literal["repurchase export 8"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash
@@ -122,32 +123,37 @@ class ExportFile:
 
 
 def imported(
-    file: ExportFile, journal: Journal, watch: Watch = unwatched, compare: Compare = uncompared
+    file: ExportFile,
+    journal: Journal,
+    watch: Watch = unwatched,
+    compare: Compare = uncompared,
+    checkpoints: Sequence[Checkpoint] = (),
 ) -> Verified:
     """Import the program of *file* into *journal*, verify it there, and return its summary.
 
-    Import all of it or nothing. Raise UsageError if the journal already has the program, Tampering
-    with the first wrong line.
+    It must contain each of the *checkpoints*. Import all of it or nothing. Raise UsageError if the
+    journal already has the program, Tampering with the first wrong line.
     """
     program = file.header.program
     with journal.writing(program) as writer:
         if writer.head.sequence:
             what = f"the journal already has the program `{short(program)}`"
             raise UsageError(Problem(what, "import into a new journal", journal.url))
-        found = _Import(file, writer).run(watch, compare)
+        found = _Import(file, writer, checkpoints).run(watch, compare)
     # What was proved of the file is proved of its copy.
-    return replace(verify(journal, program, watch=watch), remarks=found.remarks)
+    return replace(verify(journal, program, checkpoints, watch), remarks=found.remarks)
 
 
 class _Import:
     """An import in progress: the lines of an export, inside one transaction."""
 
-    def __init__(self, file: ExportFile, writer: Writer) -> None:
+    def __init__(self, file: ExportFile, writer: Writer, checkpoints: Sequence[Checkpoint]) -> None:
         self._file = file
         self._writer = writer
         self._texts: dict[str, bytes] = {}
         self._editions: dict[str, str] = {}
-        self._audit = Audit(file.header.program, self._texts.get, self._editions.get)
+        program = file.header.program
+        self._audit = Audit(program, self._texts.get, self._editions.get, checkpoints)
 
     def run(self, watch: Watch, compare: Compare) -> Verified:
         """Re-evaluate and write all records of the file; raise Tampering if one is wrong."""
@@ -156,6 +162,7 @@ class _Import:
         while together := list(islice(records, TOGETHER)):
             self._writer.append(together)
         audit = self._audit
+        audit.check_contained()
         if audit.head != Head(header.records, header.head):
             self._file.line += 1
             what = f"the file ends after {audit.head.sequence} records"

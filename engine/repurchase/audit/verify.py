@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.audit.checkpoint import Checkpoint
+from repurchase.audit.checkpoint import Checkpoint, check_chain, leaf_of
+from repurchase.audit.merkle import Tree
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
 from repurchase.domain.events import Event, key_of
@@ -36,6 +37,7 @@ from repurchase.journal.records import (
     event_of,
     record_bytes,
 )
+from repurchase.journal.seen import remember
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Extent, Head, Journal
 from repurchase.ledger.halts import is_agreed
@@ -61,8 +63,9 @@ class Verified(msgspec.Struct, frozen=True):
 
     *editions* are the hashes of the editions that evaluated its events. *first* and *last* are
     the times of its first and its last record. *remarks* are sentences for people. *taken_back*
-    says by person how often a bust or a correction took purchases back. *checkpoint* is the
-    checkpoint that the chain contains, if one was given.
+    says by person how often a bust or a correction took purchases back. *checkpoint* is the last
+    checkpoint that the chain contains, if one was given, and *receipts* says how many answers that
+    somebody kept it holds.
     """
 
     program: str
@@ -74,29 +77,30 @@ class Verified(msgspec.Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     taken_back: dict[str, int] = {}
     checkpoint: Checkpoint | None = None
+    receipts: int = 0
 
 
 def verify(
     journal: Journal,
     program: str,
-    checkpoint: Checkpoint | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
     watch: Watch = unwatched,
     compare: Compare = uncompared,
 ) -> Verified:
     """Return the summary of *program* in *journal*, after re-evaluating each of its records.
 
-    If a *checkpoint* is given, the chain must contain it. *compare* proves again that what one
-    person alone adopted is no looser. Raise Tampering with the first wrong
+    The chain must contain each of the *checkpoints*, which must follow each other. *compare* proves
+    again that what one person alone adopted is no looser. Raise Tampering with the first wrong
     record, JournalError if a record cannot be evaluated, and UsageError if the journal does not
     have *program*.
     """
-    return audited(journal, program, checkpoint, watch, compare).verified()
+    return audited(journal, program, checkpoints, watch, compare).verified()
 
 
 def audited(
     journal: Journal,
     program: str,
-    checkpoint: Checkpoint | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
     watch: Watch = unwatched,
     compare: Compare = uncompared,
 ) -> Audit:
@@ -105,11 +109,11 @@ def audited(
     last = extent.head.sequence
     if last < 1:
         check_strays(journal)
-        if checkpoint is not None and checkpoint.program == program:
-            raise _found(1, _missing(checkpoint), journal)
+        if checkpoints and checkpoints[0].program == program:
+            raise _found(1, _missing(checkpoints[0]), journal)
         what = f"the journal has no program `{short(program)}`"
         raise UsageError(Problem(what, file=journal.url))
-    audit = Audit(program, journal.text, journal.edition, checkpoint)
+    audit = Audit(program, journal.text, journal.edition, checkpoints)
     try:
         for _ in watch(_taken(audit, journal, last), last):
             pass
@@ -118,6 +122,7 @@ def audited(
     except JournalError as error:
         raise placed(error, audit.head.sequence + 1, journal.url) from error
     check_strays(journal)
+    remember(journal, program, audit.head)
     return audit
 
 
@@ -152,9 +157,7 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
     if again is not None:
         raise _found(again, "its event has the same id as an earlier event", journal)
     check_snapshot(audit.snapshot, extent.snapshot, journal)
-    checkpoint = audit.checkpoint
-    if checkpoint is not None and checkpoint.records > head.sequence:
-        raise Tampering(Problem(_missing(checkpoint)))
+    audit.check_contained()
     journal.check_tables()
 
 
@@ -216,17 +219,21 @@ class Audit:
         program: str,
         text: Callable[[str], bytes | None],
         edition: Callable[[str], str | None],
-        checkpoint: Checkpoint | None = None,
+        checkpoints: Sequence[Checkpoint] = (),
     ) -> None:
         """Begin before the first record; *text* and *edition* return stored content by its hash.
 
-        Raise UsageError if *checkpoint* is of another program.
+        Raise UsageError if one of *checkpoints* is of another program, Tampering if they do not
+        follow each other.
         """
-        if checkpoint is not None and checkpoint.program != program:
-            what = f"the checkpoint is of the program `{short(checkpoint.program)}`"
-            raise UsageError(Problem(what, f"give one of `{short(program)}`"))
+        for one in checkpoints:
+            if one.program != program:
+                what = f"the checkpoint is of the program `{short(one.program)}`"
+                raise UsageError(Problem(what, f"give one of `{short(program)}`"))
         self.program = program
-        self.checkpoint = checkpoint
+        self.checkpoints = sorted(checkpoints, key=lambda one: one.records)
+        check_chain(self.checkpoints)
+        self._tree = Tree()
         self.book = Book()
         self.rules: dict[str, None] = {}
         self.adopted: list[Editions] = []
@@ -242,6 +249,7 @@ class Audit:
         self._last: datetime | None = None
         self._set_back = 0
         self._remarks: dict[str, None] = {}
+        self._versions: dict[str, None] = {}
         # How often each person took purchases back, which frees what the caps allow.
         self._taken_back: Counter[str] = Counter()
 
@@ -271,12 +279,20 @@ class Audit:
                 self.compare_snapshot(record.sequence, record.snapshot)
         except Tampering as error:
             raise _by_another(error, record.version) from error
-        named = self.checkpoint
-        if named is not None and named.records == record.sequence and named.head != sealed.hash:
-            what = f"its hash is not the one in {_named(named)}"
-            raise Tampering(Problem(f"{what}: the chain was rewritten, or is another chain"))
+        self._compare_checkpoints(sealed)
+        self._versions[record.version] = None
         self._note_time(record.at)
         self.book = replace(self.book, head=Head(record.sequence, sealed.hash))
+
+    def _compare_checkpoints(self, sealed: Sealed) -> None:
+        """Raise Tampering unless a checkpoint of the record *sealed* is of the chain up to it."""
+        self._tree.add(leaf_of(sealed.hash))
+        for named in self.checkpoints:
+            if named.records != sealed.record.sequence:
+                continue
+            if (named.head, named.root) != (sealed.hash, self._tree.root().hex()):
+                what = f"its hash is not the one in {_named(named)}"
+                raise Tampering(Problem(f"{what}: the chain was rewritten, or is another chain"))
 
     @property
     def last(self) -> datetime | None:
@@ -288,6 +304,8 @@ class Audit:
         assert self._first is not None, "a program has at least the record of its adoption"
         assert self._last is not None, "a program with a first record has a last one"
         remarks = list(self._remarks)
+        if (versions := ", ".join(map(short, self._versions))) != __version__:
+            remarks.append(f"recorded by version {versions} of this package; this is {__version__}")
         if self._set_back:
             records = "1 record has" if self._set_back == 1 else f"{self._set_back:,} records have"
             remarks.append(f"{records} an earlier time than the record before (clock set back)")
@@ -300,8 +318,14 @@ class Audit:
             last=self._last,
             remarks=tuple(remarks),
             taken_back=dict(sorted(self._taken_back.items())),
-            checkpoint=self.checkpoint,
+            checkpoint=self.checkpoints[-1] if self.checkpoints else None,
         )
+
+    def check_contained(self) -> None:
+        """Raise Tampering unless all checkpoints were met: each names a record taken."""
+        for checkpoint in self.checkpoints:
+            if checkpoint.records > self.head.sequence:
+                raise Tampering(Problem(_missing(checkpoint)))
 
     def prove_no_looser(self, compare: Compare, place: str) -> None:
         """Prove again that what one person alone adopted is no looser; raise Tampering if it is.

@@ -65,10 +65,11 @@ def opened_program(url: str, name: str | None) -> Iterator[tuple[Journal, str]]:
 
 def stored_program(url: str, name: str | None) -> Book:
     """Return the program *name* of the journal at *url*, or its only one."""
+    from repurchase.cli.progress import folded
     from repurchase.journal.book import stored_book
 
     with opened_program(url, name) as (journal, program):
-        return stored_book(journal, program)
+        return stored_book(journal, program, folded)
 
 
 def program_named(journal: Journal, name: str | None) -> str:

@@ -34,6 +34,11 @@ def counted(
     return _shown(items, doing, text, total, lambda count: count, step)
 
 
+def folded(items: Iterator[T], total: int, /) -> Iterator[T]:
+    """Yield *items*, records of a journal, and show how many of the *total* were read."""
+    return counted(items, total, "reading the journal")
+
+
 def _shown(
     items: Iterator[T],
     doing: str,

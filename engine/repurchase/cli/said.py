@@ -19,6 +19,7 @@ def submitted(
     """Submit the event *kind* with the fields *said* now, show what is decided, return the code."""
     import msgspec
 
+    from repurchase.cli.progress import folded
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
     from repurchase.journal.store import Journal
@@ -28,7 +29,7 @@ def submitted(
     fields = {"kind": kind, "id": f"{kind}-{uuid4().hex[:12]}", "time": now().isoformat(), **said}
     given = event({name: value for name, value in fields.items() if value not in (None, [])})
     with Journal(journal) as kept:
-        desk = Desk(kept, program_named(kept, authorization), now)
+        desk = Desk(kept, program_named(kept, authorization), now, watch=folded)
         before = desk.refresh()
         decided = desk.submit(given)
         after = desk.refresh()

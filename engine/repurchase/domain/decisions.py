@@ -80,6 +80,13 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     pending: bool = False
 
 
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """Which record of a journal holds a decision: its number, and its hash."""
+
+    record: int
+    hash: str
+
+
 def listed(choices: Iterable[str]) -> str:
     """Return *choices* as one text, which `choices_of` can split again."""
     return ", ".join(map(_quoted, choices))

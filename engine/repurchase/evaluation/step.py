@@ -10,7 +10,15 @@ from typing import Final
 import msgspec
 from msgspec.structs import asdict, replace
 
-from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport, listed
+from repurchase.domain.decisions import (
+    Decision,
+    Finding,
+    Judge,
+    Outcome,
+    PositionReport,
+    Receipt,
+    listed,
+)
 from repurchase.domain.events import EXECUTIONS, JUDGED, REPORTS, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
@@ -76,7 +84,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     the same event had before; *place* then says where that one stands: `line 3 of trades.csv`, and
     *order_state* how its order stands now, if that has changed. A halt leaves open orders *to
     cancel*, and *stopped* says whose orders are all closed. *one_person* is whether the program
-    has only one, who may loosen alone.
+    has only one, who may loosen alone. *receipt* names the record, if there is one.
     """
 
     decision: Decision
@@ -88,6 +96,7 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     to_cancel: tuple[str, ...] = ()
     stopped: tuple[Stopped, ...] = ()
     one_person: bool = False
+    receipt: Receipt | None = None
 
     @property
     def edition(self) -> Edition:
@@ -100,6 +109,13 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     decision: Decision
     position: Position
+
+
+class Applied(msgspec.Struct, frozen=True, gc=False):
+    """The position after an event with a decision, and the *outcome* that its findings give."""
+
+    position: Position
+    outcome: Outcome
 
 
 class _Proposal(msgspec.Struct, frozen=True, gc=False):
@@ -221,18 +237,40 @@ def worst(found: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
 
 def apply(
     event: Event, decision: Decision, position: Position, life: Life, *, live: bool = True
-) -> Position:
-    """Return the position after *event*, given the *decision* made at the time. Evaluate no rule.
+) -> Applied:
+    """Return what follows from *event*, given the *decision* made at the time. Evaluate no rule.
 
     Use this to rebuild a position from recorded decisions, which other rules may have made. If
     *live*, a breach halts the program, as it did at the desk.
     """
     if decision.outcome == "refused":
         # A report that contradicts an earlier one counts nothing; it halts.
-        return halting(position, event, decision.findings) if event.kind in REPORTS else position
+        is_report = event.kind in REPORTS and bool(decision.findings)
+        following = halting(position, event, decision.findings) if is_report else position
+        return Applied(following, "refused" if is_report else "recorded")
     proposal = _proposal(event, position, life)
     findings = decision.findings if live else ()
-    return _applied(event, proposal, position, decision.outcome, findings)
+    following = _applied(event, proposal, position, decision.outcome, findings)
+    return Applied(following, _given(event, decision, proposal, position, life, live=live))
+
+
+def _given(
+    event: Event,
+    decision: Decision,
+    proposal: _Proposal,
+    position: Position,
+    life: Life,
+    *,
+    live: bool,
+) -> Outcome:
+    """Return the outcome that the findings of *decision* give, and those of the program itself."""
+    proposed = proposal.trade
+    if proposal.fault is not None:
+        return "denied"
+    if proposed is None or (event.kind == "replace" and not raises(proposed)):
+        return "recorded"
+    own = own_findings(event, proposed, position, life, live=live)
+    return outcome_of(event, (*decision.findings, *own))
 
 
 def refusal(

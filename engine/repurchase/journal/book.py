@@ -14,15 +14,18 @@ from msgspec.structs import replace
 
 from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
 from repurchase.domain.events import EXECUTIONS, REPORTS, Event
+from repurchase.domain.progress import Watch, unwatched
 from repurchase.evaluation.step import apply, position_report
 from repurchase.journal.records import (
     Adoption,
     Record,
     Rules,
+    Sealed,
     digest,
     event_of,
     read_record,
 )
+from repurchase.journal.seen import Seen, as_seen, remember, seen
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Reader, Stored
 from repurchase.ledger.halts import adopted, is_agreed, proposed
@@ -35,12 +38,16 @@ MORE: Final = "run `repurchase verify` for details"
 
 
 class Book(msgspec.Struct, frozen=True):
-    """A program after the records read so far: its chain's head, position and adopted rules."""
+    """A program after the records read so far: its chain's head, position and adopted rules.
+
+    It was folded from the snapshot at record *since*, or from the first record if that is 0.
+    """
 
     head: Head = Head()
     position: Position = Position()
     editions: Editions | None = None
     rules: Rules | None = None
+    since: int = 0
 
 
 class RuleTexts:
@@ -86,16 +93,22 @@ def _names(rules: Rules) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(rules.packs)), rules.hashes()
 
 
-def stored_book(journal: Journal, program: str) -> Book:
-    """Return *program* as its records leave it.
+def stored_book(journal: Journal, program: str, watch: Watch = unwatched) -> Book:
+    """Return *program* as its records leave it, and remember for this user how far that was read.
 
-    Raise JournalError if the records contradict each other, or Tampering if one was changed.
+    The stored position is believed only if this user has folded the chain up to it before.
+    Raise JournalError if the records contradict each other, or Tampering if one was changed, or is
+    not as this user has read it.
     """
     texts = RuleTexts(journal.text)
     # Read the head before the records, so that a record added meanwhile is not a contradiction.
     head = journal.head(program)
-    book = snapshot_book(journal, program, texts) or Book()
-    book = caught_up(book, journal.records(program, book.head.sequence), texts, journal.url)
+    known = seen(journal, program)
+    book = Book() if known is None else snapshot_book(journal, program, texts, known) or Book()
+    start = book.head.sequence
+    records = as_seen(journal.records(program, start), known, journal.url)
+    # A watch may end only with its items.
+    book = caught_up(book, watch(records, max(head.sequence - start, 0)), texts, journal.url)
     if book.head.sequence > head.sequence:
         # Another process that added records meanwhile has moved the head, too.
         last = journal.head(program).sequence
@@ -108,6 +121,8 @@ def stored_book(journal: Journal, program: str) -> Book:
     elif book.head != head:
         what = f"record {head.sequence}: its hash is not that of the program's head"
         raise JournalError(Problem(what, MORE, journal.url))
+    if known is None or known.record != book.head.sequence:
+        remember(journal, program, book.head)
     return book
 
 
@@ -213,6 +228,11 @@ def recorded(stored: Stored, place: str) -> Record:
     return record
 
 
+def sealed_as(stored: Stored, place: str) -> Sealed:
+    """Return the same with the body and the hash that are *stored*; raise as `recorded` does."""
+    return Sealed(recorded(stored, place), stored.body, stored.hash)
+
+
 def judged_then(
     reader: Reader, program: str, texts: RuleTexts, record: Record, event: Event
 ) -> Life:
@@ -279,8 +299,10 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
         raise Tampering(Problem("no earlier record adopts a rule file"))
     event = event_of(record.event)
     its = life(editions, event, position)
-    found = apply(event, record.decision(), position, its)
-    answer = record.answer
+    applied = apply(event, record.decision(), position, its)
+    answer, found = record.answer, applied.position
+    if applied.outcome != answer.outcome:
+        raise Tampering(Problem("its outcome is not the one that its findings give"))
     if (position_report(found, its.edition), found.halted_by) != (
         answer.position,
         answer.halted_by,
@@ -289,13 +311,14 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     return found
 
 
-def snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
+def snapshot_book(journal: Journal, program: str, texts: RuleTexts, known: Seen) -> Book | None:
     """Return *program* as of its last snapshot; `None` if that is not the snapshot recorded.
 
-    A lost or changed snapshot costs only time: the caller then reads all records.
+    A lost or changed snapshot costs only time: the caller then reads all records. So does one
+    after what is *known*.
     """
     snapshot = journal.snapshot(program)
-    if snapshot is None:
+    if snapshot is None or snapshot[0] > known.record:
         return None
     sequence, body = snapshot
     stored = next(journal.records(program, sequence - 1), None)
@@ -303,9 +326,10 @@ def snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | No
         return None
     try:
         named = recorded(stored, journal.url).snapshot
-        if named is None or named.position != digest(body):
+        is_known = sequence < known.record or stored.hash == known.hash
+        if named is None or named.position != digest(body) or not is_known:
             return None
-        editions = texts.editions(named.rules)
-        return Book(Head(sequence, stored.hash), read_position(body), editions, named.rules)
+        head, editions = Head(sequence, stored.hash), texts.editions(named.rules)
+        return Book(head, read_position(body), editions, named.rules, sequence)
     except JournalError:
         return None

@@ -12,11 +12,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.domain.decisions import Decision
+from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import (
     InputError,
     JournalError,
@@ -29,6 +30,7 @@ from repurchase.domain.errors import (
 )
 from repurchase.domain.events import EXECUTIONS, REPORTS, Event, key_of
 from repurchase.domain.moments import NANOSECONDS, instant
+from repurchase.domain.progress import Watch, unwatched
 from repurchase.domain.quantities import written
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import Decided, Step, Stopped, is_same_news, refusal, step
@@ -41,7 +43,7 @@ from repurchase.journal.book import (
     caught_up,
     counts_otherwise,
     judged_then,
-    recorded,
+    sealed_as,
     stored_book,
 )
 from repurchase.journal.outside import NotedMarket
@@ -58,6 +60,7 @@ from repurchase.journal.records import (
     rules_of,
     sealed,
 )
+from repurchase.journal.seen import remember
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Head, Journal, Stored, Writer
 from repurchase.ledger.halts import ended, is_repeated, lookalike, to_cancel
@@ -130,13 +133,15 @@ class Desk:
         feed: Feed | None = None,
         *,
         one_person: bool = False,
+        watch: Watch = unwatched,
     ) -> None:
         """Open *program* in *journal*; if *rules* are given, they must be the rules in force.
 
         A program that has not begun adopts *rules*, in the name of *by*, with its first event;
         *has_begun_it* is true after that is recorded. With *one_person*, it says then that nobody
-        else confirms what loosens. Facts that no event states come from *feed*,
-        or only from the trading-session tables if no feed is given. Raise InputError if the feed
+        else confirms what loosens. Facts that no event states come from *feed*, or only from the
+        trading-session tables if no feed is given. A *watch* shows how many records are read first.
+        Raise InputError if the feed
         contradicts itself, UsageError if *rules* are of another authorization, JournalError if the
         records contradict each other.
         """
@@ -153,7 +158,7 @@ class Desk:
         self._one_person = one_person
         self._feed = feed or read_feed(())
         self._texts = RuleTexts(journal.text)
-        self._book = stored_book(journal, program)
+        self._book = stored_book(journal, program, watch)
         if self._book.editions is not None:
             # A faulty feed raises its error now, not with the first event.
             self._feed.of(self._book.editions.authorization)
@@ -203,6 +208,9 @@ class Desk:
             # A second person confirmed other rules than those given.
             self._rules = None
         self._book = group.book
+        if group.has_snapshot:
+            # Or the next desk of this user would not believe it, and read all records.
+            remember(self._journal, self._program, self._book.head)
         self._kept |= group.editions.keys()
         self.has_begun_it |= first is not None
         if first is not None:
@@ -274,19 +282,24 @@ class Desk:
         """Store the position if the next desk would otherwise have many records to read.
 
         Do nothing if this desk has recorded nothing, or if the journal cannot be written: the
-        records are on disk already.
+        records are on disk already. Remember for this user how far they go.
         """
         if not self._kept:
             return
         with suppress(JournalError):
-            since = self._book.head.sequence - self._journal.snapshot_at(self._program)
-            remembered = _remembered(self._book.position)
-            if since < CLOSING_EVERY or since * CLOSING_PER_RECORD_MAX < remembered:
-                return
-            with self._journal.writing(self._program) as writer:
-                book = self._caught_up(writer)
-                group = Group(book, self._now(), writer, self._texts, self._feed)
-                group.write(self._kept, with_snapshot=True)
+            self._store_position()
+            remember(self._journal, self._program, self._book.head)
+
+    def _store_position(self) -> None:
+        since = self._book.head.sequence - self._journal.snapshot_at(self._program)
+        remembered = _remembered(self._book.position)
+        if since < CLOSING_EVERY or since * CLOSING_PER_RECORD_MAX < remembered:
+            return
+        with self._journal.writing(self._program) as writer:
+            book = self._caught_up(writer)
+            group = Group(book, self._now(), writer, self._texts, self._feed)
+            group.write(self._kept, with_snapshot=True)
+        self._book = group.book
 
     def refresh(self) -> Book:
         """Return the program with the records that other processes have added. Write nothing."""
@@ -402,7 +415,10 @@ class _Waiting:
 
 
 class Group:
-    """The records that one transaction will write, and the program after them."""
+    """The records that one transaction will write, and the program after them.
+
+    *has_snapshot* is whether the position is among them.
+    """
 
     book: Book
 
@@ -415,8 +431,9 @@ class Group:
         self._writer = writer
         self._texts = texts
         self._feed = feed
+        self.has_snapshot = False
         self._records: list[Sealed] = []
-        self._new: dict[str, tuple[Record, Editions]] = {}
+        self._new: dict[str, tuple[Sealed, Editions]] = {}
 
     def adopt(
         self, rules: RuleText, by: str | None, reason: str | None, *, one_person: bool
@@ -452,10 +469,10 @@ class Group:
         stored = known.get(key)
         before = self._new[key][0] if key in self._new else None
         if before is None and stored is not None:
-            before = recorded(stored, self._writer.url)
+            before = sealed_as(stored, self._writer.url)
         was = self.book.position
         its = self._life(event)
-        if before is not None and not _is_decided_anew(event, before, was, its):
+        if before is not None and not _is_decided_anew(event, before.record, was, its):
             return self.again(event, before)
         self._check_confirmed(event)
         noted = NotedMarket(self._feed.of(its.edition.authorization))
@@ -467,14 +484,13 @@ class Group:
             self.editions[edition.hash] = edition
         answer = answered(taken.decision)
         said = event_object(event), noted.outside()
-        record = Record(*self._next(), *said, answer=answer, again=before is not None)
-        self._add(record)
+        record = self._add(Record(*self._next(), *said, answer=answer, again=before is not None))
         if before is None and self.book.editions is not None:
             self._new[key] = record, self.book.editions
         self.book = replace(self.book, position=taken.position)
         if event.kind == "confirm":
             self._adopt_if_agreed(event)
-        return decided
+        return replace(decided, receipt=receipt_of(record))
 
     def write(self, kept: frozenset[str], *, with_snapshot: bool = False) -> None:
         """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
@@ -493,6 +509,7 @@ class Group:
         assert self.book.rules is not None, "a rule file is adopted before the first event"
         self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
         self._writer.keep_snapshot(self.book.head.sequence, body)
+        self.has_snapshot = True
         # The position as written takes less memory, and the next snapshot copies most of it.
         self.book = replace(self.book, position=read_position(body))
 
@@ -503,27 +520,27 @@ class Group:
         last = self.book.head.sequence
         return last // every > (last - len(self._records)) // every
 
-    def again(self, event: Event, before: Record) -> Decided:
+    def again(self, event: Event, before: Sealed) -> Decided:
         """Return the decision on an event whose id has a record.
 
         The same event gets its recorded decision again; another event with this id is refused. A
         report of the venue that contradicts the record leaves a record of its own, and halts.
         """
-        was = self.book.position
-        place, told = f"record {before.sequence:,}", event_of(before.event or {})
+        was, record = self.book.position, before.record
+        told = event_of(record.event or {})
         if is_same_news(event, told):
-            then = self._judged_then(event, before)
-            return repeated(event, before.decision(), then, place, was)
+            return repeated(event, before, self._judged_then(event, record), was)
         its = self._life(event)
         taken = refusal(event, was, its.edition, told)
-        decided = replace(answer_of(event, taken, was, its), place=place)
-        if taken.decision.findings[0].observed is not None:
-            self.editions[its.edition.hash] = its.edition
-            answer = answered(taken.decision)
-            said = event_object(event), None, before.event, answer
-            self._add(Record(*self._next(), *said, again=True))
-            self.book = replace(self.book, position=taken.position)
-        return decided
+        decided = replace(answer_of(event, taken, was, its), place=_place(record))
+        if taken.decision.findings[0].observed is None:
+            return decided
+        self.editions[its.edition.hash] = its.edition
+        answer = answered(taken.decision)
+        said = event_object(event), None, record.event, answer
+        refused = self._add(Record(*self._next(), *said, again=True))
+        self.book = replace(self.book, position=taken.position)
+        return replace(decided, receipt=receipt_of(refused))
 
     def _check_confirmed(self, event: Event) -> None:
         """Raise InputError if *event* confirms rules that count money otherwise than it is used."""
@@ -570,10 +587,11 @@ class Group:
         head = self.book.head
         return head.sequence + 1, head.hash, self._at, __version__
 
-    def _add(self, record: Record) -> None:
-        whole = sealed(record)
+    def _add(self, record: Record) -> Sealed:
+        whole = sealed(replace(record, salt=uuid4().hex))
         self._records.append(whole)
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
+        return whole
 
 
 def _remembered(position: Position) -> int:
@@ -592,17 +610,18 @@ def would_decide(journal: Journal, program: str, book: Book, event: Event, feed:
     was = book.position
     its = life(book.editions, event, was)
     stored = journal.record(program, key_of(event.kind, event.id))
-    before = None if stored is None else recorded(stored, journal.url)
-    if before is None or _is_decided_anew(event, before, was, its):
+    before = None if stored is None else sealed_as(stored, journal.url)
+    if before is None or _is_decided_anew(event, before.record, was, its):
         market = feed.of(its.edition.authorization)
         taken = step(event, was, its, every_rule=True, live=True, market=market)
         return answer_of(event, taken, was, its)
-    place, told = f"record {before.sequence:,}", event_of(before.event or {})
+    record = before.record
+    told = event_of(record.event or {})
     if not is_same_news(event, told):
         refused = refusal(event, was, its.edition, told)
-        return replace(answer_of(event, refused, was, its), place=place)
-    then = judged_then(journal, program, RuleTexts(journal.text), before, event)
-    return repeated(event, before.decision(), then, place, was)
+        return replace(answer_of(event, refused, was, its), place=_place(record))
+    then = judged_then(journal, program, RuleTexts(journal.text), record, event)
+    return repeated(event, before, then, was)
 
 
 def answer_of(event: Event, taken: Step, was: Position, its: Life) -> Decided:
@@ -620,8 +639,14 @@ def answer_of(event: Event, taken: Step, was: Position, its: Life) -> Decided:
     )
 
 
-def repeated(event: Event, decision: Decision, then: Life, place: str, now: Position) -> Decided:
-    """Return the *decision* that *event* had before, and how its order stands *now*."""
+def receipt_of(record: Sealed) -> Receipt:
+    """Return the number and the hash of *record*: who keeps them can show what a journal lost."""
+    return Receipt(record.record.sequence, record.hash)
+
+
+def repeated(event: Event, before: Sealed, then: Life, now: Position) -> Decided:
+    """Return the decision that *event* had *before*, and how its order stands *now*."""
+    decision = before.record.decision()
     order = now.orders.get(event.order or event.id)
     state = None if order is None or event.kind in REPORTS else order.state
     return Decided(
@@ -629,10 +654,15 @@ def repeated(event: Event, decision: Decision, then: Life, place: str, now: Posi
         then,
         repeated=True,
         event=event,
-        place=place,
+        place=_place(before.record),
+        receipt=receipt_of(before),
         order_state=None if state == _STATES.get(decision.outcome) else state,
         one_person=not now.two_persons,
     )
+
+
+def _place(record: Record) -> str:
+    return f"record {record.sequence:,}"
 
 
 def _seconds(first: Event, last: Event) -> str | None:

@@ -100,7 +100,10 @@ class ProposalLine(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """A program's position: its records, what it has used, open orders, and unknown fills."""
+    """A program's position: its records, what it has used, open orders, and unknown fills.
+
+    The records after number *since* were folded to it, and those before were on an earlier day.
+    """
 
     authorization: str
     rule_file: str
@@ -114,6 +117,7 @@ class Overview(msgspec.Struct, frozen=True):
     halts: tuple[HaltLine, ...]
     proposals: tuple[ProposalLine, ...]
     one_person: bool
+    since: int
 
 
 class StoryLine(msgspec.Struct, frozen=True):
@@ -153,6 +157,7 @@ def overview(book: Book, now: datetime) -> Overview:
         halts=tuple(_halt(cause, position) for cause in position.halts),
         proposals=tuple(_proposal(name, one) for name, one in sorted(position.proposals.items())),
         one_person=not position.two_persons,
+        since=book.since,
     )
 
 

@@ -109,9 +109,9 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     recording, and *version* the version of the package that recorded it. *outside* are the facts
     that the event's rules read and that neither the event nor the position gave. *against* is the
     earlier event that a refused report of the venue contradicts. If *again*, an earlier record has
-    the event's id, and only that one is found by it. The position of
-    a *snapshot* is stored separately from the records, so that opening a program need not read
-    all records.
+    the event's id, and only that one is found by it. The position of a *snapshot* is stored
+    separately from the records, so that opening a program need not read all records. The *salt* is
+    chance, so that nobody can guess a record from its hash.
     """
 
     sequence: int
@@ -125,6 +125,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     adoption: Adoption | None = None
     snapshot: Snapshot | None = None
     again: bool = False
+    salt: str | None = None
 
     def decision(self) -> Decision:
         """Return the recorded decision; call this only for the record of an event."""

@@ -26,7 +26,7 @@ from repurchase.journal.prepared import Prepared
 from repurchase.journal.records import BEGINNING, Sealed
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
-FORMAT: Final = "8"
+FORMAT: Final = "9"
 PAGE: Final = 1_000
 # How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
@@ -150,6 +150,12 @@ class Journal(Reader):
             self.close()
             raise
 
+    @property
+    def address(self) -> str:
+        """Return where the journal is, as a full path or without a password."""
+        files = self._place.files()
+        return str(files[1]) if files else self.url
+
     def files(self) -> tuple[Path, ...]:
         """Return the files of the journal; none if a server holds it."""
         return self._place.files()
@@ -162,6 +168,16 @@ class Journal(Reader):
         """Return the end of the chain of *program*, as the table of programs states it."""
         row = self._row(_SELECT_HEAD, program=program)
         return Head() if row is None else _head(row, program, self.url)
+
+    def hashes(self, program: str, until: int) -> list[str]:
+        """Return the hashes of the records of *program* up to number *until*, in order."""
+        rows = self._rows(_SELECT_HASHES, program=program, until=until)
+        return [str(row.hash) for row in rows]
+
+    def hash_of(self, program: str, sequence: int) -> str | None:
+        """Return the hash of record *sequence* of *program*; `None` if there is no such record."""
+        row = self._row(_SELECT_HASH, program=program, sequence=sequence)
+        return None if row is None else str(row.hash)
 
     def extent(self, program: str) -> Extent:
         """Return what the tables say of *program*, all read at one moment."""
@@ -218,8 +234,10 @@ class Journal(Reader):
             prepared = Prepared(connection)
             prepared.send(self._place.begin)
             try:
-                yield Writer(connection, program, self.reached, self.url)
+                writer = Writer(connection, program, self.reached, self.url)
+                yield writer
                 self.reached("written")
+                writer.check_written()
                 prepared.send("COMMIT")
             except BaseException:
                 with suppress(sa.exc.SQLAlchemyError):
@@ -229,6 +247,7 @@ class Journal(Reader):
                 # The records are in a file that no other process will find at this path.
                 what = "the journal was moved or replaced while it was open"
                 raise JournalError(Problem(what, "put it back and open it again", self.url))
+            writer.check_written()
             self.reached("committed")
 
     def settle(self) -> None:
@@ -377,6 +396,7 @@ class Writer(Reader):
         self._prepared = Prepared(connection)
         self.program = program
         self._reached = reached
+        self._written: Sequence[Sealed] = ()
         self.head = self._locked_head()
 
     def append(self, records: Sequence[Sealed]) -> None:
@@ -396,6 +416,24 @@ class Writer(Reader):
         last = records[-1]
         self.head = Head(last.record.sequence, last.hash)
         self._rows(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
+        self._written = records
+
+    def check_written(self) -> None:
+        """Raise Tampering unless the store holds the records appended last, and names the head.
+
+        The store may contain what this package did not put there, and which undoes a change.
+        """
+        if not self._written:
+            return
+        first, last = self._written[0].record.sequence, self._written[-1].record.sequence
+        rows = self._rows(_SELECT_WRITTEN, after=first - 1, until=last)
+        told = [(one.record.sequence, one.record.key, one.hash, one.body) for one in self._written]
+        head = _head(self._rows(_SELECT_HEAD)[0], self.program, self.url)
+        # After the commit, another process may have added records.
+        if [tuple(row) for row in rows] != told or (head != self.head and head.sequence <= last):
+            what = f"records {first} to {last} are not in the journal as they were written"
+            hint = "nothing was decided; stop the desk, and run `repurchase verify`"
+            raise Tampering(Problem(what, hint, self.url))
 
     def keep_text(self, hash_: str, body: bytes) -> None:
         """Store the source text *body* under its hash."""
@@ -479,6 +517,12 @@ _RECORDS: Final = "SELECT sequence, key, hash, body FROM records WHERE program =
 
 _SELECT_BEGUN: Final = sa.text("SELECT name FROM programs WHERE sequence > 0 ORDER BY name")
 _SELECT_HEAD: Final = sa.text("SELECT sequence, head FROM programs WHERE name = :program")
+_SELECT_HASHES: Final = sa.text(
+    "SELECT hash FROM records WHERE program = :program AND sequence <= :until ORDER BY sequence"
+)
+_SELECT_HASH: Final = sa.text(
+    "SELECT hash FROM records WHERE program = :program AND sequence = :sequence"
+)
 # One statement reads one moment, even while another process writes.
 _SELECT_EXTENT: Final = sa.text("""
     SELECT
@@ -499,6 +543,9 @@ _SELECT_REPEATED: Final = sa.text(
     "SELECT min(last) AS again FROM ("
     "SELECT max(sequence) AS last FROM records WHERE program = :program AND key IS NOT NULL"
     " GROUP BY key HAVING count(*) > 1) AS repeated"
+)
+_SELECT_WRITTEN: Final = sa.text(
+    f"{_RECORDS} AND sequence > :after AND sequence <= :until ORDER BY sequence"
 )
 _SELECT_PAGE: Final = sa.text(f"{_RECORDS} AND sequence > :after ORDER BY sequence LIMIT :page")
 _SELECT_KEYS: Final = sa.text(f"{_RECORDS} AND key IN :keys").bindparams(

@@ -172,7 +172,7 @@ class WhatIf:
         if self._alike:
             return self.old.position
         its = life(self.new.editions, event, self.retraced)
-        return apply(event, old, self.retraced, its, live=False)
+        return apply(event, old, self.retraced, its, live=False).position
 
     def _counts_alike(self, old: Life, new: Life) -> bool:
         """Return whether both use the same accounting basis: shares, money and days."""

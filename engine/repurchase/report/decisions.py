@@ -63,7 +63,7 @@ def decision_view(decided: Decided, *, every_rule: bool = False, note: str = "")
 
 
 def _following(decided: Decided) -> Iterator[Text]:
-    """Yield what has changed since, what is to be cancelled, and what waits for a second person."""
+    """Yield what has changed since, what is to be cancelled, what waits, and the receipt."""
     decision = decided.decision
     if decided.order_state is not None:
         text = f"This is no new decision: the order is {decided.order_state} by now."
@@ -78,6 +78,9 @@ def _following(decided: Decided) -> Iterator[Text]:
         took = "" if one.seconds is None else f", {one.seconds} seconds after it"
         text = f"All orders that were open at {plain(one.cause)} are closed{took}."
         yield Text(text, style="green")
+    if decided.receipt is not None:
+        text = f"Receipt: record {decided.receipt.record:,}, {decided.receipt.hash}"
+        yield Text(text, style="dim")
 
 
 def opening(

@@ -51,7 +51,16 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
         parts.append(Text(text, style="red"))
     parts.append(_orders(found.orders) if found.orders else Text("No order is open or held."))
     parts += _unfit([one for one in found.orders if one.unfit])
+    parts.append(Text(_checked(found), style="dim"))
     return Group(*parts)
+
+
+def _checked(found: Overview) -> str:
+    """Return what was checked before this was shown, and what was not."""
+    records = counted(found.records - found.since, "record")
+    since = f", from the position checked at record {found.since:,}" if found.since else ""
+    checked = f"Checked: {records}, each against the one before{since}."
+    return f"{checked} `repurchase verify` evaluates the rules again."
 
 
 def _halts(found: Overview) -> Iterator[Text]:
@@ -165,7 +174,9 @@ def story_view(records: Iterable[StoryLine]) -> RenderableType:
         if one.outside:
             parts.append(Text(f"Supplied beside the event: {_fields(one.outside)}"))
         parts += [*reasons(decision, edition), remainder(decision, edition), Text()]
-    return Group(*parts[:-1])
+    text = "Checked: the chain of records. `repurchase verify` evaluates the rules again."
+    parts.append(Text(text, style="dim"))
+    return Group(*parts)
 
 
 def _worded(one: StoryLine) -> WordedDecision:
@@ -324,8 +335,11 @@ def verified_view(verified: Verified) -> RenderableType:
     if known is not None:
         to = f"the checkpoint of {moment_shown(known.time)} to record {known.records:,}"
         parts.append(Text(f"Confirmed by {to}"))
+    if verified.receipts:
+        parts.append(Text(f"Confirmed by {counted(verified.receipts, 'receipt')}"))
     parts.append(Text(f"{records}, head {verified.head}, {verified.last:%Y-%m-%d}"))
     if known is None:
         parts[-1] = Text.assemble("Note down: ", parts[-1])
+    if known is None and not verified.receipts:
         parts.append(Text("The journal is consistent; nothing outside confirms it."))
     return Group(*parts)

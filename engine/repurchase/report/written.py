@@ -56,6 +56,8 @@ class _Live(Decision, frozen=True, omit_defaults=True):
     to_cancel: tuple[str, ...] = ()
     stopped: tuple[object, ...] = ()
     one_person: bool = False
+    record: int | None = None
+    hash: str | None = None
     next: object = None
 
 
@@ -74,6 +76,8 @@ def decision_object(decided: Decided, following: object = None) -> Decision | Wo
     # Most events of a log pass: without findings there is nothing to put in words.
     found = worded(decision, decided.life, decided.event) if decision.findings else decision
     at_the_desk = {name: getattr(decided, name) for name in _AT_THE_DESK if getattr(decided, name)}
+    if decided.receipt is not None:
+        at_the_desk |= structs.asdict(decided.receipt)
     if following is None and not at_the_desk:
         return found
     return _Live(**structs.asdict(found), **at_the_desk, next=following)

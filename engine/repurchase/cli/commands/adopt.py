@@ -70,6 +70,7 @@ def command(
     With --dry-run, the codes are those that the adoption would have. If Ctrl-C stops the
     comparison, nothing is adopted.
     """
+    from repurchase.cli.progress import folded
     from repurchase.journal.desk import Desk
     from repurchase.journal.queries import adoption, edition_at
     from repurchase.journal.store import Journal
@@ -79,7 +80,7 @@ def command(
     text = read_rules(rules)
     _check_certified(text, certificate)
     with Journal(journal) as kept:
-        desk = Desk(kept, program_named(kept, text.editions.authorization.name), now)
+        desk = Desk(kept, program_named(kept, text.editions.authorization.name), now, watch=folded)
         would = desk.would_adopt(text)
         assert would.before.editions is not None, "only a program that has begun can adopt another"
         try:

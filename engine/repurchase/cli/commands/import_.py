@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import click
 
+from repurchase.cli.checkpoints import checkpoints_option, public_key_option, read_checkpoints
 from repurchase.cli.files import message_name, standard_input
 from repurchase.cli.journal_options import (
     ends_with_1_if_tampered,
@@ -21,9 +22,13 @@ from repurchase.domain.errors import Problem, UsageError, reason
 @click.command("import")
 @click.argument("file", metavar="FILE")
 @journal_option
+@checkpoints_option
+@public_key_option
 @json_option
 @ends_with_1_if_tampered
-def command(file: str, journal: str) -> int:
+def command(
+    file: str, journal: str, checkpoint_files: tuple[Path, ...], public_key: Path | None
+) -> int:
     """Import an exported program (FILE, or - for standard input) into a journal.
 
     \b
@@ -31,18 +36,20 @@ def command(file: str, journal: str) -> int:
     gunzip -c program.jsonl.gz | repurchase import - --journal copy.db
 
     The command re-evaluates every record, writes all of them in one transaction, and then
-    verifies what it wrote. If the journal already has this program, nothing is imported.
+    verifies what it wrote. If the journal already has this program, nothing is imported. Whoever
+    made the file could have made up all of it: only a checkpoint kept elsewhere confirms it.
     """
     from repurchase.audit.transfer import ExportFile, imported
     from repurchase.cli.progress import counted
     from repurchase.journal.store import Journal
     from repurchase.report.programs import verified_view
 
+    checkpoints = read_checkpoints(checkpoint_files, public_key)
     with standard_input() if file == "-" else _open(file) as stream:
         # Read the file first, so that a file that is not an export creates no empty journal.
         export = ExportFile(stream, message_name(file))
         with Journal(journal, create=True) as kept:
-            verified = imported(export, kept, counted, rules_compared)
+            verified = imported(export, kept, counted, rules_compared, checkpoints)
     answer(verified, lambda: verified_view(verified))
     return 0
 

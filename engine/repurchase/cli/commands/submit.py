@@ -78,6 +78,7 @@ def command(
     command stops, because later events may depend on the line, or goes on if you give --keep-going.
     """
     from repurchase.api.desk import program_of
+    from repurchase.cli.progress import folded
     from repurchase.journal.desk import Desk, check_said
     from repurchase.journal.store import Journal
     from repurchase.market.feed import read_feed
@@ -96,7 +97,7 @@ def command(
     log = None if events == "-" else _log(events)
     with Journal(journal, create=text is not None) as kept:
         program = program_of(kept, text, authorization)
-        desk = Desk(kept, program, now, text, by, feed, one_person=one_person)
+        desk = Desk(kept, program, now, text, by, feed, one_person=one_person, watch=folded)
         has_begun = program in kept.programs()
         if one_person and has_begun:
             remark("--one-person has no effect: that is said when a program begins")

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
+from repurchase.cli.checkpoints import checkpoints_option, public_key_option, read_checkpoints
 from repurchase.cli.journal_options import (
     ends_with_1_if_tampered,
     journal_option,
@@ -14,23 +16,26 @@ from repurchase.cli.journal_options import (
     program_option,
     rules_compared,
 )
-from repurchase.cli.options import file_option, json_option
+from repurchase.cli.options import json_option
 from repurchase.cli.output import answer, remark, warn
-from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from repurchase.audit.checkpoint import Checkpoint
+    pass
 
 
 @click.command("verify")
 @journal_option
 @program_option
-@file_option(
-    "--checkpoint",
-    "checkpoint_file",
-    help="A checkpoint that was kept elsewhere. The journal's chain must contain it.",
+@checkpoints_option
+@public_key_option
+@click.option(
+    "--receipts",
+    type=click.Path(path_type=Path),
+    metavar="FILE.jsonl",
+    multiple=True,
+    help="Answers of `repurchase submit --json` that were kept elsewhere, one on each line. The"
+    " journal must hold the record of each.",
 )
-@file_option("--public-key", help="The public key that checks the signature of the checkpoint.")
 @click.option(
     "--certificate",
     "certificates",
@@ -49,8 +54,9 @@ if TYPE_CHECKING:
 def command(
     journal: str,
     authorization: str | None,
-    checkpoint_file: Path | None,
+    checkpoint_files: tuple[Path, ...],
     public_key: Path | None,
+    receipts: tuple[Path, ...],
     certificates: tuple[Path, ...],
     *,
     repairable: bool,
@@ -60,14 +66,16 @@ def command(
     \b
     repurchase verify --journal program.db
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
+    repurchase verify --journal program.db --receipts answers.jsonl
     repurchase verify --journal program.db --certificate my-program.proof.json
     repurchase verify --journal program.db --repairable
 
     The command recomputes each record's hash and place, its rule file and edition, its decision
     and the position after it. It names the first record that differs, and ends with exit code 1.
-    Someone who can write the journal could rewrite all of it. Only a checkpoint kept elsewhere
-    shows that.
+    Someone who can write the journal could rewrite all of it. Only a checkpoint or receipts kept
+    elsewhere show that.
     """
+    from repurchase.audit.receipts import check_receipts, read_receipts
     from repurchase.audit.verify import audited, check_strays
     from repurchase.cli.progress import counted
     from repurchase.journal.store import Journal
@@ -76,15 +84,16 @@ def command(
 
     if repairable:
         return _remains(journal, authorization)
-    checkpoint = _checkpoint(checkpoint_file, public_key)
+    checkpoints = read_checkpoints(checkpoint_files, public_key)
     certified = [read_certificate(one) for one in certificates]
     with Journal(journal) as kept:
         check_strays(kept)
         # The checkpoint also names a program that someone removed from the journal.
-        named = authorization or (checkpoint and checkpoint.program)
+        named = authorization or (checkpoints[0].program if checkpoints else None)
         program = named or program_named(kept, None)
-        audit = audited(kept, program, checkpoint, counted, rules_compared)
-    verified = audit.verified()
+        audit = audited(kept, program, checkpoints, counted, rules_compared)
+        confirmed = [check_receipts(kept, program, read_receipts(one)) for one in receipts]
+    verified = structs.replace(audit.verified(), receipts=sum(confirmed))
     answer(verified, lambda: verified_view(verified))
     missing = list(uncovered(certified, audit.adopted, verified.editions)) if certified else []
     warn(missing)
@@ -104,15 +113,3 @@ def _remains(journal: str, authorization: str | None) -> int:
         found = remains(kept, program_named(kept, authorization), counted)
     answer(found, lambda: remains_view(found))
     return 1 if found.problems else 0
-
-
-def _checkpoint(file: Path | None, key: Path | None) -> Checkpoint | None:
-    if (file is None) != (key is None):
-        missing = "--public-key" if key is None else "--checkpoint"
-        hint = f"give {missing}, too: the key checks the signature of the checkpoint"
-        raise UsageError(Problem(f"{missing} is missing", hint))
-    if file is None or key is None:
-        return None
-    from repurchase.audit.signatures import public_key, read_checkpoint
-
-    return read_checkpoint(file, public_key(key))
