@@ -74,7 +74,8 @@ bench: .venv/installed ## the measurements of tests/benchmarks
 soak: .venv/installed ## rate and memory of a replay of ten million rows (ten minutes, 4 GB of disk)
 	@ROWS=10000000 $(PYTEST) -q -s tests/benchmarks/bench_replay.py $(ARGS)
 
-million: .venv/installed ## a journal of a million events: to open, to submit to, to verify (half an hour)
+million: .venv/installed ## a journal of a million events, and a million orders in memory (an hour)
+	@ORDERS=1000000 $(PYTEST) -q -s tests/benchmarks/bench_memory.py $(ARGS)
 	@EVENTS=1000000 $(PYTEST) -q -s tests/benchmarks/bench_million.py $(ARGS)
 
 sessions: .venv/dependencies ## write the tables of sessions anew (UNTIL=2027), to be read as a diff

@@ -24,6 +24,7 @@ from repurchase.domain.terms import CountingRules, Listing
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
+from repurchase.ledger import fold
 from repurchase.ledger.fold import after, day, refused, settled
 from repurchase.ledger.position import Day, Position
 from repurchase.ledger.trades import Trade, trade
@@ -414,6 +415,24 @@ def test_closed_orders_are_forgotten_the_day_after_their_last(day: date, names: 
     assert set(position.orders) == names
 
 
+def test_closed_orders_beyond_what_is_remembered_are_forgotten_first_to_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is open is never forgotten; of what is closed, the oldest is."""
+    monkeypatch.setattr(fold, "ORDERS_REMEMBERED", 3)
+    position = held(order(id="open"))
+    for name in ("a", "b", "c", "d"):
+        position = took(took(position, order(id=name)), fill(id=f"f{name}", order=name))
+        assert name in position.orders
+    position = took(position, order(id="now"))
+    assert set(position.orders) == {"open", "c", "d", "now"}
+    ended = [name for names in position.ended.values() for name in names]
+    assert ended == ["c", "d"]
+    # A fill of a forgotten order counts, and is one of an unknown order.
+    late = counted(fill(id="late", order="a"), CONTRACT, position)
+    assert late.fault == "unknown-order"
+
+
 @pytest.mark.parametrize(
     ("fields", "days"),
     [
@@ -556,6 +575,16 @@ def test_broker_of_a_fill_is_a_broker_of_its_day(
     """A fill is a use of the broker that executed it, its order's where it names none."""
     facts = day_facts(held(order(broker="nomura", method="auction")), fill(**fields))
     assert (facts["brokers"], facts["brokers_after"]) == brokers
+
+
+def test_number_of_very_many_brokers_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to the bound each is counted; beyond it no rule can pass on their number."""
+    monkeypatch.setattr(fold, "BROKERS_MAX", 2)
+    position = Position()
+    for name, known in (("a", 1), ("b", 2), ("a", 2), ("c", None), ("a", None)):
+        now = order(id=f"{name}{known}", broker=name, method="auction")
+        assert day_facts(position, now)["brokers_after"] == known
+        position = took(position, now)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,15 @@ from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.halts import stopped_or_resumed
 from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
-from repurchase.ledger.position import NO_DAY, Counted, Day, DayKey, Position
+from repurchase.ledger.position import (
+    BROKERS_MAX,
+    NO_DAY,
+    ORDERS_REMEMBERED,
+    Counted,
+    Day,
+    DayKey,
+    Position,
+)
 from repurchase.ledger.trades import Fault, Trade, day_of
 
 Days: TypeAlias = "HashTrieMap[DayKey, Day]"
@@ -127,6 +135,8 @@ def _freed(days: Days, order: Order, following: Order) -> Days:
 
 def arrived(position: Position, day: datetime.date) -> Position:
     """Return *position* on *day*, without closed orders on which no report is expected any more."""
+    while len(position.orders) > ORDERS_REMEMBERED and position.ended:
+        position = _forgetting(position)
     if position.started and day <= position.today:
         return position
     orders, ended = position.orders, position.ended
@@ -137,6 +147,15 @@ def arrived(position: Position, day: datetime.date) -> Position:
                 orders = orders.remove(name)
     today = max(position.today, day)
     return replace(position, orders=orders, ended=ended, today=today, started=True)
+
+
+def _forgetting(position: Position) -> Position:
+    """Return *position* without the closed order on which reports are expected the least long."""
+    day = min(position.ended)
+    names = position.ended[day]
+    left = names.dequeue()  # type: ignore[call-arg]  # its stub asks for a value
+    ended = position.ended.insert(day, left) if left else position.ended.remove(day)
+    return replace(position, orders=position.orders.remove(next(iter(names))), ended=ended)
 
 
 def _with_ended(position: Position, order: Order) -> Ended:
@@ -407,7 +426,9 @@ def _with_broker(day: Day, trade: Trade) -> frozenset[str] | None:
     broker = trade.event.broker
     if day.brokers is None or broker in day.brokers:
         return day.brokers
-    return None if broker is None else day.brokers | {broker}
+    if broker is None or len(day.brokers) >= BROKERS_MAX:
+        return None
+    return day.brokers | {broker}
 
 
 def _with_block(day: Day, trade: Trade) -> int | None:

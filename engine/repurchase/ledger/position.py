@@ -18,12 +18,20 @@ from repurchase.ledger.orders import Order
 FILLS_REMEMBERED: Final = 1 << 16
 
 
+# A position remembers closed orders while it knows at most so many orders: that is what keeps it
+# small. A report on a forgotten order counts as one on an unknown order does.
+ORDERS_REMEMBERED: Final = 1 << 17
+# Beyond so many brokers on one day their number is unknown. No limit on it is that high.
+BROKERS_MAX: Final = 1 << 10
+
+
 class Day(msgspec.Struct, frozen=True, gc=False):
     """What one instrument used on one venue and day, in ordinary-share equivalents.
 
     *auction_ordered* are those of *ordered_shares* that were ordered in the auction.
     *off_auction* are bought outside the auction, or may still be bought there by an open order.
     Each field that depends on a trade's method or broker is `None` after a trade that states none.
+    *brokers* are also `None` beyond `BROKERS_MAX`.
     """
 
     ordered_shares: Exact = 0
