@@ -264,7 +264,7 @@ def test_written_certificate_is_read_back(tmp_path: Path) -> None:
     more = json.loads(certificate_text(made))
     more["editions"][0]["claims"][0]["note"] = "as good as proved"
     less = json.loads(certificate_text(made)) | {"assumptions": []}
-    old = certificate_text(made).replace('"format": "2"', '"format": "1"')
+    old = certificate_text(made).replace('"format": "3"', '"format": "1"')
     for text in ("", "{}", old, OLD, json.dumps(more), json.dumps(less)):
         path.write_text(text)
         with pytest.raises(InputError, match="not a certificate of this version"):
@@ -321,7 +321,7 @@ def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> N
     ended = run("verify", *journal, *call, cwd=folder)
     assert (
         ended.code,
-        "the certificates cover every edition that evaluated an event" in ended.err,
+        "the certificates claim to cover every edition that evaluated an event" in ended.err,
     ) == (0, True)
     adoption = ("adopt", "other.yaml", *journal, "--by", "Abe", "--reason", "fewer")
     refused = run(*adoption, *call, cwd=folder)
@@ -337,6 +337,47 @@ def test_adoption_and_audit_hold_a_program_to_its_certificate(folder: Path) -> N
     assert (ended.code, "no certificate covers the edition" in ended.err) == (1, True)
     assert run("prove", "other.yaml", "--certificate", "other.json", cwd=folder).code == 0
     assert run("verify", *journal, *call, "--certificate", "other.json", cwd=folder).code == 0
+
+
+@pytest.mark.slow
+def test_signed_certificate_certifies_and_an_unsigned_one_claims(folder: Path) -> None:
+    """Each command says which it is; another key, a changed word or no signature is found."""
+    for name in ("key", "other"):
+        assert run("checkpoint", "--new-key", name, cwd=folder).code == 0
+    signing = ("prove", "acme.yaml", "--certificate", "signed.json", "--key", "key")
+    made = run(*signing, cwd=folder)
+    assert (made.code, "signed.json: signed certificate written" in made.err) == (0, True)
+    journal = ("--journal", "acme.db")
+    begin = ("submit", "-", *journal, "--rules", "acme.yaml", "--one-person")
+    assert run(*begin, cwd=folder, stdin=json.dumps(ORDER) + "\n").code == 0
+    adoption = ("adopt", "acme.yaml", *journal, "--dry-run")
+    (folder / "acme.yaml").write_text(SOUND + "\n")
+    for given, word in (
+        (("acme.proof.json",), "claims to certify"),
+        (("signed.json", "--public-key", "key.pub"), "certifies"),
+    ):
+        said = run("lint", "acme.yaml", "--certificate", *given, cwd=folder)
+        assert (said.code, f"{word} this rule file" in said.err) == (0, True)
+        said = run(*adoption, "--certificate", *given, cwd=folder)
+        assert (said.code, f"{word} this rule file" in said.err) == (0, True)
+    said = run(
+        "verify", *journal, "--certificate", "signed.json", "--public-key", "key.pub", cwd=folder
+    )
+    assert (said.code, "the certificates cover every edition" in said.err) == (0, True)
+    changed = (folder / "signed.json").read_text().replace("z3 ", "z4 ")
+    (folder / "changed.json").write_text(changed)
+    for file, key in (
+        ("acme.proof.json", "key"),
+        ("signed.json", "other"),
+        ("changed.json", "key"),
+    ):
+        call = ("--certificate", file, "--public-key", f"{key}.pub")
+        ended = run("lint", "acme.yaml", *call, cwd=folder)
+        assert (ended.code, "signed" in ended.err) == (2, True), file
+    alone = run("lint", "acme.yaml", "--public-key", "key.pub", cwd=folder)
+    assert (alone.code, "--certificate is missing" in alone.err) == (2, True)
+    alone = run("prove", "acme.yaml", "--key", "key", cwd=folder)
+    assert (alone.code, "--certificate is missing" in alone.err) == (2, True)
 
 
 @pytest.mark.slow

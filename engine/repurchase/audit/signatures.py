@@ -1,4 +1,4 @@
-"""Sign and read checkpoints with Ed25519: a forger of the whole chain cannot make the signature.
+"""Sign and read checkpoints and certificates with Ed25519: no forger can make the signature.
 
 To import this module raises UsageError, which says what to install, if the package `cryptography`
 is missing.
@@ -11,12 +11,13 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.proof.certificate import Certificate
 
 try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -39,10 +40,36 @@ except ImportError as _missing:
 BYTES_MAX: Final = 1 << 16
 
 
-def signed(made: Checkpoint, key: Ed25519PrivateKey) -> Checkpoint:
-    """Return the checkpoint *made*, signed by *key*."""
+Signed = TypeVar("Signed", Checkpoint, Certificate)
+
+
+def signed(made: Signed, key: Ed25519PrivateKey) -> Signed:
+    """Return the checkpoint or the certificate *made*, signed by *key*."""
     signature = base64.b64encode(key.sign(made.signed_bytes()))
     return msgspec.structs.replace(made, signature=signature.decode("ascii"))
+
+
+def check_certified(found: Certificate, key: Ed25519PublicKey, path: Path) -> None:
+    """Raise Tampering unless *key* signed the certificate *found*, of the file *path*."""
+    if found.signature is None:
+        what = "the certificate is not signed, so that anyone may have written it"
+        raise Tampering(Problem(what, "sign it with `repurchase prove --key`", str(path)))
+    try:
+        _check(found, found.signature, key)
+    except (ValueError, InvalidSignature) as error:
+        what = "the certificate is not signed by this key, or it was changed"
+        raise Tampering(Problem(what, file=str(path))) from error
+
+
+def _check(found: Checkpoint | Certificate, text: str, key: Ed25519PublicKey) -> None:
+    """Raise InvalidSignature unless *text* is the signature of *found* by *key*.
+
+    Raise ValueError if it is no signature as this package writes them.
+    """
+    signature = base64.b64decode(text, validate=True)
+    if base64.b64encode(signature).decode("ascii") != text:
+        raise ValueError("the signature is not in the encoding that this package writes")
+    key.verify(signature, found.signed_bytes())
 
 
 def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
@@ -53,14 +80,10 @@ def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     """
     try:
         found = msgspec.json.decode(_content(path), type=Checkpoint)
-        signature = base64.b64decode(found.signature, validate=True)
-        if base64.b64encode(signature).decode("ascii") != found.signature:
-            raise ValueError("the signature is not in the encoding that this package writes")
+        _check(found, found.signature, key)
     except (msgspec.DecodeError, ValueError) as error:
         what = "this is not a checkpoint of this package"
         raise InputError(Problem(what, file=str(path))) from error
-    try:
-        key.verify(signature, found.signed_bytes())
     except InvalidSignature as error:
         what = "the checkpoint is not signed by this key, or it was changed"
         raise Tampering(Problem(what, file=str(path))) from error

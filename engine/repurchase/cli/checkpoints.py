@@ -25,7 +25,8 @@ checkpoints_option: Option = click.option(
     " that each follows the one before.",
 )
 public_key_option: Option = file_option(
-    "--public-key", help="The public key that checks the signature of the checkpoint."
+    "--public-key",
+    help="The public key that checks who signed a checkpoint or a certificate.",
 )
 
 

@@ -1,7 +1,7 @@
 """A certificate: what was proved of a rule file, as a file that needs no prover to check.
 
-It lists each edition that can judge a request, by its hash, with the properties proved of it. It is
-not signed; to confirm it, run `repurchase prove` again.
+It lists each edition that can judge a request, by its hash, with the properties proved of it.
+Unsigned it only claims that; to confirm it, run `repurchase prove` again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from repurchase.rulebook.foreseen import Judging, judging
 from repurchase.rulebook.periods import Days
 from repurchase.rulebook.yaml_reader import read_bytes
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 # What a certificate states. That no other event raises executed + reserved holds for every rule
 # file alike, and the tests of this package prove it.
 STATEMENT: Final = (
@@ -58,7 +58,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     *unlimited* are the sums that the file leaves without a cap on purpose. *assumptions* are what
     the proof assumes and does not cover. *obligations* is the SHA-256 of what the solver showed,
-    as `repurchase prove --smt2` writes it.
+    as `repurchase prove --smt2` writes it. Without a *signature* of whoever proved it, the
+    certificate is a claim that anyone may have written.
     """
 
     format: str
@@ -71,6 +72,13 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     solver: str
     version: str
     day: date
+    signature: str | None = None
+
+    def signed_bytes(self) -> bytes:
+        """Return the bytes to sign: all other fields as JSON, keys sorted, without white space."""
+        fields = msgspec.to_builtins(self)
+        del fields["signature"]
+        return msgspec.json.encode(fields, order="sorted")
 
 
 def read_certificate(path: Path) -> Certificate:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from msgspec import structs
 
+from repurchase.cli.certificates import certificate_key_option, read_certified, said_of
 from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.interrupts import seconds_option
 from repurchase.cli.journal_options import journal_option, now, program_named, rules_compared
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     metavar="FILE.json",
     help="The certificate from `repurchase prove`. Adopt FILE only if it is the file certified.",
 )
+@certificate_key_option
 @seconds_option
 @json_option
 def command(
@@ -43,6 +45,7 @@ def command(
     reason: str | None,
     dry_run: bool,
     certificate: Path | None,
+    public_key: Path | None,
     seconds: float | None,
 ) -> int:
     """Record that a program uses another rule FILE from now on, and show what that changes.
@@ -78,7 +81,7 @@ def command(
 
     _check_named(by, reason, dry_run=dry_run)
     text = read_rules(rules)
-    _check_certified(text, certificate)
+    _check_certified(text, certificate, public_key)
     with Journal(journal) as kept:
         desk = Desk(kept, program_named(kept, text.editions.authorization.name), now, watch=folded)
         would = desk.would_adopt(text)
@@ -118,16 +121,18 @@ def _check_named(by: str | None, reason: str | None, *, dry_run: bool) -> None:
             raise click.UsageError(f"Missing option '--{name}'.", click.get_current_context())
 
 
-def _check_certified(text: RuleText, certificate: Path | None) -> None:
+def _check_certified(text: RuleText, certificate: Path | None, key: Path | None) -> None:
     """Show the gaps of *text*; raise UsageError if the *certificate* does not certify it."""
-    from repurchase.proof.certificate import read_certificate, uncertified
+    from repurchase.proof.certificate import uncertified
     from repurchase.rulebook.lint import lint_findings
 
     warn(lint_findings(text.editions))
-    if certificate is not None:
-        problems = tuple(uncertified(read_certificate(certificate), text.editions))
+    found = read_certified(certificate, key)
+    if found is not None:
+        problems = tuple(uncertified(found, text.editions))
         if problems:
             raise UsageError(problems)
+        remark(f"{certificate} {said_of(key)} this rule file")
 
 
 class _Compared(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repurchase.cli.certificates import certificate_key_option, read_certified, said_of
 from repurchase.cli.files import content
 from repurchase.cli.formats import errors_written, format_option, is_report, write_checks
 from repurchase.cli.options import certificate_option, file_option, json_option, single_option
@@ -17,6 +18,7 @@ from repurchase.cli.targets import is_cases, targets
 from repurchase.domain.errors import Problem, RuleFileError, UsageError
 
 if TYPE_CHECKING:
+    from repurchase.proof.certificate import Certificate
     from repurchase.report.checked import Checked
 
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, metavar="FILE..")
 @file_option("--source", help="The quoted document: check its hash, and that it has every quote.")
 @certificate_option("the only rule file named: it must be the one that was proved")
+@certificate_key_option
 @single_option(
     "--schema",
     type=click.Choice(["rules", "pack", "cases"]),
@@ -37,6 +40,7 @@ def command(
     files: tuple[str, ...],
     source: Path | None,
     certificate: Path | None,
+    public_key: Path | None,
     schema: str | None,
     form: str | None,
 ) -> int:
@@ -70,15 +74,18 @@ def command(
         document = _document(source)
         if certificate is not None and len(files) > 1:
             raise UsageError(Problem("a certificate is for one rule file", "name one file"))
-        found = (one for name in files for one in _checked(name, document, certificate))
+        certified = read_certified(certificate, public_key)
+        found = (one for name in files for one in _checked(name, document, certified))
         checks = list({one.name: one for one in found}.values())
-    _write(checks, certificate, form)
+    _write(checks, form)
+    if certificate is not None and not any(one.problems for one in checks):
+        remark(f"{certificate} {said_of(public_key)} this rule file")
     levels = {one.level for one in checks if one.problems}
     return 2 if "error" in levels else len(levels)
 
 
 def _checked(
-    name: str, document: tuple[str, bytes] | None, certificate: Path | None
+    name: str, document: tuple[str, bytes] | None, certificate: Certificate | None
 ) -> Iterator[Checked]:
     """Yield the check of each file that *name* stands for."""
     from repurchase.report.checked import Checked
@@ -96,10 +103,10 @@ def _checked(
 
 
 def _problems(
-    path: Path, document: tuple[str, bytes] | None, certificate: Path | None
+    path: Path, document: tuple[str, bytes] | None, certificate: Certificate | None
 ) -> tuple[Problem, ...]:
     """Return the gaps of the file *path*; raise RuleFileError with its errors."""
-    from repurchase.proof.certificate import read_certificate, uncertified
+    from repurchase.proof.certificate import uncertified
     from repurchase.rulebook.cases_file import read_cases
     from repurchase.rulebook.editions import load_file
     from repurchase.rulebook.lint import File, check_source, lint_findings
@@ -117,12 +124,12 @@ def _problems(
     else:
         file = found.authorization
         if certificate is not None:
-            proved = tuple(uncertified(read_certificate(certificate), found))
+            proved = tuple(uncertified(certificate, found))
     sourced = check_source(file, *document) if document is not None else ()
     return (*lint_findings(found), *sourced, *proved)
 
 
-def _uncertifiable(path: Path, certificate: Path | None) -> None:
+def _uncertifiable(path: Path, certificate: Certificate | None) -> None:
     if certificate is not None:
         raise UsageError(Problem("a certificate is for one rule file", file=str(path)))
 
@@ -131,7 +138,7 @@ def _document(source: Path | None) -> tuple[str, bytes] | None:
     return None if source is None else (str(source), content(str(source), "the source"))
 
 
-def _write(checks: list[Checked], certificate: Path | None, form: str | None) -> None:
+def _write(checks: list[Checked], form: str | None) -> None:
     """Write *checks* in the format that the call asks for."""
     if is_report(form):
         write_checks(form, checks)
@@ -142,5 +149,3 @@ def _write(checks: list[Checked], certificate: Path | None, form: str | None) ->
         return
     files = "the file has" if len(checks) == 1 else f"{len(checks)} files have"
     remark(f"{files} no errors or gaps")
-    if certificate is not None:
-        remark(f"{certificate} certifies this rule file")

@@ -16,6 +16,8 @@ from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from repurchase.proof.proof import Proof
     from repurchase.rulebook.editions import Editions
 
@@ -29,18 +31,29 @@ if TYPE_CHECKING:
     help="Write a certificate of the proof to this file; lint, adopt and verify check it.",
 )
 @file_option(
+    "--key",
+    help="Sign the certificate with this private key, from `repurchase checkpoint --new-key`.",
+)
+@file_option(
     "--smt2",
     metavar="DIR",
     help="Write each obligation of the proof to this folder as SMT-LIB 2, for any other solver.",
 )
 @json_option
-def command(rules: str, seconds: float | None, certificate: Path | None, smt2: Path | None) -> int:
+def command(
+    rules: str,
+    seconds: float | None,
+    certificate: Path | None,
+    key: Path | None,
+    smt2: Path | None,
+) -> int:
     """Prove that no sequence of events exceeds the caps or leaves the window of a rule file.
 
     \b
     repurchase prove iij-2008
     repurchase prove rules/my-program.yaml --seconds 10
     repurchase prove rules/my-program.yaml --certificate my-program.proof.json
+    repurchase prove rules/my-program.yaml --certificate my-program.proof.json --key audit.key
     repurchase lint rules/my-program.yaml --certificate my-program.proof.json
     repurchase prove rules/my-program.yaml --smt2 obligations
 
@@ -58,6 +71,10 @@ def command(rules: str, seconds: float | None, certificate: Path | None, smt2: P
     from repurchase.proof.proof import proved
     from repurchase.report.proofs import proof_code, proof_object, proof_view
 
+    if key is not None and certificate is None:
+        hint = "give --certificate, too: the key signs it"
+        raise UsageError(Problem("--certificate is missing", hint))
+    signing = None if key is None else _signing(key)
     editions = editions_of(rules, of_limits=False)
     if certificate is not None:
         check_written_beside(certificate, "proofs", None, rule_file(rules))
@@ -65,13 +82,22 @@ def command(rules: str, seconds: float | None, certificate: Path | None, smt2: P
     authorization = editions.authorization
     answer(proof_object(proof, authorization), lambda: proof_view(proof, authorization))
     if certificate is not None:
-        _certify(proof, editions, certificate)
+        _certify(proof, editions, certificate, signing)
     if smt2 is not None:
         _write_obligations(editions, smt2)
     return proof_code(proof)
 
 
-def _certify(proof: Proof, editions: Editions, path: Path) -> None:
+def _signing(key: Path) -> Ed25519PrivateKey:
+    """Return the private key in the file *key*, before a proof takes its time."""
+    from repurchase.audit.signatures import signing_key
+
+    return signing_key(key)
+
+
+def _certify(
+    proof: Proof, editions: Editions, path: Path, signing: Ed25519PrivateKey | None
+) -> None:
     """Write the certificate of *proof* to *path*; without a proof, write none and say so."""
     from repurchase.proof.certificate import certificate_text
     from repurchase.report.written import whole_file
@@ -80,9 +106,14 @@ def _certify(proof: Proof, editions: Editions, path: Path) -> None:
         remark(f"{path}: no certificate was written, because the file was not proved")
         return
     dated = proof.certificate(datetime.now(UTC).date(), editions)
+    word = "unsigned certificate written, a claim; to confirm it, run prove again"
+    if signing is not None:
+        from repurchase.audit.signatures import signed
+
+        dated, word = signed(dated, signing), "signed certificate written"
     with whole_file(path, "the certificate") as add:
         add(certificate_text(dated))
-    remark(f"{path}: certificate written; to confirm it, run prove again")
+    remark(f"{path}: {word}")
 
 
 def _write_obligations(editions: Editions, folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
+from repurchase.cli.certificates import read_certified
 from repurchase.cli.checkpoints import checkpoints_option, public_key_option, read_checkpoints
 from repurchase.cli.journal_options import (
     ends_with_1_if_tampered,
@@ -79,13 +80,15 @@ def command(
     from repurchase.audit.verify import audited, check_strays
     from repurchase.cli.progress import counted
     from repurchase.journal.store import Journal
-    from repurchase.proof.certificate import read_certificate, uncovered
+    from repurchase.proof.certificate import uncovered
     from repurchase.report.programs import verified_view
 
     if repairable:
         return _remains(journal, authorization)
-    checkpoints = read_checkpoints(checkpoint_files, public_key)
-    certified = [read_certificate(one) for one in certificates]
+    # One key may have signed both.
+    key = public_key if checkpoint_files or not certificates else None
+    checkpoints = read_checkpoints(checkpoint_files, key)
+    certified = [read_certified(one, public_key) for one in certificates]
     with Journal(journal) as kept:
         check_strays(kept)
         # The checkpoint also names a program that someone removed from the journal.
@@ -95,10 +98,12 @@ def command(
         confirmed = [check_receipts(kept, program, read_receipts(one)) for one in receipts]
     verified = structs.replace(audit.verified(), receipts=sum(confirmed))
     answer(verified, lambda: verified_view(verified))
-    missing = list(uncovered(certified, audit.adopted, verified.editions)) if certified else []
+    covering = [one for one in certified if one is not None]
+    missing = list(uncovered(covering, audit.adopted, verified.editions)) if covering else []
     warn(missing)
-    if certified and not missing:
-        remark("the certificates cover every edition that evaluated an event")
+    if covering and not missing:
+        word = "claim to cover" if public_key is None else "cover"
+        remark(f"the certificates {word} every edition that evaluated an event")
     return 1 if missing else 0
 
 
