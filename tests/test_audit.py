@@ -39,7 +39,7 @@ from repurchase.journal.desk import Desk, RuleText, rule_text
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record, sealed
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
-from repurchase.ledger.halts import adopted
+from repurchase.ledger.halts import adopted, begun
 from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
 from repurchase.rulebook.life import Life, life
@@ -578,7 +578,7 @@ def test_checkpoint_of_another_program_is_refused(original: Path) -> None:
 
 def snapshot_at(number: int) -> bytes:
     """Return the position after the events before the record *number*, as a snapshot has it."""
-    position = adopted(Position(), "Ann", two_persons=False)
+    position = adopted(begun(Position(), None, two_persons=False), "Ann")
     told = number - 1 - sum(one < number for one in (*ADOPTIONS, *SNAPSHOTS))
     for event in EVENTS[:told]:
         position = step(

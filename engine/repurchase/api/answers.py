@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from repurchase.domain.decisions import PositionReport
+from repurchase.domain.decisions import PositionReport, Receipt
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import Worded, WordedDecision, worded
 
@@ -47,7 +47,8 @@ class Decision(WordedDecision, frozen=True, omit_defaults=True):
     *pending*, the event only proposes, and waits for a second person's `confirm`. *repeated* is
     whether the event was decided before, with this decision; *order_state* is how its order stands
     now, if that has changed. *to_cancel* are the open orders that a halt leaves to be cancelled.
-    *one_person* is whether nobody else confirms what loosens.
+    *one_person* is whether nobody else confirms what loosens. *receipt* names the record that holds
+    the decision, by which a journal can be held to it; `None` if there is none.
     """
 
     findings: tuple[Finding, ...]
@@ -56,6 +57,7 @@ class Decision(WordedDecision, frozen=True, omit_defaults=True):
     order_state: str | None = None
     to_cancel: tuple[str, ...] = ()
     one_person: bool = False
+    receipt: Receipt | None = None
 
     @property
     def denied_by(self) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ def answer_of(decided: Decided) -> Decision:
         order_state=decided.order_state,
         to_cancel=decided.to_cancel,
         one_person=decided.one_person,
+        receipt=decided.receipt,
     )
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 from repurchase.api.answers import Decision, Position, answer_of, position_of
 from repurchase.api.events import EventLike, Files, Tick, event_of, fields_of
@@ -53,15 +53,18 @@ class Desk:
         authorization: str | None = None,
         market: Files = (),
         one_person: bool = False,
+        identity: Literal["os", "database"] | None = None,
     ) -> None:
         """Open the *journal*: the path of a file, or postgresql://user@host/name.
 
         With *rules* a missing journal is made; the first submission adopts them, *by* a person.
         Later they must be the rules adopted, or left out. With *one_person*, the program begins as
-        one in which nobody else confirms what loosens. *authorization* says which program is meant,
-        if the journal holds several. *market* names files of prices, volumes or issuer facts. Raise
-        UsageError for a call that cannot be carried out, RuleFileError or InputError for a wrong
-        file, JournalError for a journal that cannot be read.
+        one in which nobody else confirms what loosens. With *identity*, who sends an event is the
+        operating system's user or the database's role, and no event can say another.
+        *authorization* says which program is meant, if the journal holds several. *market* names
+        files of prices, volumes or issuer facts. Raise UsageError for a call that cannot be carried
+        out, RuleFileError or InputError for a wrong file, JournalError for a journal that cannot be
+        read.
         """
         from repurchase.journal.desk import Desk as Live
         from repurchase.journal.desk import adoptable, check_said
@@ -91,6 +94,7 @@ class Desk:
                 by,
                 self._feed,
                 one_person=one_person,
+                identity=identity,
             )
         except BaseException:
             self._journal.close()

@@ -28,7 +28,7 @@ from repurchase.journal.records import (
 from repurchase.journal.seen import Seen, as_seen, remember, seen
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Reader, Stored
-from repurchase.ledger.halts import adopted, is_agreed, proposed
+from repurchase.ledger.halts import adopted, begun, is_agreed, proposed
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import Life, life, life_then
@@ -159,28 +159,43 @@ def adopting(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
 
     Raise Tampering if the program has two persons, and one alone adopted rules that can be looser.
     """
+    if book.rules is None:
+        return _begun(book, adoption, texts)
     position, rules = book.position, adoption.rules
     if is_agreed(position) and adoption.of is None:
         raise Tampering(Problem("it does not adopt the rule file that a second person confirmed"))
-    if book.rules is not None and adoption.one_person:
-        raise Tampering(Problem("only the first adoption says that a program has one person"))
+    if adoption.one_person or adoption.identity is not None:
+        raise Tampering(Problem("only the first adoption says who the persons of a program are"))
     if adoption.pending is not None:
         waiting = rules.proposal(adoption.by, adoption.reason)
         return replace(book, position=proposed(position, adoption.pending, waiting))
+    _check_agreed(position, adoption)
+    editions = texts.editions(rules)
+    if counts_otherwise(editions, book):
+        raise Tampering(Problem("it counts money otherwise than the program has used it"))
+    after = adopted(position, adoption.by)
+    return replace(book, position=after, editions=editions, rules=rules)
+
+
+def _check_agreed(position: Position, adoption: Adoption) -> None:
+    """Raise Tampering unless a second person agreed to *adoption*, or none needs to."""
     if adoption.of is not None:
         agreed = position.proposals.get(adoption.of)
-        said = replace(rules.proposal(adoption.by, adoption.reason), is_confirmed=True)
-        if agreed != said:
+        proposal = adoption.rules.proposal(adoption.by, adoption.reason)
+        if agreed != replace(proposal, is_confirmed=True):
             raise Tampering(Problem("it adopts a rule file that no second person confirmed"))
     elif position.two_persons and not adoption.proven_no_looser:
         what = "one person alone adopts a rule file that can be looser than the one before"
         raise Tampering(Problem(what))
-    editions = texts.editions(rules)
-    if counts_otherwise(editions, book):
-        raise Tampering(Problem("it counts money otherwise than the program has used it"))
-    has_two = not adoption.one_person if book.rules is None else position.two_persons
-    after = adopted(position, adoption.by, two_persons=has_two)
-    return replace(book, position=after, editions=editions, rules=rules)
+
+
+def _begun(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
+    """Return *book* after its first *adoption*, which says who the persons of the program are."""
+    if adoption.pending is not None or adoption.of is not None or adoption.proven_no_looser:
+        raise Tampering(Problem("it changes the rule file of a program that has none"))
+    began = begun(book.position, adoption.identity, two_persons=not adoption.one_person)
+    after, editions = adopted(began, adoption.by), texts.editions(adoption.rules)
+    return replace(book, position=after, editions=editions, rules=adoption.rules)
 
 
 def counts_otherwise(editions: Editions, book: Book) -> bool:

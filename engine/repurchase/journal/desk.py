@@ -30,6 +30,7 @@ from repurchase.domain.errors import (
 )
 from repurchase.domain.events import EXECUTIONS, REPORTS, Event, key_of
 from repurchase.domain.moments import NANOSECONDS, instant
+from repurchase.domain.people import Identity
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.domain.quantities import written
 from repurchase.domain.version import __version__
@@ -46,6 +47,7 @@ from repurchase.journal.book import (
     sealed_as,
     stored_book,
 )
+from repurchase.journal.identity import named, sent
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
@@ -133,17 +135,18 @@ class Desk:
         feed: Feed | None = None,
         *,
         one_person: bool = False,
+        identity: Identity | None = None,
         watch: Watch = unwatched,
     ) -> None:
         """Open *program* in *journal*; if *rules* are given, they must be the rules in force.
 
         A program that has not begun adopts *rules*, in the name of *by*, with its first event;
         *has_begun_it* is true after that is recorded. With *one_person*, it says then that nobody
-        else confirms what loosens. Facts that no event states come from *feed*, or only from the
-        trading-session tables if no feed is given. A *watch* shows how many records are read first.
-        Raise InputError if the feed
-        contradicts itself, UsageError if *rules* are of another authorization, JournalError if the
-        records contradict each other.
+        else confirms what loosens; with *identity*, what tells who sends an event. Facts that no
+        event states come from *feed*, or only from the trading-session tables if no feed is given.
+        A *watch* shows how many records are read first. Raise InputError if the feed contradicts
+        itself, UsageError if *rules* are of another authorization, JournalError if the records
+        contradict each other.
         """
         if rules is not None:
             _check_authorization(rules, program)
@@ -156,6 +159,7 @@ class Desk:
         self._rules = rules
         self._by = by
         self._one_person = one_person
+        self._identity = identity
         self._feed = feed or read_feed(())
         self._texts = RuleTexts(journal.text)
         self._book = stored_book(journal, program, watch)
@@ -198,7 +202,9 @@ class Desk:
             group = Group(self._caught_up(writer), now, writer, self._texts, self._feed)
             first = self._first_rules(group.book)
             if first is not None:
-                group.adopt(first, self._by, None, one_person=self._one_person)
+                self._begin(group, first)
+            identity = group.book.position.identity
+            events = [sent(event, identity, self._journal) for event in events]
             keys = [key_of(event.kind, event.id) for event in events]
             known = writer.with_keys(self._program, keys)
             answers = [group.answer(event, known) for event in events]
@@ -222,6 +228,11 @@ class Desk:
         self._journal.reached("answered")
         return answers
 
+    def _begin(self, group: Group, rules: RuleText) -> None:
+        """Add the record that the program begins under *rules* to *group*."""
+        by = named(self._by, self._identity, self._journal)
+        group.adopt(rules, by, self._identity, one_person=self._one_person)
+
     def would_answer(self, event: Event) -> Decided:
         """Return the decision that `submit` would return now, with every finding. Write nothing.
 
@@ -234,6 +245,8 @@ class Desk:
         first = self._first_rules(book)
         if first is not None:
             book = replace(book, editions=first.editions, rules=first.rules)
+        identity = self._identity if first is not None else book.position.identity
+        event = sent(event, identity, self._journal)
         return would_decide(self._journal, self._program, book, event, self._feed)
 
     def adopt(
@@ -252,6 +265,7 @@ class Desk:
         with self._journal.writing(self._program) as writer:
             before = self._caught_up(writer)
             self._check_adoptable(rules, before)
+            by = named(by, before.position.identity, self._journal) or by
             _check_name(by, before.position)
             group = Group(before, self._now(), writer, self._texts, self._feed)
             pending = group.change(rules, by, reason, proven=no_looser_than == before.rules)
@@ -436,12 +450,13 @@ class Group:
         self._new: dict[str, tuple[Sealed, Editions]] = {}
 
     def adopt(
-        self, rules: RuleText, by: str | None, reason: str | None, *, one_person: bool
+        self, rules: RuleText, by: str | None, identity: Identity | None, *, one_person: bool
     ) -> None:
         """Add the record that the program begins under *rules*, and store their texts."""
         self._keep(rules)
         name = rules.editions.authorization.name
-        self._adopt(Adoption(name, rules.rules, by, reason, one_person), rules.editions)
+        adoption = Adoption(name, rules.rules, by, one_person=one_person, identity=identity)
+        self._adopt(adoption, rules.editions)
 
     def change(self, rules: RuleText, by: str, reason: str, *, proven: bool) -> str | None:
         """Add the record that *rules* govern the program, or wait; return the proposal's name then.

@@ -133,6 +133,9 @@ class SqlitePlace:
             return f"its {kind} `{short(str(name))}` is not as this package creates it"
         return None
 
+    def role(self, connection: sa.Connection) -> None:
+        """Return `None`: a file has no roles."""
+
     def settle(self, connection: sa.Connection) -> None:
         """Move the write-ahead log into the database, as far as no reader needs the old pages."""
         connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
@@ -277,6 +280,10 @@ class PostgresPlace:
 
     def fault(self, connection: sa.Connection) -> None:
         """Return `None`, and check nothing: see `Journal.check_tables`."""
+
+    def role(self, connection: sa.Connection) -> str:
+        """Return the role that logged in, which SET ROLE does not change."""
+        return str(connection.exec_driver_sql("SELECT session_user").scalar_one())
 
     def settle(self, connection: sa.Connection) -> None:
         """Do nothing: see `Journal.settle`."""

@@ -19,6 +19,7 @@ from rpds import HashTrieMap
 from repurchase.domain.decisions import Decision, Finding, Judge, Outcome, PositionReport
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.events import Event, key_of
+from repurchase.domain.people import Identity
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.intake.fields import decode
 from repurchase.ledger.position import Proposal
@@ -55,9 +56,9 @@ class Adoption(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rules that govern a program from this record on, who adopted them, and why.
 
     The first adoption says whether the program has only *one_person*, who may loosen its rules
-    alone. Otherwise rules that are not *proven_no_looser* than those before are *pending* under
-    this name, and govern nothing, until another record adopts them as the confirmed proposal *of*
-    that name.
+    alone, and whether an *identity* tells who sends an event. With two persons, rules that are not
+    *proven_no_looser* than those before are *pending* under this name, and govern nothing, until
+    another record adopts them as the confirmed proposal *of* that name.
     """
 
     authorization: str
@@ -65,6 +66,7 @@ class Adoption(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str | None = None
     reason: str | None = None
     one_person: bool = False
+    identity: Identity | None = None
     proven_no_looser: bool = False
     pending: str | None = None
     of: str | None = None

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache, lru_cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -180,7 +180,8 @@ def _readers(kind: Any) -> Mapping[type, _Read]:
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     outer, inner = get_origin(kind), get_args(kind)
-    if outer is UnionType:
+    # A union with words in it has another type than one of classes.
+    if outer in (UnionType, Union):
         return {plain: read for each in inner for plain, read in _readers(each).items()}
     if outer is Literal:
         return {str: {word: word for word in inner}.__getitem__}

@@ -150,6 +150,11 @@ class Journal(Reader):
             self.close()
             raise
 
+    def role(self) -> str | None:
+        """Return the role that this connection logged in with; `None` if the store has no roles."""
+        with self._reading() as connection:
+            return self._place.role(connection)
+
     @property
     def address(self) -> str:
         """Return where the journal is, as a full path or without a password."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
 from repurchase.domain.events import Event
-from repurchase.domain.people import is_same_person, plain_name, shapes
+from repurchase.domain.people import Identity, is_same_person, plain_name, shapes
 from repurchase.domain.terms import Listing
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Cause, Position, Proposal
@@ -134,13 +134,18 @@ def proposed(position: Position, name: str, proposal: Proposal) -> Position:
     return acquainted(following, proposal.by)
 
 
-def adopted(position: Position, by: str | None, *, two_persons: bool) -> Position:
-    """Return *position* after *by* adopted a rule file for a program that has *two_persons* or not.
+def begun(position: Position, identity: Identity | None, *, two_persons: bool) -> Position:
+    """Return *position* of a program that begins with *two_persons* or one, told by *identity*."""
+    return replace(position, two_persons=two_persons, identity=identity)
+
+
+def adopted(position: Position, by: str | None) -> Position:
+    """Return *position* after *by* adopted a rule file.
 
     Other adoptions no longer wait: they were compared with a file that is not in force any more.
     """
     resumes = {name: one for name, one in position.proposals.items() if one.rules is None}
-    following = replace(position, two_persons=two_persons, proposals=HashTrieMap(resumes))
+    following = replace(position, proposals=HashTrieMap(resumes))
     return acquainted(following, by)
 
 

@@ -9,6 +9,7 @@ import msgspec
 from rpds import HashTrieMap, Queue
 
 from repurchase.domain.events import Event
+from repurchase.domain.people import Identity
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.orders import Order
@@ -143,7 +144,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     are kept. *today* is the latest day of any event that was not denied. *settled_day* is that of
     what no bust takes back, and *fill_days* counts the fills of later days. *halts* says what halts
     the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
-    program has *two_persons*. *persons* are the names recorded, by what they look like.
+    program has *two_persons*; *identity* says what binds their names. *persons* are the names
+    recorded, by what they look like.
     """
 
     executed_shares: Exact = 0
@@ -164,6 +166,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     started: bool = False
     halts: Queue[Cause] = Queue()
     two_persons: bool = False
+    identity: Identity | None = None
     proposals: HashTrieMap[str, Proposal] = HashTrieMap()
     persons: HashTrieMap[str, str] = HashTrieMap()
 

@@ -21,6 +21,7 @@ from repurchase.domain.errors import EngineFault, InputError, Problem, Repurchas
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
+    from repurchase.domain.people import Identity
     from repurchase.evaluation.step import Decided
     from repurchase.intake.log import Log, Row
     from repurchase.journal.desk import Desk, RuleText
@@ -46,6 +47,12 @@ EXIT_UNDECIDED: Final = 2
     help="The program has only one person: nobody else confirms what loosens. Said when it begins.",
 )
 @click.option(
+    "--identity",
+    type=click.Choice(["os", "database"]),
+    help="Who sends an event is the operating system's user, or the database's role, and an event"
+    " cannot say another. Said when the program begins.",
+)
+@click.option(
     "--keep-going",
     is_flag=True,
     help="Report each line that cannot be taken, and go on with the next. The exit code is then 2.",
@@ -59,6 +66,7 @@ def command(
     rules: str | None,
     by: str | None,
     one_person: bool,
+    identity: Identity | None,
     keep_going: bool,
     market: tuple[Path, ...],
     authorization: str | None,
@@ -97,10 +105,16 @@ def command(
     log = None if events == "-" else _log(events)
     with Journal(journal, create=text is not None) as kept:
         program = program_of(kept, text, authorization)
-        desk = Desk(kept, program, now, text, by, feed, one_person=one_person, watch=folded)
+        desk = Desk(
+            *(kept, program, now, text, by, feed),
+            one_person=one_person,
+            identity=identity,
+            watch=folded,
+        )
         has_begun = program in kept.programs()
-        if one_person and has_begun:
-            remark("--one-person has no effect: that is said when a program begins")
+        for option, given in (("one-person", one_person), ("identity", identity)):
+            if given and has_begun:
+                remark(f"--{option} has no effect: that is said when a program begins")
         if by is not None and has_begun:
             remark(
                 "--by has no effect: the program has adopted its rule file; name the requester in"
