@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering
+from repurchase.domain.errors import JournalError, Problem, RuleFileError, Tampering, short
 from repurchase.domain.events import EXECUTIONS, REPORTS, Event
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.evaluation.step import apply, position_report
@@ -121,6 +121,10 @@ def stored_book(journal: Journal, program: str, watch: Watch = unwatched) -> Boo
     elif book.head != head:
         what = f"record {head.sequence}: its hash is not that of the program's head"
         raise JournalError(Problem(what, MORE, journal.url))
+    editions = book.editions
+    if editions is not None and editions.authorization.name != program:
+        what = f"its rule file is of `{short(editions.authorization.name)}`, another program"
+        raise Tampering(Problem(what, MORE, journal.url))
     if known is None or known.record != book.head.sequence:
         remember(journal, program, book.head)
     return book
@@ -159,6 +163,8 @@ def adopting(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
 
     Raise Tampering if the program has two persons, and one alone adopted rules that can be looser.
     """
+    if texts.editions(adoption.rules).authorization.name != adoption.authorization:
+        raise Tampering(Problem("it adopts the rule file of another program"))
     if book.rules is None:
         return _begun(book, adoption, texts)
     position, rules = book.position, adoption.rules
