@@ -202,12 +202,13 @@ def test_explain_shows_all_of_a_rule() -> None:
         "effect: deny, at order",
         "0, from 2009-01-01, until 2009-03-31, known 2008-12-26",
         "minutes until the scheduled close",
-        "market.minutes_to_close: from the event or from the tables of sessions",
+        "market.minutes_to_close: from the tables of sessions; if it has no value, from the event",
     ):
         assert said in ended.out
     flagged = run("explain", "uk.closed-period").out
     assert "unverified: the text of Article 4" in flagged
-    assert "issuer.closed_period: from the event or from --market issuer facts" in flagged
+    source = "from --market issuer facts; without such a file, from the event"
+    assert f"issuer.closed_period: {source}" in flagged
     volume = run("explain", "jp-order-59.daily-volume").out
     assert "The rule file that includes it must have terms.trading_unit." in volume
 

@@ -697,13 +697,14 @@ def test_replay_denies_what_a_file_left_out_would_tell(folder: Path, left_out: s
     assert READ[left_out][0] in str(missing[left_out])
 
 
-def test_event_wins_over_a_file(folder: Path) -> None:
-    """What it carries itself is taken from it."""
+def test_file_wins_over_an_event(folder: Path) -> None:
+    """What the file supplies is read; an order that states another value contradicts it."""
     log = folder / "log.jsonl"
     event = json.loads(log.read_text())
-    for carried, code in ((HIGH, 99), (HIGH, 100)):
-        log.write_text(json.dumps(event | {carried: code}) + "\n")
-        assert list(replayed(folder, *READ)) == (["trades"] if code == 99 else [])
+    for stated, rules in ((100, []), (99, ["engine.contradicted"]), (None, [])):
+        carried = {} if stated is None else {HIGH: stated}
+        log.write_text(json.dumps(event | carried) + "\n")
+        assert list(replayed(folder, *READ)) == rules
 
 
 def test_flags_that_overlap_end_the_command(folder: Path) -> None:

@@ -399,8 +399,12 @@ def test_order_is_judged_by_the_averages_of_its_bars(folder: Path) -> None:
     assert checked(folder, *BARS, quantity=8)[volume] == ("fail", "65/9")
     assert checked(folder)[volume] == ("indeterminate", None)
     assert checked(folder, *BARS)["jp-order-59.last-half-hour"][0] == "pass"
-    # What the event carries itself is taken from it.
-    assert checked(folder, *BARS, **{"market.adv_jp_4_weeks": 6})[volume] == ("fail", "6")
+    # What the event states counts only without bars.
+    stated = {"market.adv_jp_4_weeks": 6}
+    assert checked(folder, **stated)[volume] == ("fail", "6")
+    found = checked(folder, *BARS, **stated)
+    assert found[volume] == ("pass", "65/9")
+    assert found["engine.contradicted"] == ("fail", "market.adv_jp_4_weeks 65/9")
 
 
 def test_volume_of_receipts_counts_as_shares(folder: Path) -> None:

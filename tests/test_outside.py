@@ -114,13 +114,14 @@ def test_what_no_feed_tells_is_denied_and_named(store_url: str, tmp_path: Path) 
     assert verified(store_url).records == len(told) + 1
 
 
-def test_what_an_event_says_itself_is_not_told_twice(store_url: str, tall: Feed) -> None:
-    """A fact that the event carries is read from it, and no feed is asked."""
+def test_what_an_event_states_too_is_read_from_the_feed(store_url: str, tall: Feed) -> None:
+    """A fact that only the event states is read from it; another, and its value differs, denies."""
     carried = {"market.adv_jp_4_weeks": 80, "issuer.closed_period": False}
-    (decided,) = answered(store_url, tall, ORDER | carried | {"quantity": 40})
-    assert (decided.decision.outcome, decided.decision.findings) == ("approved", ())
+    (decided,) = answered(store_url, tall, ORDER | carried)
+    assert decided.decision.outcome == "denied"
+    assert [one.rule for one in decided.decision.findings] == ["engine.contradicted"]
     (record,) = (one for one in bodies(store_url) if one.event is not None)
-    assert record.outside == {"market.minutes_to_close": "330"}
+    assert record.outside == {"market.adv_jp_4_weeks": "200/3", "market.minutes_to_close": "330"}
 
 
 def _with(**outside: object) -> Callable[[Record], Record]:

@@ -74,6 +74,13 @@ FACTS: Final[dict[str, dict[str, object]]] = {
 }
 
 
+# What the tables of sessions supply in a replay, an event need not state.
+OF_THE_TABLES: Final[dict[str, object]] = {
+    "market.minutes_from_open": None,
+    "market.minutes_to_close": None,
+}
+
+
 @cache
 def editions(pack: str, options: str = "", last: str = "2024-12-31") -> Editions:
     """Return the editions of an authorization that includes *pack* with *options*."""
@@ -229,17 +236,17 @@ def test_period_of_more_than_a_year_is_no_authorization() -> None:
 def log() -> list[dict[str, str]]:
     """Return orders and fills of three days, of which the second has one that fails."""
     rows = []
+    stated: dict[str, object] = {**FACTS["us-10b-18"], **OF_THE_TABLES}
     for day in (3, 4, 5):
-        moment = f"2024-06-0{day}T15:0"
         for number in (1, 2):
             name = f"o-{day}-{number}"
-            late = {"market.minutes_to_close": 30} if (day, number) == (4, 2) else {}
-            half = {"quantity": 50, **late}
-            rows.append(fields("us-10b-18", name, time=f"{moment}{number}:00Z", **half))
-            fill: dict[str, object] = {"kind": "fill", "order": name, **FACTS["us-10b-18"], **late}
-            fill |= {"id": f"f-{day}-{number}", "time": f"{moment}{number}:30Z"}
-            fill |= {"quantity": 50, "price": 100}
-            rows.append({key: str(value) for key, value in fill.items()})
+            # Half an hour before New York closes is too late.
+            minute = "19:30" if (day, number) == (4, 2) else f"15:0{number}"
+            moment, half = f"2024-06-0{day}T{minute}", {"quantity": 50}
+            rows.append(fields("us-10b-18", name, time=f"{moment}:00Z", **stated | half))
+            fill = {"kind": "fill", "order": name, **stated, **half, "price": 100}
+            fill |= {"id": f"f-{day}-{number}", "time": f"{moment}:30Z"}
+            rows.append({key: str(value) for key, value in fill.items() if value is not None})
     return rows
 
 
@@ -260,7 +267,7 @@ def test_day_that_is_tainted_is_that_of_the_venue() -> None:
         zone="Asia/Tokyo", currency="USD", venue="XNAS", pack="us-10b-18", last="2024-12-31"
     )
     program = Program(load_text(text.encode(), "acme.yaml"))
-    late = {"market.minutes_to_close": 5, "time": "2024-06-04T19:55:00Z"}
+    late = {**OF_THE_TABLES, "time": "2024-06-04T19:55:00Z"}
     program.decide(event(fields("us-10b-18", **late)))
     assert [one.day for one in program.summary().days] == [date(2024, 6, 4)]
     assert program.last_day == date(2024, 6, 5)
@@ -269,8 +276,12 @@ def test_day_that_is_tainted_is_that_of_the_venue() -> None:
 def test_denied_order_taints_no_day() -> None:
     """What was never sent is no purchase."""
     program = Program(editions("us-10b-18"))
-    late = {"market.minutes_to_close": 5, "quantity": 4001}
-    assert program.decide(event(fields("us-10b-18", **late))).decision.outcome == "denied"
+    late = {**OF_THE_TABLES, "time": "2024-06-04T19:55:00Z", "quantity": 4001}
+    denied = program.decide(event(fields("us-10b-18", **late))).decision
+    assert (denied.outcome, found(denied)) == (
+        "denied",
+        {"": "fail", "closing": "fail", "volume": "fail"},
+    )
     assert program.summary().days == ()
 
 

@@ -429,6 +429,12 @@ class _ByVenue:
         assert trade.listing is not None
         return self.prices[trade.listing.venue] if name == "market.last_price" else None
 
+    def owns(self, _: str) -> bool:
+        return False
+
+    def files(self, name: str, _: Trade) -> frozenset[str]:
+        return frozenset({"0" * 64} if name == "market.last_price" else ())
+
 
 def test_feed_supplies_the_facts_of_each_venue_and_the_record_holds_them() -> None:
     """An order within the price at one venue only is denied, and so it is from its record."""
@@ -441,6 +447,7 @@ def test_feed_supplies_the_facts_of_each_venue_and_the_record_holds_them() -> No
     assert (finding.rule, finding.venue, finding.limit) == ("last", "BATS", "4")
     stored = noted.outside()
     assert stored == {"market.last_price": "5", "market.last_price@BATS": "4"}
+    assert noted.feeds() == ("0" * 64,)
     assert step(asked, Position(), its, market=RecordedMarket(stored)).decision == found.decision
 
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.audit.checkpoint import Checkpoint, check_chain, leaf_of
+from repurchase.audit.feeds import MarketFiles
 from repurchase.audit.merkle import Tree
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
@@ -25,7 +26,7 @@ from repurchase.domain.version import __version__
 from repurchase.evaluation.step import refusal, step
 from repurchase.journal.book import Book, RuleTexts, adopting, following
 from repurchase.journal.book import recorded as recorded_as
-from repurchase.journal.outside import NotedMarket, RecordedMarket
+from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
     Answer,
@@ -103,8 +104,12 @@ def audited(
     checkpoints: Sequence[Checkpoint] = (),
     watch: Watch = unwatched,
     compare: Compare = uncompared,
+    files: MarketFiles | None = None,
 ) -> Audit:
-    """Return the audit of all records of *program* in *journal*; raise as `verify` does."""
+    """Return the audit of all records of *program* in *journal*; raise as `verify` does.
+
+    *files* are market files to compare the records with, if any are given.
+    """
     extent = journal.extent(program)
     last = extent.head.sequence
     if last < 1:
@@ -113,7 +118,7 @@ def audited(
             raise _found(1, _missing(checkpoints[0]), journal)
         what = f"the journal has no program `{short(program)}`"
         raise UsageError(Problem(what, file=journal.url))
-    audit = Audit(program, journal.text, journal.edition, checkpoints)
+    audit = Audit(program, journal.text, journal.edition, checkpoints, files)
     try:
         for _ in watch(_taken(audit, journal, last), last):
             pass
@@ -220,9 +225,11 @@ class Audit:
         text: Callable[[str], bytes | None],
         edition: Callable[[str], str | None],
         checkpoints: Sequence[Checkpoint] = (),
+        files: MarketFiles | None = None,
     ) -> None:
         """Begin before the first record; *text* and *edition* return stored content by its hash.
 
+        The facts of records are compared with *files*, if they are given.
         Raise UsageError if one of *checkpoints* is of another program, Tampering if they do not
         follow each other.
         """
@@ -234,6 +241,7 @@ class Audit:
         self.checkpoints = sorted(checkpoints, key=lambda one: one.records)
         check_chain(self.checkpoints)
         self._tree = Tree()
+        self._files = files or MarketFiles()
         self.book = Book()
         self.rules: dict[str, None] = {}
         self.adopted: list[Editions] = []
@@ -303,7 +311,7 @@ class Audit:
         """Return the summary of the records taken; there must be at least one."""
         assert self._first is not None, "a program has at least the record of its adoption"
         assert self._last is not None, "a program with a first record has a last one"
-        remarks = list(self._remarks)
+        remarks = [*self._remarks, *self._files.remarks()]
         if (versions := ", ".join(map(short, self._versions))) != __version__:
             remarks.append(f"recorded by version {versions} of this package; this is {__version__}")
         if self._set_back:
@@ -362,10 +370,11 @@ class Audit:
             raise Tampering(Problem(what))
         its = life(editions, event, self.book.position)
         self._compare(answer.edition, its.edition)
-        noted = NotedMarket(RecordedMarket(record.outside))
+        noted = NotedMarket(self._files.market(record, its.edition.authorization))
         taken = step(event, self.book.position, its, live=True, market=noted)
         if noted.outside() != record.outside:
             raise Tampering(Problem("its `outside` holds facts that its rules do not read"))
+        self._files.check(record, noted.feeds())
         found = taken.decision
         if [one.since for one in found.editions] != [one.since for one in answer.editions]:
             raise Tampering(Problem("other editions judge it than those that it names"))

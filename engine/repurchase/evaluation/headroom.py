@@ -104,7 +104,7 @@ def headroom(
 ) -> Headroom:
     """Return the largest value of *grid* with which *order* is approved, with a proof.
 
-    The field that *grid* varies is ignored in *order*. *market* supplies facts that *order* lacks.
+    The field that *grid* varies is ignored in *order*. *market* supplies facts beside *order*.
     Raise EngineFault if the two ends of a range get different decisions: then nothing is proved.
     """
 

@@ -22,6 +22,7 @@ from repurchase.domain.decisions import (
 from repurchase.domain.events import EXECUTIONS, JUDGED, REPORTS, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
+from repurchase.evaluation.owners import owner_findings
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, refused, settled
@@ -143,8 +144,9 @@ def step(
 
     An approved order reserves its worst case; a denied or held order reserves nothing. A fill is
     counted even if it is denied: it happened. If *live*, a fill or correct that fails a `deny` rule
-    halts the program; in a log of the past only a `halt` event does. *market* supplies facts that
-    the event lacks. *every_rule* also lists the rules that pass or do not apply.
+    halts the program; in a log of the past only a `halt` event does. *market* supplies facts beside
+    the event, which the event cannot replace. *every_rule* also lists the rules that pass or do not
+    apply.
     """
     edition = life.edition
     proposal = _proposal(event, position, life)
@@ -162,7 +164,8 @@ def step(
         situation = Situation(proposed, position, proposal.position, market)
         own = own_findings(event, proposed, position, life, live=live)
         found = judge(edition, scope_of(proposed), situation, every_rule=every_rule)
-        findings, later = (*own, *found), life.later
+        of_feed = owner_findings(proposed, market, edition.facts)
+        findings, later = (*own, *of_feed, *found), life.later
         if later or proposed.event.venues:
             others = _other_findings(situation, life, every_rule)
             findings = worst((findings, *others))
@@ -207,9 +210,11 @@ def _findings_at(
 
     Unless the edition *is_own*, only caps bind the request, and the program finds nothing itself.
     """
-    own = edition_findings(there, edition, life) if is_own else ()
     now = replace(situation, trade=there)
-    found = (*own, *judge(edition, "order", now, every_rule=every_rule))
+    found = judge(edition, "order", now, every_rule=every_rule)
+    if is_own:
+        of_feed = owner_findings(there, situation.market, edition.facts)
+        found = (*edition_findings(there, edition, life), *of_feed, *found)
     venue = there.other_venue
     return found if venue is None else tuple(replace(one, venue=venue) for one in found)
 

@@ -43,7 +43,15 @@ ENGINE: Final = {
     "engine.below-filled": (
         "the replace asks for less than has already filled, so the order stays as it is"
     ),
+    "engine.contradicted": (
+        "the event states a market or issuer fact with another value than the feed; the feed's"
+        " value is used; leave the fact out of the event, or correct the feed"
+    ),
     "engine.fault": "the rule engine gave no usable answer, so the event is denied",
+    "engine.feed-only": (
+        "the event states a fact that only a feed may supply, and no feed supplies it; the event's"
+        " value is not used; supply the fact by a file of `--market`"
+    ),
     "engine.fill-settled": (
         "the fill that `fill` names was busted or corrected before; its bust is denied,"
         " and a correct of it counts in full on top of the correction"
@@ -129,6 +137,14 @@ ENGINE: Final = {
 }
 # The same with the values that the finding has.
 _WITH_VALUES: Final = {
+    "engine.contradicted": (
+        "the event states {0}, but the feed supplies {1}; the feed's value is used; leave the fact"
+        " out of the event, or correct the feed"
+    ),
+    "engine.feed-only": (
+        "the event states {0}, but only a feed may supply this, and no feed does; the event's value"
+        " is not used; supply the fact by a file of `--market`"
+    ),
     "engine.lookalike": (
         "`by` is `{0}`, which looks like `{1}`, a name recorded before, but is spelled otherwise;"
         " write `{1}` if that is the person"

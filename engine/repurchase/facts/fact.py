@@ -17,16 +17,20 @@ Value = Exact | str | bool
 
 
 class Market(Protocol):
-    """A source of market and issuer facts that the event itself does not carry."""
+    """A source of market and issuer facts beside the event; rules read its value, if it has one."""
 
     def fact(self, name: str, trade: Trade) -> Value | None:
         """Return the fact *name* at the moment of *trade*; `None` if it is unknown."""
+
+    def owns(self, name: str) -> bool:
+        """Return whether only this market may supply the fact *name*, so that no event may."""
 
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """An order or a fill before its decision: the trade, and the position before and after it.
 
-    *market*, if given, supplies the facts that the event does not carry.
+    *market*, if given, supplies facts beside the event. What the event carries counts only if the
+    market neither supplies nor owns the fact.
     """
 
     trade: Trade

@@ -1,4 +1,7 @@
-"""Facts from outside: market and issuer facts that the event carries or a feed supplies."""
+"""Facts from outside: market and issuer facts that a feed supplies or the event carries.
+
+A fact that a feed supplies belongs to the feed: an event never replaces it.
+"""
 
 from __future__ import annotations
 
@@ -135,12 +138,15 @@ _DOMAINS: Final[Mapping[Dimension, Numbers]] = {
 }
 
 
-def _carried(name: str) -> Callable[[Situation], Value | None]:
+def _supplied(name: str) -> Callable[[Situation], Value | None]:
     def of(now: Situation) -> Value | None:
         carried = now.trade.event.outside.get(name)
-        if carried is not None or now.market is None:
+        if now.market is None:
             return carried
-        return now.market.fact(name, now.trade)
+        value = now.market.fact(name, now.trade)
+        if value is None and carried is not None and not now.market.owns(name):
+            return carried
+        return value
 
     return of
 
@@ -152,7 +158,7 @@ FACTS: Final = tuple(
         _DOMAINS[dimension],
         meaning,
         short,
-        _carried(name),
+        _supplied(name),
         (name,),
         example.format(name),
     )

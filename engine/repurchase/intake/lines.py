@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from repurchase.domain.errors import Wrong
 
 TEXT_BYTES_MAX: Final = 1 << 16
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
+
+
+class Readable(Protocol):
+    """A binary stream that is read by lines."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Return the next line, or the next *size* bytes of a longer one; nothing at the end."""
 
 
 class Lines:
@@ -25,7 +32,7 @@ class Lines:
     first: bytes
     last: bytes
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.number = 0
         self.bytes_read = 0
         self.begun = 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 Rows = Iterator[tuple[int, T | Problem]]
 
 _PARQUET: Final = b"PAR1"
+_PART: Final = 1 << 20
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -32,9 +34,28 @@ class Table(msgspec.Struct, frozen=True):
     rows: Rows[Sequence[str]]
 
 
+class Digest(Protocol):
+    """A hash of content, which takes the content part by part."""
+
+    def update(self, content: bytes, /) -> None:
+        """Take the next part of the *content*."""
+
+
+class _Digested(msgspec.Struct, frozen=True):
+    """A stream whose lines go into *digest*, too, when they are read."""
+
+    stream: BinaryIO
+    digest: Digest
+
+    def readline(self, size: int, /) -> bytes:
+        line = self.stream.readline(size)
+        self.digest.update(line)
+        return line
+
+
 @contextmanager
-def open_table(path: Path) -> Iterator[Table]:
-    """Yield the table in the file *path*.
+def open_table(path: Path, digest: Digest | None = None) -> Iterator[Table]:
+    """Yield the table in the file *path*; its bytes go into *digest*, complete after the last row.
 
     Raise UsageError if the file cannot be read. Raise InputError, possibly only while rows are
     read, if it is not a table.
@@ -46,10 +67,14 @@ def open_table(path: Path) -> Iterator[Table]:
                 # Imported here, because only Parquet files need the package that reads them.
                 from repurchase.intake.parquet import parquet_rows
 
+                if digest is not None:
+                    for part in iter(partial(stream.read, _PART), b""):
+                        digest.update(part)
                 rows = parquet_rows(path)
                 yield Table(next(rows)[1], 1, rows)
             else:
-                yield csv_table(name, Lines(stream))
+                read = stream if digest is None else _Digested(stream, digest)
+                yield csv_table(name, Lines(read))
     except OSError as error:
         raise UsageError(Problem(f"the file cannot be read: {reason(error)}", file=name)) from error
 

@@ -296,7 +296,7 @@ def _unchanged(hash_: str, body: bytes) -> Record:
     if (
         parts.count(None) != len(parts) - 1
         or is_event != (record.answer is not None)
-        or (record.outside is not None and not is_event)
+        or ((record.outside is not None or record.feeds) and not is_event)
         or (record.again and not _may_come_again(record))
     ):
         raise Tampering(Problem("it is not an event with a decision, an adoption or a snapshot"))

@@ -499,7 +499,9 @@ class Group:
             self.editions[edition.hash] = edition
         answer = answered(taken.decision)
         said = event_object(event), noted.outside()
-        record = self._add(Record(*self._next(), *said, answer=answer, again=before is not None))
+        again, feeds = before is not None, noted.feeds()
+        content = Record(*self._next(), *said, answer=answer, again=again, feeds=feeds)
+        record = self._add(content)
         if before is None and self.book.editions is not None:
             self._new[key] = record, self.book.editions
         self.book = replace(self.book, position=taken.position)

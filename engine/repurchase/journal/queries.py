@@ -123,7 +123,8 @@ class Overview(msgspec.Struct, frozen=True):
 class StoryLine(msgspec.Struct, frozen=True):
     """One record of a story: the time of recording, the event and its decision.
 
-    *outside* are the facts that feeds supplied and that the event's rules read.
+    *outside* are the facts that feeds supplied and that the event's rules read; one is `None` if
+    only a feed may supply it and none did. *feeds* are the SHA-256 of the market files read.
     """
 
     sequence: int
@@ -132,6 +133,7 @@ class StoryLine(msgspec.Struct, frozen=True):
     outside: dict[str, Any]
     decision: Decision
     life: Life
+    feeds: tuple[str, ...] = ()
 
 
 def overview(book: Book, now: datetime) -> Overview:
@@ -241,7 +243,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
             raise misplaced(error, journal.url, stored.sequence) from error
         met.add(event["id"])
         outside = record.outside or {}
-        yield StoryLine(record.sequence, record.at, event, outside, decision, then)
+        yield StoryLine(record.sequence, record.at, event, outside, decision, then, record.feeds)
 
 
 class AdoptedThen(msgspec.Struct, frozen=True):

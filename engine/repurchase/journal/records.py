@@ -109,7 +109,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     *sequence* counts from 1. *previous* is the hash of the record before, *at* the time of
     recording, and *version* the version of the package that recorded it. *outside* are the facts
-    that the event's rules read and that neither the event nor the position gave. *against* is the
+    that the event's rules read and that neither the event nor the position gave. *feeds* are the
+    SHA-256 of the market files that were asked for them, in order. *against* is the
     earlier event that a refused report of the venue contradicts. If *again*, an earlier record has
     the event's id, and only that one is found by it. The position of a *snapshot* is stored
     separately from the records, so that opening a program need not read all records. The *salt* is
@@ -127,6 +128,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     adoption: Adoption | None = None
     snapshot: Snapshot | None = None
     again: bool = False
+    feeds: tuple[str, ...] = ()
     salt: str | None = None
 
     def decision(self) -> Decision:

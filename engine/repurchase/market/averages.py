@@ -102,6 +102,9 @@ AVERAGES: Final[Mapping[str, Average]] = {
     "market.avg_close_5_days": avg_close_5_days,
 }
 
+# Of these, the means. Given bars, only they supply them: an event cannot show how it counted.
+MEANS: Final = frozenset(AVERAGES) - {"market.previous_close"}
+
 
 def _weeks_before(venue: Sessions, day: date) -> tuple[date, ...] | None:
     monday = day - day.weekday() * _DAY

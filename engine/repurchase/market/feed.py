@@ -1,14 +1,15 @@
 """The facts that the files of `--market` and the tables of sessions supply for a trade.
 
-A fact that the event itself carries is taken from the event. A fact that neither supplies is
-absent, and never guessed.
+A fact that they supply is never taken from the event. An event may supply what they do not, unless
+only a feed may. A fact that neither supplies is absent, and never guessed.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,11 @@ from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import SHARES, Exact
 from repurchase.domain.terms import Listing, Validity
-from repurchase.facts.fact import Market, Value
+from repurchase.facts.fact import Value
 from repurchase.facts.table import TABLE
 from repurchase.intake.tables import open_table
 from repurchase.ledger.trades import Trade
-from repurchase.market.averages import AVERAGES
+from repurchase.market.averages import AVERAGES, MEANS
 from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
@@ -32,14 +33,22 @@ from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
-# The source of each fact that an event may also carry itself.
+# The kind of file that supplies each fact.
+KIND_OF: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(AVERAGES, BARS),
+    **dict.fromkeys(TAPE_FACTS, TRADES),
+    **dict.fromkeys(QUOTE_FACTS, QUOTES),
+    **dict.fromkeys(FACTS, ISSUER),
+}
+# The source of each fact that an event may also state.
 SOURCES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(AVERAGES, f"--market {BARS.name}"),
-    **dict.fromkeys(TAPE_FACTS, f"--market {TRADES.name}"),
-    **dict.fromkeys(QUOTE_FACTS, f"--market {QUOTES.name}"),
-    **dict.fromkeys(FACTS, f"--market {ISSUER.name}"),
+    **{name: f"--market {kind.name}" for name, kind in KIND_OF.items()},
     **dict.fromkeys(MINUTES, "the tables of sessions"),
 }
+
+
+# If a file of its kind is given, only that supplies these facts, whatever the rule file says.
+BY_KIND: Final = MEANS | FACTS.keys()
 
 
 class Feed:
@@ -62,10 +71,14 @@ class Feed:
             QUOTES: self.quotes.take,
             ISSUER: self.issuer.take,
         }
+        # The SHA-256 of each file, by its name.
+        self.hashes: dict[str, str] = {}
+        # The names of the files with rows of an instrument, by their kind.
+        self._files: dict[str, dict[Key, dict[str, None]]] = {kind.name: {} for kind in KINDS}
         self._known: dict[tuple[str, Key, date], Exact | None] = {}
-        self._last: tuple[Authorization, Market] | None = None
+        self._last: tuple[Authorization, ProgramFeed] | None = None
 
-    def of(self, authorization: Authorization) -> Market:
+    def of(self, authorization: Authorization) -> ProgramFeed:
         """Return this feed as a source of facts for trades under *authorization*.
 
         Raise InputError if rows of issuer facts overlap on its clock.
@@ -89,6 +102,19 @@ class Feed:
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
         """Add *row* of *kind*, from the file and line *place*; raise Wrong if it cannot be read."""
         self._takers[kind](row, place)
+        key = (row.get("symbol", ""), row.get("venue", ""))
+        self._files[kind.name].setdefault(key, {})[place[0]] = None
+
+    def files(self, name: str, key: Key | None) -> frozenset[str]:
+        """Return the SHA-256 of each file that was asked for the fact *name* of an instrument.
+
+        These are the files of its kind with rows of the instrument *key*. If there are none, they
+        are all files of that kind: what they leave out decides, too.
+        """
+        kind = KIND_OF.get(name)
+        of_kind = {} if kind is None else self._files[kind.name]
+        names = of_kind.get(key or ("", "")) or chain.from_iterable(of_kind.values())
+        return frozenset(self.hashes[one] for one in names if one in self.hashes)
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
         """Return the fact *name* just before *moment*, on the day that began at *day*.
@@ -112,6 +138,12 @@ class ProgramFeed:
         self._clock = zone(authorization.timezone)
         self._announced = authorization.announced
         self._issuer = feed.issuer.on(self._clock)
+        # A rule file may add to what belongs to the feeds that are given, but takes nothing away.
+        self._owned = {
+            *authorization.all_feed_only(),
+            *(FACTS if any(self._issuer.values()) else ()),
+            *(MEANS if feed.bars.bars else ()),
+        }
         # An instrument whose ratio to ordinary shares changes has no averages: no bar says which
         # ratio its figures have.
         self._split = {
@@ -138,6 +170,16 @@ class ProgramFeed:
             return _minutes(name, trade, listing)
         key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
         return self._feed.published(name, key, instant(moment), begin)
+
+    def owns(self, name: str) -> bool:
+        """Return whether only this feed may supply the fact *name*."""
+        return name in self._owned
+
+    def files(self, name: str, trade: Trade) -> frozenset[str]:
+        """Return the SHA-256 of each file that was asked for the fact *name* of *trade*."""
+        listing = trade.listing
+        key = None if listing is None else (listing.symbol, listing.venue)
+        return self._feed.files(name, key)
 
     def _of_issuer(self, name: str, trade: Trade) -> Value | None:
         """Return the fact *name* at the moment of *trade*, or its one value throughout the day."""
@@ -193,7 +235,8 @@ def read_feed(paths: Iterable[Path]) -> Feed:
 def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
     """Add the rows of the file *path* to *feed*, and yield a problem for each wrong row."""
     name, line = str(path), 0
-    with open_table(path) as table:
+    digest = hashlib.sha256()
+    with open_table(path, digest) as table:
         try:
             kind = kind_of(table.header, KINDS)
         except Wrong as wrong:
@@ -209,3 +252,4 @@ def _read_into(feed: Feed, path: Path) -> Iterator[Problem]:
                 yield Problem(wrong.what, wrong.hint, name, line)
         if not line:
             yield Problem("the file has no rows", None, name, 1)
+    feed.hashes[name] = digest.hexdigest()

@@ -108,17 +108,23 @@ class Diff(msgspec.Struct, frozen=True):
     """How two rule files differ, and what that changes for each kind of event.
 
     *same_accounting* says whether both files compute days, shares and money alike. If they do not,
-    nothing is proved.
+    nothing is proved. *freed* are the facts that only a feed may supply by the old file, but also
+    an event by the new one; *reserved* are the reverse. The proof takes any value of a fact,
+    whoever supplies it, so these count beside it.
     """
 
     changed: tuple[Change, ...]
     compared: tuple[Compared, ...]
     same_accounting: bool
+    freed: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """Return how the new file compares with the old one: the worst verdict of any kind."""
         verdicts = {one.verdict for one in self.compared}
+        verdicts |= {"looser"} if self.freed else set()
+        verdicts |= {"tighter"} if self.reserved else set()
         if {"looser", "tighter"} <= verdicts:
             return "incomparable"
         ranked: tuple[Verdict, ...] = ("incomparable", "looser", "undecided", "tighter")
@@ -127,7 +133,8 @@ class Diff(msgspec.Struct, frozen=True):
     @property
     def is_looser(self) -> bool:
         """Return whether the new file is shown to approve more, for any kind of event."""
-        return any(one.looser.shown is not None for one in self.compared)
+        shown = any(one.looser.shown is not None for one in self.compared)
+        return shown or bool(self.freed)
 
     @property
     def is_no_looser(self) -> bool:
@@ -147,10 +154,13 @@ def diff(
     found = [comparison.compared(kind) for kind in comparison.kinds()]
     flagged = [comparison.compared(kind, flag) for flag, kind in comparison.flags()]
     found += [one for one in flagged if one.verdict != "equivalent"]
+    before, after = (one.authorization.all_feed_only() for one in (old, new))
     return Diff(
         changes(old.authorization, new.authorization),
         tuple(found),
         comparison.is_comparable,
+        tuple(sorted(before - after)),
+        tuple(sorted(after - before)),
     )
 
 

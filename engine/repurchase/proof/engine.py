@@ -16,6 +16,7 @@ from repurchase.intake.fields import event
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Fault, Trade, trade
 from repurchase.market.feed import read_feed
+from repurchase.market.stated import StatedMarket
 from repurchase.proof.claims import Bound, Sum, bounds, claims
 from repurchase.proof.logic import COMPARED
 from repurchase.rulebook.editions import Edition, Editions
@@ -104,7 +105,7 @@ def _decided(
         return None
 
     def next_step(now: Event, position: Position, by: Editions) -> Step:
-        market = read_feed(()).of(by.authorization)
+        market = StatedMarket(read_feed(()).of(by.authorization))
         return step(now, position, life(by, now, position), live=live, market=market)
 
     position = Position()

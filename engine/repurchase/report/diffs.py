@@ -49,7 +49,16 @@ def compared_view(found: Diff, old: Authorization, new: Authorization) -> Render
     parts: list[RenderableType] = [table, *_shown(found, old, new), *_unknown(found)]
     if not found.same_accounting:
         parts.append(Text(_OTHERWISE))
+    parts += [Text(f"{names}: {what}") for names, what in _supplied(found)]
     return Group(*parts, Text.assemble((verdict.upper(), _STYLES[verdict]), _sum(found)))
+
+
+def _supplied(found: Diff) -> Iterator[tuple[str, str]]:
+    """Yield the facts that others may supply by the new file than by the old one, and who."""
+    if found.freed:
+        yield ", ".join(found.freed), "an event may state it, not only a feed (looser)"
+    if found.reserved:
+        yield ", ".join(found.reserved), "only a feed may supply it, and no event (tighter)"
 
 
 _OTHERWISE: Final = (
@@ -77,7 +86,7 @@ _HALTS: Final = (
 def _sum(found: Diff) -> str:
     """Return what the verdict of *found* means."""
     shown = [one.looser.shown for one in found.compared if one.looser.shown is not None]
-    is_halt = found.verdict == "looser" and all(one.is_halt for one in shown)
+    is_halt = found.verdict == "looser" and bool(shown) and all(one.is_halt for one in shown)
     return _HALTS if is_halt else _SUMS[found.verdict]
 
 
@@ -86,6 +95,7 @@ def diff_object(found: Diff) -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "same_accounting": found.same_accounting,
+        "feed_only": {"dropped": found.freed, "added": found.reserved},
         "changed": found.changed,
         "compared": [
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -20,7 +20,7 @@ from repurchase.facts.domains import Words
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import All, Expression, on_one_line
-from repurchase.market.feed import SOURCES
+from repurchase.market.feed import BY_KIND, SOURCES
 from repurchase.report.examples import example
 from repurchase.report.tables import plain_table, quoted
 from repurchase.report.written import json_text
@@ -74,7 +74,7 @@ def authorization_view(authorization: Authorization) -> RenderableType:
         _figures(authorization.terms, "term"),
         _rules(authorization.rules),
         *(_stated(pack) for pack in authorization.packs),
-        _facts(authorization.all_rules()),
+        _facts(authorization.all_rules(), authorization.all_feed_only()),
     )
     return _apart(views)
 
@@ -84,7 +84,7 @@ def pack_view(pack: Pack) -> RenderableType:
     rules = _all_rules(pack)
     views = (
         _stated(pack),
-        *([_facts(rules)] if rules else []),
+        *([_facts(rules, pack.feed_only)] if rules else []),
         *_terms_asked(rules),
         Text(plain(f"To use it, write in a rule file: {_inclusion(pack)}")),
     )
@@ -165,9 +165,9 @@ def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
     views = (
         _in_words(rule, effect, when=rule.when, unverified=rule.unverified),
         *_figures_read(rule.constants, file),
-        _facts([rule]),
+        _facts([rule], _feed_only(file)),
         *(_terms_asked([rule]) if isinstance(file, Pack) else ()),
-        *_asked_outside(rule),
+        *_asked_outside(rule, _feed_only(file)),
         # Users copy it, and a broken line is not a line of JSON.
         Text(example_line, no_wrap=True, overflow="ignore"),
     )
@@ -212,12 +212,16 @@ def _figures_read(constants: frozenset[str], file: Authorization | Pack) -> Iter
             yield _figures(figures, called)
 
 
-def _asked_outside(rule: Rule) -> Iterator[Text]:
+def _feed_only(file: Authorization | Pack) -> Collection[str]:
+    return file.feed_only if isinstance(file, Pack) else file.all_feed_only()
+
+
+def _asked_outside(rule: Rule, feed_only: Collection[str]) -> Iterator[Text]:
     by_source: dict[str, list[str]] = {}
     for name in sorted(rule.facts & SOURCES.keys()):
-        by_source.setdefault(SOURCES[name], []).append(name)
+        by_source.setdefault(_supplied(name, "the event", feed_only), []).append(name)
     for source, names in by_source.items():
-        yield Text(f"{' and '.join(names)}: from the event or from {source}")
+        yield Text(f"{' and '.join(names)}: {source}")
 
 
 def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableType:
@@ -304,15 +308,28 @@ def _when(validity: Validity) -> str:
     return "".join(f", {word} {day}" for word, day in dates if day is not None)
 
 
-def _facts(rules: Iterable[Rule]) -> Table:
+def _facts(rules: Iterable[Rule], feed_only: Collection[str]) -> Table:
     facts = (TABLE[name] for name in sorted({name for rule in rules for name in rule.facts}))
-    rows = ((fact.name, f"{fact.meaning} ({_source(fact)})") for fact in facts)
+    rows = ((fact.name, f"{fact.meaning} ({_source(fact, feed_only)})") for fact in facts)
     return plain_table("fact that rules read", "meaning", rows=rows)
 
 
-def _source(fact: Fact) -> str:
-    fields = f"from the event's {', '.join(fact.given_by)}"
-    return f"{fields} or from {SOURCES[fact.name]}" if fact.name in SOURCES else fields
+def _source(fact: Fact, feed_only: Collection[str] = ()) -> str:
+    fields = f"the event's {', '.join(fact.given_by)}"
+    return _supplied(fact.name, fields, feed_only) if fact.name in SOURCES else f"from {fields}"
+
+
+def _supplied(name: str, event: str, feed_only: Collection[str]) -> str:
+    """Return which feed supplies the fact *name*, and if an *event* may state it, when it counts.
+
+    *feed_only* are the facts that only a feed may supply by the rule file.
+    """
+    source = SOURCES[name]
+    if name in feed_only:
+        return f"from {source} only (`feed_only`)"
+    if name in BY_KIND:
+        return f"from {source}; without such a file, from {event}"
+    return f"from {source}; if it has no value, from {event}"
 
 
 def _dimension(fact: Fact) -> str:

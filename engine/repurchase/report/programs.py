@@ -172,11 +172,18 @@ def story_view(records: Iterable[StoryLine]) -> RenderableType:
         edition = one.life.edition
         parts += [opening(decision, one.life, event, place), Text(f"Event: {_fields(fields)}")]
         if one.outside:
-            parts.append(Text(f"Supplied beside the event: {_fields(one.outside)}"))
+            supplied = {name: _known(value) for name, value in one.outside.items()}
+            parts.append(Text(f"Supplied beside the event: {_fields(supplied)}"))
+        if one.feeds:
+            parts.append(Text(f"From market files with the SHA-256 {', '.join(one.feeds)}"))
         parts += [*reasons(decision, edition), remainder(decision, edition), Text()]
     text = "Checked: the chain of records. `repurchase verify` evaluates the rules again."
     parts.append(Text(text, style="dim"))
     return Group(*parts)
+
+
+def _known(value: object) -> object:
+    return "nothing (only a feed may)" if value is None else value
 
 
 def _worded(one: StoryLine) -> WordedDecision:
@@ -196,6 +203,7 @@ def story_object(records: Iterable[StoryLine]) -> list[dict[str, Any]]:
             "at": one.at,
             "event": one.event,
             "outside": one.outside,
+            "feeds": one.feeds,
             "decision": _worded(one),
         }
         for one in records

@@ -73,6 +73,7 @@ _OWN: Final[Mapping[str, tuple[str, Fields | None]]] = {
         {"symbol": _VALUE, "venue": _VALUE, "venues": None},
     ),
     "engine.wrong-rate": ("submit it without a rate", {"fx": None}),
+    "engine.contradicted": ("submit it without what the feed supplies, or correct the feed", {}),
     "engine.rate-out-of-bounds": ("submit it with the rate the other way round", {"fx": _VALUE}),
     "engine.sale": ("nothing is to be submitted: a program only buys", None),
     "engine.no-rule": ("adopt a rule file with a rule for this event: `repurchase adopt`", None),
@@ -273,8 +274,7 @@ def _own_way(event: Event, findings: Mapping[str, Finding], again: Fields, now: 
     if own is None:
         return None
     what, changes = _OWN[own]
-    if own == "engine.backdated":
-        changes = {"time": None, "date": findings[own].limit}
+    changes = _changes_of(findings[own]) or changes
     if changes is None:
         return Way(event.id, what)
     if misplaced(event.kind, changes):
@@ -282,6 +282,17 @@ def _own_way(event: Event, findings: Mapping[str, Finding], again: Fields, now: 
         return _held(event, again) if event.kind == "release" else Way(event.id, what)
     changed = {name: of for name, of in (again | changes).items() if of is not None}
     return Way(event.id, what, (changed,))
+
+
+def _changes_of(finding: Finding) -> Fields | None:
+    """Return what to change in the event by the values of *finding*; `None` if it is in `_OWN`."""
+    if finding.rule == "engine.backdated":
+        return {"time": None, "date": finding.limit}
+    if finding.rule == "engine.contradicted":
+        # It names each fact before the event's value.
+        stated = (finding.observed or "").split(", ")
+        return {one.partition(" ")[0]: None for one in stated}
+    return None
 
 
 def _held(event: Event, again: Fields) -> Way:

@@ -97,6 +97,7 @@ class _Builder(Parts):
             packs=included,
             unlimited=tuple(dict.fromkeys(file["unlimited"])),
             late_days=file["late_days"],
+            feed_only=tuple(dict.fromkeys(file["feed_only"])),
             file=self._document.name,
             text=self._document.text,
         )

@@ -72,6 +72,7 @@ def _headed(of: Authorization) -> Iterator[tuple[str, Statement]]:
         "currency": of.currency,
         "amount_basis": "with_fees" if of.with_fees else "contract",
         "late_days": of.late_days,
+        "feed_only": ", ".join(of.feed_only) or None,
     }
     yield from ((name, (str(value), 0)) for name, value in stated.items() if value is not None)
     for source in of.sources:
@@ -82,6 +83,8 @@ def _headed(of: Authorization) -> Iterator[tuple[str, Statement]]:
 def _pack(pack: Pack) -> Iterator[tuple[str, Statement]]:
     options = [f"{one.name} {'on' if one.on else 'off'}" for one in pack.options]
     yield f"pack {pack.name}", (", ".join((pack.title, *options)), 0)
+    if pack.feed_only:
+        yield f"pack {pack.name}, feed_only", (", ".join(pack.feed_only), 0)
     for limit in pack.limits:
         yield from _term(f"{pack.name}.limits.{limit.name}", limit)
     for rule in pack.rules:

@@ -610,6 +610,7 @@ def _content(
             for pack in authorization.packs
         },
         "rules": {rule.id: _rule_content(rule) for rule in rules},
+        **_feed_only_content(authorization),
     }
 
 
@@ -617,6 +618,12 @@ def _rates_content(instrument: Instrument) -> dict[str, list[str]]:
     """Return the bounds on the rate of *instrument*; nothing without them, as in older files."""
     bounds = instrument.fx_between
     return {} if bounds is None else {"fx_between": [written(rate) for rate in bounds]}
+
+
+def _feed_only_content(authorization: Authorization) -> dict[str, list[str]]:
+    """Return the facts that only a feed may supply; nothing without them, as in older files."""
+    names = sorted(authorization.all_feed_only())
+    return {"feed_only": names} if names else {}
 
 
 def _figure_content(figure: Figure) -> dict[str, str]:

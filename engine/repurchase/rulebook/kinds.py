@@ -8,11 +8,13 @@ from typing import Final
 
 from repurchase.domain.calendars import VENUE_ZONES, zone_names
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import read_date, read_figure, read_percentage
 from repurchase.rulebook.keys import Kind, named, text
 from repurchase.rulebook.yaml_reader import Plain, surprising, ticked
 
 FORMAT: Final = 1
+SUPPLIED: Final = tuple(fact.name for fact in FACTS)
 DAYS_MAX: Final = 366
 LINE_CHARACTERS_MAX: Final = 200
 PROSE_CHARACTERS_MAX: Final = 2000
@@ -168,6 +170,14 @@ VENUE: Final = text(
 )
 _FIELD: Final = {"type": ["string", "number", "boolean"]}
 EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
+FED: Final = text(
+    _known(
+        "{} is not a fact that a feed can supply",
+        lambda: SUPPLIED,
+        f"choose from {', '.join(f'`{name}`' for name in SUPPLIED)}",
+    ),
+    {"type": "string", "enum": sorted(SUPPLIED)},
+)
 COUNT_OF_DAYS: Final = text(
     _days, {"type": ["integer", "string"], "minimum": 1, "maximum": DAYS_MAX, "pattern": "^[0-9]+$"}
 )

@@ -93,7 +93,8 @@ class Pack(msgspec.Struct, frozen=True):
 
     *included* is the name by which the authorization includes it. *rules* holds the rules that its
     options leave in force, *off* the others. If *by_day*, one purchase that fails a rule puts all
-    purchases of its day outside the safe harbour.
+    purchases of its day outside the safe harbour. *feed_only* names the facts that only a feed may
+    supply.
     """
 
     name: str
@@ -107,14 +108,15 @@ class Pack(msgspec.Struct, frozen=True):
     off: tuple[Rule, ...]
     file: str
     text: str
+    feed_only: tuple[str, ...] = ()
 
 
 class Authorization(msgspec.Struct, frozen=True):
     """What the board granted, as its rule file states it.
 
     *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
-    how many days it keeps an order that has ended. *file* is the name by
-    which the file was read, *text* its exact content.
+    how many days it keeps an order that has ended. *feed_only* names the facts that only a feed may
+    supply. *file* is the name by which the file was read, *text* its exact content.
     """
 
     name: str
@@ -133,12 +135,17 @@ class Authorization(msgspec.Struct, frozen=True):
     packs: tuple[Pack, ...] = ()
     unlimited: tuple[str, ...] = ()
     late_days: int = LATE_DAYS
+    feed_only: tuple[str, ...] = ()
     file: str = ""
     text: str = ""
 
     def all_rules(self) -> tuple[Rule, ...]:
         """Return the rules of the file, and then the rules of its packs."""
         return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
+
+    def all_feed_only(self) -> frozenset[str]:
+        """Return the facts that only a feed may supply, by the file or by one of its packs."""
+        return frozenset(self.feed_only).union(*(pack.feed_only for pack in self.packs))
 
     def text_hash(self) -> str:
         """Return the SHA-256 of its text, in hexadecimal; a journal names the rule file by it."""

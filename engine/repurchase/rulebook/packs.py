@@ -148,6 +148,7 @@ class _Builder(Parts):
             off=tuple(rule for rule in rules if rule.id not in on),
             file=self._document.name,
             text=self._document.text,
+            feed_only=tuple(dict.fromkeys(file["feed_only"])),
         )
 
     def _options(self, on: Sequence[str]) -> Iterator[Option]:

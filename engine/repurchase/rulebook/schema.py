@@ -30,6 +30,7 @@ from repurchase.rulebook.kinds import (
     CURRENCY,
     DAY,
     EVENT,
+    FED,
     FIGURE,
     FINDING,
     FORMAT,
@@ -78,6 +79,12 @@ DATED: Final = (
     Key("until", DAY, "The last day of validity; included."),
     Key("known", DAY, "The day on which it became public."),
 )  # fmt: skip
+
+# A rule file, a pack: both may say it.
+FEED_ONLY: Final = Key("feed_only", listed(FED),
+    "The `market.` and `issuer.` facts that only a feed (`--market`) may supply; the value that an "
+    "event states is then never used. If a feed of its kind is given, this holds for all of "
+    "`issuer.` and for every average without being listed.", [])  # fmt: skip
 
 # --- figures and instruments ---------------------------------------------------------------------
 
@@ -194,6 +201,7 @@ PACK: Final = Table("pack",
         "The figures of the law by name: each is one version or a list of versions.", {}),
     Key("options", named(OPTION.kind(), ID, most=PARTS_MAX),
         "The options of the pack by name, each with a `title` and a `cite`.", {}),
+    FEED_ONLY,
     Key("when", CONDITION,
         "Its rules apply only if this condition is true, in addition to their own `when`."),
     needed("rules", listed(PACK_RULE.kind(), most=PARTS_MAX),
@@ -245,6 +253,7 @@ RULE_FILE: Final = Table("rule-file",
     Key("late_days", COUNT_OF_DAYS,
         "For how many days after its last day an order that has ended is kept, since a venue may "
         "report on it late.", LATE_DAYS),
+    FEED_ONLY,
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
         "Rule packs that apply in addition to the rules: `[jp-order-59]`.", []),
     Key("rules", listed(RULE.kind(), most=PARTS_MAX),

@@ -15,6 +15,7 @@ from repurchase.facts.fact import Market
 from repurchase.intake.fields import READERS, event, misplaced
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
+from repurchase.market.stated import StatedMarket
 from repurchase.rulebook.cases_file import read_cases
 from repurchase.rulebook.editions import Editions, load, load_pack, load_text
 from repurchase.rulebook.life import Life, life
@@ -173,8 +174,8 @@ def result(case: Case, editions: Editions) -> CaseResult:
 
 
 def market_of(editions: Editions) -> Market:
-    """Return the market of a case: only the trading sessions of the shipped tables."""
-    return read_feed(()).of(editions.authorization)
+    """Return the market of a case: the facts that its events state, and the trading sessions."""
+    return StatedMarket(read_feed(()).of(editions.authorization))
 
 
 def _event(values: Mapping[str, str], usual: Mapping[str, str], name: str) -> Event:

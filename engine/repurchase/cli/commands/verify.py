@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     pass
 
 
+# Another help than that of the commands that evaluate events.
+market_files_option = click.option(
+    "--market",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Each market file that the desk used, in the desk's order. The records must agree.",
+)
+
+
 @click.command("verify")
 @journal_option
 @program_option
@@ -45,6 +55,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="A certificate from `repurchase prove`. Give one for each rule file that was in force.",
 )
+@market_files_option
 @click.option(
     "--repairable",
     is_flag=True,
@@ -59,6 +70,7 @@ def command(
     public_key: Path | None,
     receipts: tuple[Path, ...],
     certificates: tuple[Path, ...],
+    market: tuple[Path, ...],
     *,
     repairable: bool,
 ) -> int:
@@ -69,13 +81,16 @@ def command(
     repurchase verify --journal program.db --checkpoint 2026-03.json --public-key audit.key.pub
     repurchase verify --journal program.db --receipts answers.jsonl
     repurchase verify --journal program.db --certificate my-program.proof.json
+    repurchase verify --journal program.db --market bars.csv --market issuer.csv
     repurchase verify --journal program.db --repairable
 
     The command recomputes each record's hash and place, its rule file and edition, its decision
     and the position after it. It names the first record that differs, and ends with exit code 1.
+    With --market, it also compares each record with the market files that the record names.
     Someone who can write the journal could rewrite all of it. Only a checkpoint or receipts kept
     elsewhere show that.
     """
+    from repurchase.audit.feeds import MarketFiles
     from repurchase.audit.receipts import check_receipts, read_receipts
     from repurchase.audit.verify import audited, check_strays
     from repurchase.cli.progress import counted
@@ -94,7 +109,8 @@ def command(
         # The checkpoint also names a program that someone removed from the journal.
         named = authorization or (checkpoints[0].program if checkpoints else None)
         program = named or program_named(kept, None)
-        audit = audited(kept, program, checkpoints, counted, rules_compared)
+        files = MarketFiles(market or None)
+        audit = audited(kept, program, checkpoints, counted, rules_compared, files)
         confirmed = [check_receipts(kept, program, read_receipts(one)) for one in receipts]
     verified = structs.replace(audit.verified(), receipts=sum(confirmed))
     answer(verified, lambda: verified_view(verified))
