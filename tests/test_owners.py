@@ -365,6 +365,7 @@ def test_explain_says_who_may_supply_a_fact(tmp_path: Path) -> None:
     """Each fact that rules read stands there with its feed, and whether an event may state it."""
     (tmp_path / "acme.yaml").write_text(LISTED)
     said = " ".join(run("explain", "acme.yaml", cwd=tmp_path, COLUMNS="300").out.split())
+    assert f"only a feed may supply: {MATERIAL}, {HIGH}" in said
     assert "(from --market issuer facts only (`feed_only`))" in said
     assert f"without such a file, from the event's {VOLUME}" in said
 

@@ -35,6 +35,10 @@ ASSUMPTIONS: Final = (
         " raise a share ratio under open orders. The proof does not cover their fills."
     ),
     "A cap that other facts move, such as a volume, holds at the approval.",
+    (
+        "A market or issuer fact can have any value, whoever supplies it. The facts that an event"
+        " of a counterexample states are those that its feeds would supply."
+    ),
     "Events state what happened. A fill that nobody reports is not counted.",
 )
 

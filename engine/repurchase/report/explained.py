@@ -68,6 +68,7 @@ def authorization_view(authorization: Authorization) -> RenderableType:
         (plain(authorization.name), "bold"),
         plain(f"  {authorization.issuer or ''}"),
         f"\nclock: {authorization.timezone}; currency: {authorization.currency}",
+        _listed(authorization.feed_only),
     )
     views = (
         heading,
@@ -77,6 +78,11 @@ def authorization_view(authorization: Authorization) -> RenderableType:
         _facts(authorization.all_rules(), authorization.all_feed_only()),
     )
     return _apart(views)
+
+
+def _listed(feed_only: Collection[str]) -> str:
+    """Return a line that says which facts only a feed may supply; nothing if none are listed."""
+    return f"\nonly a feed may supply: {', '.join(feed_only)}" if feed_only else ""
 
 
 def pack_view(pack: Pack) -> RenderableType:
@@ -112,6 +118,7 @@ def _stated(pack: Pack) -> RenderableType:
         heading.append(
             "\nIf one purchase fails a rule, all of that day's are outside the safe harbour."
         )
+    heading.append(_listed(pack.feed_only))
     options = [
         Text(plain(f"Option {one.name} is {'on' if one.on else 'off'}: {one.title}"))
         for one in pack.options
