@@ -490,6 +490,26 @@ def test_only_files_with_rows_of_the_instrument_are_named(tmp_path: Path) -> Non
         assert compared(str(tmp_path / f"{name}.db"), [path]) == ()
 
 
+def test_stated_fact_that_no_rule_reads_is_compared_and_not_remarked(tmp_path: Path) -> None:
+    """That an unread value was not used concerns nobody, but another value is a contradiction."""
+    of_both, url = files(tmp_path, "no", 40), str(tmp_path / "j.db")
+    months, close = "market.amv_jp_6_months", "market.previous_close"
+    silent, other = at_desk(
+        url,
+        read_feed(of_both),
+        an_order(**{months: 90}),
+        an_order(id="o-2", **{close: 99}),
+    )
+    assert (silent.outcome, silent.findings) == ("approved", ())
+    assert results(other) == {"engine.contradicted": "fail"}
+    known = {MATERIAL: False, VOLUME: "40"}
+    assert [one.outside for one in of_events(url)] == [
+        known | {months: None},
+        known | {close: "100"},
+    ]
+    assert compared(url, of_both) == ()
+
+
 def test_file_that_is_not_given_or_not_used_is_said(tmp_path: Path) -> None:
     """Each file of a record must be there, to the byte; one that no record used is a remark."""
     of_issuer, of_bars = files(tmp_path, "no", 40)

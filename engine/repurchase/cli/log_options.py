@@ -65,7 +65,8 @@ market_option: Option = click.option(
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Market facts that events lack: daily bars, trades, quotes, issuer facts; CSV or Parquet.",
+    help="Daily bars, trades, quotes or issuer facts, as CSV or Parquet. What the file supplies"
+    " counts, not what an event states.",
 )
 _OPTIONS: Final = (
     click.option(
