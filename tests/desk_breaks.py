@@ -20,6 +20,7 @@ from repurchase.evaluation import step
 from repurchase.journal import book, desk, places, store
 from repurchase.journal.book import Book
 from repurchase.journal.desk import Desk
+from repurchase.journal.group import Group
 from repurchase.journal.records import Sealed, event_object, read_record
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Journal
@@ -96,7 +97,7 @@ def position_kept_after_failure(put: Set) -> None:
     def answer(self: Desk, events: Sequence[Any]) -> list[Any]:
         with self._journal.writing(self._program) as writer:
             book = self._caught_up(writer)
-            group = desk.Group(book, self._now(), writer, self._texts, self._feed)
+            group = Group(book, self._now(), writer, self._texts, self._feed)
             first = self._first_rules(group.book)
             if first is not None:
                 group.adopt(first, self._by, None, one_person=False)
@@ -145,26 +146,26 @@ def chain_not_checked(put: Set) -> None:
 
 def refusal_changes(put: Set) -> None:
     """Another event under a used id is judged, under a name of its own."""
-    real = desk.Group.again
+    real = Group.again
 
     def again(self: Any, event: Any, before: Any) -> Any:
         if before.event == event_object(event):
             return real(self, event, before)
         return self.answer(replace(event, id=f"{event.id}'"), {})
 
-    put(desk.Group, "again", again)
+    put(Group, "again", again)
 
 
 def retry_judged_anew(put: Set) -> None:
     """The same event again gets the position of now instead of its own answer."""
-    real = desk.Group.again
+    real = Group.again
 
     def again(self: Any, event: Any, before: Any) -> Any:
         found = real(self, event, before)
         now = step.position_report(self.book.position, found.edition)
         return replace(found, decision=replace(found.decision, position=now))
 
-    put(desk.Group, "again", again)
+    put(Group, "again", again)
 
 
 def order_reserves_nothing(put: Set) -> None:

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, simplest
-from repurchase.journal.desk import RuleText, rule_text
+from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.store import Stored
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Position

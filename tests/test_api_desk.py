@@ -25,7 +25,7 @@ from repurchase import (
 )
 from repurchase.api.events import event_of
 from repurchase.journal.desk import Desk as Live
-from repurchase.journal.desk import adoptable
+from repurchase.journal.rule_texts import adoptable
 from repurchase.journal.store import Journal
 from repurchase.rulebook.library import sample_path
 from test_api import HOSTILE

@@ -33,10 +33,11 @@ from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import apply, step
 from repurchase.intake.objects import event_from_json
-from repurchase.journal import desk
+from repurchase.journal import group
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record, sealed
+from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.halts import adopted, begun
@@ -115,7 +116,7 @@ def rules(text: str = RULES) -> RuleText:
 def record(url: str, events: Iterable[Event] = EVENTS) -> Head:
     """Record the program in a new journal at *url*, with an adoption and snapshots in between."""
     with pytest.MonkeyPatch.context() as patch, closing(Journal(url, create=True)) as journal:
-        patch.setattr(desk, "SNAPSHOT_EVERY", 6)
+        patch.setattr(group, "SNAPSHOT_EVERY", 6)
         program = Desk(journal, NAME, ticking(), rules(), "Ann", one_person=True)
         for number, event in enumerate(events):
             if number == ADOPTED_AGAIN_AT:
@@ -223,7 +224,7 @@ def test_what_the_desk_recorded_is_verified(recorded: str) -> None:
 
 def test_both_stores_hold_one_chain(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same events make the same head, whatever keeps them, but for the salt."""
-    monkeypatch.setattr(desk, "uuid4", lambda: UUID(int=0))
+    monkeypatch.setattr(group, "uuid4", lambda: UUID(int=0))
     assert record(stores("sqlite")) == record(stores("postgres"))
 
 

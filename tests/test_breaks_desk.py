@@ -12,8 +12,7 @@ import test_journal
 from chance import run_machine
 from desk_breaks import BREAKS
 from repurchase.domain.errors import JournalError, RepurchaseError
-from repurchase.journal import book
-from repurchase.journal import desk as desk_module
+from repurchase.journal import book, group
 from stores import Store
 from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program, loading_once
 
@@ -38,7 +37,7 @@ FOUND_BY: Final = {
 @pytest.mark.parametrize("name", FOUND_BY)
 def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that breaks one promise fails the state machine."""
-    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
     monkeypatch.setattr(book, "load_text", loading_once())
     BREAKS[name](monkeypatch.setattr)
     # Not any exception: a break that no longer fits the desk would be one too.
@@ -48,7 +47,7 @@ def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch
 
 def test_trusted_snapshot_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot that is taken as it is fails the test that changes one."""
-    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 5)
     BREAKS["snapshot_trusted"](monkeypatch.setattr)
     store = Store("sqlite", str(tmp_path / "journal.db"))
     with pytest.raises((AssertionError, JournalError)):

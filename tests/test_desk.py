@@ -39,9 +39,10 @@ from repurchase.domain.errors import (
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import apply, step
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.queries import asked, story
 from repurchase.journal.records import read_record
+from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Journal, Stored
 from repurchase.ledger.position import Position
@@ -418,7 +419,7 @@ def test_words_of_an_answer_are_those_of_its_rule_file(
     store: Store, every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever record named the rule file last, an answer is told in the words of then."""
-    monkeypatch.setattr("repurchase.journal.desk.SNAPSHOT_EVERY", every)
+    monkeypatch.setattr("repurchase.journal.group.SNAPSHOT_EVERY", every)
     with store.journal() as journal:
         desk = a_desk(journal)
         first = [desk.submit(order(f"o{number}")) for number in range(4)]

@@ -371,7 +371,7 @@ def test_error_of_the_program_itself_leaves_nobody_waiting(
         desk = a_desk(journal)
         desk.submit(order("o1"))
         with monkeypatch.context() as patch:
-            patch.setattr("repurchase.journal.desk.step", broken)
+            patch.setattr("repurchase.journal.group.step", broken)
             with pytest.raises(ZeroDivisionError):
                 desk.submit(order("o2"))
         assert desk.submit(order("o2")).decision.outcome == "approved"

@@ -55,8 +55,7 @@ from repurchase.domain.events import REPORTS, Event, key_of
 from repurchase.domain.quantities import written
 from repurchase.evaluation.step import Decided, is_same_news
 from repurchase.intake.objects import event_from_json
-from repurchase.journal import book
-from repurchase.journal import desk as desk_module
+from repurchase.journal import book, group
 from repurchase.journal.book import Book, RuleTexts, caught_up, stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import event_object, read_record
@@ -649,7 +648,7 @@ def loading_once() -> Callable[..., Editions]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a snapshot every few records, and compile each rule file once for all examples."""
-    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
     monkeypatch.setattr(book, "load_text", loading_once())
 
 

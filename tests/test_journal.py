@@ -25,7 +25,7 @@ from repurchase.domain.errors import JournalError, RepurchaseError, UsageError
 from repurchase.domain.events import JUDGED
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
-from repurchase.journal import book, desk
+from repurchase.journal import book, group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import (
@@ -64,7 +64,7 @@ def opened(store: Store) -> Position:
 @pytest.fixture
 def snapshots(monkeypatch: pytest.MonkeyPatch) -> int:
     """Write a snapshot every few records."""
-    monkeypatch.setattr(desk, "SNAPSHOT_EVERY", EVERY)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", EVERY)
     return EVERY
 
 

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from repurchase.evaluation.step import Decided
 from repurchase.facts.table import TABLE
 from repurchase.intake.objects import event_from_json
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.records import Record, event_object, sealed
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 from repurchase.market.feed import Feed, read_feed
 from repurchase.market.sessions import sessions

@@ -24,9 +24,10 @@ from repurchase.domain.quantities import written
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Value
 from repurchase.intake.objects import event_from_json
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.outside import NotedMarket, RecordedMarket
 from repurchase.journal.records import Record, event_object
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade

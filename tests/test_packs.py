@@ -21,9 +21,10 @@ from repurchase.domain.terms import Validity
 from repurchase.evaluation.step import Decided, step
 from repurchase.evaluation.wording import worded
 from repurchase.intake.fields import event
-from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.queries import adoption, adoptions, story
 from repurchase.journal.records import digest
+from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
 from repurchase.rulebook import library

@@ -16,7 +16,7 @@ from repurchase.audit.receipts import check_receipts, read_receipts
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import InputError, Tampering, UsageError
 from repurchase.evaluation.step import Decided
-from repurchase.journal import desk as desk_module
+from repurchase.journal import group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import (
@@ -184,7 +184,7 @@ def test_approval_during_a_halt_is_not_believed(tmp_path: Path) -> None:
 @pytest.fixture
 def stored_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let desks store the position every few records."""
-    monkeypatch.setattr(desk_module, "SNAPSHOT_EVERY", 4)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 4)
 
 
 @pytest.mark.usefixtures("stored_often")

@@ -30,9 +30,10 @@ from repurchase.intake import fields
 from repurchase.intake.log import open_log
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.queries import story
 from repurchase.journal.records import event_object, event_of
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position

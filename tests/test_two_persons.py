@@ -17,8 +17,9 @@ from repurchase.audit.verify import verify
 from repurchase.domain.errors import Tampering, UsageError
 from repurchase.evaluation.step import Decided
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk
 from repurchase.journal.records import Adoption, Record, read_record, sealed
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 from test_cli import run
 

@@ -22,7 +22,8 @@ from repurchase.domain.errors import InputError
 from repurchase.domain.events import Event
 from repurchase.intake.fields import event
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, rule_text
+from repurchase.journal.desk import Desk
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 
 FILE: Final = Path(__file__).with_name("worst_day.txt")

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from desk_events import PROGRAM, RULES, clock, order
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk, RuleText, rule_text
+from repurchase.journal.desk import Desk
+from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.tables import TABLES
 from stores import Store
 from test_desk_crashes import children

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from desk_events import FIRST, LAST, PROGRAM, clock, order
 from repurchase.domain.events import Event
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import GROUP_MAX, Desk, rule_text
+from repurchase.journal.desk import GROUP_MAX, Desk
 from repurchase.journal.records import event_object
+from repurchase.journal.rule_texts import rule_text
 from stores import Store
 
 EVENTS: Final = int(os.environ.get("EVENTS", "20000"))

@@ -15,7 +15,8 @@ from typing import Final
 from generate import RULES, write_log
 
 from repurchase.intake.log import open_log
-from repurchase.journal.desk import GROUP_MAX, Desk, rule_text
+from repurchase.journal.desk import GROUP_MAX, Desk
+from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 
 EVENTS: Final = int(os.environ.get("EVENTS", "120000"))

@@ -20,7 +20,7 @@ from repurchase.ledger.position import Position as Used
 
 if TYPE_CHECKING:
     from repurchase.journal.book import Book
-    from repurchase.journal.desk import RuleText
+    from repurchase.journal.rule_texts import RuleText
     from repurchase.journal.store import Journal
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import life
@@ -67,7 +67,8 @@ class Desk:
         read.
         """
         from repurchase.journal.desk import Desk as Live
-        from repurchase.journal.desk import adoptable, check_said
+        from repurchase.journal.desk import check_said
+        from repurchase.journal.rule_texts import adoptable
         from repurchase.journal.store import Journal
 
         if by is not None:

@@ -7,17 +7,14 @@ reads the records of other processes before it decides.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import Final
-from uuid import uuid4
 
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import (
     InputError,
     JournalError,
@@ -28,96 +25,49 @@ from repurchase.domain.errors import (
     Wrong,
     short,
 )
-from repurchase.domain.events import EXECUTIONS, REPORTS, Event, key_of
-from repurchase.domain.moments import NANOSECONDS, instant
+from repurchase.domain.events import Event, key_of
 from repurchase.domain.people import Identity
 from repurchase.domain.progress import Watch, unwatched
-from repurchase.domain.quantities import written
-from repurchase.domain.version import __version__
-from repurchase.evaluation.step import Decided, Step, Stopped, is_same_news, refusal, step
+from repurchase.evaluation.step import Decided
 from repurchase.intake.fields import READERS
+from repurchase.journal.answers import (
+    would_decide,
+)
 from repurchase.journal.book import (
     MORE,
     Book,
     RuleTexts,
-    adopting,
     caught_up,
-    counts_otherwise,
-    judged_then,
-    sealed_as,
     stored_book,
 )
+from repurchase.journal.group import Group, orders_and_fills
 from repurchase.journal.identity import named, sent
-from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
-    Adoption,
-    Record,
     Rules,
-    Sealed,
-    Snapshot,
-    answered,
-    digest,
     event_object,
     event_of,
-    rules_of,
-    sealed,
+)
+from repurchase.journal.rule_texts import (
+    RuleText,
+    check_adoptable,
+    check_authorization,
+    other_rules,
 )
 from repurchase.journal.seen import remember
-from repurchase.journal.snapshot import position_bytes, read_position
-from repurchase.journal.store import Head, Journal, Stored, Writer
-from repurchase.ledger.halts import ended, is_repeated, lookalike, to_cancel
+from repurchase.journal.store import Journal, Writer
+from repurchase.ledger.halts import lookalike
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
-from repurchase.rulebook.editions import Edition, Editions, load_text
-from repurchase.rulebook.life import Life, life, life_then
 
 # The most events that share a transaction, so that later senders need not wait for all of them.
 GROUP_MAX: Final = 256
-# The most records that opening a program reads. It is doubled while a snapshot, with its remembered
-# orders and fills, would take longer to write than is worth while for so few records.
-SNAPSHOT_EVERY: Final = 4_096
-# A snapshot writes all remembered orders and fills: at most this many for each record.
-REMEMBERED_PER_RECORD_MAX: Final = 16
 # The same two for a desk that closes: it has the time, and the next one to open need not read them.
 CLOSING_EVERY: Final = 512
 CLOSING_PER_RECORD_MAX: Final = 64
 # Another time zone can be this far ahead; an event dated later than that has not happened.
 AHEAD_MAX: Final = timedelta(days=1)
 
-# How an order stands just after the decision on it, by its outcome.
-_STATES: Final = {"approved": "open", "held": "held", "denied": "denied"}
-
 Clock = Callable[[], datetime]
-
-
-class RuleText(msgspec.Struct, frozen=True):
-    """A rule file as a program adopts it: its text, its name in messages, and its editions.
-
-    *rules* are the hashes of the text and of the packs that it includes.
-    """
-
-    body: bytes
-    name: str
-    editions: Editions
-    rules: Rules
-
-    def texts(self) -> Iterator[bytes]:
-        """Yield the text of the rule file, then those of its packs."""
-        yield self.body
-        yield from self.editions.authorization.pack_texts().values()
-
-
-def rule_text(body: bytes, name: str) -> RuleText:
-    """Return the rule file *body*, called *name* in messages; raise RuleFileError if invalid."""
-    return adoptable(load_text(body, name))
-
-
-def adoptable(editions: Editions) -> RuleText:
-    """Return the rule file of *editions* as a program adopts it, with the packs as it read them."""
-    authorization = editions.authorization
-    body, packs = authorization.text.encode(), authorization.pack_texts()
-    rules = Rules(digest(body), {pack: digest(packs[pack]) for pack in sorted(packs)})
-    return RuleText(body, authorization.file, editions, rules)
 
 
 class Desk:
@@ -149,7 +99,7 @@ class Desk:
         contradict each other.
         """
         if rules is not None:
-            _check_authorization(rules, program)
+            check_authorization(rules, program)
         if by is not None:
             check_said("by", by)
         self._journal = journal
@@ -285,8 +235,8 @@ class Desk:
         return Adopting(book, self._under(rules, book))
 
     def _check_adoptable(self, rules: RuleText, book: Book) -> None:
-        _check_authorization(rules, self._program)
-        _check_adoptable(rules, book, self._journal.url)
+        check_authorization(rules, self._program)
+        check_adoptable(rules, book, self._journal.url)
 
     @staticmethod
     def _under(rules: RuleText, book: Book) -> Book:
@@ -306,7 +256,7 @@ class Desk:
 
     def _store_position(self) -> None:
         since = self._book.head.sequence - self._journal.snapshot_at(self._program)
-        remembered = _remembered(self._book.position)
+        remembered = orders_and_fills(self._book.position)
         if since < CLOSING_EVERY or since * CLOSING_PER_RECORD_MAX < remembered:
             return
         with self._journal.writing(self._program) as writer:
@@ -428,281 +378,6 @@ class _Waiting:
         self.is_done = False
 
 
-class Group:
-    """The records that one transaction will write, and the program after them.
-
-    *has_snapshot* is whether the position is among them.
-    """
-
-    book: Book
-
-    def __init__(
-        self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed
-    ) -> None:
-        self.book = book
-        self.editions: dict[str, Edition] = {}
-        self._at = at
-        self._writer = writer
-        self._texts = texts
-        self._feed = feed
-        self.has_snapshot = False
-        self._records: list[Sealed] = []
-        self._new: dict[str, tuple[Sealed, Editions]] = {}
-
-    def adopt(
-        self, rules: RuleText, by: str | None, identity: Identity | None, *, one_person: bool
-    ) -> None:
-        """Add the record that the program begins under *rules*, and store their texts."""
-        self._keep(rules)
-        name = rules.editions.authorization.name
-        adoption = Adoption(name, rules.rules, by, one_person=one_person, identity=identity)
-        self._adopt(adoption, rules.editions)
-
-    def change(self, rules: RuleText, by: str, reason: str, *, proven: bool) -> str | None:
-        """Add the record that *rules* govern the program, or wait; return the proposal's name then.
-
-        *proven* is whether they are proven to be no looser than those in force.
-        """
-        self._keep(rules)
-        adoption = Adoption(rules.editions.authorization.name, rules.rules, by, reason)
-        if proven or not self.book.position.two_persons:
-            self._adopt(replace(adoption, proven_no_looser=proven), rules.editions)
-            return None
-        pending = f"adoption-{self.book.head.sequence + 1}"
-        while pending in self.book.position.proposals:
-            # Somebody called a resume so: whoever confirms must mean one thing.
-            pending += "-2"
-        self._adopt(replace(adoption, pending=pending), rules.editions)
-        return pending
-
-    def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
-        """Return the decision on *event*: the recorded one, or a new one with its record.
-
-        *known* holds the stored records by key. Raise Tampering if the event's was changed.
-        """
-        key = key_of(event.kind, event.id)
-        stored = known.get(key)
-        before = self._new[key][0] if key in self._new else None
-        if before is None and stored is not None:
-            before = sealed_as(stored, self._writer.url)
-        was = self.book.position
-        its = self._life(event)
-        if before is not None and not _is_decided_anew(event, before.record, was, its):
-            return self.again(event, before)
-        self._check_confirmed(event)
-        noted = NotedMarket(self._feed.of(its.edition.authorization))
-        taken = step(event, was, its, live=True, market=noted)
-        decided = answer_of(event, taken, was, its)
-        if decided.repeated or taken.decision.outcome == "refused":
-            return decided
-        for edition in (its.edition, *(one.edition for one in its.later)):
-            self.editions[edition.hash] = edition
-        answer = answered(taken.decision)
-        said = event_object(event), noted.outside()
-        again, feeds = before is not None, noted.feeds()
-        content = Record(*self._next(), *said, answer=answer, again=again, feeds=feeds)
-        record = self._add(content)
-        if before is None and self.book.editions is not None:
-            self._new[key] = record, self.book.editions
-        self.book = replace(self.book, position=taken.position)
-        if event.kind == "confirm":
-            self._adopt_if_agreed(event)
-        return replace(decided, receipt=receipt_of(record))
-
-    def write(self, kept: frozenset[str], *, with_snapshot: bool = False) -> None:
-        """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
-        if with_snapshot or self._is_snapshot_due():
-            self._add_snapshot()
-        if not self._records:
-            return
-        self._writer.append(self._records)
-        for edition in self.editions.values():
-            if edition.hash not in kept:
-                self._writer.keep_edition(edition.hash, edition.content)
-
-    def _add_snapshot(self) -> None:
-        """Add the record of the program's position, and store the position."""
-        body = position_bytes(self.book.position)
-        assert self.book.rules is not None, "a rule file is adopted before the first event"
-        self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
-        self._writer.keep_snapshot(self.book.head.sequence, body)
-        self.has_snapshot = True
-        # The position as written takes less memory, and the next snapshot copies most of it.
-        self.book = replace(self.book, position=read_position(body))
-
-    def _is_snapshot_due(self) -> bool:
-        every, remembered = SNAPSHOT_EVERY, _remembered(self.book.position)
-        while every * REMEMBERED_PER_RECORD_MAX < remembered:
-            every *= 2
-        last = self.book.head.sequence
-        return last // every > (last - len(self._records)) // every
-
-    def again(self, event: Event, before: Sealed) -> Decided:
-        """Return the decision on an event whose id has a record.
-
-        The same event gets its recorded decision again; another event with this id is refused. A
-        report of the venue that contradicts the record leaves a record of its own, and halts.
-        """
-        was, record = self.book.position, before.record
-        told = event_of(record.event or {})
-        if is_same_news(event, told):
-            return repeated(event, before, self._judged_then(event, record), was)
-        its = self._life(event)
-        taken = refusal(event, was, its.edition, told)
-        decided = replace(answer_of(event, taken, was, its), place=_place(record))
-        if taken.decision.findings[0].observed is None:
-            return decided
-        self.editions[its.edition.hash] = its.edition
-        answer = answered(taken.decision)
-        said = event_object(event), None, record.event, answer
-        refused = self._add(Record(*self._next(), *said, again=True))
-        self.book = replace(self.book, position=taken.position)
-        return replace(decided, receipt=receipt_of(refused))
-
-    def _check_confirmed(self, event: Event) -> None:
-        """Raise InputError if *event* confirms rules that count money otherwise than it is used."""
-        proposal = self.book.position.proposals.get(event.of or "")
-        if event.kind != "confirm" or proposal is None or proposal.rules is None:
-            return
-        if counts_otherwise(self._texts.editions(rules_of(proposal)), self.book):
-            what = f"`{event.of}` has another `currency` or `amount_basis` than the money used"
-            raise InputError(Problem(what, "begin another program, and bring forward the amount"))
-
-    def _keep(self, rules: RuleText) -> None:
-        for text in rules.texts():
-            self._writer.keep_text(digest(text), text)
-
-    def _adopt(self, adoption: Adoption, editions: Editions) -> None:
-        self._texts.know(adoption.rules, editions)
-        self._add(Record(*self._next(), adoption=adoption))
-        self.book = adopting(self.book, adoption, self._texts)
-
-    def _adopt_if_agreed(self, event: Event) -> None:
-        """Add the adoption that *event* confirmed, if it did."""
-        agreed = self.book.position.proposals.get(event.of or "")
-        if agreed is None or not agreed.is_confirmed:
-            return
-        assert self.book.editions is not None, "only a program that has begun has proposals"
-        rules, name = rules_of(agreed), self.book.editions.authorization.name
-        adoption = Adoption(name, rules, agreed.by, agreed.reason, of=event.of)
-        self._adopt(adoption, self._texts.editions(rules))
-
-    def _life(self, event: Event) -> Life:
-        assert self.book.editions is not None, "a rule file is adopted before the first event"
-        return life(self.book.editions, event, self.book.position)
-
-    def _judged_then(self, event: Event, record: Record) -> Life:
-        key = key_of(event.kind, event.id)
-        if key in self._new:
-            # Its rule file may be adopted in this same transaction.
-            editions = self._new[key][1]
-            return life_then(editions, record.decision(), editions.day_of(event))
-        return judged_then(self._writer, self._writer.program, self._texts, record, event)
-
-    def _next(self) -> tuple[int, str, datetime, str]:
-        """Return the first four fields of the next record."""
-        head = self.book.head
-        return head.sequence + 1, head.hash, self._at, __version__
-
-    def _add(self, record: Record) -> Sealed:
-        whole = sealed(replace(record, salt=uuid4().hex))
-        self._records.append(whole)
-        self.book = replace(self.book, head=Head(record.sequence, whole.hash))
-        return whole
-
-
-def _remembered(position: Position) -> int:
-    """Return how many orders and fills *position* remembers."""
-    return len(position.orders) + len(position.fills.newer) + len(position.fills.older)
-
-
-def would_decide(journal: Journal, program: str, book: Book, event: Event, feed: Feed) -> Decided:
-    """Return the decision on *event* by *program*, which is as *book* says, with every finding.
-
-    Write nothing. If the event is already recorded in *journal*, return its recorded decision.
-    Raise JournalError if *book* has not begun, Tampering if the event's record was changed.
-    """
-    if book.editions is None:
-        raise JournalError(Problem("the program has not begun", file=journal.url))
-    was = book.position
-    its = life(book.editions, event, was)
-    stored = journal.record(program, key_of(event.kind, event.id))
-    before = None if stored is None else sealed_as(stored, journal.url)
-    if before is None or _is_decided_anew(event, before.record, was, its):
-        market = feed.of(its.edition.authorization)
-        taken = step(event, was, its, every_rule=True, live=True, market=market)
-        return answer_of(event, taken, was, its)
-    record = before.record
-    told = event_of(record.event or {})
-    if not is_same_news(event, told):
-        refused = refusal(event, was, its.edition, told)
-        return replace(answer_of(event, refused, was, its), place=_place(record))
-    then = judged_then(journal, program, RuleTexts(journal.text), record, event)
-    return repeated(event, before, then, was)
-
-
-def answer_of(event: Event, taken: Step, was: Position, its: Life) -> Decided:
-    """Return what is answered to *event*, given the step *taken* and the position before it."""
-    now = taken.position
-    is_stop = event.kind == "halt" or len(now.halts) > len(was.halts)
-    return Decided(
-        taken.decision,
-        its,
-        repeated=event.kind == "halt" and not event.drill and is_repeated(was, event),
-        event=event,
-        to_cancel=to_cancel(now, event) if is_stop else (),
-        stopped=tuple(Stopped(one.event.id, _seconds(one.event, event)) for one in ended(was, now)),
-        one_person=not now.two_persons,
-    )
-
-
-def receipt_of(record: Sealed) -> Receipt:
-    """Return the number and the hash of *record*: who keeps them can show what a journal lost."""
-    return Receipt(record.record.sequence, record.hash)
-
-
-def repeated(event: Event, before: Sealed, then: Life, now: Position) -> Decided:
-    """Return the decision that *event* had *before*, and how its order stands *now*."""
-    decision = before.record.decision()
-    order = now.orders.get(event.order or event.id)
-    state = None if order is None or event.kind in REPORTS else order.state
-    return Decided(
-        decision,
-        then,
-        repeated=True,
-        event=event,
-        place=_place(before.record),
-        receipt=receipt_of(before),
-        order_state=None if state == _STATES.get(decision.outcome) else state,
-        one_person=not now.two_persons,
-    )
-
-
-def _place(record: Record) -> str:
-    return f"record {record.sequence:,}"
-
-
-def _seconds(first: Event, last: Event) -> str | None:
-    """Return how many seconds passed from *first* to *last*; `None` if a time is not known."""
-    if first.time is None or last.time is None or last.time < first.time:
-        return None
-    return written(Fraction(instant(last.time) - instant(first.time), NANOSECONDS))
-
-
-def _is_decided_anew(event: Event, before: Record, now: Position, its: Life) -> bool:
-    """Return whether *event* is decided at the position *now*, although *before* has its id.
-
-    A halt stops whatever its id. An answer of the venue that came too early may be in order now.
-    """
-    if event.kind == "halt":
-        return True
-    was_denied = before.answer is not None and before.answer.outcome == "denied"
-    if not was_denied or event.kind not in REPORTS - EXECUTIONS:
-        return False
-    is_said_again = is_same_news(event, event_of(before.event or {}))
-    return is_said_again and step(event, now, its, live=True).decision.outcome == "recorded"
-
-
 def _check_name(by: str, position: Position) -> None:
     """Raise UsageError if the name *by* only looks like one of *position*."""
     known = lookalike(position, by)
@@ -717,15 +392,6 @@ def check_said(name: str, text: str) -> None:
         READERS[name](text)
     except Wrong as wrong:
         raise UsageError(Problem(f"`{name}` {wrong.what}", wrong.hint)) from wrong
-
-
-def other_rules(adopted: Rules | None, given: Rules) -> str:
-    """Return the sentence that says how the rules *given* differ from those *adopted*."""
-    if adopted is None or adopted.file != given.file:
-        return "the program uses another rule file"
-    names = sorted(adopted.packs.keys() | given.packs.keys())
-    other = [f"`{one}`" for one in names if adopted.packs.get(one) != given.packs.get(one)]
-    return f"the program uses another text of the pack {', '.join(other)}"
 
 
 def check_dates(events: Sequence[Event], now: datetime) -> None:
@@ -754,28 +420,3 @@ def _check_recordable(event: Event) -> None:
     if not is_same:
         what = f"the event `{short(str(event.id))}` holds a value that no sender can write"
         raise InputError(Problem(what, "read it from JSON text or from a mapping of its fields"))
-
-
-def _check_adoptable(rules: RuleText, book: Book, place: str) -> None:
-    """Raise UsageError if the program of *book*, in the journal at *place*, refuses *rules*."""
-    if book.rules is None:
-        hint = "its first `submit` adopts a rule file"
-        raise UsageError(Problem("the program has not begun", hint, place))
-    if book.rules == rules.rules:
-        raise UsageError(Problem("this rule file is already in force", file=rules.name))
-    _check_money(rules, book)
-
-
-def _check_money(rules: RuleText, book: Book) -> None:
-    """Raise UsageError if *rules* count money otherwise than the use recorded in *book*."""
-    if counts_otherwise(rules.editions, book):
-        what = "its `currency` or `amount_basis` differs from that of the money already used"
-        hint = "begin another program, and bring forward the amount used, on the new basis"
-        raise UsageError(Problem(what, hint, rules.name))
-
-
-def _check_authorization(rules: RuleText, program: str) -> None:
-    name = rules.editions.authorization.name
-    if name != program:
-        what = f"the rule file is of authorization `{name}`, but the program is `{program}`"
-        raise UsageError(Problem(what, file=rules.name))

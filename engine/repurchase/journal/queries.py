@@ -17,6 +17,7 @@ from repurchase.evaluation.open_fills import fills_under
 from repurchase.evaluation.standing import unfit
 from repurchase.evaluation.step import Decided, position_report
 from repurchase.evaluation.wording import Worded, worded_findings
+from repurchase.journal.answers import would_decide
 from repurchase.journal.book import (
     Book,
     RuleTexts,
@@ -25,8 +26,8 @@ from repurchase.journal.book import (
     recorded,
     stored_book,
 )
-from repurchase.journal.desk import other_rules, would_decide
 from repurchase.journal.records import Rules, event_of
+from repurchase.journal.rule_texts import other_rules
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.halts import left_to_cancel, scope_of
 from repurchase.ledger.orders import Order

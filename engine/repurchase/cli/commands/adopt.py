@@ -19,8 +19,9 @@ from repurchase.domain.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from repurchase.journal.desk import Adopting, Desk, RuleText
+    from repurchase.journal.desk import Adopting, Desk
     from repurchase.journal.records import Rules
+    from repurchase.journal.rule_texts import RuleText
     from repurchase.rulebook.editions import Editions
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from repurchase.domain.people import Identity
     from repurchase.evaluation.step import Decided
     from repurchase.intake.log import Log, Row
-    from repurchase.journal.desk import Desk, RuleText
+    from repurchase.journal.desk import Desk
+    from repurchase.journal.rule_texts import RuleText
 
 
 EXIT_UNDECIDED: Final = 2
@@ -135,7 +136,7 @@ def _log(events: str) -> Log:
 
 def read_rules(name: str) -> RuleText:
     """Return the rule file *name*, a shipped one or a path, as a program adopts it."""
-    from repurchase.journal.desk import rule_text
+    from repurchase.journal.rule_texts import rule_text
 
     path = str(rule_file(name))
     return rule_text(content(path, "the rule file"), path)
