@@ -399,35 +399,51 @@ def test_decisions_in_a_folder_without_permission_are_told(here: Path) -> None:
     assert sorted(path.name for path in here.iterdir()) == ["log.csv", "rules.yaml"]
 
 
+def on_a_small_disk(here: Path, blocks: int, *arguments: str) -> Run:
+    """Return how a replay ends that may write files of *blocks* of 512 bytes, and no longer ones.
+
+    Nothing but the number of the error distinguishes this from a disk that is full.
+    """
+    script = f'ulimit -f {blocks} && exec "$0" "$@"'
+    command = ["sh", "-c", script, COMMAND, *REPLAY, "--decisions", "out.jsonl", *arguments]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
 def test_disk_that_is_full_is_told(here: Path) -> None:
     """Decisions that find no room end with 2, and no summary stands for them."""
-    if not Path("/dev/full").is_char_device():
-        pytest.skip("this system has no /dev/full")
     (here / "log.csv").write_text(LOG, encoding="utf-8")
-    # OUT itself would be replaced at the end; what is written until then is OUT.partial.
-    (here / "out.jsonl.partial").symlink_to("/dev/full")
-    ended = run(*REPLAY, "--decisions", "out.jsonl", cwd=here)
+    ended = on_a_small_disk(here, 0)
     assert (ended.code, ended.out, ended.err) == (
         2,
         "",
-        "out.jsonl.partial: the decisions cannot be written: no space left on device\n",
+        # OUT itself would be replaced at the end; what is written until then is OUT.partial.
+        "out.jsonl.partial: the decisions cannot be written: file too large\n",
     )
     assert not (here / "out.jsonl").exists()
 
 
 def test_disk_that_fills_up_in_the_middle_is_told(here: Path) -> None:
     """So do decisions that find no more room after thousands of them."""
-    if not Path("/dev/full").is_char_device():
-        pytest.skip("this system has no /dev/full")
     rows = "".join(row(id=f"g-{number}", quantity="1") for number in range(2_000))
     (here / "log.csv").write_text(HEADER + rows, encoding="utf-8")
-    (here / "out.jsonl.partial").symlink_to("/dev/full")
-    ended = run(*REPLAY, "--decisions", "out.jsonl", "--json", cwd=here)
+    ended = on_a_small_disk(here, 200, "--json")
     (error,) = errors_of(ended)
-    assert (ended.code, error["what"]) == (
-        2,
-        "the decisions cannot be written: no space left on device",
-    )
+    assert (ended.code, error["what"]) == (2, "the decisions cannot be written: file too large")
+    assert (here / "out.jsonl.partial").stat().st_size == 200 * 512
+    assert not (here / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("out", ["/dev/full", "full"])
+def test_device_that_takes_nothing_is_told(here: Path, out: str) -> None:
+    """It is written to, as a terminal would be, also through a link."""
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("this system has no /dev/full")
+    (here / "log.csv").write_text(LOG, encoding="utf-8")
+    (here / "full").symlink_to("/dev/full")
+    ended = run(*REPLAY, "--decisions", out, cwd=here)
+    said = f"{out}: the decisions cannot be written: no space left on device\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
 def test_log_and_decisions_are_not_one_file(here: Path) -> None:

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.report.outputs import is_file_to_be, new_partial, open_direct
 
 if TYPE_CHECKING:
     from repurchase.evaluation.step import Decided
@@ -88,14 +89,15 @@ def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
     """Yield a function that adds a line to the file *path*, which is written whole or not at all.
 
     Until the end, the lines are in `NAME.partial`; they stay there if an exception ends the block.
-    Raise UsageError, which calls the file *noun*, if it cannot be written.
+    The file is its owner's alone. Raise UsageError, which calls the file *noun*, if it cannot be
+    written, if it is a link, or if another process is writing it.
     """
     with _refused(noun, path):
-        # A pipe or another path that is not a file is written directly.
-        is_replaced = bool(path.name) and (path.is_file() or not path.exists())
+        is_replaced = is_file_to_be(path)
     partial = path.with_name(f"{path.name}.partial") if is_replaced else path
     with _refused(noun, partial):
-        file = partial.open("w", encoding="utf-8", newline="\n")
+        descriptor = new_partial(partial) if is_replaced else open_direct(path)
+        file = os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
 
     def add(line: str) -> None:
         with _refused(noun, partial):
@@ -106,11 +108,10 @@ def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
         with _refused(noun, partial):
             file.flush()
             if is_replaced:
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
+                # Before the lock on it ends, or another process could take it for a leftover.
+                partial.replace(path)
             file.close()
-            if is_replaced:
-                # A link stays a link: its target is replaced.
-                partial.replace(path.resolve())
     finally:
         with suppress(OSError):
             file.close()

@@ -46,6 +46,7 @@ def command(directory: str) -> int:
 
 
 def _start(directory: Path) -> None:
+    from repurchase.report.outputs import make_folder, new_file
     from repurchase.rulebook.library import sample_path
 
     there = next((name for name in FILES if (directory / name).exists()), None)
@@ -56,10 +57,10 @@ def _start(directory: Path) -> None:
     # On a full disk nothing is left, so that another try does not find some of the files.
     with ExitStack() as undo:
         if not directory.exists():
-            directory.mkdir(parents=True)
+            make_folder(directory)
             undo.callback(_removed, directory)
         for name, sample in FILES.items():
-            with (directory / name).open("x", encoding="utf-8") as file:
+            with new_file(directory / name) as file:
                 undo.callback((directory / name).unlink)
                 file.write(sample_path(sample).read_text("utf-8"))
         undo.pop_all()

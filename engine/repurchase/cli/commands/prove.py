@@ -120,10 +120,11 @@ def _write_obligations(editions: Editions, folder: Path) -> None:
     """Write each obligation of *editions* to a file in *folder*, which is made if need be."""
     from repurchase.proof.obligations import file_name, smt_text
     from repurchase.proof.proof import obligations
+    from repurchase.report.outputs import make_folder
     from repurchase.report.written import whole_file
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         problem = Problem(f"the folder cannot be made: {reason(error)}", file=str(folder))
         raise UsageError(problem) from error
