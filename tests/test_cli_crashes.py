@@ -41,33 +41,58 @@ def ended(here: Path, *command: str, **settings: Any) -> Run:
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def crashed(here: Path, error: str, *options: str) -> Run:
+def crashed(here: Path, error: str, *options: str, debug: str = "0") -> Run:
     """Return how `replay` ends if *error* is raised within it."""
-    return ended(here, sys.executable, "-c", BROKEN.format(error=error), *REPLAY, *options)
+    environment = {**os.environ, "REPURCHASE_DEBUG": debug}
+    code = BROKEN.format(error=error)
+    return ended(here, sys.executable, "-c", code, *REPLAY, *options, env=environment)
 
 
 # Some exceptions of libraries are no `Exception`: those of Rust code, for one.
-@pytest.mark.parametrize("error", ["ZeroDivisionError('by 0')", "BaseException()", "MemoryError()"])
-def test_crash_is_2_with_a_sentence_and_the_traceback(here: Path, error: str) -> None:
-    """It says what to send to whom, and has no answer."""
+@pytest.mark.parametrize("error", ["ZeroDivisionError('by 0')", "BaseException()"])
+def test_crash_is_2_with_a_sentence(here: Path, error: str) -> None:
+    """It says what to send to whom, and has neither an answer nor a traceback."""
     run = crashed(here, error)
     assert (run.code, run.out) == (2, "")
+    (sentence,) = run.lines
+    name = error.partition("(")[0]
+    assert sentence.startswith(f"repurchase failed, which is a fault of its own: {name}")
+    assert "; report it to its maintainers, with `repurchase --version`, the call" in sentence
+    assert sentence.endswith("the traceback that REPURCHASE_DEBUG=1 shows")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("MemoryError()", "this command needs more memory than there is; give it more memory"),
+        ("RecursionError()", "an input of this command is nested too deeply to be read; write it"),
+    ],
+)
+def test_crash_by_an_input_says_what_to_do_with_it(here: Path, error: str, said: str) -> None:
+    """Too large and too deep are faults of the input, as far as anybody can tell."""
+    run = crashed(here, error)
+    assert (run.code, run.out, len(run.lines)) == (2, "", 1)
+    assert run.err.startswith(said)
+
+
+def test_crash_shows_its_traceback_on_request(here: Path) -> None:
+    """The sentence comes last, so that it is seen."""
+    run = crashed(here, "ZeroDivisionError('by 0')", debug="1")
     assert run.err.startswith("Traceback (most recent call last):\n")
     assert "in broken\n" in run.err
-    name = error.partition("(")[0]
-    last = run.lines[-1]
-    assert last.startswith(f"repurchase failed, which is a fault of its own: {name}")
-    assert "; send its maintainers the traceback, `repurchase --version`, the call" in last
+    assert run.lines[-1].startswith("repurchase failed, which is a fault of its own: ZeroDivision")
+    assert crashed(here, "KeyError()", debug="").lines == crashed(here, "KeyError()").lines
 
 
-def test_crash_is_told_as_json(here: Path) -> None:
-    """Who asks for JSON gets one error, without a place; the traceback is beside it."""
-    run = crashed(here, "ZeroDivisionError('by 0')", "--json")
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_crash_is_told_as_json(here: Path, debug: str) -> None:
+    """Who asks for JSON gets one error, without a place; a traceback is beside it."""
+    run = crashed(here, "ZeroDivisionError('by 0')", "--json", debug=debug)
     (error,) = errors_of(run)
     what = "repurchase failed, which is a fault of its own: ZeroDivisionError: by 0"
     assert (run.code, error) == (2, PLACELESS | {"what": what, "hint": error["hint"]})
-    assert error["hint"].startswith("send its maintainers the traceback")
-    assert run.err.startswith("Traceback (most recent call last):\n")
+    assert error["hint"].startswith("report it to its maintainers")
+    assert run.err.startswith("Traceback (most recent call last):\n") is (debug == "1")
     assert what not in run.err
 
 
@@ -76,7 +101,7 @@ def test_crash_that_quotes_a_file_does_not_command_the_terminal(
     here: Path, options: tuple[str, ...]
 ) -> None:
     """What an exception says may be what stood in a file."""
-    run = crashed(here, r"ValueError('\x1b[2J\u202e\udcff')", *options)
+    run = crashed(here, r"ValueError('\x1b[2J\u202e\udcff')", *options, debug="1")
     assert (run.code, "\x1b" in run.out + run.err, "\u202e" in run.out + run.err) == (
         2,
         False,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _EXIT_UNDECIDED: Final = 2
 _EXIT_STOPPED: Final = 130
 _AGAIN_SECONDS: Final = 1
+# If it is set, and not to 0, a crash shows its traceback.
+_DEBUG: Final = "REPURCHASE_DEBUG"
 
 
 def main() -> int:
@@ -79,19 +81,36 @@ def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _report_crash(error: BaseException) -> None:
-    """Report *error*, a fault of ours or of the installation."""
+    """Report *error*, which nothing foresaw, in a sentence; on request with its traceback."""
     import json
     import traceback
 
-    name = " ".join("".join(traceback.format_exception_only(error)).split())
-    what = f"repurchase failed, which is a fault of its own: {name}"
-    hint = "send its maintainers the traceback, `repurchase --version`, the call and its files"
-    _write(sys.stderr, "".join(traceback.format_exception(error)))
+    what, hint = _sentence(error)
+    if os.environ.get(_DEBUG, "0") not in ("", "0"):
+        _write(sys.stderr, "".join(traceback.format_exception(error)))
     if "--json" in sys.argv[1:]:
         place = {"file": None, "line": None, "column": None}
         _write(sys.stdout, json.dumps({"errors": [{"what": what, "hint": hint, **place}]}) + "\n")
     else:
         _write(sys.stderr, f"{what}; {hint}\n")
+
+
+def _sentence(error: BaseException) -> tuple[str, str]:
+    """Return the fault that *error* is, and what to do about it."""
+    import traceback
+
+    if isinstance(error, RecursionError):
+        what = "an input of this command is nested too deeply to be read"
+        return what, f"write it flatter; {_DEBUG}=1 shows where it was read"
+    if isinstance(error, MemoryError):
+        what = "this command needs more memory than there is"
+        return what, f"give it more memory or smaller files; {_DEBUG}=1 shows where it ran out"
+    name = " ".join("".join(traceback.format_exception_only(error)).split())
+    hint = "report it to its maintainers, with `repurchase --version`, the call, its files and the"
+    return (
+        f"repurchase failed, which is a fault of its own: {name}",
+        f"{hint} traceback that {_DEBUG}=1 shows",
+    )
 
 
 def _write(stream: TextIO | None, text: str) -> None:
