@@ -891,12 +891,18 @@ def test_options_of_a_log_need_a_log(here: Path, options: list[str], told: list[
 
 
 def test_event_without_an_end_is_refused(here: Path) -> None:
-    """No more is read of an event than one can be long."""
-    ended = run("check", "--rules", "rules.yaml", "--event", "/dev/zero", cwd=here)
+    """No more is read of an event than one can be long, and nothing of a device."""
+    (here / "long.json").write_text("{" + " " * 70_000, encoding="utf-8")
+    check = ("check", "--rules", "rules.yaml", "--event")
+    ended = run(*check, "long.json", cwd=here)
     assert (ended.code, ended.out) == (2, "")
     assert ended.lines == [
-        "/dev/zero: the event is longer than 65536 bytes; write the event as one flat object"
+        "long.json: the event is longer than 65536 bytes; write the event as one flat object"
     ]
+    ended = run(*check, "/dev/zero", cwd=here)
+    assert (ended.code, ended.out) == (2, "")
+    said = "this is a device or a socket, not a file; give - for standard input"
+    assert ended.lines == [f"/dev/zero: the event cannot be read: {said}"]
 
 
 def test_what_is_left_is_rounded_down_and_no_cap_is_called_so(here: Path) -> None:

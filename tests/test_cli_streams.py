@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -191,10 +192,12 @@ def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
     """Ctrl-C before an event has come ends with 130 too."""
     fifo = here / "event.json"
     os.mkfifo(fifo)
+    # Open for both, so that it has a writer before the command looks for one.
+    writer = os.open(fifo, os.O_RDWR)
+    os.write(writer, b"{")
     arguments = ("check", "--rules", "rules.yaml", "--event", fifo.name)
     with started(here, *arguments, stdout=subprocess.PIPE) as process:
-        writer = opened_once_read(fifo, process)
-        os.write(writer, b"{")
+        wait_until_read(writer, process)
         while process.poll() is None:
             # Python does not wake for one that comes just before it reads: another is needed.
             process.send_signal(signal.SIGINT)
@@ -206,14 +209,14 @@ def test_interrupt_of_a_check_waiting_for_its_event(here: Path) -> None:
     assert err.decode().strip().splitlines()[-1] == "stopped"
 
 
-def opened_once_read(fifo: Path, process: subprocess.Popen[bytes]) -> int:
-    """Return *fifo* open for writing, once *process* has opened it for reading."""
+def wait_until_read(fifo: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until *process* has read what is in *fifo*."""
     pause = threading.Event()
     while process.poll() is None:
-        try:
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            pause.wait(0.02)
+        waiting = fcntl.ioctl(fifo, termios.FIONREAD, bytes(4))
+        if not int.from_bytes(waiting, sys.byteorder):
+            return
+        pause.wait(0.02)
     raise AssertionError("the command ended before it asked for its event")
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
 from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.intake.sources import NotAFile, open_file
 from repurchase.proof.certificate import Certificate
 
 try:
@@ -79,9 +80,9 @@ def read_checkpoint(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     *key* did not sign it.
     """
     try:
-        found = msgspec.json.decode(_content(path), type=Checkpoint)
+        found = msgspec.json.decode(_content(path)[0], type=Checkpoint)
         _check(found, found.signature, key)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         what = "this is not a checkpoint of this package"
         raise InputError(Problem(what, file=str(path))) from error
     except InvalidSignature as error:
@@ -112,8 +113,9 @@ def new_key(path: Path) -> Path:
 
 def signing_key(path: Path) -> Ed25519PrivateKey:
     """Return the private key in the file *path*; raise UsageError if it cannot be used."""
-    body = _content(path)
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    # Of the file that was read: by now, another may have its name.
+    body, mode = _content(path)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
         hint = f"make a new one, or `chmod 600 {path}` if nobody has read it"
         raise UsageError(Problem("other users can read or change this key", hint, str(path)))
     try:
@@ -133,7 +135,7 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
 
 def public_key(path: Path) -> Ed25519PublicKey:
     """Return the public key in the file *path*; raise UsageError if it cannot be used."""
-    body = _content(path)
+    body, _ = _content(path)
     try:
         found = load_pem_public_key(body)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -144,14 +146,15 @@ def public_key(path: Path) -> Ed25519PublicKey:
     return found
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[bytes, int]:
+    """Return what the file *path* holds, and its mode; raise UsageError if it cannot be read."""
     try:
-        # To open a pipe would wait for someone to write into it.
-        if not path.is_file():
-            what = "this is not a regular file" if path.exists() else "the file does not exist"
-            raise UsageError(Problem(what, file=str(path)))
-        with path.open("rb") as file:
-            return file.read(BYTES_MAX)
+        with open_file(path) as file:
+            return file.read(BYTES_MAX), os.fstat(file.fileno()).st_mode
+    except FileNotFoundError as error:
+        raise UsageError(Problem("the file does not exist", file=str(path))) from error
+    except (NotAFile, IsADirectoryError) as error:
+        raise UsageError(Problem("this is not a regular file", file=str(path))) from error
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "the name is not a valid file name"
         raise UsageError(Problem(f"the file cannot be read: {why}", file=str(path))) from error

@@ -26,6 +26,9 @@ FORMAT: Final = "repurchase export 8"
 _OTHER_FORMAT: Final = re.compile(rb'.{0,40}"repurchase export ([0-9]{1,3})"')
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
+# All rule files, packs and editions are in memory while the records are re-evaluated. A rule file
+# has at most a megabyte; most have a hundredth of it.
+RULES_BYTES_MAX: Final = 1 << 26
 
 _Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -85,7 +88,7 @@ class ExportFile:
         text = self._read()
         try:
             header = _DECODER.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._no_export(text) from error
         if not isinstance(header, Header):
             raise self._no_export(text)
@@ -99,7 +102,7 @@ class ExportFile:
                 raise self.wrong("the line is cut off")
             try:
                 yield _DECODER.decode(text)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise self.wrong("this is not a line of an export") from error
 
     def wrong(self, what: str) -> Tampering:
@@ -152,6 +155,7 @@ class _Import:
         self._writer = writer
         self._texts: dict[str, bytes] = {}
         self._editions: dict[str, str] = {}
+        self._rules_bytes = 0
         program = file.header.program
         self._audit = Audit(program, self._texts.get, self._editions.get, checkpoints)
 
@@ -184,9 +188,10 @@ class _Import:
                 if self._editions:
                     raise self._file.wrong("a rule file or pack may not follow an edition")
                 self._once(line.hash in self._texts)
-                self._texts[line.hash] = line.body.encode()
+                self._texts[line.hash] = self._bounded(line.body)
             elif isinstance(line, _Edition):
                 self._once(line.hash in self._editions)
+                self._bounded(line.content)
                 self._editions[line.hash] = line.content
             else:
                 raise self._file.wrong("this is a second header line")
@@ -202,6 +207,18 @@ class _Import:
         except JournalError as error:
             raise placed(error, audit.head.sequence + 1, file.name, file.line) from error
         return sealed
+
+    def _bounded(self, text: str) -> bytes:
+        """Return *text*, a rule file or an edition, as bytes; raise Tampering if all are too long.
+
+        A text is not hashed before a record names it, so its length is checked as it is read.
+        """
+        data = text.encode()
+        self._rules_bytes += len(data)
+        if self._rules_bytes > RULES_BYTES_MAX:
+            most = f"{RULES_BYTES_MAX:,} bytes"
+            raise self._file.wrong(f"the rule files and editions are longer than {most} together")
+        return data
 
     def _once(self, known: bool) -> None:
         if known:

@@ -72,14 +72,29 @@ def standard_input() -> BinaryIO:
     return open(0, "rb", closefd=False)
 
 
-def content(name: str, what: str, bytes_max: int = -1) -> bytes:
-    """Return the content of the file *name*, at most *bytes_max* bytes; `-` is standard input.
+def opened(name: str, what: str) -> BinaryIO:
+    """Return the file *name*, or a pipe that has a writer, open to read; `-` is standard input.
 
-    Raise UsageError, which calls the file *what*, if it cannot be read.
+    Raise UsageError, which calls the file *what*, if it cannot be opened.
+    """
+    from repurchase.intake.sources import open_stream
+
+    try:
+        return standard_input() if name == "-" else open_stream(name)
+    except OSError as error:
+        problem = Problem(f"{what} cannot be read: {reason(error)}", file=name)
+        raise UsageError(problem) from error
+
+
+def content(name: str, what: str, bytes_max: int) -> bytes:
+    """Return the content of the file *name*; `-` is standard input.
+
+    Read no more than *bytes_max* bytes and one more, which shows that the file is longer. Raise
+    UsageError, which calls the file *what*, if it cannot be read.
     """
     try:
-        with standard_input() if name == "-" else Path(name).open("rb") as stream:
-            return stream.read(bytes_max)
+        with opened(name, what) as stream:
+            return stream.read(bytes_max + 1)
     except OSError as error:
         problem = Problem(f"{what} cannot be read: {reason(error)}", file=name)
         raise UsageError(problem) from error

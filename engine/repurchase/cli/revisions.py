@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from repurchase.cli.targets import is_cases
 from repurchase.domain.errors import Problem, RuleFileError, UsageError, Wrong
+from repurchase.intake.sources import open_file
 from repurchase.rulebook.editions import Editions, load_document
 from repurchase.rulebook.packs import shipped_or_beside
 from repurchase.rulebook.yaml_reader import Document, read_document
@@ -175,7 +176,8 @@ class _Tree:
     def is_unchanged(self, place: str, data: bytes) -> bool:
         """Return whether the file *place* still holds *data*."""
         try:
-            return (self.top / place).read_bytes() == data
+            with open_file(self.top / place) as file:
+                return file.read(len(data) + 1) == data
         except OSError:
             return False
 

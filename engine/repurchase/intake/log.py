@@ -18,6 +18,7 @@ from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout, contradictions, header_faults, nameless
 from repurchase.intake.lines import Lines
 from repurchase.intake.objects import given_twice, pairs
+from repurchase.intake.sources import open_stream
 from repurchase.intake.tables import Table, csv_table, rows_of
 
 Form = Literal["csv", "jsonl"]
@@ -82,7 +83,7 @@ def open_log(
         return Log(source, name or "<stream>", layout, form, has_ids)
     name = name or str(source)
     try:
-        stream = Path(source).open("rb")  # noqa: SIM115 - the log closes it
+        stream = open_stream(source)
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     try:

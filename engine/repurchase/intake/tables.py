@@ -7,6 +7,7 @@ of the columns and then the rows of cells. `open_table` recognizes it by the fir
 from __future__ import annotations
 
 import csv
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ import msgspec
 
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, reason
 from repurchase.intake.lines import Lines
+from repurchase.intake.sources import open_stream
 
 T = TypeVar("T")
 # A row or its problem, after the number of its first line (in a Parquet file: of the row).
@@ -62,8 +64,10 @@ def open_table(path: Path, digest: Digest | None = None) -> Iterator[Table]:
     """
     name = str(path)
     try:
-        with path.open("rb") as stream:
+        with open_stream(path) as stream:
             if stream.peek(len(_PARQUET)).startswith(_PARQUET):
+                if not path.is_file():
+                    raise OSError(errno.EINVAL, "a Parquet file cannot come through a pipe")
                 # Imported here, because only Parquet files need the package that reads them.
                 from repurchase.intake.parquet import parquet_rows
 

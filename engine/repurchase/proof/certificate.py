@@ -93,7 +93,7 @@ def read_certificate(path: Path) -> Certificate:
         said = (found.format, found.statement, found.assumptions)
         if said != (FORMAT, STATEMENT, ASSUMPTIONS):
             raise ValueError("the certificate states something else")
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         hint = "make one with `repurchase prove FILE --certificate OUT.json`"
         what = "this is not a certificate of this version of the package"
         raise InputError(Problem(what, hint, str(path))) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
@@ -17,6 +16,7 @@ import msgspec
 import yaml
 
 from repurchase.domain.errors import Problem, RuleFileError, UsageError, reason, short
+from repurchase.intake.sources import NotAFile, open_file
 
 BYTES_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 20
@@ -172,20 +172,17 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     name = os.fspath(path)
     try:
-        # Without O_NONBLOCK, opening a pipe waits for someone to write into it.
-        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open_file(name) as file:
+            return _bounded(file.read(BYTES_MAX + 1), name)
     except (OSError, ValueError) as error:
         raise UsageError(Problem(_cannot_open(error), file=name)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UsageError(Problem("this is not a regular file", file=name))
-    with os.fdopen(descriptor, "rb") as file:
-        return _bounded(file.read(BYTES_MAX + 1), name)
 
 
 def _cannot_open(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file does not exist"
+    if isinstance(error, NotAFile | IsADirectoryError):
+        return "this is not a regular file"
     if isinstance(error, OSError):
         return f"the file cannot be opened: {reason(error)}"
     return "the file cannot be opened"

@@ -141,8 +141,7 @@ def _event(name: str) -> Event:
     from repurchase.intake.lines import TEXT_BYTES_MAX
     from repurchase.intake.objects import event_from_json
 
-    # One byte more shows that it is too long, however long it is.
-    return event_from_json(content(name, "the event", TEXT_BYTES_MAX + 1), message_name(name))
+    return event_from_json(content(name, "the event", TEXT_BYTES_MAX), message_name(name))
 
 
 def _refuse_beside_a_journal(log: str | None, options: LogOptions, known_at: date | None) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from repurchase.cli.checkpoints import checkpoints_option, public_key_option, read_checkpoints
-from repurchase.cli.files import message_name, standard_input
+from repurchase.cli.files import message_name, opened
 from repurchase.cli.journal_options import (
     ends_with_1_if_tampered,
     journal_option,
@@ -16,7 +15,6 @@ from repurchase.cli.journal_options import (
 )
 from repurchase.cli.options import json_option
 from repurchase.cli.output import answer
-from repurchase.domain.errors import Problem, UsageError, reason
 
 
 @click.command("import")
@@ -45,18 +43,10 @@ def command(
     from repurchase.report.programs import verified_view
 
     checkpoints = read_checkpoints(checkpoint_files, public_key)
-    with standard_input() if file == "-" else _open(file) as stream:
+    with opened(file, "the file") as stream:
         # Read the file first, so that a file that is not an export creates no empty journal.
         export = ExportFile(stream, message_name(file))
         with Journal(journal, create=True) as kept:
             verified = imported(export, kept, counted, rules_compared, checkpoints)
     answer(verified, lambda: verified_view(verified))
     return 0
-
-
-def _open(file: str) -> BinaryIO:
-    try:
-        return Path(file).open("rb")
-    except OSError as error:
-        what = f"the file cannot be read: {reason(error)}"
-        raise UsageError(Problem(what, file=file)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,6 +20,8 @@ from repurchase.domain.errors import Problem, RuleFileError, UsageError
 if TYPE_CHECKING:
     from repurchase.proof.certificate import Certificate
     from repurchase.report.checked import Checked
+
+_SOURCE_BYTES_MAX: Final = 32_000_000
 
 
 @click.command("lint")
@@ -135,7 +137,13 @@ def _uncertifiable(path: Path, certificate: Certificate | None) -> None:
 
 
 def _document(source: Path | None) -> tuple[str, bytes] | None:
-    return None if source is None else (str(source), content(str(source), "the source"))
+    if source is None:
+        return None
+    data = content(str(source), "the source", _SOURCE_BYTES_MAX)
+    if len(data) > _SOURCE_BYTES_MAX:
+        what = f"the source is longer than {_SOURCE_BYTES_MAX:,} bytes"
+        raise UsageError(Problem(what, "give the text of the document alone", str(source)))
+    return str(source), data
 
 
 def _write(checks: list[Checked], form: str | None) -> None:

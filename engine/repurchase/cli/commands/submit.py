@@ -137,9 +137,10 @@ def _log(events: str) -> Log:
 def read_rules(name: str) -> RuleText:
     """Return the rule file *name*, a shipped one or a path, as a program adopts it."""
     from repurchase.journal.rule_texts import rule_text
+    from repurchase.rulebook.yaml_reader import BYTES_MAX
 
     path = str(rule_file(name))
-    return rule_text(content(path, "the rule file"), path)
+    return rule_text(content(path, "the rule file", BYTES_MAX), path)
 
 
 class _Answers:
