@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -230,6 +231,64 @@ def test_what_is_no_export_is_not_read(first: bytes) -> None:
     """A file of another kind is told at its first line, before a journal is opened."""
     with pytest.raises(InputError, match=r"acme\.jsonl:1: this is not an export of a journal"):
         ExportFile(io.BytesIO(first), "acme.jsonl")
+
+
+NESTED: Final = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (NESTED, "this is not a line of an export"),
+        (
+            json.dumps(
+                {
+                    "line": "record",
+                    "hash": hashlib.sha256(b'{"event":{"id":' + NESTED + b"}}").hexdigest(),
+                    "body": '{"event":{"id":' + NESTED.decode() + "}}",
+                }
+            ).encode(),
+            "the record cannot be read: it is nested too deeply",
+        ),
+    ],
+)
+def test_export_that_is_nested_too_deeply_is_refused(
+    lines: list[bytes], new_url: Callable[[], str], line: bytes, said: str
+) -> None:
+    """It is a wrong line like any other, not a fault of the program."""
+    with pytest.raises(Tampering, match=said):
+        let_in([*lines[:1], line + b"\n", *lines[1:]], new_url())
+
+
+def test_export_of_more_rule_files_than_fit_in_memory_is_refused(
+    lines: list[bytes], new_url: Callable[[], str]
+) -> None:
+    """Gigabytes of texts that no record names are not read to their end."""
+    read = 0
+
+    def texts() -> Iterator[bytes]:
+        nonlocal read
+        yield lines[0]
+        for number in range(400):
+            read += 1
+            hash_ = hashlib.sha256(str(number).encode()).hexdigest()
+            yield json.dumps({"line": "text", "hash": hash_, "body": "x" * 8_000_000}).encode()
+
+    class Endless(io.RawIOBase):
+        """The lines, made when they are read."""
+
+        lines = texts()
+
+        def readline(self, _: int | None = -1, /) -> bytes:
+            return next(self.lines).rstrip(b"\n") + b"\n"
+
+    url = new_url()
+    said = "the rule files and editions are longer than 67,108,864 bytes together"
+    with closing(Journal(url, create=True)) as journal:
+        file = ExportFile(cast("BinaryIO", Endless()), "texts.jsonl")
+        with pytest.raises(InputError, match=said):
+            imported(file, journal)
+    assert (held(url), read) == (((), 0), 9)
 
 
 def test_header_that_was_edited_is_refused(lines: list[bytes], new_url: Callable[[], str]) -> None:

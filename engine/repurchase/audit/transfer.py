@@ -135,7 +135,8 @@ def imported(
     """Import the program of *file* into *journal*, verify it there, and return its summary.
 
     It must contain each of the *checkpoints*. Import all of it or nothing. Raise UsageError if the
-    journal already has the program, Tampering with the first wrong line.
+    journal already has the program, Tampering with the first wrong line, InputError if it has more
+    rule files than are kept in memory.
     """
     program = file.header.program
     with journal.writing(program) as writer:
@@ -209,15 +210,16 @@ class _Import:
         return sealed
 
     def _bounded(self, text: str) -> bytes:
-        """Return *text*, a rule file or an edition, as bytes; raise Tampering if all are too long.
+        """Return *text*, a rule file or an edition, as bytes; raise InputError if all are too long.
 
-        A text is not hashed before a record names it, so its length is checked as it is read.
+        Only the records, which come after it, show that it belongs to the program.
         """
         data = text.encode()
         self._rules_bytes += len(data)
         if self._rules_bytes > RULES_BYTES_MAX:
-            most = f"{RULES_BYTES_MAX:,} bytes"
-            raise self._file.wrong(f"the rule files and editions are longer than {most} together")
+            what = f"the rule files and editions are longer than {RULES_BYTES_MAX:,} bytes together"
+            hint = "nothing was imported; a program has a few megabytes of them"
+            raise InputError(Problem(what, hint, self._file.name, self._file.line))
         return data
 
     def _once(self, known: bool) -> None:

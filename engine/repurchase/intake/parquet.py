@@ -20,10 +20,16 @@ except ImportError as _missing:
     raise UsageError(Problem("Parquet files need the package duckdb", what_to_do)) from _missing
 
 _ROWS_AT_ONCE: Final = 10_000
-# DuckDB downloads nothing, and one thread returns the rows in file order.
+# No field has so long a text; longer ones would fill the memory before they are refused.
+_TEXT_LENGTH_READ: Final = 1_000
+_MEMORY_MAX: Final = "128MB"
+# DuckDB downloads nothing, and one thread returns the rows in file order. It writes nothing either:
+# what does not fit into its memory is refused.
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    "memory_limit": _MEMORY_MAX,
+    "temp_directory": "",
     "threads": 1,
 }
 # The path names one file: it is not a pattern, and folder names do not add columns.
@@ -78,6 +84,10 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
             numbers = count(1)
             while some := found.fetchmany(_ROWS_AT_ONCE):
                 yield from zip(numbers, some, strict=False)
+    except duckdb.OutOfMemoryException as error:
+        what = f"the Parquet file needs more than {_MEMORY_MAX} of memory at once"
+        hint = "write it with smaller row groups, or as CSV"
+        raise InputError(Problem(what, hint, name)) from error
     except duckdb.Error as error:
         why = str(error).partition("\n")[0]
         raise InputError(Problem(f"the Parquet file cannot be read: {why}", None, name)) from error
@@ -91,4 +101,4 @@ def _text(name: str, column: str, kind: str) -> str:
         holds, hint = _REFUSED.get(kind, (f"values of type {short(kind)}", "save it as text"))
         raise InputError(Problem(f"the column `{short(column)}` contains {holds}", hint, name))
     quoted = '"' + column.replace('"', '""') + '"'
-    return f"coalesce({template.format(quoted)}, '')"
+    return f"coalesce(left({template.format(quoted)}, {_TEXT_LENGTH_READ}), '')"

@@ -190,6 +190,8 @@ def read_record(body: bytes) -> Record:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Tampering(Problem(f"the record cannot be read: {error}")) from error
+    except RecursionError as error:
+        raise Tampering(Problem("the record cannot be read: it is nested too deeply")) from error
 
 
 def number(text: str) -> Exact:

@@ -9,10 +9,12 @@ from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.table import TABLE
 from repurchase.market.averages import Bar
-from repurchase.market.kinds import Key, Kind, Row, number
+from repurchase.market.kinds import Key, Kind, Row, instrument, number
 from repurchase.market.sessions import VENUES, sessions
 
-BARS: Final = Kind("daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"))
+BARS: Final = Kind(
+    "daily bars", ("date", "symbol", "venue", "volume"), ("close", "off_auction"), 500_000
+)
 # A fact that each column gives; the column has its domain.
 _GIVEN: Final = {
     "close": "market.previous_close",
@@ -44,17 +46,15 @@ class BarRows:
             )
         if close is None and volume and "close" in row:
             raise Wrong("`close` is empty, but `volume` is not 0", "write the last price")
-        key = (row["symbol"], row["venue"])
-        _check_session(*key, day)
+        key = instrument(row, self.bars)
+        _check_session(key[1], day)
         of_one = self.bars.setdefault(key, {})
         if day in of_one:
             raise Wrong(f"{day} has a bar already", "keep one of the two rows")
         of_one[day] = Bar(close, volume, off)
 
 
-def _check_session(symbol: str, venue: str, day: date) -> None:
-    if not symbol:
-        raise Wrong("`symbol` is empty", "write the symbol from the rule file")
+def _check_session(venue: str, day: date) -> None:
     table = sessions(venue)
     if table is None:
         hint = nearest(venue, VENUES) or f"the venues with one are {', '.join(VENUES)}"

@@ -75,6 +75,7 @@ class Feed:
         self.hashes: dict[str, str] = {}
         # The names of the files with rows of an instrument, by their kind.
         self._files: dict[str, dict[Key, dict[str, None]]] = {kind.name: {} for kind in KINDS}
+        self._rows = dict.fromkeys(KINDS, 0)
         self._known: dict[tuple[str, Key, date], Exact | None] = {}
         self._last: tuple[Authorization, ProgramFeed] | None = None
 
@@ -100,7 +101,15 @@ class Feed:
         return self._known[known]
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
-        """Add *row* of *kind*, from the file and line *place*; raise Wrong if it cannot be read."""
+        """Add *row* of *kind*, from the file and line *place*; raise Wrong if it cannot be read.
+
+        Raise InputError if it is one row too many to be kept in memory.
+        """
+        self._rows[kind] += 1
+        if self._rows[kind] > kind.rows_max:
+            what = f"there are more than {kind.rows_max:,} rows of {kind.name}"
+            hint = "leave out the days and instruments that no event needs"
+            raise InputError(Problem(what, hint, *place))
         self._takers[kind](row, place)
         key = (row.get("symbol", ""), row.get("venue", ""))
         self._files[kind.name].setdefault(key, {})[place[0]] = None

@@ -23,6 +23,7 @@ ISSUER: Final = Kind(
     "issuer facts",
     ("from", "until"),
     ("undisclosed_material_fact", "closed_period", "announced_shares"),
+    100_000,
     one_more=True,
 )
 FACTS: Final = {f"issuer.{column}": column for column in ISSUER.optional}

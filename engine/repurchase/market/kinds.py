@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -10,8 +10,11 @@ import msgspec
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Exact, exact
 from repurchase.facts.domains import Domain, Numbers
+from repurchase.intake.fields import TEXT_LENGTH_MAX
 
 PROBLEMS_MAX: Final = 20
+# At one venue or another, of one kind of file. What is known of each takes some kilobytes.
+INSTRUMENTS_MAX: Final = 20_000
 Row = Mapping[str, str]
 # An instrument at a venue: its symbol and the venue's code.
 Key = tuple[str, str]
@@ -21,12 +24,14 @@ _FLAGS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "": None}
 class Kind(msgspec.Struct, frozen=True):
     """A kind of file: what its rows are called, the columns that are needed, and the optional ones.
 
-    With *one_more*, a file must have at least one of the optional columns.
+    With *one_more*, a file must have at least one of the optional columns. All files together have
+    at most *rows_max* rows, since they are kept in memory.
     """
 
     name: str
     needed: tuple[str, ...]
     optional: tuple[str, ...]
+    rows_max: int
     one_more: bool = False
 
     @property
@@ -72,6 +77,25 @@ def row_of(header: Sequence[str], cells: Sequence[str]) -> Row:
         what = f"the row has {len(cells)} fields, but the header has {len(header)}"
         raise Wrong(what, "write numbers without commas, such as `1000`")
     return dict(zip(header, cells, strict=True))
+
+
+def instrument(row: Row, known: Collection[Key]) -> Key:
+    """Return the symbol and the venue of *row*, by which rows are *known*.
+
+    Raise Wrong if the symbol is empty or too long, or if it is one instrument too many.
+    """
+    key = (row["symbol"], row["venue"])
+    if key in known:
+        return key
+    if not key[0]:
+        raise Wrong("`symbol` is empty", "write the symbol from the rule file")
+    if len(key[0]) > TEXT_LENGTH_MAX:
+        what = f"`symbol` has {len(key[0])} characters"
+        raise Wrong(what, f"write at most {TEXT_LENGTH_MAX}")
+    if len(known) >= INSTRUMENTS_MAX:
+        hint = "leave out the instruments that the rule files do not name"
+        raise Wrong(f"there are more than {INSTRUMENTS_MAX:,} instruments", hint)
+    return key
 
 
 def number(text: str, column: str, domain: Domain) -> Exact | None:

@@ -14,12 +14,15 @@ from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 from repurchase.facts.table import TABLE
-from repurchase.market.kinds import Key, Kind, Row, flag, number
+from repurchase.market.kinds import Key, Kind, Row, flag, instrument, number
 from repurchase.market.tape import Quotes, Tape
 
-TRADES: Final = Kind("trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"))
-QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",))
+TRADES: Final = Kind(
+    "trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"), 4_000_000
+)
+QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",), 4_000_000)
 
+PRICES_MAX: Final = 400_000
 _FINER: Final = re.compile(r"(\.[0-9]{9})[0-9]+")
 
 S = TypeVar("S", Tape, Quotes)
@@ -42,10 +45,10 @@ class _Series(Generic[S]):
     def next(self, row: Row, file: str) -> tuple[S, datetime]:
         """Return the series of *row* in *file*, and its moment; raise Wrong if it is too early."""
         moment = _moment(row["time"])
-        key = (row["symbol"], row["venue"])
+        key = instrument(row, self.of)
         series = self.of.get(key)
         if series is None:
-            series = self.of[key] = self._new(_clock(*key))
+            series = self.of[key] = self._new(_clock(key[1]))
         at = instant(moment)
         if series.days.goes_back(at):
             hint = "sort the rows by time, and give the files in that order"
@@ -76,6 +79,9 @@ class _Series(Generic[S]):
         """
         text = row[column]
         if text not in self._prices:
+            if len(self._prices) >= PRICES_MAX:
+                hint = "leave out the days and instruments that no event needs"
+                raise Wrong(f"there are more than {PRICES_MAX:,} different prices", hint)
             self._prices[text] = number(text, column, TABLE[fact].domain)
         return self._prices[text]
 
@@ -114,9 +120,7 @@ def _moment(text: str) -> datetime:
     return read_moment(_FINER.sub(r"\1", text))
 
 
-def _clock(symbol: str, venue: str) -> ZoneInfo:
-    if not symbol:
-        raise Wrong("`symbol` is empty", "write the symbol from the rule file")
+def _clock(venue: str) -> ZoneInfo:
     if venue not in VENUE_ZONES:
         hint = nearest(venue, VENUE_ZONES) or "write its market identifier code, such as `XTKS`"
         raise Wrong(f"unknown venue `{short(venue)}`", hint)
