@@ -11,8 +11,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint, leaf_of
+from repurchase.audit.kept import kept_file
 from repurchase.audit.merkle import inclusion, is_included
-from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.domain.errors import InputError, Problem, Tampering, UsageError
 from repurchase.journal.records import Record, digest, read_record
 from repurchase.journal.store import Journal, Stored
 
@@ -85,16 +86,10 @@ def read_evidence(path: Path) -> Evidence:
 
     Raise UsageError if the file cannot be read, InputError if it is not evidence.
     """
-    name = str(path)
-    if not path.is_file():
-        what = "this is not a regular file" if path.exists() else "the file does not exist"
-        raise UsageError(Problem(what, file=name))
+    with kept_file(path) as file:
+        content = file.read(_BYTES_MAX)
     try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(_BYTES_MAX), type=Evidence)
-    except OSError as error:
-        what = f"the file cannot be read: {reason(error)}"
-        raise UsageError(Problem(what, file=name)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        what, hint = "this is not evidence", "make it with `repurchase evidence ID`"
-        raise InputError(Problem(what, hint, name)) from error
+        return msgspec.json.decode(content, type=Evidence)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what, hint = "this is not evidence", "make it with `repurchase evidence RECORD`"
+        raise InputError(Problem(what, hint, str(path))) from error

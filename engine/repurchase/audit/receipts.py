@@ -8,8 +8,9 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from repurchase.audit.kept import kept_file
 from repurchase.domain.decisions import Receipt
-from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
+from repurchase.domain.errors import InputError, Problem, Tampering
 from repurchase.journal.store import Journal
 
 _LINE_BYTES_MAX: Final = 1 << 24
@@ -42,20 +43,12 @@ def read_receipts(path: Path) -> Iterator[Kept]:
     An answer without a record, such as a refusal, is left out. Raise UsageError if the file cannot
     be read, InputError for a line that is not an answer.
     """
-    name = str(path)
-    if not path.is_file():
-        what = "this is not a regular file" if path.exists() else "the file does not exist"
-        raise UsageError(Problem(what, file=name))
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while text := file.readline(_LINE_BYTES_MAX):
-                number += 1
-                if text.isspace():
-                    continue
-                yield from _receipt(text, name, number)
-    except OSError as error:
-        raise UsageError(Problem(f"the file cannot be read: {reason(error)}", file=name)) from error
+    with kept_file(path) as file:
+        number = 0
+        while text := file.readline(_LINE_BYTES_MAX):
+            number += 1
+            if not text.isspace():
+                yield from _receipt(text, str(path), number)
 
 
 def _receipt(text: bytes, file: str, line: int) -> Iterator[Kept]:

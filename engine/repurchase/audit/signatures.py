@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from repurchase.audit.checkpoint import Checkpoint
+from repurchase.audit.kept import kept_file
 from repurchase.domain.errors import InputError, Problem, Tampering, UsageError, reason
-from repurchase.intake.sources import NotAFile, open_file
 from repurchase.proof.certificate import Certificate
 
 try:
@@ -149,15 +149,11 @@ def public_key(path: Path) -> Ed25519PublicKey:
 def _content(path: Path) -> tuple[bytes, int]:
     """Return what the file *path* holds, and its mode; raise UsageError if it cannot be read."""
     try:
-        with open_file(path) as file:
+        with kept_file(path) as file:
             return file.read(BYTES_MAX), os.fstat(file.fileno()).st_mode
-    except FileNotFoundError as error:
-        raise UsageError(Problem("the file does not exist", file=str(path))) from error
-    except (NotAFile, IsADirectoryError) as error:
-        raise UsageError(Problem("this is not a regular file", file=str(path))) from error
-    except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else "the name is not a valid file name"
-        raise UsageError(Problem(f"the file cannot be read: {why}", file=str(path))) from error
+    except ValueError as error:
+        what = "the file cannot be read: the name is not a valid file name"
+        raise UsageError(Problem(what, file=str(path))) from error
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
