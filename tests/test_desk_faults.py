@@ -119,19 +119,22 @@ def test_journal_that_another_has_open_is_read_as_it_is(folder: Path) -> None:
         assert children("reading", store.url) == {"records": 3, "error": None}
 
 
-def test_journal_behind_a_link_is_read_whole(folder: Path) -> None:
-    """What lies beside the file counts, not what lies beside a link to it."""
+def test_journal_in_a_folder_behind_a_link_is_read_whole(folder: Path) -> None:
+    """The folder may be named by a link: what lies beside the file is found, too."""
     store = Store("sqlite", str(folder / "journal.db"))
     shut = folder / "shut"
     shut.mkdir()
-    (shut / "link.db").symlink_to(store.url)
+    (shut / "link").symlink_to(folder)
     with store.journal() as journal:
         desk = a_desk(journal)
         desk.submit(order("o1"))
         desk.submit(order("o2"))
         _shut(shut)
         _shut(folder)
-        assert children("reading", str(shut / "link.db")) == {"records": 3, "error": None}
+        assert children("reading", str(shut / "link" / "journal.db")) == {
+            "records": 3,
+            "error": None,
+        }
 
 
 def test_journal_that_is_written_while_it_is_read_is_told(folder: Path) -> None:
@@ -218,9 +221,8 @@ def test_lock_file_that_cannot_be_made_is_a_sentence(sqlite: Store) -> None:
     lock = Path(f"{sqlite.url}.lock")
     lock.unlink()
     lock.mkdir()
-    said = "cannot be written: is a directory"
-    with Journal(sqlite.url) as journal, pytest.raises(JournalError, match=said):
-        a_desk(journal).submit(order("o2"))
+    with pytest.raises(JournalError, match=r"journal\.db\.lock, beside it, is not a file"):
+        Journal(sqlite.url)
     lock.rmdir()
     assert whole(sqlite) == ["o1"]
 

@@ -482,16 +482,18 @@ def test_what_is_no_file_is_no_journal(tmp_path: Path, create: bool) -> None:
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-def test_journal_is_that_of_its_link(tmp_path: Path, sqlite: Store) -> None:
-    """A link leads to the journal, and what is put beside it is put beside the file."""
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("to", ["journal.db", "nowhere.db"])
+def test_link_is_no_journal(tmp_path: Path, sqlite: Store, to: str, create: bool) -> None:
+    """Whoever may write to a directory could let a link lead to an older copy of the journal."""
     submitted(sqlite, 1)
-    folder = tmp_path / "links"
-    folder.mkdir()
-    link = folder / "link.db"
-    link.symlink_to(sqlite.url)
-    with Journal(str(link), create=True) as journal:
-        Desk(journal, PROGRAM, clock()).submit(order("again"))
-    assert list(folder.iterdir()) == [link]
+    link = tmp_path / "link.db"
+    link.symlink_to(to)
+    before = sorted(tmp_path.iterdir())
+    said = f"link.db: this is a symbolic link to {to}; name the file itself"
+    with pytest.raises(UsageError, match=said):
+        Journal(str(link), create=create)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_order_of_outside_facts_changes_no_byte() -> None:

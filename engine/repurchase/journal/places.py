@@ -1,25 +1,44 @@
-"""The database that holds a journal, SQLite or PostgreSQL: how to open, lock and check it."""
+"""Where a journal is: a SQLite file, which is opened, locked and checked here, or a server."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
 
-from repurchase.domain.errors import JournalError, Problem, UsageError, short
+from repurchase.domain.errors import JournalError, Problem, UsageError
+from repurchase.journal.postgres import PostgresPlace
+from repurchase.journal.prepared import Prepared
+from repurchase.journal.schema import Part, Parts, fault, keys
 from repurchase.journal.tables import TABLES
 
+_HARDENED: Final = {"trusted_schema": "OFF", "cell_size_check": "ON", "mmap_size": "0"}
 _BY_URI: Final = {"uri": "true"}
-# An arbitrary number that other software on the same server is unlikely to lock.
-_SETUP_LOCK: Final = 0x7265_7075
+# The files that SQLite and we put beside the database.
+_BESIDE: Final = ("-wal", "-shm", "-journal", ".lock")
+_OTHERS_ANY: Final = 0o077
+_OTHERS_WRITE: Final = 0o022
+
+# A query ends after so many million steps of SQLite's machine, and ten more for each byte of the
+# file: a forged file can hold pages that lead to each other for ever. Ours take fewer than a
+# hundred steps for a record, which has some hundred bytes.
+MILLIONS_MAX: Final = 200
+_MILLION: Final = 1_000_000
+_BYTES_A_MILLION: Final = 100_000
 
 
 class SqlitePlace:
@@ -41,14 +60,24 @@ class SqlitePlace:
         self._as_it_was: tuple[int, ...] | None = None
         # Each connection that was opened, whether or not it is closed by now.
         self._opened: list[Any] = []
+        # The rows of the catalog that were found to be as made.
+        self._good: list[Any] | None = None
 
     def files(self) -> tuple[Path, ...]:
         """Return the paths of the database, and of the files that SQLite and we put beside it."""
         return (self.path, *(self._beside(end) for end in ("", "-wal", "-shm", ".lock")))
 
     def _check(self, *, create: bool) -> None:
-        """Raise UsageError if there is no journal, before SQLite puts any file beside it."""
+        """Raise UsageError if there is no journal, before SQLite puts any file beside it.
+
+        Raise JournalError if something else than a file is where SQLite puts one.
+        """
         path = self.path
+        if path.is_symlink():
+            # Whoever may write to the directory could let it lead to another journal between two
+            # orders, such as an older copy.
+            what = f"this is a symbolic link to {path.readlink()}"
+            raise UsageError(Problem(what, "name the file itself", str(path)))
         if path.is_dir():
             raise UsageError(Problem("this is a directory", "name a file in it", str(path)))
         if not path.exists():
@@ -60,6 +89,9 @@ class SqlitePlace:
         # file, including those of SQLite, and another process could write at the same time.
         if not path.is_file():
             raise no_journal(str(path))
+        for beside in map(self._beside, _BESIDE):
+            if _exists(beside) and not _is_file(beside):
+                raise self._no_file(beside)
 
     def engine(self, *, create: bool) -> sa.Engine:
         """Return the engine that connects to the file; raise UsageError if it is not a journal."""
@@ -77,6 +109,10 @@ class SqlitePlace:
             cursor = connection.cursor()
             # A commit returns only after its data is on disk.
             cursor.execute("PRAGMA synchronous=FULL")
+            # What the file itself defines may not call a function with effects, and SQLite checks
+            # each page that it reads.
+            for name, value in _HARDENED.items():
+                cursor.execute(f"PRAGMA {name}={value}")
             cursor.close()
 
         sa.event.listen(engine, "connect", connected)
@@ -118,20 +154,68 @@ class SqlitePlace:
         wal = self._beside("-wal")
         return wal.exists() and wal.stat().st_size > 0
 
-    def fault(self, connection: sa.Connection) -> str | None:
-        """Return what is wrong with the file or its tables; `None` if nothing is."""
-        damage = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
-        if damage != "ok":
-            return f"the file is damaged: {damage}"
-        made = sa.create_engine("sqlite://")
-        with made.connect() as plain:
-            TABLES.create_all(plain)
-            differing = _schema(plain) ^ _schema(connection)
-        made.dispose()
-        if differing:
-            kind, name, _ = min(differing)
-            return f"its {kind} `{short(str(name))}` is not as this package creates it"
-        return None
+    # -- what it is made of ---------------------------------------------------------------------
+
+    @property
+    def made(self) -> Parts:
+        """Return the parts that this package creates."""
+        return _made()
+
+    def parts(self, prepared: Prepared) -> Parts:
+        """Return what the database is made of."""
+        return _parts(prepared.all(_CATALOG))
+
+    def fault(self, prepared: Prepared) -> str | None:
+        """Return what differs from the tables as this package creates them; `None` if nothing."""
+        rows = prepared.all(_CATALOG)
+        if rows == self._good:
+            return None
+        wrong = fault(_parts(rows), _made())
+        if wrong is None:
+            self._good = rows
+        return wrong
+
+    def damage(self, prepared: Prepared) -> str | None:
+        """Return what is wrong with the pages of the file; `None` if nothing is.
+
+        SQLite answers queries from its indexes, which anyone can change who can write the file.
+        """
+        ((found,),) = prepared.all("PRAGMA integrity_check(1)")
+        return None if found == "ok" else f"the file is damaged: {found}"
+
+    @contextmanager
+    def bounded(self, connection: sa.Connection) -> Iterator[None]:
+        """End each query on *connection* that takes more steps than a file of this size needs."""
+        driver: Any = connection.connection.dbapi_connection
+        size = sum(_size(path) for path in (self._real, self._beside("-wal")))
+        left = chain(repeat(0, MILLIONS_MAX + size // _BYTES_A_MILLION), repeat(1))
+        # Not a function in Python: Ctrl-C would be raised within it, and SQLite would ignore that.
+        driver.set_progress_handler(left.__next__, _MILLION)
+        try:
+            yield
+        finally:
+            driver.set_progress_handler(None, 0)
+
+    def remarks(self, *_: object) -> Iterator[str]:
+        """Yield a sentence on who else can read or replace the files, if anybody can."""
+        shared = [
+            f"{path.name} (mode {mode:o})"
+            for path, mode in map(_mode, (self._real, *map(self._beside, _BESIDE)))
+            if mode & _OTHERS_ANY
+        ]
+        if shared:
+            yield f"others than the owner can open {', '.join(shared)}; `chmod 600` stops that"
+        folder, mode = _mode(self._real.parent)
+        if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
+            yield f"others than the owner can replace files in {folder} (mode {mode:o})"
+        names = self._real.stat().st_nlink
+        if names > 1:
+            yield (
+                f"{self._real.name} has {names} names (hard links); a desk that uses another name"
+                " sees neither its lock nor its newest records"
+            )
+
+    # -- how to make, lock and leave it ---------------------------------------------------------
 
     def role(self, connection: sa.Connection) -> None:
         """Return `None`: a file has no roles."""
@@ -144,14 +228,28 @@ class SqlitePlace:
         """Return whether the file exists."""
         return self.path.exists()
 
-    def is_free(self, tables: frozenset[str]) -> bool:
-        """Return whether a journal can be created beside *tables*: in SQLite, if there are none."""
-        return not tables
+    def make(self) -> bool:
+        """Make the file for its owner alone, and return whether it was not there.
+
+        SQLite gives the files beside it the same mode. Call this only while the lock is held.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            # Closing it releases the locks of this process on it; a new file has none.
+            os.close(os.open(self._real, flags, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+    def is_free(self, prepared: Prepared) -> bool:
+        """Return whether a journal can be created: in SQLite, only in an empty database."""
+        return not self.parts(prepared)
 
     def file(self) -> tuple[int, int] | None:
         """Return the device and inode of the file; `None` if it does not exist."""
         try:
-            found = self._named.stat()
+            # Of a link that was put in its place, not of what that leads to.
+            found = self._named.lstat()
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
@@ -171,7 +269,7 @@ class SqlitePlace:
 
     def remove(self) -> None:
         """Remove the file and the files beside it; call this only while the lock is held."""
-        for path in (self._real, *map(self._beside, ("-wal", "-shm", "-journal", ".lock"))):
+        for path in (self._real, *map(self._beside, _BESIDE)):
             path.unlink(missing_ok=True)
 
     @contextmanager
@@ -185,9 +283,7 @@ class SqlitePlace:
 
     def _held_lock(self) -> int:
         while True:
-            # Read access is enough for a lock, even if another user created the file.
-            flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
-            lock = os.open(self._beside(".lock"), flags, 0o666)
+            lock = self._opened_lock()
             try:
                 self._hold(lock)
                 is_held = self._is_lock(lock)
@@ -198,6 +294,26 @@ class SqlitePlace:
                 return lock
             # Another process has removed the journal with its lock file, see `remove`.
             os.close(lock)
+
+    def _opened_lock(self) -> int:
+        # Read access is enough for a lock, even if another user created the file. It is for those
+        # for whom the database is. A pipe must not make this process wait.
+        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        path, mode = self._beside(".lock"), _mode(self._real)[1] & 0o666 or 0o600
+        try:
+            lock = os.open(path, flags, mode)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise self._no_file(path) from error
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            os.close(lock)
+            raise self._no_file(path)
+        return lock
+
+    def _no_file(self, path: Path) -> JournalError:
+        what = f"{path.name}, beside it, is not a file"
+        return JournalError(Problem(what, "find out who put it there", str(self.path)))
 
     def _is_lock(self, lock: int) -> bool:
         try:
@@ -229,87 +345,61 @@ def _wait_for(lock: int, held: threading.Event) -> None:
     held.set()
 
 
-def _schema(connection: sa.Connection) -> set[tuple[str, str, str]]:
-    rows = connection.exec_driver_sql("SELECT type, name, coalesce(sql, '') FROM sqlite_master")
-    return {(str(kind), str(name), str(sql)) for kind, name, sql in rows}
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _mode(path: Path) -> tuple[Path, int]:
+    """Return *path* and who may do what with the file there: nobody anything if there is none."""
+    try:
+        return path, stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return path, 0
+
+
+# As bytes, which are quicker to read, and are compared exactly, even if they are not valid text.
+_CATALOG: Final = (
+    "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB)"
+    " FROM sqlite_master"
+)
+
+
+def _parts(rows: Sequence[Sequence[bytes | None]]) -> Parts:
+    """Return the parts that *rows* of SQLite's catalog describe."""
+    return frozenset(Part(*(_words(_any_text(one or b"")) for one in row)) for row in rows)
+
+
+@cache
+def _made() -> Parts:
+    parts = []
+    for table in TABLES.tables.values():
+        written = str(CreateTable(table).compile(dialect=sqlite.dialect()))
+        parts.append(Part("table", table.name, table.name, _words(written)))
+        # SQLite names the index of a key itself, by its number in the table.
+        for number, _ in enumerate(keys(table), 1):
+            name = f"sqlite_autoindex_{table.name}_{number}"
+            parts.append(Part("index", name, table.name, ""))
+    return frozenset(parts)
+
+
+def _words(text: str) -> str:
+    """Return *text* with one space for all white space: the versions of SQLAlchemy differ there."""
+    return " ".join(text.split())
 
 
 def _any_text(text: bytes) -> str:
     return text.decode("utf-8", "surrogateescape")
-
-
-class PostgresPlace:
-    """A PostgreSQL database; the lock of a program is its row in the table of programs."""
-
-    # Set here, whatever the server's default: reads after the lock must see earlier commits.
-    begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
-    # A lock, because two processes that create the same tables at once would both fail.
-    setup: tuple[str, ...] = (begin, f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
-    afterwards: tuple[str, ...] = ()
-
-    def __init__(self, url: sa.URL, busy_max_ms: int) -> None:
-        self._url = url
-        self._busy_max_ms = busy_max_ms
-
-    def engine(self, *, create: bool) -> sa.Engine:  # noqa: ARG002 - the server has it, or not
-        """Return the engine that connects to it; raise UsageError if psycopg is not installed."""
-        given = self._url.query.get("options", ())
-        options = (
-            *((given,) if isinstance(given, str) else given),
-            "-c synchronous_commit=on",
-            # A client that lost its network holds its lock until the server notices.
-            f"-c lock_timeout={self._busy_max_ms}",
-        )
-        try:
-            return sa.create_engine(
-                self._url,
-                isolation_level="AUTOCOMMIT",
-                connect_args={"options": " ".join(options)},
-            )
-        except ModuleNotFoundError as error:
-            hint = "install it with: pip install 'repurchase[postgres]'"
-            problem = Problem("PostgreSQL needs the package psycopg", hint)
-            raise UsageError(problem) from error
-
-    def check_still(self) -> None:
-        """Check nothing: the server shows each reader one consistent state."""
-
-    def files(self) -> tuple[Path, ...]:
-        """Return no paths: the files belong to the server."""
-        return ()
-
-    def fault(self, connection: sa.Connection) -> None:
-        """Return `None`, and check nothing: see `Journal.check_tables`."""
-
-    def role(self, connection: sa.Connection) -> str:
-        """Return the role that logged in, which SET ROLE does not change."""
-        return str(connection.exec_driver_sql("SELECT session_user").scalar_one())
-
-    def settle(self, connection: sa.Connection) -> None:
-        """Do nothing: see `Journal.settle`."""
-
-    def is_there(self) -> bool:
-        """Return `True`: if the server lacks the database, connecting raises the error."""
-        return True
-
-    def is_free(self, tables: frozenset[str]) -> bool:
-        """Return whether a journal can be created beside *tables*, which may be of others."""
-        return tables.isdisjoint(TABLES.tables)
-
-    def file(self) -> None:
-        """Return `None`: the server decides where it keeps the database."""
-
-    def is_alone(self, connection: sa.Connection) -> bool:  # noqa: ARG002 - see `remove`
-        """Return `False`: others may use the database."""
-        return False
-
-    def remove(self) -> None:
-        """Remove nothing: the database belongs to the server."""
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold no lock: the row lock of the transaction is enough."""
-        yield
 
 
 Place = SqlitePlace | PostgresPlace
@@ -342,7 +432,9 @@ def place_at(url: str, busy_max_ms: int) -> Place:
         problem = Problem("its password contains `@`", "write `@` as %40", shown_url(url))
         raise UsageError(problem)
     if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return PostgresPlace(parsed.set(drivername="postgresql+psycopg"), busy_max_ms)
+        return PostgresPlace(
+            parsed.set(drivername="postgresql+psycopg"), busy_max_ms, shown_url(url)
+        )
     raise _no_url(url)
 
 

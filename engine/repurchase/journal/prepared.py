@@ -50,6 +50,12 @@ class Prepared:
         row = _row(tuple(column[0] for column in self._cursor.description))
         return [row(*found) for found in self._cursor.fetchall()]
 
+    def all(self, text: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+        """Execute *text*, which is written for this database, and return its rows as tuples."""
+        self._cursor.execute(*((text,) if values is None else (text, values)))
+        found: list[Any] = self._cursor.fetchall()
+        return found
+
     def add(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute *statement*, which returns nothing, once for each of *rows*."""
         written = _written(statement, self._dialect, ())

@@ -24,6 +24,7 @@ from repurchase.domain.errors import JournalError, Problem, Tampering, UsageErro
 from repurchase.journal.places import no_journal, place_at, shown_url
 from repurchase.journal.prepared import Prepared
 from repurchase.journal.records import BEGINNING, Sealed
+from repurchase.journal.schema import can_tell_format, fault, is_journal
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
 FORMAT: Final = "9"
@@ -38,6 +39,10 @@ _RESTORE: Final = (
     " a copy of it, or import the last export into a new journal, check that against a checkpoint"
     " kept elsewhere, and submit again all that came after"
 )
+
+# What SQLite says of a query that took too many steps, and what that means.
+_CAUSES: Final = {"interrupted": "a query takes more steps than a file of this size can need"}
+_CHANGED: Final = "find out who changed it, and restore a copy that was made before"
 
 # Called with the name of each step reached, so that tests can end the process there.
 Reached = Callable[[str], None]
@@ -237,8 +242,9 @@ class Journal(Reader):
         ):
             self.reached("locked")
             prepared = Prepared(connection)
-            prepared.send(self._place.begin)
+            self._begin(prepared)
             try:
+                self._check(prepared)
                 writer = Writer(connection, program, self.reached, self.url)
                 yield writer
                 self.reached("written")
@@ -255,19 +261,44 @@ class Journal(Reader):
             writer.check_written()
             self.reached("committed")
 
+    def _begin(self, prepared: Prepared) -> None:
+        driver = self._engine.dialect.loaded_dbapi
+        try:
+            prepared.send(self._place.begin)
+        except driver.Error:
+            # What cannot be locked may be something else in the place of a table.
+            with suppress(driver.Error):
+                prepared.send("ROLLBACK")
+            with suppress(driver.Error):
+                self._check(prepared)
+            raise
+
+    def _check(self, prepared: Prepared) -> None:
+        """Raise Tampering unless the database is made of what this package creates, and no more."""
+        wrong = self._place.fault(prepared)
+        if wrong is not None:
+            raise Tampering(Problem(wrong, _CHANGED, self.url))
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return a sentence for each right that others, or this role, have and need not have.
+
+        None of them is a fault: whoever has the right may be meant to have it.
+        """
+        with self._reading() as connection:
+            return tuple(self._place.remarks(Prepared(connection), connection))
+
     def settle(self) -> None:
         """Move committed records from SQLite's `-wal` file into the database file."""
         with self._reading() as connection:
             self._place.settle(connection)
 
     def check_tables(self) -> None:
-        """Raise Tampering if the tables or their indexes are not as this package creates them.
+        """Raise Tampering if the tables or their indexes are not as this package wrote them.
 
-        SQLite answers queries from its indexes, which anyone can change who can write the file.
-        PostgreSQL keeps its files to itself, so nothing is checked there.
+        Every other call checks only what they are made of; this one reads all pages of a file.
         """
         with self._reading() as connection:
-            wrong = self._place.fault(connection)
+            wrong = self._place.damage(Prepared(connection))
         if wrong is not None:
             raise Tampering(Problem(wrong, "restore it from a copy", self.url))
 
@@ -287,7 +318,7 @@ class Journal(Reader):
         if self._place.file() != self._file:
             return
         with self.failing("cannot be removed"), self._place.locked():
-            with self._engine.connect() as connection:
+            with self._looking() as connection:
                 is_unused = self._is_unbegun(connection) and self._place.is_alone(connection)
             self._engine.dispose()
             if is_unused:
@@ -307,6 +338,7 @@ class Journal(Reader):
             yield
         except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            cause = _CAUSES.get(cause, cause)
             hint = _RESTORE if any(sign in cause for sign in _DAMAGED) else None
             problem = Problem(f"the journal {what}: {cause}", hint, self.url)
             raise JournalError(problem) from error
@@ -328,13 +360,20 @@ class Journal(Reader):
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with self.failing("cannot be read"), self._engine.connect() as connection:
+        with self.failing("cannot be read"), self._looking() as connection:
             try:
+                self._check(Prepared(connection))
                 yield connection
-            except sa.exc.SQLAlchemyError:
+            except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
                 self._place.check_still()
                 raise
             self._place.check_still()
+
+    @contextmanager
+    def _looking(self) -> Iterator[sa.Connection]:
+        """Yield a connection that may be used before the database is checked."""
+        with self._engine.connect() as connection, self._place.bounded(connection):
+            yield connection
 
     def _set_up(self, *, create: bool) -> None:
         # Refuse a file that cannot be a journal before SQLite puts any file beside it.
@@ -342,47 +381,58 @@ class Journal(Reader):
             with self._place.locked():
                 # The process that made the file may have removed it while this one waited.
                 self._engine.dispose()
-                self._is_new = not self._place.is_there()
+                self._is_new = self._place.make()
                 try:
-                    with self._engine.connect() as connection:
+                    with self._looking() as connection:
                         self._make(connection)
                 finally:
                     self._file = self._place.file()
         before = self._place.file()
-        with self._engine.connect() as connection:
-            if META.name not in _tables(connection):
-                raise no_journal(self.url)
-            found = _format(connection)
+        with self._looking() as connection:
+            self._check_opened(connection)
         self._file = self._file or self._place.file()
         if self._file != before:
             what = "the journal was moved or replaced while it was being opened"
             raise JournalError(Problem(what, "open it again", self.url))
-        if found != FORMAT:
-            what = f"the journal has format {found}, but this package writes format {FORMAT}"
+
+    def _check_opened(self, connection: sa.Connection) -> None:
+        """Raise UsageError unless the database is a journal of this format, Tampering if changed.
+
+        The tables of another format may differ, so the format is read first if that is safe.
+        """
+        prepared = Prepared(connection)
+        found, made = self._place.parts(prepared), self._place.made
+        if not is_journal(found):
+            raise no_journal(self.url)
+        if can_tell_format(found, made) and (format_ := _format(connection)) != FORMAT:
+            what = f"the journal has format {format_}, but this package writes format {FORMAT}"
             hint = (
                 "use it with the version of the package that wrote it; to go on here, begin the"
                 " program in a new journal with `brought_forward`, what it has executed"
             )
             raise UsageError(Problem(what, hint, self.url))
+        self._check(prepared)
 
     def _may_vanish(self) -> bool:
         """Return whether the process that made the journal may remove it, as it is not in use."""
-        with self._engine.connect() as connection:
+        with self._looking() as connection:
             return self._is_unbegun(connection)
 
     def _is_unbegun(self, connection: sa.Connection) -> bool:
         """Return whether the database is empty, or is a journal in which no program has begun."""
-        tables = _tables(connection)
-        if self._place.is_free(tables):
+        prepared = Prepared(connection)
+        if self._place.is_free(prepared):
             return True
-        is_journal = META.name in tables and _format(connection) == FORMAT
-        return is_journal and connection.execute(_SELECT_BEGUN).first() is None
+        # What was changed is not read here: whoever opens it is told.
+        is_whole = fault(self._place.parts(prepared), self._place.made) is None
+        is_ours = is_whole and _format(connection) == FORMAT
+        return is_ours and connection.execute(_SELECT_BEGUN).first() is None
 
     def _make(self, connection: sa.Connection) -> None:
         for statement in self._place.setup:
             connection.exec_driver_sql(statement)
         # Another process may have created the tables while this one waited.
-        if self._place.is_free(_tables(connection)):
+        if self._place.is_free(Prepared(connection)):
             TABLES.create_all(connection)
             connection.execute(META.insert().values(name="format", value=FORMAT))
         connection.exec_driver_sql("COMMIT")
@@ -493,10 +543,6 @@ def _name(value: object, place: str) -> str:
     if type(value) is not str:
         raise Tampering(Problem("the name of a program in the journal is not text", file=place))
     return value
-
-
-def _tables(connection: sa.Connection) -> frozenset[str]:
-    return frozenset(sa.inspect(connection).get_table_names())
 
 
 def _format(connection: sa.Connection) -> str | None:
