@@ -165,6 +165,11 @@ class SqlitePlace:
         """Return what the database is made of."""
         return _parts(prepared.all(_CATALOG))
 
+    def start(self, prepared: Prepared) -> str | None:
+        """Begin to write, and return what differs from the tables as made; `None` if nothing."""
+        prepared.send(self.begin)
+        return self.fault(prepared)
+
     def fault(self, prepared: Prepared) -> str | None:
         """Return what differs from the tables as this package creates them; `None` if nothing."""
         rows = prepared.all(_CATALOG)

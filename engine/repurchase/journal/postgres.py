@@ -28,17 +28,17 @@ _SEARCH_PATH: Final = re.compile(r"(?:^|\s)(?:-c\s*|--)search[-_]path=(\S+)", re
 # Set here, whatever the server's default: reads after the lock must see earlier commits.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _WRITTEN: Final = (PROGRAMS, RECORDS, TEXTS, EDITIONS, SNAPSHOTS)
+# Whoever would add a trigger or a rule to a table must wait for these locks, so that nothing is
+# added between the check and the commit. Other desks need not wait.
+_LOCK: Final = (
+    f"LOCK TABLE {', '.join(f'ONLY {table.name}' for table in _WRITTEN)} IN ROW EXCLUSIVE MODE"
+)
 
 
 class PostgresPlace:
     """A PostgreSQL database; the lock of a program is its row in the table of programs."""
 
-    # Whoever would add a trigger or a rule to a table must wait for these locks, so that nothing is
-    # added between the check and the commit. Other desks need not wait.
-    begin = (
-        f"{_BEGIN}; LOCK TABLE {', '.join(f'ONLY {table.name}' for table in _WRITTEN)}"
-        " IN ROW EXCLUSIVE MODE"
-    )
+    begin = _BEGIN
     # A lock, because two processes that create the same tables at once would both fail. The name is
     # qualified: anybody who may create functions could have made one of the same name.
     setup: tuple[str, ...] = (
@@ -56,9 +56,9 @@ class PostgresPlace:
         self._schema, self._is_default = _schema(url, shown)
         self._url = url.difference_update_query(["schema"])
         self._busy_max_ms = busy_max_ms
-        # The state of the catalog when the tables were found to be as made, and which they were.
-        self._good: tuple[object, ...] | None = None
+        # The tables that were found to be as made, and what asks whether they still are.
         self._tables: str | None = None
+        self._same: str | None = None
 
     def engine(self, *, create: bool) -> sa.Engine:  # noqa: ARG002 - the server has it, or not
         """Return the engine that connects to it; raise UsageError if psycopg is not installed."""
@@ -104,28 +104,32 @@ class PostgresPlace:
         """Return what the tables of the journal are made of, as the statements find them."""
         return frozenset(Part(*row) for row in prepared.all(_PARTS, {"names": _NAMES}))
 
+    def start(self, prepared: Prepared) -> str | None:
+        """Begin to write, and return what differs from the tables as made; `None` if nothing."""
+        # Sent at once: waiting for the server takes longer than what it does.
+        if self._same is not None and prepared.together(self.begin, _LOCK, self._same) == _YES:
+            return None
+        if self._same is None:
+            prepared.together(self.begin, _LOCK)
+        return self._whole_fault(prepared)
+
     def fault(self, prepared: Prepared) -> str | None:
         """Return what differs from the tables as this package creates them; `None` if nothing."""
-        state = self._state(prepared)
-        if state == self._good:
+        if self._same is not None and prepared.all(self._same) == _YES:
             return None
+        return self._whole_fault(prepared)
+
+    def _whole_fault(self, prepared: Prepared) -> str | None:
         # The state is read first: a change in between is then found by the next check.
+        tables, has_more, *state = prepared.all(_STATE, {"names": _NAMES})[0]
         wrong = fault(self.parts(prepared), self.made)
-        tables, has_more, *_ = state
         if wrong is not None:
             return wrong
         if self._tables not in (None, tables):
             return "its tables were replaced while it was open"
-        self._tables = str(tables)
-        self._good = None if has_more else state
+        self._tables = tables
+        self._same = None if has_more else _same(tables, *state)
         return None
-
-    def _state(self, prepared: Prepared) -> tuple[object, ...]:
-        tables = self._tables
-        if tables is None:
-            tables, *_ = prepared.all(_STATE, {"names": _NAMES, "tables": "{}"})[0]
-        found: tuple[object, ...] = prepared.all(_STATE, {"names": _NAMES, "tables": tables})[0]
-        return found
 
     def damage(self, prepared: Prepared) -> None:
         """Return `None`: the server checks its own files."""
@@ -137,9 +141,8 @@ class PostgresPlace:
 
     def remarks(self, prepared: Prepared, connection: sa.Connection) -> Iterator[str]:
         """Yield a sentence for each right that the role need not have, and for the connection."""
-        names, rights = ([pair[at] for pair in _TOO_MUCH] for at in (0, 1))
-        found = prepared.all(_RIGHTS, {"names": names, "rights": rights})
-        yield from role_remarks(prepared.all(_ROLE, {"names": _NAMES})[0], found)
+        rights = [one for (one,) in prepared.all(_RIGHTS, {"rights": _TOO_MUCH})]
+        yield from role_remarks(prepared.all(_ROLE, {"names": _NAMES})[0], sorted(rights))
         info: Any = connection.connection.dbapi_connection
         yield from server_remarks(info.info.host, info.info.get_parameters())
 
@@ -267,25 +270,75 @@ SELECT 'parent table', c.relname, ours.relname, ''
     JOIN pg_catalog.pg_class AS c ON c.oid = inhparent
 """
 
-# A much cheaper statement, whose answer changes with every change of what the one above reads: a
-# changed row of a catalog names the transaction that changed it. Only of what a table has already
-# had one, such as a trigger, can another come without a change of its row; `more` says so.
+# What changes with every change of what the statement above reads: a changed row of a catalog names
+# the transaction that changed it. Only of what a table has already had one, such as a trigger, can
+# another come without a change of its row; `more` says so.
 _STATE: Final = """
+WITH ours AS MATERIALIZED (
+    SELECT c.oid, c.xmin, relhastriggers OR relhasrules OR relhassubclass AS has_more
+    FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS one
+    JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(one)
+),
+indexes AS (SELECT x.xmin FROM ours JOIN pg_catalog.pg_index AS x ON indrelid = ours.oid),
+columns AS (
+    SELECT a.xmin FROM ours JOIN pg_catalog.pg_attribute AS a ON attrelid = ours.oid
+    WHERE attnum > 0
+)
 SELECT
     (SELECT pg_catalog.array_agg(pg_catalog.to_regclass(one)::pg_catalog.oid)
         FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS one)::pg_catalog.text AS tables,
-    (SELECT pg_catalog.bool_or(relhastriggers OR relhasrules OR relhassubclass)
-        FROM pg_catalog.pg_class WHERE oid = ANY (%(tables)s::pg_catalog.oid[])) AS more,
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, xmin), ',' ORDER BY oid)
-        FROM pg_catalog.pg_class WHERE oid = ANY (%(tables)s::pg_catalog.oid[])) AS classes,
-    (SELECT pg_catalog.string_agg(
-            pg_catalog.concat_ws(' ', indexrelid, xmin), ',' ORDER BY indexrelid)
-        FROM pg_catalog.pg_index WHERE indrelid = ANY (%(tables)s::pg_catalog.oid[])) AS indexes,
-    (SELECT pg_catalog.string_agg(
-            pg_catalog.concat_ws(' ', attnum, xmin), ',' ORDER BY attrelid, attnum)
-        FROM pg_catalog.pg_attribute
-        WHERE attrelid = ANY (%(tables)s::pg_catalog.oid[]) AND attnum > 0) AS columns
+    (SELECT pg_catalog.bool_or(has_more) FROM ours) AS more,
+    (SELECT pg_catalog.count(*) FROM ours) AS "tables in all",
+    (SELECT pg_catalog.count(*) FROM indexes) AS "indexes in all",
+    (SELECT pg_catalog.count(*) FROM columns) AS "columns in all",
+    (SELECT pg_catalog.array_agg(DISTINCT one::pg_catalog.text) FROM (
+        SELECT xmin FROM ours UNION ALL SELECT xmin FROM indexes UNION ALL SELECT xmin FROM columns
+    ) AS changed (one))::pg_catalog.text AS changes
 """
+# Asks whether the state is still the same. It is much cheaper than to compare all parts, and
+# cheapest if all that it compares with is in its text: the server plans it once.
+_SAME: Final = """
+SELECT (
+        SELECT pg_catalog.array_agg(pg_catalog.to_regclass(one)::pg_catalog.oid)
+        FROM pg_catalog.unnest('{:names}'::pg_catalog.text[]) AS one
+    ) = ':tables'::pg_catalog.oid[]
+    AND (
+        SELECT pg_catalog.count(*) FROM pg_catalog.pg_class
+        WHERE oid = ANY (':tables'::pg_catalog.oid[])
+        AND xmin = ANY (':changes'::pg_catalog.xid[])
+        AND NOT (relhastriggers OR relhasrules OR relhassubclass)
+    ) = :all_tables
+    AND (
+        SELECT pg_catalog.count(*) = :all_indexes
+            AND pg_catalog.bool_and(xmin = ANY (':changes'::pg_catalog.xid[]))
+        FROM pg_catalog.pg_index WHERE indrelid = ANY (':tables'::pg_catalog.oid[])
+    )
+    AND (
+        SELECT pg_catalog.count(*) = :all_columns
+            AND pg_catalog.bool_and(xmin = ANY (':changes'::pg_catalog.xid[]))
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid = ANY (':tables'::pg_catalog.oid[]) AND attnum > 0
+    )
+"""
+_YES: Final = [(True,)]
+
+
+def _same(tables: str, all_tables: int, all_indexes: int, all_columns: int, changes: str) -> str:
+    """Return the statement that asks whether the catalog is still in the state of the arguments."""
+    values = {
+        ":names": ",".join(_NAMES),
+        ":tables": tables,
+        ":changes": changes,
+        ":all_tables": str(all_tables),
+        ":all_indexes": str(all_indexes),
+        ":all_columns": str(all_columns),
+    }
+    text = _SAME
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
+
+
 _OTHERS: Final = """
 SELECT nspname FROM pg_catalog.pg_namespace AS n
 WHERE pg_catalog.cardinality(%(names)s::pg_catalog.text[]) = (
@@ -358,24 +411,30 @@ _NEEDED: Final = {
     SNAPSHOTS.name: ("INSERT", "UPDATE"),
 }
 _TOO_MUCH: Final = [
-    (name, right)
+    f"{right} on {name}"
     for name, needed in _NEEDED.items()
     for right in _ALL_RIGHTS
     if right not in needed
 ]
 _RIGHTS: Final = """
-SELECT name, needless FROM pg_catalog.unnest(
-        %(names)s::pg_catalog.text[], %(rights)s::pg_catalog.text[]
-    ) AS too_much (name, needless)
-WHERE pg_catalog.has_table_privilege(pg_catalog.to_regclass(name), needless)
-    OR (needless IN ('INSERT', 'UPDATE', 'REFERENCES')
-        AND pg_catalog.has_any_column_privilege(pg_catalog.to_regclass(name), needless))
-ORDER BY name, needless
+WITH more AS (
+    SELECT pg_catalog.split_part(one, ' ', 1) AS right_, pg_catalog.split_part(one, ' ', 3) AS name
+    FROM pg_catalog.unnest(%(rights)s::pg_catalog.text[]) AS one
+)
+SELECT pg_catalog.concat(right_, ' on ', name) FROM more
+WHERE pg_catalog.has_table_privilege(pg_catalog.to_regclass(name), right_)
+    OR (right_ IN ('INSERT', 'UPDATE', 'REFERENCES')
+        AND pg_catalog.has_any_column_privilege(pg_catalog.to_regclass(name), right_))
+UNION ALL
+-- The name of a program, under which its records are found, never changes.
+SELECT pg_catalog.concat('UPDATE on ', name, '.', of_program)
+FROM (VALUES ('programs', 'name'), ('snapshots', 'program')) AS kept (name, of_program)
+WHERE pg_catalog.has_column_privilege(pg_catalog.to_regclass(name), of_program, 'UPDATE')
 """
 _LEAST: Final = "docs/journal.md lists the rights that a desk needs"
 
 
-def role_remarks(role: Any, rights: Sequence[Sequence[str]]) -> Iterator[str]:
+def role_remarks(role: Any, rights: Sequence[str]) -> Iterator[str]:
     """Yield a sentence on what *role* could do to the journal with its *rights*, if it is much."""
     name, is_super, is_owner, is_special, may_create = role
     if is_super:
@@ -383,8 +442,8 @@ def role_remarks(role: Any, rights: Sequence[Sequence[str]]) -> Iterator[str]:
     elif is_owner:
         yield f"the role `{name}` owns the journal's tables and could rewrite them; {_LEAST}"
     else:
-        more = [f"{right} on {table}" for table, right in rights]
-        more += ["CREATE in the schema"] * may_create + ["rights over other roles"] * is_special
+        more = [*rights, *["CREATE in the schema"] * may_create]
+        more += ["rights over other roles"] * is_special
         if more:
             yield f"the role `{name}` has more rights than it needs: {', '.join(more)}; {_LEAST}"
 

@@ -242,9 +242,8 @@ class Journal(Reader):
         ):
             self.reached("locked")
             prepared = Prepared(connection)
-            self._begin(prepared)
             try:
-                self._check(prepared)
+                self._start(prepared)
                 writer = Writer(connection, program, self.reached, self.url)
                 yield writer
                 self.reached("written")
@@ -261,10 +260,11 @@ class Journal(Reader):
             writer.check_written()
             self.reached("committed")
 
-    def _begin(self, prepared: Prepared) -> None:
+    def _start(self, prepared: Prepared) -> None:
+        """Begin a transaction; raise Tampering as `_check` does, within it."""
         driver = self._engine.dialect.loaded_dbapi
         try:
-            prepared.send(self._place.begin)
+            wrong = self._place.start(prepared)
         except driver.Error:
             # What cannot be locked may be something else in the place of a table.
             with suppress(driver.Error):
@@ -272,10 +272,13 @@ class Journal(Reader):
             with suppress(driver.Error):
                 self._check(prepared)
             raise
+        self._refuse(wrong)
 
     def _check(self, prepared: Prepared) -> None:
         """Raise Tampering unless the database is made of what this package creates, and no more."""
-        wrong = self._place.fault(prepared)
+        self._refuse(self._place.fault(prepared))
+
+    def _refuse(self, wrong: str | None) -> None:
         if wrong is not None:
             raise Tampering(Problem(wrong, _CHANGED, self.url))
 
