@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import struct
@@ -15,13 +16,17 @@ from typing import Final
 import pytest
 import sqlalchemy as sa
 
-from desk_events import PROGRAM, clock, order, rules
+from desk_events import PROGRAM, clock, order, roomy_rules, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import JournalError, Tampering, UsageError
+from repurchase.journal import desk
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
+from repurchase.journal.postgres import server_remarks
 from repurchase.journal.store import Journal
 from stores import Store
+
+JOURNAL_PAGE: Final = Path(__file__).parents[1] / "docs" / "journal.md"
 
 
 def begun(store: Store) -> None:
@@ -630,3 +635,139 @@ def test_lock_that_is_exchanged_meanwhile_locks_nothing(
         assert not (tmp_path / "victim").exists()
         (lock.rmdir if put == "a folder" else lock.unlink)()
         assert desk.submit(order("o2")).decision.outcome == "approved"
+
+
+# -- rights ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The database of *owner*, and how another role connects to it."""
+
+    owner: Store
+    desk: Store
+    audit: Store
+
+
+@pytest.fixture
+def roles(postgres: Store) -> Iterator[Roles]:
+    """Create the roles by the statements of the documentation, in a new database."""
+    ((name,),) = postgres.rows("SELECT current_database()")
+    blocks = re.findall(r"^```sql\n(.*?)^```", JOURNAL_PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    before, after = (block.replace("buyback", name) for block in blocks)
+    attacked(postgres, before)
+    keeper, desk, audit = (as_role(postgres, role) for role in ("keeper", "desk", "audit"))
+    # No role of these may make the tables, except their keeper.
+    for other in (desk, audit):
+        with pytest.raises(JournalError, match="permission denied for schema public"):
+            other.journal()
+    keeper.journal().close()
+    attacked(postgres, after)
+    yield Roles(postgres, desk, audit)
+    attacked(postgres, "DROP OWNED BY keeper, desk, audit CASCADE", "DROP ROLE keeper, desk, audit")
+
+
+def as_role(store: Store, name: str) -> Store:
+    """Return *store* as the role *name* connects to it."""
+    return Store(store.kind, store.url.replace("postgres:@", f"{name}@"))
+
+
+def test_least_rights_are_enough_and_no_more(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk with the documented rights does all that a desk does, and can undo none of it."""
+    monkeypatch.setattr(desk, "SNAPSHOT_EVERY", 4)
+    with roles.desk.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), rules(), "ann", one_person=True)
+        for number in range(8):
+            one.submit(order(f"o{number}"))
+        one.adopt(roomy_rules(), "ann", "more room")
+        # It has stored a snapshot, and a second one in its place.
+        snapshots = journal.snapshot_at(PROGRAM)
+        assert journal.remarks() == ()
+    assert snapshots > 8
+    with Journal(roles.audit.url) as journal:
+        last = journal.head(PROGRAM).sequence
+        assert verify(journal, PROGRAM).records == last
+        assert stored_book(journal, PROGRAM).head.sequence == last
+        assert journal.remarks() == ()
+        with pytest.raises(JournalError, match="permission denied"):
+            Desk(journal, PROGRAM, clock()).submit(order("other"))
+    for statement in (
+        "DELETE FROM records",
+        "UPDATE records SET body = 'x'",
+        "TRUNCATE records",
+        "UPDATE programs SET name = 'x'",
+        "DELETE FROM programs",
+        "UPDATE texts SET body = 'x'",
+        "INSERT INTO meta VALUES ('x', 'x')",
+        "DROP TABLE records",
+        "ALTER TABLE records ADD COLUMN x int",
+        "CREATE INDEX i ON records (hash)",
+        "CREATE TABLE x (y int)",
+        "CREATE RULE r AS ON INSERT TO records DO INSTEAD NOTHING",
+        "ALTER TABLE records ENABLE ROW LEVEL SECURITY",
+    ):
+        for role in (roles.desk, roles.audit):
+            with pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"):
+                attacked(role, statement)
+
+
+def test_policy_that_hides_records_from_a_role_is_found(roles: Roles) -> None:
+    """A role that row security binds reads nothing under it, not even at the first look."""
+    begun(roles.desk)
+    with Journal(roles.audit.url) as journal:
+        attacked(
+            roles.owner,
+            "ALTER TABLE records ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY less ON records FOR SELECT USING (sequence < 2)",
+        )
+        with pytest.raises(Tampering, match="its row security on `records` is not of this package"):
+            stored_book(journal, PROGRAM)
+
+
+def test_role_with_more_rights_is_told(roles: Roles) -> None:
+    """Who verifies a journal is told what the role could do that no desk needs to."""
+    least = "docs/journal.md lists the rights that a desk needs"
+    with Journal(roles.owner.url) as journal:
+        said = "the role `postgres` is a superuser and could rewrite the journal"
+        assert journal.remarks() == (f"{said}; {least}",)
+    attacked(
+        roles.owner,
+        "GRANT DELETE, TRIGGER ON records TO desk",
+        "GRANT UPDATE (name) ON programs TO desk",
+        "GRANT UPDATE (hash) ON texts TO desk",
+        "GRANT CREATE ON SCHEMA public TO desk",
+        "ALTER ROLE desk CREATEROLE",
+    )
+    with Journal(roles.desk.url) as journal:
+        assert journal.remarks() == (
+            (
+                "the role `desk` has more rights than it needs: DELETE on records, TRIGGER on"
+                " records, UPDATE on programs.name, UPDATE on texts, CREATE in the schema, rights"
+                f" over other roles; {least}"
+            ),
+        )
+    attacked(roles.owner, "GRANT keeper TO desk")
+    with Journal(roles.desk.url) as journal:
+        said = "the role `desk` owns the journal's tables and could rewrite them"
+        assert journal.remarks() == (f"{said}; {least}",)
+
+
+@pytest.mark.parametrize(
+    ("host", "parameters", "is_told"),
+    [
+        ("", {}, False),
+        ("/run/postgresql", {}, False),
+        ("@abstract", {}, False),
+        ("db.example.com", {"sslmode": "verify-full"}, False),
+        ("db.example.com", {"sslmode": "verify-ca"}, True),
+        ("db.example.com", {"sslmode": "require"}, True),
+        ("127.0.0.1", {}, True),
+    ],
+)
+def test_server_that_is_not_verified_is_told(
+    host: str, parameters: dict[str, str], is_told: bool
+) -> None:
+    """Anybody on the way could pretend to be the server, unless its certificate is compared."""
+    said = f"the connection does not verify that the server is {host}; add `sslmode=verify-full`"
+    found = list(server_remarks(host, parameters))
+    assert [one.startswith(said) for one in found] == [True] * is_told
