@@ -112,7 +112,11 @@ def command(
         files = MarketFiles(market or None)
         audit = audited(kept, program, checkpoints, counted, rules_compared, files)
         confirmed = [check_receipts(kept, program, read_receipts(one)) for one in receipts]
-    verified = structs.replace(audit.verified(), receipts=sum(confirmed))
+        rights = kept.remarks()
+    verified = audit.verified()
+    verified = structs.replace(
+        verified, receipts=sum(confirmed), remarks=(*verified.remarks, *rights)
+    )
     answer(verified, lambda: verified_view(verified))
     covering = [one for one in certified if one is not None]
     missing = list(uncovered(covering, audit.adopted, verified.editions)) if covering else []
