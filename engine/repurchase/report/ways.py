@@ -306,7 +306,7 @@ def _ruled(event: Event, again: Fields, *, is_lacking: bool) -> Way:
         return Way(event.id, "submit it again with what is missing", (again,))
     if event.kind == "release":
         return _held(event, again)
-    what = "`repurchase headroom` finds the most that would be approved; submit that"
+    what = "`repurchase headroom` finds the most that would be approved, if anything; submit that"
     return Way(event.id, what, (again | {"quantity": _VALUE},))
 
 
