@@ -65,7 +65,7 @@ class SqlitePlace:
 
     def files(self) -> tuple[Path, ...]:
         """Return the paths of the database, and of the files that SQLite and we put beside it."""
-        return (self.path, *(self._beside(end) for end in ("", "-wal", "-shm", ".lock")))
+        return (self.path, self._real, *map(self._beside, _BESIDE))
 
     def _check(self, *, create: bool) -> None:
         """Raise UsageError if there is no journal, before SQLite puts any file beside it.

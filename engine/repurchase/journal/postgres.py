@@ -106,16 +106,17 @@ class PostgresPlace:
 
     def start(self, prepared: Prepared) -> str | None:
         """Begin to write, and return what differs from the tables as made; `None` if nothing."""
+        same = self._same
         # Sent at once: waiting for the server takes longer than what it does.
-        if self._same is not None and prepared.together(self.begin, _LOCK, self._same) == _YES:
+        asked = () if same is None else (same,)
+        if prepared.together(self.begin, _LOCK, *asked) == _YES:
             return None
-        if self._same is None:
-            prepared.together(self.begin, _LOCK)
         return self._whole_fault(prepared)
 
     def fault(self, prepared: Prepared) -> str | None:
         """Return what differs from the tables as this package creates them; `None` if nothing."""
-        if self._same is not None and prepared.all(self._same) == _YES:
+        same = self._same
+        if same is not None and prepared.all(same) == _YES:
             return None
         return self._whole_fault(prepared)
 
