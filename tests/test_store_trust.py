@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import JournalError, Tampering, UsageError
-from repurchase.journal import desk
+from repurchase.journal import group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.postgres import server_remarks
@@ -674,7 +674,7 @@ def as_role(store: Store, name: str) -> Store:
 
 def test_least_rights_are_enough_and_no_more(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk with the documented rights does all that a desk does, and can undo none of it."""
-    monkeypatch.setattr(desk, "SNAPSHOT_EVERY", 4)
+    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 4)
     with roles.desk.journal() as journal:
         one = Desk(journal, PROGRAM, clock(), rules(), "ann", one_person=True)
         for number in range(8):
