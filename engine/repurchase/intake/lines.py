@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
@@ -10,6 +11,8 @@ from typing import Final, Protocol
 from repurchase.domain.errors import Wrong
 
 TEXT_BYTES_MAX: Final = 1 << 16
+# The rest of a line that is too long is read, to find the next; no text file has so long a rest.
+SKIPPED_BYTES_MAX: Final = 1 << 26
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -25,6 +28,7 @@ class Lines:
 
     *number* is the number of the last line read. *begun* is the byte offset at which the current
     row begins. Neither a line nor a row may be longer than `TEXT_BYTES_MAX` bytes.
+    Reading ends with OSError if a line is longer than `SKIPPED_BYTES_MAX` bytes.
     """
 
     number: int
@@ -65,9 +69,13 @@ class Lines:
         if len(line) <= TEXT_BYTES_MAX:
             hint = "close the quote that opens in it, or split the row"
             return Wrong(f"begins a row of more than {TEXT_BYTES_MAX} bytes", hint)
+        begun = self.bytes_read
         while line and not line.endswith(b"\n"):
             line = self._next_line()
             self.bytes_read += len(line)
+            if self.bytes_read - begun > SKIPPED_BYTES_MAX:
+                what = f"line {self.number} is longer than {SKIPPED_BYTES_MAX} bytes"
+                raise OSError(errno.EFBIG, what)
         return Wrong(f"is longer than {TEXT_BYTES_MAX} bytes", "write each event on its own line")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Final
 
 from repurchase.domain import errors
@@ -12,6 +13,8 @@ from repurchase.intake import fields
 from repurchase.intake.fields import Fault, Number
 from repurchase.intake.lines import TEXT_BYTES_MAX, not_utf8
 
+# An event has a few dozen; each name that is not one of them costs a search for the nearest.
+NAMES_MAX: Final = 500
 _SPACE: Final = " \t\r\n"
 
 Pairs = tuple[tuple[str, object], ...]
@@ -52,16 +55,19 @@ def pairs(text: str) -> Pairs:
     rest = text[end:]
     if rest != "\n" and rest.strip(_SPACE):
         raise Wrong("has text after its JSON object", "write only one object")
+    if len(found) > NAMES_MAX:
+        what = f"has {len(found):,} names, more than {NAMES_MAX}"
+        raise Wrong(what, "write only the fields of one event")
     return found  # type: ignore[no-any-return]
 
 
 def given_twice(found: Pairs) -> list[Fault]:
-    """Return a fault for each repetition of a name among the pairs *found*."""
+    """Return a fault for each name that is repeated among the pairs *found*."""
     names = [name for name, _ in found]
     if len(set(names)) == len(names):
         return []
     wrong = Wrong("is given twice", "give it once")
-    return [(name, wrong) for at, name in enumerate(names) if name in names[:at]]
+    return [(name, wrong) for name, count in Counter(names).items() if count > 1]
 
 
 def _decoded(text: str | bytes) -> str:

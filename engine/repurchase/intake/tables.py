@@ -67,7 +67,7 @@ def open_table(path: Path, digest: Digest | None = None) -> Iterator[Table]:
         with open_stream(path) as stream:
             if stream.peek(len(_PARQUET)).startswith(_PARQUET):
                 if not path.is_file():
-                    raise OSError(errno.EINVAL, "a Parquet file cannot come through a pipe")
+                    raise OSError(errno.EINVAL, "a table in this format cannot come through a pipe")
                 # Imported here, because only Parquet files need the package that reads them.
                 from repurchase.intake.parquet import parquet_rows
 
