@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones manual schemas docs lint format format-check types public-types layers check wheel pythons lock clean
+.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -128,6 +128,12 @@ wheel: .venv/dependencies ## build the wheel, install it in an empty place elsew
 pythons: .venv/installed ## try the wheel with each Python that is there: demo, fast tests (ARGS=3.13)
 	@.ci/pythons $(ARGS)
 
+sbom: .venv/dependencies ## list what an installation consists of, as CycloneDX, in build/sbom.json
+	@.ci/sbom
+
+audit: .venv/dependencies ## ask for known vulnerabilities of it; fails if nobody answers
+	@.ci/audit
+
 lock: .venv/dependencies ## pin again what pyproject.toml and .ci/*.in ask for (UPGRADE=1: newest)
 	@.ci/lock $(if $(UPGRADE),--upgrade)
 
@@ -135,11 +141,11 @@ clean: ## remove everything that these tasks made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 		.benchmarks .coverage .coverage.* dist build
 
-.venv/dependencies: .ci/locked-build.txt .ci/locked.txt
+.venv/dependencies: .ci/locked-build.txt .ci/locked.txt .ci/hardening
 	@.ci/dependencies "$(PYTHON)"
 	@touch $@
 
-.venv/installed: .venv/dependencies pyproject.toml README.md LICENSE $(SOURCES)
+.venv/installed: .venv/dependencies pyproject.toml README.md LICENSE docs/constraints.txt $(SOURCES)
 	@echo "installing repurchase into .venv"
 	@$(PIP) install --no-deps --no-build-isolation --no-index --force-reinstall .
 	@touch $@
