@@ -1,4 +1,4 @@
-"""Completes the list of `make sbom` with the hashes that the packages were installed by."""
+"""Completes the list of `make sbom`: what it is a list of, and the hashes it was installed by."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ _BLOCK: Final = re.compile(
 )
 _PROPERTY: Final = "repurchase:file:sha256"
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_OURSELVES: Final = "repurchase"
+# Its metadata calls the licence by a name that no list knows.
+_LICENCES: Final = {"z3-solver": "MIT"}
 
 
 def completed(bom: dict[str, Any], constraints: str) -> dict[str, Any]:
-    """Return *bom* with the hashes that *constraints* allows for each package.
+    """Return *bom* as the list of what this package needs, with the hashes of *constraints*.
 
-    Raise KeyError if it lists a package that is not among them, other than this one.
+    Raise KeyError if it lists a package that is not among them.
     """
+    (ourselves,) = (one for one in bom["components"] if one["name"] == _OURSELVES)
+    # The place of the wheel on the machine that listed it.
+    ourselves.pop("externalReferences", None)
+    bom["metadata"]["component"] = ourselves | {"type": "application"}
+    bom["components"] = [one for one in bom["components"] if one is not ourselves]
     hashes = {name: _HASH.findall(block) for name, block in _BLOCK.findall(constraints)}
     for one in bom["components"]:
-        if one["name"] == "repurchase":
-            # The wheel's place on the machine that listed it.
-            one.pop("externalReferences", None)
-            continue
-        found = hashes[re.sub(r"[-_.]+", "-", one["name"]).lower()]
-        one["properties"] = sorted(
-            [*one.get("properties", ()), *({"name": _PROPERTY, "value": each} for each in found)],
-            key=lambda each: (each["name"], each["value"]),
-        )
+        name = re.sub(r"[-_.]+", "-", one["name"]).lower()
+        found = [{"name": _PROPERTY, "value": each} for each in sorted(hashes[name])]
+        one["properties"] = [*one.get("properties", ()), *found]
+        if name in _LICENCES and not one.get("licenses"):
+            one["licenses"] = [{"license": {"id": _LICENCES[name]}}]
     return bom
 
 

@@ -154,6 +154,28 @@ def test_users_are_told_the_flags_of_the_build() -> None:
         assert f'export {name}="{ours}"' in SECURITY
 
 
+# --- the list of parts
+
+
+def test_list_of_parts_is_of_this_package_with_hashes() -> None:
+    """What it lists is what the constraints pin; a package that they lack is an error."""
+    parts = [{"name": name, "bom-ref": name} for name in ("repurchase", "PyYAML", "z3-solver")]
+    parts[0]["externalReferences"] = "file:///somewhere"
+    bom = {"metadata": {}, "components": parts}
+    made = script("sbom").completed(bom, CONSTRAINTS)
+    ours = {"name": "repurchase", "bom-ref": "repurchase", "type": "application"}
+    assert made["metadata"]["component"] == ours
+    yaml, z3 = made["components"]
+    assert z3["licenses"] == [{"license": {"id": "MIT"}}]
+    (block,) = re.findall(r"^pyyaml==.*?(?=^[a-z])", CONSTRAINTS, re.MULTILINE | re.DOTALL)
+    hashes = {one["value"] for one in yaml["properties"]}
+    assert hashes == set(re.findall(r"sha256:(\S+)", block)) != set()
+    with pytest.raises(KeyError, match="pytest"):
+        script("sbom").completed(
+            {"metadata": {}, "components": [*parts[:1], {"name": "pytest"}]}, CONSTRAINTS
+        )
+
+
 # --- vulnerabilities
 
 ANSWERED: Final[dict[str, Any]] = {
