@@ -73,7 +73,7 @@ def _laughs() -> bytes:
     return "\n".join(lines).encode()
 
 
-_DEEP: Final = 200_000
+_DEEP: Final = 120_000
 HOSTILE: Final[Mapping[str, Make]] = {
     "nothing": written(b""),
     "a NUL": written(b"\0"),

@@ -199,6 +199,28 @@ def said(folder: Path) -> tuple[str, str]:
     return out, err
 
 
+@pytest.mark.parametrize(
+    ("reader", "hostile", "said"),
+    [
+        ("log in CSV", "a pipe without a writer", "nobody writes into this pipe"),
+        ("log in CSV", "gigabytes of NULs", "the file contains NUL bytes"),
+        ("event", "a link to zeros", "this is a device or a socket, not a file"),
+        ("daily bars", "a socket", "this is a device or a socket, not a file"),
+        ("rule file that evaluates", "lists in lists", "x.yaml:1:1"),
+        ("certificate", "lists in lists", "this is not a certificate of this version"),
+    ],
+)
+def test_installed_command_ends_with_a_sentence(
+    tmp_path: Path, reader: str, hostile: str, said: str
+) -> None:
+    """So does the command itself, started anew, as whoever types it gets it."""
+    furnish(tmp_path)
+    HOSTILE[hostile](tmp_path / READERS[reader].file)
+    ended = run(*READERS[reader].arguments, cwd=tmp_path, fresh=True)
+    assert (ended.code in (1, 2), ended.out) == (True, "")
+    assert said in ended.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_reader_ends_with_a_sentence(name: str, top: Path) -> None:

@@ -623,6 +623,31 @@ def test_options_that_cannot_be_are_refused() -> None:
     ]
 
 
+def test_line_of_very_many_names_is_one_fault() -> None:
+    """The search for the field nearest to each would take longer than the whole log."""
+    many = "{" + ",".join(f'"n{number}": 1' for number in range(501)) + "}\n"
+    assert wrong(LINE + many) == [
+        "log:2: the line has 501 names, more than 500; write only the fields of one event"
+    ]
+
+
+def test_faults_of_one_line_are_told_up_to_a_hundred() -> None:
+    """Twenty lines are told; a terminal has no use for ten thousand faults."""
+    many = "{" + ",".join(f'"quantit{number}": 1' for number in range(300)) + "}\n"
+    told = wrong(LINE + many)
+    ways = "name its field with --column, or skip it with --ignore"
+    assert told[0] == "log:2: `quantit0` is not an event field; did you mean `quantity`?"
+    assert told[20] == f"log:2: `quantit20` is not an event field; {ways}"
+    # Without a kind, there is one more.
+    assert (len(told), told[100]) == (101, "log:2: 201 more faults are not shown")
+
+
+def test_name_given_often_is_one_fault() -> None:
+    """However often it is."""
+    often = LINE.replace("}", ', "by": "a"' * 400 + "}")
+    assert wrong(LINE + often) == ["log:2: `by` is given twice; give it once"]
+
+
 def test_file_that_cannot_be_opened_is_wrong(tmp_path: Path) -> None:
     """Neither a missing file nor a folder is a log."""
     for path, reason in [

@@ -17,6 +17,7 @@ from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers
 from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
+FAULTS_MAX: Final = 100
 VENUES_MAX: Final = 50
 _SHOWN_LENGTH_MAX: Final = 40
 # A comma can group thousands or mark decimals. Read wrongly, it gives another number.
@@ -83,13 +84,21 @@ def problems(
     file: str | None = None,
     line: int | None = None,
 ) -> tuple[errors.Problem, ...]:
-    """Return *faults* as problems with their place; *labels* says what to call a field."""
-    return tuple(
+    """Return *faults* as problems with their place; *labels* says what to call a field.
+
+    Of more than a hundred faults, the last problem only says how many more there are.
+    """
+    every = list(faults)
+    found = [
         errors.Problem(
             f"{labels.get(name) or f'`{errors.short(name)}`'} {wrong.what}", wrong.hint, file, line
         )
-        for name, wrong in faults
-    )
+        for name, wrong in every[:FAULTS_MAX]
+    ]
+    if len(every) > FAULTS_MAX:
+        what = f"{len(every) - FAULTS_MAX:,} more faults are not shown"
+        found.append(errors.Problem(what, None, file, line))
+    return tuple(found)
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str | None:

@@ -19,6 +19,8 @@ from repurchase.intake.fields import (
 )
 
 _NOTHING: Final[Mapping[str, str]] = {}
+# To find the field nearest to an unknown name takes longer than to read a row.
+SEARCHED_MAX: Final = 20
 _SEPARATORS: Final = {";": "`;`", "\t": "a tab", "|": "`|`"}
 
 
@@ -41,10 +43,10 @@ class Layout(msgspec.Struct, frozen=True):
 
     def unknown(self, names: Iterable[str]) -> list[Fault]:
         """Return a fault for each of the *names* that is neither an event field nor ignored."""
+        unknown = [one for one in names if one not in self.ignore and self.ours(one) is None]
         return [
-            (theirs, self._unknown(theirs))
-            for theirs in names
-            if theirs not in self.ignore and self.ours(theirs) is None
+            (theirs, self._unknown(theirs, is_searched=count < SEARCHED_MAX))
+            for count, theirs in enumerate(unknown)
         ]
 
     def labels(self) -> dict[str, str]:
@@ -58,13 +60,14 @@ class Layout(msgspec.Struct, frozen=True):
             },
         }
 
-    def _unknown(self, theirs: str) -> Wrong:
+    def _unknown(self, theirs: str, *, is_searched: bool) -> Wrong:
+        """Return what is wrong with *theirs*; with the nearest field if it *is_searched*."""
         if not theirs:
             return Wrong("has no name", "name it, or remove it")
         if theirs in self.columns:
             what = f"is in the log, and --column maps `{short(self.columns[theirs])}` to it"
             return Wrong(what, "keep one of them")
-        hint = nearest_name(theirs, READERS)
+        hint = nearest_name(theirs, READERS) if is_searched else None
         ways = "name its field with --column, or skip it with --ignore"
         return Wrong("is not an event field", hint or ways)
 
