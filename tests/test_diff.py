@@ -594,6 +594,7 @@ def test_command_without_its_package_shows_what_moved(folder: Path) -> None:
     assert without.json == {
         "verdict": "undecided",
         "same_accounting": None,
+        "feed_only": None,
         "changed": compared_["changed"],
         "compared": None,
     }

@@ -28,6 +28,7 @@ def uncompared_object(changed: Iterable[Change]) -> dict[str, Any]:
     return {
         "verdict": "undecided",
         "same_accounting": None,
+        "feed_only": None,
         "changed": tuple(changed),
         "compared": None,
     }
