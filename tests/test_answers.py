@@ -245,7 +245,8 @@ def test_release_that_is_denied_does_not_show_the_waived_review_as_a_failure(des
         desk, event("release", "r-1", order="o-1", by="Sato", reason="fine")
     ).out.splitlines()
     assert lines[0].startswith("DENIED  release r-1: the requester and the approver are the same")
-    assert groups([line.rstrip() for line in lines]) == ["Fails", "Review: not a reason to deny"]
+    shown = groups([line.rstrip() for line in lines])
+    assert shown[:2] == ["Fails", "Review: not a reason to deny"]
     fails = lines[lines.index("Fails") + 1 : lines.index("Review: not a reason to deny")]
     assert not any("large" in line for line in fails)
 

@@ -761,7 +761,7 @@ def test_event_that_is_there_twice_is_found(copied: Callable[[], str]) -> None:
         hash=made.hash,
         body=made.body,
     )
-    assert found(url) == "its index `sqlite_autoindex_records_2` is missing"
+    assert found(url) == "its table `records` is not as this package creates it"
     _guard(path, guards)
     assert found(url).startswith("the file is damaged: row 21 missing from index")
 

@@ -44,6 +44,7 @@ COMMANDS: Final = (
     "halt",
     "resume",
     "confirm",
+    "evidence",
     "recover",
     "position",
     "headroom",
@@ -305,7 +306,10 @@ def test_help_is_had_either_way(option: str) -> None:
     assert run(option) == run("--help")
 
 
-SEVERAL: Final = {"certificates", "columns", "constants", "ignore", "market"}
+SEVERAL: Final = {
+    *("certificates", "checkpoint_files", "columns", "constants"),
+    *("ignore", "market", "receipts"),
+}
 
 
 @pytest.mark.parametrize(

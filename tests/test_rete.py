@@ -542,11 +542,15 @@ def test_rule_sets_that_are_let_go_give_back_what_they_took() -> None:
 def test_core_keeps_the_state_of_a_deleted_rule_set() -> None:
     """What `rete` empties by hand the core would keep: some 200 kB for each rule set."""
     before = resident()
-    for _ in range(500):
-        handle = loaded(low=at_least("x"))
-        firings(handle, fact(x=1))
-        core.delete_ruleset(handle)
-    assert resident() - before > 10_000
+    for _ in range(10):
+        for _ in range(500):
+            handle = loaded(low=at_least("x"))
+            firings(handle, fact(x=1))
+            core.delete_ruleset(handle)
+        # What other tests of this process freed is used first.
+        if resident() - before > 10_000:
+            return
+    pytest.fail("the core frees what it keeps of a rule set")
 
 
 # --- a fault between facts and result

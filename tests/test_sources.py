@@ -117,7 +117,7 @@ def test_line_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) 
             read += size
             return b"a" * size
 
-    found = Lines(Endless())  # type: ignore[arg-type]
+    found = Lines(Endless())
     with pytest.raises(OSError, match="line 1 is longer than 1000000 bytes"):
         next(iter(found))
     assert read < 1_200_000

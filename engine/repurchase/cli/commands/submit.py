@@ -47,7 +47,7 @@ EXIT_UNDECIDED: Final = 2
     is_flag=True,
     help="The program has only one person: nobody else confirms what loosens. Said when it begins.",
 )
-@click.option(
+@single_option(
     "--identity",
     type=click.Choice(["os", "database"]),
     help="Who sends an event is the operating system's user, or the database's role, and an event"
