@@ -56,17 +56,6 @@ class Prepared:
         found: list[Any] = self._cursor.fetchall()
         return found
 
-    def together(self, *texts: str) -> list[Any]:
-        """Send *texts* to PostgreSQL at once, and return the rows of the last, if it has any."""
-        driver = self._cursor.connection
-        cursors = [driver.cursor() for _ in texts]
-        with driver.pipeline():
-            for cursor, text in zip(cursors, texts, strict=True):
-                cursor.execute(text)
-        last = cursors[-1]
-        found: list[Any] = [] if last.description is None else last.fetchall()
-        return found
-
     def add(self, statement: sa.Executable, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute *statement*, which returns nothing, once for each of *rows*."""
         written = _written(statement, self._dialect, ())
