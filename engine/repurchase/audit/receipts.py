@@ -41,14 +41,19 @@ def read_receipts(path: Path) -> Iterator[Kept]:
     """Yield the receipts among the answers in the file *path*, one line of JSON each.
 
     An answer without a record, such as a refusal, is left out. Raise UsageError if the file cannot
-    be read, InputError for a line that is not an answer.
+    be read, InputError for a line that is not an answer, or if the file has no receipt at all.
     """
     with kept_file(path) as file:
-        number = 0
+        number = count = 0
         while text := file.readline(_LINE_BYTES_MAX):
             number += 1
-            if not text.isspace():
-                yield from _receipt(text, str(path), number)
+            for one in () if text.isspace() else _receipt(text, str(path), number):
+                count += 1
+                yield one
+    if not count:
+        # Whoever gives the wrong file must not read that its answers are all there.
+        hint = "give the answers of `repurchase submit --json`, one on each line"
+        raise InputError(Problem("the file has no receipt", hint, str(path)))
 
 
 def _receipt(text: bytes, file: str, line: int) -> Iterator[Kept]:
