@@ -136,6 +136,35 @@ def test_crash_that_nobody_hears_is_2_too(here: Path, streams: str) -> None:
     assert ended(here, "sh", "-c", script, sys.executable, code).code == 2
 
 
+# What reads the events of a desk is a thread of its own.
+READS_NOTHING: Final = """
+import sys
+from repurchase.intake.log import Log
+def broken(self):
+    raise {error}
+    yield
+Log.rows = broken
+from repurchase.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("MemoryError", "this command needs more memory"), ("KeyError('a')", "repurchase failed")],
+)
+def test_crash_of_what_reads_the_events_ends_the_submission(
+    here: Path, error: str, said: str
+) -> None:
+    """Nobody waits for a thread that is gone, and what it died of is told once."""
+    code = READS_NOTHING.format(error=error)
+    (here / "events.jsonl").write_text("{}\n", encoding="utf-8")
+    submit = ("submit", "events.jsonl", "--journal", "new.db", "--rules", "rules.yaml")
+    run = ended(here, sys.executable, "-c", code, *submit, "--by", "Ann")
+    assert (run.code, run.out, "Traceback" in run.err) == (2, "", False)
+    assert run.lines[-1].startswith(said)
+
+
 SWALLOWING: Final = """
 import signal, sys
 from repurchase.replay import run

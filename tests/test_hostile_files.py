@@ -109,8 +109,32 @@ READERS: Final = {
         "../kept/key.pub",
         "repurchase.audit.signatures",
     ),
+    "earlier checkpoint": Reader(
+        (
+            *("checkpoint", "--journal", "../kept/journal.db", "--key", "../kept/key"),
+            *("--previous", "x.json"),
+        ),
+        "x.json",
+        "../kept/checkpoint.json",
+        "repurchase.audit.signatures",
+    ),
+    "receipts": Reader(
+        ("verify", "--journal", "../kept/journal.db", "--receipts", "x.jsonl"),
+        "x.jsonl",
+        "../kept/receipts.jsonl",
+        "repurchase.audit.verify",
+    ),
+    "evidence": Reader(
+        (
+            *("evidence", "--check", "x.json", "--checkpoint", "../kept/checkpoint.json"),
+            *("--public-key", "../kept/key.pub"),
+        ),
+        "x.json",
+        "../kept/evidence.json",
+        "repurchase.audit.evidence",
+    ),
     "private key": Reader(
-        ("checkpoint", "--journal", "../kept/journal.db", "--key", "x.key"),
+        ("checkpoint", "--journal", "../kept/journal.db", "--key", "x.key", "--first"),
         "x.key",
         "../kept/key",
         "repurchase.audit.signatures",
@@ -141,12 +165,18 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Path:
     calls = (
         ("submit", "order.json", *journal, "--rules", "rules.yaml", "--by", "Ann"),
         ("checkpoint", "--new-key", "key"),
-        ("checkpoint", *journal, "--key", "key", "--output", "checkpoint.json"),
+        ("checkpoint", *journal, "--key", "key", "--first", "--output", "checkpoint.json"),
         ("export", *journal, "--output", "export.jsonl"),
+        (
+            *("evidence", "1", *journal, "--checkpoint", "checkpoint.json"),
+            *("--public-key", "key.pub", "--output", "evidence.json"),
+        ),
     )
     for call in calls:
         ended = run(*call, cwd=kept)
         assert ended.code == 0, ended
+    again = run("submit", "order.json", *journal, "--json", cwd=kept)
+    (kept / "receipts.jsonl").write_text(again.out, encoding="utf-8")
     return top
 
 

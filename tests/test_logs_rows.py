@@ -631,7 +631,7 @@ def test_line_of_very_many_names_is_one_fault() -> None:
     ]
 
 
-def test_faults_of_one_line_are_told_up_to_a_hundred() -> None:
+def test_faults_of_one_line_are_told_up_to_fifty() -> None:
     """Twenty lines are told; a terminal has no use for ten thousand faults."""
     many = "{" + ",".join(f'"quantit{number}": 1' for number in range(300)) + "}\n"
     told = wrong(LINE + many)
@@ -639,7 +639,7 @@ def test_faults_of_one_line_are_told_up_to_a_hundred() -> None:
     assert told[0] == "log:2: `quantit0` is not an event field; did you mean `quantity`?"
     assert told[20] == f"log:2: `quantit20` is not an event field; {ways}"
     # Without a kind, there is one more.
-    assert (len(told), told[100]) == (101, "log:2: 201 more faults are not shown")
+    assert (len(told), told[50]) == (51, "log:2: 251 more faults are not shown")
 
 
 def test_name_given_often_is_one_fault() -> None:

@@ -17,7 +17,7 @@ from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers
 from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
-FAULTS_MAX: Final = 100
+FAULTS_MAX: Final = 50
 VENUES_MAX: Final = 50
 _SHOWN_LENGTH_MAX: Final = 40
 # A comma can group thousands or mark decimals. Read wrongly, it gives another number.
@@ -86,7 +86,7 @@ def problems(
 ) -> tuple[errors.Problem, ...]:
     """Return *faults* as problems with their place; *labels* says what to call a field.
 
-    Of more than a hundred faults, the last problem only says how many more there are.
+    Of more than fifty faults, the last problem only says how many more there are.
     """
     every = list(faults)
     found = [

@@ -17,7 +17,7 @@ from repurchase.cli.journal_options import journal_option, now, program_option
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn, write_errors
-from repurchase.domain.errors import EngineFault, InputError, Problem, RepurchaseError
+from repurchase.domain.errors import InputError, Problem, RepurchaseError
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
@@ -255,11 +255,11 @@ def _groups(log: Log) -> Iterator[list[Row]]:
     """
     from repurchase.journal.desk import GROUP_MAX
 
-    rows: queue.Queue[Row | RepurchaseError | None] = queue.Queue(GROUP_MAX)
+    rows: queue.Queue[Row | BaseException | None] = queue.Queue(GROUP_MAX)
     # A daemon: a thread that waits for a line does not keep the process alive.
     threading.Thread(target=_read, args=(log, rows), daemon=True).start()
     group: list[Row] = []
-    while (row := rows.get()) is not None and not isinstance(row, RepurchaseError):
+    while (row := rows.get()) is not None and not isinstance(row, BaseException):
         group.append(row)
         if len(group) == GROUP_MAX or rows.empty():
             yield group
@@ -270,15 +270,14 @@ def _groups(log: Log) -> Iterator[list[Row]]:
         raise row
 
 
-def _read(log: Log, rows: queue.Queue[Row | RepurchaseError | None]) -> None:
-    end: RepurchaseError | None = EngineFault("the events can no longer be read")
+def _read(log: Log, rows: queue.Queue[Row | BaseException | None]) -> None:
+    end: BaseException | None = None
     try:
         # Only this thread closes it: another would wait for a reader that waits for its sender.
         with log:
             for row in log.rows():
                 rows.put(row)
-        end = None
-    except RepurchaseError as error:
+    except BaseException as error:  # noqa: BLE001 - it is raised where the rows are taken
         end = error
     finally:
         rows.put(end)
