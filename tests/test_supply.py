@@ -160,7 +160,7 @@ def test_users_are_told_the_flags_of_the_build() -> None:
 def test_list_of_parts_is_of_this_package_with_hashes() -> None:
     """What it lists is what the constraints pin; a package that they lack is an error."""
     parts = [{"name": name, "bom-ref": name} for name in ("repurchase", "PyYAML", "z3-solver")]
-    parts[0]["externalReferences"] = "file:///somewhere"
+    parts[0]["externalReferences"] = "ftp://example.com/somewhere"
     bom = {"metadata": {}, "components": parts}
     made = script("sbom").completed(bom, CONSTRAINTS)
     ours = {"name": "repurchase", "bom-ref": "repurchase", "type": "application"}
