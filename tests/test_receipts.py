@@ -96,6 +96,26 @@ def test_answer_that_the_journal_lost_is_found(journal: Journal, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"outcome":"approved"', '"outcome":"denied"'),
+        ('"id":"o2"', '"id":"o3"'),
+        ('"remaining_shares":"38"', '"remaining_shares":"99"'),
+    ],
+)
+def test_receipt_says_what_its_record_says(
+    journal: Journal, tmp_path: Path, before: str, after: str
+) -> None:
+    """The number and hash of a record confirm no other answer."""
+    file = kept(tmp_path / "answers.jsonl", [a_desk(journal).submit(order("o2"))])
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+    with pytest.raises(Tampering, match="says another `"):
+        check_receipts(journal, PROGRAM, read_receipts(file))
+
+
+@pytest.mark.parametrize(
     "text", ["[" * 100_000, "{}x", "o1,approved", '{"record": "3", "hash": "x"}', "\xff"]
 )
 def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, text: str) -> None:
@@ -299,7 +319,10 @@ def test_each_checkpoint_names_the_one_before(folder: Path) -> None:
     again = made_after(folder, "4.json", "3.json")
     assert (again.code, "has no record since the checkpoint of record 8" in again.err) == (2, True)
     neither = run("checkpoint", "--journal", "desk.db", "--key", "key", cwd=folder)
-    assert (neither.code, "it is not said which checkpoint" in neither.err) == (2, True)
+    assert (
+        neither.code,
+        "which checkpoint this one follows is not clear: neither" in neither.err,
+    ) == (2, True)
 
 
 def test_checkpoint_does_not_follow_one_of_another_chain(folder: Path) -> None:
@@ -341,6 +364,21 @@ def test_one_record_is_shown_without_the_others(folder: Path) -> None:
         assert run(*check, cwd=folder).code == 2, field
 
 
+@pytest.mark.parametrize("name", ["desk.db", "1.json", "key", "key.pub"])
+def test_evidence_overwrites_nothing_that_is_kept(folder: Path, name: str) -> None:
+    """Neither the journal, nor a checkpoint, nor a key; nor does a later checkpoint or export."""
+    before = (folder / name).read_bytes()
+    said = ("--journal", "desk.db", "--checkpoint", "1.json", "--public-key", "key.pub")
+    for command in (
+        ("evidence", "3", *said),
+        ("checkpoint", "--journal", "desk.db", "--key", "key", "--first"),
+        ("export", "--journal", "desk.db"),
+    ):
+        ended = run(*command, "--output", name, cwd=folder)
+        assert (ended.code, "overwrit" in ended.err) == (2, True), command
+        assert (folder / name).read_bytes() == before
+
+
 def test_evidence_is_of_a_record_that_the_checkpoint_has(folder: Path) -> None:
     """A newer record, or none, has no evidence."""
     submitted(folder, "p2")
@@ -349,6 +387,8 @@ def test_evidence_is_of_a_record_that_the_checkpoint_has(folder: Path) -> None:
     assert (newer.code, "the checkpoint ends with record 6" in newer.err) == (2, True)
     none = run("evidence", "99", *said, cwd=folder)
     assert (none.code, "the journal has no record 99" in none.err) == (2, True)
+    both = run("evidence", "3", "--check", "3.json", *said[2:], cwd=folder)
+    assert (both.code, "--check stands alone" in both.err) == (2, True)
     without = run("evidence", *said, cwd=folder)
     assert (without.code, "RECORD or --journal is missing" in without.err) == (2, True)
 

@@ -53,7 +53,7 @@ HALTS: Final[Mapping[str, tuple[list[Event], list[str]]]] = {
     ),
     "a fill of no order": (
         [order("o1"), FILL | {"id": "f", "symbol": "9999", "side": "buy"}],
-        ["the order o1 is still open", "f failed engine.overrun", "lift them: f"],
+        ["f failed engine.overrun", "the order o1 is still open", "lift them: f"],
     ),
     "two breaches": (
         [order("o1"), order("o2"), fill("f", quantity=3), fill("g", order="o2", quantity=9)],
@@ -61,11 +61,11 @@ HALTS: Final[Mapping[str, tuple[list[Event], list[str]]]] = {
     ),
     "two reports that contradict each other": (
         [order("o1"), fill("f", quantity=1), fill("f", quantity=2)],
-        ["the order o1 is still open", "f contradicts an earlier report", "lift them: f"],
+        ["f contradicts an earlier report", "the order o1 is still open", "lift them: f"],
     ),
     "an unknown rate": (
         [order("o1"), fill("f", order="no", quantity=1, symbol="ACME", venue="XNAS", side="buy")],
-        ["what the fill f used is unknown", "o1 is still open", "f failed", "lift them: f"],
+        ["what the fill f used is unknown", "f failed", "o1 is still open", "lift them: f"],
     ),
     "a resume that waits": (
         [
@@ -108,12 +108,27 @@ def test_recover_leads_back_to_an_approval(desk: Desk, name: str) -> None:
         code, found = ways(desk, "Bob")
         if code == 0:
             break
-        for event in (event for way in found for event in way["events"]):
+        # The first of each: the others are instead of it.
+        for event in (event for way in found for event in way.get("events", [])[:1]):
             submit(desk, event)
     assert ways(desk, "Bob") == (0, []), found
     ended = desk("submit", "-", "--json", events=[order("again", time="2026-01-05T12:00:00+09:00")])
     assert "engine.halted" not in ended.out
     assert desk("verify").code == 0
+
+
+def test_contradiction_is_submitted_once(desk: Desk) -> None:
+    """Whatever happened counts once, however often the ways back are walked."""
+    events, _ = HALTS["two reports that contradict each other"]
+    desk("submit", "-", "--rules", "acme.yaml", events=events)
+    first, *_ = ways(desk, "Bob")[1]
+    own, correct = first["events"]
+    assert (own["id"], correct["kind"], correct["fill"]) == ("f-own", "correct", "f")
+    for _ in range(2):
+        desk("submit", "-", events=[own])
+        again, *_ = ways(desk, "Bob")[1]
+        assert (again["what"], again.get("events")) == ("f counts as f-own", None)
+    assert desk("position", "--json").json["position"]["executed_shares"] == "3"
 
 
 def submit(desk: Desk, event: Event) -> None:

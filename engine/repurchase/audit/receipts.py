@@ -10,26 +10,36 @@ import msgspec
 
 from repurchase.audit.kept import kept_file
 from repurchase.domain.decisions import Receipt
-from repurchase.domain.errors import InputError, Problem, Tampering
+from repurchase.domain.errors import InputError, Problem, Tampering, short
+from repurchase.journal.book import recorded
 from repurchase.journal.store import Journal
 
 _LINE_BYTES_MAX: Final = 1 << 24
 _NAMED_MAX: Final = 20
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """What an answer of the desk says of its record, and whose decision it is."""
+class Said(msgspec.Struct, frozen=True):
+    """What an answer says was decided, as far as it says it: the record must say the same."""
 
-    id: str = ""
+    id: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    edition: str | None = None
+    position: dict[str, str | None] | None = None
+
+
+class _Line(Said, frozen=True):
+    """What an answer of the desk says, also of its record."""
+
     record: Annotated[int, msgspec.Meta(ge=1)] | None = None
     hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 class Kept(NamedTuple):
-    """A receipt with its place: the answer to the event *id* on *line* of *file*."""
+    """A receipt with what its answer *said*, on *line* of *file*."""
 
     receipt: Receipt
-    id: str
+    said: Said
     file: str
     line: int
 
@@ -63,27 +73,41 @@ def _receipt(text: bytes, file: str, line: int) -> Iterator[Kept]:
         hint = "give the answers of `repurchase submit --json`, one on each line"
         raise InputError(Problem("this is not an answer of the desk", hint, file, line)) from error
     if found.record is not None and found.hash is not None:
-        yield Kept(Receipt(found.record, found.hash), found.id, file, line)
+        yield Kept(Receipt(found.record, found.hash), found, file, line)
 
 
 def check_receipts(journal: Journal, program: str, receipts: Iterator[Kept]) -> int:
     """Return how many *receipts* there are, if *program* in *journal* holds the record of each.
 
-    Raise Tampering otherwise; it names the first twenty answers whose records are not there.
+    Raise Tampering otherwise; it names the first twenty answers that the journal does not hold.
     """
-    confirmed, last = 0, journal.head(program).sequence
+    confirmed = 0
     lost: list[Problem] = []
     for one in receipts:
-        record, hash_ = one.receipt.record, one.receipt.hash
-        if (found := journal.hash_of(program, record)) == hash_:
+        wrong = _wrong(journal, program, one)
+        if wrong is None:
             confirmed += 1
             continue
-        what = "has another content than was answered"
-        if found is None:
-            what = f"is not in the journal, which ends with record {last}"
-        lost.append(Problem(f"record {record}, of {one.id}, {what}", None, one.file, one.line))
+        what = f"record {one.receipt.record}, of {short(str(one.said.id))}, {wrong}"
+        lost.append(Problem(what, None, one.file, one.line))
         if len(lost) == _NAMED_MAX:
             break
     if lost:
         raise Tampering(lost)
     return confirmed
+
+
+def _wrong(journal: Journal, program: str, one: Kept) -> str | None:
+    """Return what is wrong with the record of a receipt; `None` if it says what was answered."""
+    stored = journal.numbered(program, one.receipt.record)
+    if stored is None:
+        last = journal.head(program).sequence
+        return f"is not in the journal, which ends with record {last}"
+    if stored.hash != one.receipt.hash:
+        return "has another content than was answered"
+    record = recorded(stored, journal.url)
+    told = msgspec.to_builtins(record.decision()) if record.event is not None else {}
+    said = msgspec.structs.asdict(one.said)
+    names = [name for name in Said.__struct_fields__ if said[name] is not None]
+    differing = [name for name in names if said[name] != told.get(name)]
+    return f"says another `{differing[0]}` than the answer" if differing else None

@@ -167,7 +167,7 @@ class _Import:
         while together := list(islice(records, TOGETHER)):
             self._writer.append(together)
         audit = self._audit
-        audit.check_contained()
+        audit.check_contained(self._file.name)
         if audit.head != Head(header.records, header.head):
             self._file.line += 1
             what = f"the file ends after {audit.head.sequence} records"

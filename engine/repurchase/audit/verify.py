@@ -162,7 +162,7 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
     if again is not None:
         raise _found(again, "its event has the same id as an earlier event", journal)
     check_snapshot(audit.snapshot, extent.snapshot, journal)
-    audit.check_contained()
+    audit.check_contained(journal.url)
     journal.check_tables()
 
 
@@ -329,11 +329,12 @@ class Audit:
             checkpoint=self.checkpoints[-1] if self.checkpoints else None,
         )
 
-    def check_contained(self) -> None:
-        """Raise Tampering unless all checkpoints were met: each names a record taken."""
+    def check_contained(self, place: str) -> None:
+        """Raise Tampering, with the *place*, unless each checkpoint names a record taken."""
         for checkpoint in self.checkpoints:
             if checkpoint.records > self.head.sequence:
-                raise Tampering(Problem(_missing(checkpoint)))
+                error = Tampering(Problem(_missing(checkpoint)))
+                raise placed(error, self.head.sequence + 1, place)
 
     def prove_no_looser(self, compare: Compare, place: str) -> None:
         """Prove again that what one person alone adopted is no looser; raise Tampering if it is.

@@ -18,8 +18,13 @@ from repurchase.rulebook.library import pack_names, pack_path, rule_file
 if TYPE_CHECKING:
     from repurchase.rulebook.editions import Editions
 
-# The longest first line of a key file is `-----BEGIN ENCRYPTED PRIVATE KEY-----`.
-_KEY_BEGINS_WITHIN: Final = 64
+# What nobody can make again, by a sign near its begin.
+_PRECIOUS: Final = {
+    b"KEY-----": "key",
+    b"SQLite format 3": "journal",
+    b'"format":"repurchase checkpoint': "checkpoint",
+}
+_BEGIN: Final = 1 << 12
 
 
 def editions_of(rules: str, known_at: date | None = None, *, of_limits: bool = True) -> Editions:
@@ -103,7 +108,7 @@ def content(name: str, what: str, bytes_max: int) -> bytes:
 def check_overwritten(
     output: Path, kept: Iterable[str | Path], what: str = "the output would overwrite this file"
 ) -> None:
-    """Raise UsageError if writing *output* would overwrite a key, or a file that must be *kept*.
+    """Raise UsageError if *output* is a key, a checkpoint, a journal, or a file to be *kept*.
 
     The message about a kept file is *what*. `-` is standard input.
     """
@@ -115,8 +120,10 @@ def check_overwritten(
                 if samestat(path.stat(), fstat(0) if name == "-" else Path(name).stat()):
                     raise UsageError(Problem(what, file=str(name)))
         with path.open("rb") as file:
-            if b"KEY-----" in file.read(_KEY_BEGINS_WITHIN):
-                what = "this file is a key, which is never overwritten"
+            begin = file.read(_BEGIN)
+        for sign, called in _PRECIOUS.items():
+            if sign in begin:
+                what = f"this file is a {called}, which is never overwritten"
                 raise UsageError(Problem(what, "give another name", str(output)))
 
 

@@ -33,7 +33,8 @@ def submitted(
         before = desk.refresh()
         decided = desk.submit(given)
         after = desk.refresh()
-    is_done = decided.decision.outcome in ("approved", "recorded")
+    stops_nothing = any(one.rule == "engine.stops-nothing" for one in decided.decision.findings)
+    is_done = decided.decision.outcome in ("approved", "recorded") and not stops_nothing
     if after.rules == before.rules:
         answer(answer_object(decided), lambda: answer_view(decided))
         return 0 if is_done else 1

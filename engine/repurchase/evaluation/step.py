@@ -104,6 +104,11 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
         """Return the edition of the event's own moment."""
         return self.life.edition
 
+    @property
+    def is_drill(self) -> bool:
+        """Return whether the event is the rehearsal of a halt, which stops nothing."""
+        return self.event is not None and self.event.drill is True
+
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """The decision on one event, and the position after it."""

@@ -251,7 +251,8 @@ class AdoptedThen(msgspec.Struct, frozen=True):
     """An adoption: from *record* on, the rule file with the hash *rule_file* is in force.
 
     *packs* are the hashes of the packs that the file includes, by name. If *pending*, it was only
-    proposed, under this name; *of* is the name of the proposal that was confirmed.
+    proposed, under this name; *of* is the name of the proposal that was confirmed, and
+    *confirmed_by* the person who did.
     """
 
     record: int
@@ -262,6 +263,7 @@ class AdoptedThen(msgspec.Struct, frozen=True):
     reason: str | None
     pending: str | None = None
     of: str | None = None
+    confirmed_by: str | None = None
 
 
 def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
@@ -278,11 +280,19 @@ def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
             new.reason,
             new.pending,
             new.of,
+            None if new.of is None else _confirmer(journal, program, one.sequence),
         )
         for one in records
         if (new := one.adoption) is not None
     ]
     return found[::-1]
+
+
+def _confirmer(journal: Journal, program: str, sequence: int) -> str | None:
+    """Return who confirmed the adoption of record *sequence*: the record before it says it."""
+    stored = journal.numbered(program, sequence - 1)
+    event = None if stored is None else recorded(stored, journal.url).event
+    return None if event is None else event.get("by")
 
 
 def _led_to(journal: Journal, program: str, name: str) -> set[str]:

@@ -179,6 +179,11 @@ class Journal(Reader):
         row = self._row(_SELECT_HEAD, program=program)
         return Head() if row is None else _head(row, program, self.url)
 
+    def numbered(self, program: str, sequence: int) -> Stored | None:
+        """Return record *sequence* of *program*; `None` if there is no such record."""
+        row = self._row(_SELECT_NUMBERED, program=program, sequence=sequence)
+        return None if row is None else _stored(row, self.url)
+
     def hashes(self, program: str, until: int) -> list[str]:
         """Return the hashes of the records of *program* up to number *until*, in order."""
         rows = self._rows(_SELECT_HASHES, program=program, until=until)
@@ -598,6 +603,7 @@ _SELECT_REPEATED: Final = sa.text(
     "SELECT max(sequence) AS last FROM records WHERE program = :program AND key IS NOT NULL"
     " GROUP BY key HAVING count(*) > 1) AS repeated"
 )
+_SELECT_NUMBERED: Final = sa.text(f"{_RECORDS} AND sequence = :sequence")
 _SELECT_WRITTEN: Final = sa.text(
     f"{_RECORDS} AND sequence > :after AND sequence <= :until ORDER BY sequence"
 )

@@ -71,13 +71,18 @@ def _following(decided: Decided) -> Iterator[Text]:
     if decision.pending:
         text = f"PENDING until another person submits a `confirm` of {plain(decision.id)}."
         yield Text(text, style="bold yellow")
-    if decided.to_cancel:
-        named = ", ".join(map(plain, decided.to_cancel))
+    named = ", ".join(map(plain, decided.to_cancel))
+    if decided.is_drill:
+        text = f"REHEARSAL: nothing is stopped. A halt would cancel: {named or 'no order'}."
+        yield Text(text, style="bold yellow")
+    elif named:
         yield Text(f"Cancel at the venue: {named}.", style="bold red")
     for one in decided.stopped:
         took = "" if one.seconds is None else f", {one.seconds} seconds after it"
         text = f"All orders that were open at {plain(one.cause)} are closed{took}."
         yield Text(text, style="green")
+    if decided.one_person:
+        yield Text("This program has one person: nobody else confirms what loosens.")
     if decided.receipt is not None:
         text = f"Receipt: record {decided.receipt.record:,}, {decided.receipt.hash}"
         yield Text(text, style="dim")

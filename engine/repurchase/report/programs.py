@@ -229,7 +229,9 @@ def _reason(adopted: AdoptedThen) -> str:
     why = adopted.reason or ""
     if adopted.pending is not None:
         return f"{why} (proposed as {plain(adopted.pending)})".strip()
-    return f"{why} (confirmed: {plain(adopted.of)})".strip() if adopted.of is not None else why
+    if adopted.of is None:
+        return why
+    return f"{why} ({plain(adopted.of)}, confirmed by {plain(str(adopted.confirmed_by))})".strip()
 
 
 def _packs(adopted: AdoptedThen) -> Iterator[str]:

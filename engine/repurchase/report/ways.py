@@ -32,6 +32,7 @@ NAME: Final = "NAME"
 WHY: Final = "WHY"
 _VALUE: Final = "VALUE"
 _NAMED_MAX: Final = 100
+_FIGURES: Final = ("quantity", "price", "amount", "fees", "fx")
 
 Fields = dict[str, Any]
 
@@ -74,7 +75,7 @@ _OWN: Final[Mapping[str, tuple[str, Fields | None]]] = {
     ),
     "engine.wrong-rate": ("submit it without a rate", {"fx": None}),
     "engine.contradicted": ("submit it without what the feed supplies, or correct the feed", {}),
-    "engine.rate-out-of-bounds": ("submit it with the rate the other way round", {"fx": _VALUE}),
+    "engine.rate-out-of-bounds": ("submit it with the true rate", {"fx": _VALUE}),
     "engine.sale": ("nothing is to be submitted: a program only buys", None),
     "engine.no-rule": ("adopt a rule file with a rule for this event: `repurchase adopt`", None),
     "engine.fault": ("submit it again, and report the fault if that does not help", {}),
@@ -143,10 +144,11 @@ def _lacking(fill: Counted, counting: CountingRules) -> tuple[str, ...]:
 
 def _causes(position: Position, now: datetime, signed: Fields) -> Iterator[Way]:
     """Yield what to look at for each cause of a halt, and then the resume that lifts them all."""
-    for number, cause in enumerate(position.halts):
-        yield from _cancels(position, cause, now)
+    for cause in position.halts:
+        # What happened counts best while its order is open.
         if cause.rules:
-            yield _breach(position, cause, now, number)
+            yield _breach(position, cause, now)
+        yield from _cancels(position, cause, now)
     waiting = {name for one in position.proposals.values() for name in one.causes}
     names = [name for name in position.halted_by if name not in waiting]
     if names:
@@ -163,16 +165,11 @@ def _cancels(position: Position, cause: Cause, now: datetime) -> Iterator[Way]:
         yield Way(name, what, (_new("cancel", name, now, order=name),))
 
 
-def _breach(position: Position, cause: Cause, now: datetime, number: int) -> Way:
+def _breach(position: Position, cause: Cause, now: datetime) -> Way:
     event = cause.event
     rules = ", ".join(sorted(cause.rules))
     if "engine.used-id" in cause.rules:
-        what = (
-            f"{cause.name} contradicts an earlier report with this id and was not counted: if both"
-            " happened, submit it under an id of its own"
-        )
-        own = _new(event.kind, event.id, now)["id"]
-        return Way(cause.name, what, (event_object(event) | {"id": f"{own}-{number}"},))
+        return _contradiction(position, cause, now)
     fill = position.fills.last(event.id)
     if fill is None or fill.settled:
         return Way(cause.name, f"{cause.name} failed {rules}; nothing of it counts any more")
@@ -181,6 +178,24 @@ def _breach(position: Position, cause: Cause, now: datetime, number: int) -> Way
         " figures are wrong, correct it; if it is true, only resume"
     )
     return Way(cause.name, what, (_new("bust", event.id, now, fill=event.id),))
+
+
+def _contradiction(position: Position, cause: Cause, now: datetime) -> Way:
+    """Return what to do about a report whose id an earlier one has, with other figures."""
+    event = cause.event
+    own = f"{cause.name[:_NAMED_MAX]}-own"
+    if position.fills.get(own) is not None:
+        return Way(cause.name, f"{cause.name} counts as {own}")
+    what = (
+        f"{cause.name} contradicts an earlier report with this id and was not counted: if both"
+        " happened, submit it under an id of its own; if it is the true one, correct the earlier"
+    )
+    told = event_object(event)
+    correct = _new("correct", event.id, now, fill=event.id)
+    figures = {name: told[name] for name in _FIGURES if name in told}
+    if position.fills.last(event.id) is None:
+        return Way(cause.name, what.partition("; if it")[0], (told | {"id": own},))
+    return Way(cause.name, what, (told | {"id": own}, correct | figures))
 
 
 def _proposals(found: Overview, now: datetime, by: str) -> Iterator[Way]:
@@ -220,11 +235,16 @@ def way_on(decided: Decided) -> Way | None:
         resume = _new("resume", event.id, now, causes=names[-1:], by=NAME, reason=WHY)
         what = "look at it; `repurchase recover` lists the ways; then lift the halt"
         return Way(event.id, what, (resume,))
-    if decision.outcome == "held":
+    if decision.outcome == "held" and not _is_nameless(decision):
         order = event.order or event.id
         release = _new("release", order, now, order=order, by=NAME, reason=WHY)
         return Way(event.id, "another person releases it", (release,))
     return _denied(decided, event, now)
+
+
+def _is_nameless(decision: Decision) -> bool:
+    """Return whether nobody can release what is held, since its requester is not named."""
+    return any(one.rule == "engine.requester-missing" for one in decision.findings)
 
 
 def _is_fine(decision: Decision) -> bool:

@@ -57,12 +57,16 @@ class _Live(Decision, frozen=True, omit_defaults=True):
     to_cancel: tuple[str, ...] = ()
     stopped: tuple[object, ...] = ()
     one_person: bool = False
+    is_drill: bool = False
     record: int | None = None
     hash: str | None = None
     next: object = None
 
 
-_AT_THE_DESK: Final = ("repeated", "order_state", "to_cancel", "stopped", "one_person")
+_AT_THE_DESK: Final = (
+    *("repeated", "order_state", "to_cancel", "stopped"),
+    *("one_person", "is_drill"),
+)
 
 
 def decision_object(decided: Decided, following: object = None) -> Decision | WordedDecision:

@@ -88,8 +88,9 @@ def command(
     from repurchase.report.written import json_text, whole_file
 
     if first is (previous is not None):
+        what = "--first and --previous are both given" if first else "neither is given"
         hint = "give --previous FILE, or --first if the program has no checkpoint yet"
-        raise UsageError(Problem("it is not said which checkpoint this one follows", hint))
+        raise UsageError(Problem(f"which checkpoint this one follows is not clear: {what}", hint))
     signing = signing_key(key)
     checking = signing.public_key() if public_key is None else read_key(public_key)
     before = None if previous is None else read_checkpoint(previous, checking)

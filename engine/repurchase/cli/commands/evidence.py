@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from repurchase.cli.checkpoints import public_key_option, read_checkpoints
+from repurchase.cli.files import check_overwritten
 from repurchase.cli.journal_options import (
     ends_with_1_if_tampered,
     opened_program,
@@ -55,6 +56,9 @@ def command(
 
     (known,) = read_checkpoints([checkpoint], public_key)
     if file is not None:
+        if record is not None or output is not None:
+            hint = "leave out RECORD and --output: the file says which record it shows"
+            raise UsageError(Problem("--check stands alone", hint))
         found = read_evidence(file)
         shown(found, known, str(file))
         click.echo(found.body)
@@ -64,8 +68,10 @@ def command(
         hint = "or give --check with a file of evidence"
         raise UsageError(Problem("RECORD or --journal is missing", hint))
     with opened_program(journal, authorization or known.program) as (kept, program):
-        stored = next(kept.records(program, record - 1), None)
-        if stored is None or stored.sequence != record:
+        if output is not None:
+            check_overwritten(output, kept.files())
+        stored = kept.numbered(program, record)
+        if stored is None:
             raise UsageError(Problem(f"the journal has no record {record:,}", file=kept.url))
         text = json_text(evidence(kept, stored, known))
     if output is None:

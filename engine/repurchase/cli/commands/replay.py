@@ -53,7 +53,7 @@ def command(
     """Evaluate every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
 
     \b
-    repurchase replay trades.csv --rules iij-2008.yaml
+    repurchase replay trades.csv --rules iij-2008
     repurchase replay daily.csv --rules jp-2017 --column quantity=shares \\
         --column amount=amount_jpy --set symbol=common --set side=buy \\
         --brought-forward 1671100,1809601097 --decisions decisions.jsonl

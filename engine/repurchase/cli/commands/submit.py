@@ -75,7 +75,7 @@ def command(
     """Record live events (JSON lines; - for standard input) and show each decision.
 
     \b
-    repurchase submit orders.jsonl --journal desk.db --rules iij-2008.yaml --by Tanaka
+    repurchase submit orders.jsonl --journal desk.db --rules iij-2008 --by Tanaka
     repurchase submit orders.jsonl --journal desk.db --market bars.csv
     some-order-system | repurchase submit - --journal desk.db --json
 

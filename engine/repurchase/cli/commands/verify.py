@@ -19,6 +19,7 @@ from repurchase.cli.journal_options import (
 )
 from repurchase.cli.options import json_option
 from repurchase.cli.output import answer, remark, warn
+from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     pass
@@ -99,6 +100,9 @@ def command(
     from repurchase.report.programs import verified_view
 
     if repairable:
+        if checkpoint_files or receipts or certificates or market:
+            hint = "run `verify` with them after the journal is restored"
+            raise UsageError(Problem("--repairable compares nothing from elsewhere", hint))
         return _remains(journal, authorization)
     # One key may have signed both.
     key = public_key if checkpoint_files or not certificates else None

@@ -48,7 +48,7 @@ def command(
     """Decide every event of LOG by two rule files, and show which outcomes differ.
 
     \b
-    repurchase what-if trades.csv --rules edited.yaml --against iij-2008.yaml
+    repurchase what-if trades.csv --rules edited.yaml --against iij-2008
     repurchase what-if daily.csv --rules edited.yaml --against jp-2017 \\
         --column quantity=shares --column amount=amount_jpy --set symbol=common \\
         --set side=buy --brought-forward 1671100,1809601097 --changes changes.jsonl
