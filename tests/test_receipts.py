@@ -274,6 +274,16 @@ def test_without_a_place_to_remember_everything_is_read(
     assert stored_book(journal, PROGRAM).since == 0
 
 
+def test_user_without_a_home_reads_everything(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service may run as a user who has none."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert stored_book(journal, PROGRAM).since == 0
+
+
 # -- checkpoints as a chain, and evidence ----------------------------------------------------------
 
 

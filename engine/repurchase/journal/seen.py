@@ -42,6 +42,8 @@ def seen(journal: Journal, program: str) -> Seen | None:
     Raise Tampering if the program has lost records since, or has others in their place.
     """
     file = _file(journal, program)
+    if file is None:
+        return None
     try:
         with file.open("rb") as stream:
             known = msgspec.json.decode(stream.read(_BYTES_MAX), type=Seen)
@@ -70,10 +72,9 @@ def remember(journal: Journal, program: str, head: Head) -> None:
 
     Do nothing if it cannot be written: the next desk then folds the chain from its first record.
     """
-    first = journal.hash_of(program, 1)
-    if first is None:
+    file, first = _file(journal, program), journal.hash_of(program, 1)
+    if file is None or first is None:
         return
-    file = _file(journal, program)
     body = msgspec.json.encode(Seen(journal.url, program, first, head.sequence, head.hash))
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,10 +89,14 @@ def remember(journal: Journal, program: str, head: Head) -> None:
             raise
 
 
-def _file(journal: Journal, program: str) -> Path:
+def _file(journal: Journal, program: str) -> Path | None:
+    """Return where this user remembers *program*; `None` if the user has no home."""
     given = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path is invalid there, by the specification.
-    state = Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
+    try:
+        # A relative path is invalid there, by the specification.
+        state = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
     name = digest(f"{journal.address}\n{program}".encode("utf-8", "surrogateescape"))
     return state / _FOLDER / f"{name}.json"
 
