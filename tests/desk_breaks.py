@@ -149,7 +149,7 @@ def refusal_changes(put: Set) -> None:
     real = Group.again
 
     def again(self: Any, event: Any, before: Any) -> Any:
-        if before.event == event_object(event):
+        if before.record.event == event_object(event):
             return real(self, event, before)
         return self.answer(replace(event, id=f"{event.id}'"), {})
 

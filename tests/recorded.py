@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,8 @@ def _submitted(folder: Path) -> bytes:
     rules.write_text(desk_events.RULES)
     at = ("--journal", str(journal))
     said = _said("submit", str(HERE / "every_kind.jsonl"), "--rules", str(rules), "--json", *at)
+    # Each record has a salt, and so its hash is another each time.
+    said = re.sub(rb',"hash":"[0-9a-f]{64}"', b"", said)
     records = map(json.loads, _said("export", *at).splitlines())
     kept = [[one.get(part) for part in ("event", "outside", "answer")] for one in records]
     return said + json.dumps(kept).encode()
