@@ -27,6 +27,8 @@ def _node(left: bytes, right: bytes) -> bytes:
 class Tree:
     """A tree that grows by one leaf at a time, and keeps only the roots of its full parts."""
 
+    size: int
+
     def __init__(self) -> None:
         self.size = 0
         # The full subtrees from left to right; their sizes are the binary digits of the whole.

@@ -218,6 +218,7 @@ class Audit:
     """
 
     book: Book
+    checkpoints: list[Checkpoint]
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class Group:
     """
 
     book: Book
+    has_snapshot: bool
 
     def __init__(
         self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed

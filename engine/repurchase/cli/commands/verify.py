@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
@@ -17,16 +16,12 @@ from repurchase.cli.journal_options import (
     program_option,
     rules_compared,
 )
-from repurchase.cli.options import json_option
+from repurchase.cli.options import Option, json_option
 from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem, UsageError
 
-if TYPE_CHECKING:
-    pass
-
-
 # Another help than that of the commands that evaluate events.
-market_files_option = click.option(
+market_files_option: Option = click.option(
     "--market",
     type=click.Path(path_type=Path),
     multiple=True,
