@@ -47,7 +47,7 @@ SEED: Final = 2
 @pytest.mark.slow
 def test_model_has_every_event_of_many_programs() -> None:
     """Events of each kind and outcome are among them, so that the test is not empty."""
-    seen = programs.run(SEED, files=30)
+    seen = programs.run(SEED, files=15)
     assert set(seen) >= {
         "order approved",
         "order denied",
@@ -66,7 +66,7 @@ def test_model_has_every_event_of_many_programs() -> None:
         "at another venue",
         "within, elsewhere",
     }
-    assert seen["events"] > 5_000
+    assert seen["events"] > 2_000
 
 
 @pytest.mark.slow

@@ -221,6 +221,13 @@ def test_venues_of_two_instruments_with_one_symbol_are_denied() -> None:
     assert "engine.unknown-instrument" in rules_of(Desk(by).send(order("XNAS", "XNYS")))
 
 
+def test_wrong_venue_is_told_with_those_that_are_listed() -> None:
+    """Whoever names the symbol alone, or another venue, reads where it is listed."""
+    findings = Desk().send(order("XNAS", "XNYS")).decision.findings
+    (found,) = (one for one in findings if one.rule == "engine.unknown-instrument")
+    assert (found.observed, found.limit) == ("3774", "BATS, XNAS, XTKS")
+
+
 def test_days_are_those_of_each_venue() -> None:
     """At 15:00 UTC it is the next day in Tokyo; the last day is the latest of all venues."""
     by = editions("{id: early, require: trade.venue_time < 12:00}")

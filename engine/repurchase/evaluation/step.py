@@ -453,12 +453,25 @@ def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[
     if not any(proposed.is_fill or rule.rule.at != "fill" for rule in edition.rules):
         yield _denial("engine.no-rule")
     if proposed.listing is None:
-        yield _denial("engine.unknown-instrument")
+        yield _unlisted(proposed.event, edition)
     yield from _rate_findings(proposed, edition)
     lacking = sorted(life.limited & edition.unbounded)
     # A fill of an approved order was evaluated with its order.
     if lacking and (not proposed.is_fill or proposed.is_new_use):
         yield replace(_denial("engine.no-cap"), observed=" and ".join(CALLED[of] for of in lacking))
+
+
+def _unlisted(event: Event, edition: Edition) -> Finding:
+    """Return the finding that no instrument is meant, with the venues that its symbol has."""
+    finding = _denial("engine.unknown-instrument")
+    venues = {
+        listing.venue
+        for (symbol, _), listing in edition.counting.listings.items()
+        if symbol == event.symbol
+    }
+    if not venues:
+        return finding
+    return replace(finding, observed=event.symbol, limit=listed(sorted(venues)))
 
 
 def _rate_findings(proposed: Trade, edition: Edition) -> Iterator[Finding]:

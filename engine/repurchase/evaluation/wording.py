@@ -149,6 +149,10 @@ _WITH_VALUES: Final = {
         "`by` is `{0}`, which looks like `{1}`, a name recorded before, but is spelled otherwise;"
         " write `{1}` if that is the person"
     ),
+    "engine.unknown-instrument": (
+        "`{0}` is listed at {1}; state one of these in `venue`, or list the instrument in the rule"
+        " file"
+    ),
     "engine.used-id": (
         "this `id` was used before for another report: now it says {0}, then it said {1}; if both"
         " happened, submit this one with a new `id`"

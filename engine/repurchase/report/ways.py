@@ -308,6 +308,9 @@ def _changes_of(finding: Finding) -> Fields | None:
     """Return what to change in the event by the values of *finding*; `None` if it is in `_OWN`."""
     if finding.rule == "engine.backdated":
         return {"time": None, "date": finding.limit}
+    if finding.rule == "engine.unknown-instrument" and finding.limit is not None:
+        # The symbol is known.
+        return {"venue": _VALUE, "venues": None}
     if finding.rule == "engine.contradicted":
         # It names each fact before the event's value.
         stated = (finding.observed or "").split(", ")
