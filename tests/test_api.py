@@ -306,6 +306,7 @@ def test_proof_and_diff_are_what_the_commands_answer() -> None:
     assert {one.verdict for one in diff.compared} == {"equivalent"}
 
 
+@pytest.mark.slow
 def test_proof_and_diff_show_what_fails(tmp_path: Path) -> None:
     """A claim that fails has a counterexample, and an edit that permits more shows an order."""
     file = tmp_path / "loose.yaml"

@@ -270,6 +270,7 @@ def test_batches_do_not_matter(rows: list[tuple[int, int | None]], size: int) ->
     assert pa.table(whole)["id"].to_pylist() == frame["id"].to_pylist()
 
 
+@pytest.mark.slow
 def test_many_decisions_are_given_in_batches() -> None:
     """More decisions than one batch holds come out in order, and are pickled with nothing lost."""
     count = 20_001

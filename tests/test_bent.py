@@ -326,6 +326,7 @@ def _finds(look: Callable[[], object]) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bend", "words", "finder"), WAYS, ids=[one[0].__name__ for one in WAYS])
 def test_bent_journal_is_found_as_the_threat_model_says(
     store: Store,

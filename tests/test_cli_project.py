@@ -369,6 +369,7 @@ def edit(repository: Path, text: str, name: str = "program.yaml") -> None:
     (repository / "rules" / name).write_text(text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_edit_is_compared_with_the_revision(repository: Path) -> None:
     """What is not committed is compared with what is, and called by revision and path."""
     edit(repository, LARGER)
@@ -443,6 +444,7 @@ def test_file_that_was_renamed_is_compared_with_what_it_was(repository: Path) ->
     assert (ended.code, ended.lines) == (1, [said])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -461,6 +463,7 @@ def test_new_name_does_not_hide_an_edit(repository: Path, text: str) -> None:
     assert (ended.code, ended.lines) == (1, [said])
 
 
+@pytest.mark.slow
 def test_new_name_is_compared_with_the_only_file_of_its_authorization(repository: Path) -> None:
     """A looser copy beside the file is compared with it, and so is one of a broken file."""
     edit(repository, OTHER, "other.yaml")

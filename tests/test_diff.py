@@ -129,6 +129,7 @@ def test_edit_is_what_it_does(name: str) -> None:
     assert said == EDITS[name][2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_what_is_shown_is_answered_so(name: str) -> None:
     """Each history, judged anew by both files, is approved by the one and not by the other."""
@@ -780,6 +781,7 @@ def test_symbol_that_is_no_instrument_is_found_by_rules_too() -> None:
     assert not same(before, after, time.monotonic_ns, 600_000)
 
 
+@pytest.mark.slow
 def test_event_that_says_no_venue_is_compared(folder: Path) -> None:
     """With one venue fewer, an order that names none is of that one, and was of nothing."""
     two = SOUND.replace("venues: [XTKS]", "venues: [XTKS, XSAP]")

@@ -424,6 +424,7 @@ def test_rule_that_a_value_of_a_domain_turns_off_is_not_proved(when: str) -> Non
     assert gap.history is not None
 
 
+@pytest.mark.slow
 def test_files_that_differ_outside_a_domain_approve_the_same() -> None:
     """No reader accepts a volume below zero, so that it lets nothing pass.
 

@@ -538,6 +538,7 @@ def lower(here: Path, cap: Exact, end: str = "2150-01-30") -> str:
     return "less/acme.yaml"
 
 
+@pytest.mark.slow
 def test_adoption_names_the_orders_that_no_longer_fit(tmp_path: Path) -> None:
     """It is recorded all the same, and exits 1: the orders are to be cancelled."""
     long, short = (

@@ -166,6 +166,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, Any]:
     return form, value
 
 
+@pytest.mark.slow
 @given(damaged())
 def test_schema_and_reader_agree_on_damage(found: tuple[str, Any]) -> None:
     """The schema refuses only what the reader refuses, and each fault of keys and of types."""

@@ -271,6 +271,7 @@ ATTACKS: Final = {"sqlite": IN_SQLITE, "postgres": IN_POSTGRES}
 ALL: Final = [(kind, name) for kind, attacks in ATTACKS.items() for name in attacks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_changed_database_ends_the_answers(
     request: pytest.FixtureRequest, kind: str, name: str

@@ -517,6 +517,7 @@ def taken(drawn: RuleFile | Question) -> bool:
     return (loaded(drawn) if isinstance(drawn, RuleFile) else forms(drawn)) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [rule_files(), questions(), histories().map(lambda history: history.file)],
