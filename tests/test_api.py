@@ -878,6 +878,7 @@ def test_threads_that_send_one_event_get_one_decision() -> None:
     assert program.position.reserved_shares == "60000"
 
 
+@pytest.mark.slow
 def test_threads_share_rules_and_decide_as_one_does() -> None:
     """Four threads check by the same rules, each event by all of them, as one thread does."""
     rules = Rules("iij-2008")

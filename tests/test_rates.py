@@ -300,6 +300,7 @@ def test_lower_fees_are_judged_where_they_count() -> None:
 RATES: Final = st.fractions(min_value=Fraction(1, 100), max_value=250, max_denominator=100)
 
 
+@pytest.mark.slow
 @given(
     low=RATES,
     high=RATES,

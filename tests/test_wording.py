@@ -456,6 +456,7 @@ def truth(one: Compared, facts: Mapping[str, Value | None], terms: oracle.Terms)
     return oracle.truth(leaf, facts, terms)
 
 
+@pytest.mark.slow
 @given(case=cases())
 def test_sentence_never_contradicts_its_result(case: Case) -> None:
     """A pass requires nothing, a failure states a relation that is false by exact arithmetic."""
