@@ -24,7 +24,8 @@ _PRECIOUS: Final = {
     b"SQLite format 3": "journal",
     b'"format":"repurchase checkpoint': "checkpoint",
 }
-_BEGIN: Final = 1 << 12
+# The longest first line of a key file is `-----BEGIN ENCRYPTED PRIVATE KEY-----`.
+_BEGINS_WITHIN: Final = 64
 
 
 def editions_of(rules: str, known_at: date | None = None, *, of_limits: bool = True) -> Editions:
@@ -120,7 +121,7 @@ def check_overwritten(
                 if samestat(path.stat(), fstat(0) if name == "-" else Path(name).stat()):
                     raise UsageError(Problem(what, file=str(name)))
         with path.open("rb") as file:
-            begin = file.read(_BEGIN)
+            begin = file.read(_BEGINS_WITHIN)
         for sign, called in _PRECIOUS.items():
             if sign in begin:
                 what = f"this file is a {called}, which is never overwritten"

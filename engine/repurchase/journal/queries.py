@@ -103,7 +103,8 @@ class ProposalLine(msgspec.Struct, frozen=True):
 class Overview(msgspec.Struct, frozen=True):
     """A program's position: its records, what it has used, open orders, and unknown fills.
 
-    The records after number *since* were folded to it, and those before were on an earlier day.
+    Its position was folded from the one at record *since*, which this user had checked before, or
+    from the first record if that is 0.
     """
 
     authorization: str

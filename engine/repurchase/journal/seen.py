@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import Problem, Tampering
+from repurchase.intake.sources import open_file
 from repurchase.journal.records import digest
 from repurchase.journal.store import Head, Journal, Stored
 
@@ -45,9 +46,9 @@ def seen(journal: Journal, program: str) -> Seen | None:
     if file is None:
         return None
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             known = msgspec.json.decode(stream.read(_BYTES_MAX), type=Seen)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if known.first != journal.hash_of(program, 1):
         return None
