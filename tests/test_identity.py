@@ -55,19 +55,18 @@ def test_event_is_of_whoever_sends_it(store: Store) -> None:
 def test_event_cannot_say_another(store: Store) -> None:
     """It is not taken, and leaves no record; nor is an adoption in another name."""
     with store.journal() as journal:
-        with pytest.raises(InputError, match="`by` is `somebody`, but this program takes it from"):
+        with pytest.raises(UsageError, match="`by` is `somebody`, but this program takes it from"):
             begun(journal, "somebody").submit(order("o1", by=None))
         assert journal.programs() == ()
         desk = begun(journal)
         desk.submit(order("o1", by=None))
-        for refused in (
-            lambda: desk.submit(order("o2", by="somebody")),
-            lambda: desk.submit(about("confirm", "c1", of="x", by="somebody")),
-            lambda: desk.would_answer(order("o2", by="somebody")),
-            lambda: desk.adopt(other_rules(), "somebody", "x"),
-        ):
-            with pytest.raises(InputError, match="but this program takes it from"):
-                refused()
+        confirm = about("confirm", "c1", of="x", by="somebody")
+        for event in (order("o2", by="somebody"), confirm):
+            for decide in (desk.submit, desk.would_answer):
+                with pytest.raises(InputError, match="but this program takes it from"):
+                    decide(event)
+        with pytest.raises(UsageError, match="but this program takes it from"):
+            desk.adopt(other_rules(), "somebody", "x")
         assert journal.head(PROGRAM).sequence == 2
 
 

@@ -65,7 +65,7 @@ HALTS: Final[Mapping[str, tuple[list[Event], list[str]]]] = {
     ),
     "an unknown rate": (
         [order("o1"), fill("f", order="no", quantity=1, symbol="ACME", venue="XNAS", side="buy")],
-        ["what the fill f used is unknown", "f failed", "o1 is still open", "lift them: f"],
+        ["what the fill f used is unknown", "o1 is still open", "lift them: f"],
     ),
     "a resume that waits": (
         [
@@ -129,6 +129,31 @@ def test_contradiction_is_submitted_once(desk: Desk) -> None:
         again, *_ = ways(desk, "Bob")[1]
         assert (again["what"], again.get("events")) == ("f counts as f-own", None)
     assert desk("position", "--json").json["position"]["executed_shares"] == "3"
+
+
+def test_breach_is_corrected_with_the_figures_it_has(desk: Desk) -> None:
+    """The correct that is offered has every figure of the fill: a person changes the wrong one."""
+    events, _ = HALTS["an overrun"]
+    desk("submit", "-", "--rules", "acme.yaml", events=events)
+    first, *_ = ways(desk, "Bob")[1]
+    bust, correct = first["events"]
+    assert (bust["kind"], bust["fill"]) == ("bust", "f")
+    figures = ("kind", "fill", "quantity", "price", "fees")
+    assert [correct[name] for name in figures] == ["correct", "f", 3, "10", "0"]
+    desk("submit", "-", events=[correct | {"quantity": 2}])
+    assert desk("position", "--json").json["position"]["executed_shares"] == "2"
+
+
+def test_headroom_is_offered_only_if_another_quantity_may_help(desk: Desk) -> None:
+    """A rule that reads no quantity denies each of them."""
+    other = {"symbol": "ACME", "venue": "XNAS", "fx": 100}
+    events = [order("o1", quantity=41), order("o2", time="2009-02-02T12:00:00+09:00"), order("o3")]
+    events[2] |= other | {"time": "2009-02-02T12:00:00+09:00", "quantity": 4_000}
+    ended = desk("submit", "-", "--rules", "acme.yaml", "--json", events=events)
+    said = [json.loads(line)["next"]["what"] for line in ended.out.splitlines()]
+    assert said[0].startswith("`repurchase headroom` finds the most")
+    for one in said[1:]:
+        assert one.startswith("no other quantity would help: change what fails window")
 
 
 def submit(desk: Desk, event: Event) -> None:

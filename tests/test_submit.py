@@ -122,6 +122,25 @@ def test_bad_line_stops_only_what_follows(tmp_path: Path, bad: bytes, said: str)
     assert ended.err.count("begins and adopts") == 1
 
 
+def test_unknown_field_of_a_live_event_is_to_be_removed(tmp_path: Path) -> None:
+    """The options that map the columns of a log are none of this command's."""
+    ended = submitted(tmp_path, line("a").replace(b"{", b'{"colour": "red", ', 1))
+    assert (ended.code, '"hint":"remove it"' in ended.out) == (2, True)
+
+
+def test_halt_stops_though_its_sender_has_a_wrong_clock(tmp_path: Path) -> None:
+    """A halt of another century stops now, and moves no day; other events of it are refused."""
+    halt = b'{"kind": "halt", "id": "h", "time": "2105-01-01T00:00:00Z", "by": "cho"}\n'
+    assert submitted(tmp_path, line("a") + halt).code == 0
+    denied = submitted(tmp_path, line("b"))
+    (answer,) = map(json.loads, denied.out.splitlines())
+    assert (denied.code, answer["outcome"], answer["halted_by"]) == (1, "denied", ["h"])
+    assert "engine.backdated" not in denied.out
+    ahead = submitted(tmp_path, halt.replace(b"halt", b"cancel").replace(b"h", b"x", 1))
+    assert ahead.code == 2
+    assert run("verify", "--journal", tmp_path / "desk.db").code == 0
+
+
 @each_bad
 def test_bad_line_harms_only_itself(tmp_path: Path, bad: bytes, said: str) -> None:
     """With --keep-going each line has its answer in its place, also after a first bad line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from repurchase.domain.errors import Tampering, UsageError
 from repurchase.evaluation.step import Decided
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
+from repurchase.journal.queries import adoption, adoptions, proposed
 from repurchase.journal.records import Adoption, Record, read_record, sealed
 from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
@@ -138,9 +140,48 @@ def test_adoption_in_force_withdraws_those_that_wait(journal: Journal) -> None:
     desk = Desk(journal, PROGRAM, clock(), rules(), "ann")
     desk.submit(order("o1"))
     waiting = desk.adopt(rule_text(LOOSE.encode(), "l.yaml"), "ann", "x").pending
+    other = desk.adopt(rule_text(LOOSE.encode() + b"# again", "l.yaml"), "ann", "x").pending
     tight = rule_text(TIGHT.encode(), "t.yaml")
-    desk.adopt(tight, "ann", "x", no_looser_than=rules().rules)
+    taken = desk.adopt(tight, "ann", "x", no_looser_than=rules().rules)
+    assert adoption(taken.before, taken.after, datetime.now(UTC)).lapsed == (waiting, other)
     assert findings(confirmed(desk, "bob", waiting or ""))[1:] == ["engine.unknown-proposal"]
+    standings = [one.standing for one in adoptions(journal, PROGRAM)]
+    assert standings == ["replaced", "lapsed", "lapsed", "in force"]
+
+
+def test_confirmed_adoption_lapses_the_others_and_not_itself(journal: Journal) -> None:
+    """Whoever confirms is told which other proposals no longer wait."""
+    desk = Desk(journal, PROGRAM, clock(), rules(), "ann")
+    desk.submit(about("halt", "h1"))
+    first, second = (
+        desk.adopt(rule_text(text.encode(), "l.yaml"), "ann", "x").pending or ""
+        for text in (LOOSE, LOOSE + "# again\n")
+    )
+    resumed(desk)
+    before = desk.refresh()
+    assert confirmed(desk, "cid", first).decision.outcome == "recorded"
+    assert adoption(before, desk.refresh(), datetime.now(UTC)).lapsed == (second,)
+    # A resume is about another thing, and still waits.
+    assert set(desk.refresh().position.proposals) == {"r1"}
+    standings = [one.standing for one in adoptions(journal, PROGRAM)]
+    assert standings == ["replaced", "confirmed", "lapsed", "in force"]
+
+
+def test_proposed_rule_file_can_be_read(journal: Journal) -> None:
+    """Who is to confirm it sees what it changes, and its text; a resume proposes no file."""
+    desk = Desk(journal, PROGRAM, clock(), rules(), "ann")
+    desk.submit(about("halt", "h1"))
+    name = desk.adopt(rule_text(LOOSE.encode(), "l.yaml"), "ann", "why").pending or ""
+    found = proposed(journal, PROGRAM, name)
+    assert found is not None
+    assert (found.text, found.adoption.standing) == (LOOSE, "waits")
+    assert [one.name for one in found.changed] == ["terms.max_shares"]
+    resumed(desk)
+    assert proposed(journal, PROGRAM, "r1") is None
+    shown = run("show", name, "--journal", journal.url)
+    assert (shown.code, "proposed by ann: waits" in shown.out) == (0, True)
+    assert run("show", name, "--journal", journal.url, "--json").json["text"] == LOOSE
+    assert f"see `repurchase show {name}`" in run("position", "--journal", journal.url).out
 
 
 def test_one_person_says_so_in_each_answer(tmp_path: Path) -> None:
@@ -250,6 +291,7 @@ def test_adopt_proposes_what_is_looser_and_adopts_what_is_tighter(tmp_path: Path
     assert (alone.code, "same person" in alone.out) == (1, True)
     tight = json.loads(run("adopt", files["tight"], *signed).out)
     assert (tight["adopted"], tight["verdict"]) == (True, "tighter")
+    assert tight["lapsed"] == [told["id"]]
     assert run("verify", "--journal", url).code == 0
 
 

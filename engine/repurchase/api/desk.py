@@ -232,7 +232,11 @@ def program_named(journal: Journal, name: str | None) -> str:
     if name in programs:
         return name
     if not programs:
-        raise UsageError(Problem("the journal has no program yet", file=journal.url))
+        stray = journal.stray()
+        if stray is None:
+            raise UsageError(Problem("the journal has no program yet", file=journal.url))
+        what = f"the journal lists no program, but has records of `{plain(stray[0])}`"
+        raise UsageError(Problem(what, "run `repurchase verify` for details", journal.url))
     if name is None:
         what, hint = f"the journal has several programs: {held}", "name one with --authorization"
         raise UsageError(Problem(what, hint))

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from repurchase.audit.verify import Audit, audited
-from repurchase.domain.errors import JournalError, Problem, Tampering
+from repurchase.domain.errors import JournalError, Problem
 from repurchase.domain.progress import Watch, unwatched
 from repurchase.journal.book import following
 from repurchase.journal.records import Sealed, read_record
@@ -70,21 +70,15 @@ def _whole(journal: Journal, program: str) -> Audit:
 
 def _lost(journal: Journal, program: str, first: int) -> Iterator[Lost]:
     """Yield the records of *program* from number *first* on, as far as anything tells of them."""
-    head = journal.head(program).sequence
-    number = first
+    # One at a time: a record that cannot be read hides no other.
+    for number in range(first, journal.head(program).sequence + 1):
+        yield _named(journal, program, number)
+
+
+def _named(journal: Journal, program: str, number: int) -> Lost:
     try:
-        for stored in journal.records(program, first - 1):
-            yield from map(Lost, range(number, stored.sequence))
-            number = stored.sequence + 1
-            yield _named(stored.sequence, stored.body)
+        stored = journal.numbered(program, number)
+        event = None if stored is None else read_record(stored.body).event
     except JournalError:
-        pass
-    yield from map(Lost, range(number, head + 1))
-
-
-def _named(sequence: int, body: bytes) -> Lost:
-    try:
-        event = read_record(body).event or {}
-    except Tampering:
-        return Lost(sequence)
-    return Lost(sequence, event.get("kind"), event.get("id"))
+        event = None
+    return Lost(number) if event is None else Lost(number, event.get("kind"), event.get("id"))

@@ -27,12 +27,14 @@ _SEPARATORS: Final = {";": "`;`", "\t": "a tab", "|": "`|`"}
 class Layout(msgspec.Struct, frozen=True):
     """How to read a log: its own column names, the values that all rows share, and what to skip.
 
-    *columns* and *constants* are keyed by event fields. *ignore* holds names of the log.
+    *columns* and *constants* are keyed by event fields. *ignore* holds names of the log. Live
+    events have neither.
     """
 
     columns: Mapping[str, str] = _NOTHING
     constants: Mapping[str, str] = _NOTHING
     ignore: frozenset[str] = frozenset()
+    is_live: bool = False
 
     def ours(self, theirs: str) -> str | None:
         """Return the event field that a log calls *theirs*; `None` if there is none."""
@@ -68,7 +70,8 @@ class Layout(msgspec.Struct, frozen=True):
             what = f"is in the log, and --column maps `{short(self.columns[theirs])}` to it"
             return Wrong(what, "keep one of them")
         hint = nearest_name(theirs, READERS) if is_searched else None
-        ways = "name its field with --column, or skip it with --ignore"
+        options = "name its field with --column, or skip it with --ignore"
+        ways = "remove it" if self.is_live else options
         return Wrong("is not an event field", hint or ways)
 
 

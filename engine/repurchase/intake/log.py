@@ -76,7 +76,7 @@ def open_log(
     Raise UsageError if the options contradict each other or the file cannot be read. Raise
     InputError if the file is not a log or lacks something that every row needs.
     """
-    layout = Layout(columns, constants, ignore)
+    layout = Layout(columns, constants, ignore, is_live=bool(has_ids))
     if faults := list(contradictions(layout)):
         raise UsageError(problems(faults))
     if not isinstance(source, str | Path):

@@ -395,9 +395,14 @@ def check_said(name: str, text: str) -> None:
 
 
 def check_dates(events: Sequence[Event], now: datetime) -> None:
-    """Raise InputError if one of *events* is dated in the future: it cannot have happened."""
+    """Raise InputError if one of *events* is dated in the future: it cannot have happened.
+
+    A halt stops whatever its date: a sender whose clock is wrong must be able to stop.
+    """
     latest = now + AHEAD_MAX
     for event in events:
+        if event.kind == "halt":
+            continue
         day = event.date
         if (event.time is not None and event.time > latest) or (
             day is not None and day > latest.astimezone(UTC).date()

@@ -38,13 +38,13 @@ def user(identity: Identity, journal: Journal) -> str:
 
 
 def named(by: str | None, identity: Identity | None, journal: Journal) -> str | None:
-    """Return the name that *by* stands for; raise InputError if it is another than *identity*'s."""
+    """Return the name that *by* stands for; raise UsageError if it is another than *identity*'s."""
     if identity is None:
         return by
     name = user(identity, journal)
     if by is not None and not is_same_person(by, name):
         what = f"`by` is `{by}`, but this program takes it from {_CALLED[identity]} is `{name}`"
-        raise InputError(Problem(what, "leave `by` out"))
+        raise UsageError(Problem(what, "leave `by` out"))
     return name
 
 
@@ -56,4 +56,9 @@ def sent(event: Event, identity: Identity | None, journal: Journal) -> Event:
     if identity is None or (event.by is None and event.kind in REPORTS):
         return event
     by = None if event.kind == "halt" else event.by
-    return replace(event, by=named(by, identity, journal))
+    try:
+        return replace(event, by=named(by, identity, journal))
+    except UsageError as error:
+        if by is None:
+            raise
+        raise InputError(error.problems) from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.decisions import Decision, Outcome, PositionReport
@@ -26,7 +27,7 @@ from repurchase.journal.book import (
     recorded,
     stored_book,
 )
-from repurchase.journal.records import Rules, event_of
+from repurchase.journal.records import Rules, event_of, rules_of
 from repurchase.journal.rule_texts import other_rules
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.halts import left_to_cancel, scope_of
@@ -248,12 +249,16 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
         yield StoryLine(record.sequence, record.at, event, outside, decision, then, record.feeds)
 
 
+# What became of the rule file of an adoption. A proposal lapses if another file is adopted first.
+Standing = Literal["in force", "replaced", "waits", "confirmed", "lapsed"]
+
+
 class AdoptedThen(msgspec.Struct, frozen=True):
     """An adoption: from *record* on, the rule file with the hash *rule_file* is in force.
 
     *packs* are the hashes of the packs that the file includes, by name. If *pending*, it was only
     proposed, under this name; *of* is the name of the proposal that was confirmed, and
-    *confirmed_by* the person who did.
+    *confirmed_by* the person who did. *standing* is what became of it.
     """
 
     record: int
@@ -265,6 +270,7 @@ class AdoptedThen(msgspec.Struct, frozen=True):
     pending: str | None = None
     of: str | None = None
     confirmed_by: str | None = None
+    standing: Standing = "in force"
 
 
 def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
@@ -286,7 +292,45 @@ def adoptions(journal: Journal, program: str) -> list[AdoptedThen]:
         for one in records
         if (new := one.adoption) is not None
     ]
-    return found[::-1]
+    return list(_standing(found))[::-1]
+
+
+def _standing(found: Iterable[AdoptedThen]) -> Iterator[AdoptedThen]:
+    """Yield the adoptions *found*, the last one first, each with what became of it."""
+    after: set[str | None] = set()
+    is_followed = False
+    for one in found:
+        standing: Standing = "replaced" if is_followed else "in force"
+        if one.pending is not None:
+            is_confirmed = one.pending in after
+            standing = "confirmed" if is_confirmed else "lapsed" if is_followed else "waits"
+        else:
+            after.add(one.of)
+            is_followed = True
+        yield replace(one, standing=standing)
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """The rule file of a proposal: what it *changed* in the rules then in force, and its *text*."""
+
+    adoption: AdoptedThen
+    changed: tuple[Change, ...]
+    text: str
+
+
+def proposed(journal: Journal, program: str, name: str) -> Proposed | None:
+    """Return the rule file that *name* proposed; `None` if *name* is no such proposal.
+
+    Raise Tampering if a record or a text was changed.
+    """
+    found = adoptions(journal, program)
+    one = next((one for one in found if one.pending == name), None)
+    if one is None:
+        return None
+    texts = RuleTexts(journal.text)
+    before = [of for of in found if of.pending is None and of.record < one.record][-1]
+    old, new = (texts.editions(Rules(of.rule_file, of.packs)).authorization for of in (before, one))
+    return Proposed(one, changes(old, new), new.text)
 
 
 def _confirmer(journal: Journal, program: str, sequence: int) -> str | None:
@@ -333,8 +377,10 @@ class Adopted(msgspec.Struct, frozen=True):
     """The rules in force after an adoption: what changed, and whether the use fits the caps.
 
     *unfit* are the open orders that no longer fit a cap or the window. *fills* says of each open
-    order what the new rules make of its fill. *fits* is false if an order no longer fits, or if its
-    fill would halt the program.
+    order what the new rules make of its fill. *use_fits* is false if the use exceeds a cap, or may;
+    *fits* is also false if an order no longer fits, or if its fill would halt the program. *lapsed*
+    are the proposals of other rule files: they no longer wait, since they were compared with the
+    rules before.
     """
 
     authorization: str
@@ -342,9 +388,11 @@ class Adopted(msgspec.Struct, frozen=True):
     packs: dict[str, str]
     changed: tuple[Change, ...]
     position: PositionReport
+    use_fits: bool
     fits: bool
     unfit: tuple[OrderLine, ...]
     fills: tuple[FillLine, ...]
+    lapsed: tuple[str, ...]
 
 
 def adoption(before: Book, after: Book, now: datetime) -> Adopted:
@@ -357,25 +405,33 @@ def adoption(before: Book, after: Book, now: datetime) -> Adopted:
     lines = overview(after, now).orders
     unfit_now = tuple(line for line in lines if line.unfit)
     fills = tuple(_fills(after, now))
+    # An unknown remainder does not fit: the use may exceed its cap.
+    use_fits = not any(
+        cap is not None and (rest is None or rest.startswith("-"))
+        for cap, rest in (
+            (new.max_shares, left.remaining_shares),
+            (new.max_amount, left.remaining_amount),
+        )
+    )
     return Adopted(
         authorization=new.authorization.name,
         rule_file="" if after.rules is None else after.rules.file,
         packs={} if after.rules is None else after.rules.packs,
         changed=changes(old, new.authorization),
         position=left,
-        # An unknown remainder does not fit: the use may exceed its cap.
-        fits=not unfit_now
-        and not any(one.halts for one in fills)
-        and not any(
-            cap is not None and (rest is None or rest.startswith("-"))
-            for cap, rest in (
-                (new.max_shares, left.remaining_shares),
-                (new.max_amount, left.remaining_amount),
-            )
-        ),
+        use_fits=use_fits,
+        fits=use_fits and not unfit_now and not any(one.halts for one in fills),
         unfit=unfit_now,
         fills=fills,
+        lapsed=tuple(_lapsed(before.position, after)),
     )
+
+
+def _lapsed(before: Position, after: Book) -> Iterator[str]:
+    """Yield the rule files that waited *before*, and will not once the rules of *after* hold."""
+    for name, one in sorted(before.proposals.items()):
+        if one.rules is not None and rules_of(one) != after.rules:
+            yield name
 
 
 def _fills(book: Book, now: datetime) -> Iterator[FillLine]:

@@ -33,7 +33,8 @@ PAGE: Final = 1_000
 BUSY_MAX_MS: Final = 10_000
 
 # What SQLite says of a file that is damaged.
-_DAMAGED: Final = ("malformed", "not a database", "corrupt")
+_OTHER_FILE: Final = "not a database"
+_DAMAGED: Final = ("malformed", _OTHER_FILE, "corrupt")
 _RESTORE: Final = (
     "stop the desk and keep the file; `repurchase verify --repairable` says what is lost; restore"
     " a copy of it, or import the last export into a new journal, check that against a checkpoint"
@@ -348,6 +349,8 @@ class Journal(Reader):
             cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             cause = _CAUSES.get(cause, cause)
             hint = _RESTORE if any(sign in cause for sign in _DAMAGED) else None
+            if hint is not None and _OTHER_FILE in cause:
+                hint = f"name the journal; if this file was one, {hint}"
             problem = Problem(f"the journal {what}: {cause}", hint, self.url)
             raise JournalError(problem) from error
         except UnicodeError as error:

@@ -24,6 +24,7 @@ from repurchase.journal.queries import (
     HaltLine,
     OrderLine,
     Overview,
+    Proposed,
     StoryLine,
 )
 from repurchase.journal.records import event_of
@@ -81,6 +82,8 @@ def _halts(found: Overview) -> Iterator[Text]:
             else f"the rule file {waiting.rule_file[:12]}..."
         )
         text = f"{waiting.id} waits for a second person's `confirm`: {what}, by {waiting.by}"
+        if waiting.rule_file is not None:
+            text += f"; see `repurchase show {waiting.id}`"
         yield Text(plain(text), style="bold yellow")
     if found.one_person:
         yield Text("This program has one person: nobody else confirms what loosens.")
@@ -217,12 +220,28 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
             str(one.record),
             moment_shown(one.at),
             one.by or "not named",
+            one.standing,
             _reason(one),
             Text("\n".join((one.rule_file, *_packs(one)))),
         )
         for one in found
     )
-    return plain_table("record", "when", "by", "reason", "rule file and packs (SHA-256)", rows=rows)
+    columns = "record", "when", "by", "standing", "reason", "rule file and packs (SHA-256)"
+    return plain_table(*columns, rows=rows)
+
+
+def proposed_view(found: Proposed) -> RenderableType:
+    """Return the rule file of a proposal, what it changes and its standing, for a terminal."""
+    one = found.adoption
+    text = f"{one.pending}, proposed by {one.by or 'nobody named'}: {one.standing}"
+    hint = f"For its text: repurchase show {one.pending} --json"
+    return Group(
+        Text(plain(text), style="bold"),
+        Text(plain(f"Reason: {one.reason}; at {moment_shown(one.at)}, record {one.record:,}")),
+        Text("\n".join((f"rule file {one.rule_file}", *map("pack {}".format, _packs(one))))),
+        changed_view(found.changed),
+        Text(plain(hint), style="dim"),
+    )
 
 
 def _reason(adopted: AdoptedThen) -> str:
@@ -250,7 +269,7 @@ def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> Rendera
     left = zip(remaining(found.position, edition), caps, strict=True)
     limited = [text for text, cap in left if cap is not None]
     rest = f"Remaining: {', '.join(limited) or 'no cap'}."
-    if not found.fits:
+    if not found.use_fits:
         rest += (
             f" The shares or the money used {exceed} a new cap or are unknown:"
             f" nothing {approved} approved until that changes."
@@ -261,10 +280,19 @@ def adoption_view(found: Adopted, edition: Edition, *, is_done: bool) -> Rendera
     return Group(
         title,
         changed_view(found.changed),
-        Text(rest, style="" if found.fits else "bold red"),
+        Text(rest, style="" if found.use_fits else "bold red"),
         *_unfit(found.unfit),
         *_fills(found.fills),
+        *_lapsed(found.lapsed, is_done=is_done),
     )
+
+
+def _lapsed(names: Sequence[str], *, is_done: bool) -> Iterator[Text]:
+    """Yield which proposals of other rule files lapse with this adoption, if any do."""
+    if names:
+        lapse = "has lapsed" if is_done else "would lapse"
+        text = f"What waited for a second person {lapse}: {', '.join(names)}. Propose it again."
+        yield Text(plain(text), style="yellow")
 
 
 def _fills(fills: Sequence[FillLine]) -> Iterator[Text]:

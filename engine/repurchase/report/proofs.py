@@ -385,7 +385,7 @@ def sentence(failure: Failure, authorization: Authorization) -> str:
     history = failure.history
     if history is None:
         days = Days(failure.first, failure.last)
-        what = "not proved within the time limit, and no counterexample found"
+        what = "neither proved nor refuted; more time may help (--seconds)"
         return f"{failure.claim}, {days}: {what}"
     what = _FAILING.get(failure.claim, f"no rule keeps orders within `{failure.claim}`")
     return f"{what}: {last_asked(history.events, authorization)} is approved"

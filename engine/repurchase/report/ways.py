@@ -19,6 +19,7 @@ from repurchase.domain.events import Event
 from repurchase.domain.people import is_same_person
 from repurchase.domain.terms import CountingRules
 from repurchase.evaluation.step import Decided, is_breach
+from repurchase.facts.table import TABLE
 from repurchase.intake.fields import misplaced
 from repurchase.journal.book import Book
 from repurchase.journal.queries import Overview
@@ -27,6 +28,7 @@ from repurchase.ledger.halts import left_to_cancel
 from repurchase.ledger.position import Cause, Counted, Position
 from repurchase.report.decisions import decision_view
 from repurchase.report.written import decision_object, json_text
+from repurchase.rulebook.life import Life
 
 NAME: Final = "NAME"
 WHY: Final = "WHY"
@@ -144,9 +146,10 @@ def _lacking(fill: Counted, counting: CountingRules) -> tuple[str, ...]:
 
 def _causes(position: Position, now: datetime, signed: Fields) -> Iterator[Way]:
     """Yield what to look at for each cause of a halt, and then the resume that lifts them all."""
+    unknown = {*position.unknown_shares, *position.unknown_amount}
     for cause in position.halts:
-        # What happened counts best while its order is open.
-        if cause.rules:
+        # What happened counts best while its order is open. What is unknown was listed before.
+        if cause.rules and cause.event.id not in unknown:
             yield _breach(position, cause, now)
         yield from _cancels(position, cause, now)
     waiting = {name for one in position.proposals.values() for name in one.causes}
@@ -177,7 +180,8 @@ def _breach(position: Position, cause: Cause, now: datetime) -> Way:
         f"{cause.name} failed {rules} and is counted in full: if it did not happen, bust it; if its"
         " figures are wrong, correct it; if it is true, only resume"
     )
-    return Way(cause.name, what, (_new("bust", event.id, now, fill=event.id),))
+    bust = _new("bust", event.id, now, fill=event.id)
+    return Way(cause.name, what, (bust, _corrected(event, now)))
 
 
 def _contradiction(position: Position, cause: Cause, now: datetime) -> Way:
@@ -191,11 +195,16 @@ def _contradiction(position: Position, cause: Cause, now: datetime) -> Way:
         " happened, submit it under an id of its own; if it is the true one, correct the earlier"
     )
     told = event_object(event)
-    correct = _new("correct", event.id, now, fill=event.id)
-    figures = {name: told[name] for name in _FIGURES if name in told}
     if position.fills.last(event.id) is None:
         return Way(cause.name, what.partition("; if it")[0], (told | {"id": own},))
-    return Way(cause.name, what, (told | {"id": own}, correct | figures))
+    return Way(cause.name, what, (told | {"id": own}, _corrected(event, now)))
+
+
+def _corrected(event: Event, now: datetime) -> Fields:
+    """Return a correct of the fill *event* with its figures, of which a person changes some."""
+    told = event_object(event)
+    figures = {name: told[name] for name in _FIGURES if name in told}
+    return _new("correct", event.id, now, fill=event.id) | figures
 
 
 def _proposals(found: Overview, now: datetime, by: str) -> Iterator[Way]:
@@ -280,9 +289,10 @@ def _denied(decided: Decided, event: Event, now: date) -> Way:
         what = "it counts, and halts nothing: correct it with what is missing, or keep why it is"
         correct = _new("correct", event.id, now, fill=event.id)
         return Way(event.id, what, (correct | lacking,) if lacking else ())
-    return _own_way(event, findings, again, now) or _ruled(
-        event, again | lacking, is_lacking=bool(lacking)
-    )
+    own = _own_way(event, findings, again, now)
+    if own is not None or not lacking:
+        return own or _ruled(event, _of_no_quantity(findings.values(), decided.life), again)
+    return Way(event.id, "submit it again with what is missing", (again | lacking,))
 
 
 def _own_way(event: Event, findings: Mapping[str, Finding], again: Fields, now: date) -> Way | None:
@@ -323,12 +333,27 @@ def _held(event: Event, again: Fields) -> Way:
     return Way(event.id, what, (again | {"kind": "cancel"},))
 
 
-def _ruled(event: Event, again: Fields, *, is_lacking: bool) -> Way:
-    """Return what to do about the rules that deny *event*, submitted *again*."""
-    if is_lacking:
-        return Way(event.id, "submit it again with what is missing", (again,))
+def _of_no_quantity(findings: Iterable[Finding], life: Life) -> tuple[str, ...]:
+    """Return the rules of those *findings* that stop the event whatever its quantity is."""
+    of_quantity = {
+        of.rule.id: any("quantity" in TABLE[fact].given_by for fact in of.facts)
+        for of in life.edition.rules
+    }
+    return tuple(
+        one.rule for one in findings if one.effect != "flag" and not of_quantity.get(one.rule, True)
+    )
+
+
+def _ruled(event: Event, fixed: tuple[str, ...], again: Fields) -> Way:
+    """Return what to do about the rules that deny *event*, submitted *again*.
+
+    The rules *fixed* deny it whatever its quantity is.
+    """
     if event.kind == "release":
         return _held(event, again)
+    if fixed:
+        what = f"no other quantity would help: change what fails {', '.join(fixed)}"
+        return Way(event.id, what, (again,))
     what = "`repurchase headroom` finds the most that would be approved, if anything; submit that"
     return Way(event.id, what, (again | {"quantity": _VALUE},))
 

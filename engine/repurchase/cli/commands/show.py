@@ -1,6 +1,8 @@
-"""`repurchase show`: the records of one event, or the rule files that a program adopted."""
+"""`repurchase show`: the records of one event, a proposed rule file, or all that were adopted."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import click
 
@@ -24,9 +26,13 @@ def command(name: str | None, adoptions: bool, journal: str, authorization: str 
     \b
     repurchase show o-1 --journal desk.db
     repurchase show --adoptions --journal desk.db
+    repurchase show adoption-12 --journal desk.db
+
+    Of a rule file that was proposed, it shows what the file changes and what became of it. With
+    --json, the answer contains the text of the file.
     """
     from repurchase.journal import queries
-    from repurchase.report.programs import adoptions_view, story_object, story_view
+    from repurchase.report.programs import adoptions_view, proposed_view, story_object, story_view
 
     if (name is None) is not adoptions:
         both, neither = (
@@ -41,6 +47,10 @@ def command(name: str | None, adoptions: bool, journal: str, authorization: str 
             answer(adopted, lambda: adoptions_view(adopted))
             return 0
         records = list(queries.story(kept, program, name))
+        proposed = None if records else queries.proposed(kept, program, name)
+    if proposed is not None:
+        answer(proposed, partial(proposed_view, proposed))
+        return 0
     if not records:
         hint = "check its letters: IDs are case-sensitive"
         raise UsageError(Problem(f"the journal has no event `{name}`", hint))
