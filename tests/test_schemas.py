@@ -21,6 +21,7 @@ from repurchase.language.expression import Names
 from repurchase.rulebook import library
 from repurchase.rulebook.build import read_text
 from repurchase.rulebook.cases_file import cases_path, read_cases_text
+from repurchase.rulebook.mapping_file import read_mapping_text
 from repurchase.rulebook.packs import read_pack
 from repurchase.rulebook.schema import SCHEMAS, json_schema
 from repurchase.rulebook.yaml_reader import read_document
@@ -37,6 +38,7 @@ SHIPPED: Final = [
     *(("rules", path) for path in RULES),
     *(("pack", path) for path in PACKS),
     *(("cases", path) for path in CASES),
+    *(("mapping", path) for path in sorted((ROOT / "tests" / "mappings").glob("*.yaml"))),
 ]
 
 
@@ -70,6 +72,7 @@ READERS: Final[dict[str, Callable[[bytes, str], object]]] = {
     "rules": read_text,
     "pack": pack_of,
     "cases": read_cases_text,
+    "mapping": read_mapping_text,
 }
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from repurchase.cli.files import message_name, standard_input
-from repurchase.cli.options import Option, single_option
-from repurchase.domain.errors import Problem, UsageError
+from repurchase.cli.options import Option, file_option, single_option
+from repurchase.domain.errors import InputError, Problem, UsageError
 
 if TYPE_CHECKING:
     from repurchase.intake.log import Log
+    from repurchase.intake.mapping import Expected
     from repurchase.market.feed import Feed
     from repurchase.replay.run import Reading
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 class LogOptions(NamedTuple):
     """The options of a call for its log, for earlier use and for market facts."""
 
+    mapping: Path | None = None
+    expect: str | None = None
     columns: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -33,10 +36,16 @@ class LogOptions(NamedTuple):
     def open(self, log: str) -> Log:
         """Return the log *log*, which is standard input for `-`; the caller closes it."""
         from repurchase.intake.log import open_log
+        from repurchase.rulebook.mapping_file import read_mapping
 
+        others = (self.columns, self.constants, self.ignore)
+        if self.mapping is not None and any(others):
+            hint = "say it in the mapping"
+            raise UsageError(Problem("--mapping takes no --column, --set or --ignore", hint))
         return open_log(
             standard_input() if log == "-" else log,
             message_name(log),
+            mapping=None if self.mapping is None else read_mapping(self.mapping),
             columns=_pairs(self.columns, "--column"),
             constants=_pairs(self.constants, "--set"),
             ignore=frozenset(self.ignore),
@@ -52,6 +61,20 @@ class LogOptions(NamedTuple):
             sort=self.sort,
             skip_other_symbols=self.skip_other_symbols,
         )
+
+    def expected(self) -> Expected:
+        """Return the totals that are expected; raise UsageError if --expect gives none."""
+        from repurchase.intake.totals import expected
+
+        return expected(self.expect)
+
+    def check_totals(self, log: Log | None) -> None:
+        """Raise InputError if figures in *log* differ from what its rows come to."""
+        if log is None:
+            return
+        found = log.differences(self.reading().brought_forward)
+        if found:
+            raise InputError(one.problem(log.name) for one in found)
 
     def feed(self) -> Feed:
         """Return the market facts of the files and of the tables of sessions."""
@@ -69,6 +92,16 @@ market_option: Option = click.option(
     " counts, not what an event states.",
 )
 _OPTIONS: Final = (
+    file_option(
+        "--mapping",
+        metavar="FILE.yaml",
+        help="How the log expresses events; `repurchase map` drafts it.",
+    ),
+    single_option(
+        "--expect",
+        metavar="NAME=VALUE,..",
+        help="The totals that the program must come to, such as shares=6875,amount=434324.02.",
+    ),
     click.option(
         "--column",
         "columns",

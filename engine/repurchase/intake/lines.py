@@ -1,4 +1,4 @@
-"""The lines of a UTF-8 text file, one at a time, counted and bounded in length."""
+"""The lines of a text file, one at a time, counted and bounded in length."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Lines:
     first: bytes
     last: bytes
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, encoding: str = "utf-8") -> None:
         self.number = 0
+        self._encoding = encoding
         self.bytes_read = 0
         self.begun = 0
         self.last = b""
@@ -61,9 +62,9 @@ class Lines:
         if self.bytes_read - self.begun > TEXT_BYTES_MAX:
             raise self._too_long(line)
         try:
-            return line.decode()
+            return line.decode(self._encoding)
         except UnicodeDecodeError as error:
-            raise not_utf8(line, error.start) from None
+            raise undecodable(line, error.start, self._encoding) from None
 
     def _too_long(self, line: bytes) -> Wrong:
         if len(line) <= TEXT_BYTES_MAX:
@@ -79,8 +80,11 @@ class Lines:
         return Wrong(f"is longer than {TEXT_BYTES_MAX} bytes", "write each event on its own line")
 
 
-def not_utf8(line: bytes, place: int) -> Wrong:
-    """Return the fault of the byte of *line* at *place*, counted from 0."""
+def undecodable(line: bytes, place: int, encoding: str = "utf-8") -> Wrong:
+    """Return the fault of the byte of *line* at *place*, counted from 0, in *encoding*."""
+    if encoding != "utf-8":
+        what = f"is not {encoding}: its byte {place + 1} is 0x{line[place]:02x}"
+        return Wrong(what, "correct the `encoding` of the mapping")
     if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return Wrong("is UTF-16, not UTF-8", "save it as UTF-8")
     what = f"is not UTF-8: its byte {place + 1} is 0x{line[place]:02x}"

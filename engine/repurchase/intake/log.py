@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Named
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
@@ -13,23 +15,29 @@ import msgspec
 
 from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
 from repurchase.domain.events import Event
+from repurchase.intake.cells import cells_of
 from repurchase.intake.fields import READERS, Fault, decode, problems
 from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout, contradictions, header_faults, nameless
 from repurchase.intake.lines import Lines
+from repurchase.intake.mapping import Checks, Mapped, Mapping, Sheet
 from repurchase.intake.objects import given_twice, pairs
+from repurchase.intake.packed import SUFFIXES, is_packed, unpacked
 from repurchase.intake.sources import open_stream
 from repurchase.intake.tables import Table, csv_table, rows_of
+from repurchase.intake.totals import Difference, Totals
 
 Form = Literal["csv", "jsonl"]
 
-_FORMS: Final[Mapping[str, Form]] = {
+_FORMS: Final[Named[str, Form]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
 }
-_NOTHING: Final[Mapping[str, str]] = {}
+# The marks at the beginning of a file that say how it is compressed are no longer.
+_MARK_BYTES: Final = 4
+_NOTHING: Final[Named[str, str]] = {}
 
 # The first bytes of files that are not logs, and what such a file is.
 _OTHER_FORMATS: Final = {
@@ -60,13 +68,16 @@ def open_log(
     source: str | Path | BinaryIO,
     name: str | None = None,
     *,
-    columns: Mapping[str, str] = _NOTHING,
-    constants: Mapping[str, str] = _NOTHING,
+    columns: Named[str, str] = _NOTHING,
+    constants: Named[str, str] = _NOTHING,
     ignore: frozenset[str] = frozenset(),
     form: Form | None = None,
     has_ids: bool | None = None,
+    mapping: Mapping | None = None,
 ) -> Log:
     """Return the log in *source*, called *name* in messages; the caller closes it.
+
+    With a *mapping*, the other options are none.
 
     *columns* maps an event field to the log's own name for it. *constants* gives a value that all
     rows share. *ignore* holds names of the log that are skipped. Without *form*, the suffix of the
@@ -80,14 +91,14 @@ def open_log(
     if faults := list(contradictions(layout)):
         raise UsageError(problems(faults))
     if not isinstance(source, str | Path):
-        return Log(source, name or "<stream>", layout, form, has_ids)
+        return Log(_unpacked(source), name or "<stream>", layout, form, has_ids, mapping)
     name = name or str(source)
     try:
-        stream = open_stream(source)
+        stream = _unpacked(open_stream(source))
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     try:
-        return Log(stream, name, layout, form, has_ids)
+        return Log(stream, name, layout, form, has_ids, mapping)
     except RepurchaseError:
         stream.close()
         raise
@@ -105,6 +116,7 @@ class Log(AbstractContextManager["Log"]):
         layout: Layout,
         form: Form | None,
         has_ids: bool | None = None,
+        mapping: Mapping | None = None,
     ) -> None:
         self.name = name
         self.bytes_total = _size(stream)
@@ -113,7 +125,13 @@ class Log(AbstractContextManager["Log"]):
         self._labels = layout.labels()
         # Whether rows have their own IDs: the header of a CSV decides, or the first JSON line.
         self._has_ids = has_ids
+        self.totals = Totals(Checks() if mapping is None else mapping.checks)
+        self._opened: Event | None = None
         try:
+            if mapping is not None:
+                self._lines, cells = cells_of(name, stream, mapping)
+                self._rows = self._mapped_rows(Sheet(name, cells, mapping), mapping)
+                return
             self._lines = Lines(stream)
             _check_start(self._lines.first)
             is_json = (form or self._form()) == "jsonl"
@@ -135,6 +153,13 @@ class Log(AbstractContextManager["Log"]):
         except OSError as error:
             raise _unreadable(self.name, error) from error
 
+    def differences(self, before: Event | None = None) -> tuple[Difference, ...]:
+        """Return the figures that the file prints and that its rows, all read, do not come to.
+
+        *before* is what was brought forward beside the file.
+        """
+        return self.totals.differences(self._opened or before)
+
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
@@ -143,7 +168,9 @@ class Log(AbstractContextManager["Log"]):
         self.close()
 
     def _form(self) -> Form:
-        by_name = _FORMS.get(Path(self.name).suffix.lower())
+        path = Path(self.name)
+        inner = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
+        by_name = _FORMS.get(inner.suffix.lower())
         if by_name is not None:
             return by_name
         return "jsonl" if self._lines.first.lstrip()[:1] in (b"{", b"[") else "csv"
@@ -167,7 +194,7 @@ class Log(AbstractContextManager["Log"]):
         return self._cell_rows(table, kept, names, constants)
 
     def _cell_rows(
-        self, table: Table, kept: list[int], names: list[str], constants: Mapping[str, str]
+        self, table: Table, kept: list[int], names: list[str], constants: Named[str, str]
     ) -> Iterator[Row]:
         """Yield the rows: the *kept* cells give the fields *names*, and an empty cell is absent."""
         width = len(table.header)
@@ -183,6 +210,44 @@ class Log(AbstractContextManager["Log"]):
                 values: dict[str, object] = {name: text for name, text in named if text}
                 values |= constants
                 yield self._row(number, index, values, [])
+
+    def _mapped_rows(self, sheet: Sheet, mapping: Mapping) -> Iterator[Row]:
+        """Yield the rows of *sheet* that are events: its opening balance first, then its trades."""
+        self._has_ids = "id" in mapping.fields
+        index = 0
+        for row in sheet.rows():
+            if not isinstance(row, Mapped):
+                yield Row(row[0], None, (row[1],))
+                continue
+            faults = row.faults
+            if row.total is not None or row.opening:
+                if faults:
+                    yield Row(row.number, None, self._faulty(row.number, faults))
+                elif row.opening:
+                    yield from self._opening(row, index)
+                else:
+                    self.totals.total(row)
+                continue
+            if row.is_empty():
+                continue
+            index += 1
+            found = self._row(row.number, index, {"kind": "fill"} | row.values, faults)
+            if found.event is not None:
+                self.totals.trade(row)
+            yield found
+
+    def _opening(self, row: Mapped, index: int) -> Iterator[Row]:
+        """Yield what was bought before, if no trade was read before it; else it is compared."""
+        self.totals.opening = row
+        if index == 0:
+            named = {"shares": "quantity", "amount": "amount"}
+            values = {ours: of for ours, own in named.items() if (of := row.values.get(own))}
+            found = self._row(row.number, 0, {"kind": "brought_forward", **values}, [])
+            self._opened = found.event
+            yield found
+
+    def _faulty(self, number: int, faults: list[Fault]) -> tuple[Problem, ...]:
+        return problems(faults, self._labels, file=self.name, line=number)
 
     def _wrong_width(self, cells: Sequence[str], width: int) -> Wrong:
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
@@ -227,7 +292,7 @@ class Log(AbstractContextManager["Log"]):
                 values |= layout.constants
             yield self._row(number, index, values, faults)
 
-    def _overruled(self, values: Mapping[str, object]) -> Iterator[Fault]:
+    def _overruled(self, values: Named[str, object]) -> Iterator[Fault]:
         """Yield a fault for each of *values* that the row must not give itself."""
         for ours in self._layout.constants:
             if ours in values:
@@ -249,12 +314,17 @@ class Log(AbstractContextManager["Log"]):
             values["id"] = f"row-{index}"
         event, more = decode(values)
         if event is None or faults:
-            found = problems(faults + more, self._labels, file=self.name, line=number)
-            return Row(number, None, found)
+            return Row(number, None, self._faulty(number, faults + more))
         return Row(number, event, (), digest(event) if self._has_ids else None)
 
     def _problem(self, number: int, subject: str, wrong: Wrong) -> Problem:
         return Problem(f"the {subject} {wrong.what}", wrong.hint, self.name, number)
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """Return *stream*, or what it holds if it is compressed."""
+    first = stream.peek(_MARK_BYTES) if isinstance(stream, io.BufferedReader) else b""
+    return unpacked(stream, first) if is_packed(first) else stream
 
 
 def _check_start(line: bytes) -> None:

@@ -11,7 +11,7 @@ from repurchase.domain.errors import Wrong
 from repurchase.domain.events import Event
 from repurchase.intake import fields
 from repurchase.intake.fields import Fault, Number
-from repurchase.intake.lines import TEXT_BYTES_MAX, not_utf8
+from repurchase.intake.lines import TEXT_BYTES_MAX, undecodable
 
 # An event has a few dozen; each name that is not one of them costs a search for the nearest.
 NAMES_MAX: Final = 500
@@ -78,7 +78,7 @@ def _decoded(text: str | bytes) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise not_utf8(text, error.start) from None
+        raise undecodable(text, error.start) from None
 
 
 def _not_an_object_hint(first: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from fractions import Fraction
 from typing import Final, Protocol
 
 import msgspec
@@ -17,8 +18,10 @@ from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids, Seen
 from repurchase.intake.log import Log, Row
+from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
+from repurchase.intake.totals import Difference, compared
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
@@ -58,7 +61,8 @@ class Summary(msgspec.Struct, frozen=True):
     currency. *indeterminate* counts the events denied although no `deny` rule failed. *unknown*
     names the fills whose shares or amount could not be computed. *days* are the days on which an
     event raised a flag of a pack that disqualifies whole days. *skipped* counts the rows left out
-    because of their symbol.
+    because of their symbol. *differences* are the figures that the log prints, or that a person
+    expects, and that its rows do not come to.
     """
 
     authorization: str
@@ -82,6 +86,7 @@ class Summary(msgspec.Struct, frozen=True):
     by_rule: dict[str, RuleCount]
     days: tuple[Tainted, ...]
     skipped: int
+    differences: tuple[Difference, ...] = ()
 
 
 class Tally(msgspec.Struct):
@@ -353,6 +358,16 @@ class Reader:
         is_taken = not is_other and (self._repeats or not is_repeated)
         self._started |= is_taken
         return is_taken
+
+
+def summary_differences(summary: Summary, expected: Expected) -> tuple[Difference, ...]:
+    """Return where *summary* differs from what was *expected* of the program as a whole."""
+    shares, amount = summary.executed_shares, summary.executed_amount
+    return compared(
+        expected,
+        None if shares is None else Fraction(shares),
+        None if amount is None else Fraction(amount),
+    )
 
 
 def replay(log: Log, program: Program, reader: Reader) -> Iterator[Decided]:

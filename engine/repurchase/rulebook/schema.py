@@ -49,6 +49,8 @@ from repurchase.rulebook.kinds import (
     ZONE,
     choice,
 )
+from repurchase.rulebook.mapping_keys import MAPPING
+from repurchase.rulebook.mapping_keys import PARTS as MAPPING_PARTS
 from repurchase.rulebook.model import ATS, EXPECTED, JUDGED
 from repurchase.rulebook.yaml_reader import Path
 
@@ -314,12 +316,13 @@ _FORMS: Final = {
     ),
     "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, OPTION, PACK_RULE)),
     "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),
+    "mapping": _Form("Repurchase mapping", MAPPING, MAPPING_PARTS),
 }
 SCHEMAS: Final = tuple(_FORMS)
 
 
 def json_schema(form: str = "rules") -> dict[str, Any]:
-    """Return the JSON Schema of a *form* of file: `rules`, `pack` or `cases`, one of SCHEMAS.
+    """Return the JSON Schema of a *form* of file, one of SCHEMAS.
 
     It finds unknown and missing keys, wrong types and wrong words. What an expression or a figure
     may be, only the reader knows.

@@ -134,6 +134,7 @@ def _by_rules(editions: Editions, log: str | None, event: Event, options: LogOpt
     with nullcontext() if log is None else options.open(log) as trades:
         for _ in watched(question.decisions(trades), trades):
             pass
+        options.check_totals(trades)
     return question.answer()
 
 
@@ -155,6 +156,8 @@ def _refuse_beside_a_journal(log: str | None, options: LogOptions, known_at: dat
 
 def _refuse_options_of_a_log(options: LogOptions) -> None:
     given = {
+        "--mapping": options.mapping,
+        "--expect": options.expect,
         "--column": options.columns,
         "--set": options.constants,
         "--ignore": options.ignore,

@@ -31,7 +31,7 @@ _SOURCE_BYTES_MAX: Final = 32_000_000
 @certificate_key_option
 @single_option(
     "--schema",
-    type=click.Choice(["rules", "pack", "cases"]),
+    type=click.Choice(["rules", "pack", "cases", "mapping"]),
     is_flag=False,
     flag_value="rules",
     help="Write the JSON Schema of rule files, of packs or of cases files, for editors.",

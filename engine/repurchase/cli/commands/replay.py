@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
 from repurchase.cli.log_options import LogOptions, log_options
@@ -62,10 +63,11 @@ def command(
     exits with 2.
     """
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program, Reader, replay
+    from repurchase.replay.run import Program, Reader, replay, summary_differences
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import decision_object, json_text, whole_file
 
+    expected = options.expected()
     editions = editions_of(rules, known_at)
     remark_known_at(known_at)
     if decisions is not None:
@@ -81,11 +83,15 @@ def command(
             denials.add(decided)
             if add is not None:
                 add(json_text(decision_object(decided)))
+        printed = trades.differences(options.reading().brought_forward)
     _remark_repeated(reader, trades.name)
     summary = program.summary(duplicates=reader.duplicates, skipped=reader.skipped)
+    differences = (*printed, *summary_differences(summary, expected))
+    summary = replace(summary, differences=differences)
     title = f"{summary.authorization}: {trades.name}"
     answer(summary, lambda: summary_view(program, summary, denials, title))
-    return 1 if summary.denied or summary.held or summary.refused else 0
+    warn(one.problem(trades.name) for one in differences)
+    return 1 if summary.denied or summary.held or summary.refused or differences else 0
 
 
 def _remark_repeated(reader: Reader, log: str) -> None:

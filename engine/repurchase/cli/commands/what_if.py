@@ -90,6 +90,7 @@ def command(
             listed.add(compared)
             if add is not None:
                 add(json_text(changed_outcome(compared)))
+        options.check_totals(trades)
     found = what_if.changes()
     title = f"{trades.name}: OLD is {against}, NEW is {rules}"
     answer(changes_object(found), lambda: changes_view(what_if, found, listed, title))

@@ -1,0 +1,47 @@
+"""The rows of cells in a file as people send it: text in any encoding, and workbooks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from repurchase.domain.errors import Problem
+from repurchase.intake.lines import Lines
+from repurchase.intake.mapping import Cells, Mapping
+from repurchase.intake.tables import rows_of
+
+WORKBOOK: Final = b"PK\x03\x04"
+# Encodings in which a line feed is not one byte.
+_WIDE: Final = ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
+class _Narrow:
+    """A stream of text in a wide encoding, read by lines of UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(stream, encoding, newline="")
+
+    def readline(self, size: int, /) -> bytes:
+        return self._text.readline(size).encode()
+
+
+def cells_of(
+    name: str, stream: BinaryIO, mapping: Mapping
+) -> tuple[Lines, Iterator[tuple[int, Cells | Problem]]]:
+    """Return the lines of the file *name*, and its rows of cells as *mapping* says how to read it.
+
+    A workbook has no lines.
+    """
+    start = stream.peek(len(WORKBOOK)) if isinstance(stream, io.BufferedReader) else b""
+    if start.startswith(WORKBOOK):
+        # Imported here, because only workbooks need the package that reads them.
+        from repurchase.intake.workbook import workbook_cells
+
+        return Lines(io.BytesIO()), workbook_cells(name, stream, mapping.sheet)
+    is_wide = mapping.encoding in _WIDE
+    source = _Narrow(stream, mapping.encoding) if is_wide else stream
+    lines = Lines(source, "utf-8" if is_wide else mapping.encoding)
+    reader = csv.reader(lines, delimiter=mapping.separator, strict=True)
+    return lines, rows_of(name, lines, reader)

@@ -1,0 +1,553 @@
+"""Files as people send them, read by a mapping: equal to what was written, or refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repurchase.domain.errors import RuleFileError, Wrong
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import written
+from repurchase.intake.dates import Printed, day_reader, moment_reader
+from repurchase.intake.log import open_log
+from repurchase.intake.months import MONTHS
+from repurchase.intake.printed import Style, number_reader
+from repurchase.intake.totals import Difference
+from repurchase.replay.run import brought_forward
+from repurchase.rulebook.mapping_file import read_mapping, read_mapping_text
+from repurchase.rulebook.schema import json_schema
+from test_cli import run
+
+MAPPINGS: Final = Path(__file__).parent / "mappings"
+SHARED: Final = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "files"
+REAL: Final = sorted(MAPPINGS.glob("*.yaml"))
+
+
+def read(
+    data: bytes | str, mapping: str, name: str = "log.csv"
+) -> tuple[list[Event], list[str], tuple[Difference, ...]]:
+    """Return the events of *data* by *mapping*, what is wrong with rows, and what differs."""
+    source = io.BytesIO(data.encode() if isinstance(data, str) else data)
+    with open_log(
+        io.BufferedReader(source), name, mapping=read_mapping_text(mapping.encode(), "m.yaml")
+    ) as log:
+        rows = list(log.rows())
+        differences = log.differences()
+    events = [row.event for row in rows if row.event is not None]
+    return events, [one.what for row in rows for one in row.problems], differences
+
+
+def refused(mapping: str) -> str:
+    """Return what is wrong with *mapping*."""
+    with pytest.raises(RuleFileError) as caught:
+        read_mapping_text(mapping.encode(), "m.yaml")
+    return "\n".join(map(str, caught.value.problems))
+
+
+# -- files that companies and brokers published ---------------------------------------------------
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_published_file_comes_to_what_its_company_reported(path: Path) -> None:
+    """Each row is read, each printed total agrees, and the whole is the reported one, exactly."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder `shared`, with the published files, is not beside this checkout")
+    file = next(one for one in SHARED.glob(f"{path.stem}*") if one.suffix in (".csv", ".tsv"))
+    cases = json.loads((SHARED / "expected.json").read_text(encoding="utf-8"))
+    case: dict[str, Any] = next((one for one in cases if one["file"] == file.name), {})
+    beside = case.get("brought_forward")
+    before = None if beside is None else brought_forward(beside)
+    with open_log(file, mapping=read_mapping(path)) as log:
+        rows = list(log.rows())
+        assert [one.what for row in rows for one in row.problems] == []
+        assert log.differences(before) == ()
+    events = [row.event for row in rows if row.event is not None]
+    fills = [one for one in events if one.kind == "fill"]
+    if path.stem.startswith(("04", "16")):
+        # The opening balance is in the file itself.
+        assert (events[0].shares, events[0].amount) == (before.shares, before.amount)  # type: ignore[union-attr]
+    assert fills
+    want = case.get("reported") or case.get("extract") or {}
+    if "shares" in want:
+        opening = (before.shares or 0, before.amount or 0) if before is not None else (0, 0)
+        shares = sum(one.quantity or 0 for one in fills)
+        money = sum(paid(one) for one in fills)
+        known = 1 if case["case"].startswith("05") else 0
+        assert (len(fills), str(shares + opening[0])) == (want["rows"], want["shares"])
+        assert abs(money + opening[1] - Fraction(want["amount"])) <= known
+
+
+def paid(fill: Event) -> Fraction:
+    """Return the money of *fill*."""
+    if fill.amount is not None:
+        return Fraction(fill.amount)
+    return Fraction(fill.price or 0) * (fill.quantity or 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "mapping", "said"),
+    [
+        ("19_us_item703_butler.csv", "columns: {quantity: 2}\nignore: [all]", "`time` or `date`"),
+        (
+            "21_ibkr_activity.csv",
+            'columns: {quantity: 8, time: {column: 7, pattern: "yyyy-MM-dd, HH:mm:ss"}}',
+            "no `zone` says whose clock it is",
+        ),
+    ],
+)
+def test_file_without_days_or_a_clock_is_refused(name: str, mapping: str, said: str) -> None:
+    """Nothing can be made up for it."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder `shared`, with the published files, is not beside this checkout")
+    text = f"mapping: 1\n{mapping}\nset: {{side: buy, symbol: x}}\n"
+    try:
+        _, wrong, _ = read((SHARED / name).read_bytes(), text)
+    except RuleFileError as error:
+        wrong = [one.what for one in error.problems]
+    assert any(said in one for one in wrong)
+
+
+# -- any style ------------------------------------------------------------------------------------
+
+STYLES: Final = (
+    (".", None),
+    (".", ","),
+    (".", "space"),
+    (",", None),
+    (",", "."),
+    (",", "space"),
+    (".", "'"),
+)
+PATTERNS: Final = ("yyyy-MM-dd", "dd/MM/yyyy", "d.M.yy", "d MMMM yyyy", "MMM d, yyyy", "serial")
+ZONES: Final = ("Europe/London", "Asia/Tokyo", "America/New_York")
+SPACES: Final = (" ", "\u00a0", "\u202f")
+
+
+def grouped(value: Fraction, style: tuple[str, str | None], space: str) -> str:
+    """Return *value* as printed in *style*."""
+    whole, _, part = written(value).partition(".")
+    if style[1] is not None:
+        mark = space if style[1] == "space" else style[1]
+        whole = f"{int(whole):,}".replace(",", mark)
+    return f"{whole}{style[0]}{part}" if part else whole
+
+
+def printed_day(day: date, pattern: str, language: str) -> str:
+    """Return *day* as printed by *pattern*, with the month in words if it says so."""
+    name = next(name for name, number in MONTHS[language].items() if number == day.month)
+    if pattern == "serial":
+        return str((day - date(1899, 12, 30)).days)
+    if pattern == "MMM d, yyyy":
+        return f"{name} {day.day}, {day.year}"
+    if pattern == "d MMMM yyyy":
+        return f"{day.day} {name.upper()} {day.year}"
+    return {
+        "yyyy-MM-dd": day.isoformat(),
+        "dd/MM/yyyy": f"{day:%d/%m/%Y}",
+        "d.M.yy": f"{day.day}.{day.month}.{day:%y}",
+    }[pattern]
+
+
+DECIMALS: Final = st.integers(1, 10**9).map(lambda number: Fraction(number, 1000))
+TRADES: Final = st.lists(
+    st.tuples(st.integers(1, 10**7), DECIMALS, st.dates(date(1990, 1, 1), date(2070, 12, 31))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(
+    TRADES,
+    st.sampled_from(STYLES),
+    st.sampled_from(PATTERNS),
+    st.sampled_from(sorted(MONTHS)),
+    st.sampled_from(SPACES),
+    st.sampled_from((";", "tab", "|")),
+    st.sampled_from(("utf-8", "utf-16", "cp1252")),
+    st.sampled_from((None, "thousands", "pence")),
+    st.booleans(),
+)
+def test_known_log_in_any_style_is_read_back(
+    trades: list[tuple[int, Fraction, date]],
+    style: tuple[str, str | None],
+    pattern: str,
+    language: str,
+    space: str,
+    separator: str,
+    encoding: str,
+    unit: str | None,
+    repeats: bool,
+) -> None:
+    """Marks, languages, units, encodings, merged cells and repeated heads change no figure."""
+    mark = "\t" if separator == "tab" else separator
+    if encoding == "cp1252" and (space == "\u202f" or language == "pl"):
+        space = "\u00a0"
+    factor = {None: Fraction(1), "thousands": Fraction(1, 1000), "pence": Fraction(100)}[unit]
+    head = mark.join(("Day", "Side", "Nominal  Amount", "Cours"))
+    lines = ["A title", head]
+    for at, (quantity, price, day) in enumerate(trades):
+        side = "Köp" if at == 0 else ""
+        shown = grouped(price * factor, style, space)
+        cells = (
+            printed_day(day, pattern, language),
+            side,
+            grouped(Fraction(quantity), style, space),
+        )
+        lines.append(mark.join((*cells, f"kr {shown}")))
+        lines += [head.upper()] if repeats else []
+    total = sum(quantity for quantity, _, _ in trades)
+    lines.append(mark.join(("Summa", "", grouped(Fraction(total), style, space), "")))
+    thousands = "" if style[1] is None else f', thousands: "{style[1]}"'
+    mapping = f"""\
+mapping: 1
+encoding: {encoding}
+separator: "{separator}"
+header: 2
+numbers: {{decimal: "{style[0]}"{thousands}, around: [kr]}}
+dates: {{pattern: "{pattern}", language: "{language}"}}
+columns:
+  date: day
+  side: {{column: SIDE, words: {{köp: buy, sälj: sell}}}}
+  quantity: nominal amount
+  price: {{column: 4{"" if unit is None else f", unit: {unit}"}}}
+set: {{symbol: X}}
+rows: {{totals: [{{row: summa}}], filled_down: [Side]}}
+"""
+    events, wrong, differences = read("\r\n".join(lines).encode(encoding), mapping)
+    assert (wrong, differences) == ([], ())
+    found = [(one.quantity, one.price, one.date, one.side) for one in events]
+    assert found == [(*trade, "buy") for trade in trades]
+
+
+@given(TRADES, st.data())
+def test_changed_digit_changes_a_total(
+    trades: list[tuple[int, Fraction, date]], data: st.DataObject
+) -> None:
+    """Whatever is typed wrongly in a quantity is refused, or differs from the printed total."""
+    rows = [["2020-01-02", str(quantity)] for quantity, _, _ in trades]
+    total = sum(quantity for quantity, _, _ in trades)
+    at = data.draw(st.integers(0, len(rows) - 1))
+    text = rows[at][1]
+    place = data.draw(st.integers(0, len(text) - 1))
+    sign = data.draw(st.sampled_from("0123456789., -(x"))
+    rows[at][1] = text[:place] + sign + text[place + 1 :]
+    lines = "\n".join(";".join(row) for row in [["d", "q"], *rows, ["total", str(total)]])
+    mapping = """\
+mapping: 1
+separator: ";"
+dates: {pattern: yyyy-MM-dd}
+columns: {date: d, quantity: q}
+set: {symbol: X, side: buy}
+rows: {totals: [{row: total}]}
+"""
+    events, wrong, differences = read(lines, mapping)
+    is_same = [one.quantity for one in events] == [quantity for quantity, _, _ in trades]
+    assert is_same or wrong or differences
+
+
+@given(st.integers(0, 366 * 24 * 60), st.sampled_from(ZONES), st.sampled_from(("earlier", "later")))
+def test_time_of_a_clock_is_that_moment_or_is_refused(minutes: int, zone: str, twice: str) -> None:
+    """A time that the clock skips is refused; of two moments, the mapping says which is meant."""
+    clock = ZoneInfo(zone)
+    shown = datetime(2024, 1, 1) + timedelta(minutes=minutes)  # noqa: DTZ001 - what a clock shows
+    text = f"{shown:%d.%m.%Y %H:%M}"
+    reader, unsaid = (
+        moment_reader(Printed("dd.MM.yyyy HH:mm", twice=one), lambda: clock)
+        for one in (twice, None)
+    )
+    first, second = (shown.replace(tzinfo=clock, fold=fold) for fold in (0, 1))
+    exists = first.astimezone(ZoneInfo("UTC")).astimezone(clock).replace(tzinfo=None) == shown
+    if not exists:
+        with pytest.raises(Wrong, match="skips that day"):
+            reader(text)
+        return
+    meant = first if twice == "earlier" else second
+    assert datetime.fromisoformat(reader(text) or "").timestamp() == meant.timestamp()
+    if first.timestamp() != second.timestamp():
+        with pytest.raises(Wrong, match="shows twice that day"):
+            unsaid(text)
+
+
+# -- what is never guessed ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "value"),
+    [
+        (Style(), "160.000", "160"),
+        (Style(",", "."), "160.000", "160000"),
+        (Style(), "100.0000000000", "100"),
+        (Style(",", "space"), "1\u202f234\u00a0567,50", "1234567.5"),
+        (Style(around=("A$", "CUFS")), "A$13.50", "13.5"),
+        (Style(thousands=",", around=("A$", "CUFS")), "7,516,387 CUFS", "7516387"),
+        (Style(), "\u22125", "-5"),
+        (Style(none=("-",)), " - ", None),
+        (Style(), "  ", None),
+    ],
+)
+def test_number_is_read_in_its_style(style: Style, text: str, value: str | None) -> None:
+    """What the style says counts, and nothing else."""
+    assert number_reader(style)(text) == value
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        (Style(), "1,234"),
+        (Style(thousands=","), "12,34"),
+        (Style(thousands=","), "3.365,476"),
+        (Style(thousands=","), "1,2345"),
+        (Style(), "(5)"),
+        (Style(), "1e5"),
+        (Style(), "USD 5"),
+        (Style(), "5 %"),
+        (Style(), "1.2.3"),
+        (Style(",", "."), "1.23"),
+        (Style(), "1" * 19),
+        (Style(), "0." + "1" * 13),
+    ],
+)
+def test_number_in_another_style_is_refused(style: Style, text: str) -> None:
+    """No other reading is tried."""
+    with pytest.raises(Wrong):
+        number_reader(style)(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("dd/MM/yyyy", "13/31/2020"),
+        ("dd/MM/yyyy", "3/4/2020"),
+        ("d MMMM yyyy", "3 mars 2020"),
+        ("d MMM yyyy", "3 ju 2020"),
+        ("yyyy-MM-dd", "2020-02-30"),
+        ("yyyy-MM-dd", "2020-02-03x"),
+        ("serial", "60"),
+        ("serial", "43,269"),
+    ],
+)
+def test_day_that_is_printed_otherwise_is_refused(pattern: str, text: str) -> None:
+    """It may be another day."""
+    with pytest.raises(Wrong):
+        day_reader(Printed(pattern))(text)
+
+
+def test_month_is_known_in_words_of_each_language() -> None:
+    """No short name stands for two months, and no name for another month than its place."""
+    for names in MONTHS.values():
+        assert sorted({*names.values()}) == [*range(1, 13)]
+        for one, other in itertools.combinations(names, 2):
+            if one.startswith(other) or other.startswith(one):
+                assert names[one] == names[other]
+
+
+COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\n"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("mapping: 2\ncolumns: {date: a}\n", "write `mapping: 1`"),
+        ("mapping: 1\ncolumns: {dat: a}\n", "did you mean `date`?"),
+        ("mapping: 1\ncolumns: {date: {column: a, title: 'b {}'}}\n", "keep one"),
+        ("mapping: 1\ncolumns: {date: {unit: pence}}\n", "needs one of"),
+        ("mapping: 1\ncolumns: {venue: {column: a, unit: pence}}\n", "is no number"),
+        ("mapping: 1\ncolumns: {time: {column: a, pattern: 'dd.MM.yyyy HH:mm'}}\n", "no `zone`"),
+        ("mapping: 1\ncolumns: {date: {column: a, pattern: 'dd.MM'}}\n", "has no y"),
+        ("mapping: 1\ncolumns: {date: {column: a, pattern: 'dd.dd.MM.yyyy'}}\n", "`d` twice"),
+        ("mapping: 1\nencoding: latin-99\n" + COLUMNS, "is no encoding"),
+        ("mapping: 1\ntolerances: {row: some}\n" + COLUMNS, "is no tolerance"),
+        ("mapping: 1\nrows: {totals: [{of: rows}]}\n" + COLUMNS, "the key `row` is missing"),
+    ],
+)
+def test_fault_of_a_mapping_is_named(mapping: str, said: str) -> None:
+    """With its place in the file."""
+    assert said in refused(mapping)
+
+
+BASE: Final = "mapping: 1\n" + COLUMNS + "set: {symbol: X, side: buy}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "mapping", "said"),
+    [
+        (["d,q,extra", "2020-01-02,5,1"], BASE, "`extra` is neither read nor ignored"),
+        (["d,quantity", "2020-01-02,5"], BASE, "has no column `q`"),
+        (["d,q,q", "2020-01-02,5,5"], BASE, "is there 2 times"),
+        (["d,q"], BASE.replace("mapping: 1", "mapping: 1\nheader: 9"), "has no row 9"),
+    ],
+)
+def test_column_that_nothing_reads_ends_the_reading(
+    lines: Sequence[str], mapping: str, said: str
+) -> None:
+    """A column may hold what changes the rest: a status, a sign, a currency."""
+    with pytest.raises(Exception, match=said):
+        read("\n".join(lines), mapping)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mapping", "said"),
+    [
+        (
+            ["2020-01-02,5", "total,6"],
+            "rows: {totals: [{row: total}]}",
+            "6, but the rows come to 5",
+        ),
+        (
+            ["2020-01-02,5", "2020-01-02,6", "total,5"],
+            "rows: {totals: [{row: total}]}",
+            "5, but the rows come to 11",
+        ),
+        (["2020-01-02,5"], 'expect: [{shares: "6"}]', "6, but the rows come to 5"),
+        (["2020-01-02,5"], 'expect: [{amount: "6"}]', "6, but the rows come to unknown"),
+        (["2020-01-02,5"], 'expect: [{date: "2020-01-03", shares: "5"}]', "the rows come to 0"),
+    ],
+)
+def test_total_that_differs_is_told(rows: Sequence[str], mapping: str, said: str) -> None:
+    """With what is printed and what the rows come to."""
+    _, wrong, differences = read("\n".join(["d,q", *rows]), f"{BASE}{mapping}\n")
+    assert wrong == []
+    assert any(said in one.problem("log").what for one in differences)
+
+
+PRICED: Final = BASE.replace("quantity: q", "quantity: q, price: p, amount: a")
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "is_allowed"),
+    [
+        ("", False),
+        ("tolerances: {row: 3}\n", False),
+        ("tolerances: {row: 4}\n", True),
+        ("tolerances: {row: 4%}\n", True),
+        ("tolerances: {row: 3%}\n", False),
+        ('tolerances: {known: [{row: "2020-01-02", why: typo}]}\n', True),
+    ],
+)
+def test_amount_is_compared_with_price_times_quantity(tolerance: str, is_allowed: bool) -> None:
+    """A difference is told unless a tolerance that is given allows it."""
+    _, wrong, differences = read("d,q,p,a\n2020-01-02,10,10,104", PRICED + tolerance)
+    assert (wrong, not differences) == ([], is_allowed)
+
+
+def test_difference_names_the_row_that_explains_it() -> None:
+    """The money of one row, or the rounding of several."""
+    rows = ["2020-01-02,10,10,100", "2020-01-03,1,7,7", "total,11,,100"]
+    _, _, (found,) = read(
+        "\n".join(["d,q,p,a", *rows]), PRICED + "rows: {totals: [{row: total}]}\n"
+    )
+    assert found.why == "row 3 comes to just that: is it read twice, or not printed?"
+    rows[2] = "total,11,,106"
+    _, _, (found,) = read(
+        "\n".join(["d,q,p,a", *rows]), PRICED + "rows: {totals: [{row: total}]}\n"
+    )
+    assert found.why == "2 figures, each rounded to a whole, can differ by so much"
+
+
+# -- the page of the documentation ----------------------------------------------------------------
+
+PAGE: Final = (Path(__file__).parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
+SHOWN: Final = re.findall(r"```text\n(.*?)```\n\n```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("text", "mapping"), SHOWN)
+def test_mapping_of_the_page_reads_the_file_beside_it(text: str, mapping: str) -> None:
+    """Each row is a trade, or is named by the mapping; printed totals agree."""
+    encoding = "cp1252" if "cp1252" in mapping else "utf-8"
+    events, wrong, differences = read(text.encode(encoding), mapping)
+    assert (bool(events), wrong) == (True, [])
+    assert all(one.of.endswith("expected") for one in differences)
+
+
+def test_page_names_every_key_of_a_mapping() -> None:
+    """A key that is not on the page would be found by nobody."""
+    keys = {*json_schema("mapping")["properties"]} - {"mapping", "title"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in PAGE] == []
+
+
+# -- on the command line --------------------------------------------------------------------------
+
+RULES: Final = """\
+repurchase: 1
+authorization: x
+issuer: X
+timezone: Europe/London
+currency: GBP
+unlimited: [amount]
+instruments:
+  common: {symbol: X, venues: [XLON]}
+terms:
+  max_shares: {value: 400 shares}
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+"""
+
+
+@pytest.mark.parametrize("packed", ["plain", "gz", "zst"])
+def test_replay_reads_by_a_mapping_and_compares_totals(tmp_path: Path, packed: str) -> None:
+    """What agrees ends with 0, what differs with 1; a compressed file is the same file."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    mapping = BASE.replace("quantity: q", "quantity: q, price: p")
+    (tmp_path / "m.yaml").write_text(mapping + "rows: {totals: [{row: total}]}\n")
+    data = b"d,q,p\n2020-01-02,5,1\n2020-01-03,6,1\ntotal,11,1\n"
+    pack: dict[str, Callable[[bytes], bytes]] = {
+        "plain": bytes,
+        "gz": gzip.compress,
+        "zst": zstandard.ZstdCompressor().compress,
+    }
+    log = tmp_path / f"log.csv{'' if packed == 'plain' else f'.{packed}'}"
+    log.write_bytes(pack[packed](data))
+    call = ("replay", log, "--rules", tmp_path / "x.yaml", "--mapping", tmp_path / "m.yaml")
+    ended = run(*call, "--json", "--expect", "shares=11")
+    assert (ended.code, ended.json["executed_shares"], ended.json["differences"]) == (0, "11", [])
+    ended = run(*call, "--expect", "shares=12", "--json")
+    (found,) = ended.json["differences"]
+    assert (ended.code, found["printed"], found["found"]) == (1, "12", "11")
+    log.write_bytes(pack[packed](data.replace(b"total,11", b"total,12")))
+    ended = run(*call)
+    assert (ended.code, "in `total`: 12, but the rows come to 11" in ended.err) == (1, True)
+    if packed != "plain":
+        log.write_bytes(log.read_bytes()[:-9])
+        ended = run(*call)
+        assert (ended.code, "damaged or cut off" in ended.err) == (2, True)
+
+
+def test_difference_ends_a_check_without_a_conclusion(tmp_path: Path) -> None:
+    """An order is approved only on a log whose totals agree."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    (tmp_path / "m.yaml").write_text(BASE + "rows: {totals: [{row: total}]}\n")
+    (tmp_path / "log.csv").write_text("d,q\n2020-01-02,5\ntotal,6\n")
+    event = {"kind": "order", "id": "o", "date": "2020-01-03", "symbol": "X", "side": "buy"}
+    ended = run(
+        *("check", "--rules", "x.yaml", "--event", "-", "--log", "log.csv"),
+        *("--mapping", "m.yaml"),
+        stdin=json.dumps(event | {"quantity": 1}),
+        cwd=tmp_path,
+    )
+    assert (ended.code, "6, but the rows come to 5" in ended.err) == (2, True)
+
+
+def test_mapping_takes_no_other_option_of_columns(tmp_path: Path) -> None:
+    """Two ways to say one thing would contradict each other."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    (tmp_path / "m.yaml").write_text(BASE)
+    (tmp_path / "log.csv").write_text("d,q\n")
+    call = ("replay", "log.csv", "--rules", "x.yaml", "--mapping", "m.yaml", "--set", "side=buy")
+    ended = run(*call, cwd=tmp_path)
+    assert (ended.code, "takes no --column, --set or --ignore" in ended.err) == (2, True)
+    ended = run("replay", "log.csv", "--rules", "x.yaml", "--expect", "money=3", cwd=tmp_path)
+    assert (ended.code, "is not NAME=VALUE" in ended.err) == (2, True)
