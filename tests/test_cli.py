@@ -40,6 +40,7 @@ COMMANDS: Final = (
     "check",
     "replay",
     "what-if",
+    "map",
     "submit",
     "halt",
     "resume",
@@ -307,7 +308,7 @@ def test_help_is_had_either_way(option: str) -> None:
 
 
 SEVERAL: Final = {
-    *("certificates", "checkpoint_files", "columns", "constants"),
+    *("answers", "certificates", "checkpoint_files", "columns", "constants"),
     *("ignore", "market", "receipts"),
 }
 

@@ -39,6 +39,7 @@ def commands(context: click.Context) -> int:
     repurchase diff OLD.yaml NEW.yaml               what does an edit permit or deny?
     repurchase check --rules F.yaml --event E.json  evaluate one order
     repurchase replay LOG.csv --rules F.yaml        evaluate a whole trade log
+    repurchase map LOG.csv                          how does a broker's file express events?
     repurchase what-if LOG.csv --rules NEW.yaml --against OLD.yaml   what does an edit change in it?
     repurchase submit E.jsonl --journal desk.db --rules F.yaml   record live events
     repurchase verify --journal desk.db             re-evaluate the journal

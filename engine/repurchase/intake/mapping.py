@@ -30,6 +30,8 @@ _SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]+")
 SECTION_ROWS_MAX: Final = 1_000
 HEADER_WITHIN: Final = 1_000
 ALL: Final = "all"
+# The value of what a draft leaves open.
+OPEN: Final = "?"
 # What a total may print.
 FIGURES: Final = ("quantity", "price", "amount")
 

@@ -22,7 +22,9 @@ SPACE: Final = "space"
 THOUSANDS_MARKS: Final = (",", ".", "'", "\u2019", SPACE)
 _SPACE: Final = r"[\s\u00a0\u2000-\u200b\u202f\u205f\u3000]"
 # What a printed figure is multiplied by, by the name of its unit.
+ONE: Final = "one"
 UNITS: Final = {
+    ONE: Fraction(1),
     "pence": Fraction(1, 100),
     "cents": Fraction(1, 100),
     "percent": Fraction(1, 100),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from collections.abc import Mapping as Named
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from repurchase.facts.outside import FACTS
 from repurchase.intake.dates import Printed, day_reader, has_time, moment_reader
 from repurchase.intake.mapping import (
     ALL,
+    OPEN,
     Checks,
     Expected,
     Field,
@@ -26,7 +28,7 @@ from repurchase.intake.mapping import (
 from repurchase.intake.printed import Reader, Style, number_reader
 from repurchase.rulebook.keys import Part, Reading
 from repurchase.rulebook.mapping_keys import MAPPING, MAPPING_FORMAT, SEPARATORS
-from repurchase.rulebook.yaml_reader import Document, open_document, read_document
+from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document
 
 _BEGINS: Final = f"mapping: {MAPPING_FORMAT}"
 _DOMAINS: Final = {**FIELDS, **{fact.name: fact.domain for fact in FACTS}}
@@ -49,6 +51,9 @@ def read_mapping_text(data: bytes, name: str) -> Mapping:
 
 def _mapping(document: Document) -> Mapping:
     reading = Reading(document)
+    for path in _open(document.value):
+        reading.note(path, "this question is open", "answer it with one of its candidates")
+    reading.refuse_if_wrong()
     file = reading.file(MAPPING)
     numbers = file["numbers"]
     style = Style() if numbers is None else _style(numbers)
@@ -70,6 +75,15 @@ def _mapping(document: Document) -> Mapping:
         Rows() if file["rows"] is None else _rows(file["rows"]),
         _checks(file),
     )
+
+
+def _open(value: object, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of each value within *value* that is a question without an answer."""
+    if value == OPEN:
+        yield path
+    inner = value.items() if isinstance(value, dict) else ()
+    for key, one in enumerate(value) if isinstance(value, list) else inner:
+        yield from _open(one, (*path, key))
 
 
 def _style(part: Part) -> Style:
