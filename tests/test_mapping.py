@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.domain.errors import RuleFileError, Wrong
+from repurchase.domain.errors import InputError, RuleFileError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import written
 from repurchase.intake.dates import Printed, day_reader, moment_reader
@@ -551,3 +552,37 @@ def test_mapping_takes_no_other_option_of_columns(tmp_path: Path) -> None:
     assert (ended.code, "takes no --column, --set or --ignore" in ended.err) == (2, True)
     ended = run("replay", "log.csv", "--rules", "x.yaml", "--expect", "money=3", cwd=tmp_path)
     assert (ended.code, "is not NAME=VALUE" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_parquet_log_is_the_same_log(tmp_path: Path, is_mapped: bool) -> None:
+    """With a mapping, and with the names of the fields themselves."""
+    rows = [("2020-01-02", "5", "2.5"), ("2020-01-03", "6", "1")]
+    names = ("d", "q", "p") if is_mapped else ("date", "quantity", "price")
+    csv, parquet = tmp_path / "a.csv", tmp_path / "a.parquet"
+    csv.write_text("\n".join(map(",".join, (names, *rows))))
+    values = ", ".join(
+        f"(DATE '{day}', {quantity}, {price}::DECIMAL(9, 4))" for day, quantity, price in rows
+    )
+    with duckdb.connect() as connection:
+        table = f"SELECT * FROM (VALUES {values}) AS t({', '.join(names)})"
+        connection.execute(f"COPY ({table}) TO '{parquet}' (FORMAT parquet)")
+    mapping = BASE.replace("quantity: q", "quantity: q, price: p")
+    given: dict[str, Any] = {"constants": {"symbol": "X", "side": "buy"}}
+    if is_mapped:
+        given = {"mapping": read_mapping_text(mapping.encode(), "m.yaml")}
+    found = []
+    for path in (csv, parquet):
+        with open_log(path, **given) as log:
+            found.append([(row.event, row.problems) for row in log.rows()])
+    assert found[0] == found[1]
+    assert [event.quantity for event, _ in found[0] if event is not None] == [5, 6]
+
+
+def test_json_lines_have_no_mapping(tmp_path: Path) -> None:
+    """Their fields have names already, and options give them others."""
+    log = tmp_path / "a.jsonl"
+    log.write_text('{"kind": "fill"}\n')
+    mapping = read_mapping_text(BASE.encode(), "m.yaml")
+    with pytest.raises(InputError, match="these are JSON lines; give --column"):
+        open_log(log, mapping=mapping)

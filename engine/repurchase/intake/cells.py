@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO, Final
 
-from repurchase.domain.errors import Problem
+from repurchase.domain.errors import InputError, Problem
 from repurchase.intake.lines import Lines
 from repurchase.intake.mapping import Cells, Mapping
-from repurchase.intake.tables import rows_of
+from repurchase.intake.tables import Table, rows_of
 
 WORKBOOK: Final = b"PK\x03\x04"
 # Encodings in which a line feed is not one byte.
@@ -28,18 +29,25 @@ class _Narrow:
 
 
 def cells_of(
-    name: str, stream: BinaryIO, mapping: Mapping
+    name: str, stream: BinaryIO, mapping: Mapping, table: Table | None = None
 ) -> tuple[Lines, Iterator[tuple[int, Cells | Problem]]]:
     """Return the lines of the file *name*, and its rows of cells as *mapping* says how to read it.
 
-    A workbook has no lines.
+    A workbook has no lines; a *table* was opened already. Raise InputError for JSON lines, whose
+    fields have names of their own.
     """
+    if table is not None:
+        below = ((number + 1, cells) for number, cells in table.rows)
+        return Lines(io.BytesIO()), chain([(1, table.header)], below)
     start = stream.peek(len(WORKBOOK)) if isinstance(stream, io.BufferedReader) else b""
     if start.startswith(WORKBOOK):
         # Imported here, because only workbooks need the package that reads them.
         from repurchase.intake.workbook import workbook_cells
 
         return Lines(io.BytesIO()), workbook_cells(name, stream, mapping.sheet)
+    if start.lstrip().startswith(b"{"):
+        hint = "give --column, --set and --ignore instead"
+        raise InputError(Problem("a mapping reads tables, and these are JSON lines", hint, name))
     is_wide = mapping.encoding in _WIDE
     source = _Narrow(stream, mapping.encoding) if is_wide else stream
     lines = Lines(source, "utf-8" if is_wide else mapping.encoding)

@@ -24,7 +24,7 @@ from repurchase.intake.mapping import Checks, Mapped, Mapping, Sheet
 from repurchase.intake.objects import given_twice, pairs
 from repurchase.intake.packed import SUFFIXES, is_packed, unpacked
 from repurchase.intake.sources import open_stream
-from repurchase.intake.tables import Table, csv_table, rows_of
+from repurchase.intake.tables import PARQUET, Table, csv_table, rows_of
 from repurchase.intake.totals import Difference, Totals
 
 Form = Literal["csv", "jsonl"]
@@ -98,7 +98,8 @@ def open_log(
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
     try:
-        return Log(stream, name, layout, form, has_ids, mapping)
+        table = _parquet(stream, Path(source))
+        return Log(stream, name, layout, form, has_ids, mapping, table)
     except RepurchaseError:
         stream.close()
         raise
@@ -117,9 +118,10 @@ class Log(AbstractContextManager["Log"]):
         form: Form | None,
         has_ids: bool | None = None,
         mapping: Mapping | None = None,
+        table: Table | None = None,
     ) -> None:
         self.name = name
-        self.bytes_total = _size(stream)
+        self.bytes_total = None if table is not None else _size(stream)
         self._stream = stream
         self._layout = layout
         self._labels = layout.labels()
@@ -129,13 +131,19 @@ class Log(AbstractContextManager["Log"]):
         self._opened: Event | None = None
         try:
             if mapping is not None:
-                self._lines, cells = cells_of(name, stream, mapping)
+                self._lines, cells = cells_of(name, stream, mapping, table)
                 self._rows = self._mapped_rows(Sheet(name, cells, mapping), mapping)
+                return
+            if table is not None:
+                self._lines = Lines(io.BytesIO())
+                self._rows = self._table_rows(table)
                 return
             self._lines = Lines(stream)
             _check_start(self._lines.first)
             is_json = (form or self._form()) == "jsonl"
-            self._rows = self._json_rows() if is_json else self._csv_rows()
+            self._rows = (
+                self._json_rows() if is_json else self._table_rows(csv_table(name, self._lines))
+            )
         except Wrong as wrong:
             raise InputError(Problem(f"the file {wrong.what}", wrong.hint, name)) from None
         except OSError as error:
@@ -175,9 +183,9 @@ class Log(AbstractContextManager["Log"]):
             return by_name
         return "jsonl" if self._lines.first.lstrip()[:1] in (b"{", b"[") else "csv"
 
-    def _csv_rows(self) -> Iterator[Row]:
-        """Return the rows of a CSV; raise InputError if no row can be read under its header."""
-        table, layout = csv_table(self.name, self._lines), self._layout
+    def _table_rows(self, table: Table) -> Iterator[Row]:
+        """Return the rows of *table*; raise InputError if no row can be read under its header."""
+        layout = self._layout
         kept = [at for at, theirs in enumerate(table.header) if theirs not in layout.ignore]
         names = [name for at in kept if (name := layout.ours(table.header[at])) is not None]
         if not names:
@@ -325,6 +333,17 @@ def _unpacked(stream: BinaryIO) -> BinaryIO:
     """Return *stream*, or what it holds if it is compressed."""
     first = stream.peek(_MARK_BYTES) if isinstance(stream, io.BufferedReader) else b""
     return unpacked(stream, first) if is_packed(first) else stream
+
+
+def _parquet(stream: BinaryIO, path: Path) -> Table | None:
+    """Return the table in *stream*, the file *path*, if it is a Parquet file."""
+    if not isinstance(stream, io.BufferedReader) or not stream.peek(4).startswith(PARQUET):
+        return None
+    # Imported here, because only Parquet files need the package that reads them.
+    from repurchase.intake.parquet import parquet_rows
+
+    rows = parquet_rows(path)
+    return Table(next(rows)[1], 1, rows)
 
 
 def _check_start(line: bytes) -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 # A row or its problem, after the number of its first line (in a Parquet file: of the row).
 Rows = Iterator[tuple[int, T | Problem]]
 
-_PARQUET: Final = b"PAR1"
+PARQUET: Final = b"PAR1"
 _PART: Final = 1 << 20
 
 
@@ -65,7 +65,7 @@ def open_table(path: Path, digest: Digest | None = None) -> Iterator[Table]:
     name = str(path)
     try:
         with open_stream(path) as stream:
-            if stream.peek(len(_PARQUET)).startswith(_PARQUET):
+            if stream.peek(len(PARQUET)).startswith(PARQUET):
                 if not path.is_file():
                     raise OSError(errno.EINVAL, "a table in this format cannot come through a pipe")
                 # Imported here, because only Parquet files need the package that reads them.
