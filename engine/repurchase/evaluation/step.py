@@ -444,7 +444,7 @@ def own_findings(
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
     yield from edition_findings(proposed, edition, life)
-    yield from _trade_findings(proposed)
+    yield from _trade_findings(proposed, edition)
 
 
 def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[Finding]:
@@ -484,7 +484,7 @@ def _rate_findings(proposed: Trade, edition: Edition) -> Iterator[Finding]:
     yield replace(_denial("engine.rate-out-of-bounds"), observed=written(rate), limit=limit)
 
 
-def _trade_findings(proposed: Trade) -> Iterator[Finding]:
+def _trade_findings(proposed: Trade, edition: Edition) -> Iterator[Finding]:
     """Yield the built-in findings on a trade in itself."""
     if proposed.listing is not None and proposed.fx is None and proposed.event.fx is not None:
         # The rate is unknown: no limit is exceeded.
@@ -495,7 +495,7 @@ def _trade_findings(proposed: Trade) -> Iterator[Finding]:
         yield Finding("engine.other-venue", "fail", "flag", venue, named, "word")
     if not proposed.counts:
         yield _denial("engine.sale")
-    elif proposed.is_fill and proposed.amount is None:
+    elif proposed.is_fill and proposed.amount is None and edition.judges_money:
         yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
 
 

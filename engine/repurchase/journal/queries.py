@@ -153,7 +153,7 @@ def overview(book: Book, now: datetime) -> Overview:
         head=book.head.hash,
         latest=None if position.latest == date.min else position.latest,
         position=position_report(position, edition),
-        unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
+        unknown=position.unknown_fills(money=edition.judges_money),
         orders=tuple(
             _line(name, order, today, _unfit(order, position, editions, today))
             for name, order in sorted(position.orders.items())

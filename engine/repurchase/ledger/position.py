@@ -193,6 +193,11 @@ class Position(msgspec.Struct, frozen=True, gc=False):
             self.unknown_amount,
         )
 
+    def unknown_fills(self, *, money: bool) -> tuple[str, ...]:
+        """Return the ids of the fills whose shares are unknown or, if *money*, whose amount is."""
+        amounts = self.unknown_amount if money else ()
+        return tuple(dict.fromkeys((*self.unknown_shares, *amounts)))
+
     def known_executed_shares(self) -> Exact | None:
         """Return the executed shares; `None` while the shares of a fill are unknown."""
         return None if self.unknown_shares else self.executed_shares

@@ -82,7 +82,8 @@ def _same(old: Edition, new: Edition, every: Sequence[Edition], kinds: _Kinds, t
 def _limits(edition: Edition) -> tuple[object, ...]:
     """Return what bounds the program and its rates: findings and remaining figures depend on it."""
     standing = {cap.rule for cap in edition.caps if cap.is_standing}
-    return edition.max_shares, edition.max_amount, edition.unbounded, standing, edition.rates
+    own = edition.unbounded, edition.judges_money, edition.rates
+    return edition.max_shares, edition.max_amount, standing, *own
 
 
 def _finds_the_same(

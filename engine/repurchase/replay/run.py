@@ -170,7 +170,7 @@ class Program:
             refused=tally.outcomes["refused"],
             duplicates=duplicates,
             indeterminate=tally.indeterminate,
-            unknown=tuple(dict.fromkeys((*position.unknown_shares, *position.unknown_amount))),
+            unknown=position.unknown_fills(money=edition.judges_money),
             executed_shares=now.executed_shares,
             executed_amount=now.executed_amount,
             remaining_shares=now.remaining_shares,

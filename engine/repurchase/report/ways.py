@@ -102,8 +102,8 @@ def ways_back(book: Book, found: Overview, now: datetime, by: str, reason: str) 
     """
     signed = {"by": by, "reason": reason}
     ways = (
-        *_unknown(book, now),
-        *_causes(book.position, now, signed),
+        *_unknown(book, found, now),
+        *_causes(book.position, found, now, signed),
         *_proposals(found, now, by),
         *_orders(found, now),
     )
@@ -112,11 +112,10 @@ def ways_back(book: Book, found: Overview, now: datetime, by: str, reason: str) 
     return tuple(way for way in ways if of_orders.get(way.about, way) is way)
 
 
-def _unknown(book: Book, now: datetime) -> Iterator[Way]:
+def _unknown(book: Book, found: Overview, now: datetime) -> Iterator[Way]:
     """Yield for each fill whose shares or money are unknown which report makes them known."""
     position, editions = book.position, book.editions
-    names = dict.fromkeys((*position.unknown_shares, *position.unknown_amount))
-    for name in names:
+    for name in found.unknown:
         fill = position.fills.get(name)
         if fill is None or editions is None:
             continue
@@ -144,12 +143,11 @@ def _lacking(fill: Counted, counting: CountingRules) -> tuple[str, ...]:
     return tuple(name for name, value in given.items() if value is None) or ("fx",)
 
 
-def _causes(position: Position, now: datetime, signed: Fields) -> Iterator[Way]:
+def _causes(position: Position, found: Overview, now: datetime, signed: Fields) -> Iterator[Way]:
     """Yield what to look at for each cause of a halt, and then the resume that lifts them all."""
-    unknown = {*position.unknown_shares, *position.unknown_amount}
     for cause in position.halts:
         # What happened counts best while its order is open. What is unknown was listed before.
-        if cause.rules and cause.event.id not in unknown:
+        if cause.rules and cause.event.id not in found.unknown:
             yield _breach(position, cause, now)
         yield from _cancels(position, cause, now)
     waiting = {name for one in position.proposals.values() for name in one.causes}

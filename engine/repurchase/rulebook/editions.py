@@ -94,8 +94,9 @@ class Edition(msgspec.Struct, frozen=True):
     *facts* lists the names of the facts that its rules read. *content* is the canonical JSON that
     *hash* is computed from. *caps* are what its rules bound; *max_shares* and *max_amount* are the
     tightest that always bind the program, `None` without them. *unbounded* says whether none binds
-    its shares, or its amount. *window* are the days that its rules leave. *rates* are the lowest
-    and the highest `fx` of each instrument that bounds it.
+    its shares, or its amount. *judges_money* is whether a rule of the file, of any day, reads an
+    amount. *window* are the days that its rules leave. *rates* are the lowest and the highest `fx`
+    of each instrument that bounds it.
     """
 
     hash: str
@@ -110,6 +111,7 @@ class Edition(msgspec.Struct, frozen=True):
     max_shares: Exact | None
     max_amount: Exact | None
     unbounded: frozenset[Of]
+    judges_money: bool
     window: Window
     rates: Mapping[str, tuple[Exact, Exact]]
 
@@ -436,6 +438,7 @@ def compile_edition(
         max_shares=tightest(caps, "shares"),
         max_amount=tightest(caps, "amount"),
         unbounded=unbounded(bounds),
+        judges_money=authorization.judges_money,
         window=window_of(bounds),
         rates={
             one.name: one.fx_between

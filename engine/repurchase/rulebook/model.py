@@ -12,6 +12,7 @@ import msgspec
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
+from repurchase.facts.table import TABLE
 from repurchase.language.expression import Expression
 
 At = Literal["order", "fill", "both"]
@@ -142,6 +143,18 @@ class Authorization(msgspec.Struct, frozen=True):
     def all_rules(self) -> tuple[Rule, ...]:
         """Return the rules of the file, and then the rules of its packs."""
         return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
+
+    @property
+    def judges_money(self) -> bool:
+        """Return whether a rule of the file or of a pack, of any day, reads an amount of money.
+
+        If none does, an amount that is not known decides nothing.
+        """
+        return any(
+            TABLE[name].dimension.kind == "money"
+            for rule in self.all_rules()
+            for name in rule.facts
+        )
 
     def all_feed_only(self) -> frozenset[str]:
         """Return the facts that only a feed may supply, by the file or by one of its packs."""
