@@ -738,7 +738,11 @@ def test_check_answers_with_outcome_and_code(
     }
     assert (ended.code, decision["outcome"]) == (code, outcome)
     assert stopping.items() <= found.items()
-    assert list(decision) == ["id", "kind", "outcome", "findings", "position", "edition"]
+    made = ["id", "kind", "outcome", "findings", "position", "edition"]
+    stated = {**ORDER, **changes}
+    told = [name for name in ("date", "quantity", "price") if stated[name] is not None]
+    assert list(decision) == [*made, *told]
+    assert [decision[name] for name in told] == [str(stated[name]) for name in told]
 
 
 def test_check_shows_every_rule_as_a_table(here: Path) -> None:

@@ -7,18 +7,19 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import structs
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.domain.events import Event
+from repurchase.domain.quantities import written
 from repurchase.report.outputs import is_file_to_be, new_partial, open_direct
 
 if TYPE_CHECKING:
     from repurchase.evaluation.step import Decided
-    from repurchase.evaluation.wording import WordedDecision
 
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
@@ -49,7 +50,18 @@ def _encodable(value: object) -> object:
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
-class _Live(Decision, frozen=True, omit_defaults=True):
+class _Line(Decision, frozen=True, omit_defaults=True):
+    """A decision with what its event states: the moment, the venue, the units and their price."""
+
+    time: str | None = None
+    date: str | None = None
+    venue: str | None = None
+    venues: tuple[str, ...] = ()
+    quantity: str | None = None
+    price: str | None = None
+
+
+class _Live(_Line, frozen=True, omit_defaults=True):
     """A decision with what the desk says beside it; see `Decided`."""
 
     repeated: bool = False
@@ -69,8 +81,8 @@ _AT_THE_DESK: Final = (
 )
 
 
-def decision_object(decided: Decided, following: object = None) -> Decision | WordedDecision:
-    """Return a decision as programs read it: with its findings in words.
+def decision_object(decided: Decided, following: object = None) -> Decision:
+    """Return a decision as programs read it: with its findings in words, and what its event states.
 
     *following* is what to do next, if that is known.
     """
@@ -80,12 +92,28 @@ def decision_object(decided: Decided, following: object = None) -> Decision | Wo
     decision = decided.decision
     # Most events of a log pass: without findings there is nothing to put in words.
     found = worded(decision, decided.life, decided.event) if decision.findings else decision
+    line = _Line(*structs.astuple(found), *_stated(decided.event))
     at_the_desk = {name: getattr(decided, name) for name in _AT_THE_DESK if getattr(decided, name)}
     if decided.receipt is not None:
         at_the_desk |= structs.asdict(decided.receipt)
     if following is None and not at_the_desk:
-        return found
-    return _Live(**structs.asdict(found), **at_the_desk, next=following)
+        return line
+    return _Live(**structs.asdict(line), **at_the_desk, next=following)
+
+
+def _stated(event: Event | None) -> tuple[Any, ...]:
+    """Return what *event* states, in the order of the fields that `_Line` adds."""
+    if event is None:
+        return ()
+    time, date, price = event.time, event.date, event.price
+    return (
+        None if time is None else time.isoformat(),
+        None if date is None else date.isoformat(),
+        event.venue,
+        event.venues,
+        None if event.quantity is None else str(event.quantity),
+        None if price is None else written(price),
+    )
 
 
 @contextmanager
