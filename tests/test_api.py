@@ -136,7 +136,7 @@ def test_import_loads_nothing_that_is_not_used() -> None:
     assert heavy.isdisjoint(loaded.stdout.split())
 
 
-@pytest.mark.parametrize("missing", ["sqlalchemy", "z3", "arro3.core", "duckdb"])
+@pytest.mark.parametrize("missing", ["sqlalchemy", "z3", "arro3.core", "duckdb", "xlsxwriter"])
 def test_checks_need_no_extra(missing: str) -> None:
     """A decision, a pickled program and the headroom come without any optional package."""
     code = f"""

@@ -1,6 +1,6 @@
 """Exact quantities: how they are read from text, their dimensions, and how they are written.
 
-Only `shown` and `percent` round. People read their results; no computation uses them.
+Only `shown`, `rounded` and `percent` round. People read their results; no computation uses them.
 """
 
 from __future__ import annotations
@@ -127,9 +127,15 @@ def written(value: Exact) -> str:
 
 def percent(part: Exact, whole: Exact) -> str:
     """Return *part* as a percentage of *whole*, with two decimals; a half is rounded up."""
-    hundredths = (Fraction(part) / whole * 10_000 + Fraction(1, 2)).__floor__()
-    sign = "-" if hundredths < 0 else ""
-    return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}"
+    return rounded(Fraction(part) / whole * 100, 2)
+
+
+def rounded(value: Exact, decimals: int) -> str:
+    """Return *value* with so many *decimals*; a half is rounded up."""
+    scaled = (value * 10**decimals + Fraction(1, 2)).__floor__()
+    sign = "-" if scaled < 0 else ""
+    whole, rest = divmod(abs(scaled), 10**decimals)
+    return f"{sign}{whole}.{rest:0{decimals}d}" if decimals else f"{sign}{whole}"
 
 
 def shown(value: Exact, *, up: bool = True) -> str:

@@ -549,7 +549,7 @@ def _filled(
 ) -> Trade:
     """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill."""
     fx = _rate(event.fx, listing, counting)
-    contract = event.amount if event.amount is not None else product(event.price, event.quantity)
+    contract = contract_of(event)
     shares = None if listing is None else product(listing.shares_each, event.quantity)
     amount = _with_fees(product(contract, fx), event.fees, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
@@ -583,6 +583,11 @@ def _filled(
         order=rest,
         before=order if rest is not None else None,
     )
+
+
+def contract_of(fill: Event) -> Exact | None:
+    """Return what *fill* cost in its instrument's currency, without fees; `None` if unknown."""
+    return fill.amount if fill.amount is not None else product(fill.price, fill.quantity)
 
 
 def _dearer(fill: Event) -> Exact | None:

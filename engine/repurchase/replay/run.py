@@ -129,6 +129,11 @@ class Program:
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
 
+    @property
+    def latest_edition(self) -> Edition:
+        """Return the edition of the latest event; before the first, that of the first day."""
+        return self.edition or self.editions.on(self.editions.first_day())
+
     def decide(self, event: Event) -> Decided:
         """Return the decision on *event*, and take the position after it."""
         if event.kind != "brought_forward" or event.time or event.date:
@@ -156,7 +161,7 @@ class Program:
 
         *duplicates* and *skipped* are the numbers of events that were left out of the log.
         """
-        edition = self.edition or self.editions.on(self.editions.first_day())
+        edition = self.latest_edition
         position, tally = self.position, self.tally
         now = position_report(position, edition)
         return Summary(

@@ -35,7 +35,7 @@ def summary_view(
     program: Program, summary: Summary, denials: Denials, title: str
 ) -> RenderableType:
     """Return what a log came to, for a terminal."""
-    edition = program.edition or program.editions.on(program.editions.first_day())
+    edition = program.latest_edition
     parts: list[RenderableType] = [Text(plain(title), style="bold"), _counts(summary)]
     parts.append(_Use(_use(program, summary, edition)))
     if summary.by_rule:

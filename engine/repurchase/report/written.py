@@ -118,9 +118,16 @@ def _stated(event: Event | None) -> tuple[Any, ...]:
 
 @contextmanager
 def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that adds a line to the file *path*, which is written whole or not at all.
+    """Yield a function that adds a line to the file *path*, as `whole_bytes` does with bytes."""
+    with whole_bytes(path, noun) as add:
+        yield lambda line: add(f"{line}\n".encode())
 
-    Until the end, the lines are in `NAME.partial`; they stay there if an exception ends the block.
+
+@contextmanager
+def whole_bytes(path: Path, noun: str) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that adds bytes to the file *path*, which is written whole or not at all.
+
+    Until the end, they are in `NAME.partial`; they stay there if an exception ends the block.
     The file is its owner's alone. Raise UsageError, which calls the file *noun*, if it cannot be
     written, if it is a link, or if another process is writing it.
     """
@@ -129,11 +136,11 @@ def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
     partial = path.with_name(f"{path.name}.partial") if is_replaced else path
     with _refused(noun, partial):
         descriptor = new_partial(partial) if is_replaced else open_direct(path)
-        file = os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
+        file = os.fdopen(descriptor, "wb")
 
-    def add(line: str) -> None:
+    def add(content: bytes) -> None:
         with _refused(noun, partial):
-            file.write(line + "\n")
+            file.write(content)
 
     try:
         yield add

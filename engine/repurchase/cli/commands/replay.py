@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from repurchase.cli.figure_options import FigureOptions, figure_options
 from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     help="The findings that a decision lists: those that do not pass, or all.",
 )
 @known_at_option
+@figure_options
 @json_option
 def command(
     log: str,
@@ -50,6 +52,7 @@ def command(
     findings: str,
     known_at: date | None,
     options: LogOptions,
+    figures: FigureOptions,
 ) -> int:
     """Evaluate every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
 
@@ -58,10 +61,13 @@ def command(
     repurchase replay daily.csv --rules jp-2017 --column quantity=shares \\
         --column amount=amount_jpy --set symbol=common --set side=buy \\
         --brought-forward 1671100,1809601097 --decisions decisions.jsonl
+    repurchase replay trades.csv --rules iij-2008 --by week,venue --round 2
 
     Rows are evaluated in file order. If one row cannot be read, `replay` draws no conclusion and
     exits with 2.
     """
+    from rich.console import Group
+
     from repurchase.cli.progress import watched
     from repurchase.replay.run import Program, Reader, replay, summary_differences
     from repurchase.report.summaries import Denials, summary_view
@@ -72,15 +78,21 @@ def command(
     remark_known_at(known_at)
     if decisions is not None:
         check_written_beside(decisions, "decisions", log, rule_file(rules))
+    if figures.file is not None:
+        check_written_beside(figures.file, "figures", log, rule_file(rules))
     reader = Reader(options.reading(), editions)
     program = Program(editions, every_rule=findings == "all", feed=options.feed())
-    denials = Denials()
+    denials, grouping = Denials(), figures.grouping(decisions)
     with (
         options.open(log) as trades,
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
+        before = program.position
         for decided in watched(replay(trades, program, reader), trades):
             denials.add(decided)
+            if grouping is not None and decided.event is not None:
+                grouping.add(decided.event, before, program.position)
+                before = program.position
             if add is not None:
                 add(json_text(decision_object(decided)))
         printed = trades.differences(options.reading().brought_forward)
@@ -89,7 +101,12 @@ def command(
     differences = (*printed, *summary_differences(summary, expected))
     summary = replace(summary, differences=differences)
     title = f"{summary.authorization}: {trades.name}"
-    answer(summary, lambda: summary_view(program, summary, denials, title))
+    found = None if grouping is None else grouping.figures(editions, program.latest_edition)
+    figures.write(found)
+    answer(
+        figures.beside(summary, found),
+        lambda: Group(summary_view(program, summary, denials, title), *figures.views(found)),
+    )
     warn(one.problem(trades.name) for one in differences)
     return 1 if summary.denied or summary.held or summary.refused or differences else 0
 
