@@ -47,6 +47,7 @@ COMMANDS: Final = (
     "confirm",
     "evidence",
     "recover",
+    "reconcile",
     "position",
     "headroom",
     "show",
@@ -357,7 +358,10 @@ def test_completion_script_of_each_shell_is_written(shell: str) -> None:
 def test_completion_answers_with_the_commands() -> None:
     """What the script asks for is answered."""
     ended = run(COMP_WORDS="repurchase re", COMP_CWORD="1", _REPURCHASE_COMPLETE="bash_complete")
-    assert (ended.code, ended.out) == (0, "plain,recover\nplain,replay\nplain,resume\n")
+    assert (ended.code, ended.out) == (
+        0,
+        "plain,reconcile\nplain,recover\nplain,replay\nplain,resume\n",
+    )
 
 
 @pytest.mark.parametrize(

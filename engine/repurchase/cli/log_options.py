@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -91,16 +91,11 @@ market_option: Option = click.option(
     help="Daily bars, trades, quotes or issuer facts, as CSV or Parquet. What the file supplies"
     " counts, not what an event states.",
 )
-_OPTIONS: Final = (
+_READING: Final = (
     file_option(
         "--mapping",
         metavar="FILE.yaml",
         help="How the log expresses events; `repurchase map` drafts it.",
-    ),
-    single_option(
-        "--expect",
-        metavar="NAME=VALUE,..",
-        help="The totals that the program must come to, such as shares=6875,amount=434324.02.",
     ),
     click.option(
         "--column",
@@ -117,12 +112,8 @@ _OPTIONS: Final = (
         help="A field with one value for every row, e.g. side=buy.",
     ),
     click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to ignore."),
-    single_option(
-        "--brought-forward",
-        metavar="SHARES,AMOUNT",
-        help="Shares and money executed before the log begins, e.g. 1671100,1809601097.",
-    ),
-    market_option,
+)
+_SELECTING: Final = (
     click.option("--sort", is_flag=True, help="Sort the rows by time first."),
     click.option(
         "--skip-other-symbols",
@@ -130,17 +121,40 @@ _OPTIONS: Final = (
         help="Skip rows whose symbol the rule file does not list.",
     ),
 )
+_OPTIONS: Final = (
+    *_READING,
+    single_option(
+        "--expect",
+        metavar="NAME=VALUE,..",
+        help="The totals that the program must come to, such as shares=6875,amount=434324.02.",
+    ),
+    single_option(
+        "--brought-forward",
+        metavar="SHARES,AMOUNT",
+        help="Shares and money executed before the log begins, e.g. 1671100,1809601097.",
+    ),
+    market_option,
+    *_SELECTING,
+)
 
 
 def log_options(command: Callable[..., int]) -> Callable[..., int]:
     """Return *command* with the options of a log, which it gets as `options`."""
+    return _with(command, _OPTIONS)
 
+
+def file_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Return *command* with the options of a log that is only read, which it gets as `options`."""
+    return _with(command, (*_READING, *_SELECTING))
+
+
+def _with(command: Callable[..., int], options: Iterable[Option]) -> Callable[..., int]:
     @wraps(command)
     def with_options(**parameters: Any) -> int:
-        options = LogOptions(*(parameters.pop(name) for name in LogOptions._fields))
-        return command(**parameters, options=options)
+        given = {name: parameters.pop(name) for name in LogOptions._fields if name in parameters}
+        return command(**parameters, options=LogOptions(**given))
 
-    for option in _OPTIONS:
+    for option in options:
         with_options = option(with_options)
     return with_options
 

@@ -68,21 +68,27 @@ def certificate_option(subject: str) -> Callable[[F], F]:
     return file_option("--certificate", metavar="FILE.json", help=what)
 
 
-class KnownAt(_Days):
-    """A day, or the present moment for `now`, whose day is that of the authorization's clock."""
+class Day(_Days):
+    """A day of the calendar."""
 
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day or the moment that *value* names."""
+        """Return the day that *value* names."""
         if isinstance(value, date):
             return value
-        if value == "now":
-            return datetime.now(UTC)
         try:
             return read_day(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class KnownAt(Day):
+    """A day, or the present moment for `now`, whose day is that of the authorization's clock."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day or the moment that *value* names."""
+        return datetime.now(UTC) if value == "now" else super().convert(value, param, ctx)
 
 
 known_at_option: Option = single_option(

@@ -590,6 +590,18 @@ def contract_of(fill: Event) -> Exact | None:
     return fill.amount if fill.amount is not None else product(fill.price, fill.quantity)
 
 
+def price_of(fill: Event) -> Exact | None:
+    """Return the price of a unit of *fill*: as stated, else its amount over its quantity.
+
+    Return `None` if it states neither, or no quantity.
+    """
+    if not fill.quantity:
+        return None
+    if fill.price is not None:
+        return fill.price
+    return None if fill.amount is None else quotient(fill.amount, fill.quantity)
+
+
 def _dearer(fill: Event) -> Exact | None:
     """Return the price of a unit of *fill*: the higher of its `price` and `amount` / `quantity`."""
     if fill.price is None or fill.amount is None or not fill.quantity:

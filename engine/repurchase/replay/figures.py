@@ -17,8 +17,9 @@ import msgspec
 from repurchase.domain.errors import Problem, UsageError
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, quotient
+from repurchase.ledger.changes import changed
 from repurchase.ledger.position import Counted, Fills, Position
-from repurchase.ledger.trades import contract_of
+from repurchase.ledger.trades import contract_of, price_of
 from repurchase.rulebook.editions import Edition, Editions
 
 CAPITAL: Final = "terms.shares_outstanding"
@@ -190,18 +191,6 @@ def _basis(fill: Counted) -> Basis | None:
     return None if of is None else Basis(of.instrument, of.currency, of.shares_each)
 
 
-def price_of(fill: Event) -> Exact | None:
-    """Return the price of a unit of *fill*: as stated, else its amount over its quantity.
-
-    Return `None` if it states neither, or no quantity.
-    """
-    if not fill.quantity:
-        return None
-    if fill.price is not None:
-        return fill.price
-    return None if fill.amount is None else quotient(fill.amount, fill.quantity)
-
-
 class Grouping:
     """The figures of a log so far, by *parts*."""
 
@@ -243,23 +232,6 @@ class Grouping:
     def _group(self, fill: Counted) -> _Group:
         key = tuple(_name(part, fill) for part in self.parts)
         return self._groups.setdefault(key, _Group())
-
-
-def changed(event: Event, before: Position, after: Position) -> Iterator[tuple[Counted, int]]:
-    """Yield the fills that *event* made count (1) or takes back (-1).
-
-    A bust of a fill that is not known, or that was taken back already, changes nothing; nor does a
-    sell fill.
-    """
-    if event.kind in ("bust", "correct"):
-        old = before.fills.last(event.fill or "")
-        now = None if old is None or old.settled else after.fills.get(old.event.id)
-        if old is not None and now is not None and now.settled:
-            yield old, -1
-    if event.kind in ("fill", "correct"):
-        new = after.fills.get(event.id)
-        if new is not None and new is not before.fills.get(event.id):
-            yield new, 1
 
 
 def _forgotten(before: Fills, after: Fills) -> Iterator[Counted]:

@@ -1,0 +1,314 @@
+"""`reconcile`: the same fills agree, and whatever differs is found and named, each once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from repurchase.replay.reconcile import Fill, Reconciled, has_ids, reconciled
+from test_cli import run
+
+RULES: Final = """\
+repurchase: 1
+authorization: own
+timezone: Asia/Tokyo
+currency: JPY
+unlimited: [amount]
+instruments:
+  common: {symbol: "1", venues: [XTKS, XNGO]}
+terms:
+  max_shares: {value: "10,000 shares"}
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+  - {id: last-day, require: trade.last_date <= 2026-12-31}
+"""
+BEGIN: Final = datetime(2026, 3, 2, 1, tzinfo=UTC)
+AT_ONCE: Final = timedelta()
+
+
+@st.composite
+def fills(draw: st.DrawFn, least: int = 0) -> list[Fill]:
+    """Draw fills of which many are alike."""
+    found = []
+    for number in range(draw(st.integers(least, 10))):
+        moment = BEGIN + timedelta(hours=draw(st.integers(0, 30)))
+        quantity, price = draw(st.integers(1, 2)), draw(st.integers(5, 6))
+        fill = Fill(
+            id=f"f{number}",
+            instrument=draw(st.sampled_from(["common", "ads"])),
+            side="buy",
+            venue=draw(st.sampled_from(["XTKS", "XNGO"])),
+            quantity=quantity,
+            price=price,
+            amount=quantity * price,
+            time=moment,
+            day=moment.date(),
+        )
+        found.append(fill)
+    return found
+
+
+def as_file(fills: list[Fill], *, by_id: bool) -> list[Fill]:
+    """Return *fills* as a file has them, with or without their ids."""
+    return [
+        replace(fill, line=line, id=fill.id if by_id else f"row-{line}")
+        for line, fill in enumerate(fills, 2)
+    ]
+
+
+def compared(journal: list[Fill], file: list[Fill], within: timedelta = AT_ONCE) -> Reconciled:
+    return reconciled(journal, file, within, by_id=has_ids(file))
+
+
+@given(fills=fills(), chance=st.randoms(use_true_random=False), by_id=st.booleans())
+def test_same_fills_in_any_order_agree(fills: list[Fill], chance: Random, by_id: bool) -> None:
+    """With ids and without them, each fill has its partner."""
+    shuffled = chance.sample(fills, len(fills))
+    found = compared(fills, as_file(shuffled, by_id=by_id))
+    assert (found.matched, found.differences) == (len(fills), 0)
+    assert all(ours == theirs for ours, theirs in found.totals.values())
+
+
+@given(fills=fills(), shifts=st.lists(st.integers(-3600, 3600), min_size=10), by_id=st.booleans())
+def test_times_within_the_tolerance_agree(
+    fills: list[Fill], shifts: list[int], by_id: bool
+) -> None:
+    """However alike the fills are, none is left over that could have had a partner."""
+    file = []
+    for fill, shift in zip(fills, shifts, strict=False):
+        assert fill.time is not None
+        moment = fill.time + timedelta(seconds=shift)
+        file.append(replace(fill, time=moment, day=moment.date()))
+    found = compared(fills, as_file(file, by_id=by_id), timedelta(hours=1))
+    assert (found.matched, found.differences) == (len(fills), 0)
+
+
+def plain(fill: Fill) -> Fill:
+    """Return *fill* as both lists have it."""
+    return replace(fill, id="", line=None)
+
+
+CHANGES: Final[dict[str, Callable[[Fill], Fill]]] = {
+    "quantity": lambda fill: replace(fill, quantity=fill.quantity + 1),
+    "price": lambda fill: replace(fill, price=(fill.price or 0) + 1),
+    "venue": lambda fill: replace(fill, venue="XNGO" if fill.venue == "XTKS" else "XTKS"),
+    "side": lambda fill: replace(fill, side="sell"),
+    "instrument": lambda fill: replace(fill, instrument="other"),
+    "time": lambda fill: replace(fill, time=(fill.time or BEGIN) + timedelta(minutes=1)),
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+@given(fills=fills(least=1), at=st.integers(0, 9), by_id=st.booleans())
+def test_changed_fill_is_named_with_its_field(
+    field: str, fills: list[Fill], at: int, by_id: bool
+) -> None:
+    """One fill differs, in that field alone, and the others match."""
+    at %= len(fills)
+    file = as_file(fills, by_id=by_id)
+    file[at] = CHANGES[field](file[at])
+    found = compared(fills, file)
+    (one,) = found.different
+    assert (found.matched, found.differences) == (len(fills) - 1, 1)
+    assert [each.name for each in one.fields] == [field]
+    assert (plain(one.journal), plain(one.file)) == (plain(fills[at]), plain(file[at]))
+    assert not by_id or one.journal.id == one.file.id == fills[at].id
+
+
+@given(fills=fills(least=1), at=st.integers(0, 9), by_id=st.booleans(), doubled=st.booleans())
+def test_missing_or_doubled_fill_is_named(
+    fills: list[Fill], at: int, by_id: bool, doubled: bool
+) -> None:
+    """What one list has alone is missing in the other; nothing else differs."""
+    at %= len(fills)
+    file = as_file(fills, by_id=by_id)
+    chosen = file[at]
+    if doubled:
+        file.append(replace(chosen, line=99, id=chosen.id if by_id else "row-99"))
+    else:
+        del file[at]
+    found = compared(fills, file)
+    lists = (found.missing_in_journal, found.missing_in_file)
+    ((one,), none) = lists if doubled else reversed(lists)
+    assert (none, found.different, plain(one)) == ((), (), plain(chosen))
+
+
+def test_what_the_file_does_not_state_is_not_compared() -> None:
+    """A custodian may know no venues, and a day without its time."""
+    (fill,) = [
+        Fill(
+            id="f",
+            instrument="common",
+            side="buy",
+            venue="XTKS",
+            quantity=1,
+            price=5,
+            amount=5,
+            time=BEGIN,
+            day=date(2026, 3, 2),
+            fees=1,
+        )
+    ]
+    bare = replace(fill, id="row-2", line=2, venue=None, time=None, fees=None)
+    assert compared([fill], [bare]).differences == 0
+    assert compared([fill], [replace(bare, day=date(2026, 3, 3))]).differences == 1
+    assert compared([fill], [replace(bare, fees=2)]).different[0].fields[0].name == "fees"
+
+
+# --- the command
+
+
+def history(chance: Random) -> list[dict[str, Any]]:
+    """Return what a venue reported: fills, busts and corrects, each with all of its fields."""
+    found: list[dict[str, Any]] = []
+    counting: list[str] = []
+    moment = BEGIN
+    for number in range(chance.randrange(4, 12)):
+        moment += timedelta(minutes=chance.randrange(600))
+        own: dict[str, Any] = {"id": f"e{number}", "time": moment.isoformat()}
+        if counting and chance.random() < 0.35:
+            of = counting.pop(chance.randrange(len(counting)))
+            kind = chance.choice(["bust", "correct"])
+            if kind == "correct":
+                own |= {"quantity": chance.randrange(1, 9), "price": "5.5"}
+                counting.append(str(own["id"]))
+            found.append({"kind": kind, **own, "fill": of})
+            continue
+        counting.append(str(own["id"]))
+        of_venue = {"symbol": "1", "venue": chance.choice(["XTKS", "XNGO"]), "side": "buy"}
+        priced = {"quantity": chance.randrange(1, 9), "price": chance.choice(["5", "5.25"])}
+        found.append({"kind": "fill", **own, **of_venue, **priced})
+    # One at least counts and has its own row.
+    last = (moment + timedelta(hours=1)).isoformat()
+    of_venue = {"symbol": "1", "venue": "XTKS", "side": "buy"}
+    found.append(
+        {"kind": "fill", "id": "last", "time": last, **of_venue, "quantity": 7, "price": "9"}
+    )
+    return found
+
+
+def lines(events: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(one) + "\n" for one in events)
+
+
+def desk(folder: Path, events: list[dict[str, Any]]) -> None:
+    """Submit *events* to a new journal in *folder*."""
+    (folder / "own.yaml").write_text(RULES, encoding="utf-8")
+    options = ("--journal", "own.db", "--rules", "own.yaml", "--one-person", "--json")
+    ended = run("submit", "-", *options, stdin=lines(events), cwd=folder)
+    assert ended.code in (0, 1), ended.err
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_desk_and_the_file_of_its_venue_agree_unless_one_thing_changes(
+    tmp_path: Path, seed: int
+) -> None:
+    """Busts and corrects are netted on both sides; a change of one row is found and named."""
+    events = history(Random(seed))
+    desk(tmp_path, events)
+    file = tmp_path / "broker.jsonl"
+    file.write_text(lines(events), encoding="utf-8")
+    ended = run("reconcile", "own.db", "broker.jsonl", "--json", cwd=tmp_path)
+    assert (ended.code, ended.json["missing_in_file"]) == (0, []), ended.out
+    ours = ended.json["totals"]["common"]
+    assert ours["journal"] == ours["file"]
+    said = run("position", "--journal", "own.db", "--json", cwd=tmp_path).json["position"]
+    figures = (said["executed_shares"], said["executed_amount"])
+    assert figures == (ours["journal"]["quantity"], ours["journal"]["amount"])
+    last = events[-1]
+    changes: dict[str, list[dict[str, Any]]] = {
+        "quantity": [{**last, "quantity": 8}],
+        "price": [{**last, "price": "9.01"}],
+        "venue": [{**last, "venue": "XNGO"}],
+        "missing": [],
+        "doubled": [last, last],
+    }
+    for name, rows in changes.items():
+        file.write_text(lines([*events[:-1], *rows]), encoding="utf-8")
+        found = run("reconcile", "own.db", "broker.jsonl", "--json", cwd=tmp_path)
+        assert found.code == 1, name
+        told = found.json
+        if rows and name != "doubled":
+            (one,) = told["different"]
+            assert one["journal"]["id"] == "last"
+            assert name in [field["name"] for field in one["fields"]]
+        else:
+            (one,) = told["missing_in_file" if name == "missing" else "missing_in_journal"]
+            assert one["id"] == "last"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with a journal of three fills on two days."""
+    rows = [
+        {"id": f"f{at}", "time": f"2026-03-0{at}T10:00:00+09:00", "quantity": at, "price": "5"}
+        for at in (2, 3, 4)
+    ]
+    of = {"kind": "fill", "symbol": "1", "venue": "XTKS", "side": "buy"}
+    desk(tmp_path, [{**of, **one} for one in rows])
+    return tmp_path
+
+
+FILE: Final = """\
+shares,when,at,venue,symbol
+2,2026-03-02T10:00:01+09:00,5,XTKS,1
+3,2026-03-03T10:00:00+09:00,5.1,XTKS,1
+"""
+NAMES: Final = ("--column", "quantity=shares", "--column", "time=when", "--column", "price=at")
+
+
+def test_differences_are_a_table_on_a_terminal(here: Path) -> None:
+    """With the line of the file, both values, and the totals of both sides."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    ended = run("reconcile", "own.db", "file.csv", *NAMES, "--within", "1", cwd=here)
+    assert ended.code == 1
+    out = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert out[1] == (
+        "1 matched, 1 different, 1 missing in file. Times of one trade may be 1 second apart."
+    )
+    assert "different f3 row-2 (line 3) price 5 5.1" in out
+    assert out[-3:] == [
+        "common journal 3 9 45",
+        "common file 2 5 25.3",
+        "common difference -1 -4 -19.7",
+    ]
+
+
+def test_days_bound_both_sides(here: Path) -> None:
+    """What is outside of them is neither missing nor different."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    days = ("--from", "2026-03-02", "--until", "2026-03-02")
+    asked = ("reconcile", "own.db", "file.csv", *NAMES, *days, "--json")
+    late = run(*asked, cwd=here)
+    assert [one["fields"][0]["name"] for one in late.json["different"]] == ["time"]
+    near = run(*asked, "--within", "1", cwd=here)
+    assert (near.code, near.json["matched"], near.json["from"]) == (0, 1, "2026-03-02")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (FILE.replace("3,2026", "x,2026"), (), "file.csv:3: "),
+        (FILE.replace("XTKS,1", "XTKS,9"), (), "`9` is not a symbol of the rule file"),
+        (FILE, ("--from", "today"), "today"),
+        ('{"kind":"bust","id":"b","fill":"f","date":"2026-03-02"}\n', (), "`f` is not a fill of"),
+    ],
+)
+def test_file_that_cannot_be_read_is_no_difference(
+    here: Path, content: str, options: tuple[str, ...], said: str
+) -> None:
+    """The message names the place, and nothing is concluded."""
+    name = "file.jsonl" if content.startswith("{") else "file.csv"
+    (here / name).write_text(content, encoding="utf-8")
+    names = () if name == "file.jsonl" else NAMES
+    ended = run("reconcile", "own.db", name, *names, *options, cwd=here)
+    assert (ended.code, ended.out, said in ended.err) == (2, "", True), ended.err
