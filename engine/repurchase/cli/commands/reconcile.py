@@ -99,4 +99,5 @@ def _fills(file: str, options: LogOptions, editions: Editions) -> list[Fill]:
             if listing is not None and event.time is not None:
                 day = day_at(event.time, listing.zone)
             found.append(fill_of(event, day, listing, line))
+        options.check_totals(log)
     return found
