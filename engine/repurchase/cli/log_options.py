@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from repurchase.cli.files import message_name, standard_input
+from repurchase.cli.files import check_written_beside, message_name, standard_input
 from repurchase.cli.options import Option, file_option, single_option
+from repurchase.cli.output import warn
 from repurchase.domain.errors import InputError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -32,24 +34,41 @@ class LogOptions(NamedTuple):
     market: tuple[Path, ...] = ()
     sort: bool = False
     skip_other_symbols: bool = False
+    quarantine: Path | None = None
 
-    def open(self, log: str) -> Log:
-        """Return the log *log*, which is standard input for `-`; the caller closes it."""
+    @contextmanager
+    def open(self, log: str, *rules: Path) -> Iterator[Log]:
+        """Yield the log *log*, which is standard input for `-`.
+
+        Quarantined messages are written to their file, which must not be one of *rules*.
+        """
         from repurchase.intake.log import open_log
+        from repurchase.report.written import whole_file
         from repurchase.rulebook.mapping_file import read_mapping
 
-        others = (self.columns, self.constants, self.ignore)
+        others = (self.columns, self.constants, self.ignore, self.quarantine)
         if self.mapping is not None and any(others):
             hint = "say it in the mapping"
-            raise UsageError(Problem("--mapping takes no --column, --set or --ignore", hint))
-        return open_log(
-            standard_input() if log == "-" else log,
-            message_name(log),
-            mapping=None if self.mapping is None else read_mapping(self.mapping),
-            columns=_pairs(self.columns, "--column"),
-            constants=_pairs(self.constants, "--set"),
-            ignore=frozenset(self.ignore),
-        )
+            what = "--mapping takes no --column, --set, --ignore or --quarantine"
+            raise UsageError(Problem(what, hint))
+        if self.quarantine is not None:
+            check_written_beside(self.quarantine, "quarantined messages", log, *rules)
+        with (
+            nullcontext()
+            if self.quarantine is None
+            else whole_file(self.quarantine, "the quarantined messages") as add,
+            open_log(
+                standard_input() if log == "-" else log,
+                message_name(log),
+                mapping=None if self.mapping is None else read_mapping(self.mapping),
+                columns=_pairs(self.columns, "--column"),
+                constants=_pairs(self.constants, "--set"),
+                ignore=frozenset(self.ignore),
+                quarantine=None if add is None else _quarantine(add),
+            ) as opened,
+        ):
+            yield opened
+            warn(opened.noted.remarks(opened.name))
 
     def reading(self) -> Reading:
         """Return how to read the log; raise UsageError if --brought-forward is not two numbers."""
@@ -120,6 +139,12 @@ _SELECTING: Final = (
         is_flag=True,
         help="Skip rows whose symbol the rule file does not list.",
     ),
+    file_option(
+        "--quarantine",
+        metavar="FILE",
+        help="Write the messages of a FIX log that cannot be read to this file, and evaluate the"
+        " others. Without it, there is no conclusion from such a log.",
+    ),
 )
 _OPTIONS: Final = (
     *_READING,
@@ -157,6 +182,15 @@ def _with(command: Callable[..., int], options: Iterable[Option]) -> Callable[..
     for option in options:
         with_options = option(with_options)
     return with_options
+
+
+def _quarantine(add: Callable[[str], None]) -> Callable[[bytes], None]:
+    """Return what adds a message to the file of *add*, with its bytes as they are, on one line."""
+
+    def put(raw: bytes) -> None:
+        add(b"".join(raw.splitlines()).decode(errors="surrogateescape"))
+
+    return put
 
 
 def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:

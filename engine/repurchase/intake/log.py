@@ -17,6 +17,8 @@ from repurchase.domain.errors import InputError, Problem, RepurchaseError, Usage
 from repurchase.domain.events import Event
 from repurchase.intake.cells import cells_of
 from repurchase.intake.fields import READERS, Fault, decode, problems
+from repurchase.intake.fix.log import FixLog, Noted, Quarantine
+from repurchase.intake.fix.messages import IN_FIRST_LINE, Messages
 from repurchase.intake.ids import digest
 from repurchase.intake.layout import Layout, contradictions, header_faults, nameless
 from repurchase.intake.lines import Lines
@@ -27,13 +29,14 @@ from repurchase.intake.sources import open_stream
 from repurchase.intake.tables import PARQUET, Table, csv_table, rows_of
 from repurchase.intake.totals import Difference, Totals
 
-Form = Literal["csv", "jsonl"]
+Form = Literal["csv", "jsonl", "fix"]
 
 _FORMS: Final[Named[str, Form]] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".fix": "fix",
 }
 # The marks at the beginning of a file that say how it is compressed are no longer.
 _MARK_BYTES: Final = 4
@@ -51,17 +54,29 @@ _OTHER_FORMATS: Final = {
 }
 
 
+class OfOrder(msgspec.Struct, frozen=True, gc=False):
+    """The symbol of the order that a row of a FIX log is about, and its currency if it is known.
+
+    Two clocks stamp such rows, and the log numbers them: times do not say which came first.
+    """
+
+    symbol: str | None
+    currency: str = ""
+
+
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One row of a log: its event, or the *problems* that keep it from being read.
 
     *number* is the number of its first line. *digest* identifies the content of the event, so that
-    a repeated ID with other content is found. It is `None` if the log has no IDs.
+    a repeated ID with other content is found. It is `None` if the log has no IDs. Only a row of a
+    FIX log has *of_order*.
     """
 
     number: int
     event: Event | None
     problems: tuple[Problem, ...] = ()
     digest: bytes | None = None
+    of_order: OfOrder | None = None
 
 
 def open_log(
@@ -74,6 +89,7 @@ def open_log(
     form: Form | None = None,
     has_ids: bool | None = None,
     mapping: Mapping | None = None,
+    quarantine: Quarantine | None = None,
 ) -> Log:
     """Return the log in *source*, called *name* in messages; the caller closes it.
 
@@ -81,8 +97,9 @@ def open_log(
 
     *columns* maps an event field to the log's own name for it. *constants* gives a value that all
     rows share. *ignore* holds names of the log that are skipped. Without *form*, the suffix of the
-    file's name decides whether it is CSV or JSON lines, and then its first character. Without
+    file's name decides whether it is CSV, JSON lines or FIX, and then its first line. Without
     *has_ids*, the first JSON line decides whether each line needs an ID or none may have one.
+    *quarantine* takes the messages of a FIX log that cannot be read, so that the others are.
 
     Raise UsageError if the options contradict each other or the file cannot be read. Raise
     InputError if the file is not a log or lacks something that every row needs.
@@ -91,7 +108,9 @@ def open_log(
     if faults := list(contradictions(layout)):
         raise UsageError(problems(faults))
     if not isinstance(source, str | Path):
-        return Log(_unpacked(source), name or "<stream>", layout, form, has_ids, mapping)
+        return Log(
+            _unpacked(source), name or "<stream>", layout, form, has_ids, mapping, quarantine
+        )
     name = name or str(source)
     try:
         stream = _unpacked(open_stream(source))
@@ -99,7 +118,7 @@ def open_log(
         raise _unreadable(name, error) from error
     try:
         table = _parquet(stream, Path(source))
-        return Log(stream, name, layout, form, has_ids, mapping, table)
+        return Log(stream, name, layout, form, has_ids, mapping, quarantine, table)
     except RepurchaseError:
         stream.close()
         raise
@@ -118,9 +137,13 @@ class Log(AbstractContextManager["Log"]):
         form: Form | None,
         has_ids: bool | None = None,
         mapping: Mapping | None = None,
+        quarantine: Quarantine | None = None,
         table: Table | None = None,
     ) -> None:
         self.name = name
+        # What a FIX log says beside its events.
+        self.noted = Noted()
+        self._messages: Messages | None = None
         self.bytes_total = None if table is not None else _size(stream)
         self._stream = stream
         self._layout = layout
@@ -140,10 +163,7 @@ class Log(AbstractContextManager["Log"]):
                 return
             self._lines = Lines(stream)
             _check_start(self._lines.first)
-            is_json = (form or self._form()) == "jsonl"
-            self._rows = (
-                self._json_rows() if is_json else self._table_rows(csv_table(name, self._lines))
-            )
+            self._rows = self._rows_of(form or self._form(), quarantine)
         except Wrong as wrong:
             raise InputError(Problem(f"the file {wrong.what}", wrong.hint, name)) from None
         except OSError as error:
@@ -152,7 +172,7 @@ class Log(AbstractContextManager["Log"]):
     @property
     def bytes_read(self) -> int:
         """Return how many bytes have been read; `bytes_total` is `None` for a pipe."""
-        return self._lines.bytes_read
+        return (self._messages or self._lines).bytes_read
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in file order; raise UsageError if the file can no longer be read."""
@@ -181,7 +201,41 @@ class Log(AbstractContextManager["Log"]):
         by_name = _FORMS.get(inner.suffix.lower())
         if by_name is not None:
             return by_name
-        return "jsonl" if self._lines.first.lstrip()[:1] in (b"{", b"[") else "csv"
+        first = self._lines.first
+        if first.lstrip()[:1] in (b"{", b"["):
+            return "jsonl"
+        return "fix" if IN_FIRST_LINE.search(first) else "csv"
+
+    def _rows_of(self, form: Form, quarantine: Quarantine | None) -> Iterator[Row]:
+        """Return the rows of the log, which has this *form*."""
+        if form == "fix":
+            return self._fix_rows(quarantine)
+        if quarantine is not None:
+            what = "`--quarantine` is for FIX logs, and this is another log"
+            raise UsageError(Problem(what, "leave it out", self.name))
+        if form == "jsonl":
+            return self._json_rows()
+        return self._table_rows(csv_table(self.name, self._lines))
+
+    def _fix_rows(self, quarantine: Quarantine | None) -> Iterator[Row]:
+        """Return a row for each event of a FIX log; raise InputError if its layout is wrong."""
+        layout = self._layout
+        if layout.ignore:
+            what = "`--ignore` names a column, and a FIX log has none"
+            raise UsageError(Problem(what, "leave it out", self.name))
+        self._messages = Messages(self._lines.first, self._stream)
+        log = FixLog(self._messages, self.name, layout.columns, layout.constants, quarantine)
+        self.noted = log.noted
+        return (
+            Row(
+                entry.line,
+                entry.event,
+                entry.problems,
+                None if entry.event is None else digest(entry.event),
+                OfOrder(entry.symbol, entry.currency),
+            )
+            for entry in log.entries()
+        )
 
     def _table_rows(self, table: Table) -> Iterator[Row]:
         """Return the rows of *table*; raise InputError if no row can be read under its header."""

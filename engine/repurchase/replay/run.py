@@ -17,7 +17,7 @@ from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids, Seen
-from repurchase.intake.log import Log, Row
+from repurchase.intake.log import Log, OfOrder, Row
 from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
@@ -61,8 +61,9 @@ class Summary(msgspec.Struct, frozen=True):
     currency. *indeterminate* counts the events denied although no `deny` rule failed. *unknown*
     names the fills whose shares or amount could not be computed. *days* are the days on which an
     event raised a flag of a pack that disqualifies whole days. *skipped* counts the rows left out
-    because of their symbol. *differences* are the figures that the log prints, or that a person
-    expects, and that its rows do not come to.
+    because of their symbol. *quarantined* counts the messages of a FIX log that could not be read.
+    *differences* are the figures that the log prints, or that a person expects, and that its rows
+    do not come to.
     """
 
     authorization: str
@@ -87,6 +88,7 @@ class Summary(msgspec.Struct, frozen=True):
     days: tuple[Tainted, ...]
     skipped: int
     differences: tuple[Difference, ...] = ()
+    quarantined: int = 0
 
 
 class Tally(msgspec.Struct):
@@ -156,10 +158,10 @@ class Program:
         its = life(self.editions, event, position)
         return Decided(self._step(event, position, its).decision, its, event=event)
 
-    def summary(self, *, duplicates: int = 0, skipped: int = 0) -> Summary:
+    def summary(self, *, duplicates: int = 0, skipped: int = 0, quarantined: int = 0) -> Summary:
         """Return the summary of the events so far.
 
-        *duplicates* and *skipped* are the numbers of events that were left out of the log.
+        *duplicates*, *skipped* and *quarantined* are the numbers of what was left out of the log.
         """
         edition = self.latest_edition
         position, tally = self.position, self.tally
@@ -189,6 +191,7 @@ class Program:
             },
             days=tuple(tally.days[key] for key in sorted(tally.days)),
             skipped=skipped,
+            quarantined=quarantined,
         )
 
     def _step(self, event: Event, position: Position, its: Life) -> Step:
@@ -270,7 +273,9 @@ class Reader:
         self._order = Order(self._clock)
         files = [one.authorization for one in editions]
         self._authorizations = tuple(dict.fromkeys(file.name for file in files))
-        self._symbols = {one.symbol for file in files for one in file.instruments}
+        instruments = [one for file in files for one in file.instruments]
+        self._symbols = {one.symbol for one in instruments}
+        self._currencies = {(one.symbol, one.currency) for one in instruments}
         self._rules = "either rule file" if len(editions) > 1 else "the rule file"
         self._started = False
 
@@ -340,21 +345,26 @@ class Reader:
 
         Raise Wrong if it cannot be used in this log.
         """
-        is_other = event.symbol is not None and event.symbol not in self._symbols
+        symbol, of_order = event.symbol, row.of_order
+        if of_order is not None:
+            symbol = of_order.symbol
+        is_other = symbol is not None and symbol not in self._symbols
         # A repeated event is never too late, however many events came in between.
         is_repeated = row.digest is not None and _is_repeated(
             event, ids.seen(_key(event), row.digest)
         )
         if not is_repeated:
             backwards = self.backwards(event, row.number)
-            # Sorted rows are in order, except a `brought_forward`.
-            if backwards is not None and not self._reading.sort:
+            # Sorted rows are in order, except a `brought_forward`. A FIX log numbers its messages.
+            if backwards is not None and not self._reading.sort and of_order is None:
                 hint = "put the log in order of time, or use --sort"
                 raise Wrong(backwards, hint)
             self.check(event)
             if is_other and not self._reading.skip_other_symbols:
-                what = f"`{event.symbol}` is not a symbol of {self._rules}"
+                what = f"`{symbol}` is not a symbol of {self._rules}"
                 raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
+            if of_order is not None and not is_other:
+                self._check_currency(of_order)
         self.skipped += is_other
         if is_repeated and not is_other:
             self.duplicates += 1
@@ -363,6 +373,13 @@ class Reader:
         is_taken = not is_other and (self._repeats or not is_repeated)
         self._started |= is_taken
         return is_taken
+
+    def _check_currency(self, order: OfOrder) -> None:
+        """Raise Wrong if *order* is in another currency than its instrument in the rule files."""
+        its = (order.symbol, order.currency)
+        if order.currency and order.symbol is not None and its not in self._currencies:
+            what = f"the order is in `{order.currency}`, which is not the currency of"
+            raise Wrong(f"{what} `{order.symbol}` in {self._rules}", "compare their units")
 
 
 def summary_differences(summary: Summary, expected: Expected) -> tuple[Difference, ...]:

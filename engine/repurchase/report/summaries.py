@@ -136,6 +136,8 @@ def _counts(summary: Summary) -> Text:
         words.append(counted(summary.duplicates, "duplicate"))
     if summary.skipped:
         words.append(f"{summary.skipped:,} of other symbols skipped")
+    if summary.quarantined:
+        words.append(f"{counted(summary.quarantined, 'message')} in quarantine, not counted")
     return Text(f"{counted(summary.events, 'event')}: {', '.join(words) or 'none'}")
 
 

@@ -118,9 +118,12 @@ def _stated(event: Event | None) -> tuple[Any, ...]:
 
 @contextmanager
 def whole_file(path: Path, noun: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function that adds a line to the file *path*, as `whole_bytes` does with bytes."""
+    """Yield a function that adds a line to the file *path*, as `whole_bytes` does with bytes.
+
+    A line that was read with `surrogateescape` is written as the bytes that it was.
+    """
     with whole_bytes(path, noun) as add:
-        yield lambda line: add(f"{line}\n".encode())
+        yield lambda line: add(f"{line}\n".encode(errors="surrogateescape"))
 
 
 @contextmanager

@@ -163,6 +163,7 @@ def _refuse_options_of_a_log(options: LogOptions) -> None:
         "--ignore": options.ignore,
         "--sort": options.sort,
         "--skip-other-symbols": options.skip_other_symbols,
+        "--quarantine": options.quarantine,
     }
     # Such an option means that there is a log, whose shares would not be counted.
     _refuse(given, "says how to read a log, but no log is given", "name it with --log")

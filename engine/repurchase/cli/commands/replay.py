@@ -54,7 +54,7 @@ def command(
     options: LogOptions,
     figures: FigureOptions,
 ) -> int:
-    """Evaluate every event of LOG (CSV or JSON lines; - for standard input) by a rule file.
+    """Evaluate every event of LOG (CSV, JSON lines or FIX; - for standard input) by a rule file.
 
     \b
     repurchase replay trades.csv --rules iij-2008
@@ -62,6 +62,7 @@ def command(
         --column amount=amount_jpy --set symbol=common --set side=buy \\
         --brought-forward 1671100,1809601097 --decisions decisions.jsonl
     repurchase replay trades.csv --rules iij-2008 --by week,venue --round 2
+    repurchase replay session.fix --rules iij-2008 --skip-other-symbols --quarantine bad.fix
 
     Rows are evaluated in file order. If one row cannot be read, `replay` draws no conclusion and
     exits with 2.
@@ -84,7 +85,7 @@ def command(
     program = Program(editions, every_rule=findings == "all", feed=options.feed())
     denials, grouping = Denials(), figures.grouping(decisions)
     with (
-        options.open(log) as trades,
+        options.open(log, rule_file(rules)) as trades,
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
         before = program.position
@@ -97,7 +98,12 @@ def command(
                 add(json_text(decision_object(decided)))
         printed = trades.differences(options.reading().brought_forward)
     _remark_repeated(reader, trades.name)
-    summary = program.summary(duplicates=reader.duplicates, skipped=reader.skipped)
+    noted = trades.noted
+    summary = program.summary(
+        duplicates=reader.duplicates + noted.repeats,
+        skipped=reader.skipped,
+        quarantined=noted.quarantined,
+    )
     differences = (*printed, *summary_differences(summary, expected))
     summary = replace(summary, differences=differences)
     title = f"{summary.authorization}: {trades.name}"

@@ -81,7 +81,7 @@ def command(
     what_if = WhatIf(*programs, options.reading())
     listed = Listed()
     with (
-        options.open(log) as trades,
+        options.open(log, rule_file(rules), rule_file(against)) as trades,
         nullcontext() if changes is None else whole_file(changes, "the changes") as add,
     ):
         for compared in watched(what_if.compared(trades), trades):

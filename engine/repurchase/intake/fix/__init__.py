@@ -1,0 +1,1 @@
+"""FIX logs: the messages between a desk and its brokers, read as events."""

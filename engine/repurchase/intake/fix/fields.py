@@ -1,0 +1,193 @@
+"""The fields of one FIX message, each read exactly or refused by its name and number."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+from repurchase.domain.errors import Wrong, short
+from repurchase.domain.quantities import Exact, exact, written
+from repurchase.intake.fix.messages import Message
+from repurchase.intake.fix.words import (
+    LAST_DAY,
+    LIMITED,
+    MARKET,
+    NAMES,
+    OF_THE_DAY,
+    ORDER_TYPES,
+    SIDES,
+    UNTIL_CANCELLED,
+    UNTIL_DATE,
+)
+
+_TIME: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})-([0-9:]{8}(?:\.[0-9]{1,9})?)", re.ASCII)
+_DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
+_AVERAGE: Final = re.compile(r"[0-9]{1,18}(?:\.([0-9]{0,24}))?", re.ASCII)
+# Senders that compute with floating point write more decimals than they know.
+_AVERAGE_DECIMALS_MAX: Final = 8
+_TEN: Final = Fraction(10)
+
+
+class Fields:
+    """What a message gives: texts by their tags, and the values that several tags give together.
+
+    *sender* and *target* are its two parties, the first being who sent it or who it is for.
+    """
+
+    __slots__ = ("_fields", "_message", "day", "sender", "target", "time")
+
+    def __init__(self, message: Message) -> None:
+        """Take *message*; raise Wrong if its time (60, or 52 without one) cannot be read."""
+        self._message = message
+        self._fields = message.fields
+        self.sender = (self.text("49"), self.text("56"))
+        self.target = (self.sender[1], self.sender[0])
+        self.time = self._moment("60" if self.get("60") else "52")
+        self.day = self.time[:10]
+
+    def get(self, tag: str) -> str:
+        """Return the text of *tag*, empty without one; raise Wrong if it is given twice."""
+        text = self._fields.get(tag, "")
+        if tag in self._message.repeated:
+            raise Wrong(f"{_name(tag)} is given twice", "one message must give it once")
+        if not text.isascii():
+            raise Wrong(f"{_name(tag)} is not ASCII")
+        return text
+
+    def text(self, tag: str) -> str:
+        """Return the text of *tag*; raise Wrong without one."""
+        text = self.get(tag)
+        if not text:
+            raise Wrong(f"{_name(tag)} is missing")
+        return text
+
+    def number(self, tag: str) -> str:
+        """Return the number of *tag* as events write it: without zeros at its end."""
+        text = self.text(tag)
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+    def figure(self, tag: str) -> Exact:
+        """Return the number of *tag*, exactly."""
+        try:
+            return exact(self.number(tag))
+        except ValueError:
+            raise self.other(tag, "it must be a number, such as 100 or 12.5") from None
+
+    def above_zero(self, tag: str) -> Exact:
+        """Return the number of *tag*, which must be above zero."""
+        figure = self.figure(tag)
+        if figure <= 0:
+            raise self.other(tag, "it must be above zero")
+        return figure
+
+    def other(self, tag: str, known: str) -> Wrong:
+        """Return that *tag* is not what is *known*."""
+        return Wrong(f"{_name(tag)} is `{short(self.get(tag))}`, but {known}")
+
+    def id(self, name: str | None = None) -> str:
+        """Return the ID of a report: its sender, its day, and its ExecID or *name*."""
+        return f"{self.sender[0]}/{self.day}/{name or self.text('17')}"
+
+    def side(self) -> str:
+        """Return `buy` or `sell`."""
+        side = SIDES.get(self.text("54"))
+        if side is None:
+            raise self.other("54", "1 (buy), 2, 5 and 6 (sell) are read")
+        return side
+
+    def limit(self) -> tuple[bool, str | None]:
+        """Return whether the order is a market order, and else the highest price it may pay."""
+        kind = self.text("40")
+        if self.get("423") not in ("", "2"):
+            raise self.other("423", "only prices of one unit (2) are read")
+        if self.get("854") not in ("", "0"):
+            raise self.other("854", "only quantities in units (0) are read")
+        if kind == MARKET:
+            return True, None
+        if kind not in LIMITED:
+            called = ORDER_TYPES.get(kind, "a type that is not known")
+            raise Wrong(
+                f"OrdType (40) is `{short(kind)}`, {called}: no limit price bounds it",
+                "market orders (1) and orders with a limit price are read",
+            )
+        self.above_zero("44")
+        return False, self.number("44")
+
+    def expires(self) -> str | None:
+        """Return the last day or moment at which the order can fill; `None` for its own day."""
+        kind = self.get("59")
+        if (start := self.get("168")) and self._moment("168")[:10] != self.day:
+            raise Wrong(f"EffectiveTime (168) is `{short(start)}`, on another day than the order")
+        if kind in OF_THE_DAY:
+            return None
+        if kind not in (UNTIL_CANCELLED, UNTIL_DATE):
+            raise self.other("59", "0 to 4, 6 and 7 are read")
+        if self.get("126"):
+            return self._moment("126")
+        if self.get("432"):
+            found = _DAY.fullmatch(self.get("432"))
+            if found is None:
+                raise self.other("432", "it must be a date, such as 20240131")
+            return "-".join(found.groups())
+        if kind == UNTIL_DATE:
+            raise Wrong("ExpireDate (432) or ExpireTime (126) is missing")
+        return LAST_DAY
+
+    def broker(self) -> str:
+        """Return the executing broker: ExecBroker (76), or the party with that role (1)."""
+        if text := self.get("76"):
+            return text
+        found, party = "", ""
+        for tag, text in self._message.pairs if "452" in self._fields else ():
+            if tag == "448":
+                party = text
+            elif tag == "452" and text == "1":
+                if found:
+                    raise Wrong("the parties (453) name two executing brokers")
+                found = party
+        return found
+
+    def commission(self) -> Exact | None:
+        """Return the commission, if it is an amount of money in the order's currency."""
+        if self.get("12") and self.get("13") == "3" and not self._has_other_currency():
+            return self.figure("12")
+        return None
+
+    def in_currency(self, amount: Exact, rate: object) -> str:
+        """Return *amount* times the text *rate*, if there is one."""
+        try:
+            return written(amount * exact(str(rate))) if rate else written(amount)
+        except ValueError:
+            raise Wrong(f"the rate `{short(str(rate))}` is not a number") from None
+
+    def unread(self) -> str | None:
+        """Return which costs the message gives that are not read."""
+        if self.get("12") and self.commission() is None and self.figure("12"):
+            return "Commission (12) that is not an amount in the order's currency (CommType 13=3)"
+        return "MiscFees (136)" if self._fields.get("136", "0") != "0" else None
+
+    def is_average(self, average: Exact) -> bool:
+        """Return whether AvgPx (6) is *average*, rounded or cut at its decimals, or not given."""
+        text = self.get("6")
+        if not text:
+            return True
+        found = _AVERAGE.fullmatch(text)
+        if found is None:
+            return False
+        decimals = min(len(found[1] or ""), _AVERAGE_DECIMALS_MAX)
+        return abs(Fraction(text) - average) < 1 / _TEN**decimals
+
+    def _has_other_currency(self) -> bool:
+        return self.get("479") not in ("", self.get("15"))
+
+    def _moment(self, tag: str) -> str:
+        found = _TIME.fullmatch(self.text(tag))
+        if found is None:
+            raise self.other(tag, "it must be a UTC time, such as 20240131-09:30:00.123")
+        return f"{found[1]}-{found[2]}-{found[3]}T{found[4]}Z"
+
+
+def _name(tag: str) -> str:
+    """Return what messages call the field *tag*."""
+    return f"{NAMES[tag]} ({tag})" if tag in NAMES else f"the field {short(tag)}"

@@ -1,0 +1,171 @@
+"""A FIX log as rows: verified messages, in turn, as events with their lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from repurchase.domain.errors import InputError, Problem, Wrong
+from repurchase.domain.events import Event
+from repurchase.intake.fields import Fault, decode, problems
+from repurchase.intake.fix.messages import Bad, Message
+from repurchase.intake.fix.orders import Found, Order, Orders, is_settable
+from repurchase.intake.fix.sessions import Sessions
+
+LISTED_MAX: Final = 20
+
+# Takes the bytes of a message that cannot be read.
+Quarantine = Callable[[bytes], None]
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """An event of the message on *line*, or the *problems* that keep it from being read.
+
+    *symbol* and *currency* are those of its order; the currency may be empty.
+    """
+
+    line: int
+    event: Event | None
+    problems: tuple[Problem, ...] = ()
+    symbol: str | None = None
+    currency: str = ""
+
+
+class Noted:
+    """What a log says beside its events: repeats, fields not read, and what was quarantined.
+
+    *problems* are the first ones of the messages *quarantined* and of the *differences*: what
+    reports contradict, and gaps.
+    """
+
+    def __init__(self) -> None:
+        self.repeats = 0
+        self.quarantined = 0
+        self.differences = 0
+        self.unread: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+
+    def remarks(self, file: str) -> Iterator[Problem]:
+        """Yield what a person must know of the log *file* before relying on its summary."""
+        yield from self.problems
+        more = self.quarantined + self.differences - len(self.problems)
+        if more > 0:
+            yield Problem(f"{more:,} more such faults are not shown", file=file)
+        if self.quarantined:
+            what = f"{_messages(self.quarantined)} could not be read and are in quarantine"
+            yield Problem(f"{what}: the summary does not count what they say", file=file)
+        if self.repeats:
+            yield Problem(f"{_messages(self.repeats)} repeat others; each counts once", file=file)
+        for unread, count in self.unread.items():
+            what = f"{unread} is not read, in {_messages(count)}"
+            yield Problem(what, "give `fees` with --set, or in another log", file)
+
+
+class FixLog:
+    """The entries of a log called *name*, whose *messages* come one after the other.
+
+    *columns* give the tag for an event field and *constants* its value in all messages. With
+    *quarantine*, messages that cannot be read go there, and the rest of the log is read.
+    """
+
+    def __init__(
+        self,
+        messages: Iterable[Message | Bad],
+        name: str,
+        columns: Mapping[str, str],
+        constants: Mapping[str, str],
+        quarantine: Quarantine | None = None,
+    ) -> None:
+        self.noted = Noted()
+        self._messages = messages
+        self._name = name
+        self._quarantine = quarantine
+        self._sessions = Sessions()
+        self._orders = Orders(columns, constants)
+        faults = list(_layout_faults(columns, constants))
+        if faults:
+            raise InputError(problems(faults, file=name))
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the events of the log, and what cannot be read; at the end the gaps."""
+        for message in self._messages:
+            if isinstance(message, Bad):
+                yield from self._bad(message, message.number, [message.wrong])
+                continue
+            try:
+                turn = self._sessions.turn(message)
+                found = None
+                if turn != "repeat":
+                    found = self._orders.found(message, is_late=turn == "late")
+            except Wrong as wrong:
+                yield from self._bad(message, message.number, [wrong])
+                continue
+            if found is None or found.is_repeat:
+                self.noted.repeats += found is not None or message.fields["35"] in "DFG89"
+            else:
+                yield from self._read(message, found)
+        for gap in self._sessions.missing(self._name):
+            yield from self._different(gap)
+
+    def _read(self, message: Message, found: Found) -> Iterator[Entry]:
+        """Yield the events *found* in *message*, and what contradicts them."""
+        for wrong in found.differences:
+            yield from self._different(self._problem(message, message.number, wrong))
+        if found.unread is not None:
+            self.noted.unread[found.unread] += 1
+        for values in found.events:
+            event, faults = decode(values)
+            if event is None:
+                number = message.number
+                wrongs = [Wrong(f"`{name}` {wrong.what}", wrong.hint) for name, wrong in faults]
+                yield from self._bad(message, number, wrongs)
+                return
+            symbol, currency = _traits(found.order)
+            yield Entry(message.line, event, (), symbol, currency)
+
+    def _bad(self, message: Message | Bad, number: str, wrongs: Iterable[Wrong]) -> Iterator[Entry]:
+        """Put *message* into quarantine, or yield its problems if there is none."""
+        found = tuple(self._problem(message, number, wrong) for wrong in wrongs)
+        if self._quarantine is None:
+            yield Entry(message.line, None, found)
+            return
+        self._quarantine(message.raw)
+        self.noted.quarantined += 1
+        self._list(found[0])
+
+    def _different(self, problem: Problem) -> Iterator[Entry]:
+        """Note *problem*, or yield it if there is no quarantine."""
+        if self._quarantine is None:
+            yield Entry(problem.line or 0, None, (problem,))
+            return
+        self.noted.differences += 1
+        self._list(problem)
+
+    def _list(self, problem: Problem) -> None:
+        if len(self.noted.problems) < LISTED_MAX:
+            self.noted.problems.append(problem)
+
+    def _problem(self, message: Message | Bad, number: str, wrong: Wrong) -> Problem:
+        what = f"message 34={number}: {wrong.what}"
+        return Problem(what, wrong.hint, self._name, message.line)
+
+
+def _traits(order: Order | None) -> tuple[str | None, str]:
+    return (None, "") if order is None else (str(order.event["symbol"]), order.currency)
+
+
+def _layout_faults(columns: Mapping[str, str], constants: Mapping[str, str]) -> Iterator[Fault]:
+    """Yield the faults that the layout has for a FIX log."""
+    for name in (*columns, *constants):
+        if not is_settable(name) or (name == "symbol" and name in constants):
+            yield name, Wrong("is given by the messages of a FIX log", "leave the option out")
+    for name, tag in columns.items():
+        if not (tag.isascii() and tag.isdigit()):
+            yield name, Wrong(f"is column `{tag}`", "write the tag of a FIX field: symbol=48")
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"

@@ -1,0 +1,438 @@
+"""The orders in a FIX log: each message about one as events, compared with what came before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Final
+
+import msgspec
+
+from repurchase.domain.errors import Wrong, short
+from repurchase.domain.quantities import Exact, quotient, written
+from repurchase.intake.fields import misplaced
+from repurchase.intake.fix.fields import Fields
+from repurchase.intake.fix.messages import Message
+from repurchase.intake.fix.words import (
+    EFFECTS,
+    ENDED,
+    OF_THE_DAY,
+    SETTABLE,
+    SIDES,
+    SKIPPED,
+    TRANSACTIONS,
+)
+
+# As many fills as a program keeps; a bust of an older one is refused.
+FILLS_KEPT: Final = 1 << 16
+CLOSED_KEPT: Final = 1 << 14
+_SETTABLE_TOO: Final = ("market.", "issuer.")
+
+Values = dict[str, object]
+# The parties of an order, the desk first, and the desk's or the broker's name for something.
+Key = tuple[str, str, str]
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """The quantity and the limit price of an order; without a price it is a market order."""
+
+    quantity: Exact
+    price: Exact | None
+
+
+class Order(msgspec.Struct):
+    """An order of the log: its event, its terms, and what its fills add up to.
+
+    *asked* are the terms of each replace request without an answer. *value* is the sum of price
+    times quantity; it is `None` once a report contradicted it. *taken* is what all fills took of
+    the order: a bust does not give it back. *names* are all its ClOrdIDs.
+    """
+
+    event: Values
+    terms: Terms
+    day: str
+    currency: str
+    is_of_the_day: bool
+    names: list[Key]
+    asked: dict[str, Terms] = msgspec.field(default_factory=dict)
+    filled: Exact = 0
+    taken: Exact = 0
+    value: Exact | None = 0
+    is_closed: bool = False
+
+    @property
+    def id(self) -> str:
+        """Return what events call it."""
+        return str(self.event["id"])
+
+    @property
+    def quantities(self) -> list[Exact]:
+        """Return its quantity, and those of the replace requests without an answer."""
+        return [self.terms.quantity, *(terms.quantity for terms in self.asked.values())]
+
+    def count(self, quantity: Exact, price: Exact) -> None:
+        """Add a fill of *quantity* at *price*, or take one back if *quantity* is negative."""
+        self.filled += quantity
+        if self.value is not None:
+            self.value += quantity * price
+
+
+class Execution(msgspec.Struct, gc=False):
+    """A fill, bust or correct as reported; nothing can name it again once it *is_settled*."""
+
+    event: Values
+    order: Order
+    quantity: Exact
+    price: Exact
+    is_settled: bool
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a message says: its events, the order, and how it contradicts what came before.
+
+    *is_repeat* is true if the message says once more what another one said. *unread* says what it
+    holds that no event can have.
+    """
+
+    events: tuple[Values, ...] = ()
+    order: Order | None = None
+    differences: tuple[Wrong, ...] = ()
+    is_repeat: bool = False
+    unread: str | None = None
+
+
+class Orders:
+    """The orders and executions so far; *columns* and *constants* are those of the log's layout."""
+
+    def __init__(self, columns: Mapping[str, str], constants: Mapping[str, str]) -> None:
+        self._columns = columns
+        self._constants = constants
+        self._symbol = columns.get("symbol", "55")
+        self._orders: dict[Key, Order] = {}
+        self._closed: deque[Order] = deque()
+        self._executions: dict[Key, Execution] = {}
+        self._ids: set[str] = set()
+
+    def found(self, message: Message, *, is_late: bool = False) -> Found:
+        """Return what *message* says; raise Wrong if it cannot be read.
+
+        The sums of a report that *is_late* are not compared: the log has its messages in another
+        order than the sender.
+        """
+        kind = message.fields["35"]
+        if kind in SKIPPED:
+            return Found()
+        read = Fields(message)
+        match kind:
+            case "D":
+                return self._order(read)
+            case "G":
+                return self._replace(read)
+            case "F":
+                order = self._known(read, read.sender, "41")
+                self._name(order, read)
+                return Found((), order)
+            case "9":
+                return self._cancel_rejected(read)
+            case "8":
+                return self._report(read, is_late=is_late)
+        what = f"MsgType (35) is `{short(kind)}`, which is not read"
+        raise Wrong(what, "it may ask for an order or report a trade")
+
+    def _order(self, read: Fields) -> Found:
+        key = (*read.sender, read.text("11"))
+        event, terms = self._asked(read, "order")
+        event |= {"symbol": read.text(self._symbol), "side": read.side()}
+        self._complete(event, read, venue="100")
+        known = self._orders.get(key)
+        if known is not None:
+            if {**known.event, "time": event["time"]} == {"id": known.id, **event}:
+                return Found((), known, is_repeat=True)
+            self._check_free(known, read)
+        event["id"] = self._new_id(read)
+        is_of_the_day = read.get("59") in OF_THE_DAY
+        order = Order(event, terms, read.day, read.get("15"), is_of_the_day, [key])
+        self._orders[key] = order
+        return Found((event,), order, unread=read.unread())
+
+    def _replace(self, read: Fields) -> Found:
+        order = self._known(read, read.sender, "41")
+        name = read.text("11")
+        if self._orders.get((*read.sender, name)) is order:
+            return Found((), order, is_repeat=True)
+        self._check(read, order)
+        event, terms = self._asked(read, "replace")
+        if terms.price is None and order.terms.price is not None:
+            what = "OrdType (40) makes a limit order a market order, which is not read"
+            raise Wrong(what, "it needs an order of its own")
+        event["order"] = order.id
+        self._complete(event, read)
+        self._name(order, read)
+        event["id"] = self._new_id(read)
+        order.asked[name] = terms
+        order.is_of_the_day = order.is_of_the_day and read.get("59") in OF_THE_DAY
+        return Found((event,), order, unread=read.unread())
+
+    def _asked(self, read: Fields, kind: str) -> tuple[Values, Terms]:
+        """Return what an order and a replace request have in common."""
+        is_market, price = read.limit()
+        event: Values = {"kind": kind, "time": read.time, "quantity": read.number("38")}
+        if kind == "order":
+            event["order_type"] = "market" if is_market else "limit"
+        if price is not None:
+            event["price"] = price
+        if (expires := read.expires()) is not None:
+            event["expires"] = expires
+        terms = Terms(read.figure("38"), None if price is None else read.figure("44"))
+        return event, terms
+
+    def _cancel_rejected(self, read: Fields) -> Found:
+        order = self._known(read, read.target, "11", "41")
+        if read.text("434") != "2":
+            return Found((), order)
+        if order.asked.pop(read.text("11"), None) is None:
+            raise Wrong("it rejects a replace request that is not known, or was answered before")
+        event = _about(order, "rejected", read, f"reject {read.text('11')}")
+        return Found((event,), order)
+
+    def _report(self, read: Fields, *, is_late: bool) -> Found:
+        order = self._known(read, read.target, "11", "41")
+        self._check(read, order)
+        effect = TRANSACTIONS.get(read.get("20")) or EFFECTS.get(read.text("150"))
+        if effect is None:
+            what = f"ExecType (150) is `{short(read.text('150'))}`, which is not read"
+            raise Wrong(what, "what it changes is not known")
+        was_closed = order.is_closed
+        if effect in ("fill", "bust", "correct"):
+            events = self._executed(effect, read, order)
+            is_repeat = not events
+        else:
+            events, is_repeat = _answered(effect, read, order), False
+        differences = () if is_late or is_repeat else tuple(_differences(read, order, effect))
+        if effect in ("fill", "replaced", "restated") and order.taken >= max(order.quantities):
+            order.is_closed = True
+        if order.is_closed and not was_closed:
+            self._keep_closed(order)
+        return Found(events, order, differences, is_repeat, read.unread() if events else None)
+
+    def _executed(self, effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
+        """Return the event of a fill, bust or correct; nothing if it was reported before."""
+        key = (*read.target, read.text("17"))
+        event: Values = {"kind": effect, "id": read.id(), "time": read.time}
+        named = None if effect == "fill" else self._named(read, order, effect)
+        event |= {"order": order.id} if named is None else {"fill": named.event["id"]}
+        if effect != "bust":
+            event |= {"symbol": order.event["symbol"], "side": order.event["side"]}
+            event |= {"quantity": read.number("32"), "price": read.number("31")}
+        self._complete(event, read, venue="30", fx=order.event.get("fx"))
+        known = self._executions.get(key)
+        if known is not None and known.event["id"] == event["id"]:
+            if known.event != event:
+                raise Wrong(f"ExecID (17) `{short(key[-1])}` was used with other content")
+            return ()
+        self._executions[key] = _counted(effect, read, order, event, named)
+        if len(self._executions) > FILLS_KEPT:
+            del self._executions[next(iter(self._executions))]
+        return (event,)
+
+    def _named(self, read: Fields, order: Order, effect: str) -> Execution:
+        """Return the fill that a bust or correct names; raise Wrong if it contradicts that fill."""
+        name = read.text("19")
+        named = self._executions.get((*read.target, name))
+        if named is None or named.order is not order:
+            raise Wrong(f"ExecRefID (19) `{short(name)}` is not a known fill of this order")
+        if effect == "bust":
+            for tag, figure in (("32", named.quantity), ("31", named.price)):
+                stated = read.figure(tag) if read.get(tag) else 0
+                if stated not in (0, figure):
+                    raise read.other(tag, f"the fill has {written(figure)}")
+        return named
+
+    def _complete(
+        self, event: Values, read: Fields, venue: str | None = None, fx: object = None
+    ) -> None:
+        """Add to *event* what else *read*, the columns and the constants give for its kind.
+
+        *venue* is the tag of its venue. Commission is multiplied by the rate, or by *fx*.
+        """
+        kind = str(event["kind"])
+        tags = {"venue": venue} if venue else {}
+        for ours, tag in {**tags, **self._columns}.items():
+            if tag and ours != "symbol" and _has(kind, ours) and (text := read.get(tag)):
+                event[ours] = text
+        if "broker" not in event and _has(kind, "broker") and (broker := read.broker()):
+            event["broker"] = broker
+        for ours, text in self._constants.items():
+            if _has(kind, ours) and event.setdefault(ours, text) != text:
+                what = f"the message gives `{ours}`, which is set for all messages"
+                raise Wrong(what, "remove --set, or name another tag with --column")
+        if "fees" not in event and _has(kind, "fees") and (fees := read.commission()) is not None:
+            event["fees"] = read.in_currency(fees, event.get("fx", fx))
+
+    def _known(self, read: Fields, parties: tuple[str, str], *tags: str) -> Order:
+        """Return the order that one of *tags* names; raise Wrong if none does."""
+        names = [text for tag in tags if (text := read.get(tag))]
+        found = [one for name in names if (one := self._orders.get((*parties, name)))]
+        if not found:
+            raise Wrong(
+                f"its order `{short(names[0])}` is not known" if names else "it names no order",
+                "the log must begin before the order",
+            )
+        if found[0] is not found[-1]:
+            raise Wrong("ClOrdID (11) and OrigClOrdID (41) name two orders")
+        return found[0]
+
+    def _name(self, order: Order, read: Fields) -> None:
+        """Let the ClOrdID of a request name *order*, too."""
+        key = (*read.sender, read.text("11"))
+        known = self._orders.get(key)
+        if known is order:
+            return
+        if known is not None:
+            self._check_free(known, read)
+        self._orders[key] = order
+        order.names.append(key)
+
+    def _check_free(self, known: Order, read: Fields) -> None:
+        """Raise Wrong if the ClOrdID of *known* may not name another order yet."""
+        if not (known.is_closed and read.day > known.day):
+            raise Wrong(f"ClOrdID (11) `{short(read.text('11'))}` names an earlier order")
+
+    def _check(self, read: Fields, order: Order) -> None:
+        """Raise Wrong if the symbol, side or currency of a message is not that of *order*."""
+        event, side = order.event, read.get("54")
+        if (symbol := read.get(self._symbol)) and symbol != event["symbol"]:
+            raise read.other(self._symbol, f"the order has `{short(str(event['symbol']))}`")
+        if side and SIDES.get(side) != event["side"]:
+            raise read.other("54", f"the order is a {event['side']} order")
+        if currency := read.get("15"):
+            order.currency = order.currency or currency
+            if currency != order.currency:
+                raise read.other("15", f"the order is in `{short(order.currency)}`")
+
+    def _new_id(self, read: Fields) -> str:
+        """Return the ID of a request: its ClOrdID, with desk and day if another request has it."""
+        name = read.text("11")
+        if name in self._ids:
+            name = f"{read.sender[0]}/{read.day}/{name}"
+        if name in self._ids:
+            raise Wrong(f"ClOrdID (11) `{short(name)}` was used before on this day")
+        self._ids.add(name)
+        return name
+
+    def _keep_closed(self, order: Order) -> None:
+        """Remember *order*, which has ended, and forget the one that ended first of too many."""
+        self._closed.append(order)
+        if len(self._closed) > CLOSED_KEPT:
+            oldest = self._closed.popleft()
+            for key in oldest.names:
+                if self._orders.get(key) is oldest:
+                    del self._orders[key]
+
+
+@cache
+def _has(kind: str, name: str) -> bool:
+    """Return whether an event of *kind* can have the field *name*."""
+    return not misplaced(kind, (name,))
+
+
+def is_settable(name: str) -> bool:
+    """Return whether a column or a constant may give the event field *name*."""
+    return name in SETTABLE or name.startswith(_SETTABLE_TOO)
+
+
+def _counted(
+    effect: str, read: Fields, order: Order, event: Values, named: Execution | None
+) -> Execution:
+    """Return what *event* executed, after *order* counted it instead of what it *named*."""
+    made = Execution(event, order, 0, 0, is_settled=True)
+    if effect != "bust":
+        made = Execution(event, order, read.above_zero("32"), read.above_zero("31"), False)
+    if named is not None:
+        if named.is_settled:
+            raise Wrong("ExecRefID (19) names a fill that was busted or corrected before")
+        named.is_settled = True
+        order.count(-named.quantity, named.price)
+    order.count(made.quantity, made.price)
+    if effect == "fill":
+        order.taken += made.quantity
+    return made
+
+
+def _about(order: Order, kind: str, read: Fields, name: str | None = None) -> Values:
+    """Return the event of *kind* about *order*."""
+    return {"kind": kind, "id": read.id(name), "time": read.time, "order": order.id}
+
+
+def _answered(effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
+    """Return the events of a report that executes nothing, and change *order* accordingly."""
+    if effect in ("replaced", "restated"):
+        return _changed(read, order)
+    if effect == "rejected" and order.asked.pop(read.get("11"), None) is not None:
+        return (_about(order, "rejected", read),)
+    if effect == "nothing" or order.is_closed or (effect == "done" and not order.is_of_the_day):
+        return ()
+    if effect == "rejected" and order.filled:
+        raise Wrong("it rejects an order that has fills")
+    # A `rejected` event while a replace request waits is the answer to the request.
+    refusal = "cancel" if order.asked else "rejected"
+    kind = {"done": "expire", "rejected": refusal}.get(effect, effect)
+    order.is_closed = True
+    order.asked.clear()
+    return (_about(order, kind, read),)
+
+
+def _changed(read: Fields, order: Order) -> tuple[Values, ...]:
+    """Return the events of a report that *order* has other terms, asked for or not."""
+    price = read.figure("44") if order.terms.price is not None and read.get("44") else None
+    stated = Terms(read.figure("38"), price or order.terms.price)
+    asked = order.asked.pop(read.text("11"), None)
+    if asked is not None:
+        stated = Terms(stated.quantity, price or asked.price)
+        if stated != asked:
+            order.asked[read.text("11")] = asked
+            raise Wrong("OrderQty (38) or Price (44) is not what the replace request asked for")
+        order.terms = asked
+        return (_about(order, "replaced", read),)
+    if stated == order.terms:
+        return ()
+    if order.asked:
+        raise Wrong("it changes the order while a replace request waits, which is not read")
+    order.terms = stated
+    request = _about(order, "replace", read) | {"quantity": written(stated.quantity)}
+    if stated.price is not None:
+        request["price"] = written(stated.price)
+    return (request, _about(order, "replaced", read))
+
+
+def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
+    """Yield how a report contradicts what the log says of *order*, and go on from the report."""
+    if effect != "rejected":
+        yield from _other_terms(read, order)
+    if read.get("14") and read.figure("14") != order.filled:
+        yield read.other("14", f"the fills in the log add up to {written(order.filled)}")
+        order.filled, order.value = read.figure("14"), None
+    left = {max(quantity - order.filled, 0) for quantity in order.quantities}
+    if effect in ("cancel", "expire", "rejected") and order.is_closed:
+        left = {0}
+    elif order.is_closed or effect in ("bust", "correct", "done") or read.get("39") in ENDED:
+        left.add(0)
+    if read.get("151") and read.figure("151") not in left:
+        yield read.other("151", f"the log leaves {written(max(left))}")
+    if order.filled and order.value is not None:
+        average = quotient(order.value, order.filled)
+        if not read.is_average(average):
+            yield read.other("6", f"the fills in the log give {written(average)}")
+            order.value = None
+
+
+def _other_terms(read: Fields, order: Order) -> Iterator[Wrong]:
+    """Yield which of the terms in a report the *order* does not have, nor was asked to have."""
+    terms = [order.terms, *order.asked.values()]
+    if read.get("38") and read.figure("38") not in order.quantities:
+        yield read.other("38", f"the order has {written(order.terms.quantity)}")
+    price = read.figure("44") if read.get("44") else 0
+    prices = [one.price for one in terms]
+    if price and prices[0] is not None and price not in prices:
+        yield read.other("44", f"the order has {written(prices[0])}")

@@ -1,0 +1,104 @@
+"""The words of FIX: which values of its fields are read, and what each means for an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+# What messages call a field, after its number.
+NAMES: Final[Mapping[str, str]] = {
+    "6": "AvgPx",
+    "11": "ClOrdID",
+    "14": "CumQty",
+    "15": "Currency",
+    "17": "ExecID",
+    "19": "ExecRefID",
+    "31": "LastPx",
+    "32": "LastQty",
+    "38": "OrderQty",
+    "40": "OrdType",
+    "41": "OrigClOrdID",
+    "44": "Price",
+    "54": "Side",
+    "55": "Symbol",
+    "59": "TimeInForce",
+    "60": "TransactTime",
+    "126": "ExpireTime",
+    "150": "ExecType",
+    "151": "LeavesQty",
+    "168": "EffectiveTime",
+    "423": "PriceType",
+    "432": "ExpireDate",
+    "434": "CxlRejResponseTo",
+    "854": "QtyType",
+}
+SIDES: Final[Mapping[str, str]] = {"1": "buy", "2": "sell", "5": "sell", "6": "sell"}
+MARKET: Final = "1"
+# The types whose Price (44) is the highest price of a buy order: limit, stop limit, limit or
+# better, limit with or without, limit on close, and pegged with a limit.
+LIMITED: Final = frozenset(("2", "4", "7", "8", "B", "P"))
+# An order that ends with its day: day, at the opening, immediate or cancel, fill or kill, at the
+# close. The other two that are read are good till cancel, and good till date.
+OF_THE_DAY: Final = frozenset(("", "0", "2", "3", "4", "7"))
+UNTIL_CANCELLED: Final = "1"
+UNTIL_DATE: Final = "6"
+# The last day that an event can have stands for an order that nothing but a cancel ends.
+LAST_DAY: Final = "2199-12-31"
+
+# What else OrdType (40) can be, for messages.
+ORDER_TYPES: Final[Mapping[str, str]] = {
+    "3": "a stop order",
+    "5": "a market order at the close",
+    "6": "with or without",
+    "9": "on basis",
+    "A": "at the close",
+    "C": "a forex market order",
+    "D": "previously quoted",
+    "E": "previously indicated",
+    "J": "market if touched",
+    "K": "market with the rest as a limit order",
+    "L": "at the previous fund valuation",
+    "M": "at the next fund valuation",
+}
+# The OrdStatus (39) after which nothing is left to fill.
+ENDED: Final = frozenset("348BC")
+# The event fields that --column and --set may give; the others come from the message alone.
+SETTABLE: Final = frozenset(
+    ("symbol", "venue", "venues", "broker", "by", "reason", "method", "fx", "fees", "authorization")
+)
+
+# What an ExecType (150) means: an effect on the order, or nothing.
+EFFECTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys("12F", "fill"),
+    "H": "bust",
+    "G": "correct",
+    "4": "cancel",
+    "C": "expire",
+    "3": "done",
+    "5": "replaced",
+    "D": "restated",
+    "8": "rejected",
+    # New, pending new, pending cancel, pending replace, stopped, suspended, calculated, status,
+    # and triggered change nothing that is counted.
+    **dict.fromkeys("0A6E79BIL", "nothing"),
+}
+# What an ExecTransType (20) of FIX 4.2 means instead; 0 leaves it to the ExecType.
+TRANSACTIONS: Final[Mapping[str, str]] = {"1": "bust", "2": "correct", "3": "nothing"}
+
+# Messages that neither ask for an order nor report a trade. A message that disputes a fill (Q) does
+# not take it back: a bust does.
+SKIPPED: Final = frozenset(
+    (
+        # The session, and answers to messages that the log has.
+        *("0", "1", "2", "3", "4", "5", "A", "j", "n", "BE", "BF"),
+        # News, market data, instruments, trading sessions, networks.
+        *("B", "C", "V", "W", "X", "Y", "c", "d", "e", "f", "g", "h", "v", "w", "x", "y", "z"),
+        *("AA", "BC", "BD", "BI", "BJ"),
+        # Quotes.
+        *("R", "S", "Z", "a", "b", "i"),
+        # Requests for reports, and mass cancels, which are reported order by order.
+        *("H", "AF", "Q", "q", "r"),
+        # Allocations, confirmations, and positions after the trade.
+        *("J", "P", "AK", "AL", "AM", "AN", "AO", "AP", "AS", "AT", "AU", "BB"),
+    )
+)
