@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from repurchase.domain.errors import Wrong, short
@@ -23,10 +23,10 @@ from repurchase.intake.fix.words import (
 
 _TIME: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})-([0-9:]{8}(?:\.[0-9]{1,9})?)", re.ASCII)
 _DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
-_AVERAGE: Final = re.compile(r"[0-9]{1,18}(?:\.([0-9]{0,24}))?", re.ASCII)
+_AVERAGE: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{0,24}))?", re.ASCII)
 # Senders that compute with floating point write more decimals than they know.
 _AVERAGE_DECIMALS_MAX: Final = 8
-_TEN: Final = Fraction(10)
+_CACHED: Final = 1 << 16
 
 
 class Fields:
@@ -38,16 +38,27 @@ class Fields:
     __slots__ = ("_fields", "_message", "day", "sender", "target", "time")
 
     def __init__(self, message: Message) -> None:
-        """Take *message*; raise Wrong if its time (60, or 52 without one) cannot be read."""
+        """Take *message*.
+
+        Raise Wrong if a field that is read is given twice or is not ASCII, or if the time of the
+        message (60, or 52 without one) cannot be read.
+        """
         self._message = message
         self._fields = message.fields
+        if message.repeated or not message.raw.isascii():
+            for tag in NAMES:
+                self.once(tag)
         self.sender = (self.text("49"), self.text("56"))
         self.target = (self.sender[1], self.sender[0])
         self.time = self._moment("60" if self.get("60") else "52")
         self.day = self.time[:10]
 
     def get(self, tag: str) -> str:
-        """Return the text of *tag*, empty without one; raise Wrong if it is given twice."""
+        """Return the text of *tag*, one of those in `NAMES`; empty without one."""
+        return self._fields.get(tag, "")
+
+    def once(self, tag: str) -> str:
+        """Return the text of any *tag*; raise Wrong if it is given twice or is not ASCII."""
         text = self._fields.get(tag, "")
         if tag in self._message.repeated:
             raise Wrong(f"{_name(tag)} is given twice", "one message must give it once")
@@ -64,13 +75,13 @@ class Fields:
 
     def number(self, tag: str) -> str:
         """Return the number of *tag* as events write it: without zeros at its end."""
-        text = self.text(tag)
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return _shortest(self.text(tag))
 
     def figure(self, tag: str) -> Exact:
         """Return the number of *tag*, exactly."""
+        text = self.text(tag)
         try:
-            return exact(self.number(tag))
+            return _figure(text)
         except ValueError:
             raise self.other(tag, "it must be a number, such as 100 or 12.5") from None
 
@@ -167,16 +178,21 @@ class Fields:
             return "Commission (12) that is not an amount in the order's currency (CommType 13=3)"
         return "MiscFees (136)" if self._fields.get("136", "0") != "0" else None
 
-    def is_average(self, average: Exact) -> bool:
-        """Return whether AvgPx (6) is *average*, rounded or cut at its decimals, or not given."""
+    def is_average(self, value: Exact, quantity: Exact) -> bool:
+        """Return whether AvgPx (6) is *value* over *quantity*, rounded or cut, or is not given."""
         text = self.get("6")
         if not text:
             return True
         found = _AVERAGE.fullmatch(text)
         if found is None:
             return False
-        decimals = min(len(found[1] or ""), _AVERAGE_DECIMALS_MAX)
-        return abs(Fraction(text) - average) < 1 / _TEN**decimals
+        decimals = found[2] or ""
+        scale: int = 10 ** len(decimals)
+        known: int = 10 ** min(len(decimals), _AVERAGE_DECIMALS_MAX)
+        # The difference times the scale, and times what the average is divided by.
+        divisor = value.denominator * quantity.numerator
+        average = value.numerator * quantity.denominator * scale
+        return abs(int(found[1] + decimals) * divisor - average) * known < divisor * scale
 
     def _has_other_currency(self) -> bool:
         return self.get("479") not in ("", self.get("15"))
@@ -191,3 +207,13 @@ class Fields:
 def _name(tag: str) -> str:
     """Return what messages call the field *tag*."""
     return f"{NAMES[tag]} ({tag})" if tag in NAMES else f"the field {short(tag)}"
+
+
+def _shortest(text: str) -> str:
+    """Return the number *text* without zeros at the end of its decimals."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@lru_cache(_CACHED)
+def _figure(text: str) -> Exact:
+    return exact(_shortest(text))

@@ -20,6 +20,7 @@ from repurchase.domain.errors import Wrong, short
 VERSIONS: Final = ("FIX.4.2", "FIX.4.4", "FIXT.1.1")
 MESSAGE_BYTES_MAX: Final = 1 << 16
 _READ_BYTES: Final = 1 << 18
+_HEAD_BYTES: Final = 64
 _SOH: Final = b"\x01"
 _CUT: Final = "the log seems to be truncated or damaged here"
 
@@ -154,7 +155,7 @@ def _unwrapped(line: int, region: bytes) -> tuple[Message | Bad, int]:
 
     The separator may have two characters, and there may be line breaks that it does not count.
     """
-    found = _SEPARATOR.match(region)
+    found = _SEPARATOR.match(_BREAKS.sub(b"", region[:_HEAD_BYTES]))
     separator = found[1] if found else _SOH
     for breaks in (b"\n", b""):
 
@@ -183,6 +184,7 @@ def _bad(line: int, region: bytes, separator: bytes) -> tuple[Bad, int]:
     size = len(region)
     if place is not None:
         size = place.end() if trailer else place.start()
+        size += len(separator) if region.startswith(separator, size) else 0
     if head is None:
         wrong = Wrong("its second field is not BodyLength (9)", _CUT)
     elif trailer is None:

@@ -143,11 +143,13 @@ class Orders:
     def _order(self, read: Fields) -> Found:
         key = (*read.sender, read.text("11"))
         event, terms = self._asked(read, "order")
-        event |= {"symbol": read.text(self._symbol), "side": read.side()}
+        event |= {"symbol": read.once(self._symbol) or read.text(self._symbol), "side": read.side()}
         self._complete(event, read, venue="100")
         known = self._orders.get(key)
         if known is not None:
-            if {**known.event, "time": event["time"]} == {"id": known.id, **event}:
+            # A message that is sent again may have another time; a new order has the next one.
+            time = event["time"] if read.get("97") == "Y" else known.event["time"]
+            if {**known.event, "time": time} == {"id": known.id, **event}:
                 return Found((), known, is_repeat=True)
             self._check_free(known, read)
         event["id"] = self._new_id(read)
@@ -259,7 +261,7 @@ class Orders:
         kind = str(event["kind"])
         tags = {"venue": venue} if venue else {}
         for ours, tag in {**tags, **self._columns}.items():
-            if tag and ours != "symbol" and _has(kind, ours) and (text := read.get(tag)):
+            if tag and ours != "symbol" and _has(kind, ours) and (text := read.once(tag)):
                 event[ours] = text
         if "broker" not in event and _has(kind, "broker") and (broker := read.broker()):
             event["broker"] = broker
@@ -302,7 +304,7 @@ class Orders:
     def _check(self, read: Fields, order: Order) -> None:
         """Raise Wrong if the symbol, side or currency of a message is not that of *order*."""
         event, side = order.event, read.get("54")
-        if (symbol := read.get(self._symbol)) and symbol != event["symbol"]:
+        if (symbol := read.once(self._symbol)) and symbol != event["symbol"]:
             raise read.other(self._symbol, f"the order has `{short(str(event['symbol']))}`")
         if side and SIDES.get(side) != event["side"]:
             raise read.other("54", f"the order is a {event['side']} order")
@@ -420,11 +422,10 @@ def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
         left.add(0)
     if read.get("151") and read.figure("151") not in left:
         yield read.other("151", f"the log leaves {written(max(left))}")
-    if order.filled and order.value is not None:
-        average = quotient(order.value, order.filled)
-        if not read.is_average(average):
-            yield read.other("6", f"the fills in the log give {written(average)}")
-            order.value = None
+    if not (order.value is None or not order.filled or read.is_average(order.value, order.filled)):
+        average = written(quotient(order.value, order.filled))
+        yield read.other("6", f"the fills in the log give {average}")
+        order.value = None
 
 
 def _other_terms(read: Fields, order: Order) -> Iterator[Wrong]:

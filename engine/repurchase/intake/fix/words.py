@@ -5,24 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-# What messages call a field, after its number.
+# The fields that are read, by their tags.
 NAMES: Final[Mapping[str, str]] = {
     "6": "AvgPx",
     "11": "ClOrdID",
+    "12": "Commission",
+    "13": "CommType",
     "14": "CumQty",
     "15": "Currency",
     "17": "ExecID",
     "19": "ExecRefID",
+    "20": "ExecTransType",
+    "30": "LastMkt",
     "31": "LastPx",
     "32": "LastQty",
+    "34": "MsgSeqNum",
+    "35": "MsgType",
     "38": "OrderQty",
+    "39": "OrdStatus",
     "40": "OrdType",
     "41": "OrigClOrdID",
     "44": "Price",
+    "49": "SenderCompID",
+    "52": "SendingTime",
     "54": "Side",
     "55": "Symbol",
+    "56": "TargetCompID",
     "59": "TimeInForce",
     "60": "TransactTime",
+    "76": "ExecBroker",
+    "97": "PossResend",
+    "100": "ExDestination",
     "126": "ExpireTime",
     "150": "ExecType",
     "151": "LeavesQty",
@@ -30,6 +43,7 @@ NAMES: Final[Mapping[str, str]] = {
     "423": "PriceType",
     "432": "ExpireDate",
     "434": "CxlRejResponseTo",
+    "479": "CommCurrency",
     "854": "QtyType",
 }
 SIDES: Final[Mapping[str, str]] = {"1": "buy", "2": "sell", "5": "sell", "6": "sell"}
