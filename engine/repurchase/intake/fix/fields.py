@@ -16,6 +16,7 @@ from repurchase.intake.fix.words import (
     NAMES,
     OF_THE_DAY,
     ORDER_TYPES,
+    SHARES,
     SIDES,
     UNTIL_CANCELLED,
     UNTIL_DATE,
@@ -107,6 +108,17 @@ class Fields:
             raise self.other("54", "1 (buy), 2, 5 and 6 (sell) are read")
         return side
 
+    def check_share(self, *, is_named: bool) -> None:
+        """Raise Wrong if the order may be for something else than a share called by Symbol (55).
+
+        If another field names the instrument (*is_named*), the suffix of the symbol does not.
+        """
+        for tag, known in (("167", ("", *SHARES)), ("65", ("",)), ("555", ("", "0"))):
+            if self.get(tag) not in known and not (is_named and tag == "65"):
+                raise self.other(tag, "orders for shares named by one symbol are read")
+        if self.get("461")[:1] not in ("", "E"):
+            raise self.other("461", "orders for shares (E) are read")
+
     def limit(self) -> tuple[bool, str | None]:
         """Return whether the order is a market order, and else the highest price it may pay."""
         kind = self.text("40")
@@ -172,11 +184,18 @@ class Fields:
         except ValueError:
             raise Wrong(f"the rate `{short(str(rate))}` is not a number") from None
 
-    def unread(self) -> str | None:
-        """Return which costs the message gives that are not read."""
+    def remarks(self) -> tuple[str, ...]:
+        """Return what the message lacks, or gives and is not read, that may matter for money."""
+        found = []
         if self.get("12") and self.commission() is None and self.figure("12"):
-            return "Commission (12) that is not an amount in the order's currency (CommType 13=3)"
-        return "MiscFees (136)" if self._fields.get("136", "0") != "0" else None
+            found.append(
+                "Commission (12) is not an amount in the order's currency, and is not read"
+            )
+        if self._fields.get("136", "0") != "0":
+            found.append("MiscFees (136) are not read")
+        if self.text("35") == "D" and not self.get("15"):
+            found.append("Currency (15) is missing; prices are taken in the instrument's currency")
+        return tuple(found)
 
     def is_average(self, value: Exact, quantity: Exact) -> bool:
         """Return whether AvgPx (6) is *value* over *quantity*, rounded or cut, or is not given."""

@@ -37,15 +37,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Noted:
     """What a log says beside its events: repeats, fields not read, and what was quarantined.
 
-    *problems* are the first ones of the messages *quarantined* and of the *differences*: what
-    reports contradict, and gaps.
+    *problems* are the first ones of the messages *quarantined* and of the *differences*, which are
+    gaps and reports that contradict the log. *others* counts further remarks.
     """
 
     def __init__(self) -> None:
         self.repeats = 0
         self.quarantined = 0
         self.differences = 0
-        self.unread: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
         self.problems: list[Problem] = []
 
     def remarks(self, file: str) -> Iterator[Problem]:
@@ -59,9 +59,8 @@ class Noted:
             yield Problem(f"{what}: the summary does not count what they say", file=file)
         if self.repeats:
             yield Problem(f"{_messages(self.repeats)} repeat others; each counts once", file=file)
-        for unread, count in self.unread.items():
-            what = f"{unread} is not read, in {_messages(count)}"
-            yield Problem(what, "give `fees` with --set, or in another log", file)
+        for remark, count in self.others.items():
+            yield Problem(f"{remark}: {_messages(count)}", file=file)
 
 
 class FixLog:
@@ -85,6 +84,8 @@ class FixLog:
         self._quarantine = quarantine
         self._sessions = Sessions()
         self._orders = Orders(columns, constants)
+        # Orders with other fills than the log has, as long as late messages may bring these.
+        self._lost: dict[str, tuple[Order, Problem]] = {}
         faults = list(_layout_faults(columns, constants))
         if faults:
             raise InputError(problems(faults, file=name))
@@ -107,15 +108,21 @@ class FixLog:
                 self.noted.repeats += found is not None or message.fields["35"] in "DFG89"
             else:
                 yield from self._read(message, found)
-        for gap in self._sessions.missing(self._name):
-            yield from self._different(gap)
+        lost = (problem for order, problem in self._lost.values() if order.unexplained)
+        for problem in (*lost, *self._sessions.missing(self._name)):
+            yield from self._different(problem)
 
     def _read(self, message: Message, found: Found) -> Iterator[Entry]:
         """Yield the events *found* in *message*, and what contradicts them."""
         for wrong in found.differences:
             yield from self._different(self._problem(message, message.number, wrong))
-        if found.unread is not None:
-            self.noted.unread[found.unread] += 1
+        if found.lost is not None and found.order is not None:
+            problem = self._problem(message, message.number, found.lost)
+            if self._sessions.has_gap(message):
+                self._lost.setdefault(found.order.id, (found.order, problem))
+            else:
+                yield from self._different(problem)
+        self.noted.others.update(found.remarks)
         for values in found.events:
             event, faults = decode(values)
             if event is None:

@@ -45,8 +45,9 @@ class Order(msgspec.Struct):
     """An order of the log: its event, its terms, and what its fills add up to.
 
     *asked* are the terms of each replace request without an answer. *value* is the sum of price
-    times quantity; it is `None` once a report contradicted it. *taken* is what all fills took of
-    the order: a bust does not give it back. *names* are all its ClOrdIDs.
+    times quantity; it is `None` once a report contradicted it. *unexplained* is by how much the
+    broker's reports say more is filled than the log does. *taken* is what all fills took of the
+    order: a bust does not give it back. *names* are all its ClOrdIDs.
     """
 
     event: Values
@@ -57,6 +58,7 @@ class Order(msgspec.Struct):
     names: list[Key]
     asked: dict[str, Terms] = msgspec.field(default_factory=dict)
     filled: Exact = 0
+    unexplained: Exact = 0
     taken: Exact = 0
     value: Exact | None = 0
     is_closed: bool = False
@@ -91,15 +93,17 @@ class Execution(msgspec.Struct, gc=False):
 class Found(msgspec.Struct, frozen=True):
     """What a message says: its events, the order, and how it contradicts what came before.
 
-    *is_repeat* is true if the message says once more what another one said. *unread* says what it
+    *lost* says that the order has other fills than the log, which a late message may still bring.
+    *is_repeat* is true if the message says once more what another one said. *remarks* say what it
     holds that no event can have.
     """
 
     events: tuple[Values, ...] = ()
     order: Order | None = None
     differences: tuple[Wrong, ...] = ()
+    lost: Wrong | None = None
     is_repeat: bool = False
-    unread: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Orders:
@@ -117,8 +121,8 @@ class Orders:
     def found(self, message: Message, *, is_late: bool = False) -> Found:
         """Return what *message* says; raise Wrong if it cannot be read.
 
-        The sums of a report that *is_late* are not compared: the log has its messages in another
-        order than the sender.
+        The sums of a report that *is_late* are not compared: the reports before it in the log came
+        after it, and have counted it.
         """
         kind = message.fields["35"]
         if kind in SKIPPED:
@@ -143,6 +147,7 @@ class Orders:
     def _order(self, read: Fields) -> Found:
         key = (*read.sender, read.text("11"))
         event, terms = self._asked(read, "order")
+        read.check_share(is_named=self._symbol != "55")
         event |= {"symbol": read.once(self._symbol) or read.text(self._symbol), "side": read.side()}
         self._complete(event, read, venue="100")
         known = self._orders.get(key)
@@ -156,7 +161,7 @@ class Orders:
         is_of_the_day = read.get("59") in OF_THE_DAY
         order = Order(event, terms, read.day, read.get("15"), is_of_the_day, [key])
         self._orders[key] = order
-        return Found((event,), order, unread=read.unread())
+        return Found((event,), order, remarks=read.remarks())
 
     def _replace(self, read: Fields) -> Found:
         order = self._known(read, read.sender, "41")
@@ -174,7 +179,7 @@ class Orders:
         event["id"] = self._new_id(read)
         order.asked[name] = terms
         order.is_of_the_day = order.is_of_the_day and read.get("59") in OF_THE_DAY
-        return Found((event,), order, unread=read.unread())
+        return Found((event,), order, remarks=read.remarks())
 
     def _asked(self, read: Fields, kind: str) -> tuple[Values, Terms]:
         """Return what an order and a replace request have in common."""
@@ -205,18 +210,24 @@ class Orders:
         if effect is None:
             what = f"ExecType (150) is `{short(read.text('150'))}`, which is not read"
             raise Wrong(what, "what it changes is not known")
-        was_closed = order.is_closed
+        was_closed, filled = order.is_closed, order.filled
         if effect in ("fill", "bust", "correct"):
             events = self._executed(effect, read, order)
             is_repeat = not events
         else:
             events, is_repeat = _answered(effect, read, order), False
-        differences = () if is_late or is_repeat else tuple(_differences(read, order, effect))
+        lost: Wrong | None = None
+        differences: tuple[Wrong, ...] = ()
+        if is_late and order.unexplained:
+            order.unexplained -= order.filled - filled
+        elif not (is_late or is_repeat):
+            lost = _lost(read, order)
+            differences = tuple(_differences(read, order, effect))
         if effect in ("fill", "replaced", "restated") and order.taken >= max(order.quantities):
             order.is_closed = True
         if order.is_closed and not was_closed:
             self._keep_closed(order)
-        return Found(events, order, differences, is_repeat, read.unread() if events else None)
+        return Found(events, order, differences, lost, is_repeat, read.remarks() if events else ())
 
     def _executed(self, effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
         """Return the event of a fill, bust or correct; nothing if it was reported before."""
@@ -412,10 +423,8 @@ def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
     """Yield how a report contradicts what the log says of *order*, and go on from the report."""
     if effect != "rejected":
         yield from _other_terms(read, order)
-    if read.get("14") and read.figure("14") != order.filled:
-        yield read.other("14", f"the fills in the log add up to {written(order.filled)}")
-        order.filled, order.value = read.figure("14"), None
-    left = {max(quantity - order.filled, 0) for quantity in order.quantities}
+    filled = order.filled + order.unexplained
+    left = {max(quantity - filled, 0) for quantity in order.quantities}
     if effect in ("cancel", "expire", "rejected") and order.is_closed:
         left = {0}
     elif order.is_closed or effect in ("bust", "correct", "done") or read.get("39") in ENDED:
@@ -426,6 +435,17 @@ def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
         average = written(quotient(order.value, order.filled))
         yield read.other("6", f"the fills in the log give {average}")
         order.value = None
+
+
+def _lost(read: Fields, order: Order) -> Wrong | None:
+    """Return how CumQty contradicts the fills in the log, if it did not do so before."""
+    if not read.get("14"):
+        return None
+    unexplained = read.figure("14") - order.filled
+    if unexplained == order.unexplained:
+        return None
+    order.unexplained, order.value = unexplained, None
+    return read.other("14", f"the fills in the log add up to {written(order.filled)}")
 
 
 def _other_terms(read: Fields, order: Order) -> Iterator[Wrong]:

@@ -14,7 +14,7 @@ _LOGON: Final = "A"
 _SEQUENCE_RESET: Final = "4"
 _DIGITS_MAX: Final = 18
 
-# A late message fills a gap, or follows one that can still be filled.
+# A late message fills a gap: the messages before it in the log came after it.
 Turn = Literal["new", "late", "repeat"]
 
 
@@ -60,7 +60,12 @@ class Sessions:
             one.day, one.last = day, message.raw
         if fields["35"] == _SEQUENCE_RESET:
             _reset(one, number, fields)
-        return "late" if turn == "new" and one.gaps else turn
+        return turn
+
+    def has_gap(self, message: Message) -> bool:
+        """Return whether a late message may still come in the direction of *message*."""
+        fields = message.fields
+        return bool(self._directions[fields["49"], fields["56"]].gaps)
 
     def missing(self, file: str) -> Iterator[Problem]:
         """Yield a problem for each gap that no later message filled."""

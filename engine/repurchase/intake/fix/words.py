@@ -33,20 +33,26 @@ NAMES: Final[Mapping[str, str]] = {
     "56": "TargetCompID",
     "59": "TimeInForce",
     "60": "TransactTime",
+    "65": "SymbolSfx",
     "76": "ExecBroker",
     "97": "PossResend",
     "100": "ExDestination",
     "126": "ExpireTime",
     "150": "ExecType",
     "151": "LeavesQty",
+    "167": "SecurityType",
     "168": "EffectiveTime",
     "423": "PriceType",
     "432": "ExpireDate",
     "434": "CxlRejResponseTo",
+    "461": "CFICode",
     "479": "CommCurrency",
+    "555": "NoLegs",
     "854": "QtyType",
 }
 SIDES: Final[Mapping[str, str]] = {"1": "buy", "2": "sell", "5": "sell", "6": "sell"}
+# What SecurityType (167) calls shares: common, preferred, and depositary receipts.
+SHARES: Final = ("CS", "PS", "DR")
 MARKET: Final = "1"
 # The types whose Price (44) is the highest price of a buy order: limit, stop limit, limit or
 # better, limit with or without, limit on close, and pegged with a limit.
