@@ -554,6 +554,14 @@ def test_options_name_tags_and_give_what_messages_lack() -> None:
     assert (order.symbol, order.by, order.method) == ("DE0001", "anna", "auction")
 
 
+def test_names_of_the_sender_can_be_ignored() -> None:
+    """A venue that has no code of its own in the message can be set instead."""
+    log = order_with((100, "SMART"), (76, "desk 4"))
+    options: Any = {"ignore": frozenset(["100", "76"]), "constants": {"venue": "XETR"}}
+    (order,) = events(log, **options)
+    assert (order.venue, order.broker) == ("XETR", None)
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [
@@ -561,7 +569,7 @@ def test_options_name_tags_and_give_what_messages_lack() -> None:
         ({"columns": {"quantity": "53"}}, "`quantity` is given by the messages of a FIX log"),
         ({"constants": {"symbol": "ACME"}}, "`symbol` is given by the messages of a FIX log"),
         ({"constants": {"side": "buy"}}, "`side` is given by the messages of a FIX log"),
-        ({"ignore": frozenset(["12"])}, "`--ignore` names a column, and a FIX log has none"),
+        ({"ignore": frozenset(["38"])}, "`38` cannot be ignored in a FIX log; 12, 30, 76, 100"),
     ],
 )
 def test_options_that_a_fix_log_cannot_have_are_refused(options: Any, what: str) -> None:

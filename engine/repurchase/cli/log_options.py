@@ -46,11 +46,12 @@ class LogOptions(NamedTuple):
         from repurchase.report.written import whole_file
         from repurchase.rulebook.mapping_file import read_mapping
 
-        others = (self.columns, self.constants, self.ignore, self.quarantine)
+        others = (self.columns, self.constants, self.ignore)
         if self.mapping is not None and any(others):
             hint = "say it in the mapping"
-            what = "--mapping takes no --column, --set, --ignore or --quarantine"
-            raise UsageError(Problem(what, hint))
+            raise UsageError(Problem("--mapping takes no --column, --set or --ignore", hint))
+        if self.mapping is not None and self.quarantine is not None:
+            raise UsageError(Problem("--mapping takes no --quarantine", "a FIX log has no mapping"))
         if self.quarantine is not None:
             check_written_beside(self.quarantine, "quarantined messages", log, *rules)
         with (

@@ -220,11 +220,9 @@ class Log(AbstractContextManager["Log"]):
     def _fix_rows(self, quarantine: Quarantine | None) -> Iterator[Row]:
         """Return a row for each event of a FIX log; raise InputError if its layout is wrong."""
         layout = self._layout
-        if layout.ignore:
-            what = "`--ignore` names a column, and a FIX log has none"
-            raise UsageError(Problem(what, "leave it out", self.name))
         self._messages = Messages(self._lines.first, self._stream)
-        log = FixLog(self._messages, self.name, layout.columns, layout.constants, quarantine)
+        of_layout = layout.columns, layout.constants, layout.ignore
+        log = FixLog(self._messages, self.name, *of_layout, quarantine)
         self.noted = log.noted
         return (
             Row(

@@ -38,14 +38,17 @@ class Fields:
 
     __slots__ = ("_fields", "_message", "day", "sender", "target", "time")
 
-    def __init__(self, message: Message) -> None:
-        """Take *message*.
+    def __init__(self, message: Message, ignore: frozenset[str] = frozenset()) -> None:
+        """Take *message* without the fields whose tags are to *ignore*.
 
         Raise Wrong if a field that is read is given twice or is not ASCII, or if the time of the
         message (60, or 52 without one) cannot be read.
         """
         self._message = message
         self._fields = message.fields
+        if ignore:
+            kept = (pair for pair in message.fields.items() if pair[0] not in ignore)
+            self._fields = dict(kept)
         if message.repeated or not message.raw.isascii():
             for tag in NAMES:
                 self.once(tag)

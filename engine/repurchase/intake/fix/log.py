@@ -14,6 +14,7 @@ from repurchase.intake.fields import Fault, decode, problems
 from repurchase.intake.fix.messages import Bad, Message
 from repurchase.intake.fix.orders import Found, Order, Orders, is_settable
 from repurchase.intake.fix.sessions import Sessions
+from repurchase.intake.fix.words import IGNORABLE
 
 LISTED_MAX: Final = 20
 
@@ -66,8 +67,9 @@ class Noted:
 class FixLog:
     """The entries of a log called *name*, whose *messages* come one after the other.
 
-    *columns* give the tag for an event field and *constants* its value in all messages. With
-    *quarantine*, messages that cannot be read go there, and the rest of the log is read.
+    *columns* give the tag for an event field and *constants* its value in all messages; the tags to
+    *ignore* are not read. With *quarantine*, messages that cannot be read go there, and the rest of
+    the log is read.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FixLog:
         name: str,
         columns: Mapping[str, str],
         constants: Mapping[str, str],
+        ignore: frozenset[str] = frozenset(),
         quarantine: Quarantine | None = None,
     ) -> None:
         self.noted = Noted()
@@ -83,10 +86,10 @@ class FixLog:
         self._name = name
         self._quarantine = quarantine
         self._sessions = Sessions()
-        self._orders = Orders(columns, constants)
+        self._orders = Orders(columns, constants, ignore)
         # Orders with other fills than the log has, as long as late messages may bring these.
         self._lost: dict[str, tuple[Order, Problem]] = {}
-        faults = list(_layout_faults(columns, constants))
+        faults = list(_layout_faults(columns, constants, ignore))
         if faults:
             raise InputError(problems(faults, file=name))
 
@@ -164,7 +167,9 @@ def _traits(order: Order | None) -> tuple[str | None, str]:
     return (None, "") if order is None else (str(order.event["symbol"]), order.currency)
 
 
-def _layout_faults(columns: Mapping[str, str], constants: Mapping[str, str]) -> Iterator[Fault]:
+def _layout_faults(
+    columns: Mapping[str, str], constants: Mapping[str, str], ignore: frozenset[str]
+) -> Iterator[Fault]:
     """Yield the faults that the layout has for a FIX log."""
     for name in (*columns, *constants):
         if not is_settable(name) or (name == "symbol" and name in constants):
@@ -172,6 +177,8 @@ def _layout_faults(columns: Mapping[str, str], constants: Mapping[str, str]) -> 
     for name, tag in columns.items():
         if not (tag.isascii() and tag.isdigit()):
             yield name, Wrong(f"is column `{tag}`", "write the tag of a FIX field: symbol=48")
+    for tag in sorted(ignore.difference(IGNORABLE)):
+        yield tag, Wrong("cannot be ignored in a FIX log", f"{', '.join(IGNORABLE)} can")
 
 
 def _messages(count: int) -> str:

@@ -107,9 +107,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Orders:
-    """The orders and executions so far; *columns* and *constants* are those of the log's layout."""
+    """The orders and executions so far, read by the *columns*, *constants* and *ignore* given."""
 
-    def __init__(self, columns: Mapping[str, str], constants: Mapping[str, str]) -> None:
+    def __init__(
+        self, columns: Mapping[str, str], constants: Mapping[str, str], ignore: frozenset[str]
+    ) -> None:
+        self._ignore = ignore
         self._columns = columns
         self._constants = constants
         self._symbol = columns.get("symbol", "55")
@@ -127,7 +130,7 @@ class Orders:
         kind = message.fields["35"]
         if kind in SKIPPED:
             return Found()
-        read = Fields(message)
+        read = Fields(message, self._ignore)
         match kind:
             case "D":
                 return self._order(read)

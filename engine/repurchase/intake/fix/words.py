@@ -65,6 +65,9 @@ UNTIL_DATE: Final = "6"
 # The last day that an event can have stands for an order that nothing but a cancel ends.
 LAST_DAY: Final = "2199-12-31"
 
+# The fields that --ignore may leave out: venues, brokers and costs may have names of the sender's.
+IGNORABLE: Final = ("12", "30", "76", "100", "136")
+
 # What else OrdType (40) can be, for messages.
 ORDER_TYPES: Final[Mapping[str, str]] = {
     "3": "a stop order",
