@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
+.PHONY: help demo test test-all recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,11 @@ lookalikes: .venv/dependencies ## write the table of letters that look alike ane
 
 zones: .venv/dependencies ## write the table of time zones anew, from the release in .ci/dev.in
 	@$(VENV) .ci/zones.py
+
+venues: .venv/dependencies ## write the tables of venues and currencies anew (.ci/venues.in), to be read as a diff
+	@$(VENV) -m venv .venv/venues
+	@.venv/venues/bin/pip install --quiet --requirement .ci/venues.in
+	@.venv/venues/bin/python .ci/venues.py
 
 manual: .venv/installed ## write the tables of rules/README.md and docs/packs/ anew, from the program
 	@$(VENV) .ci/manual.py

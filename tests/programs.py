@@ -14,9 +14,10 @@ from random import Random
 from typing import Final, NamedTuple
 
 from refinement import Refinement
-from repurchase.domain.calendars import VENUE_ZONES, YEAR_MAX, YEAR_MIN, day_at, zone
+from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN, day_at, zone
 from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.domain.quantities import Exact, exact, written
+from repurchase.domain.venues import zone_name
 from repurchase.evaluation.step import step
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
@@ -284,7 +285,7 @@ class Program:
                 day -= timedelta(chance.randrange(30))
             return {"date": day.isoformat()}
         clock = chance.choice(
-            (self.clock, *(zone(VENUE_ZONES[one]) for one in (self.place.home, self.place.away)))
+            (self.clock, *(zone(zone_name(one)) for one in (self.place.home, self.place.away)))
         )
         at = self.now
         if chance.random() < 0.4:

@@ -312,7 +312,8 @@ def word_leaves(draw: st.DrawFn) -> str:
 
 
 def _vocabulary(name: str) -> tuple[str, ...]:
-    return INSTRUMENTS if name == "trade.share_class" else TABLE[name].words
+    own = {"trade.share_class": INSTRUMENTS, "trade.venue": ("XTKS", "XNAS", "AQEU", "BATP")}
+    return own.get(name) or TABLE[name].words
 
 
 @cache

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from repurchase.domain.calendars import (
     TZDATA_VERSION,
-    VENUE_ZONES,
     YEAR_MAX,
     YEAR_MIN,
     day_at,
@@ -24,6 +23,7 @@ from repurchase.domain.calendars import (
     zone,
     zone_names,
 )
+from repurchase.domain.venues import zone_name
 from repurchase.facts.domains import DAY_SHOWN
 
 # Says which day three clocks show, in a program of its own.
@@ -72,18 +72,6 @@ def test_search_path_of_python_changes_nothing(no_zones: Path) -> None:
     assert [summer.astimezone(one).hour for one in (zone_before, zone_after)] == [10, 10]
 
 
-@pytest.mark.parametrize("venue", sorted(VENUE_ZONES))
-def test_every_venue_keeps_a_zone_that_exists(venue: str) -> None:
-    """Each market identifier code has four signs, and a zone in the table."""
-    name = VENUE_ZONES[venue]
-    assert (len(venue), venue.isalnum(), name in zone_names(), zone(name).key) == (
-        4,
-        True,
-        True,
-        name,
-    )
-
-
 @pytest.mark.parametrize(
     "name", ["", "Tokyo", "asia/tokyo", "Asia/Tokyo ", "../tzdata/zones", "/etc/localtime", "Asia"]
 )
@@ -121,7 +109,7 @@ def test_zone_that_the_table_lacks_is_refused(name: str) -> None:
 )
 def test_each_clock_shows_its_own_day(moment: str, tokyo: str, new_york: str) -> None:
     """Tokyo and New York often have different days, and midnight moves with summer time."""
-    found = [str(day_at(read_moment(moment), zone(VENUE_ZONES[one]))) for one in ("XTKS", "XNAS")]
+    found = [str(day_at(read_moment(moment), zone(zone_name(one)))) for one in ("XTKS", "XNAS")]
     assert found == [tokyo, new_york]
 
 

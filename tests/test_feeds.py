@@ -482,7 +482,7 @@ def test_flag_is_what_each_instant_says(
         (TRADES + at("09:00:00", "1", "YES", ""), "2: `own` is `YES`, not yes or no; write `yes`"),
         (TRADES + at("09:00:00", "1", "", "0"), "2: `off_auction` is `0`, not yes or no; write"),
         (TRADES + at("09:00:00", "1", ""), "2: the row has 5 fields, but the header has 6"),
-        (TRADES + at("09:00:00", "1", "", "", listed="1111,XTK"), "2: unknown venue `XTK`; did"),
+        (TRADES + at("09:00:00", "1", "", "", listed="1111,XTK"), "2: unknown venue `XTK`; ISO"),
         (TRADES + at("09:00:00", "1", "", "", listed=",XTKS"), "2: `symbol` is empty"),
         (
             TRADES + at("09:00:01", "1", "", "") + at("09:00:00", "1", "", ""),

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import lives
-from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.calendars import zone
 from repurchase.domain.clocks import end_of_day
 from repurchase.domain.decisions import Decision
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
+from repurchase.domain.venues import zone_name
 from repurchase.evaluation.headroom import Grid, headroom
 from repurchase.evaluation.standing import unfit
 from repurchase.evaluation.step import step
@@ -377,7 +378,7 @@ def test_life_has_every_edition_that_a_moment_of_it_has(
     begin: datetime, days: int, is_timed: bool, venue: tuple[str, str]
 ) -> None:
     """Half an hour by half an hour, by the days that both clocks show."""
-    clock = zone(VENUE_ZONES[venue[1]])
+    clock = zone(zone_name(venue[1]))
     end = begin + timedelta(days, hours=5)
     asked = Event(
         kind="order",

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 import desk_events
 from desk_events import Draft, drafts
-from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.calendars import zone
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import CountingRules, Listing
+from repurchase.domain.venues import zone_name
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
@@ -41,7 +42,7 @@ TINY: Final = Fraction(1, 10**12)
 def listing(
     name: str, symbol: str, venue: str, each: Exact, currency: str = "JPY", margin: Exact = 0
 ) -> Listing:
-    return Listing(name, symbol, venue, zone(VENUE_ZONES[venue]), currency, each, margin)
+    return Listing(name, symbol, venue, zone(zone_name(venue)), currency, each, margin)
 
 
 COMMON: Final = listing("common", "3774", "XTKS", 1)

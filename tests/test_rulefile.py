@@ -329,7 +329,12 @@ BAD: Final = [
     (
         "[XTKS]",
         "[XTKX]",
-        ["15:37: unknown venue `XTKX`; did you mean `XTKS`?"],
+        [
+            (
+                "15:37: unknown venue `XTKX`; ISO 10383 does not list it; correct it, or add it "
+                "under `venues`: {XTKX: Asia/Tokyo}, with its time zone"
+            )
+        ],
     ),
     ("[XTKS]", "[]", ["15:36: the list is empty; name at least one"]),
     ("[XTKS]", "XTKS", ["15:36: `venues` takes a list, but its value is text"]),

@@ -19,7 +19,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from repurchase.domain.calendars import (
-    VENUE_ZONES,
     YEAR_MAX,
     YEAR_MIN,
     day_at,
@@ -30,6 +29,7 @@ from repurchase.domain.calendars import (
 from repurchase.domain.clocks import ahead, days_across, days_shown, end_of_day
 from repurchase.domain.events import Event
 from repurchase.domain.terms import CountingRules, Listing
+from repurchase.domain.venues import zone_name
 from repurchase.ledger.trades import Trade, order_trade
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.periods import periods
@@ -43,7 +43,13 @@ SECOND: Final = timedelta(seconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OMITTED: Final = (datetime(2046, 1, 1, tzinfo=UTC), datetime(2197, 1, 1, tzinfo=UTC))
 ZONES: Final = st.sampled_from(sorted(zone_names())).map(zone)
-VENUES: Final = tuple(map(zone, sorted(set(VENUE_ZONES.values()))))
+# Venues whose clocks differ.
+MARKETS: Final = (
+    *("XTKS", "XNAS", "XTSE", "XLON", "XDUB", "XETR", "XPAR", "XAMS", "XBRU", "XLIS", "XMIL"),
+    *("XMAD", "XSWX", "XWBO", "XSTO", "XCSE", "XHEL", "XOSL", "XHKG", "XSES", "XKRX", "XTAI"),
+    "XASX",
+)
+VENUES: Final = tuple(map(zone, sorted({zone_name(one) for one in MARKETS})))
 MOMENTS: Final = st.datetimes(
     FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC)
 )

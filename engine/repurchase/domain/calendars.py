@@ -1,4 +1,4 @@
-"""Time zones and the venues that keep them, from the table of the IANA zones beside this module.
+"""Time zones, from the table of the IANA zones beside this module.
 
 `make zones` writes the table from one release of the `tzdata` package. The zone files of the
 machine and of other packages are never read: with another release, decisions would differ.
@@ -31,37 +31,6 @@ YEAR_MAX: Final = 2199
 HOURS_MIN: Final = -12
 HOURS_MAX: Final = 14
 OFFSETS: Final = f"from {HOURS_MIN:+03}:00 to {HOURS_MAX:+03}:00"
-
-# Market identifier codes (ISO 10383) and the zone that each venue's day is counted in.
-VENUE_ZONES: Final = {
-    venue: zone
-    for zone, venues in {
-        "Asia/Tokyo": "XTKS XNGO XFKA XSAP XOSE",
-        "America/New_York": "XNAS XNYS XASE ARCX BATS IEXG",
-        "America/Toronto": "XTSE",
-        "Europe/London": "XLON BATE CHIX AQXE",
-        "Europe/Dublin": "XDUB",
-        "Europe/Berlin": "XETR XFRA",
-        "Europe/Paris": "XPAR",
-        "Europe/Amsterdam": "XAMS",
-        "Europe/Brussels": "XBRU",
-        "Europe/Lisbon": "XLIS",
-        "Europe/Rome": "XMIL",
-        "Europe/Madrid": "XMAD",
-        "Europe/Zurich": "XSWX",
-        "Europe/Vienna": "XWBO",
-        "Europe/Stockholm": "XSTO",
-        "Europe/Copenhagen": "XCSE",
-        "Europe/Helsinki": "XHEL",
-        "Europe/Oslo": "XOSL",
-        "Asia/Hong_Kong": "XHKG",
-        "Asia/Singapore": "XSES",
-        "Asia/Seoul": "XKRX",
-        "Asia/Taipei": "XTAI",
-        "Australia/Sydney": "XASX",
-    }.items()
-    for venue in venues.split()
-}
 
 # A file of a zone: its header, and a kind of time in it (offset, summer time, place of its name).
 _TZIF: Final = struct.Struct(">5s15x6l")

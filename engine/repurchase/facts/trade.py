@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from repurchase.domain.calendars import VENUE_ZONES
 from repurchase.domain.quantities import (
     DATE,
     PRICE,
@@ -142,7 +141,6 @@ FACTS: Final = (
         _venue,
         _LISTED,
         "trade.venue in [XTKS, XNAS]",
-        tuple(VENUE_ZONES),
     ),
     _word("broker", "broker who executes it", "broker", 'trade.broker != "Acme Securities"'),
     _word("order_type", "limit or market", "order type", "trade.order_type == limit"),

@@ -35,6 +35,7 @@ from repurchase.domain.quantities import (
     money,
     quotient,
 )
+from repurchase.domain.venues import venue_codes
 from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
@@ -45,6 +46,7 @@ TREES_MAX: Final = 256
 # they are: the grammar refuses them.
 _QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
+_UNLISTED: Final = "ISO 10383 does not list it; correct it, or add it under `venues`"
 _FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit"}
 
 Operator = Literal["<=", "<", ">=", ">", "==", "!="]
@@ -72,13 +74,15 @@ class Names(msgspec.Struct, frozen=True):
     """The names that an expression may use besides facts.
 
     *constants* maps `terms.x` and, in a *pack*, `limits.x` to its dimension. *instruments* lists
-    the words of `trade.share_class`. *currency* is the currency of the program.
+    the words of `trade.share_class`. *currency* is the currency of the program. *venues* are those
+    that the rule file adds to the table of venues.
     """
 
     constants: Mapping[str, Dimension]
     instruments: tuple[str, ...]
     currency: str
     pack: str | None = None
+    venues: tuple[str, ...] = ()
 
     def whole(self, name: str) -> str:
         """Return the full name of the constant *name*; a limit's begins with its pack's name."""
@@ -580,6 +584,8 @@ class _Reader:
         if len(names) != 1 or len(words) != 1:
             _refuse(place, "a fact can be compared only with written words")
         fact, word = names[0].name, words[0].text
+        if fact == "trade.venue" and word not in self.names.venues and word not in venue_codes():
+            _refuse(place, f"`{fact}` cannot be `{short(word)}`", _UNLISTED)
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:
             hint = (

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from repurchase.domain.calendars import VENUE_ZONES, read_moment, zone
-from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.domain.calendars import read_moment, zone
+from repurchase.domain.errors import Wrong, short
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
+from repurchase.domain.venues import zone_name
 from repurchase.facts.table import TABLE
 from repurchase.market.kinds import Key, Kind, Row, flag, instrument, number
 from repurchase.market.tape import Quotes, Tape
@@ -48,7 +49,7 @@ class _Series(Generic[S]):
         key = instrument(row, self.of)
         series = self.of.get(key)
         if series is None:
-            series = self.of[key] = self._new(_clock(key[1]))
+            series = self.of[key] = self._new(zone(zone_name(key[1])))
         at = instant(moment)
         if series.days.goes_back(at):
             hint = "sort the rows by time, and give the files in that order"
@@ -118,10 +119,3 @@ class QuoteRows(_Series[Quotes]):
 def _moment(text: str) -> datetime:
     # Event times have at most nanoseconds: finer digits cannot decide what came before an event.
     return read_moment(_FINER.sub(r"\1", text))
-
-
-def _clock(venue: str) -> ZoneInfo:
-    if venue not in VENUE_ZONES:
-        hint = nearest(venue, VENUE_ZONES) or "write its market identifier code, such as `XTKS`"
-        raise Wrong(f"unknown venue `{short(venue)}`", hint)
-    return zone(VENUE_ZONES[venue])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.calendars import zone
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.facts.domains import FIELDS, Domain
@@ -69,7 +69,7 @@ class Scope(msgspec.Struct, frozen=True):
 def scope_of(editions: Sequence[Edition]) -> Scope:
     """Return the symbols, venues and words that events can have under *editions*."""
     listed = {
-        (one.symbol, venue)
+        (one.symbol, venue): zone(edition.authorization.zone_of(venue))
         for edition in editions
         for one in edition.authorization.instruments
         for venue in one.venues
@@ -84,7 +84,7 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
     }
     meant = sorted(symbol for symbol, clocks in unnamed.items() if clocks)
     pairs = sorted(listed)
-    clocks = [zone(VENUE_ZONES[venue]) for _, venue in pairs]
+    clocks = [listed[pair] for pair in pairs]
     clocks += [min(unnamed[symbol], key=lambda one: one.key) for symbol in meant]
     named = {word for edition in editions for word in edition.constants.words}
     other = OTHER

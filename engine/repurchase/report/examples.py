@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.calendars import zone
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Instrument
+from repurchase.domain.venues import zone_name
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
@@ -78,7 +79,8 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
         if values["venue"] not in listed.venues:
             values |= {"venue": listed.venues[0]}
     day = _day(rule, file)
-    clock = zone(VENUE_ZONES[str(values["venue"])])
+    name = file.zone_of if isinstance(file, Authorization) else zone_name
+    clock = zone(name(str(values["venue"])))
     values |= {"time": datetime.combine(day, _HOUR, clock).isoformat(), "expires": str(day)}
     read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
     if rule.at == "fill":

@@ -16,7 +16,6 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import Term, Validity, Version
 from repurchase.evaluation.wording import ENGINE
-from repurchase.facts.domains import Words
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import All, Expression, on_one_line
@@ -34,9 +33,9 @@ _BUILT_IN: Final = (
 
 def fact_view(fact: Fact) -> RenderableType:
     """Return what a fact means, where it comes from and how a rule reads it, for a terminal."""
-    # The domain of a closed vocabulary lists its words. A venue can be any text.
-    is_open = isinstance(fact.domain, Words) and not fact.domain.words
-    words = f"\na rule compares it with {', '.join(fact.words)}" if is_open and fact.words else ""
+    # An event can have any text as its venue.
+    is_venue = fact.name == "trade.venue"
+    words = "\na rule compares it with codes of ISO 10383 and of `venues`" if is_venue else ""
     return Text.assemble(
         (fact.name, "bold"),
         f"\n{fact.meaning}",

@@ -22,13 +22,14 @@ from repurchase.domain.terms import (
     in_force,
     known_dimensions,
 )
+from repurchase.domain.venues import listed_venue, venue_codes, zone_name
 from repurchase.language.expression import Names
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
 from repurchase.rulebook.schema import RULE_FILE
-from repurchase.rulebook.yaml_reader import Document, open_document, read_document
+from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
@@ -71,6 +72,7 @@ class _Builder(Parts):
         names = self._names(terms)
         checks, rules = tuple(self._checks(names)), self._rules(names)
         instruments = tuple(self._instruments())
+        self._venues_lacking()
         self._ids_once((*file["checks"], *file["rules"]))
         of_packs: list[Problem] = []
         included = tuple(self._packs(packs, names, of_packs))
@@ -98,6 +100,7 @@ class _Builder(Parts):
             unlimited=tuple(dict.fromkeys(file["unlimited"])),
             late_days=file["late_days"],
             feed_only=tuple(dict.fromkeys(file["feed_only"])),
+            venues=dict(file["venues"]),
             file=self._document.name,
             text=self._document.text,
         )
@@ -124,6 +127,8 @@ class _Builder(Parts):
                     what = f"`{short(symbol)}` on `{venue}` is listed twice"
                     path = (*part.path, "venues", index)
                     self._reading.note(path, what, f"see instrument `{other}`")
+                if venue not in self._added():
+                    self._venue_listed(venue, (*part.path, "venues", index))
             yield Instrument(
                 name=name,
                 symbol=symbol,
@@ -133,6 +138,22 @@ class _Builder(Parts):
                 fx_margin=part["fx_margin"],
                 fx_between=self._rates(part),
             )
+
+    def _venue_listed(self, code: str, path: Path) -> None:
+        try:
+            zone_name(code)
+        except Wrong as wrong:
+            add = f"add it under `venues`: {{{code}: Asia/Tokyo}}, with its time zone"
+            hint = add if code in venue_codes() else f"{wrong.hint}; correct it, or {add}"
+            self._reading.note(path, wrong.what, hint)
+
+    def _venues_lacking(self) -> None:
+        """Note each venue that the file adds although the table has its clock."""
+        for code in self._file["venues"]:
+            listed = listed_venue(code)
+            if listed is not None and listed.zone is not None:
+                what = f"ISO 10383 lists `{code}` already; its clock is {listed.zone}"
+                self._reading.note_key(("venues", code), what, "remove it")
 
     def _ratio(self, part: Part) -> tuple[Version, ...]:
         if part["per_share"] is not None and part["shares_each"] is not None:
@@ -224,7 +245,13 @@ class _Builder(Parts):
             constants={f"terms.{term.name}": term.dimension for term in terms},
             instruments=tuple(written) if isinstance(written, dict) else (),
             currency=self._file["currency"],
+            venues=self._added(),
         )
+
+    def _added(self) -> tuple[str, ...]:
+        """Return the venues that the file adds, those with a fault included."""
+        added = self._document.value.get("venues")
+        return tuple(added) if isinstance(added, dict) else ()
 
     def _checks(self, names: Names) -> Iterator[Check]:
         for part in self._file["checks"]:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from repurchase.domain.calendars import TZDATA_VERSION, VENUE_ZONES, day_at, start_of, zone
+from repurchase.domain.calendars import TZDATA_VERSION, day_at, start_of, zone
 from repurchase.domain.clocks import days_across, days_shown, end_of_day
 from repurchase.domain.errors import Problem, RuleFileError, Wrong
 from repurchase.domain.events import Event
@@ -213,7 +213,7 @@ class Editions:
             hint = f"use fewer dates: at most {EDITIONS_MAX:,} editions are allowed"
             raise RuleFileError(Problem(what, hint, self.authorization.file))
         venues = {
-            zone(VENUE_ZONES[venue])
+            zone(self.authorization.zone_of(venue))
             for instrument in self.authorization.instruments
             for venue in instrument.venues
         }
@@ -549,7 +549,7 @@ def _counting(
                 instrument=instrument.name,
                 symbol=instrument.symbol,
                 venue=venue,
-                zone=zone(VENUE_ZONES[venue]),
+                zone=zone(authorization.zone_of(venue)),
                 currency=instrument.currency,
                 shares_each=shares_each,
                 fx_margin=instrument.fx_margin,
@@ -593,7 +593,9 @@ def _content(
         "instruments": {
             instrument.name: {
                 "symbol": instrument.symbol,
-                "venues": {venue: VENUE_ZONES[venue] for venue in sorted(instrument.venues)},
+                "venues": {
+                    venue: authorization.zone_of(venue) for venue in sorted(instrument.venues)
+                },
                 "currency": instrument.currency,
                 "shares_each": None if shares_each is None else written(shares_each),
                 "fx_margin": written(instrument.fx_margin),
@@ -614,6 +616,7 @@ def _content(
         },
         "rules": {rule.id: _rule_content(rule) for rule in rules},
         **_feed_only_content(authorization),
+        **_venues_content(authorization),
     }
 
 
@@ -627,6 +630,11 @@ def _feed_only_content(authorization: Authorization) -> dict[str, list[str]]:
     """Return the facts that only a feed may supply; nothing without them, as in older files."""
     names = sorted(authorization.all_feed_only())
     return {"feed_only": names} if names else {}
+
+
+def _venues_content(authorization: Authorization) -> dict[str, dict[str, str]]:
+    """Return the venues that the file adds; nothing without them, as in older files."""
+    return {"venues": dict(authorization.venues)} if authorization.venues else {}
 
 
 def _figure_content(figure: Figure) -> dict[str, str]:

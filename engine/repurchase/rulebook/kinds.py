@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from repurchase.domain.calendars import VENUE_ZONES, zone_names
+from repurchase.domain.calendars import zone_names
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import read_date, read_figure, read_percentage
@@ -162,12 +162,8 @@ MARGIN: Final = text(
 ZONE: Final = text(
     _known("unknown time zone {}", zone_names, "write it as `Asia/Tokyo`"), {"type": "string"}
 )
-VENUE: Final = text(
-    _known(
-        "unknown venue {}", lambda: VENUE_ZONES, "write its market identifier code, such as `XTKS`"
-    ),
-    {"type": "string", "enum": sorted(VENUE_ZONES)},
-)
+# Whether a venue exists is known only with those that the file adds.
+VENUE: Final = _patterned("[A-Z0-9]{4}", "market identifier code", "write it as `XTKS`")
 _FIELD: Final = {"type": ["string", "number", "boolean"]}
 EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
 FED: Final = text(

@@ -12,6 +12,7 @@ import msgspec
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
+from repurchase.domain.venues import zone_name
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Expression
 
@@ -117,7 +118,8 @@ class Authorization(msgspec.Struct, frozen=True):
 
     *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
     how many days it keeps an order that has ended. *feed_only* names the facts that only a feed may
-    supply. *file* is the name by which the file was read, *text* its exact content.
+    supply. *venues* are those that it adds, each with its time zone. *file* is the name by which
+    the file was read, *text* its exact content.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Authorization(msgspec.Struct, frozen=True):
     unlimited: tuple[str, ...] = ()
     late_days: int = LATE_DAYS
     feed_only: tuple[str, ...] = ()
+    venues: Mapping[str, str] = {}
     file: str = ""
     text: str = ""
 
@@ -159,6 +162,10 @@ class Authorization(msgspec.Struct, frozen=True):
     def all_feed_only(self) -> frozenset[str]:
         """Return the facts that only a feed may supply, by the file or by one of its packs."""
         return frozenset(self.feed_only).union(*(pack.feed_only for pack in self.packs))
+
+    def zone_of(self, venue: str) -> str:
+        """Return the name of the time zone of *venue*; raise Wrong if nothing says it."""
+        return self.venues[venue] if venue in self.venues else zone_name(venue)
 
     def text_hash(self) -> str:
         """Return the SHA-256 of its text, in hexadecimal; a journal names the rule file by it."""

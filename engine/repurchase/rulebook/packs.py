@@ -169,7 +169,7 @@ class _Builder(Parts):
         known = {f"terms.{name}": dimension for name, dimension in dimensions.items()}
         own = {f"limits.{limit.name}": limit.dimension for limit in limits}
         constants = {**known, **names.constants, **own}
-        return Names(constants, (), names.currency, self._file["pack"])
+        return Names(constants, (), names.currency, self._file["pack"], names.venues)
 
     def _rule(self, part: Part, names: Names) -> Rule | None:
         options = self._file["options"]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from repurchase.domain.calendars import VENUE_ZONES, zone
+from repurchase.domain.calendars import zone
 from repurchase.domain.clocks import days_across
 from repurchase.rulebook.editions import Edition, Editions
 
@@ -83,6 +83,10 @@ def mixed_days(editions: Editions, day: date) -> tuple[tuple[date, date], ...]:
     Each pair is the day that the authorization's clock shows at some moment, and the day that the
     clock of one of its instruments' venues shows.
     """
-    listed = editions.authorization.instruments
-    venues = {VENUE_ZONES[venue] for instrument in listed for venue in instrument.venues}
+    authorization = editions.authorization
+    venues = {
+        authorization.zone_of(venue)
+        for instrument in authorization.instruments
+        for venue in instrument.venues
+    }
     return days_across(day, editions.zone, map(zone, venues))

@@ -129,7 +129,8 @@ RATIO: Final = _versions(brief(VERSION, VALUE))
 RATES: Final = listed(FIGURE, least=2, most=2)
 INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.", (
     needed("symbol", LINE, "The symbol by which events name it; quote digits."),
-    needed("venues", listed(VENUE, least=1), "The venues (MIC) on which it may be bought."),
+    needed("venues", listed(VENUE, least=1),
+        "The venues on which it may be bought, by their codes (MIC, ISO 10383)."),
     Key("currency", CURRENCY, "The currency of its prices; if absent, the program's currency."),
     Key("per_share", RATIO, "How many of its units are one ordinary share; if absent, one."),
     Key("shares_each", RATIO, "How many ordinary shares one of its units is."),
@@ -256,6 +257,9 @@ RULE_FILE: Final = Table("rule-file",
         "For how many days after its last day an order that has ended is kept, since a venue may "
         "report on it late.", LATE_DAYS),
     FEED_ONLY,
+    Key("venues", named(ZONE, VENUE, most=PARTS_MAX),
+        "Venues that ISO 10383 does not list, or whose clock is not known, each with its time "
+        "zone: `{XLIJ: Asia/Tokyo}`.", {}),
     Key("include", listed(brief(INCLUDE, ASKED), most=PARTS_MAX),
         "Rule packs that apply in addition to the rules: `[jp-order-59]`.", []),
     Key("rules", listed(RULE.kind(), most=PARTS_MAX),

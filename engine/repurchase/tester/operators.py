@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from repurchase.domain.calendars import VENUE_ZONES, read_day, zone
+from repurchase.domain.calendars import read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
+from repurchase.domain.venues import listed_venue, venue_codes
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Piece
 
@@ -45,6 +46,12 @@ _DAY_SECONDS: Final = 24 * 3600
 _FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
 _WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - local time of whichever zone
 _CURRENCIES: Final = ("JPY", "USD")
+# The venues that take the place of others, so that most zones have two.
+_VENUES: Final = (
+    *("XTKS", "XNGO", "XNAS", "XNYS", "XTSE", "XLON", "BATE", "XDUB", "XETR", "XFRA", "XPAR"),
+    *("XAMS", "XBRU", "XLIS", "XMIL", "XMAD", "XSWX", "XWBO", "XSTO", "XCSE", "XHEL", "XOSL"),
+    *("XHKG", "XSES", "XKRX", "XTAI", "XASX"),
+)
 # The families of facts that count shares or money: of the program, of one day, of one event.
 _COUNTING: Final = ("program", "day", "trade")
 
@@ -183,7 +190,7 @@ def of_word(piece: Piece, instruments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
-    if word in VENUE_ZONES:
+    if word in venue_codes():
         return of_venue(word)
     closed = (instruments, *dict.fromkeys(fact.words for fact in TABLE.values()))
     known = dict.fromkeys(other for words in closed if word in words for other in words)
@@ -202,17 +209,23 @@ def of_choice(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
 
 def of_venue(venue: str) -> tuple[str, ...]:
     """Return another venue with the time zone of *venue*, if any, and one with another zone."""
-    clock = VENUE_ZONES[venue]
-    alike = (other for other, its in VENUE_ZONES.items() if its == clock and other != venue)
-    apart = (other for other, its in VENUE_ZONES.items() if its != clock)
+    clock = _clock(venue)
+    alike = (other for other in _VENUES if _clock(other) == clock and other != venue)
+    apart = (other for other in _VENUES if _clock(other) != clock)
     return tuple(other for other in (next(alike, None), next(apart, None)) if other is not None)
+
+
+def _clock(code: str) -> str | None:
+    """Return the name of the zone of the venue *code*; `None` if the table does not say it."""
+    found = listed_venue(code)
+    return None if found is None else found.zone
 
 
 def of_zone(name: str, venues: Sequence[str]) -> tuple[str, ...]:
     """Return the other time zones of *venues* than *name*, and one that is far from it."""
     here = zone(name).utcoffset(_WINTER)
     far = next(other for other in _FAR_ZONES if zone(other).utcoffset(_WINTER) != here)
-    zones = dict.fromkeys((*(VENUE_ZONES[venue] for venue in venues), far))
+    zones = dict.fromkeys((*filter(None, map(_clock, venues)), far))
     return of_choice(name, tuple(zones))
 
 

@@ -12,7 +12,6 @@ import click
 from repurchase.cli.files import check_overwritten, content, editions_of, message_name
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
-from repurchase.domain.calendars import VENUE_ZONES
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong
 
 if TYPE_CHECKING:
@@ -132,9 +131,10 @@ def _known(rules: str | None) -> Known:
     if rules is None:
         return Known()
     editions = editions_of(rules, None)
-    found = editions.authorization.instruments
+    authorization = editions.authorization
+    found = authorization.instruments
     venues = dict.fromkeys(venue for one in found for venue in one.venues)
-    zones = dict.fromkeys((*(VENUE_ZONES[one] for one in venues), editions.zone.key))
+    zones = dict.fromkeys((*(authorization.zone_of(one) for one in venues), editions.zone.key))
     return Known(tuple(dict.fromkeys(one.symbol for one in found)), tuple(zones))
 
 
