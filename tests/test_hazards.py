@@ -152,7 +152,14 @@ REFUSED: Final = [
         '"\uff16\uff10"',
         "`quantity` is `\uff16\uff10`, not a number; write 60 in ASCII digits",
     ),
-    ("quantity", '"1,000"', "`quantity` is `1,000`, not a number; write 1000 without commas"),
+    (
+        "quantity",
+        '"1,000"',
+        (
+            "`quantity` is `1,000`, not a number; write 1000 without commas, "
+            "or 1.000 if it marks decimals"
+        ),
+    ),
     ("price", "true", f"`price` is `true`, {IN_DIGITS}"),
     ("price", str(2**62), f"`price` is `{2**62}`, {AT_MOST}"),
     ("price", str(2**63), f"`price` is `{2**63}`, {AT_MOST}"),

@@ -116,7 +116,11 @@ NUMBER_TABLE: list[tuple[str, object, str]] = [
     ("price", "\u0663", "is `\u0663`, not a number; write only digits, such as 1234 or 1234.5"),
     ("price", True, "is `true`, not a number; write it in digits"),
     ("price", "18,695,399.5", "is `18,695,399.5`, not a number; write 18695399.5 without commas"),
-    ("price", "1,500", "is `1,500`, not a number; write 1500 without commas"),
+    (
+        "price",
+        "1,500",
+        "is `1,500`, not a number; write 1500 without commas, or 1.500 if it marks decimals",
+    ),
     ("price", "1,5", "is `1,5`, not a number; write 1.5 with a decimal point"),
     ("price", "0,125", "is `0,125`, not a number; write 0.125 with a decimal point"),
     ("price", "1500,250", "is `1500,250`, not a number; write 1500.250 with a decimal point"),

@@ -38,16 +38,17 @@ def test_figure_is_read_exactly(text: str, value: Exact, dimension: Dimension) -
     assert (found.value, found.dimension) == (value, dimension)
 
 
+GROUPS = "group thousands by commas, as in `4,000`, or not at all"
 FORMS = "write it as `4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`"
 
 
 @pytest.mark.parametrize(
     ("text", "what", "hint"),
     [
-        ("4,00", "`4,00` is not grouped by thousands", "did you mean `400`?"),
-        ("40,00 shares", "`40,00` is not grouped by thousands", "did you mean `4,000`?"),
-        ("JPY 4000,000", "`4000,000` is not grouped by thousands", "did you mean `4,000,000`?"),
-        ("4,000,", "`4,000,` is not grouped by thousands", "did you mean `4,000`?"),
+        ("4,00", "`4,00` is not grouped by thousands", GROUPS),
+        ("40,00 shares", "`40,00` is not grouped by thousands", GROUPS),
+        ("JPY 4000,000", "`4000,000` is not grouped by thousands", GROUPS),
+        ("4,000,", "`4,000,` is not grouped by thousands", GROUPS),
         ("1234567890123456789", "`1234567890123456789` has more than 18 digits", None),
         ("1,234,567,890,123,456,789%", "`1,234,567,890,123,456,789` has more than 18 digits", None),
         ("0.1234567890123", "`0.1234567890123` has more than 12 decimals", None),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from repurchase.domain.calendars import zone, zone_names
-from repurchase.domain.errors import RuleFileError, Wrong
+from repurchase.domain.calendars import read_day, zone, zone_names
+from repurchase.domain.errors import Problem, RuleFileError, Wrong
 from repurchase.domain.venues import listed_venue, operating_market, venue_codes, zone_name
+from repurchase.intake.fields import READERS
 from repurchase.rulebook.build import read_text
 from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.figures import read_date, read_number
+from repurchase.rulebook.lint import lint_findings
 from scripts import script
+from test_cli import run
 
 ROOT: Final = Path(__file__).parents[1]
 GENERATOR: Final = script("venues")
@@ -63,11 +70,16 @@ rules:
 """
 
 
+def problems_of(text: str) -> tuple[Problem, ...]:
+    """Return what is wrong with the rule file *text*."""
+    with pytest.raises(RuleFileError) as caught:
+        load_text(text.encode(), "f")
+    return caught.value.problems
+
+
 def problems(old: str, new: str) -> list[str]:
     """Return what is wrong with FILE once *new* takes the place of *old*."""
-    with pytest.raises(RuleFileError) as caught:
-        load_text(FILE.replace(old, new).encode(), "f")
-    return [str(one) for one in caught.value.problems]
+    return [str(one) for one in problems_of(FILE.replace(old, new))]
 
 
 @pytest.mark.parametrize(("name", "codes"), BEFORE.items())
@@ -208,3 +220,119 @@ def test_file_that_adds_no_venue_has_no_such_content() -> None:
     """The hash of an older file stays as it was."""
     assert not read_text(FILE.encode(), "f").venues
     assert '},"venues":{' not in load_text(FILE.encode(), "f").on(date(2024, 5, 1)).content
+
+
+# --- venues of events ----------------------------------------------------------------------------
+
+HEADER: Final = "id,kind,time,symbol,venue,venues,side,quantity,price\n"
+
+
+def replayed(tmp_path: Path, *rows: str, file: str = FILE) -> tuple[int, str]:
+    """Return the exit code and the errors of `replay` over *rows*: kind, symbol and places."""
+    (tmp_path / "f.yaml").write_text(file)
+    lines = (
+        f"{number},{kind},2024-05-02T10:00:00+02:00,{symbol},{places},"
+        f"{',,' if kind == 'halt' else 'buy,1,5'}\n"
+        for number, (kind, symbol, places) in enumerate(row.split("|") for row in rows)
+    )
+    (tmp_path / "log.csv").write_text(HEADER + "".join(lines))
+    result = run("replay", tmp_path / "log.csv", "--rules", tmp_path / "f.yaml")
+    return result.code, result.err
+
+
+@pytest.mark.parametrize("row", ["fill|ACME|AQEX,", "order|ACME|,XPAR AQEX", "halt||AQEX,"])
+def test_unknown_code_in_a_log_is_refused_with_its_row(tmp_path: Path, row: str) -> None:
+    """No conclusion is drawn from a log with a venue that does not exist, and none is proposed."""
+    code, said = replayed(tmp_path, "fill|ACME|XPAR,", row)
+    assert code == 2
+    assert "log.csv:3: unknown venue `AQEX`; ISO 10383 does not list it; correct it, or" in said
+    assert "AQXE" not in said
+    assert "AQEU" not in said
+
+
+def test_code_that_exists_or_that_the_file_adds_is_judged(tmp_path: Path) -> None:
+    """A venue that the instrument does not list is denied, as an event is, and the log is read."""
+    added = FILE.replace("instruments:", "venues: {AQEX: Europe/Paris}\ninstruments:")
+    added = added.replace("AQEU", "AQEX")
+    assert replayed(tmp_path, "fill|ACME|AQEX,", file=added)[0] == 0
+    code, said = replayed(tmp_path, "fill|ACME|TQEX,")
+    assert (code, "unknown venue" in said) == (1, False)
+
+
+def test_desk_denies_a_code_that_does_not_exist(tmp_path: Path) -> None:
+    """What a desk is told happened may have happened: it is denied, not refused unread."""
+    (tmp_path / "f.yaml").write_text(FILE)
+    event = (
+        '{"kind": "fill", "id": "1", "time": "2024-05-02T10:00:00+02:00", "symbol": "ACME",'
+        ' "venue": "AQEX", "side": "buy", "quantity": 1, "price": 5}'
+    )
+    result = run("check", "--rules", tmp_path / "f.yaml", "--event", "-", "--json", stdin=event)
+    assert result.code == 1
+    assert "engine.unknown-instrument" in result.out
+    assert "`ACME` is listed at AQEU, XPAR only; correct `venue` if it is wrong" in result.out
+
+
+def test_expired_code_is_told_by_lint_alone() -> None:
+    """A code that was out of use before the first day is a gap of the file; later it is none."""
+    text = FILE.replace("AQEU", "XJAS")
+    found = lint_findings(load_text(text.encode(), "f"))
+    assert [one.what for one in found] == [
+        "ISO 10383 lists the venue `XJAS` as expired on 2022-04-04"
+    ]
+    before = text.replace("2024-01-02", "2021-01-04")
+    assert not lint_findings(load_text(before.encode(), "f"))
+
+
+# --- hints ---------------------------------------------------------------------------------------
+
+# A value that someone may write, and the values that may be meant: none other may be named.
+MEANT: Final = [
+    ("12,50", {"12.50", "12.5"}),
+    ("1,500", {"1500", "1.500"}),
+    ("160,000", {"160000", "160.000"}),
+    ("4,00,000", set[str]()),
+    ("0,125", {"0.125"}),
+    ("18,695,399.5", {"18695399.5"}),
+    ("4²", set()),
+    ("①", set()),
+    ("1e5", set()),
+    ("\uff11\uff10", {"10"}),
+    ("1.234,5", set()),
+    ("GBp 5", set()),
+]
+# Numbers that messages show as a form, or as a bound.
+FORM: Final = re.compile(r"such as \S+ or \S+|as in `4,000`|write it as .*")
+
+
+@pytest.mark.parametrize(("written", "meant"), MEANT)
+def test_hint_on_a_number_names_only_what_may_be_meant(written: str, meant: set[str]) -> None:
+    """Both readers of numbers, of events and of rule files, name no other number."""
+    with pytest.raises(Wrong) as of_event:
+        READERS["price"](written)
+    hints = [of_event.value.hint or ""]
+    # A rule file may group thousands by commas.
+    if not re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", written):
+        with pytest.raises(Wrong) as of_file:
+            read_number(written)
+        hints.append(of_file.value.hint or "")
+    named = re.findall(r"[0-9][0-9.,]*[0-9]|[0-9]", FORM.sub("", " ".join(hints)))
+    assert set(named) <= meant
+
+
+@pytest.mark.parametrize("written", ["03/04/2020", "2020-13-04", "2023-02-29", "20200304", "4 May"])
+def test_hint_on_a_date_names_no_other_date(written: str) -> None:
+    """It shows the form of a date alone."""
+    for read in (READERS["date"], read_day, read_date):
+        with pytest.raises(Wrong) as caught:
+            read(written)
+        assert not re.findall("[0-9]+", FORM.sub("", caught.value.hint or ""))
+
+
+@given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=4, max_size=4))
+def test_no_message_on_a_venue_names_another(code: str) -> None:
+    """Whatever code is wrong, in an instrument or in a rule, no code that exists is proposed."""
+    assume(listed_venue(code) is None)
+    wrong = FILE.replace("XPAR, AQEU]}", f'XPAR, "{code}"]}}').replace("AQEU", f"'{code}'")
+    told = [str(one) for one in problems_of(wrong)]
+    named = {word for one in told for word in re.findall("[A-Z0-9]{4,}", one)}
+    assert (len(told) >= 1, named - {code, "10383"}) == (True, set())

@@ -6,6 +6,7 @@ Only `shown`, `rounded` and `percent` round. People read their results; no compu
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from fractions import Fraction
 from typing import Final, Literal
@@ -62,6 +63,11 @@ BARE: Final = Dimension("number")
 def money(currency: str) -> Dimension:
     """Return the dimension of an amount of *currency*."""
     return Dimension("money", currency)
+
+
+def has_plain_digits(text: str) -> bool:
+    """Return whether *text* has no digit such as `²` or `①`, which is not a digit of a number."""
+    return all(unicodedata.category(sign) != "No" for sign in text)
 
 
 def simplest(value: Exact) -> Exact:

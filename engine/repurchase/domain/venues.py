@@ -6,7 +6,7 @@ two codes that differ in one letter are two venues.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -16,8 +16,7 @@ import msgspec
 
 from repurchase.domain.errors import Wrong
 
-EXAMPLE: Final = "write its market identifier code, such as `XTKS`"
-_CODE_LENGTH: Final = 4
+_CODE: Final = re.compile("[A-Z0-9]{4}")
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -47,25 +46,24 @@ class Venue(msgspec.Struct, frozen=True):
 
 
 @cache
-def _rows() -> Mapping[str, str]:
-    """Return the row of each venue by its code."""
-    text = (files("repurchase.domain") / "venues.tsv").read_text("utf-8")
-    # Below the release and the names of the columns.
-    return {row[:_CODE_LENGTH]: row for row in text.split("\n")[2:-1]}
+def _table() -> str:
+    return (files("repurchase.domain") / "venues.tsv").read_text("utf-8")
 
 
 @cache
 def venue_codes() -> frozenset[str]:
     """Return the codes of all venues in the table, expired ones included."""
-    return frozenset(_rows())
+    # Below the release and the names of the columns.
+    return frozenset(row.partition("\t")[0] for row in _table().split("\n")[2:-1])
 
 
 @cache
 def listed_venue(code: str) -> Venue | None:
     """Return the venue *code*; `None` if the table has none."""
-    row = _rows().get(code)
-    if row is None:
+    start = _table().find(f"\n{code}\t") + 1 if _CODE.fullmatch(code) else 0
+    if not start:
         return None
+    row = _table()[start : _table().index("\n", start)]
     mic, operating, name, country, city, status, category, created, expired, zone = row.split("\t")
     return Venue(
         mic,

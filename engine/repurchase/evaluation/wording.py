@@ -150,8 +150,8 @@ _WITH_VALUES: Final = {
         " write `{1}` if that is the person"
     ),
     "engine.unknown-instrument": (
-        "`{0}` is listed at {1}; state one of these in `venue`, or list the instrument in the rule"
-        " file"
+        "`{0}` is listed at {1} only; correct `venue` if it is wrong, or list the instrument at it"
+        " in the rule file"
     ),
     "engine.used-id": (
         "this `id` was used before for another report: now it says {0}, then it said {1}; if both"

@@ -12,7 +12,15 @@ from repurchase.domain import errors
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import Wrong
 from repurchase.domain.events import JUDGED, Event
-from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX, NUMBER, Exact, exact, written
+from repurchase.domain.quantities import (
+    DECIMALS_MAX,
+    DIGITS_MAX,
+    NUMBER,
+    Exact,
+    exact,
+    has_plain_digits,
+    written,
+)
 from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers, Words
 from repurchase.facts.table import TABLE
 
@@ -301,13 +309,15 @@ def _number(value: object) -> Exact:
 
 def _number_hint(text: str) -> str:
     if _GROUPED.fullmatch(text[:TEXT_LENGTH_MAX]):
-        return f"write {text.replace(',', '')} without commas"
+        whole = f"write {text.replace(',', '')} without commas"
+        is_one = text.count(",") + text.count(".") > 1
+        return whole if is_one else f"{whole}, or {text.replace(',', '.')} if it marks decimals"
     pointed = text[:TEXT_LENGTH_MAX].replace(",", ".")
     if "." not in text and NUMBER.fullmatch(pointed):
         return f"write {pointed} with a decimal point"
     if not text.isascii():
         ascii_text = unicodedata.normalize("NFKC", text[:TEXT_LENGTH_MAX])
-        if NUMBER.fullmatch(ascii_text):
+        if NUMBER.fullmatch(ascii_text) and has_plain_digits(text):
             return f"write {ascii_text} in ASCII digits"
     if text[:1] in "-0123456789" and any(sign in text for sign in "eE"):
         return "write it in full, without an exponent"

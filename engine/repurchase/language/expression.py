@@ -35,7 +35,7 @@ from repurchase.domain.quantities import (
     money,
     quotient,
 )
-from repurchase.domain.venues import venue_codes
+from repurchase.domain.venues import listed_venue
 from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
@@ -584,7 +584,7 @@ class _Reader:
         if len(names) != 1 or len(words) != 1:
             _refuse(place, "a fact can be compared only with written words")
         fact, word = names[0].name, words[0].text
-        if fact == "trade.venue" and word not in self.names.venues and word not in venue_codes():
+        if fact == "trade.venue" and word not in self.names.venues and listed_venue(word) is None:
             _refuse(place, f"`{fact}` cannot be `{short(word)}`", _UNLISTED)
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:

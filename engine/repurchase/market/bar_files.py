@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from repurchase.domain.calendars import read_day
-from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.domain.errors import Wrong, short
 from repurchase.facts.table import TABLE
 from repurchase.market.averages import Bar
 from repurchase.market.kinds import Key, Kind, Row, instrument, number
@@ -57,7 +57,7 @@ class BarRows:
 def _check_session(venue: str, day: date) -> None:
     table = sessions(venue)
     if table is None:
-        hint = nearest(venue, VENUES) or f"the venues with one are {', '.join(VENUES)}"
+        hint = f"the venues with one are {', '.join(VENUES)}"
         raise Wrong(f"the venue `{short(venue)}` has no table of sessions", hint)
     if table.covers(day, day) and table.on(day) is None:
         raise Wrong(f"`{venue}` has no session on {day}", "remove the row")

@@ -12,9 +12,10 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.decisions import Decision
-from repurchase.domain.errors import InputError, Problem, UsageError, Wrong
+from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, short
 from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, exact, percent
+from repurchase.domain.venues import listed_venue
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids, Seen
 from repurchase.intake.log import Log, OfOrder, Row
@@ -277,6 +278,7 @@ class Reader:
         self._symbols = {one.symbol for one in instruments}
         self._currencies = {(one.symbol, one.currency) for one in instruments}
         self._rules = "either rule file" if len(editions) > 1 else "the rule file"
+        self._venues: set[str | None] = {None, *(venue for file in files for venue in file.venues)}
         self._started = False
 
     def events(
@@ -319,6 +321,17 @@ class Reader:
                 )
                 raise Wrong(what, "remove one")
             raise Wrong("a `brought_forward` event follows other events", "put it first")
+
+    def _check_venues(self, event: Event) -> None:
+        """Raise Wrong if *event* names a venue that neither ISO 10383 nor a rule file has."""
+        for venue in event.at_venues:
+            if venue in self._venues:
+                continue
+            if listed_venue(str(venue)) is None:
+                what = f"unknown venue `{short(str(venue))}`; ISO 10383 does not list it"
+                hint = f"correct it, or add it under `venues` of {self._rules}, with its time zone"
+                raise Wrong(what, hint)
+            self._venues.add(venue)
 
     def backwards(self, event: Event, line: int) -> str | None:
         """Return what is wrong if *event*, on *line*, is dated before an event already yielded."""
@@ -365,6 +378,8 @@ class Reader:
                 raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
             if of_order is not None and not is_other:
                 self._check_currency(of_order)
+            if not is_other:
+                self._check_venues(event)
         self.skipped += is_other
         if is_repeated and not is_other:
             self.duplicates += 1

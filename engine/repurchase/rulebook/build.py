@@ -22,7 +22,7 @@ from repurchase.domain.terms import (
     in_force,
     known_dimensions,
 )
-from repurchase.domain.venues import listed_venue, venue_codes, zone_name
+from repurchase.domain.venues import listed_venue, zone_name
 from repurchase.language.expression import Names
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
@@ -144,7 +144,7 @@ class _Builder(Parts):
             zone_name(code)
         except Wrong as wrong:
             add = f"add it under `venues`: {{{code}: Asia/Tokyo}}, with its time zone"
-            hint = add if code in venue_codes() else f"{wrong.hint}; correct it, or {add}"
+            hint = add if listed_venue(code) is not None else f"{wrong.hint}; correct it, or {add}"
             self._reading.note(path, wrong.what, hint)
 
     def _venues_lacking(self) -> None:

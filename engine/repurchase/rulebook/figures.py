@@ -22,6 +22,7 @@ from repurchase.domain.quantities import (
     Exact,
     date_number,
     figure,
+    has_plain_digits,
     money,
     simplest,
 )
@@ -31,6 +32,7 @@ from repurchase.rulebook.yaml_reader import ticked
 _FORMS_HINT: Final = (
     "write it as `4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`"
 )
+_GROUPS_HINT: Final = "group thousands by commas, as in `4,000`, or not at all"
 _CHARACTERS_MAX: Final = 60
 _CLOCK: Final = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
 _GROUPS: Final = re.compile(r"[0-9]+(?:,[0-9]*)+(\.[0-9]+)?")
@@ -91,7 +93,8 @@ def _only_ascii(text: str) -> None:
     if text.isascii():
         return
     plain = unicodedata.normalize("NFKC", text)
-    hint = f"write {ticked(plain)}" if plain.isascii() else _FORMS_HINT
+    is_same = plain.isascii() and has_plain_digits(text)
+    hint = f"write {ticked(plain)}" if is_same else _FORMS_HINT
     raise Wrong(f"{ticked(text)} is not written in ASCII digits", hint)
 
 
@@ -107,7 +110,8 @@ def _grouped(text: str) -> None:
     whole, _, decimals = text.partition(".")
     right = f"{int(whole.replace(',', '')):,}" + (f".{decimals}" if decimals else "")
     if right != text:
-        raise Wrong(f"{ticked(text)} is not grouped by thousands", f"did you mean `{right}`?")
+        # `12,50` may be 12.5, and `4,00,000` one digit short: only the author knows.
+        raise Wrong(f"{ticked(text)} is not grouped by thousands", _GROUPS_HINT)
 
 
 _FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
@@ -115,7 +119,7 @@ _FAULTS: Final[tuple[tuple[Callable[[str], object], str, str], ...]] = (
     (
         lambda text: "_" in text,
         "contains an underscore",
-        "group thousands by commas, as in `4,000`, or not at all",
+        _GROUPS_HINT,
     ),
     (re.compile("[0-9.]+[eE][-+]?[0-9]+").fullmatch, "has an exponent", "write all its digits"),
     (re.compile("0[0-9]").match, "begins with a zero", "remove the zero"),

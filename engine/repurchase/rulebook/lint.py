@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
+from repurchase.domain.venues import listed_venue
 from repurchase.rulebook.caps import CALLED, how_to_cap
 from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.model import Authorization, Pack
@@ -147,6 +149,7 @@ def _open_terms(authorization: Authorization) -> Iterator[Problem]:
         if rule.effect == "deny" and rule.at != "fill"
     ]
     read = {name for rule in bounds for name in rule.require.constants}
+    yield from _expired(authorization)
     for term in authorization.terms:
         if term.name in (*CAPS, *WINDOW) and f"terms.{term.name}" not in read:
             yield _unread(authorization, term)
@@ -154,6 +157,26 @@ def _open_terms(authorization: Authorization) -> Iterator[Problem]:
         what = f"no rule that denies orders reads `{_LAST_DATE}`: orders may fill too late"
         hint = f"add a rule that requires `{_LAST_DATE} <= terms.last_day`"
         yield Problem(what, hint, authorization.file)
+
+
+def _expired(authorization: Authorization) -> Iterator[Problem]:
+    """Yield a problem for each venue whose code was no longer in use on the first day."""
+    first = _first_day(authorization)
+    codes = {venue for one in authorization.instruments for venue in one.venues}
+    for code in sorted(codes - authorization.venues.keys()):
+        found = listed_venue(code)
+        if found is None or found.expired is None or first is None or found.expired > first:
+            continue
+        what = f"ISO 10383 lists the venue `{code}` as expired on {found.expired}"
+        hint = f"`first_day` is {first}; name the venue that took its place"
+        yield Problem(what, hint, authorization.file)
+
+
+def _first_day(authorization: Authorization) -> date | None:
+    """Return the earliest first day of the program; `None` if the file does not state it."""
+    of_terms = (term for term in authorization.terms if term.name == WINDOW[0])
+    days = [int(one.figure.value) for term in of_terms for one in term.versions]
+    return date.fromordinal(min(days)) if days else None
 
 
 def _unread(authorization: Authorization, term: Term) -> Problem:

@@ -12,7 +12,7 @@ from typing import Final
 
 from repurchase.domain.calendars import read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
-from repurchase.domain.venues import listed_venue, venue_codes
+from repurchase.domain.venues import listed_venue
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Piece
 
@@ -190,7 +190,7 @@ def of_word(piece: Piece, instruments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
-    if word in venue_codes():
+    if listed_venue(word) is not None:
         return of_venue(word)
     closed = (instruments, *dict.fromkeys(fact.words for fact in TABLE.values()))
     known = dict.fromkeys(other for words in closed if word in words for other in words)
