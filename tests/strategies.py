@@ -312,7 +312,13 @@ def word_leaves(draw: st.DrawFn) -> str:
 
 
 def _vocabulary(name: str) -> tuple[str, ...]:
-    own = {"trade.share_class": INSTRUMENTS, "trade.venue": ("XTKS", "XNAS", "AQEU", "BATP")}
+    venues = ("XTKS", "XNAS", "AQEU", "BATP")
+    own = {
+        "trade.share_class": INSTRUMENTS,
+        "trade.venue": venues,
+        "trade.venue_country": ("JP", "US", "FR"),
+        "trade.venue_market": venues,
+    }
     return own.get(name) or TABLE[name].words
 
 

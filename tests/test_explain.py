@@ -198,7 +198,7 @@ def test_explain_shows_all_of_a_rule() -> None:
     for said in (
         "No orders in the last half hour before the session is due to end",
         "requires limits.quiet_minutes == 0 or market.minutes_to_close > limits.quiet_minutes",
-        "applies if trade.venue in [XTKS, XNGO, XFKA, XSAP, XOSE]",
+        "applies if trade.venue_country == JP",
         "effect: deny, at order",
         "0, from 2009-01-01, until 2009-03-31, known 2008-12-26",
         "minutes until the scheduled close",

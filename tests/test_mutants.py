@@ -205,6 +205,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.share_class",
                 "trade.symbol",
                 "trade.venue",
+                "trade.venue_country",
+                "trade.venue_area",
+                "trade.venue_market",
                 "trade.broker",
                 "trade.order_type",
                 "trade.method",
@@ -303,6 +306,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.share_class",
                 "trade.symbol",
                 "trade.venue",
+                "trade.venue_country",
+                "trade.venue_area",
+                "trade.venue_market",
                 "trade.broker",
                 "trade.order_type",
             ),
@@ -320,6 +326,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.share_class",
                 "trade.symbol",
                 "trade.venue",
+                "trade.venue_country",
+                "trade.venue_area",
+                "trade.venue_market",
                 "trade.order_type",
                 "trade.method",
             ),
@@ -341,6 +350,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.side",
                 "trade.share_class",
                 "trade.symbol",
+                "trade.venue_country",
+                "trade.venue_area",
+                "trade.venue_market",
                 "trade.broker",
                 "trade.order_type",
                 "trade.method",
@@ -410,6 +422,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.share_class",
                 "trade.symbol",
                 "trade.venue",
+                "trade.venue_country",
+                "trade.venue_area",
+                "trade.venue_market",
                 "trade.order_type",
                 "trade.method",
             ),
@@ -875,7 +890,15 @@ def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
     refused = [one.mutant.what for one in found.come_to("invalid")]
     assert refused == [
         f"`trade.order_type` became `trade.{other}`"
-        for other in ("side", "share_class", "venue", "method")
+        for other in (
+            "side",
+            "share_class",
+            "venue",
+            "venue_country",
+            "venue_area",
+            "venue_market",
+            "method",
+        )
     ]
     assert [one.case is not None for one in found.tried] == [
         one.fate == "killed" for one in found.tried
@@ -1049,7 +1072,7 @@ def test_command_lists_what_survives(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (1, "2 of 2 cases pass\n")
     lines = ended.out.splitlines()
     assert lines[:-3] == [f"small.yaml:{line}, survived" for line in WEAK.splitlines()]
-    assert lines[-2].split() == ["small.yaml", "65", "4", "24", "0", "37"]
+    assert lines[-2].split() == ["small.yaml", "68", "7", "24", "0", "37"]
     assert lines[-1] == "SURVIVED: 37 mutants"
     assert run("test", "--mutate", cwd=tmp_path) == ended
 
@@ -1060,8 +1083,8 @@ def test_command_answers_programs(tmp_path: Path) -> None:
     ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
     answer = ended.json
     counts = {name: len(answer[name]) for name in ("invalid", "killed", "equivalent", "survived")}
-    assert counts == {"invalid": 4, "killed": 24, "equivalent": 0, "survived": 37}
-    assert (answer["mutants"], answer["cases"], answer["failed"]) == (65, 2, [])
+    assert counts == {"invalid": 7, "killed": 24, "equivalent": 0, "survived": 37}
+    assert (answer["mutants"], answer["cases"], answer["failed"]) == (68, 2, [])
     what = "`Asia/Tokyo` became `UTC`"
     assert answer["survived"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
     assert {one["case"] for one in answer["killed"]} == {

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from repurchase.domain.calendars import read_day, zone, zone_names
 from repurchase.domain.errors import Problem, RuleFileError, Wrong
-from repurchase.domain.venues import listed_venue, operating_market, venue_codes, zone_name
+from repurchase.domain.venues import listed_venue, market_of, venue_codes, zone_name
 from repurchase.intake.fields import READERS
 from repurchase.rulebook.build import read_text
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.figures import read_date, read_number
 from repurchase.rulebook.lint import lint_findings
+from repurchase.rulebook.packs import pack_alone, shipped_pack
+from repurchase.rulebook.reach import can_apply
 from scripts import script
 from test_cli import run
 
@@ -118,12 +120,12 @@ def test_clocks_are_those_of_the_countries_and_the_cities() -> None:
 
 def test_book_knows_its_market() -> None:
     """A dark and a periodic book name the market that operates them; a market names itself."""
-    assert [operating_market(code) for code in ("BATP", "BATE", "CEUX", "XETR", "QQQQ")] == [
+    assert [market_of(code) for code in ("BATP", "BATE", "CEUX", "XETR", "QQQQ")] == [
         "BCXE",
         "BCXE",
         "CCXE",
         "XETR",
-        "QQQQ",
+        None,
     ]
     jasdaq = listed_venue("XJAS")
     assert jasdaq is not None
@@ -336,3 +338,102 @@ def test_no_message_on_a_venue_names_another(code: str) -> None:
     told = [str(one) for one in problems_of(wrong)]
     named = {word for one in told for word in re.findall("[A-Z0-9]{4,}", one)}
     assert (len(told) >= 1, named - {code, "10383"}) == (True, set())
+
+
+# --- what applies where --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "elsewhere"),
+    [
+        ("eu-mar", "XETR AQEU CEUX TQEX XATH XOSL XLIJ", "XLON XSWX XTKS BATE"),
+        ("uk", "XLON BATE BATP TRQX XLIJ XOFF", "AQEU XSWX"),
+        ("us-10b-18", "XNAS BATY MEMX XLIJ", "XTSE XTKS"),
+        ("jp-order-59", "XTKS SIGJ XJAS XLIJ", "XHKG XNAS"),
+    ],
+)
+def test_shipped_pack_applies_by_country(name: str, at: str, elsewhere: str) -> None:
+    """No venue of its country is left out, and one whose country is not known may be any."""
+    pack = shipped_pack(name)
+    assert [code for code in at.split() if not can_apply(pack, code)] == []
+    assert [code for code in elsewhere.split() if can_apply(pack, code)] == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "codes"),
+    [
+        ("trade.venue == XPAR", "XPAR"),
+        ("XPAR == trade.venue", "XPAR"),
+        ("trade.venue != XPAR", "XLON BATP XTKS"),
+        ("trade.venue not in [XPAR, XLON]", "BATP XTKS"),
+        ("trade.venue_market == BCXE or trade.venue_country == JP", "BATP XTKS"),
+        ("not (trade.venue_area == EEA)", "XLON BATP XTKS"),
+        ("trade.side == buy and trade.venue_country == GB", "XLON BATP"),
+        ("trade.side == buy or trade.venue_country == GB", "XPAR XLON BATP XTKS"),
+        ("trade.units > 5 and not trade.venue_country == GB", "XPAR XTKS"),
+    ],
+)
+def test_pack_applies_where_its_condition_may_be_true(
+    tmp_path: Path, condition: str, codes: str
+) -> None:
+    """Only what the venue decides leaves it out."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        f"repurchase: 1\npack: own\ntitle: Own\nwhen: {condition}\nrules:\n"
+        "  - {id: buys, require: trade.side == buy}\n"
+    )
+    pack = pack_alone(path)
+    assert [
+        one for one in ["XPAR", "XLON", "BATP", "XTKS"] if can_apply(pack, one)
+    ] == codes.split()
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("trade.venue_country == UK", "`trade.venue_country` cannot be `UK`; write the code of a"),
+        ("trade.venue_market == XLNO", "`trade.venue_market` cannot be `XLNO`; ISO 10383 does"),
+        ("trade.venue_area == EU", "`trade.venue_area` cannot be `EU`; it can be `EEA`, `other`"),
+    ],
+)
+def test_word_that_no_venue_has_is_refused(condition: str, told: str) -> None:
+    """A country, a market or an area that does not exist would never apply."""
+    (said,) = problems('"trade.venue in [XPAR, AQEU]"', condition)
+    assert told in said
+
+
+def test_rules_read_the_country_the_area_and_the_market_of_a_venue(tmp_path: Path) -> None:
+    """A venue that the file adds has neither, so that the rules are undecided and deny."""
+    rules = '"trade.venue_country == FR and trade.venue_area == EEA and trade.venue_market == AQEU"'
+    file = FILE.replace('"trade.venue in [XPAR, AQEU]"', rules)
+    assert replayed(tmp_path, "fill|ACME|AQEU,", file=file)[0] == 0
+    assert replayed(tmp_path, "fill|ACME|XPAR,", file=file)[0] == 1
+    file = file.replace("AQEU]", "XLIJ]").replace(
+        "instruments:", "venues: {XLIJ: Asia/Tokyo}\ninstruments:"
+    )
+    assert replayed(tmp_path, "fill|ACME|XLIJ,", file=file)[0] == 1
+    result = run("replay", tmp_path / "log.csv", "--rules", tmp_path / "f.yaml", "--json")
+    assert result.json["by_rule"] == {"place": {"fail": 0, "indeterminate": 1}}
+
+
+def test_content_names_the_markets_only_if_a_rule_reads_them() -> None:
+    """A later table with another operator would be another edition; other files keep their hash."""
+    text = FILE.replace('"trade.venue in [XPAR, AQEU]"', "trade.venue_country == FR")
+    content = load_text(text.encode(), "f").on(date(2024, 5, 1)).content
+    assert '"markets":{"AQEU":["FR","AQEU"],"XPAR":["FR","XPAR"]}' in content
+    assert '"markets"' not in load_text(FILE.encode(), "f").on(date(2024, 5, 1)).content
+
+
+def test_summary_says_which_pack_judges_none_of_the_venues(tmp_path: Path) -> None:
+    """A pack for another country would be silent; so would a code that is out of use."""
+    file = FILE.replace("rules:\n", "include: [uk, eu-mar]\nrules:\n", 1)
+    file = file.replace("AQEU", "XJAS")
+    assert replayed(tmp_path, "fill|ACME|XPAR,", "fill|ACME|XJAS,", file=file)[0] == 0
+    command = ("replay", tmp_path / "log.csv", "--rules", tmp_path / "f.yaml")
+    summary = run(*command, "--json").json
+    assert (summary["idle_packs"], summary["expired_venues"]) == (["uk"], ["XJAS"])
+    shown = run(*command).out
+    assert "Packs without a rule for any venue of this log: `uk`." in shown
+    assert "ISO 10383 lists as expired before an event here: XJAS." in shown
+    assert replayed(tmp_path, "fill|ACME|XPAR,", file=FILE)[0] == 0
+    assert run(*command, "--json").json["idle_packs"] == []

@@ -32,6 +32,7 @@ from oracle import Value
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.events import Event
+from repurchase.domain.venues import area_of, country_of, market_of
 from repurchase.evaluation import judge, rete
 from repurchase.evaluation.judge import Scope
 from repurchase.evaluation.step import step
@@ -405,6 +406,7 @@ def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str,
     if shares and money.contract is not None and money.rate is not None:
         price = money.contract * money.rate / shares
     venue_day = None if listed is None else day_on(full, listed.venue)
+    place = full.venue if listed is None else listed.venue
     last, venue_last = (day, venue_day) if full.kind == "fill" else last_days(full, listed)
     return {
         "trade.date": day.toordinal(),
@@ -415,7 +417,10 @@ def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str,
         "trade.side": full.side,
         "trade.share_class": None if listed is None else listed.instrument.name,
         "trade.symbol": full.symbol,
-        "trade.venue": full.venue if listed is None else listed.venue,
+        "trade.venue": place,
+        "trade.venue_country": country_of(place) if place else None,
+        "trade.venue_area": area_of(place) if place else None,
+        "trade.venue_market": market_of(place) if place else None,
         "trade.broker": full.broker,
         "trade.order_type": full.order_type,
         "trade.method": full.method,

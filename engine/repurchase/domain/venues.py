@@ -16,6 +16,17 @@ import msgspec
 
 from repurchase.domain.errors import Wrong
 
+# The code of venues that are in no country, such as XOFF for trades off every venue.
+NO_COUNTRY: Final = "ZZ"
+# The European Economic Area, and all else. Its states are those since 2014, but for the United
+# Kingdom, which left it.
+AREAS: Final = ("EEA", "other")
+_EEA: Final = frozenset(
+    (
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"),
+        *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+    )
+)
 _CODE: Final = re.compile("[A-Z0-9]{4}")
 
 
@@ -79,10 +90,38 @@ def listed_venue(code: str) -> Venue | None:
     )
 
 
-def operating_market(code: str) -> str:
-    """Return the code of the market that operates the venue *code*; *code* if none is known."""
+def out_of_use(code: str) -> date | None:
+    """Return the day from which the venue *code* is no longer in use; `None` if it is in use."""
     found = listed_venue(code)
-    return code if found is None else found.operating
+    return None if found is None else found.expired
+
+
+@cache
+def country_codes() -> frozenset[str]:
+    """Return the codes of all countries with a venue in the table."""
+    of_each = (listed_venue(code) for code in venue_codes())
+    return frozenset(one.country for one in of_each if one is not None) - {NO_COUNTRY}
+
+
+def country_of(code: str) -> str | None:
+    """Return the code of the country of the venue *code* (ISO 3166); `None` if it is not known."""
+    found = listed_venue(code)
+    return None if found is None or found.country == NO_COUNTRY else found.country
+
+
+def area_of(code: str) -> str | None:
+    """Return which of AREAS the venue *code* is in; `None` if its country is not known."""
+    country = country_of(code)
+    return None if country is None else AREAS[country not in _EEA]
+
+
+def market_of(code: str) -> str | None:
+    """Return the code of the market that operates the venue *code*; `None` if it is not known.
+
+    A dark or a periodic book has that of its exchange; an exchange has its own.
+    """
+    found = listed_venue(code)
+    return None if found is None else found.operating
 
 
 def zone_name(code: str) -> str:

@@ -16,6 +16,7 @@ from repurchase.domain.quantities import (
     date_number,
     quotient,
 )
+from repurchase.domain.venues import AREAS, area_of, country_of, market_of
 from repurchase.facts.domains import (
     ABOVE_ZERO,
     DAY_SHOWN,
@@ -23,6 +24,7 @@ from repurchase.facts.domains import (
     TEXT,
     TIME_OF_DAY,
     Words,
+    one_of,
 )
 from repurchase.facts.fact import Fact, Situation
 
@@ -44,6 +46,21 @@ def _share_class(now: Situation) -> str | None:
 def _venue(now: Situation) -> str | None:
     listing = now.trade.listing
     return now.trade.event.venue if listing is None else listing.venue
+
+
+def _venue_country(now: Situation) -> str | None:
+    code = _venue(now)
+    return None if code is None else country_of(code)
+
+
+def _venue_area(now: Situation) -> str | None:
+    code = _venue(now)
+    return None if code is None else area_of(code)
+
+
+def _venue_market(now: Situation) -> str | None:
+    code = _venue(now)
+    return None if code is None else market_of(code)
 
 
 def _price_per_share(now: Situation) -> Exact | None:
@@ -141,6 +158,38 @@ FACTS: Final = (
         _venue,
         _LISTED,
         "trade.venue in [XTKS, XNAS]",
+    ),
+    Fact(
+        "trade.venue_country",
+        WORD,
+        TEXT,
+        "code of the venue's country (ISO 3166); unknown for a venue that the rule file adds",
+        "country of the venue",
+        _venue_country,
+        _LISTED,
+        "trade.venue_country in [FR, NL]",
+    ),
+    Fact(
+        "trade.venue_area",
+        WORD,
+        one_of(AREAS),
+        "EEA for a venue in the European Economic Area, other for any other",
+        "area of the venue",
+        _venue_area,
+        _LISTED,
+        "trade.venue_area == EEA",
+        AREAS,
+    ),
+    Fact(
+        "trade.venue_market",
+        WORD,
+        TEXT,
+        "code of the market that operates the venue, as of a dark or periodic book; its own for "
+        "an exchange",
+        "market that operates the venue",
+        _venue_market,
+        _LISTED,
+        "trade.venue_market == XLON",
     ),
     _word("broker", "broker who executes it", "broker", 'trade.broker != "Acme Securities"'),
     _word("order_type", "limit or market", "order type", "trade.order_type == limit"),

@@ -35,7 +35,7 @@ from repurchase.domain.quantities import (
     money,
     quotient,
 )
-from repurchase.domain.venues import listed_venue
+from repurchase.domain.venues import country_codes, listed_venue
 from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
@@ -584,8 +584,11 @@ class _Reader:
         if len(names) != 1 or len(words) != 1:
             _refuse(place, "a fact can be compared only with written words")
         fact, word = names[0].name, words[0].text
-        if fact == "trade.venue" and word not in self.names.venues and listed_venue(word) is None:
+        if self._is_no_venue(fact, word):
             _refuse(place, f"`{fact}` cannot be `{short(word)}`", _UNLISTED)
+        if fact == "trade.venue_country" and word not in country_codes():
+            what = f"`{fact}` cannot be `{short(word)}`"
+            _refuse(place, what, "write the code of a country with a venue, such as `JP`")
         known = self.names.instruments if fact == "trade.share_class" else TABLE[fact].words
         if known and word not in known:
             hint = (
@@ -593,6 +596,12 @@ class _Reader:
             )
             _refuse(place, f"`{fact}` cannot be `{short(word)}`", hint)
         return WORD
+
+    def _is_no_venue(self, fact: str, word: str) -> bool:
+        """Return whether *fact* is the code of a venue, and *word* is not one."""
+        is_own = fact == "trade.venue" and word in self.names.venues
+        is_code = fact in ("trade.venue", "trade.venue_market")
+        return is_code and not is_own and listed_venue(word) is None
 
 
 # The grammar rules that make a condition; every other rule has a method of its name above.

@@ -15,6 +15,7 @@ import msgspec
 from repurchase.domain.calendars import zone
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
+from repurchase.domain.venues import area_of, country_of, market_of
 from repurchase.facts.domains import FIELDS, Domain
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import composed
@@ -41,7 +42,14 @@ _FREE: Final[Mapping[str, Domain]] = {
     "seconds": TABLE["trade.venue_time"].domain,
 }
 _ALWAYS: Final = z3.BoolVal(True)
-_OF_LISTING: Final = ("trade.share_class", "trade.symbol", "trade.venue")
+# The facts of a venue, each by its code.
+OF_VENUE: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "trade.venue": str,
+    "trade.venue_country": country_of,
+    "trade.venue_area": area_of,
+    "trade.venue_market": market_of,
+}
+_OF_LISTING: Final = ("trade.share_class", "trade.symbol", *OF_VENUE)
 
 
 class Scope(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from repurchase.domain.terms import Validity
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import (
     FILLS,
+    OF_VENUE,
     REPLACES,
     Counted,
     Kind,
@@ -31,7 +32,7 @@ from repurchase.rulebook.periods import Period
 _ALWAYS: Final = z3.BoolVal(True)
 # Facts that need a listed instrument, and facts that may or may not be known without one.
 _OF_AN_INSTRUMENT: Final = {
-    name: {"symbol", "venue"} <= {*fact.given_by} and name != "trade.venue"
+    name: {"symbol", "venue"} <= {*fact.given_by} and name not in OF_VENUE
     for name, fact in TABLE.items()
 }
 _MAY_BE: Final = (
@@ -220,10 +221,12 @@ class Request(Counted):
             venue if one is None else one.venue
             for (_, venue), one in zip(self.scope.pairs, self.listings, strict=True)
         ]
-        found["trade.venue"] = Fact(
-            chosen(self.listing, [z3.BoolVal(venue is not None) for venue in venues]),
-            chosen(self.listing, [code(edition, venue or "") for venue in venues]),
-        )
+        for name, of_venue in OF_VENUE.items():
+            words = [None if venue is None else of_venue(venue) for venue in venues]
+            found[name] = Fact(
+                chosen(self.listing, [z3.BoolVal(word is not None) for word in words]),
+                chosen(self.listing, [code(edition, word or "") for word in words]),
+            )
         for fact, word in self.words.items():
             codes = [code(edition, one) for one in word.choices]
             found[fact] = Fact(word.chosen >= 0, chosen(word.chosen, codes))
@@ -284,7 +287,7 @@ def unlisted(asked: Request) -> Facts:
         found[fact] = Fact(is_there, value)
     # Both are texts: the words that rules name, and one that no rule names, stand for all.
     codes = [code(edition, one) for one in asked.scope.words]
-    for fact in ("trade.symbol", "trade.venue"):
+    for fact in ("trade.symbol", *OF_VENUE):
         word = z3.Int(f"{name}.other.{fact}")
         # An index outside the words stands for a missing word.
         is_there = z3.And(word >= 0, word < len(codes))

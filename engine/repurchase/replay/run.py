@@ -15,7 +15,7 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, short
 from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, exact, percent
-from repurchase.domain.venues import listed_venue
+from repurchase.domain.venues import listed_venue, out_of_use
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
 from repurchase.intake.ids import Ids, Seen
 from repurchase.intake.log import Log, OfOrder, Row
@@ -27,6 +27,7 @@ from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import Life, life
+from repurchase.rulebook.reach import can_apply
 
 BAD_ROWS_LISTED: Final = 20
 REPEATED_LISTED: Final = 5
@@ -63,6 +64,8 @@ class Summary(msgspec.Struct, frozen=True):
     names the fills whose shares or amount could not be computed. *days* are the days on which an
     event raised a flag of a pack that disqualifies whole days. *skipped* counts the rows left out
     because of their symbol. *quarantined* counts the messages of a FIX log that could not be read.
+    *idle_packs* are the packs whose rules apply at none of the log's
+    venues, and *expired_venues* the venues whose code was no longer in use on the day of an event.
     *differences* are the figures that the log prints, or that a person expects, and that its rows
     do not come to.
     """
@@ -88,6 +91,8 @@ class Summary(msgspec.Struct, frozen=True):
     by_rule: dict[str, RuleCount]
     days: tuple[Tainted, ...]
     skipped: int
+    idle_packs: tuple[str, ...]
+    expired_venues: tuple[str, ...]
     differences: tuple[Difference, ...] = ()
     quarantined: int = 0
 
@@ -129,6 +134,8 @@ class Program:
         self.last_day: date | None = None
         self.tally = Tally()
         self._every_rule = every_rule
+        # The last day of an event of each symbol at each venue.
+        self._places: dict[tuple[str, str | None], date] = {}
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
 
@@ -143,6 +150,9 @@ class Program:
             self.last_day = self.editions.day_of(event)
         its = life(self.editions, event, self.position)
         self.edition = its.edition
+        if event.symbol is not None and self.last_day is not None:
+            for venue in event.at_venues:
+                self._places[event.symbol, venue] = self.last_day
         before = self.position
         taken = self._step(event, before, its)
         self.position = taken.position
@@ -193,7 +203,28 @@ class Program:
             days=tuple(tally.days[key] for key in sorted(tally.days)),
             skipped=skipped,
             quarantined=quarantined,
+            idle_packs=self._idle_packs(edition),
+            expired_venues=tuple(sorted({*self._codes(edition, expired=True)})),
         )
+
+    def _idle_packs(self, edition: Edition) -> tuple[str, ...]:
+        """Return the packs whose rules apply at none of the venues of the events so far."""
+        codes = set(self._codes(edition))
+        packs = self.editions.authorization.packs if codes else ()
+        return tuple(
+            pack.name
+            for pack in packs
+            if pack.rules and not any(can_apply(pack, code) for code in codes)
+        )
+
+    def _codes(self, edition: Edition, *, expired: bool = False) -> Iterator[str]:
+        """Yield the codes of the venues so far; if *expired*, those out of use on a later day."""
+        for (symbol, venue), day in self._places.items():
+            listing = edition.counting.listings.get((symbol, venue))
+            code = venue if listing is None else listing.venue
+            ended = None if code is None else out_of_use(code)
+            if code is not None and (not expired or (ended is not None and ended <= day)):
+                yield code
 
     def _step(self, event: Event, position: Position, its: Life) -> Step:
         return step(event, position, its, every_rule=self._every_rule, market=self._market)

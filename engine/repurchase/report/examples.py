@@ -9,7 +9,7 @@ from typing import Final
 from repurchase.domain.calendars import zone
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Instrument
-from repurchase.domain.venues import zone_name
+from repurchase.domain.venues import AREAS, country_of, venue_codes, zone_name
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
@@ -59,6 +59,7 @@ VALUES: Final[Mapping[str, str | int | bool]] = {
     "issuer.undisclosed_material_fact": False,
     "issuer.closed_period": False,
 }
+_USUAL: Final = ("XTKS", "XNAS", "XLON", "XETR", "XPAR", "XWBO")
 _ALWAYS: Final = ("kind", "id", "time", "symbol", "side", "quantity")
 _DAY: Final = date(2024, 6, 3)
 _HOUR: Final = time(10)
@@ -73,6 +74,10 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     values: dict[str, object] = {**VALUES, **met}
     if rule.at == "fill":
         values |= {"kind": "fill", "id": "f-1"}
+    if (country := met.get("trade.venue_country")) is not None:
+        values["venue"] = _venue_in(str(country))
+    elif met.get("trade.venue_area") == AREAS[0]:
+        values["venue"] = "XETR"
     if isinstance(file, Authorization):
         listed = _listed(file, met)
         values |= {"symbol": listed.symbol}
@@ -86,6 +91,13 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     if rule.at == "fill":
         read -= {"expires"}
     return {name: value for name, value in values.items() if name in read}
+
+
+def _venue_in(country: str) -> str:
+    """Return a venue of *country*: the usual one, or the first by its code."""
+    usual = (code for code in _USUAL if country_of(code) == country)
+    others = (code for code in sorted(venue_codes()) if country_of(code) == country)
+    return next(usual, None) or next(others)
 
 
 def _met(rule: Rule) -> Iterator[tuple[str, object]]:

@@ -216,6 +216,12 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
         )
     if summary.first_denied is not None:
         yield Text(f"The first denied event: {plain(summary.first_denied)}.")
+    if summary.idle_packs:
+        named = ", ".join(f"`{name}`" for name in summary.idle_packs)
+        yield Text(f"Packs without a rule for any venue of this log: {named}.", "yellow")
+    if summary.expired_venues:
+        named = ", ".join(plain(code) for code in summary.expired_venues)
+        yield Text(f"ISO 10383 lists as expired before an event here: {named}.", "yellow")
     if summary.days:
         text = (
             "On these days all purchases are outside a safe harbour, or not shown to be inside it:"

@@ -32,6 +32,7 @@ from repurchase.domain.terms import (
     Version,
     in_force,
 )
+from repurchase.domain.venues import country_of, market_of
 from repurchase.language.expression import on_one_line
 from repurchase.language.linear import (
     FALSE,
@@ -64,6 +65,7 @@ from repurchase.rulebook.schema import NO_CURRENCY
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
 UNKNOWN_WORD: Final = 0
+_OF_VENUE: Final = frozenset(f"trade.venue_{of}" for of in ("country", "area", "market"))
 EDITIONS_MAX: Final = 1_000
 # Both clocks show a day within two days of its midnight in UTC.
 _AROUND: Final = timedelta(days=2)
@@ -617,6 +619,7 @@ def _content(
         "rules": {rule.id: _rule_content(rule) for rule in rules},
         **_feed_only_content(authorization),
         **_venues_content(authorization),
+        **_of_venues_content(authorization, rules),
     }
 
 
@@ -635,6 +638,14 @@ def _feed_only_content(authorization: Authorization) -> dict[str, list[str]]:
 def _venues_content(authorization: Authorization) -> dict[str, dict[str, str]]:
     """Return the venues that the file adds; nothing without them, as in older files."""
     return {"venues": dict(authorization.venues)} if authorization.venues else {}
+
+
+def _of_venues_content(authorization: Authorization, rules: list[Rule]) -> dict[str, Any]:
+    """Return the country and the market of each venue, if *rules* read them; else nothing."""
+    if not any(rule.facts & _OF_VENUE for rule in rules):
+        return {}
+    codes = {code for instrument in authorization.instruments for code in instrument.venues}
+    return {"markets": {code: [country_of(code), market_of(code)] for code in sorted(codes)}}
 
 
 def _figure_content(figure: Figure) -> dict[str, str]:

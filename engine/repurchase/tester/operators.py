@@ -12,7 +12,7 @@ from typing import Final
 
 from repurchase.domain.calendars import read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
-from repurchase.domain.venues import listed_venue
+from repurchase.domain.venues import country_codes, listed_venue
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Piece
 
@@ -46,6 +46,7 @@ _DAY_SECONDS: Final = 24 * 3600
 _FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
 _WINTER: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - local time of whichever zone
 _CURRENCIES: Final = ("JPY", "USD")
+_COUNTRIES: Final = ("JP", "US")
 # The venues that take the place of others, so that most zones have two.
 _VENUES: Final = (
     *("XTKS", "XNGO", "XNAS", "XNYS", "XTSE", "XLON", "BATE", "XDUB", "XETR", "XFRA", "XPAR"),
@@ -192,6 +193,8 @@ def of_word(piece: Piece, instruments: tuple[str, ...]) -> tuple[str, ...]:
 def _others(word: str, instruments: tuple[str, ...]) -> tuple[str, ...]:
     if listed_venue(word) is not None:
         return of_venue(word)
+    if word in country_codes():
+        return of_choice(word, _COUNTRIES)[:1]
     closed = (instruments, *dict.fromkeys(fact.words for fact in TABLE.values()))
     known = dict.fromkeys(other for words in closed if word in words for other in words)
     return of_choice(word, tuple(known)) or of_text(word)
