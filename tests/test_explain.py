@@ -368,10 +368,13 @@ def test_part_that_is_none_is_told(arguments: tuple[str, ...], said: str) -> Non
 # -- completion -----------------------------------------------------------------------------------
 
 
+VENUE_FACTS = ("date", "last_date", "time", "country", "area", "market")
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("trade.venue_", ["trade.venue_date", "trade.venue_last_date", "trade.venue_time"]),
+        ("trade.venue_", [f"trade.venue_{one}" for one in VENUE_FACTS]),
         ("engine.unknown-f", ["engine.unknown-fill"]),
         ("jp-o", ["jp-order-59"]),
         ("us-10b-18.clos", ["us-10b-18.closing", "us-10b-18.closing-active"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.clocks import end_of_day
+from repurchase.domain.currencies import factor, whole
 from repurchase.domain.events import Event
 from repurchase.domain.moments import time_number
 from repurchase.domain.people import is_same_person
@@ -42,6 +43,8 @@ Fault = Literal[
     "unknown-proposal",
 ]
 
+# An amount of less than this part of price times quantity is in another unit.
+_FAR_BELOW: Final = 10
 V = TypeVar("V")
 
 # How units count later on: the days from which another way is known to hold, in order.
@@ -549,7 +552,7 @@ def _filled(
 ) -> Trade:
     """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill."""
     fx = _rate(event.fx, listing, counting)
-    contract = contract_of(event)
+    contract = _cost(event, listing)
     shares = None if listing is None else product(listing.shares_each, event.quantity)
     amount = _with_fees(product(contract, fx), event.fees, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
@@ -691,15 +694,30 @@ def is_past(order: Order, day: datetime.date) -> bool:
 
 
 def _rate(given: Exact | None, listing: Listing | None, counting: CountingRules) -> Exact | None:
-    """Return program currency for one unit of the instrument's currency; `None` if unknown.
+    """Return program currency for one unit of the instrument's prices; `None` if unknown.
 
-    If both currencies are the same, a *given* rate other than 1 is an error, so the rate is `None`.
+    A *given* rate is that of the whole currency, as of a pound for prices in pence. If that is the
+    program's, a rate other than 1 is an error, so the rate is `None`.
     """
     if listing is None:
         return None
-    if listing.currency != counting.currency:
-        return given
-    return 1 if given is None or given == 1 else None
+    part = factor(listing.currency)
+    if whole(listing.currency) != counting.currency:
+        return given if part == 1 else product(given, part)
+    return part if given is None or given == 1 else None
+
+
+def _cost(event: Event, listing: Listing | None) -> Exact | None:
+    """Return what the fill *event* cost, in the unit of its instrument's prices; `None` if unknown.
+
+    Beside a price in pence, an amount far below price times quantity is in pounds, or mistaken:
+    counted as pence, it would use a hundredth of what was spent.
+    """
+    by_price = product(event.price, event.quantity)
+    is_part = listing is not None and factor(listing.currency) != 1
+    if is_part and by_price is not None and event.amount is not None:
+        return None if event.amount * _FAR_BELOW < by_price else event.amount
+    return contract_of(event)
 
 
 def _with_fees(amount: Exact | None, fees: Exact | None, counting: CountingRules) -> Exact | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.clocks import days_shown, end_of_day
+from repurchase.domain.currencies import whole
 from repurchase.domain.quantities import Exact, simplest, written
 from repurchase.facts.table import TABLE
 from repurchase.proof.exact import RATE
@@ -107,7 +108,8 @@ def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> 
         if value is not None and (field in {*fields_read, "side"} or value == "market"):
             described[field] = value
     if model.holds(asked.has_rate) and any(
-        (of := one.listings[listing]) is not None and of.currency != one.edition.counting.currency
+        (of := one.listings[listing]) is not None
+        and whole(of.currency) != one.edition.counting.currency
         for one in each
     ):
         other = str(RATE) if asked.rate is None else written(model.exact(asked.rate))

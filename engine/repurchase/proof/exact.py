@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
+from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
 from repurchase.proof.fields import FILLS, REPLACES
 from repurchase.proof.logic import Fact, number
@@ -81,7 +82,8 @@ def _on_grid(value: Term, grid: int) -> Term:
 
 
 def _at_rate(event: Request, money: Term) -> Term:
-    """Return *money* times the rate of *event*, which is 1 if it states none."""
+    """Return *money*, in units of prices, times the rate of *event*, which is 1 if it has none."""
+    money = event.by_listing(lambda of: number(factor(of.currency)) * money, money)
     has_other_rate = z3.And(event.has_rate, z3.Not(event.is_even))
     if event.rate is None:
         return z3.If(has_other_rate, RATE * money, money)

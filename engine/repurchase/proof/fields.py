@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from repurchase.domain.calendars import zone
+from repurchase.domain.currencies import whole
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.domain.venues import area_of, country_of, market_of
@@ -260,7 +261,9 @@ class Counted:
         counting = edition.counting
         self.listings = scope.listings or [counting.listings.get(pair) for pair in scope.pairs]
         self.listed = self.by_listing(lambda _: _ALWAYS, z3.BoolVal(False))
-        is_own = self.by_listing(lambda of: z3.BoolVal(of.currency == counting.currency), _ALWAYS)
+        is_own = self.by_listing(
+            lambda of: z3.BoolVal(whole(of.currency) == counting.currency), _ALWAYS
+        )
         # A rate between a currency and itself must be 1.
         self.is_odd = z3.And(is_own, self.has_rate, z3.Not(self.is_even))
         self.rate = free(FIELDS["fx"], f"{name}.rate", self.ties) if scope.rates else None

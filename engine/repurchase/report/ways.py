@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from repurchase.domain.currencies import whole
 from repurchase.domain.decisions import Decision, Finding
 from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
@@ -137,7 +138,7 @@ def _lacking(fill: Counted, counting: CountingRules) -> tuple[str, ...]:
         return ("symbol", "venue")
     given = {
         "price": event.price if event.amount is None else event.amount,
-        "fx": 1 if listing.currency == counting.currency else event.fx,
+        "fx": 1 if whole(listing.currency) == counting.currency else event.fx,
         "fees": event.fees if counting.with_fees else 0,
     }
     return tuple(name for name, value in given.items() if value is None) or ("fx",)

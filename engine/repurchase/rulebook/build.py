@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
+from repurchase.domain.currencies import whole
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
 from repurchase.domain.quantities import BARE, Exact, simplest, value_written, written
 from repurchase.domain.terms import (
@@ -182,22 +183,23 @@ class _Builder(Parts):
 
     def _rates(self, part: Part) -> tuple[Exact, Exact] | None:
         """Return the bounds that *part* sets on an instrument's rate; `None` without bounds."""
-        stated, path = part["fx_between"], (*part.path, "fx_between")
-        if stated is None:
+        rates, path = part["fx_between"], (*part.path, "fx_between")
+        if rates is None:
             return None
-        for index, figure in enumerate(stated):
+        for index, figure in enumerate(rates):
             if figure.dimension != BARE:
                 found = EXAMPLES[figure.dimension.kind][0]
                 what = f"`fx_between` takes numbers, but this value is {found}"
                 self._reading.note((*path, index), what)
             elif figure.value <= 0:
                 self._reading.note((*path, index), "a rate of `fx_between` is not above zero")
-        low, high = (figure.value for figure in stated)
+        low, high = (figure.value for figure in rates)
         if low > high:
             what = f"the first rate of `fx_between`, {written(low)}, is above the second"
             self._reading.note(path, what, f"write [{written(high)}, {written(low)}]")
         own = self._file["currency"]
-        if ("currency",) not in self._reading.lost and part["currency"] in (None, own):
+        stated = part["currency"]
+        if ("currency",) not in self._reading.lost and (stated is None or whole(stated) == own):
             what = f"the instrument is in the program's currency, {own}, so it has no rate to bound"
             self._reading.note_key(path, what, "leave `fx_between` out")
         return low, high

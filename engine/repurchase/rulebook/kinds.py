@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from repurchase.domain.calendars import zone_names
+from repurchase.domain.currencies import PARTS, SPELLED, currency_codes
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import read_date, read_figure, read_percentage
@@ -118,7 +119,30 @@ def _pack_name(raw: str) -> str:
     return name
 
 
+def _currency(raw: str) -> str:
+    code = _currency_word(raw)
+    part = SPELLED.get(code, code)
+    if part in PARTS:
+        what = f"`{code}` is a hundredth of {PARTS[part]}, and not a currency"
+        raise Wrong(what, f"write `{PARTS[part]}` here; an instrument may have `currency: {part}`")
+    if code not in currency_codes():
+        raise Wrong(f"{ticked(code)} is not a currency", "ISO 4217 does not list it; correct it")
+    return code
+
+
+def _priced_in(raw: str) -> str:
+    code = _line(raw)
+    part = SPELLED.get(code, code)
+    return part if part in PARTS else _currency(raw)
+
+
 rule_id: Final[Callable[[str], str]] = _shape(r"[a-z][a-z0-9-]*", "name", _WORDS_HINT)
+
+_currency_word: Final[Callable[[str], str]] = _shape(
+    r"[A-Z]{3}|" + "|".join((*PARTS, *SPELLED)),
+    "currency code",
+    "write three capital letters, such as `JPY`",
+)
 
 # --- kinds of text -------------------------------------------------------------------------------
 
@@ -147,8 +171,10 @@ PACK_NAME: Final = text(_pack_name, {**ID.schema, "not": {"enum": list(_FAMILIES
 PACK_ASKED: Final = _patterned(
     r"(?:\./)?[a-z0-9][a-z0-9._-]*", "pack name", "write it as `jp-order-59` or `./own-rules`"
 )
-CURRENCY: Final = _patterned(
-    r"[A-Z]{3}", "currency code", "write three capital letters, such as `JPY`"
+CURRENCY: Final = text(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
+PRICED_IN: Final = text(
+    _priced_in,
+    {"type": "string", "pattern": f"^(?:[A-Z]{{3}}|{'|'.join((*PARTS, *SPELLED))})$"},
 )
 HASH: Final = _patterned(
     r"[0-9a-f]{64}", "SHA-256", "write its 64 hexadecimal digits, as sha256sum does"

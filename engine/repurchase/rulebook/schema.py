@@ -42,6 +42,7 @@ from repurchase.rulebook.kinds import (
     MARGIN,
     PACK_ASKED,
     PACK_NAME,
+    PRICED_IN,
     PROSE,
     SOURCE_NAME,
     TERM_NAME,
@@ -131,7 +132,10 @@ INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.
     needed("symbol", LINE, "The symbol by which events name it; quote digits."),
     needed("venues", listed(VENUE, least=1),
         "The venues on which it may be bought, by their codes (MIC, ISO 10383)."),
-    Key("currency", CURRENCY, "The currency of its prices; if absent, the program's currency."),
+    Key("currency", PRICED_IN,
+        "The currency of its prices; if absent, the program's currency. `GBX`, `ZAc` and `ILA` are "
+        "a hundredth of GBP, ZAR and ILS: prices and amounts of its events are then in that unit, "
+        "and `fx` is the rate of the whole currency."),
     Key("per_share", RATIO, "How many of its units are one ordinary share; if absent, one."),
     Key("shares_each", RATIO, "How many ordinary shares one of its units is."),
     Key("fx_margin", MARGIN,
