@@ -98,7 +98,10 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What the decisions so far are counted by: their outcomes, and the rules that did not pass."""
+    """What the decisions so far are counted by: their outcomes, and the rules that did not pass.
+
+    *places* has the last day of an event of each symbol at each venue.
+    """
 
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
     failed: Counter[str] = msgspec.field(default_factory=Counter)
@@ -106,6 +109,7 @@ class Tally(msgspec.Struct):
     indeterminate: int = 0
     first_denied: str | None = None
     days: dict[tuple[date, str], Tainted] = msgspec.field(default_factory=dict)
+    places: dict[tuple[str, str | None], date] = msgspec.field(default_factory=dict)
 
     def copy(self) -> Tally:
         """Return the same counts, which no later decision changes."""
@@ -115,6 +119,7 @@ class Tally(msgspec.Struct):
             failed=self.failed.copy(),
             undecided=self.undecided.copy(),
             days=self.days.copy(),
+            places=self.places.copy(),
         )
 
 
@@ -134,8 +139,6 @@ class Program:
         self.last_day: date | None = None
         self.tally = Tally()
         self._every_rule = every_rule
-        # The last day of an event of each symbol at each venue.
-        self._places: dict[tuple[str, str | None], date] = {}
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
 
@@ -152,7 +155,7 @@ class Program:
         self.edition = its.edition
         if event.symbol is not None and self.last_day is not None:
             for venue in event.at_venues:
-                self._places[event.symbol, venue] = self.last_day
+                self.tally.places[event.symbol, venue] = self.last_day
         before = self.position
         taken = self._step(event, before, its)
         self.position = taken.position
@@ -219,7 +222,7 @@ class Program:
 
     def _codes(self, edition: Edition, *, expired: bool = False) -> Iterator[str]:
         """Yield the codes of the venues so far; if *expired*, those out of use on a later day."""
-        for (symbol, venue), day in self._places.items():
+        for (symbol, venue), day in self.tally.places.items():
             listing = edition.counting.listings.get((symbol, venue))
             code = venue if listing is None else listing.venue
             ended = None if code is None else out_of_use(code)
