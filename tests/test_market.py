@@ -15,10 +15,14 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import SHARES, Exact
+from repurchase.evaluation.wording import sentence
 from repurchase.facts.table import TABLE
+from repurchase.intake.fields import event
 from repurchase.market.averages import AVERAGES, Bar
 from repurchase.market.feed import read_feed
 from repurchase.market.sessions import VENUES, Sessions, sessions
+from repurchase.replay.run import Program
+from repurchase.rulebook.editions import load_text
 from test_cli import run
 
 
@@ -473,3 +477,79 @@ def test_averages_of_volume_are_in_shares() -> None:
     """What a bar counts in units is asked for in shares, and prices are prices."""
     kinds = {name: TABLE[name].dimension for name in AVERAGES}
     assert all((kind == SHARES) is ("adv" in name or "amv" in name) for name, kind in kinds.items())
+
+
+# --- fills outside the sessions ------------------------------------------------------------------
+
+PLACED: Final = """\
+repurchase: 1
+authorization: sessions
+timezone: UTC
+currency: JPY
+unlimited: [shares, amount]
+instruments:
+  common: {symbol: A, venues: [XTKS, XNAS, XNGS, XLON, XNGO, BATE]}
+rules:
+  - {id: buys, require: trade.side == buy}
+"""
+
+
+def flagged(at: str, venue: str = "XTKS", **fields: str) -> str | None:
+    """Return what is flagged of a fill *at* a time or on a day, `None` if nothing is."""
+    editions = load_text(PLACED.encode(), "f")
+    when = {"time": at} if "T" in at else {"date": at}
+    of = {"kind": "fill", "id": "1", "symbol": "A", "venue": venue, "side": "buy"}
+    currency = {"quantity": "1", "price": "5"}
+    decided = Program(editions).decide(event({**of, **currency, **when, **fields}))
+    assert decided.decision.outcome == "approved"
+    found = [one for one in decided.decision.findings if one.rule == "engine.outside-session"]
+    assert [(one.result, one.effect) for one in found] in ([], [("fail", "flag")])
+    return sentence(found[0], decided.life) if found else None
+
+
+@pytest.mark.parametrize(
+    ("at", "venue"),
+    [
+        ("2008-11-14T09:00:00+09:00", "XTKS"),
+        ("2008-11-14T15:00:00+09:00", "XTKS"),
+        ("2008-11-14T15:15:00+09:00", "XTKS"),
+        ("2008-11-14", "XTKS"),
+        ("2018-01-04T16:36:10+00:00", "XLON"),
+        ("2018-01-04T16:00:00-05:00", "XNGS"),
+        # No table has the sessions of these venues, or of that year.
+        ("2008-11-15T03:00:00+09:00", "XNGO"),
+        ("2018-01-06T03:00:00+00:00", "BATE"),
+        ("2028-11-18T03:00:00+09:00", "XTKS"),
+    ],
+)
+def test_fill_in_a_session_or_where_none_is_known_is_not_flagged(at: str, venue: str) -> None:
+    """A closing auction is reported after the close; what no table has is not guessed."""
+    assert flagged(at, venue) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "venue", "told"),
+    [
+        ("2008-11-14T08:59:59+09:00", "XTKS", "2008-11-14 08:59:59"),
+        ("2008-11-14T15:15:01+09:00", "XTKS", "2008-11-14 15:15:01"),
+        ("2008-11-14T11:45:00+09:00", "XTKS", "XTKS: from 09:00 to 11:00 and from 12:30 to 15:00"),
+        ("2008-11-15T10:00:00+09:00", "XTKS", "2008-11-15, a Saturday, outside the sessions of"),
+        (
+            "2008-11-24",
+            "XTKS",
+            "2008-11-24, a Monday, outside the sessions of its venue (XTKS",
+        ),
+        ("2018-01-04T09:29:59-05:00", "XNAS", "(XNAS: from 09:30 to 16:00)"),
+        ("2018-01-15T12:00:00-05:00", "XNGS", "2018-01-15, a Monday"),
+    ],
+)
+def test_fill_outside_every_session_is_flagged(at: str, venue: str, told: str) -> None:
+    """Before the opening, in the break, late after the close, on a holiday and at a week-end."""
+    assert told in str(flagged(at, venue))
+
+
+def test_fill_off_the_auction_needs_only_a_day_with_a_session() -> None:
+    """It has hours of its own, but no venue reports it on a holiday."""
+    for method in ("off_auction", "block", "tender"):
+        assert flagged("2008-11-14T08:45:00+09:00", method=method) is None
+        assert flagged("2008-11-24T08:45:00+09:00", method=method) is not None

@@ -628,6 +628,9 @@ class Supplied:
     def fact(self, name: str, _: Trade) -> Value | None:
         return self._facts.get(name)
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no trade is outside a session."""
+
     def owns(self, name: str) -> bool:
         return name in self._owned
 

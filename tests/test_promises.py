@@ -261,6 +261,9 @@ class Wide:
         """Return the fact *name*: an hour, or more than any order asks for."""
         return 60 if name.startswith("market.minutes") else 10**15
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no trade is outside a session."""
+
     def owns(self, _: str) -> bool:
         """Return that an event may state what this market does not supply."""
         return False

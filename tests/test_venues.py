@@ -436,6 +436,9 @@ class _ByVenue:
         assert trade.listing is not None
         return self.prices[trade.listing.venue] if name == "market.last_price" else None
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no trade is outside a session."""
+
     def owns(self, _: str) -> bool:
         return False
 

@@ -100,6 +100,9 @@ class _Compared:
             raise Tampering(Problem(f"its market files supply another value of `{name}`"))
         return value
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no record holds the sessions, which a later table may have otherwise."""
+
     def owns(self, name: str) -> bool:
         """Return whether only a feed might supply *name*; raise Tampering if the files differ."""
         owns = self._recorded.owns(name)

@@ -170,7 +170,8 @@ def step(
         own = own_findings(event, proposed, position, life, live=live)
         found = judge(edition, scope_of(proposed), situation, every_rule=every_rule)
         of_feed = owner_findings(proposed, market, edition.facts)
-        findings, later = (*own, *of_feed, *found), life.later
+        findings = (*own, *of_feed, *found, *session_findings(proposed, market))
+        later = life.later
         if later or proposed.event.venues:
             others = _other_findings(situation, life, every_rule)
             findings = worst((findings, *others))
@@ -186,6 +187,16 @@ def step(
         judges = tuple(Judge(one.day, one.edition.hash) for one in later)
         decision = replace(decision, editions=judges)
     return Step(decision, following)
+
+
+def session_findings(proposed: Trade, market: Market | None) -> tuple[Finding, ...]:
+    """Return the finding that a fill happened outside the sessions of its venue, if it did."""
+    if market is None or proposed.event.kind != "fill":
+        return ()
+    found = market.outside_session(proposed)
+    if found is None:
+        return ()
+    return (Finding("engine.outside-session", "fail", "flag", *found, "word"),)
 
 
 def _other_findings(

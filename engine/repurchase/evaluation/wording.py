@@ -82,6 +82,10 @@ ENGINE: Final = {
         "the fill is at a venue that its order does not name; it counts, its order shrinks, and all"
         " rules evaluate it; name each venue of a routed order in `venues`"
     ),
+    "engine.outside-session": (
+        "the fill is outside the sessions of its venue; it counts as it is; correct its time or its"
+        " venue, or state its `method` if it was off the auction"
+    ),
     "engine.overrun": (
         "the fill exceeds what its order reserved, is of another instrument or side, or names no"
         " order; it counts in full"
@@ -171,6 +175,10 @@ _WITH_VALUES: Final = {
     "engine.other-venue": (
         "the fill is at {0}, but its order names {1}; it counts, its order shrinks, and all rules"
         " evaluate it; name each venue of a routed order in `venues`"
+    ),
+    "engine.outside-session": (
+        "the fill is dated {0}, outside the sessions of its venue ({1}); it counts as it is;"
+        " correct its time or its venue, or state its `method` if it was off the auction"
     ),
     "engine.overrun": (
         "the fill exceeds what its order reserved: {0}; reserved: {1}; it counts in full"

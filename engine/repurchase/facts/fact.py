@@ -25,6 +25,9 @@ class Market(Protocol):
     def owns(self, name: str) -> bool:
         """Return whether only this market may supply the fact *name*, so that no event may."""
 
+    def outside_session(self, trade: Trade) -> tuple[str, str] | None:
+        """Return when *trade* happened, and the sessions of that day, if it was in none of them."""
+
 
 class Situation(msgspec.Struct, frozen=True, gc=False):
     """An order or a fill before its decision: the trade, and the position before and after it.

@@ -44,6 +44,9 @@ class NotedMarket:
         self._files |= self._market.files(name, trade)
         return value
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no record holds the sessions, which a later table may have otherwise."""
+
     def feeds(self) -> tuple[str, ...]:
         """Return the SHA-256 of each file that was asked for a fact, in order."""
         return tuple(sorted(self._files))
@@ -82,6 +85,9 @@ class RecordedMarket:
     def owns(self, name: str) -> bool:
         """Return whether only a feed might supply the fact *name*."""
         return name in self._owned
+
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: no record holds the sessions, which a later table may have otherwise."""
 
     def files(self, _: str, __: Trade) -> frozenset[str]:
         """Return nothing: a record stands for the files that it names."""

@@ -27,7 +27,7 @@ from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
 from repurchase.market.kinds import PROBLEMS_MAX, Key, Kind, Row, kind_of, row_of
-from repurchase.market.sessions import MINUTES, sessions
+from repurchase.market.sessions import MINUTES, outside, sessions
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, midnight, next_midnight
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
@@ -179,6 +179,17 @@ class ProgramFeed:
             return _minutes(name, trade, listing)
         key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
         return self._feed.published(name, key, instant(moment), begin)
+
+    def outside_session(self, trade: Trade) -> tuple[str, str] | None:
+        """Return when *trade* happened, and the sessions of that day, if it was in none of them.
+
+        A trade off the auction, and one whose time is not known, needs only a day with a session.
+        """
+        listing, day = trade.listing, trade.venue_date
+        if listing is None or day is None:
+            return None
+        is_auction = trade.event.method in (None, "auction")
+        return outside(listing.venue, day, trade.venue_time if is_auction else None)
 
     def owns(self, name: str) -> bool:
         """Return whether only this feed may supply the fact *name*."""

@@ -21,6 +21,9 @@ class StatedMarket:
         stated = trade.event.outside.get(name)
         return self._market.fact(name, trade) if stated is None else stated
 
+    def outside_session(self, _: Trade) -> None:
+        """Return `None`: an invented event may be at any time."""
+
     def owns(self, _: str) -> bool:
         """Return `False`: what an event states here is used."""
         return False
