@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from repurchase.journal.records import Reconciliation, digest, read_record, record_bytes
+from repurchase.journal.store import Journal
 from repurchase.replay.reconcile import Fill, Reconciled, has_ids, reconciled
 from test_cli import run
 
@@ -312,3 +317,155 @@ def test_file_that_cannot_be_read_is_no_difference(
     names = () if name == "file.jsonl" else NAMES
     ended = run("reconcile", "own.db", name, *names, *options, cwd=here)
     assert (ended.code, ended.out, said in ended.err) == (2, "", True), ended.err
+
+
+MAPPING: Final = """\
+mapping: 1
+separator: ";"
+numbers: {decimal: ","}
+dates: {pattern: dd.MM.yyyy}
+columns: {date: Tag, quantity: Stück, price: Kurs, venue: Platz}
+set: {symbol: "1", side: buy}
+rows: {totals: [{row: Summe}]}
+"""
+PRINTED: Final = """\
+Tag;Stück;Kurs;Platz
+02.03.2026;2;5;XTKS
+03.03.2026;3;5,1;XTKS
+04.03.2026;4;5;XTKS
+Summe;9;;
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "different"), [(PRINTED, 1, 1), (PRINTED.replace("5,1", "5"), 0, 0)]
+)
+def test_file_is_read_by_a_mapping(here: Path, content: str, code: int, different: int) -> None:
+    """Days without times, other words and other marks are compared all the same."""
+    (here / "map.yaml").write_text(MAPPING, encoding="utf-8")
+    (here / "file.csv").write_text(content, encoding="utf-8")
+    asked = ("reconcile", "own.db", "file.csv", "--mapping", "map.yaml", "--json")
+    ended = run(*asked, cwd=here)
+    assert (ended.code, len(ended.json["different"])) == (code, different), ended.out
+
+
+def test_file_that_does_not_come_to_its_own_total_is_not_compared(here: Path) -> None:
+    """It was read wrongly, or is not whole."""
+    (here / "map.yaml").write_text(MAPPING, encoding="utf-8")
+    (here / "file.csv").write_text(PRINTED.replace("Summe;9", "Summe;10"), encoding="utf-8")
+    ended = run("reconcile", "own.db", "file.csv", "--mapping", "map.yaml", cwd=here)
+    assert (ended.code, ended.out, "file.csv" in ended.err) == (2, "", True), ended.err
+
+
+# --- the record
+
+
+RECORD: Final = ("reconcile", "own.db", "file.csv", *NAMES, "--record", "--by", "Ito", "--json")
+
+
+def sealed_again(body: bytes, change: Callable[[dict[str, Any]], None]) -> tuple[bytes, str]:
+    """Return *body* of a record after *change* of its reconciliation, with its new hash."""
+    record = read_record(body)
+    fields = json.loads(body)
+    change(fields["reconciliation"])
+    forged = replace(
+        record, reconciliation=msgspec.convert(fields["reconciliation"], Reconciliation)
+    )
+    changed = record_bytes(forged)
+    return changed, digest(changed)
+
+
+@pytest.mark.parametrize("days", [(), ("--from", "2026-03-03"), ("--until", "2026-03-03")])
+def test_result_is_a_record_that_verify_checks(here: Path, days: tuple[str, ...]) -> None:
+    """The record has the file's hash, who compared it, the counts and the totals of both."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    ended = run(*RECORD, *days, cwd=here)
+    assert ended.code == 1
+    with Journal(str(here / "own.db")) as journal:
+        (*_, last) = journal.records("own")
+    told = read_record(last.body).reconciliation
+    assert told is not None
+    assert (ended.json["record"], ended.json["hash"]) == (last.sequence, last.hash)
+    assert told.file == hashlib.sha256(FILE.encode()).hexdigest()
+    assert (told.by, told.matched) == ("Ito", ended.json["matched"])
+    assert told.different == len(ended.json["different"])
+    assert told.missing_in_file == len(ended.json["missing_in_file"])
+    assert json.loads(msgspec.json.encode(told.totals["common"].journal)) == {
+        name: int(value) if name == "quantity" else value
+        for name, value in ended.json["totals"]["common"]["journal"].items()
+    }
+    verified = run("verify", "--journal", "own.db", cwd=here)
+    assert verified.code == 0, verified.err
+    again = run(*RECORD, *days, cwd=here)
+    assert again.json["record"] == last.sequence + 1
+
+
+def test_journal_with_a_reconciliation_goes_on_and_is_carried_elsewhere(here: Path) -> None:
+    """Events follow it, and export and import keep it as it is."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    assert run(*RECORD, cwd=here).code == 1
+    later = {"kind": "fill", "id": "f9", "date": "2026-03-05", "symbol": "1", "venue": "XTKS"}
+    later |= {"side": "buy", "quantity": "1", "price": "5"}
+    run("submit", "-", "--journal", "own.db", stdin=json.dumps(later), cwd=here)
+    exported = run("export", "--journal", "own.db", cwd=here)
+    assert exported.code == 0, exported.err
+    (here / "own.jsonl").write_text(exported.out, encoding="utf-8")
+    ended = run("import", "own.jsonl", "--journal", "other.db", cwd=here)
+    assert ended.code == 0, ended.err
+    bodies = []
+    for name in ("own.db", "other.db"):
+        with Journal(str(here / name)) as journal:
+            bodies.append([one.body for one in journal.records("own")])
+        said = run("position", "--journal", name, "--json", cwd=here).json["position"]
+        assert said["executed_shares"] == "10"
+    assert bodies[0] == bodies[1]
+
+
+FORGED: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
+    "the fills": lambda told: told["totals"]["common"]["journal"].update(quantity=10),
+    "the money": lambda told: told["totals"]["common"]["journal"].update(amount="46"),
+    "the days": lambda told: told.update(first="2026-03-03"),
+    "the matches": lambda told: told.update(matched=2),
+    "what is missing": lambda told: told.update(missing_in_file=0),
+    "the file's fills": lambda told: told["totals"]["common"]["file"].update(fills=3),
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
+def test_reconciliation_that_the_events_do_not_give_is_found(
+    here: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    """Even if its hash, and the head of the program, were made anew."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    assert run(*RECORD, cwd=here).code == 1
+    with Journal(str(here / "own.db")) as journal:
+        (*_, last) = journal.records("own")
+    body, hash_ = sealed_again(last.body, change)
+    with sqlite3.connect(here / "own.db") as database:
+        database.execute(
+            "UPDATE records SET body = ?, hash = ? WHERE sequence = ?", (body, hash_, last.sequence)
+        )
+        database.execute("UPDATE programs SET head = ?", (hash_,))
+    database.close()
+    ended = run("verify", "--journal", "own.db", cwd=here, XDG_STATE_HOME=str(here / "state"))
+    assert (ended.code, f"record {last.sequence}: " in ended.err) == (1, True), ended.err
+    assert "fills that it compared" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--record",), "`--record` and `--by` come together"),
+        (("--by", "Ito"), "`--record` and `--by` come together"),
+    ],
+)
+def test_nothing_is_recorded_without_a_name(
+    here: Path, options: tuple[str, ...], said: str
+) -> None:
+    """Nor is anything else changed in the journal."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    before = (here / "own.db").read_bytes()
+    ended = run("reconcile", "own.db", "file.csv", *NAMES, *options, cwd=here)
+    assert (ended.code, said in ended.err) == (2, True)
+    assert run("reconcile", "own.db", "file.csv", *NAMES, cwd=here).code == 1
+    assert (here / "own.db").read_bytes() == before

@@ -22,6 +22,7 @@ from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import JournalError, Problem, Tampering, UsageError, short
 from repurchase.domain.events import Event, key_of
 from repurchase.domain.progress import Watch, unwatched
+from repurchase.domain.quantities import written
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import refusal, step
 from repurchase.journal.book import Book, RuleTexts, adopting, following
@@ -30,9 +31,11 @@ from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
     Answer,
+    Reconciliation,
     Record,
     Sealed,
     Snapshot,
+    Sum,
     answered,
     digest,
     event_of,
@@ -41,6 +44,7 @@ from repurchase.journal.records import (
 from repurchase.journal.seen import remember
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Extent, Head, Journal
+from repurchase.ledger.changes import DaySums
 from repurchase.ledger.halts import is_agreed
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Edition, Editions, canonical
@@ -259,6 +263,7 @@ class Audit:
         self._set_back = 0
         self._remarks: dict[str, None] = {}
         self._versions: dict[str, None] = {}
+        self._sums = DaySums()
         # How often each person took purchases back, which frees what the caps allow.
         self._taken_back: Counter[str] = Counter()
 
@@ -286,6 +291,8 @@ class Audit:
                 self._adopt(record.adoption)
             elif record.snapshot is not None:
                 self.compare_snapshot(record.sequence, record.snapshot)
+            elif record.reconciliation is not None:
+                self._compare_sums(record.reconciliation)
         except Tampering as error:
             raise _by_another(error, record.version) from error
         self._compare_checkpoints(sealed)
@@ -386,6 +393,7 @@ class Audit:
         self._compare_answers(answer, found)
         if event.kind in ("bust", "correct") and _is_less(taken.position, self.book.position):
             self._taken_back[short(event.by or "nobody named")] += 1
+        self._sums.add(event, self.book.position, taken.position)
         self.book = replace(self.book, position=taken.position)
 
     def _refused(self, record: Record, event: Event, answer: Answer) -> None:
@@ -446,6 +454,26 @@ class Audit:
         self.snapshot = (sequence, body)
         # The next snapshot copies what did not change since this one.
         self.book = replace(self.book, position=read_position(body))
+
+    def _compare_sums(self, found: Reconciliation) -> None:
+        """Raise Tampering unless *found* has the fills that the events so far give, all counted."""
+        if self.book.editions is None:
+            raise Tampering(Problem("no earlier record adopts a rule file"))
+        totals = {
+            name: Sum(fills, units, None if cost is None else written(cost))
+            for name, (fills, units, cost) in self._sums.totals(found.first, found.last).items()
+        }
+        named = {name: of.journal for name, of in found.totals.items() if of.journal.fills}
+        if named != totals:
+            what = "the fills that it compared are not those that the events so far give"
+            raise Tampering(Problem(what))
+        paired = found.matched + found.different
+        both = (
+            (found.missing_in_file, sum(of.journal.fills for of in found.totals.values())),
+            (found.missing_in_journal, sum(of.file.fills for of in found.totals.values())),
+        )
+        if any(paired + missing != fills for missing, fills in both):
+            raise Tampering(Problem("its counts are not those of the fills that it compared"))
 
     def _adopt(self, adoption: Adoption) -> None:
         """Take *adoption*; raise Tampering if one person alone adopts what can be looser."""

@@ -153,7 +153,7 @@ def _folded(book: Book, record: Record, texts: RuleTexts) -> Book:
     if is_agreed(book.position):
         # `adopting` takes what was agreed alone.
         raise Tampering(Problem("it does not adopt the rule file that a second person confirmed"))
-    if record.snapshot is not None:
+    if record.snapshot is not None or record.reconciliation is not None:
         return book
     return replace(book, position=_after(book.position, record, book.editions))
 
@@ -291,7 +291,7 @@ def _unchanged(hash_: str, body: bytes) -> Record:
     if digest(body) != hash_:
         raise Tampering(Problem("its content was changed: its hash no longer matches"))
     record = read_record(body)
-    parts = (record.event, record.adoption, record.snapshot)
+    parts = (record.event, record.adoption, record.snapshot, record.reconciliation)
     is_event = record.event is not None
     if (
         parts.count(None) != len(parts) - 1
@@ -299,7 +299,8 @@ def _unchanged(hash_: str, body: bytes) -> Record:
         or ((record.outside is not None or record.feeds) and not is_event)
         or (record.again and not _may_come_again(record))
     ):
-        raise Tampering(Problem("it is not an event with a decision, an adoption or a snapshot"))
+        what = "it is not an event with a decision, an adoption, a reconciliation or a snapshot"
+        raise Tampering(Problem(what))
     return record
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import (
     InputError,
     JournalError,
@@ -43,6 +44,7 @@ from repurchase.journal.book import (
 from repurchase.journal.group import Group, orders_and_fills
 from repurchase.journal.identity import named, sent
 from repurchase.journal.records import (
+    Reconciliation,
     Rules,
     event_object,
     event_of,
@@ -54,7 +56,7 @@ from repurchase.journal.rule_texts import (
     other_rules,
 )
 from repurchase.journal.seen import remember
-from repurchase.journal.store import Journal, Writer
+from repurchase.journal.store import Head, Journal, Writer
 from repurchase.ledger.halts import lookalike
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
@@ -224,6 +226,26 @@ class Desk:
         if self._rules is not None and pending is None:
             self._rules = rules
         return Adopting(before, self._under(rules, group.book), pending)
+
+    def reconcile(self, found: Reconciliation, head: Head) -> Receipt:
+        """Record that the program, as it was at *head*, was compared with a file.
+
+        Raise JournalError if it has other records by now, and UsageError if the name in *found* is
+        not valid text, or looks like another person's name.
+        """
+        check_said("by", found.by)
+        with self._journal.writing(self._program) as writer:
+            book = self._caught_up(writer)
+            if book.head != head:
+                what = "records were added while the file was compared"
+                raise JournalError(Problem(what, "run it again", self._journal.url))
+            by = named(found.by, book.position.identity, self._journal) or found.by
+            _check_name(by, book.position)
+            group = Group(book, self._now(), writer, self._texts, self._feed)
+            receipt = group.reconcile(replace(found, by=by))
+            group.write(self._kept)
+        self._book = group.book
+        return receipt
 
     def would_adopt(self, rules: RuleText) -> Adopting:
         """Return the program as it is, and as it would be under *rules*. Write nothing.

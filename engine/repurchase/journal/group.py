@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import (
     InputError,
     Problem,
@@ -35,6 +36,7 @@ from repurchase.journal.book import (
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
     Adoption,
+    Reconciliation,
     Record,
     Sealed,
     Snapshot,
@@ -109,6 +111,10 @@ class Group:
             pending += "-2"
         self._adopt(replace(adoption, pending=pending), rules.editions)
         return pending
+
+    def reconcile(self, found: Reconciliation) -> Receipt:
+        """Add the record of a reconciliation, and return which record it is."""
+        return receipt_of(self._add(Record(*self._next(), reconciliation=found)))
 
     def answer(self, event: Event, known: Mapping[str, Stored]) -> Decided:
         """Return the decision on *event*: the recorded one, or a new one with its record.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Any, Final
 
@@ -72,6 +72,43 @@ class Adoption(msgspec.Struct, frozen=True, omit_defaults=True):
     of: str | None = None
 
 
+class Sum(msgspec.Struct, frozen=True):
+    """The fills of one instrument: their number, their units, and their cost in its currency.
+
+    The *amount* is an exact string; `None` if it is unknown of one fill.
+    """
+
+    fills: int
+    quantity: int
+    amount: str | None
+
+
+class Sides(msgspec.Struct, frozen=True):
+    """The fills of one instrument in the *journal*, and in the *file* that it was compared with."""
+
+    journal: Sum
+    file: Sum
+
+
+class Reconciliation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a comparison of the program's fills with a file came to, and who made it.
+
+    *file* is the SHA-256 of the file. The fills are those of the venue's days from *first* to
+    *last*, each without a bound if it is `None`. Times up to *within_seconds* apart are the same.
+    """
+
+    file: str
+    by: str
+    within_seconds: int
+    matched: int
+    different: int
+    missing_in_journal: int
+    missing_in_file: int
+    totals: dict[str, Sides]
+    first: date | None = None
+    last: date | None = None
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A program at one record: the hash of its position, and the rules in force."""
 
@@ -105,7 +142,7 @@ def answered(decision: Decision) -> Answer:
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One step of a program: an event with its decision, an adoption, or a snapshot.
+    """One step of a program: an event with its decision, an adoption, a reconciliation, a snapshot.
 
     *sequence* counts from 1. *previous* is the hash of the record before, *at* the time of
     recording, and *version* the version of the package that recorded it. *outside* are the facts
@@ -127,6 +164,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     answer: Answer | None = None
     adoption: Adoption | None = None
     snapshot: Snapshot | None = None
+    reconciliation: Reconciliation | None = None
     again: bool = False
     feeds: tuple[str, ...] = ()
     salt: str | None = None

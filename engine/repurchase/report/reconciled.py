@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import plain
 from repurchase.domain.quantities import Exact, shown, written
 from repurchase.replay.reconcile import Fill, Reconciled, Total
@@ -17,13 +18,17 @@ from repurchase.report.tables import counted, plain_table
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What was compared: the *program*, the *file*, how far times may be apart, and which days."""
+    """What was compared: the *program*, the *file*, how far times may be apart, and which days.
+
+    *receipt* names the record of the result, if it is recorded.
+    """
 
     program: str
     file: str
     within_seconds: int
     first: date | None
     last: date | None
+    receipt: Receipt | None = None
 
 
 def reconciled_object(found: Reconciled, asked: Asked) -> dict[str, Any]:
@@ -45,6 +50,7 @@ def reconciled_object(found: Reconciled, asked: Asked) -> dict[str, Any]:
             name: {"journal": _total(ours), "file": _total(theirs)}
             for name, (ours, theirs) in found.totals.items()
         },
+        **({} if asked.receipt is None else msgspec.structs.asdict(asked.receipt)),
     }
 
 
@@ -90,7 +96,12 @@ def reconciled_view(found: Reconciled, asked: Asked) -> RenderableType:
     apart = counted(asked.within_seconds, "second")
     text = f"{', '.join(counts)}. Times of one trade may be {apart} apart."
     style = "bold red" if found.differences else "green"
-    return Group(title, Text(text, style=style), *_differences(found), _totals(found))
+    parts: list[RenderableType] = [title, Text(text, style=style), *_differences(found)]
+    parts.append(_totals(found))
+    if asked.receipt is not None:
+        told = f"Receipt: record {asked.receipt.record:,}, {asked.receipt.hash}"
+        parts.append(Text(told, style="dim"))
+    return Group(*parts)
 
 
 def _differences(found: Reconciled) -> Iterator[RenderableType]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec.structs import replace
 
-from repurchase.cli.journal_options import opened_program, program_option
+from repurchase.cli.journal_options import now, opened_program, program_option
 from repurchase.cli.log_options import LogOptions, file_options
 from repurchase.cli.options import Day, json_option, single_option
 from repurchase.cli.output import answer
+from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from repurchase.replay.reconcile import Fill
+    from repurchase.domain.decisions import Receipt
+    from repurchase.journal.records import Reconciliation
+    from repurchase.journal.store import Head
+    from repurchase.replay.reconcile import Fill, Reconciled, Total
+    from repurchase.report.reconciled import Asked
     from repurchase.rulebook.editions import Editions
 
-_SECONDS_MAX = 86_400
+_SECONDS_MAX: Final = 86_400
+_BYTES_AT_ONCE: Final = 1 << 20
 
 
 @click.command("reconcile")
@@ -31,6 +39,8 @@ _SECONDS_MAX = 86_400
 )
 @single_option("--from", "first", type=Day(), metavar="DAY", help="Compare from this day on.")
 @single_option("--until", "last", type=Day(), metavar="DAY", help="Compare until this day.")
+@click.option("--record", is_flag=True, help="Put the result into the journal as a record.")
+@single_option("--by", metavar="NAME", help="Who reconciles; --record needs it.")
 @program_option
 @json_option
 def command(
@@ -39,6 +49,8 @@ def command(
     within: int | None,
     first: date | None,
     last: date | None,
+    record: bool,
+    by: str | None,
     authorization: str | None,
     options: LogOptions,
 ) -> int:
@@ -47,10 +59,11 @@ def command(
     \b
     repurchase reconcile desk.db broker.csv --column quantity=shares --set side=buy
     repurchase reconcile desk.db broker.csv --from 2026-03-02 --until 2026-03-06 --within 5
+    repurchase reconcile desk.db broker.csv --record --by Ito
 
     A fill of each is matched by its ID if both have it, and else by its instrument, side, venue,
     quantity, price and time. Busts and corrections count in both. To match by fields alone, leave
-    the IDs of FILE out: --ignore id. Nothing is recorded.
+    the IDs of FILE out: --ignore id. Without --record, nothing is recorded.
 
     \b
     Exit codes:
@@ -60,17 +73,17 @@ def command(
     """
     from repurchase.cli.progress import folded
     from repurchase.journal.executed import executed
+    from repurchase.ledger.changes import day_of_fill
     from repurchase.replay.reconcile import fill_of, has_ids, reconciled
     from repurchase.report.reconciled import Asked, reconciled_object, reconciled_view
 
+    digest = _checked(file, record, by)
     with opened_program(journal, authorization) as (kept, program):
         found = executed(kept, program, folded)
     editions = found.book.editions
     assert editions is not None, "a program of a journal has begun"
     theirs = _fills(file, options, editions)
-    ours = [
-        fill_of(one.event, one.venue_date or one.date, one.listing) for one in found.fills.values()
-    ]
+    ours = [fill_of(one.event, day_of_fill(one), one.listing) for one in found.fills.values()]
     ours, theirs = (
         [one for one in fills if (first or one.day) <= one.day <= (last or one.day)]
         for fills in (ours, theirs)
@@ -78,8 +91,71 @@ def command(
     seconds = within or 0
     result = reconciled(ours, theirs, timedelta(seconds=seconds), by_id=has_ids(theirs))
     asked = Asked(program, file, seconds, first, last)
+    if by is not None and digest is not None:
+        if _digest(file) != digest:
+            raise UsageError(Problem("the file changed while it was read", "run it again", file))
+        told = _reconciliation(result, asked, digest, by)
+        asked = replace(asked, receipt=_recorded(journal, program, told, found.book.head))
     answer(reconciled_object(result, asked), lambda: reconciled_view(result, asked))
     return 1 if result.differences else 0
+
+
+def _checked(file: str, record: bool, by: str | None) -> str | None:
+    """Return the SHA-256 of *file* if the result is to be recorded.
+
+    Raise UsageError if --record and --by do not come together, or if *file* is standard input.
+    """
+    if record is (by is None):
+        what = "`--record` and `--by` come together"
+        raise UsageError(Problem(what, "say who reconciles with --by, or leave both out"))
+    if record and file == "-":
+        what = "a reconciliation of standard input cannot be recorded"
+        raise UsageError(Problem(what, "give the name of a file, which can be kept"))
+    return _digest(file) if record else None
+
+
+def _digest(file: str) -> str:
+    from repurchase.cli.files import opened
+
+    digest = hashlib.sha256()
+    with opened(file, "the file") as stream:
+        while content := stream.read(_BYTES_AT_ONCE):
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _reconciliation(result: Reconciled, asked: Asked, digest: str, by: str) -> Reconciliation:
+    """Return what a journal records of *result*."""
+    from repurchase.domain.quantities import written
+    from repurchase.journal.records import Reconciliation, Sides, Sum
+
+    def summed(total: Total) -> Sum:
+        amount = None if total.amount is None else written(total.amount)
+        return Sum(total.fills, total.quantity, amount)
+
+    return Reconciliation(
+        file=digest,
+        by=by,
+        within_seconds=asked.within_seconds,
+        matched=result.matched,
+        different=len(result.different),
+        missing_in_journal=len(result.missing_in_journal),
+        missing_in_file=len(result.missing_in_file),
+        totals={
+            name: Sides(summed(ours), summed(theirs))
+            for name, (ours, theirs) in result.totals.items()
+        },
+        first=asked.first,
+        last=asked.last,
+    )
+
+
+def _recorded(url: str, program: str, told: Reconciliation, head: Head) -> Receipt:
+    """Record *told* in the journal at *url*, which must still end at *head*."""
+    from repurchase.journal.desk import Desk
+
+    with opened_program(url, program) as (journal, _):
+        return Desk(journal, program, now).reconcile(told, head)
 
 
 def _fills(file: str, options: LogOptions, editions: Editions) -> list[Fill]:
@@ -99,5 +175,6 @@ def _fills(file: str, options: LogOptions, editions: Editions) -> list[Fill]:
             if listing is not None and event.time is not None:
                 day = day_at(event.time, listing.zone)
             found.append(fill_of(event, day, listing, line))
+        # A file that does not come to the totals that it prints was read wrongly.
         options.check_totals(log)
     return found
