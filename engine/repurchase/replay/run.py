@@ -407,13 +407,7 @@ class Reader:
                 hint = "put the log in order of time, or use --sort"
                 raise Wrong(backwards, hint)
             self.check(event)
-            if is_other and not self._reading.skip_other_symbols:
-                what = f"`{symbol}` is not a symbol of {self._rules}"
-                raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
-            if of_order is not None and not is_other:
-                self._check_currency(of_order)
-            if not is_other:
-                self._check_venues(event)
+            self._check_named(event, of_order, None if is_other else symbol)
         self.skipped += is_other
         if is_repeated and not is_other:
             self.duplicates += 1
@@ -422,6 +416,18 @@ class Reader:
         is_taken = not is_other and (self._repeats or not is_repeated)
         self._started |= is_taken
         return is_taken
+
+    def _check_named(self, event: Event, order: OfOrder | None, own: str | None) -> None:
+        """Raise Wrong if what *event* names is not of these programs; *own* is a symbol that is."""
+        symbol = event.symbol if order is None else order.symbol
+        if symbol is not None and own is None:
+            if not self._reading.skip_other_symbols:
+                what = f"`{symbol}` is not a symbol of {self._rules}"
+                raise Wrong(what, "to leave out such rows, use --skip-other-symbols")
+            return
+        if order is not None:
+            self._check_currency(order)
+        self._check_venues(event)
 
     def _check_currency(self, order: OfOrder) -> None:
         """Raise Wrong if *order* is in another currency than its instrument in the rule files."""
