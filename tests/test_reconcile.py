@@ -421,9 +421,13 @@ def test_journal_with_a_reconciliation_goes_on_and_is_carried_elsewhere(here: Pa
     assert bodies[0] == bodies[1]
 
 
+SUM: Final = {"fills": 0, "quantity": 0, "amount": "0"}
 FORGED: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "the fills": lambda told: told["totals"]["common"]["journal"].update(quantity=10),
     "the money": lambda told: told["totals"]["common"]["journal"].update(amount="46"),
+    "an instrument": lambda told: told["totals"].update(
+        other={"journal": SUM | {"quantity": 1}, "file": SUM}
+    ),
     "the days": lambda told: told.update(first="2026-03-03"),
     "the matches": lambda told: told.update(matched=2),
     "what is missing": lambda told: told.update(missing_in_file=0),

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from repurchase.proof.diff import Diff
 
 
+_NO_FILLS: Final = Sum(0, 0, "0")
 # Compares two rule files; returns `None` if the prover is not installed.
 Compare = Callable[[Editions, Editions], "Diff | None"]
 
@@ -463,8 +464,9 @@ class Audit:
             name: Sum(fills, units, None if cost is None else written(cost))
             for name, (fills, units, cost) in self._sums.totals(found.first, found.last).items()
         }
-        named = {name: of.journal for name, of in found.totals.items() if of.journal.fills}
-        if named != totals:
+        # An instrument can be in the file alone.
+        expected = dict.fromkeys(found.totals, _NO_FILLS) | totals
+        if {name: of.journal for name, of in found.totals.items()} != expected:
             what = "the fills that it compared are not those that the events so far give"
             raise Tampering(Problem(what))
         paired = found.matched + found.different
