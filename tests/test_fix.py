@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from fix_logs import SOH, VERSIONS, Field, Sent, Wire, framed, logged
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.events import Event
+from repurchase.intake.fix import orders
 from repurchase.intake.log import Log, open_log
 from test_cli import run
 
@@ -671,6 +672,42 @@ def test_number_that_goes_back_is_refused_but_for_a_new_session() -> None:
     assert [event.id for event in events(logged(wire.sent))] == ["o-1", "o-2"]
 
 
+def test_gap_of_a_session_that_has_ended_is_named() -> None:
+    """A new Logon does not fill what the session before it lost."""
+    wire = Wire()
+    wire.logon()
+    wire.order("o-1", 100, "10")
+    wire.order("o-2", 100, "10")
+    del wire.sent[2]
+    wire.next = {True: 1, False: 1}
+    wire.logon()
+    assert any("34=2 from DESK to BROKER are missing" in one for one in wrong(logged(wire.sent)))
+
+
+def test_days_of_a_session_that_are_in_the_wrong_order_are_refused() -> None:
+    """A Logon of an earlier day does not begin a new session."""
+    log = b""
+    for day_of_month in (5, 4):
+        wire = Wire(start=datetime(2024, 3, day_of_month, 9, tzinfo=UTC))
+        wire.logon()
+        wire.order(f"o-{day_of_month}", 100, "10")
+        log += logged(wire.sent)
+    assert any("MsgSeqNum (34) goes back from 2 to 1" in text for text in wrong(log))
+
+
+def test_messages_from_before_the_log_are_read_when_they_are_resent() -> None:
+    """A log that begins amid a session has not read what is resent from its earlier part."""
+    wire = Wire()
+    wire.logon()
+    early = wire.order("o-1", 100, "10")
+    lost = wire.sent[2]
+    wire.sent.clear()
+    wire.order("o-2", 100, "10")
+    wire.resend(lost)
+    wire.fill(early, 100, "9.5")
+    assert [event.id for event in events(logged(wire.sent))][:2] == ["o-2", "o-1"]
+
+
 def test_the_same_line_twice_is_one_message() -> None:
     """A log that writes a message twice repeats it; so does a message with PossResend."""
     wire = Wire()
@@ -769,6 +806,92 @@ def test_rejected_cancel_changes_nothing() -> None:
     wire.refuse(one, "o-2", of="1")
     wire.fill(one, 100, "9")
     assert [event.kind for event in events(logged(wire.sent))] == ["order", "fill"]
+
+
+def test_report_that_names_two_orders_is_refused() -> None:
+    """ClOrdID and OrigClOrdID of one message are of one order."""
+    wire = Wire()
+    wire.order("o-1", 100, "10")
+    wire.report(wire.order("o-2", 100, "10"), "cancelled", name="o-1")
+    assert any(
+        "(11) and OrigClOrdID (41) name two orders" in one for one in wrong(logged(wire.sent))
+    )
+
+
+def test_bust_of_the_fill_of_another_order_is_refused() -> None:
+    """ExecRefID names a fill of the order that the report is about."""
+    wire = Wire()
+    one, two = wire.order("o-1", 100, "10"), wire.order("o-2", 100, "10")
+    fill = wire.fill(one, 40, "9.5")
+    two.fills[fill] = (40, Decimal("9.5"))
+    wire.bust(two, fill)
+    found = wrong(logged(wire.sent))
+    assert any("ExecRefID (19) `E1` is not a known fill of this order" in text for text in found)
+
+
+def test_replaced_until_cancelled_does_not_end_with_its_day() -> None:
+    """A replace request may make an order of the day one that lasts."""
+    wire = Wire()
+    one = wire.order("o-1", 100, "10")
+    wire.replace(one, "o-2", 120, "10")
+    lasting = edited(wire, 1, (59, 1))
+    wire.sent.clear()
+    wire.replaced(one, "o-2", 120, "10")
+    wire.report(one, "done")
+    kinds = [event.kind for event in events(lasting + logged(wire.sent))]
+    assert kinds == ["order", "replace", "replaced"]
+
+
+def test_order_that_is_rejected_while_a_replace_waits_can_fill_no_more() -> None:
+    """A `rejected` event would answer the replace request alone, so the order is cancelled."""
+    wire = Wire()
+    one = wire.order("o-1", 100, "10")
+    wire.replace(one, "o-2", 120, "10")
+    wire.report(one, "rejected")
+    kinds = [event.kind for event in events(logged(wire.sent))]
+    assert kinds == ["order", "replace", "cancel"]
+
+
+def test_order_that_has_fills_is_not_rejected() -> None:
+    """A broker cannot reject what it has executed."""
+    wire = Wire()
+    one = wire.order("o-1", 100, "10")
+    wire.fill(one, 40, "9.5")
+    wire.report(one, "rejected")
+    assert any("it rejects an order that has fills" in text for text in wrong(logged(wire.sent)))
+
+
+def test_of_what_has_ended_only_the_last_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the log: a report on an order forgotten long ago is refused."""
+    monkeypatch.setattr(orders, "CLOSED_KEPT", 2)
+    monkeypatch.setattr(orders, "FILLS_KEPT", 2)
+    wire = Wire()
+    sent = [wire.order(f"o-{n}", 100, "10") for n in range(4)]
+    fills = [wire.fill(one, 100, "9.5") for one in sent]
+    wire.bust(sent[3], fills[3])
+    assert events(logged(wire.sent))[-1].kind == "bust"
+    wire.bust(sent[2], fills[2])
+    wire.bust(sent[0], fills[0])
+    lost, forgotten = wrong(logged(wire.sent))
+    assert "ExecRefID (19) `E3` is not a known fill" in lost
+    assert "its order `o-0` is not known" in forgotten
+
+
+def test_fill_that_was_taken_back_cannot_be_named_again() -> None:
+    """A second bust, or a correction of a bust fill, is refused; that of a correction is not."""
+    wire = Wire()
+    one = wire.order("o-1", 100, "10")
+    fill = wire.fill(one, 40, "9.5")
+    corrected = wire.correct(one, fill, 40, "9.4")
+    one.fills[fill] = (40, Decimal("9.5"))
+    end = len(wire.sent)
+    wire.bust(one, fill)
+    assert any("a fill that was busted or corrected" in text for text in wrong(logged(wire.sent)))
+    del wire.sent[end:]
+    wire.next[False] -= 1
+    one.filled, one.value = 40, 40 * Decimal("9.4")
+    wire.bust(one, corrected)
+    assert [event.kind for event in events(logged(wire.sent))][2:] == ["correct", "bust"]
 
 
 def test_bust_that_states_another_fill_is_refused() -> None:

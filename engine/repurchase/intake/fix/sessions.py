@@ -91,7 +91,7 @@ class Sessions:
         kind = message.fields["35"]
         if is_dup or kind == _SEQUENCE_RESET or message.raw == one.last:
             return "repeat"
-        if kind != _LOGON and day <= one.day:
+        if day < one.day or (kind != _LOGON and day == one.day):
             what = f"MsgSeqNum (34) goes back from {one.expected - 1} to {number}"
             raise Wrong(what, "only a Logon, a new day or PossDupFlag (43) allows that")
         one.lost += one.gaps
