@@ -114,6 +114,7 @@ def expected(real: Real) -> dict[str, Any]:
         "quarantined": 0,
         "idle_packs": [],
         "expired_venues": [],
+        "differences": [],
     }
 
 
