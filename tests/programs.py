@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
 from random import Random
@@ -491,13 +492,13 @@ def _around(quantity: int | None) -> tuple[str, ...]:
     return () if quantity is None else tuple(map(str, (quantity, quantity // 2 or 1, 2 * quantity)))
 
 
-def run(seed: int, files: int, histories: int = 16, events: int = 14) -> Counter[str]:
-    """Return what became of *histories* of *events* by each of *files*, drawn from *seed* on.
+def run(seed: int, files: Iterable[int], histories: int = 16, events: int = 14) -> Counter[str]:
+    """Return what became of *histories* of *events* by the *files* of these numbers under *seed*.
 
     Raise AssertionError if a model lacks an event.
     """
     seen: Counter[str] = Counter()
-    for number in range(files):
+    for number in files:
         chance = Random(f"{seed} {number}")
         place = PLACES[number % len(PLACES)]
         text = draw_file(chance, place)
@@ -521,5 +522,5 @@ def run(seed: int, files: int, histories: int = 16, events: int = 14) -> Counter
 
 
 if __name__ == "__main__":
-    for what, count in sorted(run(int(sys.argv[2]), int(sys.argv[1])).items()):
+    for what, count in sorted(run(int(sys.argv[2]), range(int(sys.argv[1]))).items()):
         sys.stdout.write(f"{count:12,} {what}\n")

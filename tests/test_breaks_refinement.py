@@ -28,6 +28,14 @@ Patch = pytest.MonkeyPatch
 Tie = Callable[[Request], Term]
 # Enough to find each of them; most are found by the first file.
 FILES: Final = 60
+# The file that finds a strictness soonest, if the first ones take long.
+SOONEST: Final = {
+    "fills by the method of their order": 4,
+    "other fills by a stated method": 13,
+    "no day in 1900": 1,
+    "a replace that never lowers shares": 4,
+    "a replace that raises money": 9,
+}
 
 
 def _of(kinds: Sequence[str], tie: Tie) -> Tie:
@@ -219,15 +227,19 @@ def _tied(patch: Patch, tie: Tie) -> None:
 
 def _strictnesses() -> Iterator[Any]:
     for name, tie in TIES.items():
-        yield pytest.param(lambda patch, tie=tie: _tied(patch, tie), id=name)
+        soonest = SOONEST.get(name, 0)
+        yield pytest.param(lambda patch, tie=tie: _tied(patch, tie), soonest, id=name)
     for one in PATCHES:
-        yield pytest.param(one, id=one.__name__.replace("_", " "))
+        name = one.__name__.replace("_", " ")
+        yield pytest.param(one, SOONEST.get(name, 0), id=name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strict", [*_strictnesses()])
-def test_strictness_is_found(strict: Callable[[Patch], None], monkeypatch: Patch) -> None:
+@pytest.mark.parametrize(("strict", "soonest"), [*_strictnesses()])
+def test_strictness_is_found(
+    strict: Callable[[Patch], None], soonest: int, monkeypatch: Patch
+) -> None:
     """Some event that the readers accept is not in the model, or passes it only in the engine."""
     strict(monkeypatch)
     with pytest.raises(AssertionError, match=r"no such event|in the model it is not"):
-        programs.run(SEED, FILES)
+        programs.run(SEED, (soonest, *range(FILES)))

@@ -110,7 +110,6 @@ def expected(real: Real) -> dict[str, Any]:
         "by_rule": {},
         "days": [],
         "skipped": 0,
-        "differences": [],
         "quarantined": 0,
         "idle_packs": [],
         "expired_venues": [],
