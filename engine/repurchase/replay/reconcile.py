@@ -179,7 +179,7 @@ def reconciled(
     if by_id:
         pairing.pair(lambda fill: fill.id, _always)
     stated = [name for name in _KEY if any(getattr(one, name) is not None for one in file)]
-    # Who is alike in everything first, or one of two such trades would be paired with a changed one.
+    # What is alike in everything first, or it would be paired with a trade that was changed.
     pairing.pair(_key(_COMPARED), pairing.is_near)
     pairing.pair(_key(stated), pairing.is_near)
     for name in _LEFT_OUT:
