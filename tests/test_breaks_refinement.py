@@ -35,6 +35,11 @@ SOONEST: Final = {
     "no day in 1900": 1,
     "a replace that never lowers shares": 4,
     "a replace that raises money": 9,
+    "a fill of the shares that were reserved": 4,
+    "a fill of the money that was reserved": 4,
+    "a fill that closes no unbounded order": 6,
+    "the share ratio of the day itself": 3,
+    "clocks are never behind": 4,
 }
 
 
