@@ -280,6 +280,14 @@ def test_lines_of_a_log_do_not_matter(data: st.DataObject, separator: bytes, lin
     assert events(b"".join(lines)) == whole
 
 
+def test_long_text_between_messages_is_passed_over() -> None:
+    """A message is whole wherever it lies among the parts in which a log is read."""
+    sent = day().sent
+    for length in range(261_300, 262_200, 60):
+        log = logged(sent[:3]) + b"-" * length + logged(sent[3:])
+        assert len(events(log)) == len(events(logged(sent)))
+
+
 def day(version: str = "FIX.4.4") -> Wire:
     """Return a session with two orders: one replaced and filled, with a bust; one cancelled."""
     wire = Wire(version)
@@ -850,6 +858,17 @@ def test_order_that_is_rejected_while_a_replace_waits_can_fill_no_more() -> None
     wire.report(one, "rejected")
     kinds = [event.kind for event in events(logged(wire.sent))]
     assert kinds == ["order", "replace", "cancel"]
+
+
+def test_unasked_change_while_a_replace_waits_is_refused() -> None:
+    """Nobody knows what the replace request then changes."""
+    wire = Wire()
+    one = wire.order("o-1", 100, "10")
+    wire.replace(one, "o-2", 120, "10")
+    one.quantity = 80
+    wire.report(one, "restated")
+    found = wrong(logged(wire.sent))
+    assert any("changes the order while a replace request waits" in text for text in found)
 
 
 def test_order_that_has_fills_is_not_rejected() -> None:
