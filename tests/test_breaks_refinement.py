@@ -40,6 +40,8 @@ SOONEST: Final = {
     "a fill that closes no unbounded order": 6,
     "the share ratio of the day itself": 3,
     "clocks are never behind": 4,
+    "all rules evaluate all": 6,
+    "rates have no bounds": 3,
 }
 
 
