@@ -445,6 +445,38 @@ def test_amount_is_compared_with_price_times_quantity(tolerance: str, is_allowed
     assert (wrong, not differences) == ([], is_allowed)
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-03,11,2"], "is what the rows before it"),
+        (["2020-01-02,5,2", "2020-01-03,6,2"] * 2, "the second half of the rows, which repeats"),
+    ],
+)
+def test_what_may_count_twice_is_told_unless_a_total_agrees(rows: list[str], said: str) -> None:
+    """A total read as a trade, and a file that was pasted twice."""
+    mapping = BASE.replace("quantity: q", "quantity: q, price: p")
+    _, wrong, (found,) = read("\n".join(["d,q,p", *rows]), mapping)
+    assert (wrong, said in found.problem("log").what) == ([], True)
+    agreed = f'{mapping}expect: [{{shares: "22"}}]\n'
+    assert read("\n".join(["d,q,p", *rows]), agreed)[2] == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["2020-01-02,5,2"] * 4,
+        ["2020-01-02,5,2", "2020-01-03,5,2"],
+        ["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-03,11,3"],
+        ["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-02,5,2", "2020-01-03,6,3"],
+    ],
+)
+def test_trades_that_are_alike_are_several_trades(rows: list[str]) -> None:
+    """Seven trades that are alike to the letter are seven trades."""
+    mapping = BASE.replace("quantity: q", "quantity: q, price: p")
+    events, wrong, differences = read("\n".join(["d,q,p", *rows]), mapping)
+    assert (len(events), wrong, differences) == (len(rows), [], ())
+
+
 def test_difference_names_the_row_that_explains_it() -> None:
     """The money of one row, or the rounding of several."""
     rows = ["2020-01-02,10,10,100", "2020-01-03,1,7,7", "total,11,,100"]

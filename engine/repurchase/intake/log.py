@@ -293,7 +293,7 @@ class Log(AbstractContextManager["Log"]):
             index += 1
             found = self._row(row.number, index, {"kind": "fill"} | row.values, faults)
             if found.event is not None:
-                self.totals.trade(row)
+                self.totals.trade(row, found.event)
             yield found
 
     def _opening(self, row: Mapped, index: int) -> Iterator[Row]:

@@ -6,6 +6,7 @@ that was given allows it.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,6 +22,10 @@ from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance
 # The rows that are looked through for one that explains a difference.
 LOOKED_THROUGH: Final = 100_000
 # An opening balance that stands after trades cannot be taken from the file.
+_A_TOTAL: Final = "if it is a total, name it under `rows`; if not, give what you `expect`"
+_DOUBLED: Final = "if the file is not doubled, give what you `expect`"
+# The differences that are listed; of the others, the number.
+DIFFERENCES_MAX: Final = 20
 _GIVE_IT: Final = "give it with --brought-forward SHARES,AMOUNT"
 _HALF: Final = Fraction(1, 2)
 
@@ -72,24 +77,47 @@ class Totals:
         self._printed: list[tuple[Mapped, _Sum]] = []
         self._asked = {one.day for one in checks.expected if one.day is not None}
         self._rows: deque[tuple[int, Exact | None]] = deque(maxlen=LOOKED_THROUGH)
+        self._marks = array("q")
         self._differing: list[Difference] = []
+        self._more = 0
+        self._sum_like: Difference | None = None
         self.opening: Mapped | None = None
 
-    def trade(self, row: Mapped) -> None:
-        """Add a *row* that is a trade, and compare its amount with its price times quantity."""
-        quantity = _number(row, "quantity")
-        if quantity is None:
-            return
-        price, amount = _number(row, "price"), _number(row, "amount")
+    def trade(self, row: Mapped, event: Event) -> None:
+        """Add a *row* that is the trade *event*; compare its amount with price times quantity."""
+        quantity, price, amount = event.quantity or 0, event.price, event.amount
         product = None if price is None else price * quantity
-        if product is not None and amount is not None:
+        if product is not None and amount is not None and product != amount:
             self._compare_row(row, product, amount)
         amount = product if amount is None else amount
+        self._look_at(row, quantity, amount)
         self._rows.append((row.number, amount))
         self.add(quantity, amount)
-        day = str(row.values.get("date") or row.values.get("time") or "")[:10]
-        if day in self._asked:
-            self._days.setdefault(day, _Sum()).add(quantity, amount)
+        if self._asked:
+            day = str(event.date or event.time)[:10]
+            if day in self._asked:
+                self._days.setdefault(day, _Sum()).add(quantity, amount)
+
+    def _look_at(self, row: Mapped, quantity: Exact, amount: Exact | None) -> None:
+        """Note whether *row* looks like a total of the rows before it, and what it was like."""
+        if len(self._marks) < LOOKED_THROUGH:
+            self._marks.append(hash(tuple(row.values.items())))
+        since = self._since
+        if since.count > 1 and (quantity, amount) == (since.shares, since.amount):
+            what = f"`{short(row.label)}`, which is what the rows before it come to"
+            twice = written(since.shares + quantity)
+            self._sum_like = Difference(what, written(quantity), twice, row.number, _A_TOTAL)
+
+    def _suspicious(self) -> Iterator[Difference]:
+        """Yield what may count twice: a row that adds up those before it, and a doubled file."""
+        if self._sum_like is not None:
+            yield self._sum_like
+        half, odd = divmod(len(self._marks), 2)
+        is_whole = self._all.count == len(self._marks) and not odd
+        if is_whole and len({*self._marks}) > 1 and self._marks[:half] == self._marks[half:]:
+            shares = self._all.shares
+            what = "the second half of the rows, which repeats the first"
+            yield Difference(what, written(quotient(shares, 2)), written(shares), None, _DOUBLED)
 
     def add(self, quantity: Exact, amount: Exact | None) -> None:
         """Add what was bought to all sums but those of a day."""
@@ -99,9 +127,13 @@ class Totals:
     def _compare_row(self, row: Mapped, product: Exact, amount: Exact) -> None:
         label = " ".join(row.label.split()).casefold()
         is_known = any(label.startswith(begin) for begin, _ in self._checks.known)
-        if not is_known and not self._checks.row.allows(product, amount):
-            what = f"the amount of `{short(row.label)}`, by its price and quantity"
-            self._differing.append(Difference(what, written(amount), written(product), row.number))
+        if is_known or self._checks.row.allows(product, amount):
+            return
+        if len(self._differing) == DIFFERENCES_MAX:
+            self._more += 1
+            return
+        what = f"the amount of `{short(row.label)}`, by its price and quantity"
+        self._differing.append(Difference(what, written(amount), written(product), row.number))
 
     def total(self, row: Mapped) -> None:
         """Take a *row* that prints a total, to be compared when all are read."""
@@ -114,14 +146,19 @@ class Totals:
     def differences(self, opened: Event | None = None) -> tuple[Difference, ...]:
         """Return where figures differ, given what was brought forward before the first row."""
         before = _Sum() if opened is None else _Sum(opened.shares or 0, opened.amount or 0)
-        found = [*self._differing, *self._of_opening(before)]
+        found = [*self._of_opening(before)]
         for row, sum_ in self._printed:
             assert row.total is not None, "it is a total"
             found += self._of_row(row, _with(sum_, before, row.total.of))
         for one in self._checks.expected:
             sum_ = self._all if one.day is None else self._days.get(one.day, _Sum())
             found += self._of_expected(one, _with(sum_, before, "rows" if one.day else "program"))
-        return tuple(found)
+        # A total that agrees says that nothing counts twice.
+        is_confirmed = not found and bool(self._printed or self._checks.expected)
+        rows = [*self._differing, *([] if is_confirmed else self._suspicious())]
+        if self._more:
+            rows.append(Difference("the amounts of more rows", f"{self._more:,}", "others"))
+        return (*rows, *found)
 
     def _of_opening(self, before: _Sum) -> Iterator[Difference]:
         """Yield how the opening balance that the file prints differs from what was taken."""
