@@ -21,6 +21,7 @@ from repurchase.evaluation.judge import Scope, judge
 from repurchase.evaluation.step import outcome_of, own_findings, scope_of
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
+from repurchase.language.expression import composed
 from repurchase.ledger import orders
 from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position
@@ -255,8 +256,10 @@ def _is_listed(asked: Request, view: View) -> Term:
 
 
 def _index(choices: Sequence[str], text: str) -> int:
-    if text in choices:
-        return choices.index(text)
+    """Return the choice that *text* is: letters with combining marks are the whole letters."""
+    whole = [composed(one) for one in choices]
+    if composed(text) in whole:
+        return whole.index(composed(text))
     return next(at for at, one in enumerate(choices) if one.startswith(OTHER))
 
 

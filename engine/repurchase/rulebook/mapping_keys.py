@@ -91,14 +91,14 @@ def _titled(raw: str) -> re.Pattern[str]:
     return re.compile(f"{first}(.+?){last}", re.IGNORECASE)
 
 
-COLUMN: Final = text(_column, {"type": ["string", "integer"]})
-SIGN: Final = text(str, {"type": "string"})
+# What is printed may look like a number, or like a word of YAML.
+_PRINTED: Final = {"type": ["string", "number", "boolean"]}
+COLUMN: Final = text(_column, _PRINTED)
+SIGN: Final = text(str, _PRINTED)
 _EVENT_FIELDS: Final = tuple(READERS)
 EVENT_FIELD: Final = choice(_EVENT_FIELDS)
-SET: Final = named(
-    text(str, {"type": ["string", "number", "boolean"]}), EVENT_FIELD, most=PARTS_MAX
-)
-WORDS: Final = named(text(str, {"type": ["string", "number"]}), most=PARTS_MAX)
+SET: Final = named(SIGN, EVENT_FIELD, most=PARTS_MAX)
+WORDS: Final = named(SIGN, most=PARTS_MAX)
 ZONE: Final = text(lambda raw: _zone(str(raw)), {"type": "string"})
 
 
