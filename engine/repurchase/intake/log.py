@@ -128,6 +128,8 @@ class Log(AbstractContextManager["Log"]):
     """An open log, whose rows can be read once, in file order; it counts the bytes read so far."""
 
     bytes_total: int | None
+    noted: Noted
+    totals: Totals
 
     def __init__(
         self,

@@ -37,6 +37,10 @@ class Fields:
     """
 
     __slots__ = ("_fields", "_message", "day", "sender", "target", "time")
+    sender: tuple[str, str]
+    target: tuple[str, str]
+    time: str
+    day: str
 
     def __init__(self, message: Message, ignore: frozenset[str] = frozenset()) -> None:
         """Take *message* without the fields whose tags are to *ignore*.

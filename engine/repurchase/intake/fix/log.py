@@ -72,6 +72,8 @@ class FixLog:
     the log is read.
     """
 
+    noted: Noted
+
     def __init__(
         self,
         messages: Iterable[Message | Bad],
