@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from repurchase.domain.calendars import offset_changes
 from repurchase.domain.errors import Wrong, short
 from repurchase.intake.months import MONTHS
 from repurchase.intake.printed import Typed
@@ -33,6 +36,11 @@ _BLANK: Final = r"[\s\u200b]+"
 _NAME: Final = r"[^\W\d_]+"
 _HALVES: Final = {"am": 0, "pm": 12}
 _NOON: Final = 12
+# Where an offset stands in the text of a moment.
+_OFFSET: Final = slice(len("2008-11-14T09:30:00"), None)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_DAY_SECONDS: Final = 86_400
+_CACHED: Final = 1 << 10
 # Two digits of a year are the year of these hundred that ends in them.
 _CENTURY_BEGINS: Final = 1980
 
@@ -88,20 +96,23 @@ def moment_reader(printed: Printed, clock: Callable[[], ZoneInfo]) -> Callable[[
 
     def read(text: str) -> str | None:
         if isinstance(text, Typed):
-            shown = _typed(text, "a time", datetime.fromisoformat)
-            return _placed(shown, clock(), text, printed.twice).isoformat()
+            held = _typed(text, "a time", datetime.fromisoformat)
+            return _placed(held, clock(), text, printed.twice).isoformat()
         parts = _matched(pattern, text, printed)
         if parts is None:
             return None
-        day = _day(parts, text, printed)
+        day, zone = _day(parts, text, printed), clock()
         try:
-            shown = datetime.combine(day, time(*_time(parts)))
+            shown = time(*_time(parts))
         except ValueError:
             raise _misprinted(text, printed) from None
-        moment = _placed(shown, clock(), text, printed.twice)
+        offset = _offset_of(day, zone)
+        if offset is None:
+            moment = _placed(datetime.combine(day, shown), zone, text, printed.twice)
+            offset = moment.isoformat()[_OFFSET]
         fraction = parts.get("S") or ""
-        plain = moment.isoformat()
-        return f"{plain[:19]}.{fraction}{plain[19:]}" if fraction else plain
+        point = "." if fraction else ""
+        return f"{day.isoformat()}T{shown.isoformat()}{point}{fraction}{offset}"
 
     return read
 
@@ -162,7 +173,7 @@ def _matched(
     pattern: re.Pattern[str], text: str, printed: Printed
 ) -> Mapping[str, str | None] | None:
     """Return the parts of *text*; `None` if it is blank."""
-    bare = unicodedata.normalize("NFKC", text).strip()
+    bare = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     if not bare:
         return None
     found = pattern.fullmatch(bare)
@@ -206,6 +217,17 @@ def _time(parts: Mapping[str, str | None]) -> tuple[int, int, int]:
     else:
         number = int(hour)
     return number, int(parts.get("m") or 0), int(parts.get("s") or 0)
+
+
+@lru_cache(_CACHED)
+def _offset_of(day: date, clock: ZoneInfo) -> str | None:
+    """Return the offset of *clock* on *day*, as `+09:00`; `None` if it is set around then."""
+    noon = (day.toordinal() - _EPOCH) * _DAY_SECONDS + _DAY_SECONDS // 2
+    changes = offset_changes(clock)
+    at = bisect_left(changes, noon - 2 * _DAY_SECONDS)
+    if at < len(changes) and changes[at] <= noon + 2 * _DAY_SECONDS:
+        return None
+    return datetime.combine(day, time(), clock).isoformat()[_OFFSET]
 
 
 def _placed(shown: datetime, clock: ZoneInfo, text: str, twice: Twice) -> datetime:

@@ -25,7 +25,8 @@ Cells = Sequence[str]
 # The rows that a total is of: those since the last such total, or all with the opening balance.
 Of = Literal["rows", "program"]
 
-_SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]+")
+# Spaces that Python does not take for any.
+_UNSEEN: Final = re.compile("[\u200b\ufeff]")
 # A selected section is a form: a few rows, of which each figure is one.
 SECTION_ROWS_MAX: Final = 1_000
 HEADER_WITHIN: Final = 1_000
@@ -146,7 +147,13 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
 
 def plain(text: str) -> str:
     """Return *text* in small letters and with single blanks: case and space do not count."""
-    return _SPACES.sub(" ", text).strip().casefold()
+    return single(text).casefold()
+
+
+def single(text: str) -> str:
+    """Return *text* with single blanks for all spaces, and with none around it."""
+    seen = text if text.isascii() else _UNSEEN.sub(" ", text)
+    return " ".join(seen.split())
 
 
 def _first(cells: Cells) -> str:
@@ -317,7 +324,7 @@ class Sheet:
 
     def _is_title(self, text: str) -> bool:
         """Return whether *text* is a title that gives values to the rows below; keep them."""
-        bare, is_title = _SPACES.sub(" ", text).strip(), False
+        bare, is_title = single(text), False
         for name, pattern in self._texts.items():
             found = pattern.fullmatch(bare)
             if found is not None:

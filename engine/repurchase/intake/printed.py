@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -32,6 +33,8 @@ UNITS: Final = {
     "thousands": Fraction(1_000),
     "millions": Fraction(1_000_000),
 }
+# Most files have few quantities and few prices.
+_CACHED: Final = 1 << 16
 _DASHES: Final = str.maketrans("\u2212\u2010\u2011\u2013\u2014", "-----")
 
 # What reads a printed text: its value, or `None` if it stands for none.
@@ -66,6 +69,8 @@ def number_reader(style: Style, unit: str | None = None) -> Reader:
     around = tuple(sorted(style.around, key=len, reverse=True))
     factor = UNITS[unit] if unit is not None else None
 
+    # A number and the text of its digits in a workbook are equal, and are not read alike.
+    @lru_cache(_CACHED, typed=True)
     def read(text: str) -> str | None:
         bare = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
         if not bare or bare in style.none or text.strip() in style.none:
