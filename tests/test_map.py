@@ -174,6 +174,24 @@ ANSWERS: Final[Mapping[str, dict[str, str]]] = {
         "columns.price.unit": "pence",
     },
     "14_hydro_2023_final_days.csv": BUY | {"set.symbol": "NHY", "tolerances.row": "1%"},
+    "16_asx_3e_forms.csv": BUY
+    | {
+        "set.symbol": "BXB",
+        "numbers": '{thousands: ",", around: ["A$", "$A", "$", CUFS]}',
+        "columns": '{date: {title: "Brambles Limited {}", pattern: dd-MMM-yy},'
+        " quantity: 3 Number of shares/units bought back,"
+        " amount: 4 Total consideration paid or payable for the shares/units}",
+        "rows": "{each: column, select: Brambles, opening: Before previous day}",
+        "ignore": "[all]",
+    },
+    "18_jp_202404_edinet.csv": BUY
+    | {
+        "set.symbol": "common",
+        "numbers": '{thousands: ","}',
+        "columns.date": '{column: 2, pattern: "M月d日", year: 2024}',
+        "rows": "{skip: [取締役会, 自己株式取得の進捗], totals: [{row: 計},"
+        " {row: 報告月末現在の累計, of: program}]}",
+    },
     "20b_fix_columns.csv": {
         "columns.quantity": "LastShares",
         "columns.price": "LastPx",
