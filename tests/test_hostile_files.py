@@ -39,6 +39,18 @@ TRADES: Final = (
 )
 QUOTES: Final = "time,symbol,venue,bid,own\n2026-05-14T10:00:00+09:00,1,XTKS,5,no\n"
 ISSUER: Final = "from,until,closed_period\n2026-05-01,2026-05-31,no\n"
+PRINTED: Final = "Tag;Nr;Stück;Kurs\n14.05.2026;f1;1.000;5,5\nSumme;;1.000;\n"
+MAPPING: Final = """\
+mapping: 1
+separator: ";"
+numbers: {decimal: ",", thousands: "."}
+dates: {pattern: dd.MM.yyyy}
+columns: {date: Tag, id: Nr, quantity: Stück, price: Kurs}
+set: {symbol: "1", side: buy}
+rows: {totals: [{row: Summe}]}
+"""
+FIX_LOG: Final = (HERE.parent / "examples" / "fix" / "day.fix").read_text("ascii")
+REPLAY: Final = ("replay", "--rules", "rules.yaml")
 
 
 class Reader(NamedTuple):
@@ -78,6 +90,19 @@ READERS: Final = {
         "x",
         LOG.replace("quantity", "n", 1),
         "repurchase.replay.run",
+    ),
+    "workbook": Reader(
+        (*REPLAY, "x.xlsx", "--mapping", "mapping.yaml"), "x.xlsx", None, "python_calamine"
+    ),
+    "compressed log": Reader(
+        (*REPLAY, "x.csv.gz", "--mapping", "mapping.yaml"), "x.csv.gz", None, "zstandard"
+    ),
+    "mapping": Reader(
+        (*REPLAY, "printed.csv", "--mapping", "x.yaml"), "x.yaml", MAPPING, "repurchase.replay.run"
+    ),
+    "log that is to be mapped": Reader(("map", "x.csv"), "x.csv", PRINTED),
+    "FIX log": Reader(
+        (*REPLAY, "x.fix", "--quarantine", "bad.fix"), "x.fix", FIX_LOG, "repurchase.replay.run"
     ),
     "events of a desk": Reader(
         ("submit", "x.jsonl", "--journal", "new.db", "--rules", "rules.yaml", "--by", "Ann"),
@@ -186,6 +211,8 @@ def furnish(folder: Path) -> None:
     uses = RULES.replace("rules:\n", "include: [./own]\nrules:\n", 1)
     (folder / "uses.yaml").write_text(uses, encoding="utf-8")
     (folder / "order.json").write_text(EVENT, encoding="utf-8")
+    (folder / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
+    (folder / "printed.csv").write_text(PRINTED, encoding="utf-8")
 
 
 def calls(reader: Reader, top: Path) -> Iterator[dict[str, Any]]:

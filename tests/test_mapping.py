@@ -356,6 +356,10 @@ def test_month_is_known_in_words_of_each_language() -> None:
                 assert names[one] == names[other]
 
 
+ZULU: Final = """\
+mapping: 1
+columns: {time: {column: a, zone: Asia/Tokyo, pattern: "yyyy-MM-dd HH:mm'Z'"}}
+"""
 COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\n"
 
 
@@ -373,6 +377,16 @@ COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\
         ("mapping: 1\nencoding: latin-99\n" + COLUMNS, "is no encoding"),
         ("mapping: 1\ntolerances: {row: some}\n" + COLUMNS, "is no tolerance"),
         ("mapping: 1\nrows: {totals: [{of: rows}]}\n" + COLUMNS, "the key `row` is missing"),
+        ("mapping: 1\nset: {quantity: 5}\n" + COLUMNS, "is a column, and is set for all rows"),
+        ("mapping: 1\nignore: [Q]\n" + COLUMNS, "is read and ignored"),
+        ("mapping: 1\ncolumns: {quantity: q, price: q}\n", "gives two fields"),
+        ("mapping: 1\nrows: {select: x}\n" + COLUMNS, "`select` is for forms"),
+        ("mapping: 1\ntolerances: {row: 1000%}\n" + COLUMNS, "compares nothing"),
+        (
+            "mapping: 1\ncolumns: {date: {column: a, pattern: 'dd.MM.yyyy HH:mm'}}\n",
+            "map it to `time`",
+        ),
+        (ZULU, "says that times are in UTC"),
     ],
 )
 def test_fault_of_a_mapping_is_named(mapping: str, said: str) -> None:
@@ -429,6 +443,44 @@ PRICED: Final = BASE.replace("quantity: q", "quantity: q, price: p, amount: a")
 
 
 @pytest.mark.parametrize(
+    ("rows", "more", "said"),
+    [
+        (["2020-01-02,5"], "rows: {totals: [{row: Total}]}", "a row that begins with `Total`"),
+        (["2020-01-02,5"], "rows: {opening: Before}", "a row that begins with `Before`"),
+        (["2020-01-02,5", "Total,"], "rows: {totals: [{row: Total}]}", "missing in this total"),
+        (["2020-01-02,5", "2020-01-03,"], "", "`quantity` is missing"),
+    ],
+)
+def test_row_that_is_not_there_or_says_nothing_is_told(
+    rows: Sequence[str], more: str, said: str
+) -> None:
+    """A file that was cut has no total, and a damaged cell is empty."""
+    _, wrong, differences = read("\n".join(["d,q", *rows]), f"{BASE}{more}\n")
+    assert said in "\n".join([*wrong, *(one.problem("log").what for one in differences)])
+
+
+TITLED: Final = """\
+mapping: 1
+header: 2
+columns: {date: {title: "Trades on {}", pattern: dd.MM.yyyy}, venue: v, quantity: q}
+set: {symbol: X, side: buy}
+"""
+
+
+@pytest.mark.parametrize("between", ["Trade on 16.04.2024,", "Sales,", "", "v,q"])
+@pytest.mark.parametrize("lone", ["", "rows: {lone: skip}\n"])
+def test_title_in_other_words_gives_no_day_to_what_follows(between: str, lone: str) -> None:
+    """The day above is that of its own table."""
+    lines = ["Trades on 15.04.2024,", "v,q", "XETR,100", between, "v,q", "XETR,200"]
+    events, wrong, _ = read("\n".join(lines), TITLED + lone)
+    assert [one.quantity for one in events] == [100]
+    assert wrong
+    lines[3] = "Trades on 16.04.2024,"
+    events, wrong, _ = read("\n".join(lines), TITLED + lone)
+    assert ([one.date.day for one in events if one.date is not None], wrong) == ([15, 16], [])
+
+
+@pytest.mark.parametrize(
     ("tolerance", "is_allowed"),
     [
         ("", False),
@@ -448,8 +500,12 @@ def test_amount_is_compared_with_price_times_quantity(tolerance: str, is_allowed
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-03,11,2"], "is what the rows before it"),
+        (["2020-01-02,5,2", "2020-01-03,6,3", "2020-01-03,11,2.545"], "is what the rows before it"),
         (["2020-01-02,5,2", "2020-01-03,6,2"] * 2, "the second half of the rows, which repeats"),
+        (
+            ["2020-01-02,5,2"] * 2 + ["2020-01-03,6,2"] * 2,
+            "each second row, which repeats the one before",
+        ),
     ],
 )
 def test_what_may_count_twice_is_told_unless_a_total_agrees(rows: list[str], said: str) -> None:
@@ -466,6 +522,7 @@ def test_what_may_count_twice_is_told_unless_a_total_agrees(rows: list[str], sai
     [
         ["2020-01-02,5,2"] * 4,
         ["2020-01-02,5,2", "2020-01-03,5,2"],
+        ["2020-01-02,5,2", "2020-01-02,6,2", "2020-01-02,11,2"],
         ["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-03,11,3"],
         ["2020-01-02,5,2", "2020-01-03,6,2", "2020-01-02,5,2", "2020-01-03,6,3"],
     ],

@@ -171,11 +171,13 @@ def test_formula_with_a_value_is_its_value() -> None:
 
 
 def test_sheet_is_read_by_its_name() -> None:
-    """Without one, the first is read; a wrong name lists those that there are."""
+    """With several, one must be named; a wrong name lists those that there are."""
     cells = [HEAD, ("18.06.2018", "5", "2")]
     data = workbook({"Deckblatt": [("nichts",)], "Käufe": cells})
     (event,), _ = read(data, MAPPING + "sheet: Käufe\n")
     assert event.quantity == 5
+    with pytest.raises(InputError, match="has 2 sheets; name one of `Deckblatt`, `Käufe`"):
+        read(data, MAPPING)
     with pytest.raises(InputError, match="has no sheet `kaeufe`; it has `Deckblatt`, `Käufe`"):
         read(data, MAPPING + "sheet: kaeufe\n")
 

@@ -14,6 +14,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
+from itertools import islice, pairwise
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +23,7 @@ import msgspec
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import written
 from repurchase.intake.dates import Printed, day_reader, has_time
-from repurchase.intake.mapping import FIGURES, OPEN, plain
+from repurchase.intake.mapping import FIGURES, HEADER_WITHIN, OPEN, plain
 from repurchase.intake.months import LANGUAGES
 from repurchase.intake.printed import ONE, SPACE, Reader, Style, Typed, number_reader
 
@@ -29,9 +31,14 @@ Row = tuple[int, Sequence[str]]
 
 ROWS_READ: Final = 100_000
 CELLS_TRIED: Final = 2_000
+_TITLES_TRIED: Final = 100
+# A longer text is no figure, no day and no title.
+_LENGTH_MAX: Final = 60
+_COLUMNS_MAX: Final = 200
 _EXAMPLES: Final = 3
 _BELONGS: Final = Fraction(9, 10)
 _ENCODINGS: Final = ("utf-8-sig", "cp932", "cp1252")
+_BEYOND_ASCII: Final = bytes(range(128, 256))
 _EAST_ASIAN: Final = Fraction(1, 5)
 _SEPARATORS: Final = {";": ";", "tab": "\t", "|": "|", ",": ","}
 _STYLES: Final = (
@@ -44,6 +51,7 @@ _STYLES: Final = (
     Style(thousands="'"),
 )
 # A time amid the day, as some programs print it; the words of its zone stand for themselves.
+_DATED: Final = re.compile("[0-9].*[0-9]")
 _AMID: Final = "EEE dd MMM HH:mm:ss '{}' yyyy"
 _ZONE_WORDS: Final = ("BST", "GMT", "UTC", "CET", "CEST", "EST", "EDT", "JST")
 _DAYS: Final = (
@@ -68,14 +76,15 @@ _DAYS: Final = (
 )
 _CLOCKS: Final = ("HH:mm:ss", "H:mm:ss", "HH:mm:ss.S", "H:mm:ss.S", "HH:mm", "h:mm:ss a")
 _BETWEEN: Final = (" ", "-", "T", ", ")
+# What may stand beside a number and change nothing: a code or a sign of money, shares.
+_HARMLESS: Final = re.compile(r"[A-Z]{3}|[A-Z]{0,3}[$€£¥]|kr\.?|(?i:shares|stk\.?|st\.?|aktier)")
+_OF_SHARES: Final = frozenset(("shares", "Shares", "aktier", "st", "stk"))
 _NUMBER: Final = re.compile(
     r"[-(]?[^\w\s]{0,3}[A-Z]{0,3}\$?\s?[0-9][0-9.,'\u2019\s]*\)?\s?[A-Za-z%*]{0,6}"
 )
-_PLAIN_NUMBER: Final = re.compile(r"-?[0-9][0-9.,'\u2019\s]*")
-_CURRENCY: Final = re.compile(r"\b[A-Z]{3}\b|[$€£¥]|円")
 # What the names of columns contain, by the event field that the column then is; the first counts.
 _NAMED: Final = (
-    ("id", r"transaction (id|ref|no)|trade id|deal|reference|execid"),
+    ("id", r"^id$|\bref\b|transaction (id|ref|no)|trade id|deal|reference|execid"),
     ("price", r"price|pris\b|preis|kurs|vwap|average|durchschnitt|snittspris|単価|px\b"),
     ("amount", r"value|värde|verdi|betrag|consideration|proceeds|amount|総額"),
     ("amount", r"volumen.*(?-i:\b[A-Z]{3}\b)"),
@@ -103,6 +112,12 @@ _SIDE_WORDS: Final = {
     **dict.fromkeys(("venta", "vendita", "verkoop", "売", "売付"), "sell"),
 }
 _MIC: Final = re.compile(r"[A-Z0-9]{4}")
+# What the name of a column contains that is about something else than the trade itself.
+_OTHERWISE: Final = re.compile(
+    r"settle|cumul|remain|held|highest|lowest|outstanding|market volume|may yet|order.?date"
+    r"|leaves|order.?qty|cum.?qty|avg.?px",
+    re.IGNORECASE,
+)
 _TOTALS: Final = re.compile(
     r"(?:sub)?total|sum|gesamt|summa|yhteens|accumulated|totalt|i alt|ialt|計|合計|累計",
     re.IGNORECASE,
@@ -158,7 +173,7 @@ def decoded(data: bytes) -> tuple[str, str]:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        beyond = sum(byte > 127 for byte in data)
+        beyond = len(data) - len(data.translate(None, _BEYOND_ASCII))
         if encoding == "cp932" and beyond < _EAST_ASIAN * len(data):
             continue
         return encoding.removesuffix("-sig"), text
@@ -208,6 +223,9 @@ class _Drafting:
         if header is None or not body:
             raise Wrong("has no table that could be found", "write the mapping by hand")
         line, names = header
+        if len(names) > _COLUMNS_MAX:
+            what = f"has a table of {len(names):,} columns"
+            raise Wrong(what, f"a mapping is drafted of at most {_COLUMNS_MAX}")
         if line > 1:
             self._values["header"] = line
         trades, totals, openings = _sorted(body)
@@ -226,6 +244,9 @@ class _Drafting:
         values = self._values | {"columns": columns}
         if others:
             values["ignore"] = others
+            shown = ", ".join(f"`{one}`" for one in others)
+            what = f"nothing reads {shown}: may they say that a trade was cancelled, or was a sale?"
+            self._ask(("ignore",), what, [_list(others)])
         return Draft(values, tuple(self._questions), tuple(self._settled))
 
     def _ask(self, path: Sequence[str], what: str, candidates: Iterable[str]) -> None:
@@ -237,6 +258,8 @@ class _Drafting:
         """Return the places of the columns of each field; ask if several could be one."""
         found: dict[str, list[int]] = {}
         for at, name in enumerate(names):
+            if _OTHERWISE.search(name):
+                continue
             field = _field_named(name) or _field_of(cells[at])
             if field is not None and any(text.strip() for text in cells[at]):
                 found.setdefault(field, []).append(at)
@@ -257,6 +280,11 @@ class _Drafting:
         ats: dict[str, int] = {name: fields[name][0] for name in FIGURES if name in fields}
         texts = [cells[at] for at in ats.values()]
         around, none = _around(texts), _none(texts)
+        odd = [sign for sign in around if not _HARMLESS.fullmatch(sign)]
+        if odd or len({*around} - _OF_SHARES) > 1:
+            shown = ", ".join(f"`{sign}`" for sign in odd or around)
+            what = f"does {shown} beside a number change what it means?"
+            self._ask(("numbers", "around"), what, [_list(around)])
         readings: dict[tuple[Any, ...], Style] = {}
         for style in _STYLES:
             whole = msgspec.structs.replace(style, around=around, none=none)
@@ -291,7 +319,7 @@ class _Drafting:
         decimals = max(len((one or "").partition(".")[2]) for one in values[-1])
         half = f'"{written(Fraction(1, 2 * 10**decimals))}"'
         what = f"price times quantity differs from the amount in {count} rows, by up to {most}"
-        self._ask(("tolerances", "row"), what, dict.fromkeys((half, most)))
+        self._ask(("tolerances", "row"), what, [half])
 
     def _units(self, fields: dict[str, list[int]], names: Sequence[str]) -> None:
         """Ask for the unit of a column whose name speaks of one."""
@@ -320,10 +348,10 @@ class _Drafting:
                 self._columns[field]["words"] = known
                 continue
             shown = ", ".join(f"`{text}`" for text in list(texts)[:_EXAMPLES])
-            told = {text: of or "..." for text, of in known.items()}
-            self._ask(
-                ("columns", field, "words"), f"what do {shown} mean?", [_flow_words(told, field)]
-            )
+            example = "XLON" if field == "venue" else "buy"
+            form = f"{{{_quoted(next(iter(texts)))}: {example}}}"
+            what = f"what does each of {shown} mean? Answer as {form}"
+            self._ask(("columns", field, "words"), what, ())
 
     # --- days and times --------------------------------------------------------------------------
 
@@ -364,7 +392,8 @@ class _Drafting:
         """Return whether titles have the day, and no column: rows with one cell that ends in it."""
         if "date" in fields or "time" in fields:
             return False
-        lone = [_label(cells) for _, cells in self._rows if _filled(cells) == 1]
+        labels = (_label(cells) for _, cells in self._rows if _filled(cells) == 1)
+        lone = list(islice(dict.fromkeys(labels), _TITLES_TRIED))
         for text in lone:
             begin = text.split(" ")[0]
             alike = [one for one in lone if one.startswith(begin)]
@@ -402,8 +431,12 @@ class _Drafting:
                 )
         if openings:
             rows["opening"] = _label(openings[0][1])
-        if any(_filled(cells) == 1 for _, cells in body):
-            rows["lone"] = "skip"
+        lone = dict.fromkeys(_label(cells) for _, cells in body if _filled(cells) == 1)
+        if lone:
+            shown = ", ".join(f"`{one}`" for one in list(lone)[:_EXAMPLES])
+            what = f"are rows with one cell, such as {shown}, headings or page numbers alone?"
+            self._ask(("rows", "lone"), what, ("skip",))
+            rows["lone"] = OPEN
         if rows:
             self._values["rows"] = rows
 
@@ -452,10 +485,9 @@ _OF: Final = {"rows": "rows above", "program": "rows and the opening balance"}
 
 def _split(rows: Sequence[Row]) -> tuple[Row | None, list[Row]]:
     """Return the row that names the columns, and the rows below it but for its repetitions."""
-    for at, (line, cells) in enumerate(rows[:-1]):
-        below = next((row for _, row in rows[at + 1 :] if _filled(row) > 1), ())
-        is_named = _filled(cells) > 1 and not any(map(_is_number, cells))
-        if is_named and any(map(_is_number, below)):
+    filled = [(at, row) for at, row in enumerate(rows) if _filled(row[1]) > 1]
+    for (at, (line, cells)), (_, (_, below)) in pairwise(filled[:HEADER_WITHIN]):
+        if not any(map(_is_number, cells)) and any(map(_is_number, below)):
             head = [plain(cell) for cell in cells]
             body = [row for row in rows[at + 1 :] if [plain(one) for one in row[1]] != head]
             return (line, cells), body
@@ -507,15 +539,22 @@ def _patterns(texts: Sequence[str]) -> list[Printed]:
     """Return how all of *texts* can be printed, the first of those that come to the same days."""
     tried = texts[:CELLS_TRIED]
     found: dict[tuple[str | None, ...], Printed] = {}
-    for printed in _candidates():
+    if not all(_DATED.search(text) and len(text) <= _LENGTH_MAX for text in tried):
+        return []
+    for printed, read in _readers():
         try:
-            read = day_reader(printed)
             values = tuple(read(text) for text in tried)
         except Wrong:
             continue
         if tried:
             found.setdefault(values, printed)
     return list(found.values())
+
+
+@cache
+def _readers() -> tuple[tuple[Printed, Reader], ...]:
+    """Return each way in which days are printed, with what reads it."""
+    return tuple((printed, day_reader(printed)) for printed in _candidates())
 
 
 def _candidates() -> Iterator[Printed]:
@@ -597,7 +636,10 @@ def _above(value: Fraction) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return isinstance(text, Typed) or _NUMBER.fullmatch(text.strip()) is not None
+    if isinstance(text, Typed):
+        return True
+    bare = text.strip() if len(text) < 2 * _LENGTH_MAX else ""
+    return len(bare) <= _LENGTH_MAX and _NUMBER.fullmatch(bare) is not None
 
 
 def _filled(cells: Sequence[str]) -> int:
@@ -605,11 +647,14 @@ def _filled(cells: Sequence[str]) -> int:
 
 
 def _label(cells: Sequence[str]) -> str:
-    return " ".join(next((cell for cell in cells if cell.strip()), "").split())
+    first = next((cell for cell in cells if cell.strip()), "")
+    return " ".join(first[: 4 * _LENGTH_MAX].split())
 
 
 def _at(cells: Sequence[str], at: int) -> str:
-    return cells[at] if at < len(cells) else ""
+    text = cells[at] if at < len(cells) else ""
+    # What is cut off makes no number or day of the rest: the rest is too long for one.
+    return text if len(text) <= 2 * _LENGTH_MAX else text[: 2 * _LENGTH_MAX]
 
 
 def _called(names: Sequence[str], at: int) -> str | int:
@@ -652,13 +697,7 @@ def _flow(values: dict[str, Any]) -> str:
     return f"{{{', '.join(parts)}}}"
 
 
-def _flow_words(words: dict[str, str], field: str) -> str:
-    example = "XLON" if field == "venue" else "buy"
-    shown = (f"{_quoted(text)}: {example if of == '...' else of}" for text, of in words.items())
-    return f"{{{', '.join(shown)}}}"
-
-
-def _list(texts: Sequence[str]) -> str:
+def _list(texts: Sequence[str | int]) -> str:
     return f"[{', '.join(map(_quoted, texts))}]"
 
 

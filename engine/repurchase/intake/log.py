@@ -277,7 +277,7 @@ class Log(AbstractContextManager["Log"]):
         """Yield the rows of *sheet* that are events: its opening balance first, then its trades."""
         self._has_ids = "id" in mapping.fields
         index = 0
-        for row in sheet.rows():
+        for row in self._sheet_rows(sheet, mapping):
             if not isinstance(row, Mapped):
                 yield Row(row[0], None, (row[1],))
                 continue
@@ -297,6 +297,14 @@ class Log(AbstractContextManager["Log"]):
             if found.event is not None:
                 self.totals.trade(row, found.event)
             yield found
+
+    def _sheet_rows(self, sheet: Sheet, mapping: Mapping) -> Iterator[Mapped | tuple[int, Problem]]:
+        """Yield the rows of *sheet*, and note which rows that *mapping* names are not there."""
+        yield from sheet.rows()
+        lacking = [one.begins for one in mapping.rows.totals if one.begins not in sheet.met]
+        if mapping.rows.opening is not None and self.totals.opening is None:
+            lacking.append(mapping.rows.opening)
+        self.totals.lacking = tuple(lacking)
 
     def _opening(self, row: Mapped, index: int) -> Iterator[Row]:
         """Yield what was bought before, if no trade was read before it; else it is compared."""

@@ -28,6 +28,7 @@ Of = Literal["rows", "program"]
 # Spaces that Python does not take for any.
 _UNSEEN: Final = re.compile("[\u200b\ufeff]")
 # A selected section is a form: a few rows, of which each figure is one.
+_NO_FIGURE: Final = Wrong("is missing in this total", "correct the mapping")
 SECTION_ROWS_MAX: Final = 1_000
 HEADER_WITHIN: Final = 1_000
 ALL: Final = "all"
@@ -139,10 +140,13 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     label: str = ""
     opening: bool = False
     total: TotalRow | None = None
+    says_none: bool = False
 
     def is_empty(self) -> bool:
-        """Return whether nothing was traded: the row prints no quantity, no price and no amount."""
-        return not self.faults and not any(name in self.values for name in FIGURES)
+        """Return whether nothing was traded: the row prints a word for none, and no figure."""
+        return (
+            self.says_none and not self.faults and not any(name in self.values for name in FIGURES)
+        )
 
 
 def plain(text: str) -> str:
@@ -185,6 +189,9 @@ class Sheet:
         opening = mapping.rows.opening
         self._opening = None if opening is None else plain(opening)
         self._titles: dict[str, str] = {}
+        self._is_fresh = False
+        # How the rows begin that print totals, of those that were there.
+        self.met: set[str] = set()
         self._above: dict[int, str] = {}
         self._texts = {
             name: field.title for name, field in mapping.fields.items() if field.title is not None
@@ -211,7 +218,10 @@ class Sheet:
                 continue
             label = _first(cells)
             begin = plain(label)
-            if not begin or (begin == self._begin and self._is_head(cells)):
+            if not begin:
+                continue
+            if begin == self._begin and self._is_head(cells):
+                self._forget()
                 continue
             found = self._row(number, cells, label, begin)
             if found is not None:
@@ -222,7 +232,12 @@ class Sheet:
     ) -> Mapped | tuple[int, Problem] | None:
         if begin.startswith(self._skip) or (self._texts and self._is_title(label)):
             return None
-        if self._mapping.rows.skips_lone and sum(map(bool, cells)) == 1:
+        if (self._mapping.rows.skips_lone or self._texts) and sum(map(bool, cells)) == 1:
+            if not self._mapping.rows.skips_lone:
+                what = "has one cell, and is no title that the mapping knows"
+                return number, self._problem(number, Wrong(what, "name it under `rows`"))
+            # It may be the title of what follows, in other words.
+            self._titles.clear()
             return None
         cells = self._filled(cells)
         if len(cells) != self._width:
@@ -231,6 +246,7 @@ class Sheet:
         total = next((one for sign, one in self._totals if begin.startswith(sign)), None)
         if total is not None:
             return self._read(number, cells, label, total=total)
+        self._is_fresh = False
         is_opening = self._opening is not None and begin.startswith(self._opening)
         return self._read(number, cells, label, opening=is_opening)
 
@@ -243,26 +259,29 @@ class Sheet:
         opening: bool = False,
         total: TotalRow | None = None,
     ) -> Mapped:
-        values: dict[str, object] = {}
-        faults: list[Fault] = []
         is_trade = not opening and total is None
+        left_out = total.without if total is not None else ()
+        values: dict[str, object] = dict(self._mapping.constants) if is_trade else {}
+        faults: list[Fault] = []
+        says_none = False
         for name, cell, read in self._readers:
-            if not is_trade and name not in FIGURES:
-                continue
-            if total is not None and name in total.without:
+            if not is_trade and (name not in FIGURES or name in left_out):
                 continue
             text = cell(cells)
             try:
                 value = text if read is None else read(text)
             except Wrong as wrong:
                 faults.append((name, wrong))
-                # It is given, although wrongly.
-                value = None
+                continue
             if value:
                 values[name] = value
-        if is_trade:
-            values |= self._mapping.constants
-        return Mapped(number, values, faults, label, opening, total)
+            elif name in FIGURES:
+                says_none |= bool(text.strip())
+        if total is not None:
+            self.met.add(total.begins)
+            if not values and not faults:
+                faults.append(("quantity", _NO_FIGURE))
+        return Mapped(number, values, faults, label, opening, total, says_none)
 
     # --- the shape of the file -------------------------------------------------------------------
 
@@ -329,8 +348,13 @@ class Sheet:
             found = pattern.fullmatch(bare)
             if found is not None:
                 self._titles[name] = found[1]
-                is_title = True
+                is_title = self._is_fresh = True
         return is_title
+
+    def _forget(self) -> None:
+        """Forget the titles at the head of a table, unless they stand right above it."""
+        if not self._is_fresh:
+            self._titles.clear()
 
     def _is_head(self, cells: Cells) -> bool:
         """Return whether *cells* repeat the header, as each printed page does."""

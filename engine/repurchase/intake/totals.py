@@ -22,6 +22,8 @@ from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance
 # The rows that are looked through for one that explains a difference.
 LOOKED_THROUGH: Final = 100_000
 # An opening balance that stands after trades cannot be taken from the file.
+# The average price of a total is rounded, and so is what it comes to: to a part of so many.
+_NEAR: Final = 1_000
 _A_TOTAL: Final = "if it is a total, name it under `rows`; if not, give what you `expect`"
 _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
 # The differences that are listed; of the others, the number.
@@ -78,10 +80,14 @@ class Totals:
         self._asked = {one.day for one in checks.expected if one.day is not None}
         self._rows: deque[tuple[int, Exact | None]] = deque(maxlen=LOOKED_THROUGH)
         self._marks = array("q")
+        # Those of the last rows, to tell a total from one more trade at the same price.
+        self._prices: deque[Exact | None] = deque(maxlen=3)
         self._differing: list[Difference] = []
         self._more = 0
         self._sum_like: Difference | None = None
         self.opening: Mapped | None = None
+        # The rows that the mapping names and that the file does not have.
+        self.lacking: tuple[str, ...] = ()
 
     def trade(self, row: Mapped, event: Event) -> None:
         """Add a *row* that is the trade *event*; compare its amount with price times quantity."""
@@ -90,6 +96,7 @@ class Totals:
         if product is not None and amount is not None and product != amount:
             self._compare_row(row, product, amount)
         amount = product if amount is None else amount
+        self._prices.append(price)
         self._look_at(row, quantity, amount)
         self._rows.append((row.number, amount))
         self.add(quantity, amount)
@@ -103,10 +110,19 @@ class Totals:
         if len(self._marks) < LOOKED_THROUGH:
             self._marks.append(hash(tuple(row.values.items())))
         since = self._since
-        if since.count > 1 and (quantity, amount) == (since.shares, since.amount):
+        if since.count > 1 and quantity == since.shares and self._is_sum(amount, since):
             what = f"`{short(row.label)}`, which is what the rows before it come to"
             twice = written(since.shares + quantity)
             self._sum_like = Difference(what, written(quantity), twice, row.number, _A_TOTAL)
+
+    def _is_sum(self, amount: Exact | None, since: _Sum) -> bool:
+        """Return whether *amount* is that of the rows *since*, or is so but for a rounded price."""
+        if amount is None or since.amount is None:
+            return amount == since.amount
+        apart = Fraction(amount) - since.amount
+        # Of few rows at one price, the third is often as large as the other two.
+        is_at_one_price = len({*self._prices}) == 1
+        return abs(apart) * _NEAR <= since.amount and not (is_at_one_price and since.count == 2)
 
     def _suspicious(self) -> Iterator[Difference]:
         """Yield what may count twice: a row that adds up those before it, and a doubled file."""
@@ -114,9 +130,15 @@ class Totals:
             yield self._sum_like
         half, odd = divmod(len(self._marks), 2)
         is_whole = self._all.count == len(self._marks) and not odd
-        if is_whole and len({*self._marks}) > 1 and self._marks[:half] == self._marks[half:]:
-            shares = self._all.shares
-            what = "the second half of the rows, which repeats the first"
+        if not is_whole or len({*self._marks}) == 1:
+            return
+        marks, shares = self._marks, self._all.shares
+        for what, one, other in (
+            ("the second half of the rows, which repeats the first", marks[:half], marks[half:]),
+            ("each second row, which repeats the one before", marks[::2], marks[1::2]),
+        ):
+            if one != other or not half:
+                continue
             yield Difference(what, written(quotient(shares, 2)), written(shares), None, _DOUBLED)
 
     def add(self, quantity: Exact, amount: Exact | None) -> None:
@@ -155,6 +177,8 @@ class Totals:
             found += self._of_expected(one, _with(sum_, before, "rows" if one.day else "program"))
         # A total that agrees says that nothing counts twice.
         is_confirmed = not found and bool(self._printed or self._checks.expected)
+        for begin in self.lacking:
+            found.append(Difference(f"a row that begins with `{short(begin)}`", "named", "none"))
         rows = [*self._differing, *([] if is_confirmed else self._suspicious())]
         if self._more:
             rows.append(Difference("the amounts of more rows", f"{self._more:,}", "others"))

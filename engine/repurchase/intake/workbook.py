@@ -59,6 +59,9 @@ def workbook_cells(
         if sheet is not None and sheet not in names:
             listed = ", ".join(f"`{short(one)}`" for one in names)
             raise _wrong(name, f"the workbook has no sheet `{short(sheet)}`", f"it has {listed}")
+        if sheet is None and len(names) > 1:
+            listed = ", ".join(f"`{short(one)}`" for one in names)
+            raise _wrong(name, f"the workbook has {len(names)} sheets", f"name one of {listed}")
         found = book.get_sheet_by_name(sheet if sheet is not None else names[0])
         first = 1 if found.start is None else found.start[0] + 1
         before = 0 if found.start is None else found.start[1]

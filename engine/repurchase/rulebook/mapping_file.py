@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Named
 from typing import Any, Final
 
@@ -28,12 +29,15 @@ from repurchase.intake.mapping import (
 from repurchase.intake.printed import Reader, Style, number_reader
 from repurchase.rulebook.keys import Part, Reading
 from repurchase.rulebook.mapping_keys import MAPPING, MAPPING_FORMAT, SEPARATORS
-from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document
+from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document, ticked
 
 _BEGINS: Final = f"mapping: {MAPPING_FORMAT}"
 _DOMAINS: Final = {**FIELDS, **{fact.name: fact.domain for fact in FACTS}}
 _CALENDAR: Final = ("time", "date", "expires")
 _EXACTLY: Final = Tolerance()
+# A pattern that quotes the sign of UTC away.
+_ZULU: Final = re.compile(r"'(?:Z|UTC)'")
+_UTC: Final = (None, "UTC", "Etc/UTC")
 
 
 def read_mapping(path: str | os.PathLike[str]) -> Mapping:
@@ -63,6 +67,7 @@ def _mapping(document: Document) -> Mapping:
         if (found := _field(reading, name, part, style, file["dates"])) is not None
     }
     ignored: list[str | int] = file["ignore"]
+    _check_apart(reading, file, fields, ignored)
     reading.refuse_if_wrong()
     return Mapping(
         fields,
@@ -75,6 +80,25 @@ def _mapping(document: Document) -> Mapping:
         Rows() if file["rows"] is None else _rows(file["rows"]),
         _checks(file),
     )
+
+
+def _check_apart(
+    reading: Reading, file: Part, fields: Named[str, Field], ignored: Sequence[str | int]
+) -> None:
+    """Note what contradicts itself: a field or a column that has two meanings."""
+    for name in fields.keys() & file["set"].keys():
+        reading.note(("set", name), f"`{name}` is a column, and is set for all rows", "keep one")
+    named = [plain(str(one)) for field in fields.values() for one in field.columns]
+    for one in {*named}:
+        if named.count(one) > 1:
+            reading.note(("columns",), f"the column `{short(one)}` gives two fields", "keep one")
+    for at, column in enumerate(ignored):
+        if plain(str(column)) in named:
+            what = f"the column `{short(str(column))}` is read and ignored"
+            reading.note(("ignore", at), what, "keep one")
+    rows = file["rows"]
+    if rows is not None and rows["select"] is not None and rows["each"] == "row":
+        reading.note(("rows", "select"), "`select` is for forms", "say `each: column`")
 
 
 def _open(value: object, path: Path = ()) -> Iterator[Path]:
@@ -131,6 +155,12 @@ def _calendar(name: str, part: Part, dates: Part | None) -> Reader | None:
     if said["pattern"] is None:
         return str.strip
     printed = Printed(said["pattern"], said["language"] or "en", said["year"], said["twice"])
+    if name == "date" and has_time(printed.pattern):
+        what = f"the pattern {ticked(printed.pattern)} of `date` has a time of day"
+        raise Wrong(what, "map it to `time`, with a `zone`")
+    if _ZULU.search(printed.pattern) and said["zone"] not in _UTC:
+        what = f"{ticked(printed.pattern)} says that times are in UTC, and `zone` says otherwise"
+        raise Wrong(what, "write `zone: UTC`")
     if name == "date" or (name == "expires" and not has_time(printed.pattern)):
         return day_reader(printed)
     if said["zone"] is None:

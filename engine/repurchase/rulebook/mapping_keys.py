@@ -35,6 +35,7 @@ TAKEN: Final = "{}"
 SEPARATORS: Final = {",": ",", ";": ";", "|": "|", "tab": "\t"}
 _ENCODINGS: Final = ("utf-8", "utf-16", "cp1252", "iso8859-15", "cp932", "euc_jp", "gb18030")
 _DIGITS: Final = re.compile("[0-9]{1,4}")
+_PERCENT_MAX: Final = 10
 _PERCENT: Final = re.compile(r"([0-9.]+)%")
 
 
@@ -75,12 +76,14 @@ def _format(raw: str) -> int:
 def _tolerance(raw: str) -> Tolerance:
     percent = _PERCENT.fullmatch(raw)
     try:
-        if percent is not None:
-            return Tolerance(relative=Fraction(exact(percent[1])) / 100)
-        return Tolerance(absolute=Fraction(exact(str(raw).removeprefix("-"))))
+        figure = Fraction(exact(str(raw) if percent is None else percent[1]))
     except ValueError:
         what = f"{ticked(raw)} is no tolerance"
         raise Wrong(what, "write a number such as `0.5`, or a percentage") from None
+    if figure < 0 or (percent is not None and figure > _PERCENT_MAX):
+        what = f"the tolerance {ticked(raw)} compares nothing"
+        raise Wrong(what, f"write a number, or at most {_PERCENT_MAX}%")
+    return Tolerance(figure) if percent is None else Tolerance(relative=figure / 100)
 
 
 def _titled(raw: str) -> re.Pattern[str]:

@@ -12,14 +12,15 @@ import click
 from repurchase.cli.files import check_overwritten, content, editions_of, message_name
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
-from repurchase.domain.errors import InputError, Problem, UsageError, Wrong
+from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, reason
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
     from repurchase.intake.draft import Draft, Known, Row
 
 _SHOWN: Final = 5
-_BYTES_MAX: Final = 50_000_000
+_FIRST_BYTES: Final = 1_000
+_BYTES_MAX: Final = 20_000_000
 _LISTED: Final = 20
 _EXIT_OPEN: Final = 1
 
@@ -87,11 +88,19 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _content(log: str) -> bytes:
     """Return the content of the file *log*, unpacked; raise InputError if it is too long."""
+    from repurchase.intake.fix.messages import IN_FIRST_LINE as FIX_BEGINS
     from repurchase.intake.packed import is_packed, unpacked
 
     data = content(log, "the log", _BYTES_MAX)
     if is_packed(data):
-        data = unpacked(io.BytesIO(data), data[:4]).read(_BYTES_MAX + 1)
+        try:
+            data = unpacked(io.BytesIO(data), data[:4]).read(_BYTES_MAX + 1)
+        except OSError as error:
+            what = f"the log cannot be read: {reason(error)}"
+            raise UsageError(Problem(what, file=message_name(log))) from error
+    if FIX_BEGINS.search(data[:_FIRST_BYTES]):
+        what, hint = "this is a FIX log, which needs no mapping", "replay it as it is"
+        raise UsageError(Problem(what, hint, message_name(log)))
     if len(data) > _BYTES_MAX:
         what = f"the file is longer than {_BYTES_MAX:,} bytes"
         raise InputError(Problem(what, "draft the mapping from its first part", message_name(log)))

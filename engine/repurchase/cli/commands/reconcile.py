@@ -71,6 +71,9 @@ def command(
       1    a fill is missing in one of them, or differs
       2    the journal or the file cannot be read
     """
+    if first is not None and last is not None and first > last:
+        what = f"the days from {first} until {last} are none"
+        raise UsageError(Problem(what, "give the earlier day with --from"))
     from repurchase.cli.progress import folded
     from repurchase.journal.executed import executed
     from repurchase.ledger.changes import day_of_fill
