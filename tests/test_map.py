@@ -105,6 +105,15 @@ def test_unit_clock_word_or_column_is_not_guessed(head: str, row: str, key: str)
     assert {"set.symbol"} <= found.keys()
 
 
+def test_prices_in_pence_of_an_instrument_in_pence_are_no_question() -> None:
+    """Divided once more, they would be a hundredth of what was paid."""
+    text = "Date;Shares;Price (GBp)\n2020-01-02;5;735"
+    found = drafted(text, Known(("X",), (), in_hundredths=True))
+    assert "columns.price.unit" not in {one.key for one in found.questions}
+    assert found.values["columns"]["price"] == "Price (GBp)"
+    assert len(found.settled) == 1
+
+
 @pytest.mark.parametrize("column", ["Side", "Venue"])
 def test_unknown_word_has_no_candidate(column: str) -> None:
     """One to paste would be the wrong one half of the time."""

@@ -153,10 +153,14 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What a rule file knows of the log: its symbols and the zones of its venues."""
+    """What a rule file knows of the log: its symbols, and the zones of its venues.
+
+    *in_hundredths* says that its instruments are priced in pence or cents themselves.
+    """
 
     symbols: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    in_hundredths: bool = False
 
 
 def draft(rows: Sequence[Row], values: dict[str, Any], known: Known) -> Draft:
@@ -326,9 +330,11 @@ class _Drafting:
         for field in (name for name in FIGURES if name in fields):
             at = fields[field][0]
             unit = next((unit for unit, sign in _UNITS if re.search(sign, names[at])), None)
-            if unit is not None:
+            if unit in ("pence", "cents") and self._known.in_hundredths:
+                self._settled.append(f"{field}: the rule file has prices in {unit}, too")
+            elif unit is not None:
                 self._columns.setdefault(field, {"column": _called(names, at)})
-                what = f"`{' '.join(names[at].split())}` speaks of {unit}"
+                what = f"`{' '.join(names[at].split())}` mentions {unit}"
                 self._ask(("columns", field, "unit"), what, (unit, ONE))
 
     def _words(
@@ -385,7 +391,7 @@ class _Drafting:
             self._ask(("columns", name, "pattern"), what, (_quoted(one.pattern) for one in found))
         if name == "time":
             candidates = dict.fromkeys((*self._known.zones, "UTC"))
-            what = f"`{texts[0]}` has no offset: whose clock is it?"
+            what = f"`{texts[0]}` has no offset: which time zone is it in?"
             self._ask(("columns", "time", "zone"), what, candidates)
 
     def _titled(self, fields: dict[str, list[int]]) -> bool:

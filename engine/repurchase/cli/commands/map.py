@@ -12,6 +12,7 @@ import click
 from repurchase.cli.files import check_overwritten, content, editions_of, message_name
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
+from repurchase.domain.currencies import PARTS
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, reason
 
 if TYPE_CHECKING:
@@ -144,7 +145,11 @@ def _known(rules: str | None) -> Known:
     found = authorization.instruments
     venues = dict.fromkeys(venue for one in found for venue in one.venues)
     zones = dict.fromkeys((*(authorization.zone_of(one) for one in venues), editions.zone.key))
-    return Known(tuple(dict.fromkeys(one.symbol for one in found)), tuple(zones))
+    return Known(
+        tuple(dict.fromkeys(one.symbol for one in found)),
+        tuple(zones),
+        in_hundredths=all(one.currency in PARTS for one in found),
+    )
 
 
 class _Read(NamedTuple):
