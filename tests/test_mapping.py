@@ -20,7 +20,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.domain.errors import InputError, RuleFileError, Wrong
+from repurchase.domain.errors import InputError, RuleFileError, UsageError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import written
 from repurchase.intake.dates import Printed, day_reader, moment_reader
@@ -80,7 +80,8 @@ def test_published_file_comes_to_what_its_company_reported(path: Path) -> None:
     fills = [one for one in events if one.kind == "fill"]
     if path.stem.startswith(("04", "16")):
         # The opening balance is in the file itself.
-        assert (events[0].shares, events[0].amount) == (before.shares, before.amount)  # type: ignore[union-attr]
+        assert before is not None
+        assert (events[0].shares, events[0].amount) == (before.shares, before.amount)
     assert fills
     want = case.get("reported") or case.get("extract") or {}
     if "shares" in want:
@@ -375,6 +376,8 @@ COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\
         ("mapping: 1\ncolumns: {date: {column: a, pattern: 'dd.MM'}}\n", "has no y"),
         ("mapping: 1\ncolumns: {date: {column: a, pattern: 'dd.dd.MM.yyyy'}}\n", "`d` twice"),
         ("mapping: 1\nencoding: latin-99\n" + COLUMNS, "is no encoding"),
+        ("mapping: 1\nencoding: rot13\n" + COLUMNS, "is no encoding"),
+        ("mapping: 1\nencoding: undefined\n" + COLUMNS, "is no encoding"),
         ("mapping: 1\ntolerances: {row: some}\n" + COLUMNS, "is no tolerance"),
         ("mapping: 1\nrows: {totals: [{of: rows}]}\n" + COLUMNS, "the key `row` is missing"),
         ("mapping: 1\nset: {quantity: 5}\n" + COLUMNS, "is a column, and is set for all rows"),
@@ -666,6 +669,14 @@ def test_parquet_log_is_the_same_log(tmp_path: Path, is_mapped: bool) -> None:
             found.append([(row.event, row.problems) for row in log.rows()])
     assert found[0] == found[1]
     assert [event.quantity for event, _ in found[0] if event is not None] == [5, 6]
+
+
+@pytest.mark.parametrize("cut", [b"", b"\x00"])
+def test_text_in_another_wide_encoding_is_refused(cut: bytes) -> None:
+    """Half of a letter at the end, or half of a pair of them, is a fault of the file."""
+    data = "d,q\n2020-01-02,5\n".encode("utf-16") + b"\x00\xd8" + cut
+    with pytest.raises(UsageError, match="it is not utf-16"):
+        read(data, BASE.replace("mapping: 1", "mapping: 1\nencoding: utf-16"))
 
 
 def test_json_lines_have_no_mapping(tmp_path: Path) -> None:

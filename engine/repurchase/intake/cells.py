@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Iterator
 from itertools import chain
@@ -15,7 +16,7 @@ from repurchase.intake.tables import Table, rows_of
 
 WORKBOOK: Final = b"PK\x03\x04"
 # Encodings in which a line feed is not one byte.
-_WIDE: Final = ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+WIDE: Final = ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
 
 
 class _Narrow:
@@ -25,7 +26,11 @@ class _Narrow:
         self._text = io.TextIOWrapper(stream, encoding, newline="")
 
     def readline(self, size: int, /) -> bytes:
-        return self._text.readline(size).encode()
+        try:
+            return self._text.readline(size).encode()
+        except UnicodeError as error:
+            what = f"it is not {self._text.encoding}; correct the `encoding` of the mapping"
+            raise OSError(errno.EILSEQ, what) from error
 
 
 def cells_of(
@@ -48,7 +53,7 @@ def cells_of(
     if start.lstrip().startswith(b"{"):
         hint = "give --column, --set and --ignore instead"
         raise InputError(Problem("a mapping reads tables, and these are JSON lines", hint, name))
-    is_wide = mapping.encoding in _WIDE
+    is_wide = mapping.encoding in WIDE
     source = _Narrow(stream, mapping.encoding) if is_wide else stream
     lines = Lines(source, "utf-8" if is_wide else mapping.encoding)
     reader = csv.reader(lines, delimiter=mapping.separator, strict=True)

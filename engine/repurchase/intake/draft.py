@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import islice, pairwise
@@ -23,7 +23,7 @@ import msgspec
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import written
 from repurchase.intake.dates import Printed, day_reader, has_time
-from repurchase.intake.mapping import FIGURES, HEADER_WITHIN, OPEN, plain
+from repurchase.intake.mapping import FIGURES, HEADER_WITHIN, SEPARATORS, filled, plain, single
 from repurchase.intake.months import LANGUAGES
 from repurchase.intake.printed import ONE, SPACE, Reader, Style, Typed, number_reader
 
@@ -36,11 +36,11 @@ _TITLES_TRIED: Final = 100
 _LENGTH_MAX: Final = 60
 _COLUMNS_MAX: Final = 200
 _EXAMPLES: Final = 3
+_PLAIN_KEY: Final = re.compile("[a-z_]{2,}")
 _BELONGS: Final = Fraction(9, 10)
 _ENCODINGS: Final = ("utf-8-sig", "cp932", "cp1252")
 _BEYOND_ASCII: Final = bytes(range(128, 256))
 _EAST_ASIAN: Final = Fraction(1, 5)
-_SEPARATORS: Final = {";": ";", "tab": "\t", "|": "|", ",": ","}
 _STYLES: Final = (
     Style(),
     Style(thousands=","),
@@ -50,8 +50,8 @@ _STYLES: Final = (
     Style(",", SPACE),
     Style(thousands="'"),
 )
-# A time amid the day, as some programs print it; the words of its zone stand for themselves.
 _DATED: Final = re.compile("[0-9].*[0-9]")
+# A time amid the day, as some programs print it; the words of its zone stand for themselves.
 _AMID: Final = "EEE dd MMM HH:mm:ss '{}' yyyy"
 _ZONE_WORDS: Final = ("BST", "GMT", "UTC", "CET", "CEST", "EST", "EDT", "JST")
 _DAYS: Final = (
@@ -187,7 +187,7 @@ def decoded(data: bytes) -> tuple[str, str]:
 def separated(text: str) -> tuple[str, list[Row]]:
     """Return the separator of *text* by its name, and the rows of cells that it makes."""
     best: tuple[int, str, list[Row]] = (-1, ",", [])
-    for name, sign in _SEPARATORS.items():
+    for name, sign in SEPARATORS.items():
         rows = _parsed(text, sign)
         widths = Counter(len(cells) for _, cells in rows)
         width, count = widths.most_common(1)[0] if widths else (0, 0)
@@ -250,7 +250,7 @@ class _Drafting:
             values["ignore"] = others
             shown = ", ".join(f"`{one}`" for one in others)
             what = f"nothing reads {shown}: may they say that a trade was cancelled, or was a sale?"
-            self._ask(("ignore",), what, [_list(others)])
+            self._ask(("ignore",), what, [flow(others)])
         return Draft(values, tuple(self._questions), tuple(self._settled))
 
     def _ask(self, path: Sequence[str], what: str, candidates: Iterable[str]) -> None:
@@ -273,7 +273,7 @@ class _Drafting:
                 self._ask(
                     ("columns", field),
                     f"{len(ats)} columns may be the {field}",
-                    (_quoted(_called(names, at)) for at in ats),
+                    (flow(_called(names, at)) for at in ats),
                 )
         return found
 
@@ -288,7 +288,7 @@ class _Drafting:
         if odd or len({*around} - _OF_SHARES) > 1:
             shown = ", ".join(f"`{sign}`" for sign in odd or around)
             what = f"does {shown} beside a number change what it means?"
-            self._ask(("numbers", "around"), what, [_list(around)])
+            self._ask(("numbers", "around"), what, [flow(list(around))])
         readings: dict[tuple[Any, ...], Style] = {}
         for style in _STYLES:
             whole = msgspec.structs.replace(style, around=around, none=none)
@@ -311,22 +311,22 @@ class _Drafting:
         what = f"the numbers are printed in no style that is known: `{example}`"
         if readings:
             what = f"`{example}` can be read in {len(readings)} ways"
-        self._ask(("numbers",), what, (_flow(_style(style)) for style in readings.values()))
+        self._ask(("numbers",), what, (flow(_style(style)) for style in readings.values()))
 
     def _tolerance(self, values: Sequence[Sequence[str | None]], ats: dict[str, int]) -> None:
         """Ask by how much price times quantity may differ from the amount, if it does."""
-        apart = sorted(_apart(values, ats))
-        if not apart or not apart[-1]:
+        apart = [one for one, _ in _apart(values, ats) if one]
+        if not apart:
             return
-        count = sum(map(bool, apart))
-        most = f'"{_above(apart[-1])}"'
         decimals = max(len((one or "").partition(".")[2]) for one in values[-1])
         half = f'"{written(Fraction(1, 2 * 10**decimals))}"'
-        what = f"price times quantity differs from the amount in {count} rows, by up to {most}"
+        rows = "1 row" if len(apart) == 1 else f"{len(apart):,} rows"
+        most = _above(max(apart))
+        what = f"price times quantity differs from the amount in {rows}, by up to {most}"
         self._ask(("tolerances", "row"), what, [half])
 
     def _units(self, fields: dict[str, list[int]], names: Sequence[str]) -> None:
-        """Ask for the unit of a column whose name speaks of one."""
+        """Ask for the unit of a column whose name mentions one."""
         for field in (name for name in FIGURES if name in fields):
             at = fields[field][0]
             unit = next((unit for unit, sign in _UNITS if re.search(sign, names[at])), None)
@@ -334,7 +334,7 @@ class _Drafting:
                 self._settled.append(f"{field}: the rule file has prices in {unit}, too")
             elif unit is not None:
                 self._columns.setdefault(field, {"column": _called(names, at)})
-                what = f"`{' '.join(names[at].split())}` mentions {unit}"
+                what = f"`{single(names[at])}` mentions {unit}"
                 self._ask(("columns", field, "unit"), what, (unit, ONE))
 
     def _words(
@@ -355,7 +355,7 @@ class _Drafting:
                 continue
             shown = ", ".join(f"`{text}`" for text in list(texts)[:_EXAMPLES])
             example = "XLON" if field == "venue" else "buy"
-            form = f"{{{_quoted(next(iter(texts)))}: {example}}}"
+            form = f"{{{flow(next(iter(texts)))}: {example}}}"
             what = f"what does each of {shown} mean? Answer as {form}"
             self._ask(("columns", field, "words"), what, ())
 
@@ -364,7 +364,7 @@ class _Drafting:
     def _calendar(
         self, fields: dict[str, list[int]], names: Sequence[str], cells: Sequence[Sequence[str]]
     ) -> None:
-        """Find how days and times are printed, and ask whose clock the times are of."""
+        """Find how days and times are printed, and ask which time zone the times are in."""
         ats = [*fields.pop("date", []), *fields.pop("time", [])]
         if not ats:
             self._ask(("columns", "date"), "no column has the day of a trade", ())
@@ -388,7 +388,7 @@ class _Drafting:
         self._columns[name] = place
         if several:
             what = f"`{texts[0]}` can be read in {len(found)} ways"
-            self._ask(("columns", name, "pattern"), what, (_quoted(one.pattern) for one in found))
+            self._ask(("columns", name, "pattern"), what, (flow(one.pattern) for one in found))
         if name == "time":
             candidates = dict.fromkeys((*self._known.zones, "UTC"))
             what = f"`{texts[0]}` has no offset: which time zone is it in?"
@@ -398,7 +398,7 @@ class _Drafting:
         """Return whether titles have the day, and no column: rows with one cell that ends in it."""
         if "date" in fields or "time" in fields:
             return False
-        labels = (_label(cells) for _, cells in self._rows if _filled(cells) == 1)
+        labels = (_label(cells) for _, cells in self._rows if filled(cells) == 1)
         lone = list(islice(dict.fromkeys(labels), _TITLES_TRIED))
         for text in lone:
             begin = text.split(" ")[0]
@@ -437,12 +437,11 @@ class _Drafting:
                 )
         if openings:
             rows["opening"] = _label(openings[0][1])
-        lone = dict.fromkeys(_label(cells) for _, cells in body if _filled(cells) == 1)
+        lone = dict.fromkeys(_label(cells) for _, cells in body if filled(cells) == 1)
         if lone:
             shown = ", ".join(f"`{one}`" for one in list(lone)[:_EXAMPLES])
             what = f"are rows with one cell, such as {shown}, headings or page numbers alone?"
             self._ask(("rows", "lone"), what, ("skip",))
-            rows["lone"] = OPEN
         if rows:
             self._values["rows"] = rows
 
@@ -455,7 +454,7 @@ class _Drafting:
         found: dict[str, set[str]] = {}
         for _, cells in body:
             label, value = _label(cells), _value(read, _at(cells, at))
-            if value is None or _filled(cells) < 2:
+            if value is None or filled(cells) < 2:
                 continue
             if _OPENINGS.search(label):
                 before += value
@@ -474,13 +473,11 @@ class _Drafting:
         """Ask for what no column has: the side, and the symbol unless the rule file has one."""
         constants: dict[str, str] = {}
         if "side" not in fields:
-            constants["side"] = OPEN
             self._ask(("set", "side"), "no column has the side", ("buy", "sell"))
         if "symbol" not in fields:
             if len(self._known.symbols) == 1:
                 constants["symbol"] = self._known.symbols[0]
             else:
-                constants["symbol"] = OPEN
                 self._ask(("set", "symbol"), "no column has the symbol", self._known.symbols)
         if constants:
             self._values["set"] = constants
@@ -491,8 +488,8 @@ _OF: Final = {"rows": "rows above", "program": "rows and the opening balance"}
 
 def _split(rows: Sequence[Row]) -> tuple[Row | None, list[Row]]:
     """Return the row that names the columns, and the rows below it but for its repetitions."""
-    filled = [(at, row) for at, row in enumerate(rows) if _filled(row[1]) > 1]
-    for (at, (line, cells)), (_, (_, below)) in pairwise(filled[:HEADER_WITHIN]):
+    wide = [(at, row) for at, row in enumerate(rows) if filled(row[1]) > 1]
+    for (at, (line, cells)), (_, (_, below)) in pairwise(wide[:HEADER_WITHIN]):
         if not any(map(_is_number, cells)) and any(map(_is_number, below)):
             head = [plain(cell) for cell in cells]
             body = [row for row in rows[at + 1 :] if [plain(one) for one in row[1]] != head]
@@ -507,7 +504,7 @@ def _sorted(body: Sequence[Row]) -> tuple[list[Row], list[Row], list[Row]]:
     openings: list[Row] = []
     for row in body:
         label = _label(row[1])
-        if _filled(row[1]) < 2:
+        if filled(row[1]) < 2:
             continue
         if _OPENINGS.search(label):
             openings.append(row)
@@ -531,14 +528,14 @@ def _prefixes(text: str) -> Iterator[str]:
 
 
 def _field_named(name: str) -> str | None:
-    bare = " ".join(name.split())
+    bare = single(name)
     return next((field for field, words in _NAMED if re.search(words, bare, re.IGNORECASE)), None)
 
 
 def _field_of(texts: Sequence[str]) -> str | None:
     """Return the field that a column without a telling name holds, by its texts."""
-    filled = [text for text in texts if text.strip()]
-    return "date" if filled and _patterns(filled[:_EXAMPLES]) else None
+    found = [text for text in texts if text.strip()]
+    return "date" if found and _patterns(found[:_EXAMPLES]) else None
 
 
 def _patterns(texts: Sequence[str]) -> list[Printed]:
@@ -614,26 +611,21 @@ def _is_whole(values: Sequence[Sequence[str | None]], ats: dict[str, int]) -> bo
 
 def _multiplies(values: Sequence[Sequence[str | None]], ats: dict[str, int]) -> bool:
     """Return whether price times quantity is near the amount in nearly all rows."""
-    if len(ats) < 3:
-        return False
-    names = list(ats)
-    columns = [values[names.index(name)] for name in ("quantity", "price", "amount")]
-    rows = [row for row in zip(*columns, strict=True) if None not in row]
-    near = 0
-    for quantity, price, amount in rows:
-        product, printed = Fraction(str(quantity)) * Fraction(str(price)), Fraction(str(amount))
-        near += abs(product - printed) <= Fraction(1, 50) * printed + 1
-    return bool(rows) and near >= _BELONGS * len(rows)
+    near = [apart <= Fraction(1, 50) * amount + 1 for apart, amount in _apart(values, ats)]
+    return bool(near) and sum(near) >= _BELONGS * len(near)
 
 
-def _apart(values: Sequence[Sequence[str | None]], ats: dict[str, int]) -> Iterator[Fraction]:
-    """Yield by how much price times quantity differs from the amount in each row with all three."""
+def _apart(
+    values: Sequence[Sequence[str | None]], ats: dict[str, int]
+) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield by how much price times quantity differs from the amount, and it, of each whole row."""
     if len(ats) < len(FIGURES):
         return
     for row in zip(*values, strict=True):
         if None not in row:
             found = {name: Fraction(str(text)) for name, text in zip(ats, row, strict=True)}
-            yield abs(found["quantity"] * found["price"] - found["amount"])
+            amount = found["amount"]
+            yield abs(found["quantity"] * found["price"] - amount), amount
 
 
 def _above(value: Fraction) -> str:
@@ -646,10 +638,6 @@ def _is_number(text: str) -> bool:
         return True
     bare = text.strip() if len(text) < 2 * _LENGTH_MAX else ""
     return len(bare) <= _LENGTH_MAX and _NUMBER.fullmatch(bare) is not None
-
-
-def _filled(cells: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in cells)
 
 
 def _label(cells: Sequence[str]) -> str:
@@ -665,7 +653,7 @@ def _at(cells: Sequence[str], at: int) -> str:
 
 def _called(names: Sequence[str], at: int) -> str | int:
     """Return the column *at* by its name if it has one of its own, else by its place."""
-    name = " ".join(names[at].split())
+    name = single(names[at])
     is_own = name and sum(plain(one) == plain(name) for one in names) == 1
     return name if is_own else at + 1
 
@@ -694,25 +682,23 @@ def _style(style: Style) -> dict[str, Any]:
     return found
 
 
-def _flow(values: dict[str, Any]) -> str:
-    """Return *values* as YAML on one line."""
-    parts = (
-        f"{name}: {_quoted(of) if isinstance(of, str) else _list(of)}"
-        for name, of in values.items()
-    )
-    return f"{{{', '.join(parts)}}}"
+class Answer(str):
+    """An answer to a question, which is YAML already."""
+
+    __slots__ = ()
 
 
-def _list(texts: Sequence[str | int]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"
+def flow(value: Any) -> str:
+    """Return *value*, of nested mappings and lists, as YAML on one line."""
+    if isinstance(value, Answer | int):
+        return str(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_key(name)}: {flow(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
-def _quoted(text: str | int) -> str:
-    return (
-        str(text)
-        if isinstance(text, int)
-        else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
-
-
-quoted: Final[Callable[[str | int], str]] = _quoted
+def _key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else flow(name)

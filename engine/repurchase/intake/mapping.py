@@ -27,8 +27,8 @@ Of = Literal["rows", "program"]
 
 # Spaces that Python does not take for any.
 _UNSEEN: Final = re.compile("[\u200b\ufeff]")
-# A selected section is a form: a few rows, of which each figure is one.
 _NO_FIGURE: Final = Wrong("is missing in this total", "correct the mapping")
+# A selected section is a form: a few rows, of which each figure is one.
 SECTION_ROWS_MAX: Final = 1_000
 HEADER_WITHIN: Final = 1_000
 ALL: Final = "all"
@@ -36,6 +36,8 @@ ALL: Final = "all"
 OPEN: Final = "?"
 # What a total may print.
 FIGURES: Final = ("quantity", "price", "amount")
+# What separates the cells of a text file, by how a mapping names it.
+SEPARATORS: Final = {";": ";", "tab": "\t", "|": "|", ",": ","}
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -160,6 +162,11 @@ def single(text: str) -> str:
     return " ".join(seen.split())
 
 
+def filled(cells: Cells) -> int:
+    """Return how many of *cells* are not blank."""
+    return sum(bool(cell) and not cell.isspace() for cell in cells)
+
+
 def _first(cells: Cells) -> str:
     """Return the first of *cells* that is not blank."""
     return next((cell for cell in cells if cell and not cell.isspace()), "")
@@ -232,7 +239,7 @@ class Sheet:
     ) -> Mapped | tuple[int, Problem] | None:
         if begin.startswith(self._skip) or (self._texts and self._is_title(label)):
             return None
-        if (self._mapping.rows.skips_lone or self._texts) and sum(map(bool, cells)) == 1:
+        if (self._mapping.rows.skips_lone or self._texts) and filled(cells) == 1:
             if not self._mapping.rows.skips_lone:
                 what = "has one cell, and is no title that the mapping knows"
                 return number, self._problem(number, Wrong(what, "name it under `rows`"))
@@ -307,8 +314,7 @@ class Sheet:
         first = next(self._lines, None)
         if first is None:
             raise InputError(self._problem(None, Wrong("is blank")))
-        rest = self._lines
-        self._lines = chain([first], rest)
+        self._lines = chain([first], self._lines)
         cells = first[1]
         return [""] * max(least, 0 if isinstance(cells, Problem) else len(cells))
 
@@ -328,7 +334,7 @@ class Sheet:
         for number, cells in self._lines:
             if isinstance(cells, Problem):
                 raise InputError(cells)
-            if select is not None and sum(bool(cell.strip()) for cell in cells) == 1:
+            if select is not None and filled(cells) == 1:
                 if begun:
                     return
                 begun = plain(_first(cells)).startswith(plain(select))

@@ -17,7 +17,7 @@ import msgspec
 from repurchase.domain.errors import Problem, UsageError, short
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, exact, quotient, written
-from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance
+from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance, plain
 
 # The rows that are looked through for one that explains a difference.
 LOOKED_THROUGH: Final = 100_000
@@ -147,7 +147,7 @@ class Totals:
             sum_.add(quantity, amount)
 
     def _compare_row(self, row: Mapped, product: Exact, amount: Exact) -> None:
-        label = " ".join(row.label.split()).casefold()
+        label = plain(row.label)
         is_known = any(label.startswith(begin) for begin, _ in self._checks.known)
         if is_known or self._checks.row.allows(product, amount):
             return

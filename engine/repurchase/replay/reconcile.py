@@ -279,5 +279,5 @@ def _total(fills: Iterable[Fill], instrument: str) -> Total:
     return Total(len(own), sum(fill.quantity for fill in own), amount)
 
 
-def _said(value: object) -> str:
-    return value if isinstance(value, str) else written(value)  # type: ignore[arg-type]
+def _said(value: Exact | str) -> str:
+    return value if isinstance(value, str) else written(value)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from repurchase.domain.events import Event
-from repurchase.intake.draft import Draft, Question, quoted
+from repurchase.intake.draft import Answer, Draft, Question, flow
 from repurchase.intake.mapping import OPEN
 from repurchase.journal.records import event_object
 
@@ -19,21 +19,15 @@ _ORDER: Final = (
 _UNSHOWN: Final = ("kind", "id")
 
 
-class _Raw(str):
-    """An answer, which is YAML already."""
-
-    __slots__ = ()
-
-
 def mapping_text(draft: Draft, answers: Mapping[str, str]) -> str:
     """Return *draft* as a mapping file, with *answers* by the keys of its questions, and others."""
     values: dict[str, Any] = {**draft.values}
     open_ = [one for one in draft.questions if not one.is_answered(answers)]
     paths = {one.key: one.path for one in draft.questions}
     for one in open_:
-        _put(values, one.path, _Raw(f'"{OPEN}"'))
+        _put(values, one.path, Answer(f'"{OPEN}"'))
     for key, answer in answers.items():
-        _put(values, paths.get(key) or key.split("."), _Raw(answer))
+        _put(values, paths.get(key) or key.split("."), Answer(answer))
     lines = ["mapping: 1"]
     for key in (name for name in _ORDER if name in values):
         lines += [f"# {line}" for one in open_ if one.path[0] == key for line in _asked(one)]
@@ -67,19 +61,9 @@ def _entry(key: str, value: Any) -> Iterator[str]:
     if key in ("columns", "rows") and isinstance(value, dict):
         yield f"{key}:"
         for name, inner in value.items():
-            yield f"  {name}: {_flow(inner)}"
+            yield f"  {name}: {flow(inner)}"
     else:
-        yield f"{key}: {_flow(value)}"
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, _Raw):
-        return value
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}: {_flow(one)}' for name, one in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    return quoted(value)
+        yield f"{key}: {flow(value)}"
 
 
 def open_lines(draft: Draft, answers: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from repurchase.intake.dates import Printed, day_reader, has_time, moment_reader
 from repurchase.intake.mapping import (
     ALL,
     OPEN,
+    SEPARATORS,
     Checks,
     Expected,
     Field,
@@ -28,7 +29,7 @@ from repurchase.intake.mapping import (
 )
 from repurchase.intake.printed import Reader, Style, number_reader
 from repurchase.rulebook.keys import Part, Reading
-from repurchase.rulebook.mapping_keys import MAPPING, MAPPING_FORMAT, SEPARATORS
+from repurchase.rulebook.mapping_keys import MAPPING, MAPPING_FORMAT
 from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document, ticked
 
 _BEGINS: Final = f"mapping: {MAPPING_FORMAT}"

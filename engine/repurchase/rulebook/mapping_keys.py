@@ -11,8 +11,9 @@ from typing import Final, get_args
 from repurchase.domain.calendars import zone_names
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import exact
+from repurchase.intake.cells import WIDE
 from repurchase.intake.fields import READERS
-from repurchase.intake.mapping import HEADER_WITHIN, Of, Tolerance
+from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, Of, Tolerance
 from repurchase.intake.months import LANGUAGES
 from repurchase.intake.printed import DECIMAL_MARKS, THOUSANDS_MARKS, UNITS
 from repurchase.rulebook.keys import (
@@ -32,7 +33,7 @@ MAPPING_FORMAT: Final = 1
 YEARS: Final = (1900, 2199)
 # The place of a title that the text of a field takes.
 TAKEN: Final = "{}"
-SEPARATORS: Final = {",": ",", ";": ";", "|": "|", "tab": "\t"}
+_ASCII: Final = bytes(range(32, 127))
 _ENCODINGS: Final = ("utf-8", "utf-16", "cp1252", "iso8859-15", "cp932", "euc_jp", "gb18030")
 _DIGITS: Final = re.compile("[0-9]{1,4}")
 _PERCENT_MAX: Final = 10
@@ -60,10 +61,14 @@ def _header(raw: str) -> int:
 
 def _encoding(raw: str) -> str:
     try:
-        return codecs.lookup(str(raw)).name
-    except LookupError:
-        hint = f"write one such as {', '.join(_ENCODINGS)}"
-        raise Wrong(f"{ticked(raw)} is no encoding", hint) from None
+        name = codecs.lookup(str(raw)).name
+        # Python also has codecs that are no encodings of texts, such as `rot13`.
+        if name in WIDE or _ASCII.decode(name) == _ASCII.decode("ascii"):
+            return name
+    except (LookupError, UnicodeError):
+        pass
+    hint = f"write one such as {', '.join(_ENCODINGS)}"
+    raise Wrong(f"{ticked(raw)} is no encoding", hint)
 
 
 def _format(raw: str) -> int:
