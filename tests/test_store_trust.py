@@ -22,7 +22,9 @@ from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.journal import group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
-from repurchase.journal.postgres import server_remarks
+from repurchase.journal.postgres import PostgresPlace, server_remarks
+from repurchase.journal.prepared import Prepared
+from repurchase.journal.schema import Parts
 from repurchase.journal.store import Journal
 from stores import Store
 
@@ -453,6 +455,23 @@ def test_schema_of_the_url_is_used(postgres: Store) -> None:
     assert postgres.rows("SELECT count(*) FROM desk.records, public.records") == [(4,)]
     # Now that the default schema has one, it is the one that is meant.
     Journal(postgres.url).close()
+
+
+def test_journal_that_another_process_makes_meanwhile_is_used(
+    postgres: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables that appear after they were looked for are not those of another schema."""
+    parts = PostgresPlace.parts
+
+    def then_made(place: PostgresPlace, prepared: Prepared) -> Parts:
+        found = parts(place, prepared)
+        monkeypatch.undo()
+        begun(postgres)
+        return found
+
+    monkeypatch.setattr(PostgresPlace, "parts", then_made)
+    with postgres.journal() as journal:
+        assert journal.head(PROGRAM).sequence == 2
 
 
 @pytest.mark.parametrize(

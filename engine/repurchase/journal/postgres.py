@@ -169,7 +169,8 @@ class PostgresPlace:
         """
         if self.parts(prepared):
             return False
-        if self._is_default and (others := prepared.all(_OTHERS, {"names": _NAMES})):
+        known = {"names": _NAMES, "schema": self._schema}
+        if self._is_default and (others := prepared.all(_OTHERS, known)):
             what = f"its schema `{_SCHEMA}` has no journal, but the schema `{others[0][0]}` has"
             hint = f"add `?schema={others[0][0]}` to the URL, or `?schema={_SCHEMA}` for a new one"
             raise UsageError(Problem(what, hint, self._shown))
@@ -337,9 +338,10 @@ def _same(tables: str, all_tables: int, all_indexes: int, all_columns: int, chan
     return text
 
 
+# Without the schema itself: another process may have created its tables since they were looked for.
 _OTHERS: Final = """
 SELECT nspname FROM pg_catalog.pg_namespace AS n
-WHERE pg_catalog.cardinality(%(names)s::pg_catalog.text[]) = (
+WHERE nspname <> %(schema)s AND pg_catalog.cardinality(%(names)s::pg_catalog.text[]) = (
     SELECT pg_catalog.count(*) FROM pg_catalog.pg_class
     WHERE relnamespace = n.oid AND relname = ANY (%(names)s::pg_catalog.text[])
 )
