@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
-from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -246,7 +246,7 @@ class Group:
         return head.sequence + 1, head.hash, self._at, __version__
 
     def _add(self, record: Record) -> Sealed:
-        whole = sealed(replace(record, salt=uuid4().hex))
+        whole = sealed(replace(record, salt=os.urandom(16).hex()))
         self._records.append(whole)
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
         return whole

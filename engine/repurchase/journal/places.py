@@ -41,6 +41,11 @@ _MILLION: Final = 1_000_000
 _BYTES_A_MILLION: Final = 100_000
 
 
+# Read access is enough for a lock, even if another user created the file. A pipe must not make this
+# process wait.
+_LOCK_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
 class SqlitePlace:
     """A SQLite file and the lock file beside it."""
 
@@ -56,6 +61,7 @@ class SqlitePlace:
         # database itself, not beside a link to it.
         self._real = path.resolve()
         self._named = path.absolute()
+        self._lock = self._beside(".lock")
         self._busy_max_ms = busy_max_ms
         self._as_it_was: tuple[int, ...] | None = None
         # Each connection that was opened, whether or not it is closed by now.
@@ -301,12 +307,14 @@ class SqlitePlace:
             os.close(lock)
 
     def _opened_lock(self) -> int:
-        # Read access is enough for a lock, even if another user created the file. It is for those
-        # for whom the database is. A pipe must not make this process wait.
-        flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        path, mode = self._beside(".lock"), _mode(self._real)[1] & 0o666 or 0o600
+        path = self._lock
         try:
-            lock = os.open(path, flags, mode)
+            try:
+                lock = os.open(path, _LOCK_FLAGS)
+            except FileNotFoundError:
+                # It is for those for whom the database is.
+                mode = _mode(self._real)[1] & 0o666 or 0o600
+                lock = os.open(path, _LOCK_FLAGS | os.O_CREAT, mode)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
@@ -322,7 +330,7 @@ class SqlitePlace:
 
     def _is_lock(self, lock: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(lock), self._beside(".lock").stat())
+            return os.path.samestat(os.fstat(lock), self._lock.stat())
         except FileNotFoundError:
             return False
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 # Each statement of a journal, for each number of ids that it may look up.
 _WRITTEN_MAX: Final = 1 << 10
+_Shape = tuple[tuple[str, int | None], ...]
 
 
 class _Written(msgspec.Struct, frozen=True):
@@ -42,12 +43,15 @@ class Prepared:
 
     def rows(self, statement: sa.Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """Execute *statement* and return its rows, each with the names of its columns."""
-        shape = {name: len(one) if isinstance(one, list) else None for name, one in values.items()}
-        written = _written(statement, self._dialect, tuple(shape.items()))
-        self._cursor.execute(written.text, written.values(_without_lists(values)))
+        shape: _Shape = ()
+        plain = values
+        if list in map(type, values.values()):
+            shape, plain = _shape(values), _without_lists(values)
+        written = _written(statement, self._dialect, shape)
+        self._cursor.execute(written.text, written.values(plain))
         if self._cursor.description is None:
             return ()
-        row = _row(tuple(column[0] for column in self._cursor.description))
+        row = _row(tuple([column[0] for column in self._cursor.description]))
         return [row(*found) for found in self._cursor.fetchall()]
 
     def all(self, text: str, values: Mapping[str, Any] | None = None) -> list[Any]:
@@ -76,11 +80,14 @@ def _without_lists(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return plain
 
 
+def _shape(values: Mapping[str, Any]) -> _Shape:
+    """Return the name of each of *values* with the length of a list, `None` for a plain one."""
+    return tuple((name, len(one) if type(one) is list else None) for name, one in values.items())
+
+
 @lru_cache(_WRITTEN_MAX)
-def _written(
-    statement: Any, dialect: sa.Dialect, shape: tuple[tuple[str, int | None], ...]
-) -> _Written:
-    """Return *statement* for values of *shape*: the length of each list, `None` for a plain one."""
+def _written(statement: Any, dialect: sa.Dialect, shape: _Shape) -> _Written:
+    """Return *statement* for values of *shape*, which is empty if there is no list among them."""
     if shape:
         statement = statement.params({name: [None] * (length or 0) for name, length in shape})
     compiled = statement.compile(

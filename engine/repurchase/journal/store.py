@@ -493,10 +493,11 @@ class Writer(Reader):
             return
         first, last = self._written[0].record.sequence, self._written[-1].record.sequence
         rows = self._rows(_SELECT_WRITTEN, after=first - 1, until=last)
-        told = [(one.record.sequence, one.record.key, one.hash, one.body) for one in self._written]
-        head = _head(self._rows(_SELECT_HEAD)[0], self.program, self.url)
+        is_there = [
+            (one.record.sequence, one.record.key, one.hash, one.body) for one in self._written
+        ] == [tuple(row[:4]) for row in rows]
         # After the commit, another process may have added records.
-        if [tuple(row) for row in rows] != told or (head != self.head and head.sequence <= last):
+        if not is_there or not _is_at(rows[-1], self.head):
             what = f"records {first} to {last} are not in the journal as they were written"
             hint = "nothing was decided; stop the desk, and run `repurchase verify`"
             raise Tampering(Problem(what, hint, self.url))
@@ -548,6 +549,13 @@ def _head(row: Any, program: str, place: str) -> Head:
         what = f"the head of the program `{short(program)}` is not a record number and a hash"
         raise Tampering(Problem(what, file=place))
     return Head(row.sequence, row.head)
+
+
+def _is_at(row: Any, head: Head) -> bool:
+    """Return whether *row* names *head*, or a later one, as the head of its program."""
+    if type(row.last) is int and row.last > head.sequence:
+        return True
+    return (row.last, row.head) == (head.sequence, head.hash)
 
 
 def _name(value: object, place: str) -> str:
@@ -607,9 +615,13 @@ _SELECT_REPEATED: Final = sa.text(
     " GROUP BY key HAVING count(*) > 1) AS repeated"
 )
 _SELECT_NUMBERED: Final = sa.text(f"{_RECORDS} AND sequence = :sequence")
-_SELECT_WRITTEN: Final = sa.text(
-    f"{_RECORDS} AND sequence > :after AND sequence <= :until ORDER BY sequence"
-)
+# With the head in each row: one statement takes half the time of two.
+_SELECT_WRITTEN: Final = sa.text("""
+    SELECT r.sequence, r.key, r.hash, r.body, p.sequence AS last, p.head
+    FROM records AS r JOIN programs AS p ON p.name = r.program
+    WHERE r.program = :program AND r.sequence > :after AND r.sequence <= :until
+    ORDER BY r.sequence
+""")
 _SELECT_PAGE: Final = sa.text(f"{_RECORDS} AND sequence > :after ORDER BY sequence LIMIT :page")
 _SELECT_KEYS: Final = sa.text(f"{_RECORDS} AND key IN :keys").bindparams(
     sa.bindparam("keys", expanding=True)
