@@ -378,7 +378,7 @@ COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\
         ("mapping: 1\nencoding: latin-99\n" + COLUMNS, "is no encoding"),
         ("mapping: 1\nencoding: rot13\n" + COLUMNS, "is no encoding"),
         ("mapping: 1\nencoding: undefined\n" + COLUMNS, "is no encoding"),
-        ("mapping: 1\ntolerances: {row: some}\n" + COLUMNS, "is no tolerance"),
+        ("mapping: 1\ntolerances: {row: some}\n" + COLUMNS, "is not a tolerance"),
         ("mapping: 1\nrows: {totals: [{of: rows}]}\n" + COLUMNS, "the key `row` is missing"),
         ("mapping: 1\nset: {quantity: 5}\n" + COLUMNS, "is a column, and is set for all rows"),
         ("mapping: 1\nignore: [Q]\n" + COLUMNS, "is read and ignored"),
@@ -641,7 +641,10 @@ def test_mapping_takes_no_other_option_of_columns(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("d,q\n")
     call = ("replay", "log.csv", "--rules", "x.yaml", "--mapping", "m.yaml", "--set", "side=buy")
     ended = run(*call, cwd=tmp_path)
-    assert (ended.code, "takes no --column, --set or --ignore" in ended.err) == (2, True)
+    assert (ended.code, "takes no --column, --set, --ignore or --tolerance" in ended.err) == (
+        2,
+        True,
+    )
     ended = run("replay", "log.csv", "--rules", "x.yaml", "--expect", "money=3", cwd=tmp_path)
     assert (ended.code, "is not NAME=VALUE" in ended.err) == (2, True)
 

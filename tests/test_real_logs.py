@@ -114,6 +114,7 @@ def expected(real: Real) -> dict[str, Any]:
         "idle_packs": [],
         "expired_venues": [],
         "differences": [],
+        "compared": {"totals": [], "rows": None, "known": []},
     }
 
 

@@ -35,6 +35,7 @@ class LogOptions(NamedTuple):
     sort: bool = False
     skip_other_symbols: bool = False
     quarantine: Path | None = None
+    tolerance: str | None = None
 
     @contextmanager
     def open(self, log: str, *rules: Path) -> Iterator[Log]:
@@ -43,13 +44,14 @@ class LogOptions(NamedTuple):
         Quarantined messages are written to their file, which must not be one of *rules*.
         """
         from repurchase.intake.log import open_log
+        from repurchase.intake.totals import tolerances
         from repurchase.report.written import whole_file
         from repurchase.rulebook.mapping_file import read_mapping
 
-        others = (self.columns, self.constants, self.ignore)
+        others = (self.columns, self.constants, self.ignore, self.tolerance)
         if self.mapping is not None and any(others):
-            hint = "say it in the mapping"
-            raise UsageError(Problem("--mapping takes no --column, --set or --ignore", hint))
+            what = "--mapping takes no --column, --set, --ignore or --tolerance"
+            raise UsageError(Problem(what, "say it in the mapping"))
         if self.mapping is not None and self.quarantine is not None:
             raise UsageError(Problem("--mapping takes no --quarantine", "a FIX log has no mapping"))
         if self.quarantine is not None:
@@ -66,6 +68,7 @@ class LogOptions(NamedTuple):
                 constants=_pairs(self.constants, "--set"),
                 ignore=frozenset(self.ignore),
                 quarantine=None if add is None else _quarantine(add),
+                checks=tolerances(self.tolerance),
             ) as opened,
         ):
             yield opened
@@ -132,6 +135,12 @@ _READING: Final = (
         help="A field with one value for every row, e.g. side=buy.",
     ),
     click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to ignore."),
+    single_option(
+        "--tolerance",
+        metavar="NAME=VALUE,..",
+        help="By how much figures may differ: `row`, price times quantity from the amount of a"
+        " row; `amount` and `price`, what is expected. Default: 0.",
+    ),
 )
 _SELECTING: Final = (
     click.option("--sort", is_flag=True, help="Sort the rows by time first."),

@@ -27,7 +27,7 @@ from repurchase.intake.objects import given_twice, pairs
 from repurchase.intake.packed import SUFFIXES, is_packed, unpacked
 from repurchase.intake.sources import open_stream
 from repurchase.intake.tables import PARQUET, Table, csv_table, rows_of
-from repurchase.intake.totals import Difference, Totals
+from repurchase.intake.totals import Comparison, Difference, Totals
 
 Form = Literal["csv", "jsonl", "fix"]
 
@@ -41,6 +41,7 @@ _FORMS: Final[Named[str, Form]] = {
 # The marks at the beginning of a file that say how it is compressed are no longer.
 _MARK_BYTES: Final = 4
 _NOTHING: Final[Named[str, str]] = {}
+_EXACTLY: Final = Checks()
 
 # The first bytes of files that are not logs, and what such a file is.
 _OTHER_FORMATS: Final = {
@@ -90,6 +91,7 @@ def open_log(
     has_ids: bool | None = None,
     mapping: Mapping | None = None,
     quarantine: Quarantine | None = None,
+    checks: Checks = _EXACTLY,
 ) -> Log:
     """Return the log in *source*, called *name* in messages; the caller closes it.
 
@@ -100,6 +102,7 @@ def open_log(
     file's name decides whether it is CSV, JSON lines or FIX, and then its first line. Without
     *has_ids*, the first JSON line decides whether each line needs an ID or none may have one.
     *quarantine* takes the messages of a FIX log that cannot be read, so that the others are.
+    *checks* say how far the amount of a row may be from price times quantity.
 
     Raise UsageError if the options contradict each other or the file cannot be read. Raise
     InputError if the file is not a log or lacks something that every row needs.
@@ -108,9 +111,8 @@ def open_log(
     if faults := list(contradictions(layout)):
         raise UsageError(problems(faults))
     if not isinstance(source, str | Path):
-        return Log(
-            _unpacked(source), name or "<stream>", layout, form, has_ids, mapping, quarantine
-        )
+        stream, name = _unpacked(source), name or "<stream>"
+        return Log(stream, name, layout, form, has_ids, mapping, quarantine, None, checks)
     name = name or str(source)
     try:
         stream = _unpacked(open_stream(source))
@@ -118,7 +120,7 @@ def open_log(
         raise _unreadable(name, error) from error
     try:
         table = _parquet(stream, Path(source))
-        return Log(stream, name, layout, form, has_ids, mapping, quarantine, table)
+        return Log(stream, name, layout, form, has_ids, mapping, quarantine, table, checks)
     except RepurchaseError:
         stream.close()
         raise
@@ -129,6 +131,7 @@ class Log(AbstractContextManager["Log"]):
 
     bytes_total: int | None
     noted: Noted
+    checks: Checks
     totals: Totals
 
     def __init__(
@@ -141,6 +144,7 @@ class Log(AbstractContextManager["Log"]):
         mapping: Mapping | None = None,
         quarantine: Quarantine | None = None,
         table: Table | None = None,
+        checks: Checks = _EXACTLY,
     ) -> None:
         self.name = name
         # What a FIX log says beside its events.
@@ -152,7 +156,8 @@ class Log(AbstractContextManager["Log"]):
         self._labels = layout.labels()
         # Whether rows have their own IDs: the header of a CSV decides, or the first JSON line.
         self._has_ids = has_ids
-        self.totals = Totals(Checks() if mapping is None else mapping.checks)
+        self.checks = checks if mapping is None else mapping.checks
+        self.totals = Totals(self.checks)
         self._opened: Event | None = None
         try:
             if mapping is not None:
@@ -189,6 +194,10 @@ class Log(AbstractContextManager["Log"]):
         *before* is what was brought forward beside the file.
         """
         return self.totals.differences(self._opened or before)
+
+    def comparison(self, before: Event | None = None) -> Comparison:
+        """Return which figures were compared, by what tolerance, and how they differ."""
+        return self.totals.comparison(self._opened or before)
 
     def close(self) -> None:
         """Close the file."""
@@ -271,7 +280,7 @@ class Log(AbstractContextManager["Log"]):
                 named = zip(names, texts, strict=True)
                 values: dict[str, object] = {name: text for name, text in named if text}
                 values |= constants
-                yield self._row(number, index, values, [])
+                yield self._plain_row(number, index, values, [])
 
     def _mapped_rows(self, sheet: Sheet, mapping: Mapping) -> Iterator[Row]:
         """Yield the rows of *sheet* that are events: its opening balance first, then its trades."""
@@ -360,7 +369,7 @@ class Log(AbstractContextManager["Log"]):
             if layout.constants or not self._has_ids:
                 faults += self._overruled(values)
                 values |= layout.constants
-            yield self._row(number, index, values, faults)
+            yield self._plain_row(number, index, values, faults)
 
     def _overruled(self, values: Named[str, object]) -> Iterator[Fault]:
         """Yield a fault for each of *values* that the row must not give itself."""
@@ -371,6 +380,16 @@ class Log(AbstractContextManager["Log"]):
         if not self._has_ids and values.get("id") is not None:
             hint = "give every row an `id`, or no row"
             yield "id", Wrong("is given, but the first row has no `id`", hint)
+
+    def _plain_row(
+        self, number: int, index: int, values: dict[str, object], faults: list[Fault]
+    ) -> Row:
+        """Return the row that no mapping reads; compare its amount with price times quantity."""
+        row = self._row(number, index, values, faults)
+        event = row.event
+        if event is not None and event.amount is not None:
+            self.totals.compare(number, event.id, event)
+        return row
 
     def _row(
         self,

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from repurchase.domain.errors import InputError, Problem, Wrong, nearest, short
-from repurchase.domain.quantities import Exact
+from repurchase.domain.quantities import Exact, written
 from repurchase.intake.fields import Fault
 from repurchase.intake.printed import Reader, Typed
 
@@ -88,6 +88,11 @@ class Tolerance(msgspec.Struct, frozen=True):
         apart, whole = Fraction(found) - printed, Fraction(printed)
         return abs(apart) <= max(Fraction(self.absolute), self.relative * abs(whole))
 
+    @property
+    def text(self) -> str:
+        """Return it as a mapping writes it: a number, or a percentage."""
+        return f"{written(self.relative * 100)}%" if self.relative else written(self.absolute)
+
 
 class Expected(msgspec.Struct, frozen=True):
     """Totals that the file must come to, of one *day* or of all, with the opening balance."""
@@ -101,8 +106,8 @@ class Expected(msgspec.Struct, frozen=True):
 class Checks(msgspec.Struct, frozen=True):
     """What the figures of a file are compared with, and by how much they may differ.
 
-    *row* bounds the difference of price times quantity and amount in each row; *known* are rows
-    that may differ by more, by how they begin, with the reason.
+    *row* bounds the difference of price times quantity and amount in each row. *known* are rows
+    that may differ by more, each by its first cell, with the reason.
     """
 
     row: Tolerance = Tolerance()

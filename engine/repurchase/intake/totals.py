@@ -6,17 +6,18 @@ that was given allows it.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from repurchase.domain.errors import Problem, UsageError, short
+from repurchase.domain.errors import Problem, UsageError, Wrong, short
 from repurchase.domain.events import Event
-from repurchase.domain.quantities import Exact, exact, quotient, written
+from repurchase.domain.quantities import Exact, exact, quotient, shown, written
 from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance, plain
 
 # The rows that are looked through for one that explains a difference.
@@ -30,6 +31,9 @@ _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
 DIFFERENCES_MAX: Final = 20
 _GIVE_IT: Final = "give it with --brought-forward SHARES,AMOUNT"
 _HALF: Final = Fraction(1, 2)
+_PERCENT: Final = re.compile(r"([0-9.]+)%")
+_PERCENT_MAX: Final = 10
+_PLAIN: Final = re.compile(r"(-?)([0-9]+)((?:\.[0-9]+)?)")
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -46,8 +50,84 @@ class Difference(msgspec.Struct, frozen=True):
 
     def problem(self, file: str) -> Problem:
         """Return it as a problem of the log *file*."""
-        what = f"{self.of}: {self.printed}, but the rows come to {self.found}"
+        printed, found = readable(self.printed), readable(self.found)
+        what = f"{self.of}: {printed}, but the rows come to {found}"
         return Problem(what, self.why, file, self.line)
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """A total that was compared: as *printed*, and as *found* in the rows, as exact strings.
+
+    *difference* is by how much the rows come to more. It is `None`, as *found* is, if the rows do
+    not say it. The *tolerance* is what it may be: a number, or a percentage of what is printed.
+    """
+
+    of: str
+    printed: str
+    found: str | None
+    difference: str | None
+    tolerance: str
+    line: int | None = None
+
+
+class RowsCompared(msgspec.Struct, frozen=True):
+    """How price times quantity and the amount compare, in the *rows* that state all three.
+
+    *equal* of them are the same, and *within* differ by no more than the *tolerance*; *largest* is
+    the largest such difference, as an exact string.
+    """
+
+    rows: int
+    equal: int
+    within: int
+    largest: str
+    tolerance: str
+
+
+class KnownRow(msgspec.Struct, frozen=True):
+    """A *row* that differs by more than the tolerance, and that the mapping names, saying *why*."""
+
+    row: str
+    line: int
+    printed: str
+    found: str
+    why: str
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What was compared: *totals*, the *rows* if one states all three, and the *known* rows."""
+
+    totals: tuple[Compared, ...] = ()
+    rows: RowsCompared | None = None
+    known: tuple[KnownRow, ...] = ()
+
+
+class _Check(msgspec.Struct, frozen=True):
+    """A figure of a *kind*, as *printed*, in *text*, and as *found*; `None` if that is unknown.
+
+    *count* is the number of amounts that were added, and *hint* what to do about a difference.
+    """
+
+    kind: Literal["shares", "amount", "price"]
+    of: str
+    printed: Exact
+    text: str
+    found: Exact | None
+    line: int | None
+    tolerance: Tolerance = Tolerance()
+    count: int = 0
+    hint: str | None = None
+
+    def is_allowed(self) -> bool:
+        """Return whether what was found may stand for what is printed."""
+        return self.found is not None and self.tolerance.allows(self.found, self.printed)
+
+    def compared(self) -> Compared:
+        """Return it as it stands in an answer."""
+        found = apart = None
+        if self.found is not None:
+            found, apart = written(self.found), written(self.found - self.printed)
+        return Compared(self.of, self.text, found, apart, self.tolerance.text, self.line)
 
 
 class _Sum(msgspec.Struct):
@@ -78,12 +158,18 @@ class Totals:
         self._days: dict[str, _Sum] = {}
         self._printed: list[tuple[Mapped, _Sum]] = []
         self._asked = {one.day for one in checks.expected if one.day is not None}
-        self._rows: deque[tuple[int, Exact | None]] = deque(maxlen=LOOKED_THROUGH)
+        self._rows: deque[tuple[int, Exact, Exact | None]] = deque(maxlen=LOOKED_THROUGH)
         self._marks = array("q")
         # Those of the last rows, to tell a total from one more trade at the same price.
         self._prices: deque[Exact | None] = deque(maxlen=3)
         self._differing: list[Difference] = []
         self._more = 0
+        # The rows with price, quantity and amount: all, those alike, and those almost so.
+        self._counts = [0, 0, 0]
+        self._largest = Fraction()
+        self._known: list[KnownRow] = []
+        # The rows that may differ by more, each once.
+        self._excused = list(checks.known)
         self._sum_like: Difference | None = None
         self.opening: Mapped | None = None
         # The rows that the mapping names and that the file does not have.
@@ -91,14 +177,13 @@ class Totals:
 
     def trade(self, row: Mapped, event: Event) -> None:
         """Add a *row* that is the trade *event*; compare its amount with price times quantity."""
+        self.compare(row.number, row.label, event)
         quantity, price, amount = event.quantity or 0, event.price, event.amount
-        product = None if price is None else price * quantity
-        if product is not None and amount is not None and product != amount:
-            self._compare_row(row, product, amount)
-        amount = product if amount is None else amount
+        if amount is None and price is not None:
+            amount = price * quantity
         self._prices.append(price)
         self._look_at(row, quantity, amount)
-        self._rows.append((row.number, amount))
+        self._rows.append((row.number, quantity, amount))
         self.add(quantity, amount)
         if self._asked:
             day = str(event.date or event.time)[:10]
@@ -146,16 +231,39 @@ class Totals:
         for sum_ in (self._since, self._all):
             sum_.add(quantity, amount)
 
-    def _compare_row(self, row: Mapped, product: Exact, amount: Exact) -> None:
-        label = plain(row.label)
-        is_known = any(label.startswith(begin) for begin, _ in self._checks.known)
-        if is_known or self._checks.row.allows(product, amount):
+    def compare(self, number: int, label: str, event: Event) -> None:
+        """Compare what *event*, of the row *number* called *label*, says that it cost.
+
+        Nothing is compared unless it states a quantity, a price and an amount.
+        """
+        quantity, price, amount = event.quantity, event.price, event.amount
+        if quantity is None or price is None or amount is None:
             return
-        if len(self._differing) == DIFFERENCES_MAX:
+        product = price * quantity
+        self._counts[0] += 1
+        if product == amount:
+            self._counts[1] += 1
+        elif self._checks.row.allows(product, amount):
+            self._counts[2] += 1
+            self._largest = max(self._largest, abs(Fraction(product) - amount))
+        else:
+            self._note(number, label, product, amount)
+
+    def _note(self, number: int, label: str, product: Exact, amount: Exact) -> None:
+        """Note that the row *number*, called *label*, differs by more than the tolerance."""
+        bare, printed, found = plain(label), written(amount), written(product)
+        known = next((one for one in self._excused if one[0] == bare), None)
+        if known is not None:
+            self._excused.remove(known)
+            self._known.append(KnownRow(short(label), number, printed, found, known[1]))
+        elif len(self._differing) == DIFFERENCES_MAX:
             self._more += 1
-            return
-        what = f"the amount of `{short(row.label)}`, by its price and quantity"
-        self._differing.append(Difference(what, written(amount), written(product), row.number))
+        else:
+            why = None
+            if any(begin == bare for begin, _ in self._checks.known):
+                why = "`known` names another row that begins so; each of its entries is for one row"
+            what = f"the amount of `{short(label)}`, by its price and quantity"
+            self._differing.append(Difference(what, printed, found, number, why))
 
     def total(self, row: Mapped) -> None:
         """Take a *row* that prints a total, to be compared when all are read."""
@@ -165,89 +273,108 @@ class Totals:
         if row.total.of == "rows":
             self._since = _Sum()
 
+    def comparison(self, opened: Event | None = None) -> Comparison:
+        """Return what was compared, given what was brought forward before the first row."""
+        rows, equal, within = self._counts
+        compared = RowsCompared(rows, equal, within, written(self._largest), self._checks.row.text)
+        return Comparison(
+            tuple(one.compared() for one in self._checked(opened)),
+            compared if rows else None,
+            tuple(self._known),
+        )
+
     def differences(self, opened: Event | None = None) -> tuple[Difference, ...]:
         """Return where figures differ, given what was brought forward before the first row."""
-        before = _Sum() if opened is None else _Sum(opened.shares or 0, opened.amount or 0)
-        found = [*self._of_opening(before)]
-        for row, sum_ in self._printed:
-            assert row.total is not None, "it is a total"
-            found += self._of_row(row, _with(sum_, before, row.total.of))
-        for one in self._checks.expected:
-            sum_ = self._all if one.day is None else self._days.get(one.day, _Sum())
-            found += self._of_expected(one, _with(sum_, before, "rows" if one.day else "program"))
+        found = [self._difference(one) for one in self._checked(opened) if not one.is_allowed()]
         # A total that agrees says that nothing counts twice.
         is_confirmed = not found and bool(self._printed or self._checks.expected)
-        for begin in self.lacking:
-            found.append(Difference(f"a row that begins with `{short(begin)}`", "named", "none"))
+        found += (
+            Difference(f"a row that begins with `{short(begin)}`", "named", "none")
+            for begin in self.lacking
+        )
         rows = [*self._differing, *([] if is_confirmed else self._suspicious())]
         if self._more:
             rows.append(Difference("the amounts of more rows", f"{self._more:,}", "others"))
         return (*rows, *found)
 
-    def _of_opening(self, before: _Sum) -> Iterator[Difference]:
-        """Yield how the opening balance that the file prints differs from what was taken."""
+    def _checked(self, opened: Event | None) -> Iterator[_Check]:
+        """Yield each figure that is printed or expected, with what the rows come to."""
+        before = _Sum() if opened is None else _Sum(opened.shares or 0, opened.amount or 0)
+        yield from self._of_opening(before)
+        for row, sum_ in self._printed:
+            assert row.total is not None, "it is a total"
+            yield from self._of_row(row, _with(sum_, before, row.total.of))
+        for one in self._checks.expected:
+            sum_ = self._all if one.day is None else self._days.get(one.day, _Sum())
+            yield from self._of_expected(one, _with(sum_, before, "rows" if one.day else "program"))
+
+    def _of_opening(self, before: _Sum) -> Iterator[_Check]:
+        """Yield the opening balance that the file prints, beside the one that was taken."""
         if self.opening is None:
             return
         called = f"in `{short(self.opening.label)}`"
-        for name, figure in (("quantity", before.shares), ("amount", before.amount)):
-            printed = _number(self.opening, name)
-            if printed is not None and printed != figure:
-                what = f"what was bought before, the {name} {called}"
-                yield Difference(
-                    what, written(printed), written(figure or 0), self.opening.number, _GIVE_IT
-                )
+        line = self.opening.number
+        shares, amount = (_number(self.opening, name) for name in ("quantity", "amount"))
+        if shares is not None:
+            what, text = f"what was bought before, the quantity {called}", written(shares)
+            yield _Check("shares", what, shares, text, before.shares, line, hint=_GIVE_IT)
+        if amount is not None:
+            what, text = f"what was bought before, the amount {called}", written(amount)
+            yield _Check("amount", what, amount, text, before.amount, line, hint=_GIVE_IT)
 
-    def _of_row(self, row: Mapped, sum_: _Sum) -> Iterator[Difference]:
+    def _of_row(self, row: Mapped, sum_: _Sum) -> Iterator[_Check]:
         called = f"in `{short(row.label)}`"
         shares, amount, price = (_number(row, one) for one in ("quantity", "amount", "price"))
-        if shares is not None and shares != sum_.shares:
-            yield self._difference(f"the shares {called}", shares, sum_.shares, row.number)
-        if amount is not None:
-            yield from self._money(f"the money {called}", amount, sum_, row.number)
-        if price is not None:
-            text = str(row.values["price"])
-            yield from self._price(f"the price {called}", price, text, sum_, row.number)
+        printed = Expected(shares, amount, price)
+        text = None if price is None else str(row.values["price"])
+        return self._of_figures(called, printed, text, sum_, row.number)
 
-    def _of_expected(self, one: Expected, sum_: _Sum) -> Iterator[Difference]:
+    def _of_expected(self, one: Expected, sum_: _Sum) -> Iterator[_Check]:
         called = "expected" if one.day is None else f"expected of {one.day}"
-        if one.shares is not None and one.shares != sum_.shares:
-            yield self._difference(f"the shares {called}", one.shares, sum_.shares, None)
-        if one.amount is not None:
-            yield from self._money(f"the money {called}", one.amount, sum_, None)
-        if one.vwap is not None:
-            text = written(one.vwap)
-            yield from self._price(f"the price {called}", one.vwap, text, sum_, None)
+        text = None if one.vwap is None else written(one.vwap)
+        return self._of_figures(called, one, text, sum_, None)
 
-    def _money(
-        self, what: str, printed: Exact, sum_: _Sum, line: int | None
-    ) -> Iterator[Difference]:
-        if sum_.amount is None:
-            yield Difference(what, written(printed), "unknown", line)
-        elif not self._checks.amount.allows(sum_.amount, printed):
-            yield self._difference(what, printed, sum_.amount, line, sum_.count)
+    def _of_figures(
+        self, called: str, printed: Expected, price: str | None, sum_: _Sum, line: int | None
+    ) -> Iterator[_Check]:
+        """Yield the figures *printed* for the rows that *sum_* adds up; *price* is the text of one.
 
-    def _price(
-        self, what: str, printed: Exact, text: str, sum_: _Sum, line: int | None
-    ) -> Iterator[Difference]:
-        vwap = sum_.vwap()
-        decimals = len(text.partition(".")[2])
-        rounding = Tolerance(Fraction(1, 2 * 10**decimals))
-        if vwap is None:
-            yield Difference(what, text, "unknown", line)
-        elif not (rounding.allows(vwap, printed) or self._checks.price.allows(vwap, printed)):
-            yield Difference(what, text, written(vwap), line)
+        The text says how the average was rounded.
+        """
+        shares, amount, vwap = printed.shares, printed.amount, printed.vwap
+        if shares is not None:
+            what, text = f"the shares {called}", written(shares)
+            yield _Check("shares", what, shares, text, sum_.shares, line)
+        if amount is not None:
+            what, text, within = f"the money {called}", written(amount), self._checks.amount
+            yield _Check("amount", what, amount, text, sum_.amount, line, within, sum_.count)
+        if vwap is not None and price is not None:
+            what, found = f"the price {called}", sum_.vwap()
+            within = self._of_average(found, vwap, price)
+            yield _Check("price", what, vwap, price, found, line, within)
 
-    def _difference(
-        self, of: str, printed: Exact, found: Exact, line: int | None, count: int = 0
-    ) -> Difference:
-        return Difference(
-            of, written(printed), written(found), line, self._why(found - printed, count)
-        )
+    def _of_average(self, found: Exact | None, printed: Exact, text: str) -> Tolerance:
+        """Return by how much the average that *text* prints may be off: as given, or as rounded."""
+        given = self._checks.price
+        rounding = Tolerance(Fraction(1, 2 * 10 ** len(text.partition(".")[2])))
+        is_off = found is not None and not given.allows(found, printed)
+        if given == Tolerance() or (is_off and rounding.allows(found or 0, printed)):
+            return rounding
+        return given
 
-    def _why(self, apart: Exact, count: int) -> str | None:
+    def _difference(self, one: _Check) -> Difference:
+        if one.found is None:
+            return Difference(one.of, one.text, "unknown", one.line)
+        why = one.hint
+        if why is None and one.kind != "price":
+            why = self._why(one.kind, one.found - one.printed, one.count)
+        return Difference(one.of, one.text, written(one.found), one.line, why)
+
+    def _why(self, kind: Literal["shares", "amount"], apart: Exact, count: int) -> str | None:
         """Return what could explain that the rows come to so much more than what is printed."""
-        for number, amount in self._rows:
-            if amount is not None and amount in (apart, -apart):
+        for number, *figures in self._rows:
+            figure = figures[kind == "amount"]
+            if figure is not None and figure in (apart, -apart):
                 often = "read twice, or not printed" if apart > 0 else "not read"
                 return f"row {number} comes to just that: is it {often}?"
         if count and -count * _HALF <= apart <= count * _HALF:
@@ -274,14 +401,66 @@ def expected(text: str | None) -> Expected:
     return Expected(found.get("shares"), found.get("amount"), found.get("vwap"))
 
 
-def compared(one: Expected, shares: Exact | None, amount: Exact | None) -> tuple[Difference, ...]:
-    """Return where the totals *shares* and *amount* differ from those expected; `None`: unknown."""
-    sums = Totals(Checks(expected=(one,)))
-    sums.add(shares or 0, amount)
-    found = sums.differences()
+def tolerance(text: str) -> Tolerance:
+    """Return the tolerance in *text*: a number, such as `0.5`, or a percentage; raise Wrong."""
+    percent = _PERCENT.fullmatch(text)
+    try:
+        figure = Fraction(exact(text if percent is None else percent[1]))
+    except ValueError:
+        what = f"`{short(text)}` is not a tolerance"
+        raise Wrong(what, "write a number such as `0.5`, or a percentage") from None
+    if figure < 0 or (percent is not None and figure > _PERCENT_MAX):
+        what = f"the tolerance `{short(text)}` compares nothing"
+        raise Wrong(what, f"write a number, or at most {_PERCENT_MAX}%")
+    return Tolerance(figure) if percent is None else Tolerance(relative=figure / 100)
+
+
+def tolerances(text: str | None) -> Checks:
+    """Return by how much figures may differ, as *text* says: `row=0.5,amount=1,price=0.1%`.
+
+    Raise UsageError if *text* is not of this form.
+    """
+    found: dict[str, Tolerance] = {}
+    for part in () if text is None else text.split(","):
+        name, _, figure = part.partition("=")
+        if name not in ("row", "amount", "price") or name in found:
+            what = f"`--tolerance {short(text or '')}` is not NAME=VALUE,.."
+            raise UsageError(Problem(what, "name row, amount or price, each once"))
+        try:
+            found[name] = tolerance(figure)
+        except Wrong as wrong:
+            raise UsageError(Problem(f"`--tolerance`: {wrong.what}", wrong.hint)) from None
+    row, amount, price = (found.get(name, Tolerance()) for name in ("row", "amount", "price"))
+    return Checks(row, amount, price)
+
+
+def of_program(
+    one: Expected, shares: Exact | None, amount: Exact | None, checks: Checks
+) -> tuple[tuple[Difference, ...], tuple[Compared, ...]]:
+    """Return where the totals *shares* and *amount* differ from those expected, and all compared.
+
+    They are `None` if they are unknown; *checks* has the tolerances.
+    """
+    sums = Totals(Checks(amount=checks.amount, price=checks.price, expected=(one,)))
+    sums.add(shares or 0, amount if shares is not None else None)
+    found, compared = sums.differences(), sums.comparison().totals
     if shares is None and one.shares is not None:
-        return (Difference("the shares expected", written(one.shares), "unknown"), *found)
-    return found
+        called, text = "the shares expected", written(one.shares)
+        unknown = Compared(called, text, None, None, Tolerance().text)
+        others = tuple(each for each in compared if each.of != called)
+        rest = tuple(each for each in found if each.of != called)
+        return (Difference(called, text, "unknown"), *rest), (unknown, *others)
+    return found, compared
+
+
+def readable(figure: str | None) -> str:
+    """Return the exact string *figure* for people: grouped, and cut if its decimals do not end."""
+    if figure is None:
+        return "unknown"
+    if "/" in figure:
+        return f"{shown(Fraction(figure), up=False)}…"
+    found = _PLAIN.fullmatch(figure)
+    return figure if found is None else f"{found[1]}{int(found[2]):,}{found[3]}"
 
 
 def _with(sum_: _Sum, before: _Sum, of: Of) -> _Sum:

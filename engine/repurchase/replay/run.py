@@ -22,7 +22,7 @@ from repurchase.intake.log import Log, OfOrder, Row
 from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
-from repurchase.intake.totals import Difference, compared
+from repurchase.intake.totals import Comparison, Difference, of_program
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
@@ -66,8 +66,8 @@ class Summary(msgspec.Struct, frozen=True):
     because of their symbol. *quarantined* counts the messages of a FIX log that could not be read.
     *idle_packs* are the packs whose rules apply at none of the log's
     venues, and *expired_venues* the venues whose code was no longer in use on the day of an event.
-    *differences* are the figures that the log prints, or that a person expects, and that its rows
-    do not come to.
+    *compared* are the figures that were compared, with the tolerances. *differences* are those that
+    the log prints, or that a person expects, and that its rows do not come to.
     """
 
     authorization: str
@@ -95,6 +95,7 @@ class Summary(msgspec.Struct, frozen=True):
     expired_venues: tuple[str, ...]
     differences: tuple[Difference, ...] = ()
     quarantined: int = 0
+    compared: Comparison = Comparison()
 
 
 class Tally(msgspec.Struct):
@@ -437,13 +438,26 @@ class Reader:
             raise Wrong(f"{what} `{order.symbol}` in {self._rules}", "compare their units")
 
 
-def summary_differences(summary: Summary, expected: Expected) -> tuple[Difference, ...]:
-    """Return where *summary* differs from what was *expected* of the program as a whole."""
+def compared(
+    summary: Summary, log: Log, expected: Expected, before: Event | None = None
+) -> Summary:
+    """Return *summary* with what *log*, all read, prints and what was *expected*, both compared.
+
+    *before* is what was brought forward beside the log. What was *expected* is of the program as a
+    whole; the tolerances are those of the log.
+    """
     shares, amount = summary.executed_shares, summary.executed_amount
-    return compared(
+    differing, totals = of_program(
         expected,
         None if shares is None else Fraction(shares),
         None if amount is None else Fraction(amount),
+        log.checks,
+    )
+    printed = log.comparison(before)
+    return replace(
+        summary,
+        differences=(*log.differences(before), *differing),
+        compared=replace(printed, totals=(*printed.totals, *totals)),
     )
 
 

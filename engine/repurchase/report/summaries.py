@@ -19,6 +19,7 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import Exact, percent
 from repurchase.evaluation.step import Decided
 from repurchase.evaluation.wording import currency_of, quote_of, short
+from repurchase.intake.totals import Compared, Comparison, readable
 from repurchase.replay.run import Program, RuleCount, Summary, Tainted
 from repurchase.report.decisions import deciding, no_cap, of_cap
 from repurchase.report.tables import counted, plain_table, quoted
@@ -29,6 +30,7 @@ _BAR_WIDTH: Final = 32
 _BAR_WIDTH_MIN: Final = 8
 # Between and behind the four columns of which one holds bars.
 _GAPS: Final = 8
+_TOTALS_SHOWN: Final = 20
 
 
 def summary_view(
@@ -41,6 +43,7 @@ def summary_view(
     if summary.by_rule:
         parts.append(denials.view(summary.by_rule))
     parts += _remarks(summary)
+    parts += _compared(summary.compared)
     return Group(*parts)
 
 
@@ -229,6 +232,38 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
         yield Text(text, "yellow")
         headings = ("day", "pack", "failed", "undecided", "first event", "events")
         yield plain_table(*headings, rows=map(_tainted, summary.days))
+
+
+def _compared(compared: Comparison) -> Iterator[RenderableType]:
+    """Yield what was compared with what is printed or expected, and by what tolerance."""
+    rows = compared.rows
+    if rows is not None:
+        text = f"Price times quantity equals the amount in {rows.equal:,} of {rows.rows:,} rows."
+        if rows.within:
+            most = readable(rows.largest)
+            text += f" In {rows.within:,} it differs by at most {most}; tolerance {rows.tolerance}."
+        yield Text(text)
+    if compared.known:
+        yield Text("In these rows it differs by more, as the mapping says:")
+        known = (
+            (one.row, f"{one.line:,}", *map(readable, (one.printed, one.found)), one.why)
+            for one in compared.known
+        )
+        headings = ("row", "line", "amount", "price times quantity", "why it is known")
+        yield plain_table(*headings, rows=known, right=(1, 2, 3))
+    if compared.totals:
+        totals = [_total(one) for one in compared.totals[:_TOTALS_SHOWN]]
+        headings = ("total", "printed or expected", "the rows", "difference", "tolerance")
+        yield plain_table(*headings, rows=totals, right=(1, 2, 3, 4))
+    if more := compared.totals[_TOTALS_SHOWN:]:
+        differing = sum(one.difference != "0" for one in more)
+        agreeing = len(more) - differing
+        yield Text(f"Of {counted(len(more), 'more total')}, {agreeing:,} are equal; see --json.")
+
+
+def _total(one: Compared) -> tuple[str, ...]:
+    figures = (one.printed, one.found, one.difference)
+    return one.of, *map(readable, figures), one.tolerance
 
 
 def _tainted(found: Tainted) -> tuple[str, ...]:

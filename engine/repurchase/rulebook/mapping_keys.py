@@ -5,17 +5,16 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Final, get_args
 
 from repurchase.domain.calendars import zone_names
 from repurchase.domain.errors import Wrong
-from repurchase.domain.quantities import exact
 from repurchase.intake.cells import WIDE
 from repurchase.intake.fields import READERS
-from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, Of, Tolerance
+from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, Of
 from repurchase.intake.months import LANGUAGES
 from repurchase.intake.printed import DECIMAL_MARKS, THOUSANDS_MARKS, UNITS
+from repurchase.intake.totals import tolerance
 from repurchase.rulebook.keys import (
     PARTS_MAX,
     Key,
@@ -36,8 +35,6 @@ TAKEN: Final = "{}"
 _ASCII: Final = bytes(range(32, 127))
 _ENCODINGS: Final = ("utf-8", "utf-16", "cp1252", "iso8859-15", "cp932", "euc_jp", "gb18030")
 _DIGITS: Final = re.compile("[0-9]{1,4}")
-_PERCENT_MAX: Final = 10
-_PERCENT: Final = re.compile(r"([0-9.]+)%")
 
 
 def _whole(least: int, most: int, what: str) -> Callable[[str], int]:
@@ -76,19 +73,6 @@ def _format(raw: str) -> int:
         what = f"the format version {ticked(raw)} is unknown"
         raise Wrong(what, f"write `mapping: {MAPPING_FORMAT}`")
     return MAPPING_FORMAT
-
-
-def _tolerance(raw: str) -> Tolerance:
-    percent = _PERCENT.fullmatch(raw)
-    try:
-        figure = Fraction(exact(str(raw) if percent is None else percent[1]))
-    except ValueError:
-        what = f"{ticked(raw)} is no tolerance"
-        raise Wrong(what, "write a number such as `0.5`, or a percentage") from None
-    if figure < 0 or (percent is not None and figure > _PERCENT_MAX):
-        what = f"the tolerance {ticked(raw)} compares nothing"
-        raise Wrong(what, f"write a number, or at most {_PERCENT_MAX}%")
-    return Tolerance(figure) if percent is None else Tolerance(relative=figure / 100)
 
 
 def _titled(raw: str) -> re.Pattern[str]:
@@ -164,9 +148,9 @@ ROWS: Final = Table("rows", "Rows that are no trades, by how their first cell be
         "refuse"),
     Key("select", SIGN, "How the title of the one section begins that is read."),
 ))  # fmt: skip
-TOLERANCE: Final = text(_tolerance, {"type": ["string", "number"]})
-KNOWN: Final = Table("known-row", "A row whose figures contradict each other in the source.", (
-    needed("row", SIGN, "How its first cell begins."),
+TOLERANCE: Final = text(lambda raw: tolerance(str(raw)), {"type": ["string", "number"]})
+KNOWN: Final = Table("known-row", "One row whose figures contradict each other in the source.", (
+    needed("row", SIGN, "Its first cell, as it is printed."),
     needed("why", PROSE, "What is wrong with it."),
 ))  # fmt: skip
 TOLERANCES: Final = Table("tolerances", "By how much figures may differ; without it, by nothing.", (

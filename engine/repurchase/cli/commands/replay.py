@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
 
 from repurchase.cli.figure_options import FigureOptions, figure_options
 from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
@@ -70,7 +69,7 @@ def command(
     from rich.console import Group
 
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program, Reader, replay, summary_differences
+    from repurchase.replay.run import Program, Reader, compared, replay
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import decision_object, json_text, whole_file
 
@@ -96,7 +95,6 @@ def command(
                 before = program.position
             if add is not None:
                 add(json_text(decision_object(decided)))
-        printed = trades.differences(options.reading().brought_forward)
     _remark_repeated(reader, trades.name)
     noted = trades.noted
     summary = program.summary(
@@ -104,8 +102,7 @@ def command(
         skipped=reader.skipped,
         quarantined=noted.quarantined,
     )
-    differences = (*printed, *summary_differences(summary, expected))
-    summary = replace(summary, differences=differences)
+    summary = compared(summary, trades, expected, options.reading().brought_forward)
     title = f"{summary.authorization}: {trades.name}"
     found = None if grouping is None else grouping.figures(editions, program.latest_edition)
     figures.write(found)
@@ -113,8 +110,9 @@ def command(
         figures.beside(summary, found),
         lambda: Group(summary_view(program, summary, denials, title), *figures.views(found)),
     )
-    warn(one.problem(trades.name) for one in differences)
-    return 1 if summary.denied or summary.held or summary.refused or differences else 0
+    warn(one.problem(trades.name) for one in summary.differences)
+    has_fault = summary.denied or summary.held or summary.refused or summary.differences
+    return 1 if has_fault else 0
 
 
 def _remark_repeated(reader: Reader, log: str) -> None:
