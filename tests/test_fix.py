@@ -578,7 +578,7 @@ def test_names_of_the_sender_can_be_ignored() -> None:
         ({"columns": {"quantity": "53"}}, "`quantity` is given by the messages of a FIX log"),
         ({"constants": {"symbol": "ACME"}}, "`symbol` is given by the messages of a FIX log"),
         ({"constants": {"side": "buy"}}, "`side` is given by the messages of a FIX log"),
-        ({"ignore": frozenset(["38"])}, "`38` cannot be ignored in a FIX log; 12, 30, 76, 100"),
+        ({"ignore": frozenset(["38"])}, "`38` cannot be ignored in a FIX log; 12, 30, 60, 76, 100"),
     ],
 )
 def test_options_that_a_fix_log_cannot_have_are_refused(options: Any, what: str) -> None:

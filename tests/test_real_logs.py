@@ -115,6 +115,8 @@ def expected(real: Real) -> dict[str, Any]:
         "expired_venues": [],
         "differences": [],
         "compared": {"totals": [], "rows": None, "known": []},
+        "open_orders": [],
+        "disputed": [],
     }
 
 

@@ -31,7 +31,7 @@ from repurchase.intake.order import Latest, Order
 from repurchase.ledger.position import Position as Used
 from repurchase.market.feed import Feed
 from repurchase.replay.run import Program as Run
-from repurchase.replay.run import Reader, Reading, Source, Summary, Tally
+from repurchase.replay.run import Reader, Reading, Source, Summary, Tally, completed
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import Life, life, life_then
 from repurchase.rulebook.model import Authorization
@@ -226,7 +226,7 @@ class Program:
         ):
             for _ in taken:
                 pass
-            return self.summary
+            return completed(self.summary, self._run, file)
 
     def _frame(self, log: ArrowStream, layout: Layout) -> Decisions:
         found = Decisions()

@@ -31,6 +31,7 @@ from repurchase.rulebook.reach import can_apply
 
 BAD_ROWS_LISTED: Final = 20
 REPEATED_LISTED: Final = 5
+_NOTHING: Final = Expected()
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -66,6 +67,8 @@ class Summary(msgspec.Struct, frozen=True):
     because of their symbol. *quarantined* counts the messages of a FIX log that could not be read.
     *idle_packs* are the packs whose rules apply at none of the log's
     venues, and *expired_venues* the venues whose code was no longer in use on the day of an event.
+    *open_orders* can still fill at the end of the log; *disputed* are the fills of a FIX log that
+    the desk does not know, and that count.
     *compared* are the figures that were compared, with the tolerances. *differences* are those that
     the log prints, or that a person expects, and that its rows do not come to.
     """
@@ -96,6 +99,8 @@ class Summary(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
     quarantined: int = 0
     compared: Comparison = Comparison()
+    open_orders: tuple[str, ...] = ()
+    disputed: tuple[str, ...] = ()
 
 
 class Tally(msgspec.Struct):
@@ -438,13 +443,18 @@ class Reader:
             raise Wrong(f"{what} `{order.symbol}` in {self._rules}", "compare their units")
 
 
-def compared(
-    summary: Summary, log: Log, expected: Expected, before: Event | None = None
+def completed(
+    summary: Summary,
+    program: Program,
+    log: Log,
+    before: Event | None = None,
+    expected: Expected = _NOTHING,
 ) -> Summary:
-    """Return *summary* with what *log*, all read, prints and what was *expected*, both compared.
+    """Return the *summary* of *program* with what only the whole *log* says, which was read.
 
-    *before* is what was brought forward beside the log. What was *expected* is of the program as a
-    whole; the tolerances are those of the log.
+    These are the orders that it leaves open, the fills that it disputes, and how its rows compare
+    with what it prints and with what was *expected* of the program as a whole. *before* is what was
+    brought forward beside the log. The tolerances are those of the log.
     """
     shares, amount = summary.executed_shares, summary.executed_amount
     differing, totals = of_program(
@@ -454,8 +464,16 @@ def compared(
         log.checks,
     )
     printed = log.comparison(before)
+    symbols = {one.symbol for one in program.editions.authorization.instruments}
+    noted, orders = log.noted, program.position.orders
+    open_ = (name for name in sorted(orders) if orders[name].is_open)
+    if noted.open is not None:
+        # Orders that the rules denied can fill, too.
+        open_ = (one.id for one in noted.open if one.symbol in symbols)
     return replace(
         summary,
+        open_orders=tuple(open_),
+        disputed=tuple(one.id for one in noted.disputed if one.symbol in symbols),
         differences=(*log.differences(before), *differing),
         compared=replace(printed, totals=(*printed.totals, *totals)),
     )

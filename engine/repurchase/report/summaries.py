@@ -31,6 +31,7 @@ _BAR_WIDTH_MIN: Final = 8
 # Between and behind the four columns of which one holds bars.
 _GAPS: Final = 8
 _TOTALS_SHOWN: Final = 20
+_NAMED: Final = 5
 
 
 def summary_view(
@@ -212,11 +213,16 @@ def _percent(share: Fraction | None) -> str:
 
 def _remarks(summary: Summary) -> Iterator[RenderableType]:
     if summary.unknown:
-        named = ", ".join(plain(name) for name in summary.unknown[:5])
-        more = f" and {len(summary.unknown) - 5} more" if len(summary.unknown) > 5 else ""
-        yield Text(
-            f"The shares or the money of these fills are unknown: {named}{more}.", style="red"
-        )
+        named = _some(summary.unknown)
+        yield Text(f"The shares or the money of these fills are unknown: {named}.", style="red")
+    if summary.disputed:
+        named = _some(summary.disputed)
+        yield Text(f"The desk does not know these fills, and they count: {named}.", style="red")
+    if summary.open_orders:
+        count = counted(len(summary.open_orders), "order")
+        are = "is" if len(summary.open_orders) == 1 else "are"
+        named = _some(summary.open_orders)
+        yield Text(f"{count} {are} still open at the end of the log: {named}.", "yellow")
     if summary.first_denied is not None:
         yield Text(f"The first denied event: {plain(summary.first_denied)}.")
     if summary.idle_packs:
@@ -232,6 +238,12 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
         yield Text(text, "yellow")
         headings = ("day", "pack", "failed", "undecided", "first event", "events")
         yield plain_table(*headings, rows=map(_tainted, summary.days))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Return the first of *names*, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(plain(name) for name in names[:_NAMED]) + more
 
 
 def _compared(compared: Comparison) -> Iterator[RenderableType]:

@@ -69,7 +69,7 @@ def command(
     from rich.console import Group
 
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program, Reader, compared, replay
+    from repurchase.replay.run import Program, Reader, completed, replay
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import decision_object, json_text, whole_file
 
@@ -87,12 +87,12 @@ def command(
         options.open(log, rule_file(rules)) as trades,
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
-        before = program.position
+        position = program.position
         for decided in watched(replay(trades, program, reader), trades):
             denials.add(decided)
             if grouping is not None and decided.event is not None:
-                grouping.add(decided.event, before, program.position)
-                before = program.position
+                grouping.add(decided.event, position, program.position)
+                position = program.position
             if add is not None:
                 add(json_text(decision_object(decided)))
     _remark_repeated(reader, trades.name)
@@ -102,7 +102,8 @@ def command(
         skipped=reader.skipped,
         quarantined=noted.quarantined,
     )
-    summary = compared(summary, trades, expected, options.reading().brought_forward)
+    before = options.reading().brought_forward
+    summary = completed(summary, program, trades, before, expected)
     title = f"{summary.authorization}: {trades.name}"
     found = None if grouping is None else grouping.figures(editions, program.latest_edition)
     figures.write(found)

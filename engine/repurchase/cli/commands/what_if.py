@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
 from repurchase.cli.log_options import LogOptions, log_options
@@ -62,7 +63,7 @@ def command(
     because a row of the log cannot be read.
     """
     from repurchase.cli.progress import watched
-    from repurchase.replay.run import Program
+    from repurchase.replay.run import Program, completed
     from repurchase.replay.what_if import WhatIf
     from repurchase.report.outcomes import (
         Listed,
@@ -91,7 +92,12 @@ def command(
             if add is not None:
                 add(json_text(changed_outcome(compared)))
         options.check_totals(trades)
-    found = what_if.changes()
+    found, before = what_if.changes(), options.reading().brought_forward
+    found = replace(
+        found,
+        old=completed(found.old, programs[0], trades, before),
+        new=completed(found.new, programs[1], trades, before),
+    )
     title = f"{trades.name}: OLD is {against}, NEW is {rules}"
     answer(changes_object(found), lambda: changes_view(what_if, found, listed, title))
     return 1 if found.changed else 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import lru_cache
+from operator import mul
 from typing import Final
 
 from repurchase.domain.errors import Wrong, short
@@ -28,6 +30,12 @@ _AVERAGE: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{0,24}))?", re.ASCII)
 # Senders that compute with floating point write more decimals than they know.
 _AVERAGE_DECIMALS_MAX: Final = 8
 _CACHED: Final = 1 << 16
+# In seconds: zones differ by whole half hours, at most by 14 hours. What happened is sent within
+# some seconds, and never before. A few clocks differ by minutes.
+_HALF_HOUR: Final = 1_800
+_NEAR: Final = 5
+_AHEAD: Final = 600
+_LATEST: Final = 14 * 3_600 + _NEAR + 1
 
 
 class Fields:
@@ -36,7 +44,7 @@ class Fields:
     *sender* and *target* are its two parties, the first being who sent it or who it is for.
     """
 
-    __slots__ = ("_fields", "_message", "day", "sender", "target", "time")
+    __slots__ = ("_fields", "_ignore", "_message", "day", "sender", "target", "time")
     sender: tuple[str, str]
     target: tuple[str, str]
     time: str
@@ -46,10 +54,12 @@ class Fields:
         """Take *message* without the fields whose tags are to *ignore*.
 
         Raise Wrong if a field that is read is given twice or is not ASCII, or if the time of the
-        message (60, or 52 without one) cannot be read.
+        message (60; without one 52, or 122 if it is sent again) cannot be read or seems not to be
+        in UTC.
         """
         self._message = message
         self._fields = message.fields
+        self._ignore = ignore
         if ignore:
             kept = (pair for pair in message.fields.items() if pair[0] not in ignore)
             self._fields = dict(kept)
@@ -58,8 +68,12 @@ class Fields:
                 self.once(tag)
         self.sender = (self.text("49"), self.text("56"))
         self.target = (self.sender[1], self.sender[0])
-        self.time = self._moment("60" if self.get("60") else "52")
+        sent = "122" if self.get("43") == "Y" and self.get("122") else "52"
+        self.time = self._moment("60" if self.get("60") else sent)
         self.day = self.time[:10]
+        # Clocks that differ by less than an hour are not those of two zones.
+        if self._fields.get("60", "")[:11] not in ("", self._fields.get(sent, "")[:11]):
+            self._check_clock(sent)
 
     def get(self, tag: str) -> str:
         """Return the text of *tag*, one of those in `NAMES`; empty without one."""
@@ -87,11 +101,7 @@ class Fields:
 
     def figure(self, tag: str) -> Exact:
         """Return the number of *tag*, exactly."""
-        text = self.text(tag)
-        try:
-            return _figure(text)
-        except ValueError:
-            raise self.other(tag, "it must be a number, such as 100 or 12.5") from None
+        return self._exactly(tag, self.text(tag))
 
     def above_zero(self, tag: str) -> Exact:
         """Return the number of *tag*, which must be above zero."""
@@ -126,13 +136,36 @@ class Fields:
         if self.get("461")[:1] not in ("", "E"):
             raise self.other("461", "orders for shares (E) are read")
 
-    def limit(self) -> tuple[bool, str | None]:
-        """Return whether the order is a market order, and else the highest price it may pay."""
-        kind = self.text("40")
+    def check_units(self) -> None:
+        """Raise Wrong if quantities may not be in units, or prices not of one unit."""
         if self.get("423") not in ("", "2"):
             raise self.other("423", "only prices of one unit (2) are read")
         if self.get("854") not in ("", "0"):
             raise self.other("854", "only quantities in units (0) are read")
+
+    def check_executed(self) -> None:
+        """Raise Wrong if what was executed is not a quantity of one share at one price."""
+        self.check_units()
+        if self.get("442") not in ("", "1"):
+            raise self.other("442", "only reports of single securities (1) are read")
+        if self.get("1362") in ("", "0"):
+            return
+        figures: dict[str, list[Exact]] = {"1364": [], "1365": []}
+        for tag, text in self._message.pairs:
+            if tag in figures:
+                figures[tag].append(self._exactly(tag, text))
+        value = sum(map(mul, figures["1364"], figures["1365"]))
+        if (sum(figures["1365"]), value) != (
+            self.figure("32"),
+            self.figure("32") * self.figure("31"),
+        ):
+            what = "the fills (1362) do not come to LastQty (32) at LastPx (31)"
+            raise Wrong(what, "LastPx may be a rounded average of them")
+
+    def limit(self) -> tuple[bool, str | None]:
+        """Return whether the order is a market order, and else the highest price it may pay."""
+        kind = self.text("40")
+        self.check_units()
         if kind == MARKET:
             return True, None
         if kind not in LIMITED:
@@ -153,16 +186,23 @@ class Fields:
             return None
         if kind not in (UNTIL_CANCELLED, UNTIL_DATE):
             raise self.other("59", "0 to 4, 6 and 7 are read")
-        if self.get("126"):
-            return self._moment("126")
-        if self.get("432"):
-            found = _DAY.fullmatch(self.get("432"))
-            if found is None:
-                raise self.other("432", "it must be a date, such as 20240131")
-            return "-".join(found.groups())
+        if self.get("126") or self.get("432"):
+            return self._until()
         if kind == UNTIL_DATE:
             raise Wrong("ExpireDate (432) or ExpireTime (126) is missing")
         return LAST_DAY
+
+    def _until(self) -> str:
+        """Return what ExpireTime says, or else ExpireDate."""
+        if self.get("126"):
+            if "60" in self._ignore:
+                what = "ExpireTime (126) may be in the clock of TransactTime (60), which is ignored"
+                raise Wrong(what, "an order with ExpireDate (432) alone is read")
+            return self._moment("126")
+        found = _DAY.fullmatch(self.get("432"))
+        if found is None:
+            raise self.other("432", "it must be a date, such as 20240131")
+        return "-".join(found.groups())
 
     def broker(self) -> str:
         """Return the executing broker: ExecBroker (76), or the party with that role (1)."""
@@ -200,6 +240,8 @@ class Fields:
             )
         if self._fields.get("136", "0") != "0":
             found.append("MiscFees (136) are not read")
+        if self.text("35") == "8" and not self.get("14"):
+            found.append("CumQty (14) is missing; the fills of the order are not compared with it")
         if self.text("35") == "D" and not self.get("15"):
             found.append("Currency (15) is missing; prices are taken in the instrument's currency")
         return tuple(found)
@@ -222,6 +264,31 @@ class Fields:
 
     def _has_other_currency(self) -> bool:
         return self.get("479") not in ("", self.get("15"))
+
+    def _exactly(self, tag: str, text: str) -> Exact:
+        """Return the number *text* of *tag*, exactly."""
+        try:
+            return _figure(text)
+        except ValueError:
+            what = f"{_name(tag)} is `{short(text)}`, but it must be a number, such as 100 or 12.5"
+            raise Wrong(what) from None
+
+    def _check_clock(self, sent: str) -> None:
+        """Raise Wrong if TransactTime seems to be the local time of another zone than UTC.
+
+        It is then later than the message was *sent*, or earlier by whole half hours.
+        """
+        try:
+            was_sent = datetime.fromisoformat(self._moment(sent)[:19])
+            late = (was_sent - datetime.fromisoformat(self.time[:19])).total_seconds()
+        except ValueError:
+            # The event has no such day, and says so.
+            return
+        apart = abs(late - round(late / _HALF_HOUR) * _HALF_HOUR)
+        if late < -_AHEAD or (_AHEAD < late < _LATEST and apart <= _NEAR):
+            what = f"TransactTime (60) is `{self.get('60')}`, but {_name(sent)} is"
+            hint = "if 60 is in local time, give --ignore 60, which reads the other one"
+            raise Wrong(f"{what} `{self.get(sent)}`, and both must be in UTC", hint)
 
     def _moment(self, tag: str) -> str:
         found = _TIME.fullmatch(self.text(tag))

@@ -35,6 +35,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     currency: str = ""
 
 
+class Named(msgspec.Struct, frozen=True):
+    """An order or a fill by its *id*, with its *symbol*."""
+
+    id: str
+    symbol: str
+
+
 class Noted:
     """What a log says beside its events: repeats, fields not read, and what was quarantined.
 
@@ -48,11 +55,14 @@ class Noted:
         self.differences = 0
         self.others: Counter[str] = Counter()
         self.problems: list[Problem] = []
+        # The orders that are open at the end of a FIX log, and the fills that the desk disputes.
+        self.open: list[Named] | None = None
+        self.disputed: list[Named] = []
 
     def remarks(self, file: str) -> Iterator[Problem]:
         """Yield what a person must know of the log *file* before relying on its summary."""
         yield from self.problems
-        more = self.quarantined + self.differences - len(self.problems)
+        more = self.quarantined + self.differences + len(self.disputed) - len(self.problems)
         if more > 0:
             yield Problem(f"{more:,} more such faults are not shown", file=file)
         if self.quarantined:
@@ -104,7 +114,9 @@ class FixLog:
             try:
                 turn = self._sessions.turn(message)
                 found = None
-                if turn != "repeat":
+                if turn == "repeat":
+                    self._orders.check_repeat(message)
+                else:
                     found = self._orders.found(message, is_late=turn == "late")
             except Wrong as wrong:
                 yield from self._bad(message, message.number, [wrong])
@@ -116,6 +128,13 @@ class FixLog:
         lost = (problem for order, problem in self._lost.values() if order.unexplained)
         for problem in (*lost, *self._sessions.missing(self._name)):
             yield from self._different(problem)
+        self.noted.open = [_named(order, order.id) for order in self._orders.open()]
+        for one in self._orders.disputes():
+            named = _named(one.fill.order, str(one.fill.event["id"]))
+            self.noted.disputed.append(named)
+            what = f"the desk does not know the fill `{named.id}` (DontKnowTrade, Q)"
+            hint = "no bust or correction of it follows, so it counts"
+            self._list(Problem(what, hint, self._name, one.line))
 
     def _read(self, message: Message, found: Found) -> Iterator[Entry]:
         """Yield the events *found* in *message*, and what contradicts them."""
@@ -163,6 +182,10 @@ class FixLog:
     def _problem(self, message: Message | Bad, number: str, wrong: Wrong) -> Problem:
         what = f"message 34={number}: {wrong.what}"
         return Problem(what, wrong.hint, self._name, message.line)
+
+
+def _named(order: Order, name: str) -> Named:
+    return Named(name, str(order.event["symbol"]))
 
 
 def _traits(order: Order | None) -> tuple[str | None, str]:

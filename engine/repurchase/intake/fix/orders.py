@@ -15,12 +15,14 @@ from repurchase.intake.fields import misplaced
 from repurchase.intake.fix.fields import Fields
 from repurchase.intake.fix.messages import Message
 from repurchase.intake.fix.words import (
+    APPLICATIONS,
     EFFECTS,
     ENDED,
     OF_THE_DAY,
     SETTABLE,
     SIDES,
     SKIPPED,
+    TOLD,
     TRANSACTIONS,
 )
 
@@ -47,7 +49,8 @@ class Order(msgspec.Struct):
     *asked* are the terms of each replace request without an answer. *value* is the sum of price
     times quantity; it is `None` once a report contradicted it. *unexplained* is by how much the
     broker's reports say more is filled than the log does. *taken* is what all fills took of the
-    order: a bust does not give it back. *names* are all its ClOrdIDs.
+    order: a bust does not give it back. *names* are all its ClOrdIDs, and *requests* are its
+    replace requests by theirs.
     """
 
     event: Values
@@ -57,6 +60,7 @@ class Order(msgspec.Struct):
     is_of_the_day: bool
     names: list[Key]
     asked: dict[str, Terms] = msgspec.field(default_factory=dict)
+    requests: dict[str, Values] = msgspec.field(default_factory=dict)
     filled: Exact = 0
     unexplained: Exact = 0
     taken: Exact = 0
@@ -81,13 +85,26 @@ class Order(msgspec.Struct):
 
 
 class Execution(msgspec.Struct, gc=False):
-    """A fill, bust or correct as reported; nothing can name it again once it *is_settled*."""
+    """A fill, bust or correct as reported; nothing can name it again once it *is_settled*.
+
+    *sum* is the CumQty (14) beside it. If it *hides* another one, that has the same ExecID and is
+    of another day, but of the same order.
+    """
 
     event: Values
     order: Order
     quantity: Exact
     price: Exact
     is_settled: bool
+    sum: str = ""
+    hides: bool = False
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """A fill that the desk does not know, by the message on *line*."""
+
+    fill: Execution
+    line: int
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -120,6 +137,19 @@ class Orders:
         self._closed: deque[Order] = deque()
         self._executions: dict[Key, Execution] = {}
         self._ids: set[str] = set()
+        # Who sent orders, and who received them.
+        self._desks: set[str] = set()
+        self._brokers: set[str] = set()
+        self._disputes: dict[str, Dispute] = {}
+
+    def open(self) -> Iterator[Order]:
+        """Yield the orders that no message has ended, in the order in which they were sent."""
+        of = {order.id: order for order in self._orders.values() if not order.is_closed}
+        yield from of.values()
+
+    def disputes(self) -> Iterator[Dispute]:
+        """Yield the fills that the desk does not know and that nobody busted or corrected."""
+        yield from (one for one in self._disputes.values() if not one.fill.is_settled)
 
     def found(self, message: Message, *, is_late: bool = False) -> Found:
         """Return what *message* says; raise Wrong if it cannot be read.
@@ -128,9 +158,18 @@ class Orders:
         after it, and have counted it.
         """
         kind = message.fields["35"]
+        _check_application(message)
         if kind in SKIPPED:
             return Found()
+        if kind in TOLD:
+            return Found(remarks=(TOLD[kind],))
         read = Fields(message, self._ignore)
+        if kind == "8":
+            return self._report(read, is_late=is_late)
+        return self._request(kind, read, message.line)
+
+    def _request(self, kind: str, read: Fields, line: int) -> Found:
+        """Return what a message of *kind* on *line* says; it is not a report."""
         match kind:
             case "D":
                 return self._order(read)
@@ -142,12 +181,29 @@ class Orders:
                 return Found((), order)
             case "9":
                 return self._cancel_rejected(read)
-            case "8":
-                return self._report(read, is_late=is_late)
+            case "Q":
+                return self._disputed(read, line)
         what = f"MsgType (35) is `{short(kind)}`, which is not read"
         raise Wrong(what, "it may ask for an order or report a trade")
 
+    def check_repeat(self, message: Message) -> None:
+        """Raise Wrong if *message*, sent as a possible duplicate, says what none said before it."""
+        if message.fields["35"] != "8":
+            return
+        read = Fields(message, self._ignore)
+        if _effect(read) not in ("fill", "bust", "correct"):
+            return
+        known = self._executions.get((*read.target, read.text("17")))
+        what = f"PossDupFlag (43) repeats a number, but ExecID (17) `{short(read.text('17'))}`"
+        if known is None and len(self._executions) < FILLS_KEPT:
+            raise Wrong(f"{what} is not known", "the log has another message of this number")
+        if known is None or known.event["id"] != read.id() or known.event["kind"] == "bust":
+            return
+        if (known.quantity, known.price) != (read.figure("32"), read.figure("31")):
+            raise Wrong(f"{what} was reported with other figures")
+
     def _order(self, read: Fields) -> Found:
+        self._check_stage(read)
         key = (*read.sender, read.text("11"))
         event, terms = self._asked(read, "order")
         read.check_share(is_named=self._symbol != "55")
@@ -169,13 +225,19 @@ class Orders:
     def _replace(self, read: Fields) -> Found:
         order = self._known(read, read.sender, "41")
         name = read.text("11")
-        if self._orders.get((*read.sender, name)) is order:
-            return Found((), order, is_repeat=True)
         self._check(read, order)
         event, terms = self._asked(read, "replace")
+        if self._orders.get((*read.sender, name)) is order:
+            known = order.requests.get(name, {})
+            time = event["time"] if read.get("97") == "Y" else known.get("time")
+            if {**known, "time": time} == event:
+                return Found((), order, is_repeat=True)
+            what = f"ClOrdID (11) `{short(name)}` was used before for the same order"
+            raise Wrong(what, "each request about an order must have a name of its own")
         if terms.price is None and order.terms.price is not None:
             what = "OrdType (40) makes a limit order a market order, which is not read"
             raise Wrong(what, "it needs an order of its own")
+        order.requests[name] = dict(event)
         event["order"] = order.id
         self._complete(event, read)
         self._name(order, read)
@@ -209,7 +271,7 @@ class Orders:
     def _report(self, read: Fields, *, is_late: bool) -> Found:
         order = self._known(read, read.target, "11", "41")
         self._check(read, order)
-        effect = TRANSACTIONS.get(read.get("20")) or EFFECTS.get(read.text("150"))
+        effect = _effect(read)
         if effect is None:
             what = f"ExecType (150) is `{short(read.text('150'))}`, which is not read"
             raise Wrong(what, "what it changes is not known")
@@ -239,15 +301,18 @@ class Orders:
         named = None if effect == "fill" else self._named(read, order, effect)
         event |= {"order": order.id} if named is None else {"fill": named.event["id"]}
         if effect != "bust":
+            read.check_executed()
             event |= {"symbol": order.event["symbol"], "side": order.event["side"]}
             event |= {"quantity": read.number("32"), "price": read.number("31")}
         self._complete(event, read, venue="30", fx=order.event.get("fx"))
         known = self._executions.get(key)
         if known is not None and known.event["id"] == event["id"]:
-            if known.event != event:
+            if (known.event, known.sum) != (event, read.get("14")):
                 raise Wrong(f"ExecID (17) `{short(key[-1])}` was used with other content")
             return ()
-        self._executions[key] = _counted(effect, read, order, event, named)
+        made = _counted(effect, read, order, event, named)
+        made.hides = known is not None and known.order is order and not known.is_settled
+        self._executions[key] = made
         if len(self._executions) > FILLS_KEPT:
             del self._executions[next(iter(self._executions))]
         return (event,)
@@ -258,6 +323,9 @@ class Orders:
         named = self._executions.get((*read.target, name))
         if named is None or named.order is not order:
             raise Wrong(f"ExecRefID (19) `{short(name)}` is not a known fill of this order")
+        if named.hides:
+            what = f"ExecRefID (19) `{short(name)}` is the name of two fills of this order"
+            raise Wrong(what, "an ExecID must be used once, not once a day")
         if effect == "bust":
             for tag, figure in (("32", named.quantity), ("31", named.price)):
                 stated = read.figure(tag) if read.get(tag) else 0
@@ -299,6 +367,36 @@ class Orders:
             raise Wrong("ClOrdID (11) and OrigClOrdID (41) name two orders")
         return found[0]
 
+    def _disputed(self, read: Fields, line: int) -> Found:
+        """Note that the desk does not know a fill, which counts until the broker takes it back.
+
+        By the standard, such a message rejects a report. It does not undo the trade: the broker
+        answers with a bust or a correction, or the two go on to disagree.
+        """
+        name = read.text("17")
+        known = self._executions.get((*read.sender, name))
+        if known is None:
+            what = f"ExecID (17) `{short(name)}`, which the desk does not know, is not in the log"
+            raise Wrong(what, "add the report of the fill to the log")
+        for tag, figure in (("32", known.quantity), ("31", known.price)):
+            if read.get(tag) and read.figure(tag) != figure:
+                raise read.other(tag, f"the fill has {written(figure)}")
+        self._disputes[str(known.event["id"])] = Dispute(known, line)
+        return Found((), known.order)
+
+    def _check_stage(self, read: Fields) -> None:
+        """Raise Wrong if one party sends orders and receives them.
+
+        Its orders may be those that it received, passed on, and each fill would count twice.
+        """
+        desk, broker = read.sender
+        self._desks.add(desk)
+        self._brokers.add(broker)
+        for party in (desk, broker):
+            if party in self._desks and party in self._brokers:
+                what = f"`{short(party)}` receives orders and sends orders"
+                raise Wrong(what, "give the sessions of one side only: fills would count twice")
+
     def _name(self, order: Order, read: Fields) -> None:
         """Let the ClOrdID of a request name *order*, too."""
         key = (*read.sender, read.text("11"))
@@ -329,9 +427,11 @@ class Orders:
 
     def _new_id(self, read: Fields) -> str:
         """Return the ID of a request: its ClOrdID, with desk and day if another request has it."""
-        name = read.text("11")
+        own = name = read.text("11")
         if name in self._ids:
-            name = f"{read.sender[0]}/{read.day}/{name}"
+            name = f"{read.sender[0]}/{read.day}/{own}"
+        if name in self._ids:
+            name = f"{read.sender[0]}/{read.sender[1]}/{read.day}/{own}"
         if name in self._ids:
             raise Wrong(f"ClOrdID (11) `{short(name)}` was used before on this day")
         self._ids.add(name)
@@ -365,6 +465,7 @@ def _counted(
     made = Execution(event, order, 0, 0, is_settled=True)
     if effect != "bust":
         made = Execution(event, order, read.above_zero("32"), read.above_zero("31"), False)
+    made.sum = read.get("14")
     if named is not None:
         if named.is_settled:
             raise Wrong("ExecRefID (19) names a fill that was busted or corrected before")
@@ -374,6 +475,20 @@ def _counted(
     if effect == "fill":
         order.taken += made.quantity
     return made
+
+
+def _check_application(message: Message) -> None:
+    """Raise Wrong if ApplVerID or DefaultApplVerID names a version that is not read."""
+    for tag in ("1128", "1137"):
+        text = message.fields.get(tag)
+        if text is not None and text not in APPLICATIONS:
+            what = f"the version of the application ({tag}) is `{short(text)}`"
+            raise Wrong(what, "4 (4.2), 6 (4.4), and 7 to 9 (5.0) are read")
+
+
+def _effect(read: Fields) -> str | None:
+    """Return what a report does to its order; `None` if that is not known."""
+    return TRANSACTIONS.get(read.get("20")) or EFFECTS.get(read.text("150"))
 
 
 def _about(order: Order, kind: str, read: Fields, name: str | None = None) -> Values:

@@ -25,6 +25,7 @@ NAMES: Final[Mapping[str, str]] = {
     "39": "OrdStatus",
     "40": "OrdType",
     "41": "OrigClOrdID",
+    "43": "PossDupFlag",
     "44": "Price",
     "49": "SenderCompID",
     "52": "SendingTime",
@@ -37,7 +38,9 @@ NAMES: Final[Mapping[str, str]] = {
     "76": "ExecBroker",
     "97": "PossResend",
     "100": "ExDestination",
+    "122": "OrigSendingTime",
     "126": "ExpireTime",
+    "127": "DKReason",
     "150": "ExecType",
     "151": "LeavesQty",
     "167": "SecurityType",
@@ -45,10 +48,12 @@ NAMES: Final[Mapping[str, str]] = {
     "423": "PriceType",
     "432": "ExpireDate",
     "434": "CxlRejResponseTo",
+    "442": "MultiLegReportingType",
     "461": "CFICode",
     "479": "CommCurrency",
     "555": "NoLegs",
     "854": "QtyType",
+    "1362": "NoFills",
 }
 SIDES: Final[Mapping[str, str]] = {"1": "buy", "2": "sell", "5": "sell", "6": "sell"}
 # What SecurityType (167) calls shares: common, preferred, and depositary receipts.
@@ -65,8 +70,13 @@ UNTIL_DATE: Final = "6"
 # The last day that an event can have stands for an order that nothing but a cancel ends.
 LAST_DAY: Final = "2199-12-31"
 
-# The fields that --ignore may leave out: venues, brokers and costs may have names of the sender's.
-IGNORABLE: Final = ("12", "30", "76", "100", "136")
+# The fields that --ignore may leave out: venues, brokers and costs may have names of the sender's,
+# and TransactTime another clock than UTC.
+IGNORABLE: Final = ("12", "30", "60", "76", "100", "136")
+
+# The versions that ApplVerID (1128) and DefaultApplVerID (1137) may give: 4.2, 4.4, and 5.0 with
+# its service packs, which add fields and change none that is read.
+APPLICATIONS: Final = frozenset("46789")
 
 # What else OrdType (40) can be, for messages.
 ORDER_TYPES: Final[Mapping[str, str]] = {
@@ -108,20 +118,32 @@ EFFECTS: Final[Mapping[str, str]] = {
 # What an ExecTransType (20) of FIX 4.2 means instead; 0 leaves it to the ExecType.
 TRANSACTIONS: Final[Mapping[str, str]] = {"1": "bust", "2": "correct", "3": "nothing"}
 
-# Messages that neither ask for an order nor report a trade. A message that disputes a fill (Q) does
-# not take it back: a bust does.
+# Messages that neither ask for an order nor report a trade.
 SKIPPED: Final = frozenset(
     (
         # The session, and answers to messages that the log has.
-        *("0", "1", "2", "3", "4", "5", "A", "j", "n", "BE", "BF"),
+        *("0", "1", "2", "4", "5", "A", "BE", "BF"),
         # News, market data, instruments, trading sessions, networks.
         *("B", "C", "V", "W", "X", "Y", "c", "d", "e", "f", "g", "h", "v", "w", "x", "y", "z"),
         *("AA", "BC", "BD", "BI", "BJ"),
         # Quotes.
         *("R", "S", "Z", "a", "b", "i"),
-        # Requests for reports, and mass cancels, which are reported order by order.
-        *("H", "AF", "Q", "q", "r"),
-        # Allocations, confirmations, and positions after the trade.
-        *("J", "P", "AK", "AL", "AM", "AN", "AO", "AP", "AS", "AT", "AU", "BB"),
+        # Requests for reports.
+        *("H", "AF"),
+        # Acknowledgements of what is told below, and requests for it.
+        *("P", "AL", "AN", "AO", "AT", "AU", "BB"),
     )
 )
+# Messages that are not read either, but that a person may have to: what each is called, and what
+# follows. They speak of orders and trades that the log has in messages of their own.
+TOLD: Final[Mapping[str, str]] = {
+    "3": "Reject (3) is not read: what it rejects counts as if it had been taken",
+    "j": "BusinessMessageReject (j) is not read: what it rejects counts as if it had been taken",
+    "q": "OrderMassCancelRequest (q) is not read: each order ends with a report of its own",
+    "r": "OrderMassCancelReport (r) is not read: each order ends with a report of its own",
+    "J": "AllocationInstruction (J) is not read: its fills are not compared",
+    "AS": "AllocationReport (AS) is not read: its fills are not compared",
+    "AK": "Confirmation (AK) is not read: its amounts are not compared",
+    "AM": "PositionMaintenanceReport (AM) is not read: its quantities are not compared",
+    "AP": "PositionReport (AP) is not read: its quantities are not compared",
+}
