@@ -349,12 +349,47 @@ def test_file_is_read_by_a_mapping(here: Path, content: str, code: int, differen
     assert (ended.code, len(ended.json["different"])) == (code, different), ended.out
 
 
-def test_file_that_does_not_come_to_its_own_total_is_not_compared(here: Path) -> None:
-    """It was read wrongly, or is not whole."""
+def test_file_that_does_not_come_to_its_own_total_ends_with_1(here: Path) -> None:
+    """It was read wrongly, or is not whole: as in a replay, that is said, and not recorded."""
     (here / "map.yaml").write_text(MAPPING, encoding="utf-8")
-    (here / "file.csv").write_text(PRINTED.replace("Summe;9", "Summe;10"), encoding="utf-8")
-    ended = run("reconcile", "own.db", "file.csv", "--mapping", "map.yaml", cwd=here)
-    assert (ended.code, ended.out, "file.csv" in ended.err) == (2, "", True), ended.err
+    printed = PRINTED.replace("5,1", "5").replace("Summe;9", "Summe;10")
+    (here / "file.csv").write_text(printed, encoding="utf-8")
+    call = ("reconcile", "own.db", "file.csv", "--mapping", "map.yaml", "--json")
+    ended = run(*call, "--record", "--by", "Ito", cwd=here)
+    assert (ended.code, ended.json["matched"], "record" in ended.json) == (1, 3, False)
+    (found,) = ended.json["differences"]
+    assert (found["printed"], found["found"]) == ("10", "9")
+    assert "file.csv:5: the shares in `Summe`: 10, but the rows come to 9" in ended.err
+    assert "the result is not recorded" in ended.err
+    listed = run("show", "--reconciliations", "--journal", "own.db", "--json", cwd=here)
+    assert listed.json == []
+
+
+def test_what_was_not_compared_is_told(here: Path) -> None:
+    """Fills without prices agree in all that they state, which is not all."""
+    (here / "file.csv").write_text(
+        "shares,day,venue,symbol\n2,2026-03-02,XTKS,1\n3,2026-03-03,XTKS,1\n4,2026-03-04,XTKS,1\n"
+    )
+    names = ("--column", "quantity=shares", "--column", "date=day")
+    ended = run("reconcile", "own.db", "file.csv", *names, "--json", cwd=here)
+    assert (ended.code, ended.json["matched"]) == (0, 3)
+    assert ended.json["not_compared"] == {"price": 3, "amount": 3, "time": 3}
+    told = run("reconcile", "own.db", "file.csv", *names, cwd=here).out
+    said = "Not compared, in so many trades, because it is not stated: price (3), amount (3), time"
+    assert said in " ".join(told.split())
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    assert (
+        run("reconcile", "own.db", "file.csv", *NAMES, "--json", cwd=here).json["not_compared"]
+        == {}
+    )
+
+
+def test_journal_in_the_place_of_the_file_is_named(here: Path) -> None:
+    """Whoever swaps the two is told so, and not that the file was damaged."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    for file in ("own.db", "postgresql://desk@host/name"):
+        ended = run("reconcile", "file.csv", file, cwd=here)
+        assert (ended.code, "give the journal first" in ended.err) == (2, True), ended.err
 
 
 # --- the record
@@ -473,3 +508,19 @@ def test_nothing_is_recorded_without_a_name(
     assert (ended.code, said in ended.err) == (2, True)
     assert run("reconcile", "own.db", "file.csv", *NAMES, cwd=here).code == 1
     assert (here / "own.db").read_bytes() == before
+
+
+def test_reconciliations_are_listed(here: Path) -> None:
+    """When, by whom, over which days and with what result."""
+    (here / "file.csv").write_text(FILE, encoding="utf-8")
+    first = run(*RECORD, "--within", "1", cwd=here)
+    second = run(*RECORD, "--from", "2026-03-04", cwd=here)
+    listed = run("show", "--reconciliations", "--journal", "own.db", "--json", cwd=here).json
+    assert [one["record"] for one in listed] == [first.json["record"], second.json["record"]]
+    found = listed[0]["reconciliation"]
+    assert (found["by"], found["matched"], found["different"]) == ("Ito", 1, 1)
+    assert listed[1]["reconciliation"]["first"] == "2026-03-04"
+    told = run("show", "--reconciliations", "--journal", "own.db", cwd=here).out
+    assert "2026-03-04 to the last" in " ".join(told.split())
+    both = run("show", "f2", "--reconciliations", "--journal", "own.db", cwd=here)
+    assert (both.code, "an event ID and --reconciliations are given" in both.err) == (2, True)

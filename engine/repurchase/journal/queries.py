@@ -27,7 +27,7 @@ from repurchase.journal.book import (
     recorded,
     stored_book,
 )
-from repurchase.journal.records import Rules, event_of, rules_of
+from repurchase.journal.records import Reconciliation, Rules, event_of, rules_of
 from repurchase.journal.rule_texts import other_rules
 from repurchase.journal.store import Head, Journal
 from repurchase.ledger.halts import left_to_cancel, scope_of
@@ -308,6 +308,25 @@ def _standing(found: Iterable[AdoptedThen]) -> Iterator[AdoptedThen]:
             after.add(one.of)
             is_followed = True
         yield replace(one, standing=standing)
+
+
+class ReconciledThen(msgspec.Struct, frozen=True):
+    """A *reconciliation* with a file, recorded *at* that time under the number *record*."""
+
+    record: int
+    at: datetime
+    reconciliation: Reconciliation
+
+
+def reconciliations(journal: Journal, program: str) -> list[ReconciledThen]:
+    """Return the reconciliations of *program* in order; raise Tampering if a record was changed."""
+    last = journal.head(program).sequence
+    records = (recorded(stored, journal.url) for stored in journal.without_key(program, last))
+    return [
+        ReconciledThen(one.sequence, one.at, one.reconciliation)
+        for one in records
+        if one.reconciliation is not None
+    ][::-1]
 
 
 class Proposed(msgspec.Struct, frozen=True):

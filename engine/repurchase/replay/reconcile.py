@@ -7,7 +7,7 @@ left, fills that differ in one field are paired. Nothing is matched twice.
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -25,6 +25,9 @@ from repurchase.ledger.trades import contract_of, price_of
 _KEY: Final = ("instrument", "side", "venue", "quantity", "price")
 # What is compared of two fills that are one trade, each if both state it.
 _COMPARED: Final = (*_KEY, "amount", "fees", "fx", "broker")
+# What a list of trades states.
+_EXPECTED: Final = ("price", "amount")
+_BOTH: Final = 2
 # In this order one field is left out of the key, to pair fills that differ in it.
 _LEFT_OUT: Final = ("venue", "price", "quantity", "side", "instrument")
 
@@ -85,7 +88,8 @@ class Reconciled(msgspec.Struct, frozen=True):
     """What the comparison of a journal with a file came to.
 
     *matched* counts the trades that both have alike. *totals* are those of the journal and of the
-    file, by instrument.
+    file, by instrument. *not_compared* counts by field the trades of which one side, or both, did
+    not state it; what may be absent on both sides is counted if one of them states it.
     """
 
     matched: int
@@ -93,6 +97,7 @@ class Reconciled(msgspec.Struct, frozen=True):
     missing_in_journal: tuple[Fill, ...]
     missing_in_file: tuple[Fill, ...]
     totals: dict[str, tuple[Total, Total]]
+    not_compared: dict[str, int]
 
     @property
     def differences(self) -> int:
@@ -250,7 +255,17 @@ class _Pairing:
                 name: (_total(self._lists[0], name), _total(self._lists[1], name))
                 for name in instruments
             },
+            not_compared=self._not_compared(),
         )
+
+    def _not_compared(self) -> dict[str, int]:
+        """Return of how many pairs each field cannot be compared, if there are any."""
+        counts: Counter[str] = Counter()
+        for one, other in self._pairs:
+            for name in (*_COMPARED, "time"):
+                absent = (getattr(one, name), getattr(other, name)).count(None)
+                counts[name] += absent == 1 or (absent == _BOTH and name in _EXPECTED)
+        return {name: counts[name] for name in (*_COMPARED, "time") if counts[name]}
 
     def _differing(self, one: Fill, other: Fill) -> Iterator[Field]:
         for name in _COMPARED:

@@ -25,6 +25,7 @@ from repurchase.journal.queries import (
     OrderLine,
     Overview,
     Proposed,
+    ReconciledThen,
     StoryLine,
 )
 from repurchase.journal.records import event_of
@@ -228,6 +229,20 @@ def adoptions_view(found: Iterable[AdoptedThen]) -> RenderableType:
     )
     columns = "record", "when", "by", "standing", "reason", "rule file and packs (SHA-256)"
     return plain_table(*columns, rows=rows)
+
+
+def reconciliations_view(found: Iterable[ReconciledThen]) -> RenderableType:
+    """Return the recorded comparisons with files, for a terminal."""
+    rows = []
+    for one in found:
+        told = one.reconciliation
+        counts = (told.matched, told.different, told.missing_in_journal, told.missing_in_file)
+        days = f"{told.first or 'the first'} to {told.last or 'the last'}"
+        texts = (f"{one.record:,}", moment_shown(one.at), told.by, days)
+        rows.append((*texts, *(f"{count:,}" for count in counts), told.file))
+    columns = ("record", "when", "by", "days", "matched", "different")
+    more = ("missing in journal", "missing in file", "file (SHA-256)")
+    return plain_table(*columns, *more, rows=rows, right=(4, 5, 6, 7))
 
 
 def proposed_view(found: Proposed) -> RenderableType:

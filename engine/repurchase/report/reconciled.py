@@ -13,6 +13,7 @@ from rich.text import Text
 from repurchase.domain.decisions import Receipt
 from repurchase.domain.errors import plain
 from repurchase.domain.quantities import Exact, shown, written
+from repurchase.intake.totals import Difference
 from repurchase.replay.reconcile import Fill, Reconciled, Total
 from repurchase.report.tables import counted, plain_table
 
@@ -20,7 +21,8 @@ from repurchase.report.tables import counted, plain_table
 class Asked(msgspec.Struct, frozen=True):
     """What was compared: the *program*, the *file*, how far times may be apart, and which days.
 
-    *receipt* names the record of the result, if it is recorded.
+    *receipt* names the record of the result, if it is recorded. *differences* are the figures that
+    the file prints and that its rows do not come to.
     """
 
     program: str
@@ -29,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True):
     first: date | None
     last: date | None
     receipt: Receipt | None = None
+    differences: tuple[Difference, ...] = ()
 
 
 def reconciled_object(found: Reconciled, asked: Asked) -> dict[str, Any]:
@@ -46,6 +49,8 @@ def reconciled_object(found: Reconciled, asked: Asked) -> dict[str, Any]:
         ],
         "missing_in_journal": [_fill(one) for one in found.missing_in_journal],
         "missing_in_file": [_fill(one) for one in found.missing_in_file],
+        "not_compared": found.not_compared,
+        "differences": asked.differences,
         "totals": {
             name: {"journal": _total(ours), "file": _total(theirs)}
             for name, (ours, theirs) in found.totals.items()
@@ -95,8 +100,12 @@ def reconciled_view(found: Reconciled, asked: Asked) -> RenderableType:
             counts.append(f"{len(some):,} {name.replace('_', ' ')}")
     apart = counted(asked.within_seconds, "second")
     text = f"{', '.join(counts)}. Times of one trade may be {apart} apart."
-    style = "bold red" if found.differences else "green"
+    style = "bold red" if found.differences or asked.differences else "green"
     parts: list[RenderableType] = [title, Text(text, style=style), *_differences(found)]
+    if found.not_compared:
+        each = (f"{name} ({count:,})" for name, count in found.not_compared.items())
+        text = f"Not compared, in so many trades, because it is not stated: {', '.join(each)}."
+        parts.append(Text(text, style="yellow"))
     parts.append(_totals(found))
     if asked.receipt is not None:
         told = f"Receipt: record {asked.receipt.record:,}, {asked.receipt.hash}"

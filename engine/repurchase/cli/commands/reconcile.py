@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -12,11 +13,12 @@ from msgspec.structs import replace
 from repurchase.cli.journal_options import now, opened_program, program_option
 from repurchase.cli.log_options import LogOptions, file_options
 from repurchase.cli.options import Day, json_option, single_option
-from repurchase.cli.output import answer
+from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from repurchase.domain.decisions import Receipt
+    from repurchase.intake.totals import Difference
     from repurchase.journal.records import Reconciliation
     from repurchase.journal.store import Head
     from repurchase.replay.reconcile import Fill, Reconciled, Total
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _SECONDS_MAX: Final = 86_400
 _BYTES_AT_ONCE: Final = 1 << 20
+# How a file of SQLite begins.
+_SQLITE: Final = b"SQLite format 3\0"
 
 
 @click.command("reconcile")
@@ -63,12 +67,13 @@ def command(
 
     A fill of each is matched by its ID if both have it, and else by its instrument, side, venue,
     quantity, price and time. Busts and corrections count in both. To match by fields alone, leave
-    the IDs of FILE out: --ignore id. Without --record, nothing is recorded.
+    the IDs of FILE out: --ignore id. Without --record, nothing is recorded; a file that does not
+    come to the totals that it prints is not recorded either.
 
     \b
     Exit codes:
       0    both have the same fills
-      1    a fill is missing in one of them, or differs
+      1    a fill is missing in one of them, or differs; or the file contradicts itself
       2    the journal or the file cannot be read
     """
     if first is not None and last is not None and first > last:
@@ -80,12 +85,13 @@ def command(
     from repurchase.replay.reconcile import fill_of, has_ids, reconciled
     from repurchase.report.reconciled import Asked, reconciled_object, reconciled_view
 
+    _check_places(file)
     digest = _checked(file, record, by)
     with opened_program(journal, authorization) as (kept, program):
         found = executed(kept, program, folded)
     editions = found.book.editions
     assert editions is not None, "a program of a journal has begun"
-    theirs = _fills(file, options, editions)
+    theirs, differences = _fills(file, options, editions)
     ours = [fill_of(one.event, day_of_fill(one), one.listing) for one in found.fills.values()]
     ours, theirs = (
         [one for one in fills if (first or one.day) <= one.day <= (last or one.day)]
@@ -93,14 +99,30 @@ def command(
     )
     seconds = within or 0
     result = reconciled(ours, theirs, timedelta(seconds=seconds), by_id=has_ids(theirs))
-    asked = Asked(program, file, seconds, first, last)
-    if by is not None and digest is not None:
+    asked = Asked(program, file, seconds, first, last, differences=differences)
+    if by is not None and digest is not None and not differences:
         if _digest(file) != digest:
             raise UsageError(Problem("the file changed while it was read", "run it again", file))
         told = _reconciliation(result, asked, digest, by)
         asked = replace(asked, receipt=_recorded(journal, program, told, found.book.head))
     answer(reconciled_object(result, asked), lambda: reconciled_view(result, asked))
-    return 1 if result.differences else 0
+    warn(one.problem(file) for one in differences)
+    if record and differences:
+        remark(f"{file}: the result is not recorded, because the file contradicts itself")
+    return 1 if result.differences or differences else 0
+
+
+def _check_places(file: str) -> None:
+    """Raise UsageError if *file* is a journal: it must come first."""
+    is_journal = "://" in file
+    if not is_journal and Path(file).is_file():
+        from repurchase.cli.files import opened
+
+        with opened(file, "the file") as stream:
+            is_journal = stream.read(len(_SQLITE)) == _SQLITE
+    if is_journal:
+        hint = "give the journal first: repurchase reconcile JOURNAL FILE"
+        raise UsageError(Problem("this is a journal, in the place of the file", hint, file))
 
 
 def _checked(file: str, record: bool, by: str | None) -> str | None:
@@ -161,8 +183,13 @@ def _recorded(url: str, program: str, told: Reconciliation, head: Head) -> Recei
         return Desk(journal, program, now).reconcile(told, head)
 
 
-def _fills(file: str, options: LogOptions, editions: Editions) -> list[Fill]:
-    """Return the fills of *file* that count; raise InputError if a row cannot be read."""
+def _fills(
+    file: str, options: LogOptions, editions: Editions
+) -> tuple[list[Fill], tuple[Difference, ...]]:
+    """Return the fills of *file* that count, and the figures that its rows do not come to.
+
+    Raise InputError if a row cannot be read.
+    """
     from repurchase.domain.calendars import day_at
     from repurchase.replay.reconcile import fill_of, netted
     from repurchase.replay.run import Reader
@@ -178,6 +205,5 @@ def _fills(file: str, options: LogOptions, editions: Editions) -> list[Fill]:
             if listing is not None and event.time is not None:
                 day = day_at(event.time, listing.zone)
             found.append(fill_of(event, day, listing, line))
-        # A file that does not come to the totals that it prints was read wrongly.
-        options.check_totals(log)
-    return found
+        # A file that does not come to the totals that it prints was read wrongly, or is not whole.
+        return found, log.differences()
