@@ -28,6 +28,9 @@ _OTHER: Final = {
     "status": "I",
 }
 
+# The tags of the header: `Wire.written` gives them anew.
+_HEADER: Final = (34, 35, 43, 49, 52, 56)
+
 Field = tuple[int, object]
 
 
@@ -110,11 +113,10 @@ class Wire:
         fields = [part.split(b"=", 1) for part in message.split(SOH)[2:-2]]
         pairs: list[Field] = [(int(tag), text.decode()) for tag, text in fields]
         (_, kind), (_, number), (_, sender), *_ = pairs
+        body = [pair for pair in pairs if pair[0] not in _HEADER]
         self.clock += timedelta(milliseconds=250)
         self.sent.append(
-            self.written(
-                str(kind), int(str(number)), pairs[5:], by_desk=sender == self.desk, dup=True
-            )
+            self.written(str(kind), int(str(number)), body, by_desk=sender == self.desk, dup=True)
         )
 
     def order(

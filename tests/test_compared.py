@@ -275,3 +275,43 @@ def test_known_row_is_one_row(here: Path) -> None:
     found = replay(here, rows, SAID + twice, "--json")
     assert found.code == 0
     assert [one["why"] for one in found.json["compared"]["known"]] == ["one", "other"]
+
+
+# --- files that are written -----------------------------------------------------------------------
+
+PACK: Final = """\
+repurchase: 1
+pack: own
+title: What the desk adds
+rules:
+  - {id: side, require: trade.side == buy, cite: the desk}
+"""
+
+
+@pytest.mark.parametrize("output", ["--decisions", "--figures"])
+@pytest.mark.parametrize("file", ["m.json", "bars.json", "own.yaml"])
+def test_what_is_read_is_not_overwritten(here: Path, output: str, file: str) -> None:
+    """A mapping, market facts and a pack are as hard to make again as a rule file."""
+    (here / "own.yaml").write_text(PACK)
+    (here / "x.yaml").write_text(RULES + "include: [./own]\n")
+    (here / "m.json").write_text(MAPPING)
+    (here / "bars.json").write_text("symbol,venue,date,close\nX,XLON,2020-01-02,5\n")
+    (here / "log.csv").write_text("d,q,p,a\n2020-01-02,1,1,1\n")
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+    call = ("replay", "log.csv", "--rules", "x.yaml", "--mapping", "m.json", "--by", "day")
+    ended = run(*call, "--market", "bars.json", output, file, cwd=here)
+    said = f"{file}: the {output[2:]} would overwrite this file"
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_two_outputs_are_two_files(here: Path) -> None:
+    """Whichever is written last would be all that is left."""
+    log = Path(__file__).resolve().parents[1] / "examples" / "fix" / "day.fix"
+    call = ("replay", log, "--rules", log.with_name("program.yaml"), "--by", "day")
+    for one, other in (("--figures", "--quarantine"), ("--figures", "--decisions")):
+        ended = run(*call, one, "out.json", other, "out.json", cwd=here)
+        assert (ended.code, "give each output its own file" in ended.err) == (2, True), ended.err
+    ended = run(*call[:4], "--decisions", "out.json", "--quarantine", "out.json", cwd=here)
+    assert (ended.code, "give each output its own file" in ended.err) == (2, True), ended.err
+    assert [*here.iterdir()] == [here / "x.yaml"]

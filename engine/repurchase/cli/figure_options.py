@@ -29,11 +29,11 @@ class FigureOptions(NamedTuple):
     decimals: int | None = None
     file: Path | None = None
 
-    def grouping(self, *kept: Path | None) -> Grouping | None:
+    def grouping(self) -> Grouping | None:
         """Return the figures to fill, `None` if none are asked for.
 
-        Raise UsageError if the options contradict each other, or if the file cannot be written: a
-        kind of file that there is not, or one of those that are *kept*.
+        Raise UsageError if the options contradict each other, or for a kind of file that there is
+        not.
         """
         from repurchase.replay.figures import Grouping, parts_of
 
@@ -44,7 +44,7 @@ class FigureOptions(NamedTuple):
                 raise UsageError(Problem(what, "say what they are grouped by: --by day"))
             return None
         if self.file is not None:
-            self._check(self.file, kept)
+            self._check(self.file)
         return Grouping(parts_of(self.by))
 
     def beside(self, summary: Summary, found: Figures | None) -> object:
@@ -85,13 +85,10 @@ class FigureOptions(NamedTuple):
         with whole_bytes(self.file, "the figures") as add:
             add(content)
 
-    def _check(self, file: Path, kept: tuple[Path | None, ...]) -> None:
+    def _check(self, file: Path) -> None:
         if file.suffix.lower() not in _SUFFIXES:
             what = "figures are not written to such a file"
             raise UsageError(Problem(what, "end its name with .csv, .xlsx or .json", str(file)))
-        if file.absolute() in (one.absolute() for one in kept if one is not None):
-            what = "the figures would overwrite this file"
-            raise UsageError(Problem(what, "give each output its own file", str(file)))
         if file.suffix.lower() == ".xlsx":
             # What is missing is said before the log is read.
             import repurchase.report.sheets  # noqa: F401

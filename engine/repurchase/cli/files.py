@@ -128,10 +128,21 @@ def check_overwritten(
                 raise UsageError(Problem(what, "give another name", str(output)))
 
 
-def check_written_beside(output: Path, noun: str, log: str | None, *rules: Path) -> None:
+def rule_files(rules: str, editions: Editions) -> tuple[Path, ...]:
+    """Return the path of the rule file *rules*, of these *editions*, and those of its own packs."""
+    path = rule_file(rules)
+    packs = (pack.included for pack in editions.authorization.packs)
+    own = (path.parent / f"{name}.yaml" for name in packs if name.startswith("./"))
+    return path, *own
+
+
+def check_written_beside(
+    output: Path, noun: str, log: str | None, *rules: Path, others: Iterable[Path | None] = ()
+) -> None:
     """Raise UsageError if *output* is standard output, the *log*, a rule file or its cases file.
 
-    *noun* is the plural noun for what is written to *output*.
+    *noun* is the plural noun for what is written to *output*. Nor may *output* be one of *others*,
+    which the command reads or writes, too.
     """
     from repurchase.rulebook.cases_file import cases_path
 
@@ -140,4 +151,10 @@ def check_written_beside(output: Path, noun: str, log: str | None, *rules: Path)
         raise UsageError(Problem(f"the {noun} cannot go to standard output", hint))
     kept: list[str | Path] = [] if log is None else [log]
     kept += [path for file in rules for path in (file, cases_path(file))]
-    check_overwritten(output, kept, f"the {noun} would overwrite this file")
+    what = f"the {noun} would overwrite this file"
+    for other in filter(None, others):
+        # Of two outputs, neither is there yet.
+        if output.absolute() == other.absolute():
+            raise UsageError(Problem(what, "give each output its own file", str(other)))
+        kept.append(other)
+    check_overwritten(output, kept, what)

@@ -55,7 +55,8 @@ class LogOptions(NamedTuple):
         if self.mapping is not None and self.quarantine is not None:
             raise UsageError(Problem("--mapping takes no --quarantine", "a FIX log has no mapping"))
         if self.quarantine is not None:
-            check_written_beside(self.quarantine, "quarantined messages", log, *rules)
+            noun, market = "quarantined messages", self.market
+            check_written_beside(self.quarantine, noun, log, *rules, others=market)
         with (
             nullcontext()
             if self.quarantine is None
@@ -73,6 +74,10 @@ class LogOptions(NamedTuple):
         ):
             yield opened
             warn(opened.noted.remarks(opened.name))
+
+    def files(self) -> tuple[Path | None, ...]:
+        """Return the files, beside the log, that these options name; no output may be one."""
+        return self.mapping, self.quarantine, *self.market
 
     def reading(self) -> Reading:
         """Return how to read the log; raise UsageError if --brought-forward is not two numbers."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repurchase.cli.figure_options import FigureOptions, figure_options
-from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
+from repurchase.cli.files import check_written_beside, editions_of, remark_known_at, rule_files
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import (
     file_option,
@@ -21,7 +21,6 @@ from repurchase.cli.options import (
 )
 from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem
-from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
     from repurchase.replay.run import Reader
@@ -76,15 +75,17 @@ def command(
     expected = options.expected()
     editions = editions_of(rules, known_at)
     remark_known_at(known_at)
+    read, others = rule_files(rules, editions), options.files()
     if decisions is not None:
-        check_written_beside(decisions, "decisions", log, rule_file(rules))
+        check_written_beside(decisions, "decisions", log, *read, others=others)
     if figures.file is not None:
-        check_written_beside(figures.file, "figures", log, rule_file(rules))
+        others = (decisions, *others)
+        check_written_beside(figures.file, "figures", log, *read, others=others)
     reader = Reader(options.reading(), editions)
     program = Program(editions, every_rule=findings == "all", feed=options.feed())
-    denials, grouping = Denials(), figures.grouping(decisions)
+    denials, grouping = Denials(), figures.grouping()
     with (
-        options.open(log, rule_file(rules)) as trades,
+        options.open(log, *read) as trades,
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
         position = program.position

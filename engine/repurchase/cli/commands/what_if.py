@@ -9,11 +9,10 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
-from repurchase.cli.files import check_written_beside, editions_of, remark_known_at
+from repurchase.cli.files import check_written_beside, editions_of, remark_known_at, rule_files
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import file_option, json_option, known_at_option, single_option
 from repurchase.cli.output import answer
-from repurchase.rulebook.library import rule_file
 
 
 @click.command("what-if")
@@ -75,14 +74,15 @@ def command(
 
     old, new = editions_of(against, known_at), editions_of(rules, known_at)
     remark_known_at(known_at)
+    read = (*rule_files(rules, new), *rule_files(against, old))
     if changes is not None:
-        check_written_beside(changes, "changes", log, rule_file(rules), rule_file(against))
+        check_written_beside(changes, "changes", log, *read, others=options.files())
     feed = options.feed()
     programs = Program(old, feed=feed), Program(new, feed=feed)
     what_if = WhatIf(*programs, options.reading())
     listed = Listed()
     with (
-        options.open(log, rule_file(rules), rule_file(against)) as trades,
+        options.open(log, *read) as trades,
         nullcontext() if changes is None else whole_file(changes, "the changes") as add,
     ):
         for compared in watched(what_if.compared(trades), trades):
