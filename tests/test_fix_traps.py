@@ -318,6 +318,33 @@ def test_execution_of_something_else_is_refused(fields: dict[str, object], said:
     assert said in read(logged(wire.sent))[2][0]
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (((388, 0), (389, "0.5")), "DiscretionOffsetValue (389) is `0.5`"),
+        (((388, 2),), "DiscretionInst (388) is `2`"),
+        (((845, 11),), "DiscretionPrice (845) is `11`"),
+        (((231, 100),), "ContractMultiplier (231) is `100`"),
+        (((464, "Y"),), "this is a session for tests"),
+    ],
+)
+def test_order_that_is_more_than_it_says_is_refused(fields: tuple[Field, ...], said: str) -> None:
+    """It would reserve less than it can use."""
+    wire = Wire()
+    wire.logon()
+    wire.order("o-1", 100, "10", *fields)
+    assert said in read(logged(wire.sent))[2][0]
+
+
+def test_rejection_of_a_cancel_does_not_end_the_order() -> None:
+    """A report cannot say it: the order would count as rejected, and go on to fill."""
+    wire, order = begun()
+    wire.cancel(order, "o-2")
+    wire.report(order, "rejected", name="o-2")
+    _, events, (problem,) = read(logged(wire.sent))
+    assert ([one.kind for one in events], "it rejects `o-2`" in problem) == (["order"], True)
+
+
 def test_fields_that_say_the_same_are_read() -> None:
     """A single security, fills that come to the sum, and a version that is read."""
     wire, order = begun()

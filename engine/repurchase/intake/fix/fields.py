@@ -12,6 +12,7 @@ from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import Exact, exact, written
 from repurchase.intake.fix.messages import Message
 from repurchase.intake.fix.words import (
+    DISCRETION,
     LAST_DAY,
     LIMITED,
     MARKET,
@@ -130,7 +131,13 @@ class Fields:
 
         If another field names the instrument (*is_named*), the suffix of the symbol does not.
         """
-        for tag, known in (("167", ("", *SHARES)), ("65", ("",)), ("555", ("", "0"))):
+        known_texts = (
+            ("167", ("", *SHARES)),
+            ("65", ("",)),
+            ("231", ("", "1")),
+            ("555", ("", "0")),
+        )
+        for tag, known in known_texts:
             if self.get(tag) not in known and not (is_named and tag == "65"):
                 raise self.other(tag, "orders for shares named by one symbol are read")
         if self.get("461")[:1] not in ("", "E"):
@@ -166,6 +173,9 @@ class Fields:
         """Return whether the order is a market order, and else the highest price it may pay."""
         kind = self.text("40")
         self.check_units()
+        for tag in DISCRETION:
+            if self.get(tag) not in ("", "0"):
+                raise self.other(tag, "an order that may pay more than its Price (44) is not read")
         if kind == MARKET:
             return True, None
         if kind not in LIMITED:

@@ -77,6 +77,10 @@ class Order(msgspec.Struct):
         """Return its quantity, and those of the replace requests without an answer."""
         return [self.terms.quantity, *(terms.quantity for terms in self.asked.values())]
 
+    def asks_for(self, name: str) -> bool:
+        """Return whether *name* is the ClOrdID of the order or of one of its replace requests."""
+        return name == self.names[0][-1] or name in self.requests
+
     def count(self, quantity: Exact, price: Exact) -> None:
         """Add a fill of *quantity* at *price*, or take one back if *quantity* is negative."""
         self.filled += quantity
@@ -159,6 +163,9 @@ class Orders:
         """
         kind = message.fields["35"]
         _check_application(message)
+        if message.fields.get("464") == "Y":
+            what = "TestMessageIndicator (464) is `Y`: this is a session for tests"
+            raise Wrong(what, "give the log of a session in which orders were real")
         if kind in SKIPPED:
             return Found()
         if kind in TOLD:
@@ -504,6 +511,9 @@ def _answered(effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
         return (_about(order, "rejected", read),)
     if effect == "nothing" or order.is_closed or (effect == "done" and not order.is_of_the_day):
         return ()
+    if effect == "rejected" and not order.asks_for(read.get("11") or read.get("41")):
+        what = f"it rejects `{short(read.get('11'))}`, which is neither an order nor a replace"
+        raise Wrong(what, "a cancel request is rejected by an OrderCancelReject (9)")
     if effect == "rejected" and order.filled:
         raise Wrong("it rejects an order that has fills")
     # A `rejected` event while a replace request waits is the answer to the request.

@@ -45,13 +45,18 @@ NAMES: Final[Mapping[str, str]] = {
     "151": "LeavesQty",
     "167": "SecurityType",
     "168": "EffectiveTime",
+    "231": "ContractMultiplier",
+    "388": "DiscretionInst",
+    "389": "DiscretionOffsetValue",
     "423": "PriceType",
     "432": "ExpireDate",
     "434": "CxlRejResponseTo",
     "442": "MultiLegReportingType",
     "461": "CFICode",
+    "464": "TestMessageIndicator",
     "479": "CommCurrency",
     "555": "NoLegs",
+    "845": "DiscretionPrice",
     "854": "QtyType",
     "1362": "NoFills",
 }
@@ -62,6 +67,8 @@ MARKET: Final = "1"
 # The types whose Price (44) is the highest price of a buy order: limit, stop limit, limit or
 # better, limit with or without, limit on close, and pegged with a limit.
 LIMITED: Final = frozenset(("2", "4", "7", "8", "B", "P"))
+# What lets an order pay more than its Price.
+DISCRETION: Final = ("388", "389", "845")
 # An order that ends with its day: day, at the opening, immediate or cancel, fill or kill, at the
 # close. The other two that are read are good till cancel, and good till date.
 OF_THE_DAY: Final = frozenset(("", "0", "2", "3", "4", "7"))
