@@ -114,6 +114,28 @@ def test_shares_are_not_explained_by_the_money_of_a_row(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expect", "why"),
+    [
+        ("shares=25", "row 3 comes to just that: is it read twice, or not printed?"),
+        ("shares=60", "row 5 comes to just that: is it not read?"),
+        ("amount=200.5", "row 3 comes to just that: is it read twice, or not printed?"),
+        ("amount=351.2", "3 figures, each rounded to a whole, can differ by so much"),
+        ("amount=353", None),
+    ],
+)
+def test_what_is_expected_and_not_found_is_explained_by_a_row_or_by_rounding(
+    here: Path, expect: str, why: str | None
+) -> None:
+    """In a log without a mapping, too."""
+    rows = ["date,symbol,quantity,price,amount", "2020-01-02,X,5,0.1,", "2020-01-03,X,15,10,"]
+    rows += ["", "2020-01-04,X,20,,200"]
+    given = "shares=40" if expect.startswith("amount") else "amount=350.5"
+    ended = replay(here, rows, None, "--expect", f"{expect},{given}", "--json")
+    (found,) = ended.json["differences"]
+    assert (ended.code, found["why"]) == (1, why)
+
+
+@pytest.mark.parametrize(
     ("expect", "tolerance", "code", "differences"),
     [
         ("amount=301", "", 1, ["-1"]),

@@ -131,7 +131,6 @@ class Log(AbstractContextManager["Log"]):
 
     bytes_total: int | None
     noted: Noted
-    checks: Checks
     totals: Totals
 
     def __init__(
@@ -156,8 +155,7 @@ class Log(AbstractContextManager["Log"]):
         self._labels = layout.labels()
         # Whether rows have their own IDs: the header of a CSV decides, or the first JSON line.
         self._has_ids = has_ids
-        self.checks = checks if mapping is None else mapping.checks
-        self.totals = Totals(self.checks)
+        self.totals = Totals(checks if mapping is None else mapping.checks)
         self._opened: Event | None = None
         try:
             if mapping is not None:
@@ -183,8 +181,12 @@ class Log(AbstractContextManager["Log"]):
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in file order; raise UsageError if the file can no longer be read."""
+        note = self.totals.note
         try:
-            yield from self._rows
+            for row in self._rows:
+                if row.event is not None:
+                    note(row.number, row.event)
+                yield row
         except OSError as error:
             raise _unreadable(self.name, error) from error
 

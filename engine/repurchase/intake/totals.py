@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, UsageError, Wrong, short
 from repurchase.domain.events import Event
@@ -158,7 +159,9 @@ class Totals:
         self._days: dict[str, _Sum] = {}
         self._printed: list[tuple[Mapped, _Sum]] = []
         self._asked = {one.day for one in checks.expected if one.day is not None}
-        self._rows: deque[tuple[int, Exact, Exact | None]] = deque(maxlen=LOOKED_THROUGH)
+        self._rows: deque[tuple[int, Exact, Exact | None, Exact | None]]
+        self._rows = deque(maxlen=LOOKED_THROUGH)
+        self._count = 0
         self._marks = array("q")
         # Those of the last rows, to tell a total from one more trade at the same price.
         self._prices: deque[Exact | None] = deque(maxlen=3)
@@ -183,7 +186,6 @@ class Totals:
             amount = price * quantity
         self._prices.append(price)
         self._look_at(row, quantity, amount)
-        self._rows.append((row.number, quantity, amount))
         self.add(quantity, amount)
         if self._asked:
             day = str(event.date or event.time)[:10]
@@ -230,6 +232,12 @@ class Totals:
         """Add what was bought to all sums but those of a day."""
         for sum_ in (self._since, self._all):
             sum_.add(quantity, amount)
+
+    def note(self, number: int, event: Event) -> None:
+        """Note what *event*, of the row *number*, comes to, so that it may explain a difference."""
+        if event.quantity is not None and event.kind in ("fill", "correct"):
+            self._rows.append((number, event.quantity, event.price, event.amount))
+            self._count += 1
 
     def compare(self, number: int, label: str, event: Event) -> None:
         """Compare what *event*, of the row *number* called *label*, says that it cost.
@@ -296,6 +304,21 @@ class Totals:
         if self._more:
             rows.append(Difference("the amounts of more rows", f"{self._more:,}", "others"))
         return (*rows, *found)
+
+    def of_program(
+        self, one: Expected, shares: Exact | None, amount: Exact | None
+    ) -> tuple[tuple[Difference, ...], tuple[Compared, ...]]:
+        """Return where the totals *shares* and *amount* differ from those expected, and all.
+
+        They are those of a program after all rows were read, `None` if unknown.
+        """
+        sum_ = _Sum(shares or 0, amount if shares is not None else None, self._count)
+        checks = [
+            replace(each, found=None) if each.kind == "shares" and shares is None else each
+            for each in self._of_expected(one, sum_)
+        ]
+        differing = tuple(self._difference(each) for each in checks if not each.is_allowed())
+        return differing, tuple(each.compared() for each in checks)
 
     def _checked(self, opened: Event | None) -> Iterator[_Check]:
         """Yield each figure that is printed or expected, with what the rows come to."""
@@ -372,8 +395,10 @@ class Totals:
 
     def _why(self, kind: Literal["shares", "amount"], apart: Exact, count: int) -> str | None:
         """Return what could explain that the rows come to so much more than what is printed."""
-        for number, *figures in self._rows:
-            figure = figures[kind == "amount"]
+        for number, quantity, price, amount in self._rows:
+            figure: Exact | None = quantity
+            if kind == "amount":
+                figure = price * quantity if amount is None and price is not None else amount
             if figure is not None and figure in (apart, -apart):
                 often = "read twice, or not printed" if apart > 0 else "not read"
                 return f"row {number} comes to just that: is it {often}?"
@@ -432,25 +457,6 @@ def tolerances(text: str | None) -> Checks:
             raise UsageError(Problem(f"`--tolerance`: {wrong.what}", wrong.hint)) from None
     row, amount, price = (found.get(name, Tolerance()) for name in ("row", "amount", "price"))
     return Checks(row, amount, price)
-
-
-def of_program(
-    one: Expected, shares: Exact | None, amount: Exact | None, checks: Checks
-) -> tuple[tuple[Difference, ...], tuple[Compared, ...]]:
-    """Return where the totals *shares* and *amount* differ from those expected, and all compared.
-
-    They are `None` if they are unknown; *checks* has the tolerances.
-    """
-    sums = Totals(Checks(amount=checks.amount, price=checks.price, expected=(one,)))
-    sums.add(shares or 0, amount if shares is not None else None)
-    found, compared = sums.differences(), sums.comparison().totals
-    if shares is None and one.shares is not None:
-        called, text = "the shares expected", written(one.shares)
-        unknown = Compared(called, text, None, None, Tolerance().text)
-        others = tuple(each for each in compared if each.of != called)
-        rest = tuple(each for each in found if each.of != called)
-        return (Difference(called, text, "unknown"), *rest), (unknown, *others)
-    return found, compared
 
 
 def readable(figure: str | None) -> str:

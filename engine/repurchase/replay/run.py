@@ -22,7 +22,7 @@ from repurchase.intake.log import Log, OfOrder, Row
 from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
-from repurchase.intake.totals import Comparison, Difference, of_program
+from repurchase.intake.totals import Comparison, Difference
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
@@ -457,11 +457,10 @@ def completed(
     brought forward beside the log. The tolerances are those of the log.
     """
     shares, amount = summary.executed_shares, summary.executed_amount
-    differing, totals = of_program(
+    differing, totals = log.totals.of_program(
         expected,
         None if shares is None else Fraction(shares),
         None if amount is None else Fraction(amount),
-        log.checks,
     )
     printed = log.comparison(before)
     symbols = {one.symbol for one in program.editions.authorization.instruments}
