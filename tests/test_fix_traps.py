@@ -15,7 +15,7 @@ from repurchase.intake.log import Log, open_log
 from test_cli import run
 
 EXAMPLE: Final = Path(__file__).resolve().parents[1] / "examples" / "fix"
-LOCAL: Final = "if 60 is in local time, give --ignore 60"
+LOCAL: Final = "if TransactTime is local time, --ignore 60"
 
 
 def read(log: bytes, **options: Any) -> tuple[Log, list[Event], list[str]]:
@@ -43,7 +43,7 @@ def changed(message: bytes, **fields: object) -> bytes:
     return framed("FIX.4.4", [*pairs, *((tag, str(value)) for tag, value in put.items())])
 
 
-# --- fills that the desk does not know ------------------------------------------------------------
+# --- fills that the desk disputes -----------------------------------------------------------------
 
 
 def test_disputed_fill_counts_and_is_told(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_disputed_fill_counts_and_is_told(tmp_path: Path) -> None:
     ended = run(*call, "--json", cwd=tmp_path)
     name = f"BROKER/2024-03-04/{fill}"
     assert (ended.json["executed_shares"], ended.json["disputed"]) == ("40", [name])
-    assert f"day.fix:6: the desk does not know the fill `{name}`" in ended.err
+    assert f"day.fix:6: the desk disputes the fill `{name}`" in ended.err
     told = run(*call, cwd=tmp_path).out
-    assert f"The desk does not know these fills, and they count: {name}." in told
+    assert f"The desk disputes these fills; they count: {name}." in told
 
 
 @pytest.mark.parametrize("answer", ["bust", "correct"])
@@ -78,7 +78,7 @@ def test_dispute_ends_with_the_answer_of_the_broker(answer: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (((17, "E9"),), "ExecID (17) `E9`, which the desk does not know, is not in the log"),
+        (((17, "E9"),), "ExecID (17) `E9`, which the desk disputes, is not in the log"),
         (((127, "D"),), "ExecID (17) is missing"),
         (((17, "E2"), (32, 50)), "LastQty (32) is `50`, but the fill has 40"),
         (((17, "E2"), (31, 9)), "LastPx (31) is `9`, but the fill has 9.5"),
@@ -278,7 +278,10 @@ def test_possible_duplicate_that_is_none_is_refused() -> None:
     wire.fill(order, 40, "9.5")
     again = changed(wire.sent[-1], t43="Y")
     assert read(logged([*wire.sent, again]))[2] == []
-    for fields, said in (({"t17": "E9"}, "is not known"), ({"t32": 50}, "with other figures")):
+    for fields, said in (
+        ({"t17": "E9"}, "is not known"),
+        ({"t32": 50}, "before with other figures"),
+    ):
         (problem,) = read(logged([*wire.sent, changed(again, **fields)]))[2]
         assert said in problem
 
@@ -303,8 +306,8 @@ def test_log_with_two_stages_of_one_order_is_refused() -> None:
         ({"t423": 1}, "PriceType (423) is `1`"),
         ({"t854": 1}, "QtyType (854) is `1`"),
         ({"t1128": 2}, "the version of the application (1128) is `2`"),
-        ({"t1362": 1, "t1364": "9.4", "t1365": 40}, "the fills (1362) do not come to LastQty"),
-        ({"t1362": 1, "t1364": "9.5", "t1365": 30}, "the fills (1362) do not come to LastQty"),
+        ({"t1362": 1, "t1364": "9.4", "t1365": 40}, "the fills (1362) do not add up to LastQty"),
+        ({"t1362": 1, "t1364": "9.5", "t1365": 30}, "the fills (1362) do not add up to LastQty"),
         ({"t1362": 1, "t1364": "x", "t1365": 40}, "the field 1364 is `x`"),
         ({"t31": 0}, "LastPx (31) is `0`, but it must be above zero"),
         ({"t32": "40.5", "t14": "40.5", "t151": "59.5"}, "`quantity` is `40.5`"),

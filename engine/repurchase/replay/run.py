@@ -68,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True):
     *idle_packs* are the packs whose rules apply at none of the log's
     venues, and *expired_venues* the venues whose code was no longer in use on the day of an event.
     *open_orders* can still fill at the end of the log; *disputed* are the fills of a FIX log that
-    the desk does not know, and that count.
+    the desk disputes, and that count.
     *compared* are the figures that were compared, with the tolerances. *differences* are those that
     the log prints, or that a person expects, and that its rows do not come to.
     """

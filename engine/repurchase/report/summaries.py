@@ -217,7 +217,7 @@ def _remarks(summary: Summary) -> Iterator[RenderableType]:
         yield Text(f"The shares or the money of these fills are unknown: {named}.", style="red")
     if summary.disputed:
         named = _some(summary.disputed)
-        yield Text(f"The desk does not know these fills, and they count: {named}.", style="red")
+        yield Text(f"The desk disputes these fills; they count: {named}.", style="red")
     if summary.open_orders:
         count = counted(len(summary.open_orders), "order")
         are = "is" if len(summary.open_orders) == 1 else "are"

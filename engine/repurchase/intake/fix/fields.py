@@ -166,7 +166,7 @@ class Fields:
             self.figure("32"),
             self.figure("32") * self.figure("31"),
         ):
-            what = "the fills (1362) do not come to LastQty (32) at LastPx (31)"
+            what = "the fills (1362) do not add up to LastQty (32) at LastPx (31)"
             raise Wrong(what, "LastPx may be a rounded average of them")
 
     def limit(self) -> tuple[bool, str | None]:
@@ -297,7 +297,7 @@ class Fields:
         apart = abs(late - round(late / _HALF_HOUR) * _HALF_HOUR)
         if late < -_AHEAD or (_AHEAD < late < _LATEST and apart <= _NEAR):
             what = f"TransactTime (60) is `{self.get('60')}`, but {_name(sent)} is"
-            hint = "if 60 is in local time, give --ignore 60, which reads the other one"
+            hint = "if TransactTime is local time, --ignore 60 reads SendingTime instead"
             raise Wrong(f"{what} `{self.get(sent)}`, and both must be in UTC", hint)
 
     def _moment(self, tag: str) -> str:

@@ -132,8 +132,8 @@ class FixLog:
         for one in self._orders.disputes():
             named = _named(one.fill.order, str(one.fill.event["id"]))
             self.noted.disputed.append(named)
-            what = f"the desk does not know the fill `{named.id}` (DontKnowTrade, Q)"
-            hint = "no bust or correction of it follows, so it counts"
+            what = f"the desk disputes the fill `{named.id}` (DontKnowTrade, Q)"
+            hint = "the fill counts, because no bust or correction of it follows"
             self._list(Problem(what, hint, self._name, one.line))
 
     def _read(self, message: Message, found: Found) -> Iterator[Entry]:

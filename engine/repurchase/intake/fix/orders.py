@@ -105,7 +105,7 @@ class Execution(msgspec.Struct, gc=False):
 
 
 class Dispute(msgspec.Struct, frozen=True):
-    """A fill that the desk does not know, by the message on *line*."""
+    """A fill that the desk disputes, by the message on *line*."""
 
     fill: Execution
     line: int
@@ -152,7 +152,7 @@ class Orders:
         yield from of.values()
 
     def disputes(self) -> Iterator[Dispute]:
-        """Yield the fills that the desk does not know and that nobody busted or corrected."""
+        """Yield the fills that the desk disputes and that nobody busted or corrected."""
         yield from (one for one in self._disputes.values() if not one.fill.is_settled)
 
     def found(self, message: Message, *, is_late: bool = False) -> Found:
@@ -201,13 +201,14 @@ class Orders:
         if _effect(read) not in ("fill", "bust", "correct"):
             return
         known = self._executions.get((*read.target, read.text("17")))
-        what = f"PossDupFlag (43) repeats a number, but ExecID (17) `{short(read.text('17'))}`"
+        name = short(read.text("17"))
+        what = f"PossDupFlag (43) marks this as a repeat, but ExecID (17) `{name}`"
         if known is None and len(self._executions) < FILLS_KEPT:
             raise Wrong(f"{what} is not known", "the log has another message of this number")
         if known is None or known.event["id"] != read.id() or known.event["kind"] == "bust":
             return
         if (known.quantity, known.price) != (read.figure("32"), read.figure("31")):
-            raise Wrong(f"{what} was reported with other figures")
+            raise Wrong(f"{what} was reported before with other figures")
 
     def _order(self, read: Fields) -> Found:
         self._check_stage(read)
@@ -375,7 +376,7 @@ class Orders:
         return found[0]
 
     def _disputed(self, read: Fields, line: int) -> Found:
-        """Note that the desk does not know a fill, which counts until the broker takes it back.
+        """Note that the desk disputes a fill, which counts until the broker takes it back.
 
         By the standard, such a message rejects a report. It does not undo the trade: the broker
         answers with a bust or a correction, or the two go on to disagree.
@@ -383,7 +384,7 @@ class Orders:
         name = read.text("17")
         known = self._executions.get((*read.sender, name))
         if known is None:
-            what = f"ExecID (17) `{short(name)}`, which the desk does not know, is not in the log"
+            what = f"ExecID (17) `{short(name)}`, which the desk disputes, is not in the log"
             raise Wrong(what, "add the report of the fill to the log")
         for tag, figure in (("32", known.quantity), ("31", known.price)):
             if read.get(tag) and read.figure(tag) != figure:
@@ -402,7 +403,7 @@ class Orders:
         for party in (desk, broker):
             if party in self._desks and party in self._brokers:
                 what = f"`{short(party)}` receives orders and sends orders"
-                raise Wrong(what, "give the sessions of one side only: fills would count twice")
+                raise Wrong(what, "give the sessions of one side only, or fills would count twice")
 
     def _name(self, order: Order, read: Fields) -> None:
         """Let the ClOrdID of a request name *order*, too."""
@@ -512,7 +513,9 @@ def _answered(effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
     if effect == "nothing" or order.is_closed or (effect == "done" and not order.is_of_the_day):
         return ()
     if effect == "rejected" and not order.asks_for(read.get("11") or read.get("41")):
-        what = f"it rejects `{short(read.get('11'))}`, which is neither an order nor a replace"
+        what = (
+            f"it rejects `{short(read.get('11'))}`, which is neither an order nor a replace request"
+        )
         raise Wrong(what, "a cancel request is rejected by an OrderCancelReject (9)")
     if effect == "rejected" and order.filled:
         raise Wrong("it rejects an order that has fills")

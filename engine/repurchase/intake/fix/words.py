@@ -144,8 +144,8 @@ SKIPPED: Final = frozenset(
 # Messages that are not read either, but that a person may have to: what each is called, and what
 # follows. They speak of orders and trades that the log has in messages of their own.
 TOLD: Final[Mapping[str, str]] = {
-    "3": "Reject (3) is not read: what it rejects counts as if it had been taken",
-    "j": "BusinessMessageReject (j) is not read: what it rejects counts as if it had been taken",
+    "3": "Reject (3) is not read: what it rejects counts as if it had been accepted",
+    "j": "BusinessMessageReject (j) is not read: what it rejects counts as if it had been accepted",
     "q": "OrderMassCancelRequest (q) is not read: each order ends with a report of its own",
     "r": "OrderMassCancelReport (r) is not read: each order ends with a report of its own",
     "J": "AllocationInstruction (J) is not read: its fills are not compared",
