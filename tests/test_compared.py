@@ -165,6 +165,52 @@ def test_tolerance_of_a_mapping_is_that_of_what_is_expected_too(here: Path) -> N
     assert replay(here, rows, mapping, "--expect", "amount=102").code == 1
 
 
+@pytest.mark.parametrize(
+    ("printed", "mark", "code"),
+    [
+        ("15", ".", 0),
+        ("15.0", ".", 1),
+        ("15.1", ".", 0),
+        ("15.10", ".", 1),
+        ("15.07", ".", 0),
+        ("15.070", ".", 1),
+        ("15.067", ".", 0),
+        ("15,07", ",", 0),
+        ("15,10", ",", 1),
+    ],
+)
+def test_average_may_be_off_by_half_of_its_last_decimal(
+    here: Path, printed: str, mark: str, code: int
+) -> None:
+    """A zero at its end is a decimal, too: the average is 15.0666..., and not 15.0 or 15.10."""
+    rows = ["d;q;p;a", "2020-01-02;10;10;", "2020-01-03;10;20;", "2020-01-04;10;15,2;"]
+    rows = [one.replace(",", mark) for one in rows]
+    shape = f'mapping: 1\nseparator: ";"\nnumbers: {{decimal: "{mark}"}}'
+    mapping = MAPPING.replace("mapping: 1", shape)
+    assert replay(here, [*rows, f"total;30;{printed};"], mapping + TOTALS).code == code
+    stated = printed.replace(",", ".")
+    assert replay(here, rows, mapping, "--expect", f"vwap={stated}").code == code
+    assert replay(here, rows, f'{mapping}expect: [{{vwap: "{stated}"}}]\n').code == code
+
+
+def test_average_in_pence_has_the_decimals_of_a_pound(here: Path) -> None:
+    """1,507 pence are 15.07 pounds, and are off by half a penny at most."""
+    pence = "price: {column: p, unit: pence}"
+    mapping = MAPPING.replace("price: p", pence) + TOTALS
+    rows = ["d,q,p,a", "2020-01-02,10,1000,", "2020-01-03,10,2000,", "2020-01-04,10,1520,"]
+    assert replay(here, [*rows, "total,30,1507,"], mapping).code == 0
+    assert replay(here, [*rows, "total,30,1510,"], mapping).code == 1
+
+
+def test_rows_that_are_not_listed_are_counted(here: Path) -> None:
+    """Twenty are listed."""
+    rows = ["date,symbol,quantity,price,amount", *["2020-01-02,X,1,1,2"] * 25]
+    ended = replay(here, rows, None)
+    assert ended.code == 1
+    assert ended.err.count("by its price and quantity") == 20
+    assert "the amounts of 5 more rows differ from price times quantity" in ended.err
+
+
 def test_totals_of_money_that_is_unknown_are_not_agreed(here: Path) -> None:
     """A fill without a price comes to no money."""
     rows = ["date,symbol,quantity", "2020-01-02,X,10"]
@@ -292,7 +338,7 @@ def test_known_row_is_one_row(here: Path) -> None:
     """A second one that begins so differs for no reason that anybody gave, unless named as well."""
     rows = ["d,q,p,a", "2 Jan,10,10,104", "2 Jan,10,10,90"]
     ended = replay(here, rows, SAID + KNOWN)
-    assert (ended.code, "`known` names another row" in ended.err) == (1, True)
+    assert (ended.code, "`known` excuses another row" in ended.err) == (1, True)
     twice = 'tolerances: {known: [{row: "2 Jan", why: one}, {row: "2 Jan", why: other}]}\n'
     found = replay(here, rows, SAID + twice, "--json")
     assert found.code == 0

@@ -448,8 +448,12 @@ PRICED: Final = BASE.replace("quantity: q", "quantity: q, price: p, amount: a")
 @pytest.mark.parametrize(
     ("rows", "more", "said"),
     [
-        (["2020-01-02,5"], "rows: {totals: [{row: Total}]}", "a row that begins with `Total`"),
-        (["2020-01-02,5"], "rows: {opening: Before}", "a row that begins with `Before`"),
+        (
+            ["2020-01-02,5"],
+            "rows: {totals: [{row: Total}]}",
+            "not have a row that begins with `Total`",
+        ),
+        (["2020-01-02,5"], "rows: {opening: Before}", "not have a row that begins with `Before`"),
         (["2020-01-02,5", "Total,"], "rows: {totals: [{row: Total}]}", "missing in this total"),
         (["2020-01-02,5", "2020-01-03,"], "", "`quantity` is missing"),
     ],
@@ -503,11 +507,14 @@ def test_amount_is_compared_with_price_times_quantity(tolerance: str, is_allowed
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["2020-01-02,5,2", "2020-01-03,6,3", "2020-01-03,11,2.545"], "is what the rows before it"),
+        (
+            ["2020-01-02,5,2", "2020-01-03,6,3", "2020-01-03,11,2.545"],
+            "looks like the total of the rows",
+        ),
         (["2020-01-02,5,2", "2020-01-03,6,2"] * 2, "the second half of the rows, which repeats"),
         (
             ["2020-01-02,5,2"] * 2 + ["2020-01-03,6,2"] * 2,
-            "each second row, which repeats the one before",
+            "every second row, which repeats the row before",
         ),
     ],
 )

@@ -95,12 +95,16 @@ class Tolerance(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """Totals that the file must come to, of one *day* or of all, with the opening balance."""
+    """Totals that the file must come to, of one *day* or of all, with the opening balance.
+
+    *decimals* are those with which the average *vwap* is stated.
+    """
 
     shares: Exact | None = None
     amount: Exact | None = None
     vwap: Exact | None = None
     day: str | None = None
+    decimals: int = 0
 
 
 class Checks(msgspec.Struct, frozen=True):
@@ -138,7 +142,8 @@ class Mapping(msgspec.Struct, frozen=True):
 class Mapped(msgspec.Struct, frozen=True, gc=False):
     """One row as the mapping reads it: its *values* by event field, and what is wrong with them.
 
-    *label* is its first cell. A row that is no trade is the *opening* balance or a *total*.
+    *label* is its first cell. A row that is no trade is the *opening* balance or a *total*; *price*
+    is the text of a total's price, whose decimals say how it was rounded.
     """
 
     number: int
@@ -148,6 +153,7 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     opening: bool = False
     total: TotalRow | None = None
     says_none: bool = False
+    price: str = ""
 
     def is_empty(self) -> bool:
         """Return whether nothing was traded: the row prints a word for none, and no figure."""
@@ -293,7 +299,9 @@ class Sheet:
             self.met.add(total.begins)
             if not values and not faults:
                 faults.append(("quantity", _NO_FIGURE))
-        return Mapped(number, values, faults, label, opening, total, says_none)
+        texts = (cell(cells) for name, cell, _ in self._readers if name == "price")
+        price = "" if total is None else next(texts, "")
+        return Mapped(number, values, faults, label, opening, total, says_none, price)
 
     # --- the shape of the file -------------------------------------------------------------------
 

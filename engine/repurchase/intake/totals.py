@@ -32,8 +32,12 @@ _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
 DIFFERENCES_MAX: Final = 20
 _GIVE_IT: Final = "give it with --brought-forward SHARES,AMOUNT"
 _HALF: Final = Fraction(1, 2)
+# What is found instead of a row that is not there, and instead of figures that are not listed.
+_ABSENT: Final = "none"
+_MORE: Final = "others"
 _PERCENT: Final = re.compile(r"([0-9.]+)%")
 _PERCENT_MAX: Final = 10
+_DECIMALS_MAX: Final = 24
 _PLAIN: Final = re.compile(r"(-?)([0-9]+)((?:\.[0-9]+)?)")
 
 
@@ -53,6 +57,10 @@ class Difference(msgspec.Struct, frozen=True):
         """Return it as a problem of the log *file*."""
         printed, found = readable(self.printed), readable(self.found)
         what = f"{self.of}: {printed}, but the rows come to {found}"
+        if self.found == _ABSENT:
+            what = f"the file does not have {self.of}, which the mapping names"
+        elif self.found == _MORE:
+            what = f"the amounts of {printed} more rows differ from price times quantity"
         return Problem(what, self.why, file, self.line)
 
 
@@ -198,7 +206,7 @@ class Totals:
             self._marks.append(hash(tuple(row.values.items())))
         since = self._since
         if since.count > 1 and quantity == since.shares and self._is_sum(amount, since):
-            what = f"`{short(row.label)}`, which is what the rows before it come to"
+            what = f"`{short(row.label)}`, which looks like the total of the rows before it"
             twice = written(since.shares + quantity)
             self._sum_like = Difference(what, written(quantity), twice, row.number, _A_TOTAL)
 
@@ -222,7 +230,7 @@ class Totals:
         marks, shares = self._marks, self._all.shares
         for what, one, other in (
             ("the second half of the rows, which repeats the first", marks[:half], marks[half:]),
-            ("each second row, which repeats the one before", marks[::2], marks[1::2]),
+            ("every second row, which repeats the row before", marks[::2], marks[1::2]),
         ):
             if one != other or not half:
                 continue
@@ -269,7 +277,7 @@ class Totals:
         else:
             why = None
             if any(begin == bare for begin, _ in self._checks.known):
-                why = "`known` names another row that begins so; each of its entries is for one row"
+                why = "`known` excuses another row with this first cell; each entry excuses one row"
             what = f"the amount of `{short(label)}`, by its price and quantity"
             self._differing.append(Difference(what, printed, found, number, why))
 
@@ -297,12 +305,12 @@ class Totals:
         # A total that agrees says that nothing counts twice.
         is_confirmed = not found and bool(self._printed or self._checks.expected)
         found += (
-            Difference(f"a row that begins with `{short(begin)}`", "named", "none")
+            Difference(f"a row that begins with `{short(begin)}`", "named", _ABSENT)
             for begin in self.lacking
         )
         rows = [*self._differing, *([] if is_confirmed else self._suspicious())]
         if self._more:
-            rows.append(Difference("the amounts of more rows", f"{self._more:,}", "others"))
+            rows.append(Difference("the amounts of more rows", str(self._more), _MORE))
         return (*rows, *found)
 
     def of_program(
@@ -348,22 +356,18 @@ class Totals:
     def _of_row(self, row: Mapped, sum_: _Sum) -> Iterator[_Check]:
         called = f"in `{short(row.label)}`"
         shares, amount, price = (_number(row, one) for one in ("quantity", "amount", "price"))
-        printed = Expected(shares, amount, price)
-        text = None if price is None else str(row.values["price"])
-        return self._of_figures(called, printed, text, sum_, row.number)
+        decimals = 0 if price is None else _decimals(row.price, price)
+        printed = Expected(shares, amount, price, decimals=decimals)
+        return self._of_figures(called, printed, sum_, row.number)
 
     def _of_expected(self, one: Expected, sum_: _Sum) -> Iterator[_Check]:
         called = "expected" if one.day is None else f"expected of {one.day}"
-        text = None if one.vwap is None else written(one.vwap)
-        return self._of_figures(called, one, text, sum_, None)
+        return self._of_figures(called, one, sum_, None)
 
     def _of_figures(
-        self, called: str, printed: Expected, price: str | None, sum_: _Sum, line: int | None
+        self, called: str, printed: Expected, sum_: _Sum, line: int | None
     ) -> Iterator[_Check]:
-        """Yield the figures *printed* for the rows that *sum_* adds up; *price* is the text of one.
-
-        The text says how the average was rounded.
-        """
+        """Yield the figures *printed* for the rows that *sum_* adds up."""
         shares, amount, vwap = printed.shares, printed.amount, printed.vwap
         if shares is not None:
             what, text = f"the shares {called}", written(shares)
@@ -371,15 +375,15 @@ class Totals:
         if amount is not None:
             what, text, within = f"the money {called}", written(amount), self._checks.amount
             yield _Check("amount", what, amount, text, sum_.amount, line, within, sum_.count)
-        if vwap is not None and price is not None:
-            what, found = f"the price {called}", sum_.vwap()
-            within = self._of_average(found, vwap, price)
-            yield _Check("price", what, vwap, price, found, line, within)
+        if vwap is not None:
+            what, text, found = f"the price {called}", written(vwap), sum_.vwap()
+            within = self._of_average(found, vwap, printed.decimals)
+            yield _Check("price", what, vwap, text, found, line, within)
 
-    def _of_average(self, found: Exact | None, printed: Exact, text: str) -> Tolerance:
-        """Return by how much the average that *text* prints may be off: as given, or as rounded."""
+    def _of_average(self, found: Exact | None, printed: Exact, decimals: int) -> Tolerance:
+        """Return by how much an average of so many *decimals* may be off: as given, or rounded."""
         given = self._checks.price
-        rounding = Tolerance(Fraction(1, 2 * 10 ** len(text.partition(".")[2])))
+        rounding = Tolerance(Fraction(1, 2 * 10**decimals))
         is_off = found is not None and not given.allows(found, printed)
         if given == Tolerance() or (is_off and rounding.allows(found or 0, printed)):
             return rounding
@@ -413,17 +417,20 @@ def expected(text: str | None) -> Expected:
     Raise UsageError if *text* is not of this form.
     """
     found: dict[str, Exact] = {}
+    decimals = 0
     for part in () if text is None else text.split(","):
         name, _, figure = part.partition("=")
         try:
             if name not in ("shares", "amount", "vwap") or name in found:
                 raise ValueError
             found[name] = exact(figure)
+            decimals = len(figure.partition(".")[2]) if name == "vwap" else decimals
         except ValueError:
             what = f"`--expect {short(text or '')}` is not NAME=VALUE,.."
             hint = "name shares, amount or vwap, each once, and write numbers without grouping"
             raise UsageError(Problem(what, hint)) from None
-    return Expected(found.get("shares"), found.get("amount"), found.get("vwap"))
+    shares, amount, vwap = (found.get(name) for name in ("shares", "amount", "vwap"))
+    return Expected(shares, amount, vwap, decimals=decimals)
 
 
 def tolerance(text: str) -> Tolerance:
@@ -476,6 +483,18 @@ def _with(sum_: _Sum, before: _Sum, of: Of) -> _Sum:
         amount = sum_.amount + before.amount
     shares = sum_.shares + (before.shares if of == "program" else 0)
     return _Sum(shares, amount, sum_.count)
+
+
+def _decimals(text: str, value: Exact) -> int:
+    """Return with how many decimals *text* prints *value*, in the unit of *value*.
+
+    So `4.50` has two, and 450 pence have two of a pound.
+    """
+    digits = Fraction("".join(one for one in text if one.isdecimal()) or "0")
+    for decimals in range(_DECIMALS_MAX):
+        if digits == value * 10**decimals:
+            return decimals
+    return len(written(value).partition(".")[2])
 
 
 def _number(row: Mapped, name: str) -> Exact | None:

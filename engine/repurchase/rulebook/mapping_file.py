@@ -210,8 +210,9 @@ def _checks(file: Part) -> Checks:
 
 
 def _expected(part: Part) -> Expected:
-    shares, amount, vwap = (_figure(part[key]) for key in ("shares", "amount", "vwap"))
-    return Expected(shares, amount, vwap, part["date"])
+    shares, amount = (_figure(part[key]) for key in ("shares", "amount"))
+    vwap, decimals = part["vwap"] or (None, 0)
+    return Expected(shares, amount, vwap, part["date"], decimals)
 
 
 def _figure(figure: Any) -> Exact | None:

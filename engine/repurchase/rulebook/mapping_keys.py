@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from repurchase.domain.calendars import zone_names
 from repurchase.domain.errors import Wrong
+from repurchase.domain.quantities import Exact
 from repurchase.intake.cells import WIDE
 from repurchase.intake.fields import READERS
 from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, Of
@@ -18,6 +19,8 @@ from repurchase.intake.totals import tolerance
 from repurchase.rulebook.keys import (
     PARTS_MAX,
     Key,
+    Kind,
+    Reading,
     Table,
     brief,
     listed,
@@ -26,7 +29,7 @@ from repurchase.rulebook.keys import (
     text,
 )
 from repurchase.rulebook.kinds import FIGURE, LINE, PROSE, choice
-from repurchase.rulebook.yaml_reader import Plain, ticked
+from repurchase.rulebook.yaml_reader import Path, Plain, ticked
 
 MAPPING_FORMAT: Final = 1
 YEARS: Final = (1900, 2199)
@@ -94,6 +97,12 @@ WORDS: Final = named(SIGN, most=PARTS_MAX)
 ZONE: Final = text(lambda raw: _zone(str(raw)), {"type": "string"})
 
 
+def _average(reading: Reading, path: Path, raw: object) -> tuple[Exact, int]:
+    """Return an average price and the number of its decimals, which say how it was rounded."""
+    value: Exact = FIGURE.read(reading, path, raw).value
+    return value, len(str(raw).partition(".")[2])
+
+
 def _zone(raw: str) -> str:
     if raw not in zone_names():
         raise Wrong(f"unknown time zone {ticked(raw)}", "write it as `Europe/London`")
@@ -159,11 +168,12 @@ TOLERANCES: Final = Table("tolerances", "By how much figures may differ; without
     Key("price", TOLERANCE, "An average price, besides its own rounding."),
     Key("known", listed(KNOWN.kind()), "Rows that differ by more.", []),
 ))  # fmt: skip
+AVERAGE: Final = Kind(_average, FIGURE.schema)
 EXPECTED_TOTALS: Final = Table("expected", "Totals that the file must come to.", (
     Key("date", LINE, "The day of the totals; without it, they are of the whole file."),
     Key("shares", FIGURE, "The number of shares."),
     Key("amount", FIGURE, "The money."),
-    Key("vwap", FIGURE, "The average price, weighted by volume."),
+    Key("vwap", AVERAGE, "The average price, weighted by volume."),
 ))  # fmt: skip
 MAPPING: Final = Table("mapping-file", "How one person's file expresses events.", (
     needed("mapping", text(_format, {"const": MAPPING_FORMAT}), "The version of this format: 1.",
