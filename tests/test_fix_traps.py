@@ -365,6 +365,40 @@ def test_version_of_the_application_is_that_of_the_logon() -> None:
         assert (read(logged(wire.sent))[2] == []) is is_read
 
 
+@pytest.mark.parametrize(
+    ("gross", "is_read"),
+    [("330", True), ("330.00", True), ("710", True), ("329.5", False), ("331", False)],
+)
+def test_gross_amount_is_that_of_the_fill_or_of_the_order(gross: str, is_read: bool) -> None:
+    """30 at 11 are 330, and with 40 at 9.5 before them 710."""
+    wire, order = begun()
+    wire.fill(order, 40, "9.5", (381, 380))
+    wire.fill(order, 30, "11", (381, gross))
+    problems = read(logged(wire.sent))[2]
+    assert (problems == []) is is_read
+    assert all("GrossTradeAmt (381) is" in one for one in problems)
+
+
+def test_order_that_is_reported_as_filled_has_its_fills_in_the_log() -> None:
+    """Whatever the sums beside it say."""
+    wire, order = begun()
+    wire.sent[-1] = changed(wire.sent[-1], t39=2, t32=100, t31=10)
+    (problem,) = read(logged(wire.sent))[2]
+    assert "OrdStatus (39) is `2`, but the fills in the log add up to 0" in problem
+    wire, order = begun()
+    wire.fill(order, 100, "10")
+    wire.sent[-1] = changed(wire.sent[-1], t39=2)
+    assert read(logged(wire.sent))[2] == []
+
+
+@pytest.mark.parametrize("tail", [b"8=", b"8=F", b"8=FI\n", b"20240304 IN: 8=F"])
+def test_log_that_is_cut_in_the_first_bytes_of_a_message_says_so(tail: bytes) -> None:
+    """They are not text between messages."""
+    wire, _ = begun()
+    _, events, (problem,) = read(logged(wire.sent) + tail)
+    assert (len(events), "the log seems to be truncated" in problem) == (1, True)
+
+
 @pytest.mark.parametrize("length", [95, 354, 618, 1184, 1401, 1525])
 def test_field_within_data_is_not_a_field(length: int) -> None:
     """Data may hold whatever ends a field elsewhere."""

@@ -34,6 +34,8 @@ _BREAKS: Final = re.compile(rb"[\r\n]+")
 _NUMBERED: Final = re.compile(rb"\x0134=([0-9]{1,18})\x01")
 # A field outside of all messages is left of a message whose start is damaged.
 _STRAY: Final = re.compile(rb"(?:\x01|\||\^A)[0-9]{1,5}=")
+# What is left of a message whose first bytes end the log.
+_BEGUN: Final = re.compile(rb"(?<![0-9])8=F?I?\s*\Z")
 # A field that gives the length of the data field after it, which may contain separators.
 _LENGTHS: Final = frozenset(
     (
@@ -119,6 +121,8 @@ class Messages:
             end = len(self._held) if self._is_ended else max(self._at, len(self._held) - 16)
             stop = found.start() if found else end
             stray = _STRAY.search(self._held, self._at, stop)
+            if stray is None and found is None and self._is_ended:
+                stray = _BEGUN.search(self._held, self._at)
             line = self._line
             if stray:
                 line += self._held.count(b"\n", self._at, stray.start())

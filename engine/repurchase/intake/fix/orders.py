@@ -18,6 +18,7 @@ from repurchase.intake.fix.words import (
     APPLICATIONS,
     EFFECTS,
     ENDED,
+    FILLED,
     OF_THE_DAY,
     SETTABLE,
     SIDES,
@@ -555,6 +556,7 @@ def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
     if effect != "rejected":
         yield from _other_terms(read, order)
     filled = order.filled + order.unexplained
+    yield from _other_sums(read, order, effect, filled)
     left = {max(quantity - filled, 0) for quantity in order.quantities}
     if effect in ("cancel", "expire", "rejected") and order.is_closed:
         left = {0}
@@ -566,6 +568,18 @@ def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
         average = written(quotient(order.value, order.filled))
         yield read.other("6", f"the fills in the log give {average}")
         order.value = None
+
+
+def _other_sums(read: Fields, order: Order, effect: str, filled: Exact) -> Iterator[Wrong]:
+    """Yield how a report contradicts that so much of *order* is *filled*, for so much money."""
+    if read.get("39") == FILLED and filled < min(order.quantities):
+        yield read.other("39", f"the fills in the log add up to {written(filled)}")
+    if effect == "fill" and (gross := read.get("381")):
+        own, decimals = read.figure("32") * read.figure("31"), len(gross.partition(".")[2])
+        # It is the money of this fill, or of all fills of the order.
+        sums = (own, own if order.value is None else order.value)
+        if all(abs(read.figure("381") - one) * 10**decimals >= 1 for one in sums):
+            yield read.other("381", f"LastQty (32) times LastPx (31) is {written(own)}")
 
 
 def _lost(read: Fields, order: Order) -> Wrong | None:

@@ -48,6 +48,7 @@ NAMES: Final[Mapping[str, str]] = {
     "231": "ContractMultiplier",
     "388": "DiscretionInst",
     "389": "DiscretionOffsetValue",
+    "381": "GrossTradeAmt",
     "423": "PriceType",
     "432": "ExpireDate",
     "434": "CxlRejResponseTo",
@@ -100,6 +101,8 @@ ORDER_TYPES: Final[Mapping[str, str]] = {
     "L": "at the previous fund valuation",
     "M": "at the next fund valuation",
 }
+# The OrdStatus (39) of an order of which nothing is left to fill because all of it was filled.
+FILLED: Final = "2"
 # The OrdStatus (39) after which nothing is left to fill.
 ENDED: Final = frozenset("348BC")
 # The event fields that --column and --set may give; the others come from the message alone.
