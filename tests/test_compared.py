@@ -259,6 +259,17 @@ def test_amount_of_a_plain_log_is_compared_with_price_times_quantity(
     assert (rows["equal"], rows["within"]) == (amount == "100", amount != "100" and not code)
 
 
+@pytest.mark.parametrize(
+    ("amount", "is_explained"),
+    [("1005", True), ("1005.1", False), ("1006", False), ("995", True), ("994", False)],
+)
+def test_rounding_explains_a_row_if_it_can(here: Path, amount: str, is_explained: bool) -> None:
+    """10 shares at 100 cost from 995 to 1,005, and the amount is rounded, too."""
+    rows = ["date,symbol,quantity,price,amount", f"2020-01-02,X,10,100,{amount}"]
+    (found,) = replay(here, rows, None, "--json").json["differences"]
+    assert (found["why"] is not None) is is_explained
+
+
 def test_correct_is_compared_and_an_order_states_no_amount(here: Path) -> None:
     """A correction is a row that says what a trade cost, too."""
     lines = [

@@ -263,9 +263,11 @@ class Totals:
             self._counts[2] += 1
             self._largest = max(self._largest, abs(Fraction(product) - amount))
         else:
-            self._note(number, label, product, amount)
+            self._differs(number, label, event, product, amount)
 
-    def _note(self, number: int, label: str, product: Exact, amount: Exact) -> None:
+    def _differs(
+        self, number: int, label: str, event: Event, product: Exact, amount: Exact
+    ) -> None:
         """Note that the row *number*, called *label*, differs by more than the tolerance."""
         bare, printed, found = plain(label), written(amount), written(product)
         known = next((one for one in self._excused if one[0] == bare), None)
@@ -275,7 +277,7 @@ class Totals:
         elif len(self._differing) == DIFFERENCES_MAX:
             self._more += 1
         else:
-            why = None
+            why = _rounded(event, product, amount)
             if any(begin == bare for begin, _ in self._checks.known):
                 why = "`known` excuses another row with this first cell; each entry excuses one row"
             what = f"the amount of `{short(label)}`, by its price and quantity"
@@ -483,6 +485,15 @@ def _with(sum_: _Sum, before: _Sum, of: Of) -> _Sum:
         amount = sum_.amount + before.amount
     shares = sum_.shares + (before.shares if of == "program" else 0)
     return _Sum(shares, amount, sum_.count)
+
+
+def _rounded(event: Event, product: Exact, amount: Exact) -> str | None:
+    """Return that rounding can explain why *product* is not the *amount*, if it can."""
+    price, quantity = event.price or 0, event.quantity or 0
+    units = [Fraction(1, 10 ** len(written(one).partition(".")[2])) for one in (price, amount)]
+    if abs(Fraction(product) - amount) > (units[0] * quantity + units[1]) / 2:
+        return None
+    return "rounding of the price can explain it; if so, allow it by the tolerance `row`"
 
 
 def _decimals(text: str, value: Exact) -> int:
