@@ -375,8 +375,9 @@ def test_what_was_not_compared_is_told(here: Path) -> None:
     assert (ended.code, ended.json["matched"]) == (0, 3)
     assert ended.json["not_compared"] == {"price": 3, "amount": 3, "time": 3}
     told = run("reconcile", "own.db", "file.csv", *names, cwd=here).out
-    said = "Not compared, in so many trades, because it is not stated: price (3), amount (3), time"
+    said = "because a side does not state it (trades): price (3), amount (3), time (3)."
     assert said in " ".join(told.split())
+    assert "3 matched. Times of one trade must be equal." in told
     (here / "file.csv").write_text(FILE, encoding="utf-8")
     assert (
         run("reconcile", "own.db", "file.csv", *NAMES, "--json", cwd=here).json["not_compared"]

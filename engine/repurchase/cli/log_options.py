@@ -123,7 +123,7 @@ _READING: Final = (
     file_option(
         "--mapping",
         metavar="FILE.yaml",
-        help="How the log expresses events; `repurchase map` drafts it.",
+        help="Which column of the log holds which field, and how; `repurchase map` drafts it.",
     ),
     click.option(
         "--column",
@@ -143,8 +143,8 @@ _READING: Final = (
     single_option(
         "--tolerance",
         metavar="NAME=VALUE,..",
-        help="By how much figures may differ: `row`, price times quantity from the amount of a"
-        " row; `amount` and `price`, what is expected. Default: 0.",
+        help="By how much figures may differ, e.g. row=0.5. `row`: price times quantity from the"
+        " amount of a row; `amount` and `price`: the totals of --expect. Default: 0.",
     ),
 )
 _SELECTING: Final = (
@@ -166,7 +166,8 @@ _OPTIONS: Final = (
     single_option(
         "--expect",
         metavar="NAME=VALUE,..",
-        help="The totals that the program must come to, such as shares=6875,amount=434324.02.",
+        help="The totals that the program must have after the log, e.g."
+        " shares=6875,amount=434324.02.",
     ),
     single_option(
         "--brought-forward",

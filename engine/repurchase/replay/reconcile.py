@@ -263,7 +263,9 @@ class _Pairing:
         counts: Counter[str] = Counter()
         for one, other in self._pairs:
             for name in (*_COMPARED, "time"):
-                absent = (getattr(one, name), getattr(other, name)).count(None)
+                # A fill of the journal has no fees if nobody stated any.
+                values = (getattr(one, name), getattr(other, name))
+                absent = sum(each is None or (name == "fees" and not each) for each in values)
                 counts[name] += absent == 1 or (absent == _BOTH and name in _EXPECTED)
         return {name: counts[name] for name in (*_COMPARED, "time") if counts[name]}
 

@@ -99,12 +99,13 @@ def reconciled_view(found: Reconciled, asked: Asked) -> RenderableType:
         if some:
             counts.append(f"{len(some):,} {name.replace('_', ' ')}")
     apart = counted(asked.within_seconds, "second")
-    text = f"{', '.join(counts)}. Times of one trade may be {apart} apart."
+    times = f"may be {apart} apart" if asked.within_seconds else "must be equal"
+    text = f"{', '.join(counts)}. Times of one trade {times}."
     style = "bold red" if found.differences or asked.differences else "green"
     parts: list[RenderableType] = [title, Text(text, style=style), *_differences(found)]
     if found.not_compared:
         each = (f"{name} ({count:,})" for name, count in found.not_compared.items())
-        text = f"Not compared, in so many trades, because it is not stated: {', '.join(each)}."
+        text = f"Not compared, because a side does not state it (trades): {', '.join(each)}."
         parts.append(Text(text, style="yellow"))
     parts.append(_totals(found))
     if asked.receipt is not None:

@@ -58,23 +58,25 @@ def command(
     authorization: str | None,
     options: LogOptions,
 ) -> int:
-    """Compare the fills of JOURNAL with those of FILE, a broker's or custodian's (CSV, JSON lines).
+    """Compare the fills of JOURNAL with those in FILE, from a broker or a custodian.
+
+    FILE is CSV, JSON lines or FIX, or any table with --mapping.
 
     \b
     repurchase reconcile desk.db broker.csv --column quantity=shares --set side=buy
     repurchase reconcile desk.db broker.csv --from 2026-03-02 --until 2026-03-06 --within 5
     repurchase reconcile desk.db broker.csv --record --by Ito
 
-    A fill of each is matched by its ID if both have it, and else by its instrument, side, venue,
-    quantity, price and time. Busts and corrections count in both. To match by fields alone, leave
-    the IDs of FILE out: --ignore id. Without --record, nothing is recorded; a file that does not
-    come to the totals that it prints is not recorded either.
+    Fills are matched by ID if FILE has IDs. Otherwise, they are matched by instrument, side, venue,
+    quantity, price and time. Busts and corrections count on both sides. To match by fields alone,
+    ignore the IDs of FILE: --ignore id. Without --record, nothing is recorded. If FILE does not add
+    up to the totals that it prints, the result is not recorded.
 
     \b
     Exit codes:
       0    both have the same fills
-      1    a fill is missing in one of them, or differs; or the file contradicts itself
-      2    the journal or the file cannot be read
+      1    a fill is missing on one side or differs, or FILE contradicts itself
+      2    JOURNAL or FILE cannot be read
     """
     if first is not None and last is not None and first > last:
         what = f"the days from {first} until {last} are none"
