@@ -12,8 +12,9 @@ from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.events import Event
 from repurchase.intake.fields import Fault, decode, problems
 from repurchase.intake.fix.messages import Bad, Message
-from repurchase.intake.fix.orders import Found, Order, Orders, is_settable
+from repurchase.intake.fix.orders import Orders, is_settable
 from repurchase.intake.fix.sessions import Sessions
+from repurchase.intake.fix.states import Found, Order
 from repurchase.intake.fix.words import IGNORABLE
 
 LISTED_MAX: Final = 20

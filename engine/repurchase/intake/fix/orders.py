@@ -7,125 +7,33 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
-import msgspec
-
 from repurchase.domain.errors import Wrong, short
-from repurchase.domain.quantities import Exact, quotient, written
+from repurchase.domain.quantities import written
 from repurchase.intake.fields import misplaced
 from repurchase.intake.fix.fields import Fields
 from repurchase.intake.fix.messages import Message
+from repurchase.intake.fix.reports import (
+    about,
+    answered,
+    contradictions,
+    counted,
+    effect_of,
+    not_in_log,
+)
+from repurchase.intake.fix.states import Dispute, Execution, Found, Key, Order, Terms, Values
 from repurchase.intake.fix.words import (
     APPLICATIONS,
-    EFFECTS,
-    ENDED,
-    FILLED,
     OF_THE_DAY,
     SETTABLE,
     SIDES,
     SKIPPED,
     TOLD,
-    TRANSACTIONS,
 )
 
 # As many fills as a program keeps; a bust of an older one is refused.
 FILLS_KEPT: Final = 1 << 16
 CLOSED_KEPT: Final = 1 << 14
 _SETTABLE_TOO: Final = ("market.", "issuer.")
-
-Values = dict[str, object]
-# The parties of an order, the desk first, and the desk's or the broker's name for something.
-Key = tuple[str, str, str]
-
-
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """The quantity and the limit price of an order; without a price it is a market order."""
-
-    quantity: Exact
-    price: Exact | None
-
-
-class Order(msgspec.Struct):
-    """An order of the log: its event, its terms, and what its fills add up to.
-
-    *asked* are the terms of each replace request without an answer. *value* is the sum of price
-    times quantity; it is `None` once a report contradicted it. *unexplained* is by how much the
-    broker's reports say more is filled than the log does. *taken* is what all fills took of the
-    order: a bust does not give it back. *names* are all its ClOrdIDs, and *requests* are its
-    replace requests by theirs.
-    """
-
-    event: Values
-    terms: Terms
-    day: str
-    currency: str
-    is_of_the_day: bool
-    names: list[Key]
-    asked: dict[str, Terms] = msgspec.field(default_factory=dict)
-    requests: dict[str, Values] = msgspec.field(default_factory=dict)
-    filled: Exact = 0
-    unexplained: Exact = 0
-    taken: Exact = 0
-    value: Exact | None = 0
-    is_closed: bool = False
-
-    @property
-    def id(self) -> str:
-        """Return what events call it."""
-        return str(self.event["id"])
-
-    @property
-    def quantities(self) -> list[Exact]:
-        """Return its quantity, and those of the replace requests without an answer."""
-        return [self.terms.quantity, *(terms.quantity for terms in self.asked.values())]
-
-    def asks_for(self, name: str) -> bool:
-        """Return whether *name* is the ClOrdID of the order or of one of its replace requests."""
-        return name == self.names[0][-1] or name in self.requests
-
-    def count(self, quantity: Exact, price: Exact) -> None:
-        """Add a fill of *quantity* at *price*, or take one back if *quantity* is negative."""
-        self.filled += quantity
-        if self.value is not None:
-            self.value += quantity * price
-
-
-class Execution(msgspec.Struct, gc=False):
-    """A fill, bust or correct as reported; nothing can name it again once it *is_settled*.
-
-    *sum* is the CumQty (14) beside it. If it *hides* another one, that has the same ExecID and is
-    of another day, but of the same order.
-    """
-
-    event: Values
-    order: Order
-    quantity: Exact
-    price: Exact
-    is_settled: bool
-    sum: str = ""
-    hides: bool = False
-
-
-class Dispute(msgspec.Struct, frozen=True):
-    """A fill that the desk disputes, by the message on *line*."""
-
-    fill: Execution
-    line: int
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What a message says: its events, the order, and how it contradicts what came before.
-
-    *lost* says that the order has other fills than the log, which a late message may still bring.
-    *is_repeat* is true if the message says once more what another one said. *remarks* say what it
-    holds that no event can have.
-    """
-
-    events: tuple[Values, ...] = ()
-    order: Order | None = None
-    differences: tuple[Wrong, ...] = ()
-    lost: Wrong | None = None
-    is_repeat: bool = False
-    remarks: tuple[str, ...] = ()
 
 
 class Orders:
@@ -199,7 +107,7 @@ class Orders:
         if message.fields["35"] != "8":
             return
         read = Fields(message, self._ignore)
-        if _effect(read) not in ("fill", "bust", "correct"):
+        if effect_of(read) not in ("fill", "bust", "correct"):
             return
         known = self._executions.get((*read.target, read.text("17")))
         name = short(read.text("17"))
@@ -274,13 +182,13 @@ class Orders:
             return Found((), order)
         if order.asked.pop(read.text("11"), None) is None:
             raise Wrong("it rejects a replace request that is not known, or was answered before")
-        event = _about(order, "rejected", read, f"reject {read.text('11')}")
+        event = about(order, "rejected", read, f"reject {read.text('11')}")
         return Found((event,), order)
 
     def _report(self, read: Fields, *, is_late: bool) -> Found:
         order = self._known(read, read.target, "11", "41")
         self._check(read, order)
-        effect = _effect(read)
+        effect = effect_of(read)
         if effect is None:
             what = f"ExecType (150) is `{short(read.text('150'))}`, which is not read"
             raise Wrong(what, "what it changes is not known")
@@ -289,14 +197,14 @@ class Orders:
             events = self._executed(effect, read, order)
             is_repeat = not events
         else:
-            events, is_repeat = _answered(effect, read, order), False
+            events, is_repeat = answered(effect, read, order), False
         lost: Wrong | None = None
         differences: tuple[Wrong, ...] = ()
         if is_late and order.unexplained:
             order.unexplained -= order.filled - filled
         elif not (is_late or is_repeat):
-            lost = _lost(read, order)
-            differences = tuple(_differences(read, order, effect))
+            lost = not_in_log(read, order)
+            differences = tuple(contradictions(read, order, effect))
         if effect in ("fill", "replaced", "restated") and order.taken >= max(order.quantities):
             order.is_closed = True
         if order.is_closed and not was_closed:
@@ -319,7 +227,7 @@ class Orders:
             if (known.event, known.sum) != (event, read.get("14")):
                 raise Wrong(f"ExecID (17) `{short(key[-1])}` was used with other content")
             return ()
-        made = _counted(effect, read, order, event, named)
+        made = counted(effect, read, order, event, named)
         made.hides = known is not None and known.order is order and not known.is_settled
         self._executions[key] = made
         if len(self._executions) > FILLS_KEPT:
@@ -467,25 +375,6 @@ def is_settable(name: str) -> bool:
     return name in SETTABLE or name.startswith(_SETTABLE_TOO)
 
 
-def _counted(
-    effect: str, read: Fields, order: Order, event: Values, named: Execution | None
-) -> Execution:
-    """Return what *event* executed, after *order* counted it instead of what it *named*."""
-    made = Execution(event, order, 0, 0, is_settled=True)
-    if effect != "bust":
-        made = Execution(event, order, read.above_zero("32"), read.above_zero("31"), False)
-    made.sum = read.get("14")
-    if named is not None:
-        if named.is_settled:
-            raise Wrong("ExecRefID (19) names a fill that was busted or corrected before")
-        named.is_settled = True
-        order.count(-named.quantity, named.price)
-    order.count(made.quantity, made.price)
-    if effect == "fill":
-        order.taken += made.quantity
-    return made
-
-
 def _check_application(message: Message) -> None:
     """Raise Wrong if ApplVerID or DefaultApplVerID names a version that is not read."""
     for tag in ("1128", "1137"):
@@ -493,112 +382,3 @@ def _check_application(message: Message) -> None:
         if text is not None and text not in APPLICATIONS:
             what = f"the version of the application ({tag}) is `{short(text)}`"
             raise Wrong(what, "4 (4.2), 6 (4.4), and 7 to 9 (5.0) are read")
-
-
-def _effect(read: Fields) -> str | None:
-    """Return what a report does to its order; `None` if that is not known."""
-    return TRANSACTIONS.get(read.get("20")) or EFFECTS.get(read.text("150"))
-
-
-def _about(order: Order, kind: str, read: Fields, name: str | None = None) -> Values:
-    """Return the event of *kind* about *order*."""
-    return {"kind": kind, "id": read.id(name), "time": read.time, "order": order.id}
-
-
-def _answered(effect: str, read: Fields, order: Order) -> tuple[Values, ...]:
-    """Return the events of a report that executes nothing, and change *order* accordingly."""
-    if effect in ("replaced", "restated"):
-        return _changed(read, order)
-    if effect == "rejected" and order.asked.pop(read.get("11"), None) is not None:
-        return (_about(order, "rejected", read),)
-    if effect == "nothing" or order.is_closed or (effect == "done" and not order.is_of_the_day):
-        return ()
-    if effect == "rejected" and not order.asks_for(read.get("11") or read.get("41")):
-        what = (
-            f"it rejects `{short(read.get('11'))}`, which is neither an order nor a replace request"
-        )
-        raise Wrong(what, "a cancel request is rejected by an OrderCancelReject (9)")
-    if effect == "rejected" and order.filled:
-        raise Wrong("it rejects an order that has fills")
-    # A `rejected` event while a replace request waits is the answer to the request.
-    refusal = "cancel" if order.asked else "rejected"
-    kind = {"done": "expire", "rejected": refusal}.get(effect, effect)
-    order.is_closed = True
-    order.asked.clear()
-    return (_about(order, kind, read),)
-
-
-def _changed(read: Fields, order: Order) -> tuple[Values, ...]:
-    """Return the events of a report that *order* has other terms, asked for or not."""
-    price = read.figure("44") if order.terms.price is not None and read.get("44") else None
-    stated = Terms(read.figure("38"), price or order.terms.price)
-    asked = order.asked.pop(read.text("11"), None)
-    if asked is not None:
-        stated = Terms(stated.quantity, price or asked.price)
-        if stated != asked:
-            order.asked[read.text("11")] = asked
-            raise Wrong("OrderQty (38) or Price (44) is not what the replace request asked for")
-        order.terms = asked
-        return (_about(order, "replaced", read),)
-    if stated == order.terms:
-        return ()
-    if order.asked:
-        raise Wrong("it changes the order while a replace request waits, which is not read")
-    order.terms = stated
-    request = _about(order, "replace", read) | {"quantity": written(stated.quantity)}
-    if stated.price is not None:
-        request["price"] = written(stated.price)
-    return (request, _about(order, "replaced", read))
-
-
-def _differences(read: Fields, order: Order, effect: str) -> Iterator[Wrong]:
-    """Yield how a report contradicts what the log says of *order*, and go on from the report."""
-    if effect != "rejected":
-        yield from _other_terms(read, order)
-    filled = order.filled + order.unexplained
-    yield from _other_sums(read, order, effect, filled)
-    left = {max(quantity - filled, 0) for quantity in order.quantities}
-    if effect in ("cancel", "expire", "rejected") and order.is_closed:
-        left = {0}
-    elif order.is_closed or effect in ("bust", "correct", "done") or read.get("39") in ENDED:
-        left.add(0)
-    if read.get("151") and read.figure("151") not in left:
-        yield read.other("151", f"the log leaves {written(max(left))}")
-    if not (order.value is None or not order.filled or read.is_average(order.value, order.filled)):
-        average = written(quotient(order.value, order.filled))
-        yield read.other("6", f"the fills in the log give {average}")
-        order.value = None
-
-
-def _other_sums(read: Fields, order: Order, effect: str, filled: Exact) -> Iterator[Wrong]:
-    """Yield how a report contradicts that so much of *order* is *filled*, for so much money."""
-    if read.get("39") == FILLED and filled < min(order.quantities):
-        yield read.other("39", f"the fills in the log add up to {written(filled)}")
-    if effect == "fill" and (gross := read.get("381")):
-        own, decimals = read.figure("32") * read.figure("31"), len(gross.partition(".")[2])
-        # It is the money of this fill, or of all fills of the order.
-        sums = (own, own if order.value is None else order.value)
-        if all(abs(read.figure("381") - one) * 10**decimals >= 1 for one in sums):
-            yield read.other("381", f"LastQty (32) times LastPx (31) is {written(own)}")
-
-
-def _lost(read: Fields, order: Order) -> Wrong | None:
-    """Return how CumQty contradicts the fills in the log, if it did not do so before."""
-    if not read.get("14"):
-        return None
-    unexplained = read.figure("14") - order.filled
-    if unexplained == order.unexplained:
-        return None
-    order.unexplained, order.value = unexplained, None
-    return read.other("14", f"the fills in the log add up to {written(order.filled)}")
-
-
-def _other_terms(read: Fields, order: Order) -> Iterator[Wrong]:
-    """Yield which of the terms in a report the *order* does not have, nor was asked to have."""
-    terms = [order.terms, *order.asked.values()]
-    if read.get("38") and read.figure("38") not in order.quantities:
-        yield read.other("38", f"the order has {written(order.terms.quantity)}")
-    price = read.figure("44") if read.get("44") else 0
-    prices = [one.price for one in terms]
-    if price and prices[0] is not None and price not in prices:
-        yield read.other("44", f"the order has {written(prices[0])}")
