@@ -27,6 +27,7 @@ Of = Literal["rows", "program"]
 
 # Spaces that Python does not take for any.
 _UNSEEN: Final = re.compile("[\u200b\ufeff]")
+_EAST_ASIAN: Final = "\u2e80"
 _NO_FIGURE: Final = Wrong("is missing in this total", "correct the mapping")
 # A selected section is a form: a few rows, of which each figure is one.
 SECTION_ROWS_MAX: Final = 1_000
@@ -66,6 +67,7 @@ class Rows(msgspec.Struct, frozen=True):
     *filled_down* are the columns whose empty cells repeat the one above. If *transposed*, each
     column of the file is a row. If *skips_lone*, a row with only one filled cell is a heading, or
     the number of a page. *select* is how the title of the section begins that is read alone.
+    *words* says by the text of a column whether a row is read or skipped.
     """
 
     skip: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class Rows(msgspec.Struct, frozen=True):
     transposed: bool = False
     skips_lone: bool = False
     select: str | None = None
+    words: tuple[tuple[Column, dict[str, bool]], ...] = ()
 
 
 class Tolerance(msgspec.Struct, frozen=True):
@@ -173,6 +176,18 @@ def single(text: str) -> str:
     return " ".join(seen.split())
 
 
+def begins(text: str, sign: str) -> bool:
+    """Return whether *text* begins with the whole words *sign*: `Total` does not begin `Totals`.
+
+    Both are `plain`. Words of East Asia have no blanks between them.
+    """
+    if not text.startswith(sign):
+        return False
+    beyond = text[len(sign) : len(sign) + 1]
+    is_within = beyond.isalnum() and sign[-1:].isalnum() and sign[-1] < _EAST_ASIAN
+    return not is_within
+
+
 def filled(cells: Cells) -> int:
     """Return how many of *cells* are not blank."""
     return sum(bool(cell) and not cell.isspace() for cell in cells)
@@ -224,6 +239,7 @@ class Sheet:
         if faults:
             raise InputError(self._problem(mapping.header or 1, wrong) for wrong in faults)
         self._down = tuple(self._place(one) for one in mapping.rows.filled_down)
+        self._words = tuple((self._place(one), words) for one, words in mapping.rows.words)
         self._readers = [
             (name, self._cell(name, field), field.read) for name, field in mapping.fields.items()
         ]
@@ -248,25 +264,44 @@ class Sheet:
     def _row(
         self, number: int, cells: Cells, label: str, begin: str
     ) -> Mapped | tuple[int, Problem] | None:
-        if begin.startswith(self._skip) or (self._texts and self._is_title(label)):
+        if begin.startswith(self._skip) and any(begins(begin, one) for one in self._skip):
+            return None
+        if self._texts and self._is_title(label):
             return None
         if (self._mapping.rows.skips_lone or self._texts) and filled(cells) == 1:
-            if not self._mapping.rows.skips_lone:
-                what = "has one cell, and is no title that the mapping knows"
-                return number, self._problem(number, Wrong(what, "name it under `rows`"))
-            # It may be the title of what follows, in other words.
-            self._titles.clear()
-            return None
+            return self._lone(number)
         cells = self._filled(cells)
         if len(cells) != self._width:
             what = f"has {len(cells)} cells, but the header has {self._width}"
             return number, self._problem(number, Wrong(what, "skip it under `rows`, or correct it"))
-        total = next((one for sign, one in self._totals if begin.startswith(sign)), None)
+        return self._wide(number, cells, label, begin)
+
+    def _lone(self, number: int) -> tuple[int, Problem] | None:
+        """Return what is wrong with a row of one cell that is no known title, if it must be one."""
+        if not self._mapping.rows.skips_lone:
+            what = "has one cell, and is no title that the mapping knows"
+            return number, self._problem(number, Wrong(what, "name it under `rows`"))
+        # It may be the title of what follows, in other words.
+        self._titles.clear()
+        return None
+
+    def _wide(
+        self, number: int, cells: Cells, label: str, begin: str
+    ) -> Mapped | tuple[int, Problem] | None:
+        total = next((one for sign, one in self._totals if begins(begin, sign)), None)
         if total is not None:
             return self._read(number, cells, label, total=total)
         self._is_fresh = False
-        is_opening = self._opening is not None and begin.startswith(self._opening)
-        return self._read(number, cells, label, opening=is_opening)
+        if self._opening is not None and begins(begin, self._opening):
+            return self._read(number, cells, label, opening=True)
+        for at, words in self._words:
+            is_read = words.get(plain(cells[at]))
+            if is_read is None:
+                what = f"has `{short(cells[at])}`, which `words` under `rows` does not list"
+                return number, self._problem(number, Wrong(what, "write `read` or `skip` for it"))
+            if not is_read:
+                return None
+        return self._read(number, cells, label)
 
     def _read(
         self,
@@ -350,7 +385,7 @@ class Sheet:
             if select is not None and filled(cells) == 1:
                 if begun:
                     return
-                begun = plain(_first(cells)).startswith(plain(select))
+                begun = begins(plain(_first(cells)), plain(select))
                 self._is_title(_first(cells))
             elif begun:
                 yield cells
@@ -402,7 +437,8 @@ class Sheet:
         """Yield what is wrong with the columns: one that is not there, or that nothing reads."""
         read: set[int] = set()
         named = [one for field in self._mapping.fields.values() for one in field.columns]
-        for column in (*named, *self._mapping.rows.filled_down):
+        by_words = [column for column, _ in self._mapping.rows.words]
+        for column in (*named, *self._mapping.rows.filled_down, *by_words):
             try:
                 read.add(self._place(column))
             except Wrong as wrong:

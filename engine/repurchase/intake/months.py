@@ -1,4 +1,4 @@
-"""The names of the months in the languages of the files that people send."""
+"""The names of months and weekdays in the languages of the files that people send."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _NAMES: Final = {
     " dicembre",
     "nl": "januari februari maart april mei juni juli augustus september oktober november december",
     "no": "januar februar mars april mai juni juli august september oktober november desember",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października"
+    " listopada grudnia",
     "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
     " dezembro",
     "sv": "januari februari mars april maj juni juli augusti september oktober november december",
@@ -31,22 +33,47 @@ _SHORT: Final = {
     "en": {"sept": 9},
 }
 _SHORT_MIN: Final = 3
+# From Monday on.
+_DAYS: Final = {
+    "en": "monday tuesday wednesday thursday friday saturday sunday",
+    "da": "mandag tirsdag onsdag torsdag fredag lørdag søndag",
+    "de": "montag dienstag mittwoch donnerstag freitag samstag sonntag",
+    "es": "lunes martes miércoles jueves viernes sábado domingo",
+    "fi": "maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica",
+    "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
+    "no": "mandag tirsdag onsdag torsdag fredag lørdag søndag",
+    "pl": "poniedziałek wtorek środa czwartek piątek sobota niedziela",
+    "pt": "segunda terça quarta quinta sexta sábado domingo",
+    "sv": "måndag tisdag onsdag torsdag fredag lördag söndag",
+}
+_SHORT_DAY_MIN: Final = 2
+# These stand in dates of any language.
+_SIGNS: Final = dict(zip("月火水木金土日", range(1, 8), strict=True))
 LANGUAGES: Final = tuple(sorted(_NAMES))
 
 
-def _of(language: str) -> dict[str, int]:
-    """Return the number of each month by its names: whole, and cut to what tells it apart."""
-    names = _NAMES[language].split()
+def _numbered(names: list[str], least: int) -> dict[str, int]:
+    """Return the number of each of *names*, whole or cut to *least* letters that tell it apart."""
     found: dict[str, int] = {}
     for number, name in enumerate(names, 1):
-        for length in range(_SHORT_MIN, len(name) + 1):
+        for length in range(least, len(name) + 1):
             begin = name[:length]
             if sum(other.startswith(begin) for other in names) == 1:
                 found[begin] = number
-        # In Finnish a date has the month in the partitive.
-        if language == "fi":
-            found[f"{name}ta"] = number
-    return found | _SHORT.get(language, {})
+    return found
 
 
-MONTHS: Final[Mapping[str, Mapping[str, int]]] = {one: _of(one) for one in LANGUAGES}
+def _months(language: str) -> dict[str, int]:
+    names = _NAMES[language].split()
+    found = _numbered(names, _SHORT_MIN) | _SHORT.get(language, {})
+    # In Finnish a date has the month in the partitive.
+    partitive = {f"{name}ta": number for number, name in enumerate(names, 1)}
+    return found | partitive if language == "fi" else found
+
+
+MONTHS: Final[Mapping[str, Mapping[str, int]]] = {one: _months(one) for one in LANGUAGES}
+WEEKDAYS: Final[Mapping[str, Mapping[str, int]]] = {
+    one: _numbered(_DAYS[one].split(), _SHORT_DAY_MIN) | _SIGNS for one in LANGUAGES
+}

@@ -21,7 +21,10 @@ from repurchase.domain.quantities import DECIMALS_MAX, DIGITS_MAX
 DECIMAL_MARKS: Final = (".", ",")
 SPACE: Final = "space"
 THOUSANDS_MARKS: Final = (",", ".", "'", "\u2019", SPACE)
+_APOSTROPHES: Final = "['\u2019]"
 _SPACE: Final = r"[\s\u00a0\u2000-\u200b\u202f\u205f\u3000]"
+# Marks that are written in several ways.
+_MARKS: Final = {SPACE: _SPACE, "'": _APOSTROPHES, "\u2019": _APOSTROPHES}
 # What a printed figure is multiplied by, by the name of its unit.
 ONE: Final = "one"
 UNITS: Final = {
@@ -92,7 +95,7 @@ def _pattern(style: Style) -> str:
     if style.thousands is None:
         whole = "[0-9]+"
     else:
-        mark = _SPACE if style.thousands == SPACE else re.escape(style.thousands)
+        mark = _MARKS.get(style.thousands) or re.escape(style.thousands)
         whole = rf"[0-9]+|[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+"
     return rf"(-?){_SPACE}*({whole})(?:{re.escape(style.decimal)}([0-9]+))?"
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping as Named
 from typing import Any, Final
 
 from repurchase.domain.calendars import zone
-from repurchase.domain.errors import Wrong, short
+from repurchase.domain.errors import Problem, RuleFileError, Wrong, short
 from repurchase.domain.quantities import Exact
 from repurchase.facts.domains import FIELDS, Numbers
 from repurchase.facts.outside import FACTS
-from repurchase.intake.dates import Printed, day_reader, has_time, moment_reader
+from repurchase.intake.dates import Printed, day_reader, has_offset, has_time, moment_reader
 from repurchase.intake.mapping import (
     ALL,
     OPEN,
@@ -54,8 +54,19 @@ def read_mapping_text(data: bytes, name: str) -> Mapping:
     return _mapping(read_document(data, name, _BEGINS))
 
 
+def check_draft(data: bytes, name: str) -> None:
+    """Raise RuleFileError if keys or values in *data*, a mapping with open questions, are wrong."""
+    reading = Reading(read_document(data, name, _BEGINS))
+    reading.lost.update(_open(reading.document.value))
+    reading.file(MAPPING)
+    reading.refuse_if_wrong()
+
+
 def _mapping(document: Document) -> Mapping:
     reading = Reading(document)
+    if {"authorization", "pack"} & document.value.keys():
+        what = "this is a rule file, not a mapping; `repurchase map` drafts a mapping"
+        raise RuleFileError(Problem(what, "give rule files with --rules", document.name))
     for path in _open(document.value):
         reading.note(path, "this question is open", "answer it with one of its candidates")
     reading.refuse_if_wrong()
@@ -153,9 +164,10 @@ def _calendar(name: str, part: Part, dates: Part | None) -> Reader | None:
         key: part[key] if part[key] is not None else usual.get(key)
         for key in ("pattern", "language", "year", "zone", "twice")
     }
+    zones = part["zones"] or usual.get("zones") or {}
     if said["pattern"] is None:
         return str.strip
-    printed = Printed(said["pattern"], said["language"] or "en", said["year"], said["twice"])
+    printed = Printed(said["pattern"], said["language"] or "en", said["year"], said["twice"], zones)
     if name == "date" and has_time(printed.pattern):
         what = f"the pattern {ticked(printed.pattern)} of `date` has a time of day"
         raise Wrong(what, "map it to `time`, with a `zone`")
@@ -164,6 +176,11 @@ def _calendar(name: str, part: Part, dates: Part | None) -> Reader | None:
         raise Wrong(what, "write `zone: UTC`")
     if name == "date" or (name == "expires" and not has_time(printed.pattern)):
         return day_reader(printed)
+    if has_offset(printed.pattern):
+        if said["zone"] is not None:
+            what = f"{ticked(printed.pattern)} reads the clock of each time, and `zone` is given"
+            raise Wrong(what, "keep one")
+        return moment_reader(printed, lambda: None)
     if said["zone"] is None:
         what = f"`{name}` is printed without an offset, and no `zone` says whose clock it is"
         raise Wrong(what, "write `zone: Europe/London`, or map the day alone to `date`")
@@ -196,7 +213,15 @@ def _rows(part: Part) -> Rows:
         part["each"] == "column",
         part["lone"] == "skip",
         part["select"],
+        tuple(_words_of_rows(part)),
     )
+
+
+def _words_of_rows(part: Part) -> Iterator[tuple[str | int, dict[str, bool]]]:
+    """Yield each column that says whether a row is read, and by which of its texts it is."""
+    for column, words in part["words"].items():
+        is_read = {plain(text): value == "read" for text, value in words.items()}
+        yield int(column) if column.isdecimal() else column, is_read
 
 
 def _checks(file: Part) -> Checks:

@@ -119,12 +119,15 @@ NUMBERS: Final = Table("numbers", "How the numbers of the file are printed.", (
 ))  # fmt: skip
 _DATE_KEYS: Final = (
     Key("pattern", LINE,
-        "How a day or a time is printed: `dd/MM/yyyy HH:mm:ss`, `d MMMM yyyy`, or `serial` for the "
-        "number that a spreadsheet gives a day."),
+        "How a day or a time is printed: `dd/MM/yyyy HH:mm:ss`, `d MMMM yyyy`, `serial` for the "
+        "number that a spreadsheet gives a day, or `epoch-ms` for milliseconds since 1970."),
     Key("language", choice(LANGUAGES), "The language of its months."),
     Key("year", text(_whole(*YEARS, "a year"), {"type": ["integer", "string"]}),
         "The year, if it is not printed with each day."),
     Key("zone", ZONE, "The clock of times that are printed without an offset."),
+    Key("zones", named(ZONE, most=PARTS_MAX),
+        "The clocks that printed words such as `CET` stand for; `z` in the pattern reads them.",
+        {}),
     Key("twice", choice(("earlier", "later")),
         "Which moment a time means that the clock shows twice."),
 )  # fmt: skip
@@ -148,6 +151,9 @@ TOTAL: Final = Table("total-row", "A row that prints a total, which is compared.
 ))  # fmt: skip
 ROWS: Final = Table("rows", "Rows that are no trades, by how their first cell begins.", (
     Key("skip", listed(SIGN), "Rows that are not read.", []),
+    Key("words", named(named(choice(("read", "skip")), most=PARTS_MAX), most=PARTS_MAX),
+        "What becomes of a row by what a column says: `{Status: {Filled: read, Cancelled: skip}}`; "
+        "another text is an error.", {}),
     Key("opening", SIGN, "The row with what was bought before."),
     Key("totals", listed(TOTAL.kind()), "Rows that print totals.", []),
     Key("filled_down", listed(COLUMN), "Columns whose empty cells repeat the one above.", []),
