@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from repurchase.domain.errors import Wrong
+from repurchase.domain.errors import RuleFileError, Wrong
+from repurchase.domain.quantities import written
+from repurchase.intake.answers import Answers
 from repurchase.intake.dates import Printed, day_reader, moment_reader
+from repurchase.intake.draft import draft
 from repurchase.intake.months import WEEKDAYS
-from test_mapping import read, refused
+from repurchase.intake.questions import Known
+from repurchase.intake.rows import decoded, separated
+from repurchase.report.mappings import mapping_text
+from repurchase.rulebook.mapping_file import read_mapping_text
+from test_mapping import paid, read, refused
 
 # -- days and times -------------------------------------------------------------------------------
 
@@ -148,3 +155,390 @@ def test_two_signs_of_an_apostrophe_group_digits_alike() -> None:
     lines = ["d,q", "2020-01-02,1'234", "2020-01-02,1\u2019234"]
     events, wrong, _ = read("\n".join(lines), BASE + 'numbers: {thousands: "\'"}\n')
     assert ([one.quantity for one in events], wrong) == ([1234, 1234], [])
+
+
+# -- files of each kind ---------------------------------------------------------------------------
+
+BUY: Final = {"set.side": "buy", "set.symbol": "X"}
+
+
+class Kind(NamedTuple):
+    """A file of one kind: its lines, its answers beside BUY, and its shares, money and trades."""
+
+    lines: str
+    answers: dict[str, Any]
+    shares: int
+    money: str
+    trades: int
+    encoding: str = "utf-8"
+
+
+KINDS: Final = {
+    "London, in pence": Kind(
+        """\
+Transaction in Own Shares,,,,
+Date of purchase,Number of shares purchased,Highest price (GBp),Average price (GBp),Trading venue
+2 March 2020,"12,345",742.50,735.20,XLON
+2 March 2020,"1,655",742.00,736.00,BATE
+Total,"14,000",,,
+""",
+        {"columns.price.unit": "pence", "ignore": ["Highest price (GBp)"]},
+        14_000,
+        "102941.24",
+        2,
+    ),
+    "Paris, with a total that has no name": Kind(
+        """\
+Émetteur;LEI;Jour de la transaction;Volume (en nombre d'actions);Prix moyen des actions;Marché
+TOTALENERGIES SE;5299;04/03/2024;412 345;59,8123;XPAR
+TOTALENERGIES SE;5299;15/03/2024;150 000;59,8011;AQEU
+;;;562 345;;
+""",
+        {"ignore": ["Émetteur", "LEI"]},
+        562_345,
+        "33633467.8435",
+        2,
+        "cp1252",
+    ),
+    "a company called Total": Kind(
+        """\
+Issuer;Date;Shares;Price
+TOTAL SE;2024-03-04;1000;60
+TOTAL SE;2024-03-05;2000;61
+""",
+        {"ignore": ["Issuer"]},
+        3_000,
+        "182000",
+        2,
+    ),
+    "Frankfurt": Kind(
+        """\
+Handelstag;Volumen (Stück);Kurs (EUR);Börse
+04.03.2024;1.234;45,67;Xetra
+05.03.2024;2.000;46,00;Tradegate
+Gesamt;3.234;;
+""",
+        {"columns.venue.words": {"Xetra": "XETR", "Tradegate": "XGAT"}},
+        3_234,
+        "148356.78",
+        2,
+    ),
+    "Milan": Kind(
+        """\
+Data;Numero azioni ordinarie acquistate;Prezzo medio (Euro);Controvalore (Euro)
+4 marzo 2024;10.000;3,5512;35.512,00
+5 marzo 2024;12.500;3,5600;44.500,00
+Totale;22.500;3,5561;80.012,00
+""",
+        {},
+        22_500,
+        "80012",
+        2,
+    ),
+    "Madrid": Kind(
+        """\
+Fecha;Valor;Operación;Centro de negociación;Número de acciones;Precio medio (€)
+04/03/2024;TEF;Compra;XMAD;120.000;3,8450
+15/03/2024;TEF;Compra;CEUX;80.000;3,8500
+TOTAL;;;;200.000;
+""",
+        {"columns.symbol": "Valor"},
+        200_000,
+        "769400",
+        2,
+    ),
+    "Amsterdam": Kind(
+        """\
+Datum;Aantal ingekochte aandelen;Gemiddelde prijs (€);Totaalbedrag (€)
+4 mrt 2024;55.000;12,345;678.975,00
+5 maart 2024;45.000;12,400;558.000,00
+Totaal;100.000;12,370;1.236.975,00
+""",
+        {},
+        100_000,
+        "1236975",
+        2,
+    ),
+    "Helsinki": Kind(
+        """\
+Päivämäärä;Osakemäärä, kpl;Keskihinta, EUR;Kokonaishinta, EUR
+4.3.2024;10 000;21,5000;215 000,00
+15.3.2024;11 000;21,6000;237 600,00
+Yhteensä;21 000;;452 600,00
+""",
+        {},
+        21_000,
+        "452600",
+        2,
+    ),
+    "Copenhagen, with an opening balance": Kind(
+        """\
+Dato;Antal aktier;Gennemsnitlig købspris (DKK);Transaktionsværdi (DKK)
+Akkumuleret, seneste meddelelse;1.000.000;150,00;150.000.000
+4. marts 2024;5.000;151,20;756.000
+5. marts 2024;5.000;152,00;760.000
+Akkumuleret i alt;1.010.000;150,02;151.516.000
+""",
+        {},
+        10_000,
+        "1516000",
+        2,
+    ),
+    "Warsaw": Kind(
+        "Data;Liczba akcji;Cena;Wartość\n4 marca 2024;1 000;45,60;45 600,00\n",
+        {},
+        1_000,
+        "45600",
+        1,
+    ),
+    "Zurich, with two apostrophes": Kind(
+        "Datum;Anzahl Aktien;Kurs in CHF\n04.03.2024;12\u2019500;95.20\n15.03.2024;10'000;95.50\n",
+        {},
+        22_500,
+        "2145000",
+        2,
+    ),
+    "Tokyo, with eras and wide digits": Kind(
+        """\
+取得日,株数,取得価額の総額
+令和6年4月1日,"\uff11\uff11\uff15,700","566,949,400円"
+令和6年4月2日,"116,400","568,889,000円"
+計,"232,100","1,135,838,400円"
+""",
+        {},
+        232_100,
+        "1135838400",
+        2,
+        "cp932",
+    ),
+    "New York, by day": Kind(
+        """\
+Trade Date,ADSs Repurchased,Average Price per ADS (US$),Total Cost (US$)
+"March 4, 2024","10,000",$75.20,"$752,000.00"
+"March 5, 2024","12,000",$76.00,"$912,000.00"
+""",
+        {},
+        22_000,
+        "1664000",
+        2,
+    ),
+    "a custodian's three dates": Kind(
+        """\
+Trade Date,Settle Date,Value Date,B/S,Shares,Price,Amount
+13/04/2024,15/04/2024,15/04/2024,B,1000,7.35,7350.00
+14/04/2024,16/04/2024,16/04/2024,B,2000,7.40,14800.00
+""",
+        {"columns.date": "Trade Date", "ignore": ["Settle Date", "Value Date"]},
+        3_000,
+        "22150",
+        2,
+    ),
+    "a broker's fills": Kind(
+        """\
+Status,Side,Amount,Filled,Avg Price,Ticker,Broker,Fill Time,Fill Date,Limit Price
+Filled,BUY,5000,2000,735.2,X,GSCO,10:15:30.123,2024-03-04,740
+Filled,BUY,5000,3000,735.4,X,GSCO,10:16:31.001,2024-03-04,740
+""",
+        {"columns.time.zone": "Europe/London", "ignore": ["Status", "Amount", "Limit Price"]},
+        5_000,
+        "3676600",
+        2,
+    ),
+    "a statement in sections": Kind(
+        """\
+Statement,Header,Field Name,Field Value
+Statement,Data,BrokerName,Some Broker
+Trades,Header,Kind,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds
+Trades,Data,Order,USD,X,"2021-10-05, 10:46:40",13,74.06,-962.78
+Trades,Data,Order,USD,X,"2021-10-05, 10:47:40",100,74.10,-7410
+Trades,SubTotal,,USD,X,,113,,-8372.78
+Fees,Header,Subtitle
+""",
+        {"columns.time.zone": "America/New_York", "ignore": ["Kind", "Currency", "Proceeds"]},
+        113,
+        "8372.78",
+        2,
+    ),
+    "offsets, with and without fractions": Kind(
+        """\
+trade_time,qty,px,venue
+2024-03-04T10:15:30.123456Z,100,7.35,XLON
+2024-03-04T10:15:31Z,200,7.36,XLON
+2024-03-04T11:15:32.5+01:00,350,7.36,XLON
+""",
+        {},
+        650,
+        "4783",
+        3,
+    ),
+    "milliseconds since 1970": Kind(
+        "timestamp,quantity,price\n1709547330123,100,7.35\n1709547331123,200,7.36\n",
+        {},
+        300,
+        "2207",
+        2,
+    ),
+    "halves of the day": Kind(
+        "Date/Time,Shares,Price\n03/14/2024 10:30 PM,100,50.1\n03/14/2024 12:30 AM,100,50.1\n",
+        {"columns.time.zone": "America/New_York"},
+        200,
+        "10020",
+        2,
+    ),
+    "compact days and times": Kind(
+        "DATE;TIME;QTY;PX\n20200304;93015;100;7.35\n20200304;101531;200;7.36\n",
+        {"columns.time.zone": "Europe/London"},
+        300,
+        "2207",
+        2,
+    ),
+    "dots in times": Kind(
+        "Dato;Tid;Antal;Kurs\n04.03.2024;10.30.15;100;151,5\n15.03.2024;10.30.16;200;151,6\n",
+        {"columns.time.zone": "Europe/Copenhagen"},
+        300,
+        "45470",
+        2,
+    ),
+    "a zone in a column": Kind(
+        """\
+Date,Time,Time zone,Shares,Price
+27/03/2020,16:29:55,CET,100,7.35
+30/03/2020,16:29:55,CEST,200,7.36
+""",
+        {"columns.time.zones": {"CET": "Europe/Paris", "CEST": "Europe/Paris"}},
+        300,
+        "2207",
+        2,
+    ),
+    "weekdays": Kind(
+        "Date,Shares,Price\nMon 2 Mar 2020,100,7.35\nTue 3 Mar 2020,200,7.36\n",
+        {},
+        300,
+        "2207",
+        2,
+    ),
+    "two bytes a letter, without a mark": Kind(
+        "Date\tShares\tPrice\r\n2020-03-02\t100\t7.35\r\n2020-03-03\t200\t7.36\r\n",
+        {},
+        300,
+        "2207",
+        2,
+        "utf-16-le",
+    ),
+    "names over two lines and two rows": Kind(
+        """\
+Date,Volume,,"Price
+(EUR)",
+,Number,Percent,Average,Highest
+2020-03-02,100,1.5,7.35,7.40
+2020-03-03,200,2.5,7.36,7.42
+""",
+        {"ignore": ["Percent", "Highest"]},
+        300,
+        "2207",
+        2,
+    ),
+    "titles and a footnote": Kind(
+        """\
+Some company
+Programme
+
+Weekly report
+Date,Shares,Price
+2020-03-02,100,7.35
+2020-03-03,200,7.36
+* In pounds
+""",
+        {"rows.lone": "skip"},
+        300,
+        "2207",
+        2,
+    ),
+    "subtotals by day, and merged days": Kind(
+        """\
+Date,Venue,Shares,Price
+02/03/2020,XLON,100,7.35
+,CHIX,50,7.35
+02/03/2020 Total,,150,
+13/03/2020,XLON,200,7.36
+13/03/2020 Total,,200,
+""",
+        {"rows.filled_down": ["Date"]},
+        350,
+        "2574.5",
+        3,
+    ),
+    "cancelled rows": Kind(
+        """\
+Date,Shares,Price,Status
+2020-03-02,100,7.35,Filled
+2020-03-02,900,7.35,Cancelled
+2020-03-03,200,7.36,Filled
+""",
+        {"rows.words.Status": {"Filled": "read", "Cancelled": "skip"}},
+        300,
+        "2207",
+        2,
+    ),
+    "two classes": Kind(
+        "Date,Share class,Shares,Price\n2020-03-02,A,100,7.35\n2020-03-02,B,100,7.25\n",
+        {"columns.symbol": {"column": "Share class", "words": {"A": "RDSA", "B": "RDSB"}}},
+        200,
+        "1460",
+        2,
+    ),
+    "prices in a part of the currency": Kind(
+        "Date,Shares,Price,Currency\n2020-03-02,100,735,GBX\n2020-03-03,200,736,GBX\n",
+        {"columns.price.unit": "pence", "ignore": ["Currency"]},
+        300,
+        "2207",
+        2,
+    ),
+    "no names at all": Kind(
+        "2020-03-02;100;7,35\n2020-03-03;200;7,36\n",
+        {"columns.quantity": 2, "columns.price": 3},
+        300,
+        "2207",
+        2,
+    ),
+    "numbers of days": Kind(
+        "Date;Shares;Price\n43892;100;7.35\n43893;200;7.36\n",
+        {"columns.date.pattern": "serial"},
+        300,
+        "2207",
+        2,
+    ),
+}
+
+
+def drafted(kind: Kind, answers: dict[str, Any]) -> tuple[bytes, str, set[str]]:
+    """Return the content of a file, its drafted mapping, and the keys that are open."""
+    data = kind.lines.encode(kind.encoding)
+    encoding, text = decoded(data)
+    separator, rows = separated(text)
+    said = {"encoding": encoding, "separator": separator}
+    found = draft(rows, said, Known(), Answers(answers))
+    open_ = {one.key for one in found.questions}
+    return data, mapping_text(found.values, found.questions), open_
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_file_of_each_kind_loads_by_answers(kind: Kind) -> None:
+    """Nothing is edited by hand; each answer is to a question, and none is left open."""
+    answers = kind.answers | BUY
+    _, first, open_ = drafted(kind, {})
+    with pytest.raises(RuleFileError, match="this question is open"):
+        read_mapping_text(first.encode(), "m.yaml")
+    assert kind.answers.keys() - {"ignore", "columns.symbol"} <= open_
+    symbolic = {"columns.symbol"} & answers.keys()
+    answers = {key: of for key, of in answers.items() if key != "set.symbol" or not symbolic}
+    is_named = {key for key in ("set.side", "set.symbol") if key not in open_}
+    answers = {key: of for key, of in answers.items() if key not in is_named}
+    data, mapping, open_ = drafted(kind, answers)
+    assert open_ == set()
+    events, wrong, differences = read(data, mapping)
+    trades = [one for one in events if one.kind == "fill"]
+    assert (wrong, differences) == ([], ())
+    money = sum(paid(one) for one in trades)
+    found = (sum(one.quantity or 0 for one in trades), written(money))
+    assert (*found, len(trades)) == (kind.shares, kind.money, kind.trades)

@@ -33,6 +33,8 @@ _SHORT: Final = {
     "en": {"sept": 9},
 }
 _SHORT_MIN: Final = 3
+# In Finnish, what is cut to three letters is the month of another language: `mar` is November.
+_SHORT_MIN_OF: Final = {"fi": 4}
 # From Monday on.
 _DAYS: Final = {
     "en": "monday tuesday wednesday thursday friday saturday sunday",
@@ -67,7 +69,7 @@ def _numbered(names: list[str], least: int) -> dict[str, int]:
 
 def _months(language: str) -> dict[str, int]:
     names = _NAMES[language].split()
-    found = _numbered(names, _SHORT_MIN) | _SHORT.get(language, {})
+    found = _numbered(names, _SHORT_MIN_OF.get(language, _SHORT_MIN)) | _SHORT.get(language, {})
     # In Finnish a date has the month in the partitive.
     partitive = {f"{name}ta": number for number, name in enumerate(names, 1)}
     return found | partitive if language == "fi" else found

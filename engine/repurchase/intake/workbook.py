@@ -71,6 +71,19 @@ def workbook_cells(
         raise _wrong(name, f"the workbook cannot be read: {short(str(error))}") from error
 
 
+def sheet_names(name: str, data: bytes) -> list[tuple[str, bool]]:
+    """Return the sheets of the workbook *name*, each with whether it is visible.
+
+    Raise InputError if *data* is no workbook.
+    """
+    _check(name, data)
+    try:
+        found = python_calamine.load_workbook(io.BytesIO(data)).sheets_metadata
+    except (python_calamine.CalamineError, IndexError, ValueError) as error:
+        raise _wrong(name, f"the workbook cannot be read: {short(str(error))}") from error
+    return [(one.name, one.visible == python_calamine.SheetVisibleEnum.Visible) for one in found]
+
+
 def _cells(name: str, number: int, before: int, row: Sequence[object]) -> Sequence[str] | Problem:
     texts = [""] * before
     for cell in row:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from repurchase.domain.events import Event
-from repurchase.intake.draft import Answer, Draft, Question, flow
+from repurchase.intake.draft import Draft
 from repurchase.intake.mapping import OPEN
+from repurchase.intake.questions import Question, flow, flow_key
 from repurchase.journal.records import event_object
 
 _ORDER: Final = (
-    *("encoding", "separator", "sheet", "header", "numbers", "dates", "columns", "set", "ignore"),
+    *(
+        "title",
+        "encoding",
+        "separator",
+        "sheet",
+        "header",
+        "numbers",
+        "dates",
+        "columns",
+        "set",
+        "ignore",
+    ),
     "rows",
     "tolerances",
     "expect",
@@ -19,18 +32,14 @@ _ORDER: Final = (
 _UNSHOWN: Final = ("kind", "id")
 
 
-def mapping_text(draft: Draft, answers: Mapping[str, str]) -> str:
-    """Return *draft* as a mapping file, with *answers* by the keys of its questions, and others."""
-    values: dict[str, Any] = {**draft.values}
-    open_ = [one for one in draft.questions if not one.is_answered(answers)]
-    paths = {one.key: one.path for one in draft.questions}
-    for one in open_:
-        _put(values, one.path, Answer(f'"{OPEN}"'))
-    for key, answer in answers.items():
-        _put(values, paths.get(key) or key.split("."), Answer(answer))
+def mapping_text(drafted: Mapping[str, Any], questions: Sequence[Question] = ()) -> str:
+    """Return the values *drafted* as a mapping file, with *questions* as comments."""
+    values: dict[str, Any] = copy.deepcopy({**drafted})
+    for one in questions:
+        _open(values, one.path)
     lines = ["mapping: 1"]
-    for key in (name for name in _ORDER if name in values):
-        lines += [f"# {line}" for one in open_ if one.path[0] == key for line in _asked(one)]
+    for key in (*(name for name in _ORDER if name in values), *(values.keys() - {*_ORDER})):
+        lines += [f"# {line}" for one in questions if one.path[0] == key for line in _asked(one)]
         lines += _entry(key, values[key])
     return "\n".join(lines) + "\n"
 
@@ -41,19 +50,19 @@ def _asked(one: Question) -> Iterator[str]:
         yield f"  candidates: {', or '.join(one.candidates)}"
 
 
-def _put(values: Any, path: Sequence[str], value: str) -> None:
-    """Set the value at *path* within nested *values*; a list is of rows by their label."""
+def _open(values: Any, path: Sequence[str]) -> None:
+    """Leave the value at *path* within nested *values* open; a list is of rows by their label."""
     first, *rest = path
     if isinstance(values, list):
         values = next(one for one in values if one.get("row") == first)
         first, *rest = rest
     if not rest:
-        values[first] = value
+        values[first] = OPEN
         return
     inner = values.get(first)
     if not isinstance(inner, dict | list):
-        values[first] = {} if inner is None else {"column": inner}
-    _put(values[first], rest, value)
+        values[first] = {} if inner in (None, OPEN) else {"column": inner}
+    _open(values[first], rest)
 
 
 def _entry(key: str, value: Any) -> Iterator[str]:
@@ -61,21 +70,20 @@ def _entry(key: str, value: Any) -> Iterator[str]:
     if key in ("columns", "rows") and isinstance(value, dict):
         yield f"{key}:"
         for name, inner in value.items():
-            yield f"  {name}: {flow(inner)}"
+            yield f"  {flow_key(name)}: {flow(inner)}"
     else:
-        yield f"{key}: {flow(value)}"
+        yield f"{flow_key(key)}: {flow(value)}"
 
 
-def open_lines(draft: Draft, answers: Mapping[str, str]) -> Iterator[str]:
-    """Yield what settled the draft, and each question without an answer, line by line."""
+def open_lines(draft: Draft) -> Iterator[str]:
+    """Yield what settled the draft, and each open question, line by line."""
     for one in draft.settled:
         yield f"settled: {one}"
     for question in draft.questions:
-        if question.is_answered(answers):
-            continue
         yield f"question {question.key}: {question.what}"
         for candidate in question.candidates:
-            yield f"  --answer '{question.key}={candidate}'"
+            pasted = f"{question.key}={candidate}".replace("'", "'\\''")
+            yield f"  --answer '{pasted}'"
 
 
 def preview_lines(rows: Sequence[tuple[int, str, Event | None, str]]) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from repurchase.cli.files import check_overwritten, content, editions_of, message_name
+from repurchase.cli.files import check_overwritten, content, editions_of, is_file, message_name
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
 from repurchase.domain.currencies import PARTS
@@ -17,13 +17,25 @@ from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, rea
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
-    from repurchase.intake.draft import Draft, Known, Row
+    from repurchase.intake.answers import Answers
+    from repurchase.intake.draft import Draft
+    from repurchase.intake.questions import Known
+    from repurchase.intake.rows import Row
 
 _SHOWN: Final = 5
 _FIRST_BYTES: Final = 1_000
 _BYTES_MAX: Final = 20_000_000
 _LISTED: Final = 20
 _EXIT_OPEN: Final = 1
+# A longer number is no place of a column.
+_PLACE_DIGITS: Final = 5
+# What some files are whose names say that they are tables.
+_OTHER_FORMATS: Final = {
+    b"%pdf": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old format (.xls)",
+    b"par1": "a Parquet file",
+    b"<": "a page of HTML or XML",
+}
 
 
 @click.command("map")
@@ -37,8 +49,11 @@ _EXIT_OPEN: Final = 1
     help="The answer to a question, or the value of another key, as YAML: set.side=buy.",
 )
 @file_option("--output", metavar="FILE.yaml", help="Write the mapping to this file.")
+@click.option("--force", is_flag=True, help="Replace the file of --output.")
 @json_option
-def command(log: str, rules: str | None, answers: tuple[str, ...], output: Path | None) -> int:
+def command(
+    log: str, rules: str | None, answers: tuple[str, ...], output: Path | None, *, force: bool
+) -> int:
     """Draft a mapping of FILE, which says how the file expresses events.
 
     \b
@@ -49,42 +64,79 @@ def command(log: str, rules: str | None, answers: tuple[str, ...], output: Path 
     The mapping goes to standard output, or to --output. Beside it the command shows the first rows
     as they stand and as they are read. What the file does not settle is a question with its
     candidates: 03/04/2020, 160.000, or a time without its zone. A mapping with an open question
-    does not load. Answer with --answer, or in the file.
+    does not load. Answer with --answer, or in the file. An answer may raise another question. An
+    answer can also correct the draft: header=3, or columns.price=Kurs.
+
+    --output replaces a draft without answers, and another file only with --force.
 
     Exit codes: 0 the mapping is complete and reads the file; 1 questions are open, or rows or
-    totals do not fit; 2 no table was found.
+    totals do not fit; 2 no table was found, or an answer is wrong.
     """
+    from repurchase.intake.answers import Answers
+    from repurchase.intake.mapping import OPEN
     from repurchase.report.mappings import mapping_text, open_lines, preview_lines
     from repurchase.report.written import whole_file
+    from repurchase.rulebook.mapping_file import check_draft
 
-    given = dict(map(_pair, answers))
+    given = Answers(dict(map(_pair, answers)))
+    check_draft(mapping_text({"columns": OPEN} | given.over({}, "")).encode(), "the answers")
     data, name = _content(log), message_name(log)
-    drafted, rows = _drafted(data, name, rules)
-    text = mapping_text(drafted, given)
-    open_ = [one for one in drafted.questions if not one.is_answered(given)]
-    read = _Read([], []) if open_ else _read(data, name, text, dict(rows))
+    drafted, rows = _drafted(data, name, rules, given)
+    text = mapping_text(drafted.values, drafted.questions)
+    read = _Read([], []) if drafted.questions else _read(data, name, text, dict(rows))
     if output is not None:
         check_overwritten(output, [log])
+        if not force and is_file(output):
+            first = _drafted(data, name, rules, Answers({}))[0]
+            _check_replaced(output, mapping_text(first.values, first.questions))
         with whole_file(output, "the mapping") as add:
             add(text.rstrip("\n"))
     if wants_json():
-        answer({"mapping": text, "questions": open_, "settled": drafted.settled})
+        settled = drafted.settled
+        answer({"mapping": text, "questions": drafted.questions, "settled": settled})
     elif output is None:
         click.echo(text, nl=False)
-    for line in (*open_lines(drafted, given), *preview_lines(read.rows)):
+    for line in (*open_lines(drafted), *preview_lines(read.rows)):
         remark(line)
     warn(read.problems)
-    if open_:
-        remark(f"{len(open_)} of {len(drafted.questions)} questions are open")
-    return _EXIT_OPEN if open_ or read.problems else 0
+    if drafted.questions:
+        count = len(drafted.questions)
+        remark("1 question is open" if count == 1 else f"{count} questions are open")
+    return _EXIT_OPEN if drafted.questions or read.problems else 0
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.rpartition("=") if text.count("=") == 1 else text.partition("=")
+def _pair(text: str) -> tuple[str, Any]:
+    """Return the key and the value of an answer: nested text, in which a column may be a place."""
+    from repurchase.rulebook.yaml_reader import read_document
+
+    key, equals, value = text.partition("=")
     if not equals or not key or not value.strip():
         hint = "write --answer KEY=VALUE"
         raise UsageError(Problem(f"`--answer {text}` has no key or no value", hint))
-    return key, value
+    document = read_document(f"answer: {value}\n".encode(), f"--answer {key}")
+    if document.problems:
+        raise UsageError(document.problems)
+    return key, _placed(document.value["answer"])
+
+
+def _placed(value: object) -> Any:
+    """Return *value*, in which a number without quotes is the place of a column."""
+    from repurchase.rulebook.yaml_reader import Plain
+
+    if isinstance(value, dict):
+        return {name: _placed(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_placed(one) for one in value]
+    is_place = isinstance(value, Plain) and value.isdecimal() and len(value) < _PLACE_DIGITS
+    return int(str(value)) if is_place else str(value)
+
+
+def _check_replaced(output: Path, untouched: str) -> None:
+    """Raise UsageError unless the file *output* is an *untouched* draft of the same file."""
+    if output.read_bytes() != untouched.encode():
+        raise UsageError(
+            Problem("this file exists already", "give --force to replace it", str(output))
+        )
 
 
 def _content(log: str) -> bytes:
@@ -108,47 +160,82 @@ def _content(log: str) -> bytes:
     return data
 
 
-def _drafted(data: bytes, name: str, rules: str | None) -> tuple[Draft, list[Row]]:
+def _drafted(data: bytes, name: str, rules: str | None, given: Answers) -> tuple[Draft, list[Row]]:
     """Return the draft of the file *name*, and its rows."""
     from repurchase.intake.cells import WORKBOOK
-    from repurchase.intake.draft import decoded, draft, separated
+    from repurchase.intake.draft import draft
+    from repurchase.intake.rows import decoded, separated
 
     values: dict[str, Any] = {}
     try:
         if data.startswith(WORKBOOK):
-            rows = list(_sheet(name, data))
+            values, rows, open_ = _sheet(name, data, given.get("sheet"))
+            if open_ is not None:
+                return open_, []
         else:
-            values["encoding"], text = decoded(data)
-            values["separator"], rows = separated(text)
-        return draft(rows, values, _known(rules)), rows
+            _check_table(data)
+            values["encoding"], text = decoded(data, given.get("encoding"))
+            values["separator"], rows = separated(text, given.get("separator"))
+        return draft(rows, values, _known(rules, given), given), rows
     except Wrong as wrong:
         raise InputError(Problem(f"the file {wrong.what}", wrong.hint, name)) from None
 
 
-def _sheet(name: str, data: bytes) -> Iterator[Row]:
-    from repurchase.intake.workbook import workbook_cells
+def _check_table(data: bytes) -> None:
+    """Raise Wrong if *data* is in a format that is no table of text."""
+    start = data[:_FIRST_BYTES].lstrip(b"\xef\xbb\xbf \r\n\t")
+    if start.startswith(b"{"):
+        what = "has JSON lines, which need no mapping"
+        raise Wrong(what, "replay it with --column, --set and --ignore")
+    for sign, what in _OTHER_FORMATS.items():
+        if start[: len(sign)].lower() == sign:
+            raise Wrong(f"is {what}", "save it as CSV or as a workbook (.xlsx)")
 
-    for number, cells in workbook_cells(name, io.BytesIO(data), None):
+
+def _sheet(
+    name: str, data: bytes, sheet: str | None
+) -> tuple[dict[str, Any], list[Row], Draft | None]:
+    """Return what says which *sheet* is read, and its rows; or the question which one it is."""
+    from repurchase.intake.draft import Draft
+    from repurchase.intake.questions import Question, flow
+    from repurchase.intake.workbook import sheet_names, workbook_cells
+
+    every = sheet_names(name, data)
+    shown = [one for one, is_visible in every if is_visible]
+    if sheet is None and len(every) > 1:
+        hidden = len(every) - len(shown)
+        what = f"the workbook has {len(every)} sheets" + (f", {hidden} hidden" if hidden else "")
+        asked = Question(("sheet",), what, tuple(flow(one) for one, _ in every))
+        return {}, [], Draft({"sheet": "?"}, (asked,), ())
+    rows: list[Row] = []
+    for number, cells in workbook_cells(name, io.BytesIO(data), sheet):
         if isinstance(cells, Problem):
             raise InputError(cells)
-        yield number, cells
+        rows.append((number, cells))
+    return {} if sheet is None else {"sheet": sheet}, rows, None
 
 
-def _known(rules: str | None) -> Known:
-    """Return the symbols and the zones of the rule file *rules*; nothing without one."""
-    from repurchase.intake.draft import Known
+def _known(rules: str | None, given: Answers) -> Known:
+    """Return the symbols, zones and venues of the rule file *rules*; nothing without one.
+
+    Of an answer with the symbol, those of its instruments alone.
+    """
+    from repurchase.intake.questions import Known
 
     if rules is None:
         return Known()
     editions = editions_of(rules, None)
     authorization = editions.authorization
-    found = authorization.instruments
+    every = authorization.instruments
+    symbol = given.get("set", "symbol")
+    found = [one for one in every if one.symbol == symbol] or every
     venues = dict.fromkeys(venue for one in found for venue in one.venues)
     zones = dict.fromkeys((*(authorization.zone_of(one) for one in venues), editions.zone.key))
     return Known(
-        tuple(dict.fromkeys(one.symbol for one in found)),
+        tuple(dict.fromkeys(one.symbol for one in every)),
         tuple(zones),
         in_hundredths=all(one.currency in PARTS for one in found),
+        venues=tuple(venues),
     )
 
 

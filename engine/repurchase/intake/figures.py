@@ -1,0 +1,113 @@
+"""The numbers of a draft: their style, their units, and by how much an amount may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Final
+
+from repurchase.domain.errors import Wrong, short
+from repurchase.domain.quantities import written
+from repurchase.intake.columns import Column
+from repurchase.intake.mapping import FIGURES, OPEN
+from repurchase.intake.printed import ONE, Reader, number_reader
+from repurchase.intake.questions import Drafting, flow
+from repurchase.intake.styles import Values, apart, multiplies, other_unit, readings, said, style_of
+
+_HUNDREDTHS: Final = ("pence", "cents")
+
+Fields = Mapping[str, Sequence[Column]]
+
+
+def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
+    """Say how numbers are printed, or ask; return their values if there is one way to read them."""
+    given = drafting.answers.get("numbers")
+    texts = {name: fields[name][0].texts for name in FIGURES if name in fields}
+    found = readings(texts, style_of(given) if drafting.answers.says(("numbers",)) else None)
+    if found.odd:
+        shown = ", ".join(f"`{sign}`" for sign in found.odd)
+        what = f"does {shown} beside a number change what it means?"
+        around = found.styles[0][0].around if found.styles else found.odd
+        drafting.ask(("numbers", "around"), what, [flow(list(around))])
+    if found.is_settled:
+        what = "numbers: in one reading alone price times quantity is the amount"
+        drafting.settled.append(what)
+    if len(found.styles) == 1:
+        if style := said(found.styles[0][0]):
+            drafting.values["numbers"] = style
+        return found.styles[0][1]
+    every = (text for column in texts.values() for text in column)
+    example = next((text for text in every if "." in text or "," in text), "")
+    what = f"`{example}` can be read in {len(found.styles)} ways"
+    if not found.styles:
+        what = f"no style that is known reads all numbers: one is `{short(found.failing or '')}`"
+    drafting.ask(("numbers",), what, (flow(said(style)) for style, _ in found.styles))
+    return None
+
+
+def number_of(drafting: Drafting) -> Reader | None:
+    """Return what reads the numbers of the file, if their style is known."""
+    if drafting.is_open("numbers"):
+        return None
+    given = drafting.answers.get("numbers")
+    is_given = drafting.answers.says(("numbers",))
+    return number_reader(style_of(given if is_given else drafting.values.get("numbers", {})))
+
+
+def draft_units(
+    drafting: Drafting, fields: Fields, values: Values, columns: Sequence[Column]
+) -> None:
+    """Ask for the unit of a column whose name or figures show one, and for a tolerance."""
+    shown = other_unit(values)
+    of_currency = next((unit for one in columns if (unit := one.part_of_currency())), None)
+    units: dict[str, str] = {}
+    for field in (name for name in FIGURES if name in fields):
+        column = fields[field][0]
+        named = column.unit() or (of_currency if field == "price" else None)
+        computed = shown[1] if shown and shown[0] == field else None
+        answer = drafting.answers.get("columns", field, "unit")
+        unit = answer or computed or named
+        if unit is None or _is_in_hundredths(drafting, field, unit, answer):
+            continue
+        drafting.columns.setdefault(field, {"column": column.called})
+        if answer is None and computed == named:
+            drafting.columns[field]["unit"] = named
+            what = f"{field}: price times quantity is the amount if it is in {named}"
+            drafting.settled.append(what)
+        what = f"`{column.name}`, or its currency, mentions {named}"
+        if computed is not None:
+            what = f"price times quantity is the amount if `{column.name}` is in {computed}"
+        if computed is None or computed != named:
+            drafting.ask(("columns", field, "unit"), what, (unit, ONE))
+        units[field] = unit
+    gaps = [gap for gap, _ in apart(values, units) if gap]
+    if gaps and not multiplies(values, units) and not drafting.answers.says(("columns", "amount")):
+        called = fields["amount"][0].called
+        what = f"price times quantity is far from `{called}`: is it the money? If not, ignore it"
+        drafting.ask(("columns", "amount"), what, [flow(called)])
+        drafting.columns["amount"] = OPEN
+    elif gaps:
+        _ask_tolerance(drafting, gaps, values["amount"])
+
+
+def _is_in_hundredths(drafting: Drafting, field: str, unit: str, answer: str | None) -> bool:
+    """Return whether the rule file has prices in hundredths, too; refuse to divide them again."""
+    if field != "price" or unit not in _HUNDREDTHS or not drafting.known.in_hundredths:
+        return False
+    if answer in _HUNDREDTHS:
+        what = f"has prices in {unit}, as the rule file has: divided, they would be a hundredth"
+        raise Wrong(what, f"answer columns.{field}.unit={ONE}")
+    drafting.settled.append(f"{field}: the rule file has prices in {unit}, too")
+    return True
+
+
+def _ask_tolerance(
+    drafting: Drafting, gaps: Sequence[Fraction], amounts: Sequence[str | None]
+) -> None:
+    """Ask by how much price times quantity may differ from the amount."""
+    decimals = max(len((one or "").partition(".")[2]) for one in amounts)
+    half = f'"{written(Fraction(1, 2 * 10**decimals))}"'
+    rows = "1 row" if len(gaps) == 1 else f"{len(gaps):,} rows"
+    most = written(Fraction(-(-max(gaps) * 100 // 1), 100))
+    what = f"price times quantity differs from the amount in {rows}, by up to {most}"
+    drafting.ask(("tolerances", "row"), what, [half])

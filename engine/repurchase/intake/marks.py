@@ -1,0 +1,170 @@
+"""The rows of a draft that are no trades: totals, the opening balance, headings, cancelled rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+import msgspec
+
+from repurchase.domain.errors import Wrong, short
+from repurchase.intake.answers import places
+from repurchase.intake.columns import Column
+from repurchase.intake.figures import number_of
+from repurchase.intake.mapping import filled, plain, single
+from repurchase.intake.printed import Reader
+from repurchase.intake.questions import Drafting, flow
+from repurchase.intake.rows import Row, Sorted, Table, at_place, label
+
+_EXAMPLES: Final = 3
+_SECTION_MIN: Final = 3
+_OF: Final = {"rows": "rows above", "program": "rows and the opening balance"}
+_READ: Final = re.compile(r"fill|new|trade|execut|partial|active|booked|order|done", re.IGNORECASE)
+_SKIPPED: Final = re.compile(r"cancel|bust|void|reject|annul|storn|expired|total", re.IGNORECASE)
+
+
+def section_of(drafting: Drafting, rows: Sequence[Row], table: Table) -> Table:
+    """Return the part of *table* with the trades, if each row begins with the name of a section."""
+    if len(table.names) < _SECTION_MIN or plain(table.names[1]) != "header":
+        return table
+    section, kind = table.names[:2]
+    inner = [row for row in table.body if plain(row[1][0]) == plain(section)]
+    others = dict.fromkeys(single(cells[0]) for number, cells in rows if number > table.line)
+    texts = dict.fromkeys(single(row[1][1]) for row in inner)
+    words = {one: "read" if plain(one) == "data" else "skip" for one in texts}
+    skip = [one for one in others if one and plain(one) != plain(section)]
+    drafting.values["rows"] = ({"skip": skip} if skip else {}) | {
+        "words": {section: {section: "read"}, kind: words}
+    }
+    drafting.settled.append(f"rows: those of `{single(section)}` with `Data` are trades")
+    drafting.choosing |= {single(section), single(kind)}
+    body = tuple(row for row in inner if plain(row[1][1]) == "data")
+    return msgspec.structs.replace(table, body=body)
+
+
+def without_total(
+    drafting: Drafting, found: Sorted, fields: Mapping[str, Sequence[Column]]
+) -> Sorted:
+    """Return *found* with its last trade as a total if it has no day and adds up the others."""
+    days = [one for name in ("date", "time") for one in fields.get(name, ())]
+    read, quantity = number_of(drafting), fields.get("quantity")
+    if read is None or not quantity or not days or not found.trades[1:]:
+        return found
+    lone = [row for row in found.lone if row[0] > found.trades[-1][0]]
+    trades = [*found.trades, *lone[:1]]
+    last = trades.pop()
+    values = [_value(read, at_place(cells, quantity[0].at)) for _, cells in (*trades, last)]
+    is_dated = any(at_place(last[1], one.at).strip() for one in days)
+    known = [one for one in values if one is not None]
+    if is_dated or len(known) < len(values) or sum(known[:-1]) != known[-1]:
+        return found
+    kept = tuple(row for row in found.lone if row is not last)
+    totals = (*found.totals, last)
+    return msgspec.structs.replace(found, trades=tuple(trades), totals=totals, lone=kept)
+
+
+def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
+    """Ask which rows count by a column that may say of a row that it was cancelled."""
+    placed = {plain(str(one)) for of in drafting.answers.columns().values() for one in of}
+    for column in columns:
+        called = column.called
+        if not column.says_state() or called in drafting.choosing or drafting.is_ignored(called):
+            continue
+        if plain(str(called)) in placed:
+            continue
+        meant = {one: _meaning(one) for one in column.distinct()}
+        shown = ", ".join(f"`{short(one)}`" for one in meant)
+        what = f"which rows count by `{called}`, which has {shown}?"
+        if None in meant.values():
+            form = {**dict.fromkeys(meant, "read"), min(meant): "skip"}
+            what += f" Answer in the form {flow(form)}"
+        candidates = [] if None in meant.values() else [flow(meant)]
+        drafting.ask(("rows", "words", str(called)), what, candidates)
+        drafting.choosing.add(called)
+        drafting.values.setdefault("rows", {}).setdefault("words", {})
+
+
+def _meaning(text: str) -> str | None:
+    if _SKIPPED.search(text):
+        return "skip"
+    return "read" if _READ.search(text) else None
+
+
+def draft_merged(drafting: Drafting, fields: Mapping[str, Sequence[Column]]) -> None:
+    """Ask whether an empty cell repeats the one above, in a column that each trade needs."""
+    days = {*places(drafting.columns.get(drafting.calendar))}
+    found = [
+        one.called
+        for name in ("date", "time", "side", "venue", "symbol")
+        for one in fields.get(name, ())
+        if one.has_gaps() and (one.called in days or name not in ("date", "time"))
+    ]
+    if found:
+        shown = ", ".join(f"`{one}`" for one in found)
+        what = f"do empty cells of {shown} repeat the cell above?"
+        drafting.ask(("rows", "filled_down"), what, [flow(found)])
+
+
+def draft_marks(
+    drafting: Drafting, found: Sorted, table: Table, fields: Mapping[str, Sequence[Column]]
+) -> None:
+    """Name the totals and the opening balance; settle by their quantities what totals are of."""
+    rows: dict[str, Any] = drafting.values.setdefault("rows", {})
+    read, quantity = number_of(drafting), next(iter(fields.get("quantity", ())), None)
+    sums = {} if read is None or quantity is None else _sums(read, found, table, quantity.at)
+    for name in dict.fromkeys(label(cells) for _, cells in found.totals):
+        total, of = {"row": name}, sums.get(name, set())
+        if of == {"program"}:
+            total["of"] = "program"
+        rows.setdefault("totals", []).append(total)
+        if len(of) == 1:
+            drafting.settled.append(f"rows: `{name}` is what the {_OF[min(of)]} add up to")
+        else:
+            what = f"is `{name}` a total of the rows since the last, or of the program?"
+            drafting.ask(("rows", "totals", name, "of"), what, ("rows", "program"))
+    if found.openings:
+        rows["opening"] = label(found.openings[0][1])
+
+
+def ask_lone(drafting: Drafting, lone: Sequence[Row], title: str | None) -> None:
+    """Ask what the rows with one cell are that are no title."""
+    labels = dict.fromkeys(label(cells) for _, cells in lone)
+    found = [one for one in labels if title is None or not one.startswith(title)]
+    if found:
+        shown = ", ".join(f"`{short(one)}`" for one in found[:_EXAMPLES])
+        what = f"are rows with one cell, such as {shown}, headings or page numbers alone?"
+        drafting.ask(("rows", "lone"), what, ("skip",))
+
+
+def _sums(read: Reader, rows: Sorted, table: Table, at: int) -> dict[str, set[str]]:
+    """Return what each total may be of, by its label: the quantity at the place *at* says it."""
+    totals = {number for number, _ in rows.totals}
+    openings = {number for number, _ in rows.openings}
+    since = every = before = Fraction(0)
+    found: dict[str, set[str]] = {}
+    for number, cells in table.body:
+        name, value = label(cells), _value(read, at_place(cells, at))
+        if value is None or (filled(cells) < 2 and number not in totals):
+            continue
+        if number in openings:
+            before += value
+        elif number in totals:
+            is_of = {"rows": since == value, "program": every + before == value}
+            fits = {of for of, is_one in is_of.items() if is_one}
+            # Without an opening balance, a total of all rows is the total of the rows.
+            fits = {"rows"} if fits == {"rows", "program"} else fits
+            found[name] = found.get(name, fits) & fits
+            since = Fraction(0) if fits == {"rows"} else since
+        else:
+            since, every = since + value, every + value
+    return found
+
+
+def _value(read: Reader, text: str) -> Fraction | None:
+    try:
+        value = read(text)
+    except Wrong:
+        return None
+    return None if value is None else Fraction(value)

@@ -1,0 +1,89 @@
+"""A draft in progress: what is known of the mapping so far, and what the file leaves open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from repurchase.intake.answers import Answers
+from repurchase.intake.mapping import ALL, plain
+
+_PLAIN_KEY: Final = re.compile("[a-z_]{2,}")
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What the file leaves open: the *path* of a key, and the *candidates* for it as YAML."""
+
+    path: tuple[str, ...]
+    what: str
+    candidates: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Return the path as an answer gives it."""
+        return ".".join(self.path)
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a rule file knows of the log: its symbols, the zones of its venues, and its venues.
+
+    *in_hundredths* says that its instruments are priced in pence or cents themselves. A trade must
+    name its venue if there are several *venues*.
+    """
+
+    symbols: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    in_hundredths: bool = False
+    venues: tuple[str, ...] = ()
+
+
+class Drafting:
+    """The *values* of a mapping by key and its *columns* by field, as far as they are drafted."""
+
+    def __init__(self, values: dict[str, Any], known: Known, answers: Answers) -> None:
+        self.values = dict(values)
+        self.columns: dict[str, Any] = {}
+        self.known = known
+        self.answers = answers
+        self.questions: list[Question] = []
+        self.settled: list[str] = []
+        # The field that holds the days, and the columns that rows are chosen by.
+        self.calendar = ""
+        self.choosing: set[str | int] = set()
+
+    def ask(self, path: Sequence[str], what: str, candidates: Iterable[str] = ()) -> None:
+        """Leave the key at *path* open, unless an answer says it."""
+        if not self.answers.says(path):
+            self.questions.append(Question(tuple(path), what, tuple(candidates)))
+
+    def is_named(self, called: str | int) -> bool:
+        """Return whether an answer ignores the column *called* so, by its name or place."""
+        return plain(str(called)) in self.answers.ignored()
+
+    def is_ignored(self, called: str | int) -> bool:
+        """Return whether an answer ignores the column *called* so, or all that nothing reads."""
+        return self.is_named(called) or ALL in self.answers.ignored()
+
+    def is_open(self, top: str) -> bool:
+        """Return whether a question is open below the key *top*."""
+        return any(one.path[0] == top for one in self.questions)
+
+
+def flow(value: Any) -> str:
+    """Return *value*, of nested mappings and lists, as YAML on one line."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{flow_key(name)}: {flow(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def flow_key(name: str) -> str:
+    """Return *name* as a key of YAML."""
+    return name if _PLAIN_KEY.fullmatch(name) else flow(name)
