@@ -501,6 +501,63 @@ Date,Shares,Price,Status
         "2207",
         2,
     ),
+    "a form for each company": Kind(
+        """\
+Daily notice,Before previous day,Previous day
+Some Company Limited 18-Sep-19,,
+3 Number of shares bought back,"23,606,160","360,482"
+4 Total consideration paid for the shares,"A$274,604,281.66","A$4,051,132.76"
+5 Highest price paid:,$13.0000,$11.2900
+Another Company 9/11/20,,
+3 Number of shares bought back,"16,333,239","814,767"
+4 Total consideration paid for the shares,"A$28,726,972.59","A$1,434,804.69"
+""",
+        {
+            "rows.select": "Some Company",
+            "rows.opening": "Before previous day",
+            "ignore": ["Daily notice", "5 Highest price paid:"],
+        },
+        360_482,
+        "4051132.76",
+        1,
+    ),
+    "a form of names and values": Kind(
+        """\
+Date of purchase:,17 July 2023
+Number of ordinary shares purchased:,"20,000"
+Highest price paid per share:,163.20 pence
+Average price paid per share (pence):,162.50
+""",
+        {"columns.price.unit": "pence", "ignore": ["Highest price paid per share:"]},
+        20_000,
+        "32500",
+        1,
+    ),
+    "a day in a sentence above, and times": Kind(
+        """\
+"The Company announces that on 16 January 2020 it purchased 300 shares, for cancellation.",,
+Number of shares,Price (pence),Time of transaction
+100,735,16:23:24
+200,736,8:01:02
+""",
+        {"columns.price.unit": "pence", "columns.time.zone": "Europe/London"},
+        300,
+        "2207",
+        2,
+    ),
+    "a day of the announcement, and of the trades": Kind(
+        """\
+London 17 January 2020,
+Date of purchase:,16 January 2020
+Number of shares,Price
+100,7.35
+200,7.36
+""",
+        {"columns.date": {"title": "Date of purchase: {}", "pattern": "d MMM yyyy"}},
+        300,
+        "2207",
+        2,
+    ),
     "numbers of days": Kind(
         "Date;Shares;Price\n43892;100;7.35\n43893;200;7.36\n",
         {"columns.date.pattern": "serial"},
@@ -529,7 +586,9 @@ def test_file_of_each_kind_loads_by_answers(kind: Kind) -> None:
     _, first, open_ = drafted(kind, {})
     with pytest.raises(RuleFileError, match="this question is open"):
         read_mapping_text(first.encode(), "m.yaml")
-    assert kind.answers.keys() - {"ignore", "columns.symbol"} <= open_
+    # Some questions come up once others are answered.
+    later = {"ignore", "columns.symbol", "rows.opening"}
+    assert kind.answers.keys() - later <= open_
     symbolic = {"columns.symbol"} & answers.keys()
     answers = {key: of for key, of in answers.items() if key != "set.symbol" or not symbolic}
     is_named = {key for key in ("set.side", "set.symbol") if key not in open_}

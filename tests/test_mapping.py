@@ -370,7 +370,7 @@ COLUMNS: Final = "columns: {date: d, quantity: q}\ndates: {pattern: yyyy-MM-dd}\
     [
         ("mapping: 2\ncolumns: {date: a}\n", "write `mapping: 1`"),
         ("mapping: 1\ncolumns: {dat: a}\n", "did you mean `date`?"),
-        ("mapping: 1\ncolumns: {date: {column: a, title: 'b {}'}}\n", "keep one"),
+        ("mapping: 1\ncolumns: {date: {column: a, columns: [b, c]}}\n", "keep one"),
         ("mapping: 1\ncolumns: {date: {unit: pence}}\n", "needs one of"),
         ("mapping: 1\ncolumns: {venue: {column: a, unit: pence}}\n", "is no number"),
         ("mapping: 1\ncolumns: {time: {column: a, pattern: 'dd.MM.yyyy HH:mm'}}\n", "no `zone`"),

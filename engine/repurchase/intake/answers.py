@@ -38,7 +38,8 @@ class Answers:
         if (top,) in self._given and top in _WHOLE:
             return True
         if top == "columns" and len(rest) == 1:
-            return bool(self.placed() & ({*_CALENDAR} if rest[0] in _CALENDAR else {rest[0]}))
+            twins = {*_CALENDAR} if rest[0] in _CALENDAR else {rest[0]}
+            return not twins.isdisjoint(self.placed()) or self.get("set", rest[0]) is not None
         if top == "columns" and rest[0] in _CALENDAR:
             every = [
                 self.get("dates", rest[1]),

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from repurchase.domain.errors import short
 from repurchase.intake.columns import Column
 from repurchase.intake.dates import SERIAL, Printed, day_reader, has_offset, has_time
-from repurchase.intake.mapping import filled
+from repurchase.intake.mapping import OPEN, title_of
 from repurchase.intake.patterns import is_clock, patterns, unread
 from repurchase.intake.printed import Typed
 from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.rows import Row, label
+from repurchase.intake.rows import Row
 
-_TITLES_TRIED: Final = 100
+_TITLES_TRIED: Final = 10_000
+_TITLE_MAX: Final = 400
+_DAY_WITHIN: Final = re.compile(
+    r"(?<!\d)(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}"
+    r"|[0-9]{1,2}(?:st|nd|rd|th|er)?\.?[ -](?:de )?[^\W\d_]{3,}\.?[ -](?:de )?[0-9]{2,4}"
+    r"|[^\W\d_]{3,}\.? [0-9]{1,2}(?:st|nd|rd|th)?,? [0-9]{4}"
+    r"|(?:令和|平成)?[0-9元]{1,4}年[0-9]{1,2}月[0-9]{1,2}日)(?!\d)"
+)
 # The clock that a word usually stands for: offered, and never taken.
 _USUAL: Final = {
     **dict.fromkeys(("CET", "CEST", "MEZ", "MESZ"), "Europe/Paris"),
@@ -127,30 +134,55 @@ def _joined(parts: Sequence[str]) -> str:
 def draft_title(
     drafting: Drafting, rows: Sequence[Row], fields: Mapping[str, Sequence[Column]]
 ) -> str | None:
-    """Say which titles have the day if no column has it; return how they begin."""
-    if {"date", "time"} & fields.keys() or drafting.answers.says(("columns", "date")):
+    """Say which titles have the day if no column has it, and return how they begin.
+
+    Ask if titles in several words have days: one may be that of the announcement.
+    """
+    clocks = fields.get("time", ())
+    is_dated = not all(is_clock(one.distinct()) for one in clocks) or "date" in fields
+    if is_dated or drafting.answers.says(("columns", "date")):
         return None
-    labels = (label(cells) for _, cells in rows if filled(cells) == 1)
-    lone = list(islice(dict.fromkeys(labels), _TITLES_TRIED))
-    for text in lone:
-        alike = [one for one in lone if one.startswith(text.split(" ")[0])]
-        for prefix in _prefixes(_shared(alike)):
-            found = patterns([one[len(prefix.rstrip()) :].strip() for one in alike])
-            if len(found) == 1 and not has_time(found[0].pattern):
-                title = {"title": f"{prefix.rstrip()} {{}}", "pattern": found[0].pattern}
-                other = {} if found[0].language == "en" else {"language": found[0].language}
-                drafting.columns["date"] = title | other
-                return prefix
-    return None
+    found: dict[str, list[str]] = {}
+    for _, cells in rows[:_TITLES_TRIED]:
+        for title, day in _dated(title_of(cells)):
+            found.setdefault(title, []).append(day)
+    drafts = [_title(drafting, title, days, clocks[:1]) for title, days in found.items()]
+    if len(drafts) > 1:
+        what = f"{len(drafts)} titles have a day: which is the day of the trades?"
+        drafting.ask(("columns", "date"), what, map(flow, drafts))
+        return ""
+    if not drafts:
+        return None
+    ((title, days),) = found.items()
+    texts = _with_clocks(days, clocks[:1])
+    drafting.calendar = "time" if clocks else "date"
+    drafting.columns[drafting.calendar] = drafts[0]
+    _draft_pattern(drafting, patterns(texts), drafts[0], texts[0])
+    _ask_clock(drafting, str(drafts[0]["pattern"]), texts)
+    return title.partition("{")[0]
 
 
-def _shared(texts: Sequence[str]) -> str:
-    """Return how all of *texts* begin."""
-    first, last = min(texts), max(texts)
-    at = next((at for at, sign in enumerate(first) if last[at : at + 1] != sign), len(first))
-    return first[:at]
+def _dated(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each day within the title *text*, after the title with its place marked."""
+    if len(text) > _TITLE_MAX or "{" in text:
+        return
+    for found in _DAY_WITHIN.finditer(text):
+        if patterns([found[0]]):
+            yield f"{text[: found.start()]}{{}}{text[found.end() :]}", found[0]
 
 
-def _prefixes(text: str) -> Iterator[str]:
-    """Yield the beginnings of *text* that end before a blank, the longest first."""
-    yield from (text[:at] for at in range(len(text), 0, -1) if text[at - 1 : at] == " ")
+def _title(
+    drafting: Drafting, title: str, days: Sequence[str], clocks: Sequence[Column]
+) -> dict[str, Any]:
+    """Return what a mapping says of the *title*, whose *days* begin the times of *clocks*."""
+    printed = patterns(_with_clocks(days, clocks))
+    place: dict[str, Any] = {"title": title}
+    if clocks:
+        place["column"] = clocks[0].called
+    pattern = drafting.answers.pattern() or (printed[0].pattern if printed else OPEN)
+    return place | {"pattern": pattern}
+
+
+def _with_clocks(days: Sequence[str], clocks: Sequence[Column]) -> list[str]:
+    times = [text for one in clocks for text in one.distinct()]
+    return [f"{day} {text}" for day in days[:1] for text in times] if times else list(days)

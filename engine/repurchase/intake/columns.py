@@ -194,6 +194,13 @@ class Column(msgspec.Struct, frozen=True):
         return bool(_OF_INSTRUMENT.search(self.head)) and len(self.distinct()) > 1
 
 
+def names_field(name: str) -> str | None:
+    """Return the event field that *name* speaks of, whatever it stands for."""
+    if _OTHERWISE.search(name):
+        return None
+    return next((field for field, words in _NAMED if words.search(name)), None)
+
+
 def columns_of(table: Table, trades: Sequence[Row]) -> list[Column]:
     """Return the columns of *table*, each with its texts in the first of *trades*."""
     tried = trades[:CELLS_TRIED]

@@ -25,6 +25,7 @@ from repurchase.intake.columns import (
     fields_of,
 )
 from repurchase.intake.figures import draft_numbers, draft_units
+from repurchase.intake.forms import form_of
 from repurchase.intake.mapping import plain
 from repurchase.intake.marks import (
     ask_lone,
@@ -36,7 +37,7 @@ from repurchase.intake.marks import (
 )
 from repurchase.intake.patterns import is_clock
 from repurchase.intake.questions import Drafting, Known, Question, flow
-from repurchase.intake.rows import Row, sorted_rows, table_of
+from repurchase.intake.rows import Row, Table, label, sorted_rows, table_of
 
 _COLUMNS_MAX: Final = 200
 _EXAMPLES: Final = 3
@@ -61,25 +62,32 @@ def draft(
     Raise Wrong if the file has no table, or if an answer names a column that it does not have.
     """
     drafting = Drafting(values, known, answers or Answers({}))
-    if drafting.answers.get("rows", "each") == "column":
+    form = form_of(drafting, rows)
+    if form is None:
+        _draft_table(drafting, rows, table_of(rows, drafting.answers.header()))
+    elif form.table is None:
         _draft_constants(drafting, {})
     else:
-        _draft_table(drafting, rows)
+        _draft_table(drafting, form.titles, form.table)
     found = drafting.answers.over(drafting.values, drafting.calendar)
     return Draft(found, tuple(drafting.questions), tuple(drafting.settled))
 
 
-def _draft_table(drafting: Drafting, rows: Sequence[Row]) -> None:
-    table = table_of(rows, drafting.answers.header())
+def _draft_table(drafting: Drafting, rows: Sequence[Row], table: Table) -> None:
+    """Draft the mapping of *table*, above which *rows* may be titles."""
     if len(table.names) > _COLUMNS_MAX:
         what = f"has a table of {len(table.names):,} columns"
         raise Wrong(what, f"a mapping is drafted of at most {_COLUMNS_MAX}")
-    if table.line != 1:
+    if table.line != 1 and "header" not in drafting.values:
         drafting.values["header"] = table.line or "none"
     table = section_of(drafting, rows, table)
     answers = drafting.answers
     rules = map(str, answers.get("rows", "skip") or ())
     found = sorted_rows(table.body, rules, answers.get("rows", "opening"), answers.totals())
+    if not found.trades and found.openings:
+        labels = [flow(label(cells)) for _, cells in found.openings]
+        drafting.ask(("rows", "opening"), "which is what was bought before?", labels)
+        found = msgspec.structs.replace(found, trades=found.openings, openings=())
     columns = columns_of(table, found.trades)
     fields = _fields(drafting, columns)
     values = draft_numbers(drafting, fields)

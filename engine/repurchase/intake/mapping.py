@@ -32,6 +32,7 @@ _NO_FIGURE: Final = Wrong("is missing in this total", "correct the mapping")
 # A selected section is a form: a few rows, of which each figure is one.
 SECTION_ROWS_MAX: Final = 1_000
 HEADER_WITHIN: Final = 1_000
+_TITLE_CELLS_MAX: Final = 3
 ALL: Final = "all"
 # The value of what a draft leaves open.
 OPEN: Final = "?"
@@ -44,8 +45,8 @@ SEPARATORS: Final = {";": ";", "tab": "\t", "|": "|", ",": ","}
 class Field(msgspec.Struct, frozen=True):
     """Where an event field stands, and how its text is read.
 
-    *columns* are joined by a blank. With a *title*, the text is what a row above says instead: its
-    group is the text. *read* returns the value, or `None` for none; it raises Wrong.
+    *columns* are joined by a blank. With a *title*, the text begins with what a row above says: its
+    group is that text. *read* returns the value, or `None` for none; it raises Wrong.
     """
 
     columns: tuple[Column, ...]
@@ -193,6 +194,12 @@ def filled(cells: Cells) -> int:
     return sum(bool(cell) and not cell.isspace() for cell in cells)
 
 
+def title_of(cells: Cells) -> str:
+    """Return the text of *cells* if they can be a title: at most a few are filled."""
+    texts = [cell for cell in cells if cell and not cell.isspace()]
+    return single(" ".join(texts)) if len(texts) <= _TITLE_CELLS_MAX else ""
+
+
 def _first(cells: Cells) -> str:
     """Return the first of *cells* that is not blank."""
     return next((cell for cell in cells if cell and not cell.isspace()), "")
@@ -266,7 +273,7 @@ class Sheet:
     ) -> Mapped | tuple[int, Problem] | None:
         if begin.startswith(self._skip) and any(begins(begin, one) for one in self._skip):
             return None
-        if self._texts and self._is_title(label):
+        if self._texts and self._is_title(cells):
             return None
         if (self._mapping.rows.skips_lone or self._texts) and filled(cells) == 1:
             return self._lone(number)
@@ -354,7 +361,7 @@ class Sheet:
             elif number >= at:
                 return cells
             else:
-                self._is_title(_first(cells))
+                self._is_title(cells)
         raise InputError(self._problem(None, Wrong(f"has no row {at}", "correct `header`")))
 
     def _unnamed(self, least: int) -> Cells:
@@ -386,7 +393,7 @@ class Sheet:
                 if begun:
                     return
                 begun = begins(plain(_first(cells)), plain(select))
-                self._is_title(_first(cells))
+                self._is_title(cells)
             elif begun:
                 yield cells
             if number > SECTION_ROWS_MAX:
@@ -395,9 +402,9 @@ class Sheet:
             what = f"has no section that begins with `{short(select or '')}`"
             raise InputError(self._problem(None, Wrong(what, "correct `select`")))
 
-    def _is_title(self, text: str) -> bool:
-        """Return whether *text* is a title that gives values to the rows below; keep them."""
-        bare, is_title = single(text), False
+    def _is_title(self, cells: Cells) -> bool:
+        """Return whether *cells* are a title that gives values to the rows below; keep them."""
+        bare, is_title = title_of(cells), False
         for name, pattern in self._texts.items():
             found = pattern.fullmatch(bare)
             if found is not None:
@@ -475,9 +482,11 @@ class Sheet:
 
     def _cell(self, name: str, field: Field) -> Cell:
         """Return what gives the text of *field* in a row."""
-        if field.title is not None:
-            return lambda _: self._titles.get(name, "")
         places = [self._place(one) for one in field.columns]
+        if field.title is not None:
+            return lambda cells: _joined(
+                [self._titles.get(name, ""), *(cells[at] for at in places)]
+            )
         if len(places) == 1:
             at = places[0]
             return lambda cells: cells[at]

@@ -131,9 +131,9 @@ def _field(
     reading: Reading, name: str, part: Part, style: Style, dates: Part | None
 ) -> Field | None:
     """Return where the field *name* stands and how it is read; `None` once its faults are noted."""
-    given = [key for key in ("column", "columns", "title") if part[key] is not None]
-    if len(given) != 1:
-        what = f"`{name}` needs one of `column`, `columns` and `title`"
+    given = [key for key in ("column", "columns") if part[key] is not None]
+    if len(given) > 1 or not (given or part["title"]):
+        what = f"`{name}` needs one of `column` and `columns`, or a `title`"
         reading.note(part.path, what, "keep one" if given else "name its column")
         return None
     columns = part["columns"] or ([] if part["column"] is None else [part["column"]])

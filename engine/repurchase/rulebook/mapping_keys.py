@@ -136,7 +136,7 @@ FIELD: Final = Table("field", "Where an event field stands, and how its text is 
     Key("column", COLUMN, "Its column: by its name, or by its place, from 1 on."),
     Key("columns", listed(COLUMN, least=2, most=4), "Its columns, read with a blank between them."),
     Key("title", text(_titled, {"type": "string"}),
-        "A row above that gives it to all below: `Purchases on {}`."),
+        "A row above that gives it, or its beginning, to all below: `Purchases on {}`."),
     Key("unit", choice(tuple(UNITS)), "The unit of a number."),
     Key("words", WORDS, "What each text means; a text that is not here is an error."),
     *_DATE_KEYS,
