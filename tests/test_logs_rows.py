@@ -247,18 +247,29 @@ def test_progress_is_known_while_reading() -> None:
         ),
         (
             (HEADER + GOOD).encode("utf-16"),
-            ["log: the file is UTF-16, not UTF-8; save it as CSV or as JSON lines, in UTF-8"],
+            [
+                (
+                    "log: the file is UTF-16, not UTF-8; save it as CSV or as JSON lines, in "
+                    "UTF-8, or draft a mapping of it with `repurchase map`"
+                )
+            ],
         ),
         (
             (HEADER + GOOD).encode("utf-16-le"),
-            ["log: the file contains NUL bytes; save it as CSV or as JSON lines, in UTF-8"],
+            [
+                (
+                    "log: the file contains NUL bytes; save it as CSV or as JSON lines, in "
+                    "UTF-8, or draft a mapping of it with `repurchase map`"
+                )
+            ],
         ),
         (
             b"PK\x03\x04...",
             [
                 (
                     "log: the file is a zip archive or a spreadsheet, not a text file; "
-                    "save it as CSV or as JSON lines, in UTF-8"
+                    "save it as CSV or as JSON lines, in UTF-8, or draft a mapping of it with "
+                    "`repurchase map`"
                 )
             ],
         ),
@@ -276,7 +287,7 @@ def test_progress_is_known_while_reading() -> None:
             [
                 (
                     "log:1: the header has no comma; the separator seems to be `;`: write "
-                    "the log with commas"
+                    "the log with commas, or draft a mapping with `repurchase map`"
                 )
             ],
         ),
@@ -285,7 +296,7 @@ def test_progress_is_known_while_reading() -> None:
             [
                 (
                     "log:1: the header has no comma; the separator seems to be a tab: "
-                    "write the log with commas"
+                    "write the log with commas, or draft a mapping with `repurchase map`"
                 )
             ],
         ),
@@ -294,7 +305,8 @@ def test_progress_is_known_while_reading() -> None:
             [
                 (
                     "log:1: the header does not name any known column; "
-                    "begin the log with a line such as time,symbol,quantity"
+                    "begin the log with a line such as time,symbol,quantity, "
+                    "or draft a mapping with `repurchase map`"
                 )
             ],
         ),
@@ -303,7 +315,8 @@ def test_progress_is_known_while_reading() -> None:
             [
                 (
                     "log:1: the header does not name any known column; "
-                    "begin the log with a line such as time,symbol,quantity"
+                    "begin the log with a line such as time,symbol,quantity, "
+                    "or draft a mapping with `repurchase map`"
                 )
             ],
         ),

@@ -288,13 +288,15 @@ def test_map_shows_the_text_beside_how_it_is_read(tmp_path: Path) -> None:
     call = ("map", "log.csv", "--rules", "x.yaml")
     first = run(*call, cwd=tmp_path)
     assert (first.code, "--answer 'set.side=buy'" in first.err) == (1, True)
-    ended = run(*call, "--answer", "set.side=buy", cwd=tmp_path)
+    answers = ("--answer", "set.side=buy", "--answer", "columns.price.unit=one")
+    ended = run(*call, *answers, cwd=tmp_path)
     assert ended.code == 0
     (tmp_path / "m.yaml").write_text(ended.out)
     assert "line 2: 2020-01-02 | 5 | 2" in ended.err
     assert "symbol XYZ, side buy, quantity 5, price 2" in ended.err
     found = run(*call, "--json", cwd=tmp_path).json
-    assert [one["path"] for one in found["questions"]] == [["set", "side"]]
+    paths = [one["path"] for one in found["questions"]]
+    assert paths == [["columns", "price", "unit"], ["set", "side"]]
     replayed = run(
         *("replay", "log.csv", "--rules", "x.yaml", "--mapping", "m.yaml", "--json"), cwd=tmp_path
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,9 @@ from repurchase.intake.questions import Known
 from repurchase.intake.rows import decoded, separated
 from repurchase.report.mappings import mapping_text
 from repurchase.rulebook.mapping_file import read_mapping_text
+from test_cli import run
 from test_mapping import paid, read, refused
+from test_workbooks import Cell, number, workbook
 
 # -- days and times -------------------------------------------------------------------------------
 
@@ -601,3 +604,209 @@ def test_file_of_each_kind_loads_by_answers(kind: Kind) -> None:
     money = sum(paid(one) for one in trades)
     found = (sum(one.quantity or 0 for one in trades), written(money))
     assert (*found, len(trades)) == (kind.shares, kind.money, kind.trades)
+
+
+# -- what the file does not settle ----------------------------------------------------------------
+
+
+def asked(lines: str, known: Known | None = None, **answers: Any) -> dict[str, tuple[str, ...]]:
+    """Return the candidates of each question about *lines*; in a key, `__` is a point."""
+    _, rows = separated(lines)
+    given = Answers({key.replace("__", "."): of for key, of in answers.items()})
+    found = draft(rows, {}, known or Known(), given)
+    return {one.key: one.candidates for one in found.questions}
+
+
+RULED: Final = Known(("X",), ("Europe/London",), venues=("XLON", "CHIX"), part="pence")
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "candidates"),
+    [
+        (
+            "Trade Date,Settlement Date,Shares\n2020-03-02,2020-03-04,100\n",
+            "columns.date",
+            ('"Trade Date"', '"Settlement Date"'),
+        ),
+        ("Date,Ref,Shares\n2020-03-02,A,1\n2020-03-03,A,2\n", "ignore", ('["Ref"]',)),
+        ("Date,A,B\n2020-03-02,1,2\n", "columns.quantity", ('"A"', '"B"')),
+        ("Date,Shares,B\n2020-03-02,1,2\n", "columns.price", ('"B"',)),
+        ("Date,ISIN,Shares\n2020-03-02,GB1,1\n2020-03-02,GB2,1\n", "columns.symbol", ()),
+        (
+            "Date,Shares,Price,Amount\n2020-03-02,1000,735,7350\n",
+            "columns.price.unit",
+            ("pence", "one"),
+        ),
+        ("Date,Shares,Price,Amount\n2020-03-02,1000,7,9\n", "columns.amount", ('"Amount"',)),
+        ("Date;Shares;Price\n2020-03-02;100;1\n;200;1\n", "rows.filled_down", ('["Date"]',)),
+        ("Date,Shares,State\n2020-03-02,1,X\n2020-03-03,2,Y\n", "rows.words.State", ()),
+        ("Day,Shares\n43892,100\n", "columns.date.pattern", ('"serial"',)),
+        ("Month,Shares\nJanuary 2024,100\n", "columns.date", ()),
+        (
+            "Date and time,Shares\n2020-03-02 10:00 CET,1\n",
+            "columns.time.zones",
+            ('{"CET": "Europe/Paris"}',),
+        ),
+    ],
+)
+def test_what_may_be_misread_is_a_question(
+    lines: str, key: str, candidates: tuple[str, ...]
+) -> None:
+    """With the candidates that fit, and none that would be wrong."""
+    assert asked(lines)[key] == candidates
+
+
+@pytest.mark.parametrize(
+    ("price", "known", "candidates"),
+    [
+        ("Price", RULED, ("one", "pence")),
+        ("Price (GBp)", RULED, ("pence", "one")),
+        ("Price (GBP)", RULED, None),
+        ("Price", Known(("X",), in_hundredths=True), ("one", "hundreds")),
+        ("Price (GBp)", Known(("X",), in_hundredths=True), None),
+        ("Price", Known(("X",)), None),
+    ],
+)
+def test_unit_of_prices_is_asked_if_the_rule_file_may_have_another(
+    price: str, known: Known, candidates: tuple[str, ...] | None
+) -> None:
+    """A hundredth of what was paid, or a hundred times as much, would pass any cap on money."""
+    found = asked(f"Date,Shares,{price}\n2020-03-02,100,735\n", known)
+    assert found.get("columns.price.unit") == candidates
+
+
+def test_prices_are_divided_once_alone() -> None:
+    """If the rule file has pence, too, an answer that divides them is refused."""
+    lines = "Date,Shares,Price (GBp)\n2020-03-02,100,735\n"
+    known = Known(("X",), in_hundredths=True)
+    with pytest.raises(Wrong, match="divided, they would be a hundredth"):
+        asked(lines, known, columns__price__unit="pence")
+
+
+def test_venue_that_the_program_needs_is_asked() -> None:
+    """With the venues of the rule file."""
+    assert asked("Date,Shares\n2020-03-02,100\n", RULED)["set.venue"] == ("XLON", "CHIX")
+    assert "set.venue" not in asked("Date,MIC,Shares\n2020-03-02,XLON,100\n", RULED)
+    assert "set.venue" not in asked("Date,Shares\n2020-03-02,100\n", Known(venues=("XLON",)))
+
+
+def test_word_of_a_symbol_is_asked_if_the_rule_file_has_another() -> None:
+    """The broker's name for the instrument is not the issuer's."""
+    lines = "Date,Ticker,Shares\n2020-03-02,X LN Equity,100\n"
+    assert "columns.symbol.words" in asked(lines, RULED)
+    assert "columns.symbol.words" not in asked(lines.replace("X LN Equity", "X"), RULED)
+
+
+def test_answer_is_taken_as_known_and_the_rest_is_drafted_from_it() -> None:
+    """The unit and the style are those of the column that the answer names."""
+    lines = "Date;Shares;Kurs;Kurs (GBp)\n2020-03-02;100;7;735,5\n"
+    assert {"columns.price"} <= asked(lines).keys()
+    found = asked(lines, None, columns__price="Kurs (GBp)")
+    assert "columns.price" not in found
+    assert found["columns.price.unit"] == ("pence", "one")
+    with pytest.raises(Wrong, match="has no columns `Kurz`"):
+        asked(lines, None, columns__price="Kurz")
+
+
+def test_failing_number_is_shown_and_not_the_first() -> None:
+    """That one is to be looked at."""
+    _, rows = separated("Date;Shares\n2020-03-02;100\n2020-03-03;(200)\n")
+    (found,) = [one for one in draft(rows, {}, Known()).questions if one.key == "numbers"]
+    assert "`(200)`" in found.what
+    _, rows = separated("Date;Shares\n2020-03-02;100\nfoo 3;200\n")
+    (found,) = [one for one in draft(rows, {}, Known()).questions if one.key.endswith("pattern")]
+    assert "`foo 3`" in found.what
+
+
+# -- on the command line --------------------------------------------------------------------------
+
+RULES: Final = """\
+repurchase: 1
+authorization: x
+timezone: Europe/London
+currency: GBP
+instruments: {common: {symbol: X, venues: [XLON]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("foo.bar=1", "unknown key `foo`"),
+        ("columns.dat=Date", "did you mean `date`?"),
+        ("set.sied=buy", "did you mean `side`?"),
+        ("rows.totals=5", "takes a list"),
+        ("numbers=x", "takes a mapping"),
+        ("set.side", "has no key or no value"),
+        ("set.side=", "has no key or no value"),
+        ("set={side: buy", "expected ',' or '}'"),
+        ("columns.price=Kurz", "did you mean `Kurs`?"),
+        ("header=7", "has no names in row 7"),
+        ("encoding=ascii", "is in another than `ascii`"),
+    ],
+)
+def test_wrong_answer_is_refused_in_a_sentence(tmp_path: Path, answer: str, said: str) -> None:
+    """Before anything is drafted from it; it would be forgotten without a word."""
+    (tmp_path / "log.csv").write_text("Date;Stück;Kurs\n2020-01-02;5;2\n")
+    ended = run("map", "log.csv", "--answer", answer, "--output", "m.yaml", cwd=tmp_path)
+    assert (ended.code, said in ended.err) == (2, True)
+    assert not (tmp_path / "m.yaml").exists()
+
+
+def test_output_replaces_nothing_but_an_untouched_draft(tmp_path: Path) -> None:
+    """What a person wrote is replaced with --force alone."""
+    (tmp_path / "log.csv").write_text("Date,Shares,Price\n2020-01-02,5,2\n")
+    call = ("map", "log.csv", "--output", "m.yaml")
+    answers = ("--answer", "set.side=buy", "--answer", "set.symbol=X")
+    assert run(*call, cwd=tmp_path).code == 1
+    assert run(*call, *answers, cwd=tmp_path).code == 0
+    kept = (tmp_path / "m.yaml").read_bytes()
+    ended = run(*call, cwd=tmp_path)
+    assert (ended.code, "exists already; give --force" in ended.err) == (2, True)
+    assert (tmp_path / "m.yaml").read_bytes() == kept
+    assert run(*call, "--force", cwd=tmp_path).code == 1
+    assert (tmp_path / "m.yaml").read_bytes() != kept
+
+
+def test_sheet_of_a_workbook_is_asked(tmp_path: Path) -> None:
+    """With each sheet as a candidate; the answer is read, and kept in the mapping."""
+    rows: list[list[Cell]] = [
+        ["Date", "Shares", "Price"],
+        [number("43892", 1), number("5"), number("2.5")],
+    ]
+    (tmp_path / "log.xlsx").write_bytes(workbook({"Notes": [["words"]], "Trades": rows}))
+    found = run("map", "log.xlsx", "--json", cwd=tmp_path).json["questions"]
+    assert [(one["path"], one["candidates"]) for one in found] == [
+        (["sheet"], ['"Notes"', '"Trades"'])
+    ]
+    answers = ("--answer", "sheet=Trades", "--answer", "set.side=buy", "--answer", "set.symbol=X")
+    ended = run("map", "log.xlsx", *answers, cwd=tmp_path)
+    assert (ended.code, 'sheet: "Trades"' in ended.out) == (0, True)
+    assert "is read as: date 2020-03-02" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"kind": "fill"}\n', "has JSON lines, which need no mapping"),
+        (b"%PDF-1.7", "is a PDF document"),
+        (b"\xd0\xcf\x11\xe0", "an old format (.xls)"),
+        (b"<html><table>", "is a page of HTML or XML"),
+    ],
+)
+def test_file_that_has_no_mapping_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """With what it is, and what to do."""
+    (tmp_path / "log.csv").write_bytes(content)
+    ended = run("map", "log.csv", cwd=tmp_path)
+    assert (ended.code, said in ended.err) == (2, True)
+
+
+def test_log_that_needs_a_mapping_points_to_map(tmp_path: Path) -> None:
+    """So does a rule file that is given as a mapping."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    (tmp_path / "log.xlsx").write_bytes(workbook({"Trades": [["Date", "Shares"]]}))
+    ended = run("replay", "log.xlsx", "--rules", "x.yaml", cwd=tmp_path)
+    assert (ended.code, "draft a mapping of it with `repurchase map`" in ended.err) == (2, True)
+    call = ("replay", "log.xlsx", "--rules", "x.yaml", "--mapping", "x.yaml")
+    ended = run(*call, cwd=tmp_path)
+    assert (ended.code, "this is a rule file, not a mapping" in ended.err) == (2, True)

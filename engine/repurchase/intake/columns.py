@@ -75,6 +75,7 @@ _OF_INSTRUMENT: Final = re.compile(
 )
 # What a name says of the unit of its figures.
 _CURRENCY_NAMED: Final = re.compile(r"currency|währung|\bccy\b|devise|moneda", re.IGNORECASE)
+_WHOLE_CURRENCY: Final = re.compile(r"\b(?:GBP|ZAR|ILS)\b|£|\b(?i:pounds?)\b")
 _UNITS: Final = (
     ("pence", r"GBp|GBX|\b[Pp]ence\b|\(p\)"),
     ("cents", r"ZAc|ILA|\b[Cc]ents\b"),
@@ -133,6 +134,10 @@ class Column(msgspec.Struct, frozen=True):
     def unit(self) -> str | None:
         """Return the unit that its name mentions."""
         return next((unit for unit, sign in _UNITS if re.search(sign, self.head)), None)
+
+    def names_currency(self) -> bool:
+        """Return whether its name or texts say that figures are in a whole currency."""
+        return bool(_WHOLE_CURRENCY.search(" ".join((self.head, *self.distinct()[:_EXAMPLES]))))
 
     def part_of_currency(self) -> str | None:
         """Return the unit of prices in the currency that it names, if that is a part of another."""

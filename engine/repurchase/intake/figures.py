@@ -58,28 +58,12 @@ def draft_units(
     drafting: Drafting, fields: Fields, values: Values, columns: Sequence[Column]
 ) -> None:
     """Ask for the unit of a column whose name or figures show one, and for a tolerance."""
-    shown = other_unit(values)
-    of_currency = next((unit for one in columns if (unit := one.part_of_currency())), None)
-    units: dict[str, str] = {}
-    for field in (name for name in FIGURES if name in fields):
-        column = fields[field][0]
-        named = column.unit() or (of_currency if field == "price" else None)
-        computed = shown[1] if shown and shown[0] == field else None
-        answer = drafting.answers.get("columns", field, "unit")
-        unit = answer or computed or named
-        if unit is None or _is_in_hundredths(drafting, field, unit, answer):
-            continue
-        drafting.columns.setdefault(field, {"column": column.called})
-        if answer is None and computed == named:
-            drafting.columns[field]["unit"] = named
-            what = f"{field}: price times quantity is the amount if it is in {named}"
-            drafting.settled.append(what)
-        what = f"`{column.name}`, or its currency, mentions {named}"
-        if computed is not None:
-            what = f"price times quantity is the amount if `{column.name}` is in {computed}"
-        if computed is None or computed != named:
-            drafting.ask(("columns", field, "unit"), what, (unit, ONE))
-        units[field] = unit
+    found = {
+        name: _unit(drafting, name, fields[name][0], values, columns)
+        for name in FIGURES
+        if name in fields
+    }
+    units = {name: unit for name, unit in found.items() if unit is not None}
     gaps = [gap for gap, _ in apart(values, units) if gap]
     if gaps and not multiplies(values, units) and not drafting.answers.says(("columns", "amount")):
         called = fields["amount"][0].called
@@ -88,6 +72,44 @@ def draft_units(
         drafting.columns["amount"] = OPEN
     elif gaps:
         _ask_tolerance(drafting, gaps, values["amount"])
+
+
+def _unit(
+    drafting: Drafting, field: str, column: Column, values: Values, columns: Sequence[Column]
+) -> str | None:
+    """Return the unit of *field*, as its *column* or the figures show it; ask whether it is so."""
+    shown = other_unit(values)
+    computed = shown[1] if shown and shown[0] == field else None
+    of_currency = (one.part_of_currency() for one in columns if field == "price")
+    named = column.unit() or next(filter(None, of_currency), None)
+    answer = drafting.answers.get("columns", field, "unit")
+    unit = answer or computed or named
+    if unit is None and field == "price" and not multiplies(values):
+        _ask_part(drafting, column, columns)
+    if unit is None or _is_in_hundredths(drafting, field, unit, answer):
+        return None
+    drafting.columns.setdefault(field, {"column": column.called})
+    if answer is None and computed == named:
+        drafting.columns[field]["unit"] = named
+        what = f"{field}: price times quantity is the amount if it is in {named}"
+        drafting.settled.append(what)
+        return unit
+    what = f"`{column.name}`, or its currency, mentions {named}"
+    if computed is not None:
+        what = f"price times quantity is the amount if `{column.name}` is in {computed}"
+    drafting.ask(("columns", field, "unit"), what, (unit, ONE))
+    return unit
+
+
+def _ask_part(drafting: Drafting, price: Column, columns: Sequence[Column]) -> None:
+    """Ask whether prices are in pence or in pounds if nothing says it, and the rule file may."""
+    known = drafting.known
+    what = f"nothing says whether `{price.name}` is in {known.part}"
+    if known.in_hundredths:
+        what = f"the rule file has prices in hundredths: is `{price.name}` so, too ({ONE})?"
+        drafting.ask(("columns", "price", "unit"), what, (ONE, "hundreds"))
+    elif known.part and not any(one.names_currency() for one in (price, *columns)):
+        drafting.ask(("columns", "price", "unit"), what, (ONE, known.part))
 
 
 def _is_in_hundredths(drafting: Drafting, field: str, unit: str, answer: str | None) -> bool:

@@ -111,8 +111,10 @@ def nameless(header: Sequence[str]) -> Wrong:
         for sign, called in _SEPARATORS.items():
             if sign in header[0]:
                 hint = f"the separator seems to be {called}: write the log with commas"
+                hint += ", or draft a mapping with `repurchase map`"
                 return Wrong("has no comma", hint)
-    hint = "begin the log with a line such as time,symbol,quantity"
+    hint = "begin the log with a line such as time,symbol,quantity, or draft a mapping with"
+    hint += " `repurchase map`"
     return Wrong("does not name any known column", hint)
 
 

@@ -53,6 +53,10 @@ _OTHER_FORMATS: Final = {
     b"\xff\xfe": "UTF-16, not UTF-8",
     b"\xfe\xff": "UTF-16, not UTF-8",
 }
+# Of these, those that a mapping reads.
+_MAPPED: Final = (b"PK\x03\x04", b"\xff\xfe", b"\xfe\xff")
+_SAVE: Final = "save it as CSV or as JSON lines, in UTF-8"
+_MAP: Final = "or draft a mapping of it with `repurchase map`"
 
 
 class OfOrder(msgspec.Struct, frozen=True, gc=False):
@@ -434,9 +438,10 @@ def _check_start(line: bytes) -> None:
         raise Wrong("is empty", "write a header line and rows, or a JSON object on each line")
     for start, format_ in _OTHER_FORMATS.items():
         if line.startswith(start):
-            raise Wrong(f"is {format_}", "save it as CSV or as JSON lines, in UTF-8")
+            hint = f"{_SAVE}, {_MAP}" if start in _MAPPED else _SAVE
+            raise Wrong(f"is {format_}", hint)
     if b"\0" in line:
-        raise Wrong("contains NUL bytes", "save it as CSV or as JSON lines, in UTF-8")
+        raise Wrong("contains NUL bytes", f"{_SAVE}, {_MAP}")
 
 
 def _unless_blank(line: str) -> str:

@@ -30,7 +30,8 @@ class Question(msgspec.Struct, frozen=True):
 class Known(msgspec.Struct, frozen=True):
     """What a rule file knows of the log: its symbols, the zones of its venues, and its venues.
 
-    *in_hundredths* says that its instruments are priced in pence or cents themselves. A trade must
+    *in_hundredths* says that its instruments are priced in pence or cents themselves. *part* is the
+    unit, pence or cents, in which prices are often printed that are in its currency. A trade must
     name its venue if there are several *venues*.
     """
 
@@ -38,6 +39,7 @@ class Known(msgspec.Struct, frozen=True):
     zones: tuple[str, ...] = ()
     in_hundredths: bool = False
     venues: tuple[str, ...] = ()
+    part: str | None = None
 
 
 class Drafting:

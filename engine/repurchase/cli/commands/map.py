@@ -27,6 +27,8 @@ _FIRST_BYTES: Final = 1_000
 _BYTES_MAX: Final = 20_000_000
 _LISTED: Final = 20
 _EXIT_OPEN: Final = 1
+# The units in which exchanges print prices that are in these currencies.
+_PART_UNITS: Final = {"GBP": "pence", "ZAR": "cents", "ILS": "cents"}
 # A longer number is no place of a column.
 _PLACE_DIGITS: Final = 5
 # What some files are whose names say that they are tables.
@@ -236,6 +238,7 @@ def _known(rules: str | None, given: Answers) -> Known:
         tuple(zones),
         in_hundredths=all(one.currency in PARTS for one in found),
         venues=tuple(venues),
+        part=next(iter({_PART_UNITS.get(one.currency) for one in found}), None),
     )
 
 
