@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.quantities import written
 from repurchase.intake.answers import Answers
 from repurchase.intake.dates import Printed, day_reader, moment_reader
 from repurchase.intake.draft import draft
-from repurchase.intake.months import WEEKDAYS
+from repurchase.intake.months import MONTHS, WEEKDAYS
+from repurchase.intake.patterns import patterns
 from repurchase.intake.questions import Known
 from repurchase.intake.rows import decoded, separated
 from repurchase.report.mappings import mapping_text
 from repurchase.rulebook.mapping_file import read_mapping_text
 from test_cli import run
-from test_mapping import paid, read, refused
+from test_mapping import PATTERNS, STYLES, TRADES, grouped, paid, printed_day, read, refused
 from test_workbooks import Cell, number, workbook
 
 # -- days and times -------------------------------------------------------------------------------
@@ -708,6 +713,21 @@ def test_answer_is_taken_as_known_and_the_rest_is_drafted_from_it() -> None:
         asked(lines, None, columns__price="Kurz")
 
 
+@pytest.mark.parametrize(
+    ("text", "pattern", "language"),
+    [
+        ("Di 09.01.2001", "EEE dd.MM.yyyy", "de"),
+        ("Di 07.01.2001", "EEE dd.MM.yyyy", "fr"),
+        ("Wed 04/03/2020", "EEE dd/MM/yyyy", "en"),
+        ("Fri 04/03/2020", "EEE MM/dd/yyyy", "en"),
+    ],
+)
+def test_weekday_settles_the_pattern(text: str, pattern: str, language: str) -> None:
+    """One language or order of day and month has this weekday on this day."""
+    (found,) = patterns([text])
+    assert (found.pattern, found.language) == (pattern, language)
+
+
 def test_failing_number_is_shown_and_not_the_first() -> None:
     """That one is to be looked at."""
     _, rows = separated("Date;Shares\n2020-03-02;100\n2020-03-03;(200)\n")
@@ -810,3 +830,69 @@ def test_log_that_needs_a_mapping_points_to_map(tmp_path: Path) -> None:
     call = ("replay", "log.xlsx", "--rules", "x.yaml", "--mapping", "x.yaml")
     ended = run(*call, cwd=tmp_path)
     assert (ended.code, "this is a rule file, not a mapping" in ended.err) == (2, True)
+
+
+# -- any style ------------------------------------------------------------------------------------
+
+HEADS: Final = (
+    ("Date", "Number of shares", "Price", "Amount"),
+    ("Handelstag", "Stück", "Kurs", "Betrag"),
+    ("Fecha", "Número de acciones", "Precio medio", "Importe"),
+    ("約定日", "株数", "単価", "総額"),
+)
+
+
+@given(
+    TRADES,
+    st.sampled_from(STYLES),
+    st.sampled_from(PATTERNS),
+    st.sampled_from(sorted(MONTHS)),
+    st.sampled_from(HEADS),
+    st.sampled_from((";", "\t", "|")),
+    st.booleans(),
+    st.booleans(),
+)
+def test_log_in_any_style_is_drafted_as_it_was_meant_or_asked(
+    trades: list[tuple[int, Fraction, date]],
+    style: tuple[str, str | None],
+    pattern: str,
+    language: str,
+    names: tuple[str, ...],
+    separator: str,
+    has_amounts: bool,
+    has_total: bool,
+) -> None:
+    """A candidate of each question is the right one, or the draft reads the log itself."""
+    rows = [
+        [
+            printed_day(day, pattern, language),
+            grouped(Fraction(quantity), style, " "),
+            grouped(price, style, " "),
+            grouped(price * quantity, style, " "),
+        ]
+        for quantity, price, day in trades
+    ]
+    total = sum(quantity for quantity, _, _ in trades)
+    rows += [["Total", grouped(Fraction(total), style, " "), "", ""]] if has_total else []
+    width = 4 if has_amounts else 3
+    lines = "\n".join(separator.join(row[:width]) for row in [names, *rows])
+    name, parsed = separated(lines)
+    values = {"separator": name}
+    found = draft(parsed, values, Known(), Answers(BUY))
+    open_ = {one.key: one.candidates for one in found.questions}
+    if open_:
+        assert open_.keys() <= {
+            *("numbers", "columns.date.pattern", "columns.date.language"),
+            *("columns.price.unit", "columns.amount.unit", "columns.quantity.unit"),
+            *("columns.date", "rows.totals.Total.of"),
+        }
+        if style == (".", None) and "numbers" in open_:
+            assert "{}" in open_["numbers"]
+        return
+    events, wrong, differences = read(lines, mapping_text(found.values))
+    assert wrong == []
+    assert [
+        one for one in differences if "repeats" not in one.of and "before it" not in one.of
+    ] == []
+    read_back = [(one.quantity, one.price, one.date) for one in events]
+    assert read_back == trades

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import written
 from repurchase.intake.dates import Printed, day_reader, moment_reader
 from repurchase.intake.log import open_log
-from repurchase.intake.months import MONTHS
+from repurchase.intake.months import MONTHS, WEEKDAYS
 from repurchase.intake.printed import Style, number_reader
 from repurchase.intake.totals import Difference
 from repurchase.replay.run import brought_forward
@@ -134,7 +134,10 @@ STYLES: Final = (
     (",", "space"),
     (".", "'"),
 )
-PATTERNS: Final = ("yyyy-MM-dd", "dd/MM/yyyy", "d.M.yy", "d MMMM yyyy", "MMM d, yyyy", "serial")
+PATTERNS: Final = (
+    *("yyyy-MM-dd", "dd/MM/yyyy", "d.M.yy", "d MMMM yyyy", "MMM d, yyyy", "serial"),
+    *("EEE dd.MM.yyyy", "d. MMMM yyyy", "Gy年M月d日"),
+)
 ZONES: Final = ("Europe/London", "Asia/Tokyo", "America/New_York")
 SPACES: Final = (" ", "\u00a0", "\u202f")
 
@@ -153,6 +156,15 @@ def printed_day(day: date, pattern: str, language: str) -> str:
     name = next(name for name, number in MONTHS[language].items() if number == day.month)
     if pattern == "serial":
         return str((day - date(1899, 12, 30)).days)
+    if pattern == "EEE dd.MM.yyyy":
+        days = WEEKDAYS[language].items()
+        weekday = next(name for name, number in days if number == day.isoweekday())
+        return f"{weekday.title()} {day:%d.%m.%Y}"
+    if pattern == "d. MMMM yyyy":
+        return f"{day.day}. {name} {day.year}"
+    if pattern == "Gy年M月d日":
+        era, before = ("令和", 2018) if day.year > 2018 else ("平成", 1988)
+        return f"{era}{day.year - before}年{day.month}月{day.day}日"
     if pattern == "MMM d, yyyy":
         return f"{name} {day.day}, {day.year}"
     if pattern == "d MMMM yyyy":
@@ -198,7 +210,7 @@ def test_known_log_in_any_style_is_read_back(
     mark = "\t" if separator == "tab" else separator
     if encoding == "cp1252":
         space = "\u00a0" if space == "\u202f" else space
-        encoding = "utf-16" if language == "pl" else encoding
+        encoding = "utf-16" if language == "pl" or pattern.startswith("G") else encoding
     factor = {None: Fraction(1), "thousands": Fraction(1, 1000), "pence": Fraction(100)}[unit]
     head = mark.join(("Day", "Side", "Nominal  Amount", "Cours"))
     lines = ["A title", head]
@@ -234,6 +246,67 @@ rows: {{totals: [{{row: summa}}], filled_down: [Side]}}
     assert (wrong, differences) == ([], ())
     found = [(one.quantity, one.price, one.date, one.side) for one in events]
     assert found == [(*trade, "buy") for trade in trades]
+
+
+CLOCKS: Final = ("HH:mm:ss", "h:mm:ss a", "HH.mm.ss[,S]", "HHmmss")
+OFFSETS: Final = ("X", "z", "")
+
+
+def printed_time(moment: datetime, pattern: str, fraction: str) -> str:
+    """Return the time of day of *moment* as printed by *pattern*."""
+    return {
+        "HH:mm:ss": f"{moment:%H:%M:%S}",
+        "h:mm:ss a": f"{moment.hour % 12 or 12}:{moment:%M:%S %p}",
+        "HH.mm.ss[,S]": f"{moment:%H.%M.%S}{',' if fraction else ''}{fraction}",
+        "HHmmss": f"{moment:%H%M%S}",
+    }[pattern]
+
+
+@given(
+    st.lists(st.integers(0, 366 * 86_400), min_size=1, max_size=5),
+    st.sampled_from(CLOCKS),
+    st.sampled_from(OFFSETS),
+    st.sampled_from((*ZONES, "Europe/Paris")),
+    st.sampled_from(("", "5", "123456")),
+    st.booleans(),
+)
+def test_known_times_in_any_style_are_read_back(
+    seconds: list[int], pattern: str, offset: str, zone: str, fraction: str, is_apart: bool
+) -> None:
+    """With halves of days, fractions, and the clock as an offset or a word, also in a column."""
+    clock = ZoneInfo(zone)
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    moments = [(begin + timedelta(seconds=one)).astimezone(clock) for one in seconds]
+    cells = [
+        [
+            f"{one:%d/%m/%Y}",
+            printed_time(one, pattern, fraction),
+            {"X": f"{one:%z}", "z": str(one.tzname()), "": ""}[offset],
+        ]
+        for one in moments
+    ]
+    if not is_apart:
+        cells = [[" ".join(row).strip(), "", ""] for row in cells]
+    words = json.dumps({str(one.tzname()): zone for one in moments})
+    place = "columns: [d, t, z]" if is_apart else "column: d"
+    whole = f"dd/MM/yyyy {pattern} {offset}".strip()
+    beside = {"X": "", "z": f", zones: {words}", "": f", zone: {zone}, twice: earlier"}[offset]
+    mapping = f"""\
+mapping: 1
+separator: ";"
+columns: {{time: {{{place}, pattern: "{whole}"{beside}}}, quantity: q}}
+set: {{symbol: X, side: buy}}
+ignore: [{"" if is_apart else "t, z"}]
+"""
+    lines = ["d;t;z;q", *(";".join([*row, "5"]) for row in cells)]
+    events, wrong, _ = read("\n".join(lines), mapping)
+    assert wrong == []
+    shown = Fraction(int(fraction), 10 ** len(fraction)) if fraction and "S" in pattern else 0
+    for found, moment in zip(events, moments, strict=True):
+        assert found.time is not None
+        apart = Fraction(str(found.time.timestamp())) - int(moment.timestamp())
+        is_second = not offset and moment.fold
+        assert round(apart - shown, 6) == (-3600 if is_second else 0)
 
 
 @given(TRADES, st.data())

@@ -6,7 +6,7 @@ A text is taken apart into its day, its time and its clock, so that each part is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -171,21 +171,30 @@ def _clock(found: re.Match[str]) -> str:
 
 
 def _days(texts: Sequence[str]) -> list[Printed]:
-    """Return how the days *texts* can be printed, each with other days."""
+    """Return how the days *texts* can be printed, each with other days.
+
+    A weekday that fits the day tells patterns and languages apart: `Di` is Tuesday in German, and
+    Sunday in French.
+    """
     weekday, spoken = _weekday(texts)
-    bare = [_WEEKDAY.sub("", one, count=1) for one in texts] if weekday else list(texts)
+    bare = [_WEEKDAY.sub("", one, count=1) for one in texts] if weekday else texts
+    tried = _tried(bare, spoken or _BY_LANGUAGE[:1], spoken or _BY_LANGUAGE)
+    if found := _fitting(texts, weekday, tried):
+        return found
+    # It fits none: reading the file will say of which day it is wrong.
+    found = _fitting(bare, "", tried) if weekday else []
+    return [Printed(f"{weekday}{one.pattern}", one.language) for one in found]
+
+
+def _fitting(texts: Sequence[str], before: str, tried: Sequence[tuple[str, str]]) -> list[Printed]:
     found: dict[tuple[str | None, ...], Printed] = {}
-    for language in _languages(bare):
-        if spoken and language is not None and language not in spoken:
+    for day, language in tried:
+        try:
+            values = tuple(map(_reader(f"{before}{day}", language), texts))
+        except Wrong:
             continue
-        known = language or (spoken[0] if spoken else "en")
-        for day in _DAYS if language is None else _IN_WORDS:
-            try:
-                values = tuple(map(_reader(day, known), bare))
-            except Wrong:
-                continue
-            if all(one is not None and _FIRST <= one <= _LAST for one in values):
-                found.setdefault(values, Printed(f"{weekday}{day}", known))
+        if all(one is not None and _FIRST <= one <= _LAST for one in values):
+            found.setdefault(values, Printed(f"{before}{day}", language))
     return list(found.values())
 
 
@@ -204,11 +213,12 @@ def _weekday(texts: Sequence[str]) -> tuple[str, list[str]]:
     return f"EEE{found[0][2].lstrip('.')}", spoken
 
 
-def _languages(texts: Sequence[str]) -> Iterator[str | None]:
-    """Yield the languages of the months in *texts*, English first; `None` for digits alone."""
+def _tried(
+    texts: Sequence[str], in_digits: Sequence[str], in_words: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Return each pattern that days *texts* without weekdays may have, with its language."""
     words = {word.casefold() for one in texts for word in _WORD.findall(one)}
     if not words or not words.isdisjoint(("令和", "平成", "昭和")):
-        yield None
-    for language in _BY_LANGUAGE:
-        if words and words <= MONTHS[language].keys():
-            yield language
+        return [(day, language) for language in in_digits for day in _DAYS]
+    spoken = [language for language in in_words if words <= MONTHS[language].keys()]
+    return [(day, language) for language in spoken for day in _IN_WORDS]
