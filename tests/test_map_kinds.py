@@ -646,6 +646,18 @@ RULED: Final = Known(("X",), ("Europe/London",), venues=("XLON", "CHIX"), part="
         ("Date;Shares;Price\n2020-03-02;100;1\n;200;1\n", "rows.filled_down", ('["Date"]',)),
         ("Date,Shares,State\n2020-03-02,1,X\n2020-03-03,2,Y\n", "rows.words.State", ()),
         ("Day,Shares\n43892,100\n", "columns.date.pattern", ('"serial"',)),
+        (
+            "Day;Shares;Price\n2020-03-02;1,234;7,3\n",
+            "columns.quantity.unit",
+            ("thousands", "one"),
+        ),
+        (
+            "Day;Shares;Price\n2020-03-02;1,000;7,3\n",
+            "columns.quantity.unit",
+            ("thousands", "one"),
+        ),
+        ("Day,Shares,\n2020-03-02,100,CANCELLED\n", "ignore", ("[3]",)),
+        ("Day,Shares,Price\n2020-03-02,100,1\n2020-03-03,0,-\n", "numbers.none", ('["-", "0"]',)),
         ("Month,Shares\nJanuary 2024,100\n", "columns.date", ()),
         (
             "Date and time,Shares\n2020-03-02 10:00 CET,1\n",
@@ -686,6 +698,16 @@ def test_prices_are_divided_once_alone() -> None:
     known = Known(("X",), in_hundredths=True)
     with pytest.raises(Wrong, match="divided, they would be a hundredth"):
         asked(lines, known, columns__price__unit="pence")
+
+
+def test_column_without_a_name_is_read_or_empty() -> None:
+    """What stands there may say that a trade was cancelled."""
+    _, wrong, _ = read("d,q,\n2020-03-02,100,CANCELLED\n", BASE)
+    assert wrong == ["the row has `CANCELLED` in column 3, which is not read"]
+    events, wrong, _ = read("d,q,\n2020-03-02,100, \n", BASE)
+    assert (len(events), wrong) == (1, [])
+    events, wrong, _ = read("d,q,\n2020-03-02,100,CANCELLED\n", BASE + "ignore: [3]\n")
+    assert (len(events), wrong) == (1, [])
 
 
 def test_venue_that_the_program_needs_is_asked() -> None:

@@ -16,6 +16,7 @@ from repurchase.intake.questions import Drafting, flow
 from repurchase.intake.rows import Row
 
 _TITLES_TRIED: Final = 10_000
+_TITLES_SHOWN: Final = 10
 _TITLE_MAX: Final = 400
 _DAY_WITHIN: Final = re.compile(
     r"(?<!\d)(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}"
@@ -115,12 +116,12 @@ def _ask_clock(drafting: Drafting, pattern: str, texts: Sequence[str]) -> None:
 
 
 def _no_day(columns: Sequence[Column]) -> str:
-    """Return what to say of a table without days: what stands in its first column instead."""
+    """Return what to say of a table without days: which periods stand there instead."""
     what = "no column has the day of a trade"
-    texts = next((one.distinct() for one in columns if one.distinct()), ())
-    if texts and not columns[0].holds_numbers():
-        what += f": `{short(texts[0])}` is none; ask the sender for a table by day"
-    return what
+    texts = [text for one in columns if one.says_period() for text in one.distinct()[:1]]
+    if texts:
+        return f"{what}: `{short(texts[0])}` is none; ask the sender for a table by day"
+    return f"{what}; if all are of one day, answer set.date=YYYY-MM-DD"
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -134,7 +135,7 @@ def _joined(parts: Sequence[str]) -> str:
 def draft_title(
     drafting: Drafting, rows: Sequence[Row], fields: Mapping[str, Sequence[Column]]
 ) -> str | None:
-    """Say which titles have the day if no column has it, and return how they begin.
+    """Say which of *rows* is the title with the day if no column has it; return how it begins.
 
     Ask if titles in several words have days: one may be that of the announcement.
     """
@@ -149,7 +150,7 @@ def draft_title(
     drafts = [_title(drafting, title, days, clocks[:1]) for title, days in found.items()]
     if len(drafts) > 1:
         what = f"{len(drafts)} titles have a day: which is the day of the trades?"
-        drafting.ask(("columns", "date"), what, map(flow, drafts))
+        drafting.ask(("columns", "date"), what, map(flow, drafts[:_TITLES_SHOWN]))
         return ""
     if not drafts:
         return None

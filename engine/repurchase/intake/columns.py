@@ -17,6 +17,7 @@ from repurchase.intake.styles import is_number
 
 CELLS_TRIED: Final = 2_000
 _FEW: Final = 12
+_NONE: Final = re.compile("[-\u2013\u2014]+|n\\.?/?a\\.?|nil|none|null", re.IGNORECASE)
 _WITH_WORDS: Final = re.compile(r"[$€£]?\s?[0-9][0-9.,']*\s?[A-Za-z€. ]{1,12}")
 _EXAMPLES: Final = 3
 # A column holds numbers if so many in ten of its texts are.
@@ -32,7 +33,10 @@ _NAMED: Final = tuple(
         ("price", r"vwap|average|durchschnitt|snitt|gemiddeld|moyen|medio|単価|価格|\bpx\b|lastpx"),
         ("amount", r"value|värde|v[æe]rdi|betrag|bel[øo]p|bedrag|consideration|proceeds|amount"),
         ("amount", r"montant|controvalore|importe|efectivo|gegenwert|umsatz|turnover|notional"),
-        ("amount", r"\bcost\b|\barvo\b|volumen?.*(?-i:\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN)\b)"),
+        (
+            "amount",
+            r"\bcost\b|\barvo\b|volumen?.*(?-i:\bT?(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN)m?\b)",
+        ),
         ("quantity", r"shares|volum|volym|quantity|qty|aktie|stück|stk|antal|anzahl|aantal|株"),
         (
             "quantity",
@@ -63,14 +67,18 @@ _OTHERWISE: Final = re.compile(
     r"|commission|\bfees?\b|\btax|\blei\b|account|rate\b|最高|最低|残",
     re.IGNORECASE,
 )
-_ZONE_NAMED: Final = re.compile(r"time ?zone|\btz\b|zeitzone|fuseau", re.IGNORECASE)
+_PERIOD_NAMED: Final = re.compile(
+    r"period|month|monat|mois|\bmes\b|week|woche|quarter|\bdate|年月", re.IGNORECASE
+)
+_ZONE_NAMED: Final = re.compile(r"time ?zone|\btz\b|zeitzone|fuseau|\boffset\b", re.IGNORECASE)
 _STATE_NAMED: Final = re.compile(
     r"(?:\b|ord|order ?)status|\bstate\b|cancel|void|\baction\b|exec ?type|record type"
     r"|discriminator|currency|währung|\bccy\b|devise|moneda|通貨",
     re.IGNORECASE,
 )
 _OF_INSTRUMENT: Final = re.compile(
-    r"\bisin\b|instrument|security|share class|\bclass\b|sedol|wertpapier|värdepapper|銘柄",
+    r"\bisin\b|instrument|security|share class|\bclass\b|sedol|wertpapier|värdepapper|銘柄"
+    r"|issuer|company|stock code|emittent|émetteur",
     re.IGNORECASE,
 )
 # What a name says of the unit of its figures.
@@ -127,7 +135,7 @@ class Column(msgspec.Struct, frozen=True):
 
     def holds_numbers(self) -> bool:
         """Return whether nearly all of its texts are numbers, and not days of a workbook."""
-        found = [text for text in self.texts if text.strip()]
+        found = [text for text in self.texts if text.strip() and not _NONE.fullmatch(text.strip())]
         numbers = sum(_is_figure(one) for one in found)
         return bool(found) and numbers * 10 >= _BELONGS * len(found)
 
@@ -193,6 +201,10 @@ class Column(msgspec.Struct, frozen=True):
     def says_state(self) -> bool:
         """Return whether it may say of a row that it was cancelled: a status with several texts."""
         return bool(_STATE_NAMED.search(self.head)) and 1 < len(self.distinct()) <= _FEW
+
+    def says_period(self) -> bool:
+        """Return whether it names months or other periods instead of days."""
+        return bool(_PERIOD_NAMED.search(self.head))
 
     def names_instruments(self) -> bool:
         """Return whether it names several instruments or classes."""

@@ -26,7 +26,7 @@ from repurchase.intake.columns import (
 )
 from repurchase.intake.figures import draft_numbers, draft_units
 from repurchase.intake.forms import form_of
-from repurchase.intake.mapping import plain
+from repurchase.intake.mapping import filled, plain
 from repurchase.intake.marks import (
     ask_lone,
     draft_marks,
@@ -98,7 +98,8 @@ def _draft_table(drafting: Drafting, rows: Sequence[Row], table: Table) -> None:
     if values is not None:
         draft_units(drafting, fields, values, columns)
     _draft_words(drafting, fields)
-    title = draft_title(drafting, rows, fields)
+    titles = [row for row in rows if row[0] < table.line or filled(row[1]) == 1]
+    title = draft_title(drafting, titles, fields)
     if title is None:
         draft_calendar(drafting, fields, columns)
     draft_states(drafting, columns)
@@ -202,7 +203,8 @@ def _ask_ignored(drafting: Drafting, columns: Iterable[Column]) -> None:
     """Ask whether the columns that nothing reads may be ignored."""
     read = {one for value in drafting.values["columns"].values() for one in places(value)}
     read |= drafting.choosing
-    others = [one.called for one in columns if one.name and one.called not in read]
+    unread = [one for one in columns if one.called not in read]
+    others = [one.called for one in unread if one.name or one.distinct()]
     if others:
         drafting.values["ignore"] = others
         shown = ", ".join(f"`{one}`" for one in others)

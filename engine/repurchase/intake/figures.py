@@ -10,9 +10,19 @@ from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import written
 from repurchase.intake.columns import Column
 from repurchase.intake.mapping import FIGURES, OPEN
-from repurchase.intake.printed import ONE, Reader, number_reader
+from repurchase.intake.printed import ONE, Reader, Style, number_reader
 from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.styles import Values, apart, multiplies, other_unit, readings, said, style_of
+from repurchase.intake.styles import (
+    Texts,
+    Values,
+    apart,
+    in_thousandths,
+    multiplies,
+    other_unit,
+    readings,
+    said,
+    style_of,
+)
 
 _HUNDREDTHS: Final = ("pence", "cents")
 
@@ -35,6 +45,7 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     if len(found.styles) == 1:
         if style := said(found.styles[0][0]):
             drafting.values["numbers"] = style
+        _ask_zeros(drafting, texts, *found.styles[0])
         return found.styles[0][1]
     every = (text for column in texts.values() for text in column)
     example = next((text for text in every if "." in text or "," in text), "")
@@ -43,6 +54,17 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
         what = f"no style that is known reads all numbers: one is `{short(found.failing or '')}`"
     drafting.ask(("numbers",), what, (flow(said(style)) for style, _ in found.styles))
     return None
+
+
+def _ask_zeros(drafting: Drafting, texts: Texts, style: Style, values: Values) -> None:
+    """Ask whether rows of no shares are days on which nothing was bought."""
+    empty = [at for at, one in enumerate(values.get("quantity", ())) if one == "0"]
+    zeros = {texts[name][at].strip() for name in texts for at in empty if values[name][at] == "0"}
+    if zeros:
+        shown = ", ".join(f"`{one}`" for one in sorted(zeros))
+        rows = "1 row has" if len(empty) == 1 else f"{len(empty):,} rows have"
+        what = f"{rows} no shares: does {shown} say that nothing was bought?"
+        drafting.ask(("numbers", "none"), what, [flow([*style.none, *sorted(zeros)])])
 
 
 def number_of(drafting: Drafting) -> Reader | None:
@@ -86,6 +108,10 @@ def _unit(
     unit = answer or computed or named
     if unit is None and field == "price" and not multiplies(values):
         _ask_part(drafting, column, columns)
+    if field == "quantity" and in_thousandths(column.texts, values[field]):
+        what = f"`{column.name}` has a mark before three digits: does it group thousands?"
+        if not multiplies(values):
+            drafting.ask(("columns", field, "unit"), what, ("thousands", ONE))
     if unit is None or _is_in_hundredths(drafting, field, unit, answer):
         return None
     drafting.columns.setdefault(field, {"column": column.called})

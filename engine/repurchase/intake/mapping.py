@@ -242,6 +242,8 @@ class Sheet:
         self._names = [plain(one) for one in self._header]
         self._begin = plain(_first(self._header))
         self._width = len(self._header)
+        # Columns without a name, which must be empty.
+        self._unread: list[int] = []
         faults = list(self._faults())
         if faults:
             raise InputError(self._problem(mapping.header or 1, wrong) for wrong in faults)
@@ -308,6 +310,11 @@ class Sheet:
                 return number, self._problem(number, Wrong(what, "write `read` or `skip` for it"))
             if not is_read:
                 return None
+        for at in self._unread:
+            if cells[at] and not cells[at].isspace():
+                what = f"has `{short(cells[at])}` in column {at + 1}, which is not read"
+                hint = f"name it as {at + 1} under `columns` or `ignore` of the mapping"
+                return number, self._problem(number, Wrong(what, hint))
         return self._read(number, cells, label)
 
     def _read(
@@ -445,23 +452,21 @@ class Sheet:
         read: set[int] = set()
         named = [one for field in self._mapping.fields.values() for one in field.columns]
         by_words = [column for column, _ in self._mapping.rows.words]
-        for column in (*named, *self._mapping.rows.filled_down, *by_words):
+        ignored = self._mapping.ignored
+        others = () if ignored == ALL else ignored
+        for column in (*named, *self._mapping.rows.filled_down, *by_words, *others):
             try:
                 read.add(self._place(column))
             except Wrong as wrong:
                 yield wrong
-        ignored = self._mapping.ignored
         if ignored == ALL:
             return
-        for column in ignored:
-            try:
-                read.add(self._place(column))
-            except Wrong as wrong:
-                yield wrong
         for at, name in enumerate(self._header):
             if at not in read and name.strip():
                 what = f"the column `{short(name)}` is neither read nor ignored"
                 yield Wrong(what, "name it under `columns` or `ignore` of the mapping")
+            elif at not in read:
+                self._unread.append(at)
 
     def _place(self, column: Column) -> int:
         """Return the place of *column* from 0 on; raise Wrong if there is none, or several."""

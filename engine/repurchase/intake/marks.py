@@ -123,6 +123,7 @@ def draft_marks(
             drafting.settled.append(f"rows: `{name}` is what the {_OF[min(of)]} add up to")
         else:
             what = f"is `{name}` a total of the rows since the last, or of the program?"
+            what += " If of neither, name it in an answer rows.skip=[..]"
             drafting.ask(("rows", "totals", name, "of"), what, ("rows", "program"))
     if found.openings:
         rows["opening"] = label(found.openings[0][1])

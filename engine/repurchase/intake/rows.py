@@ -37,8 +37,8 @@ _TOTALS: Final = re.compile(
     re.IGNORECASE,
 )
 _OPENINGS: Final = re.compile(
-    r"latest announcement|seneste meddelelse|previous|tidligere|brought forward|before|vortrag"
-    r"|prior\b|tidigare",
+    r"(?:latest|last) announcement|seneste meddelelse|previous|tidligere|brought forward|before"
+    r"|vortrag|prior\b|tidigare",
     re.IGNORECASE,
 )
 

@@ -34,9 +34,9 @@ _BELONGS: Final = Fraction(9, 10)
 _NEAR: Final = Fraction(1, 50)
 # What may stand beside a number and change nothing: a code or a sign of money, shares.
 _HARMLESS: Final = re.compile(
-    r"[A-Z]{3}|[A-Z]{0,3}[$€£¥]|kr\.?|(?i:shares|stk\.?|st\.?|aktier)|円|株"
+    r"[A-Z]{3}|[A-Z]{0,3}[$€£¥]|kr\.?|(?i:shares|stk\.?|st\.?|aktier|pcs|kpl)|円|株"
 )
-_OF_SHARES: Final = frozenset(("shares", "Shares", "aktier", "st", "stk", "株"))
+_OF_SHARES: Final = re.compile(r"(?i:shares|stk\.?|st\.?|aktier|pcs|kpl)|株")
 _NUMBER: Final = re.compile(
     r"[-(]?[^\w\s]{0,3}(?:[A-Z]{0,3}\$?|kr\.?)\s?[0-9][0-9.,'\u2019\s]*\)?\s?[A-Za-z%*円株€]{0,6}"
 )
@@ -71,18 +71,21 @@ def readings(texts: Texts, given: Style | None = None) -> Readings:
     odd = [sign for sign in around if not _HARMLESS.fullmatch(sign)]
     if given is not None:
         odd = []
-    elif not odd and len({*around} - _OF_SHARES) > 1:
+    elif not odd and len([one for one in around if not _OF_SHARES.fullmatch(one)]) > 1:
         odd = list(around)
     found: dict[Any, tuple[Style, Values]] = {}
+    others: dict[Any, tuple[Style, Values]] = {}
     best: tuple[int, str] = (-1, "")
     for style in _STYLES if given is None else (given,):
         whole = given or msgspec.structs.replace(style, around=around, none=none)
         values, count, unfit = _read_all(texts, number_reader(whole))
         if values is None:
             best = max(best, (count, unfit), key=lambda one: one[0])
-        elif is_whole(values.get("quantity", ())):
+        elif given or is_whole(values.get("quantity", ())):
             found.setdefault(tuple(map(tuple, values.values())), (whole, values))
-    every = tuple(found.values())
+        elif in_thousandths(texts["quantity"], values["quantity"]):
+            others.setdefault(tuple(map(tuple, values.values())), (whole, values))
+    every = tuple((found or others).values())
     fitting = tuple(one for one in every if multiplies(one[1]))
     is_settled = len(every) > 1 and len(fitting) == 1
     failing = None if every else best[1] or None
@@ -106,6 +109,13 @@ def _read_all(texts: Texts, read: Reader) -> tuple[Values | None, int, str]:
 def is_whole(values: Iterable[str | None]) -> bool:
     """Return whether all of *values* are whole numbers."""
     return all(one is None or "." not in one for one in values)
+
+
+def in_thousandths(texts: Sequence[str], values: Sequence[str | None]) -> bool:
+    """Return whether a mark before three digits was read as that of decimals: 1,000 as 1."""
+    pairs = zip(texts, values, strict=True)
+    found = [(re.sub(r"[^0-9]", "", text), Fraction(of)) for text, of in pairs if of is not None]
+    return any(of and Fraction(digits) == abs(of) * 1000 for digits, of in found)
 
 
 def multiplies(values: Values, units: Mapping[str, str] | None = None) -> bool:
