@@ -55,7 +55,8 @@ def test_day_of_each_country_is_read(pattern: str, language: str, text: str, day
     [
         ("EEE d MMM yyyy", "Tue 2 Mar 2020", "2020-03-02 is a Monday"),
         ("EEE d MMM yyyy", "Lun 2 Mar 2020", "`Lun` is no weekday in `en`"),
-        ("Gy年M月d日", "令和0年13月1日", "no day that exists"),
+        ("Gy年M月d日", "令和6年13月1日", "no day that exists"),
+        ("Gy年M月d日", "令和0年4月1日", "no day that exists"),
     ],
 )
 def test_weekday_of_another_day_is_refused(pattern: str, text: str, said: str) -> None:

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from repurchase.domain.calendars import offset_changes, zone_names
 from repurchase.domain.errors import Wrong, short
 from repurchase.intake.months import MONTHS, WEEKDAYS
+from repurchase.intake.offsets import OFFSET, Twice, known, offset_of, placed, zone_of
 from repurchase.intake.printed import Typed
 
 # The pattern of days that a spreadsheet counts from the beginning of 1900.
@@ -51,21 +48,14 @@ _FIELDS: Final = {
 _ERAS: Final = {"令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988, "S": 1925}
 _FIRST_OF_ERA: Final = "元"
 _ORDINAL: Final = "(?:st|nd|rd|th|er|º)?"
-_UTC: Final = ("UTC", "Z")
 _BLANK: Final = r"[\s\u200b]+"
 _NAME: Final = r"[^\W\d_]+"
 _HALVES: Final = {"am": 0, "pm": 12}
 _NOON: Final = 12
-# Where an offset stands in the text of a moment.
-_OFFSET: Final = slice(len("2008-11-14T09:30:00"), None)
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_DAY_SECONDS: Final = 86_400
-_CACHED: Final = 1 << 10
 # Two digits of a year are the year of these hundred that ends in them.
 _CENTURY_BEGINS: Final = 1980
 
 T = TypeVar("T")
-Twice = str | None
 
 
 class Printed(msgspec.Struct, frozen=True):
@@ -131,7 +121,7 @@ def moment_reader(
     def read(text: str) -> str | None:
         if isinstance(text, Typed):
             held = _typed(text, "a time", datetime.fromisoformat)
-            return _placed(held, _known(clock(), text), text, printed.twice).isoformat()
+            return placed(held, known(clock(), text), text, printed.twice).isoformat()
         parts = _matched(pattern, text, printed)
         if parts is None:
             return None
@@ -160,26 +150,11 @@ def _offset(
     if written is not None:
         digits = written.lstrip("+-").replace(":", "").ljust(4, "0")
         return "+00:00" if written in "Zz" else f"{written[0]}{digits[:2]}:{digits[2:]}"
-    zone = _known(clock(), text) if word is None else _zone_of(word, text, printed)
-    offset = _offset_of(shown.date(), zone)
+    zone = known(clock(), text) if word is None else zone_of(word, text, printed.zones)
+    offset = offset_of(shown.date(), zone)
     if offset is None or word is not None:
-        offset = _placed(shown, zone, text, printed.twice, word).isoformat()[_OFFSET]
+        offset = placed(shown, zone, text, printed.twice, word).isoformat()[OFFSET]
     return offset
-
-
-def _known(clock: tzinfo | None, text: str) -> ZoneInfo:
-    if not isinstance(clock, ZoneInfo):
-        raise Wrong(f"is `{short(text)}`, which says no offset", "correct the pattern or the file")
-    return clock
-
-
-def _zone_of(word: str, text: str, printed: Printed) -> ZoneInfo:
-    """Return the zone that *word* names, or that it stands for."""
-    name = printed.zones.get(word, "UTC" if word in _UTC else word)
-    if name != word or ("/" in word and word in zone_names()) or word == "UTC":
-        return ZoneInfo(name)
-    what = f"is `{short(text)}`, and `zones` does not say which clock `{short(word)}` is"
-    raise Wrong(what, f"write it as `zones: {{{short(word)}: Europe/London}}`")
 
 
 def _counted(text: str, printed: Printed) -> str | None:
@@ -288,7 +263,9 @@ def _year(parts: Mapping[str, str | None], printed: Printed) -> int:
     if written is None:
         return printed.year or 0
     if era is not None:
-        return _ERAS[era.upper()] + (1 if written == _FIRST_OF_ERA else int(written))
+        number = 1 if written == _FIRST_OF_ERA else int(written)
+        # No era has a year before its first; no calendar has a year 0 either.
+        return _ERAS[era.upper()] + number if number else 0
     year = int(written)
     if len(written) == 2:
         year += _CENTURY_BEGINS // 100 * 100
@@ -331,49 +308,6 @@ def _time(parts: Mapping[str, str | None]) -> tuple[int, int, int]:
     else:
         number = int(hour)
     return number, int(parts.get("m") or 0), int(parts.get("s") or 0)
-
-
-@lru_cache(_CACHED)
-def _offset_of(day: date, clock: ZoneInfo) -> str | None:
-    """Return the offset of *clock* on *day*, as `+09:00`; `None` if it is set around then."""
-    noon = (day.toordinal() - _EPOCH) * _DAY_SECONDS + _DAY_SECONDS // 2
-    changes = offset_changes(clock)
-    at = bisect_left(changes, noon - 2 * _DAY_SECONDS)
-    if at < len(changes) and changes[at] <= noon + 2 * _DAY_SECONDS:
-        return None
-    return datetime.combine(day, time(), clock).isoformat()[_OFFSET]
-
-
-def _placed(
-    shown: datetime, clock: ZoneInfo, text: str, twice: Twice, word: str | None = None
-) -> datetime:
-    """Return the moment at which *clock* shows *shown*; raise Wrong unless there is just one.
-
-    A *word* that names the time of half of the year, such as CEST, must be that of the moment.
-    """
-    both = [shown.replace(tzinfo=clock, fold=fold) for fold in (0, 1)]
-    first, second = both
-    is_skipped = (first.utcoffset() or timedelta()) < (second.utcoffset() or timedelta())
-    if is_skipped:
-        what = f"is `{short(text)}`, which the clock of {clock.key} skips that day"
-        raise Wrong(what, "give the zone in which the times were written")
-    if word is not None and word in _words_of(clock, shown.year):
-        both = [one for one in both if one.tzname() == word]
-        if not both:
-            what = f"is `{short(text)}`, but the clock of {clock.key} shows {first.tzname()} then"
-            raise Wrong(what, "if it shows the local time all year, ignore the words of the zone")
-    if both[0].utcoffset() == both[-1].utcoffset():
-        return both[0]
-    if twice is None:
-        what = f"is `{short(text)}`, which the clock of {clock.key} shows twice that day"
-        raise Wrong(what, "say `twice: earlier` or `twice: later`")
-    return first if twice == "earlier" else second
-
-
-@lru_cache(_CACHED)
-def _words_of(clock: ZoneInfo, year: int) -> frozenset[str | None]:
-    """Return the words for the time of *clock* in *year*: CET and CEST."""
-    return frozenset(datetime(year, month, 1, tzinfo=clock).tzname() for month in range(1, 13))
 
 
 def _serial(text: str) -> str | None:

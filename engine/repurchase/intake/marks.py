@@ -55,10 +55,11 @@ def without_total(
     lone = [row for row in found.lone if row[0] > found.trades[-1][0]]
     trades = [*found.trades, *lone[:1]]
     last = trades.pop()
+    if any(at_place(last[1], one.at).strip() for one in days):
+        return found
     values = [_value(read, at_place(cells, quantity[0].at)) for _, cells in (*trades, last)]
-    is_dated = any(at_place(last[1], one.at).strip() for one in days)
     known = [one for one in values if one is not None]
-    if is_dated or len(known) < len(values) or sum(known[:-1]) != known[-1]:
+    if len(known) < len(values) or sum(known[:-1]) != known[-1]:
         return found
     kept = tuple(row for row in found.lone if row is not last)
     totals = (*found.totals, last)
@@ -113,7 +114,9 @@ def draft_marks(
     """Name the totals and the opening balance; settle by their quantities what totals are of."""
     rows: dict[str, Any] = drafting.values.setdefault("rows", {})
     read, quantity = number_of(drafting), next(iter(fields.get("quantity", ())), None)
-    sums = {} if read is None or quantity is None else _sums(read, found, table, quantity.at)
+    sums: dict[str, set[str]] = {}
+    if read is not None and quantity is not None and found.totals:
+        sums = _sums(read, found, table, quantity.at)
     for name in dict.fromkeys(label(cells) for _, cells in found.totals):
         total, of = {"row": name}, sums.get(name, set())
         if of == {"program"}:
