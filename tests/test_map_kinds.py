@@ -22,7 +22,7 @@ from repurchase.intake.patterns import patterns
 from repurchase.intake.questions import Known
 from repurchase.intake.rows import decoded, separated
 from repurchase.report.mappings import mapping_text
-from repurchase.rulebook.mapping_file import read_mapping_text
+from repurchase.rulebook.mapping_file import check_draft, read_mapping_text
 from test_cli import run
 from test_mapping import PATTERNS, STYLES, TRADES, grouped, paid, printed_day, read, refused
 from test_workbooks import Cell, number, workbook
@@ -751,6 +751,29 @@ def test_weekday_settles_the_pattern(text: str, pattern: str, language: str) -> 
     assert (found.pattern, found.language) == (pattern, language)
 
 
+def test_columns_that_an_open_question_is_about_are_not_to_be_ignored() -> None:
+    """Both answers together would contradict each other."""
+    lines = "Date,Value Date,Shares,Amount,Net amount,Note\n2020-03-02,2020-03-04,1,2,2,x\n"
+    found = asked(lines)
+    assert found["columns.amount"] == ('"Amount"', '"Net amount"')
+    assert found["ignore"] == ('["Note"]',)
+    answers = {"columns__date": "Date", "columns__amount": "Amount"}
+    assert asked(lines, None, **answers)["ignore"] == ('["Value Date", "Net amount", "Note"]',)
+    # A column that another answer reads is not ignored.
+    _, rows = separated(lines)
+    given = Answers({"columns.amount": "Amount", "ignore": ["Amount", "Note"]})
+    assert draft(rows, {}, Known(), given).values["ignore"] == ["Note"]
+
+
+def test_text_of_the_file_ends_no_comment() -> None:
+    """What a cell says after a line feed would be a key of the mapping."""
+    rows = [(1, ["Date", "Side", "Shares"]), (2, ["2020-03-02", "x\nset: {venue: XLON}", "5"])]
+    found = draft(rows, {}, Known())
+    assert any("venue: XLON" in one.what for one in found.questions)
+    lines = mapping_text(found.values, found.questions).splitlines()
+    assert [line for line in lines if line.startswith("set")] == ['set: {symbol: "?"}']
+
+
 def test_failing_number_is_shown_and_not_the_first() -> None:
     """That one is to be looked at."""
     _, rows = separated("Date;Shares\n2020-03-02;100\n2020-03-03;(200)\n")
@@ -919,3 +942,36 @@ def test_log_in_any_style_is_drafted_as_it_was_meant_or_asked(
     ] == []
     read_back = [(one.quantity, one.price, one.date) for one in events]
     assert read_back == trades
+
+
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_damaged_file_is_drafted_or_refused(name: str, data: st.DataObject) -> None:
+    """Whatever stands in it: with a draft that can be read, or with a sentence."""
+    content = KINDS[name].lines.encode(KINDS[name].encoding)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content)))
+        end = min(len(content), at + data.draw(st.integers(0, 20)))
+        content = content[:at] + data.draw(st.sampled_from(DAMAGE)) + content[end:]
+    try:
+        encoding, text = decoded(content)
+        separator, rows = separated(text)
+        found = draft(rows, {"encoding": encoding, "separator": separator}, RULED)
+    except Wrong:
+        return
+    written_out = mapping_text(found.values, found.questions)
+    assert all(one.key for one in found.questions)
+    wrong = ""
+    try:
+        check_draft(written_out.encode(), "m.yaml")
+        is_hidden = False
+    except RuleFileError as error:
+        hidden = ("is invisible", "not allowed", "can hide", "`columns` is missing")
+        is_hidden = all(any(one in str(of) for one in hidden) for of in error.problems)
+        wrong = str(error)
+    assert not wrong or is_hidden, wrong
+
+
+DAMAGE: Final = (
+    *(b"", b";", b",", b'"', b"\n", b"\t", b"\x00", b"\xff", b"Total", b"2020-03-02", b"Date"),
+    *(b"(", b"-", b"0", b"1,000", b"10:15", b"CET", b"43892", b"{}", b"?", b": ", b"all"),
+)

@@ -92,6 +92,10 @@ class Answers:
             if not (is_used and moved[1] in values.get("columns", {})):
                 given[moved] = value
         self._put_all(values, given)
+        if isinstance(values.get("ignore"), list):
+            # A column that an answer reads is not ignored, whatever an earlier one says.
+            read = {plain(str(one)) for of in self.columns().values() for one in of}
+            values["ignore"] = [one for one in values["ignore"] if plain(str(one)) not in read]
         return values
 
     def _fields(self) -> list[str]:

@@ -50,7 +50,7 @@ def draft_calendar(
     if len(every) > 1 and not drafting.answers.says(("columns", "date")):
         shown = ", ".join(f"`{one.called}`" for one in every)
         what = f"{shown} have days: which is the day of the trade?"
-        drafting.ask(("columns", "date"), what, (flow(one.called) for one in every))
+        drafting.ask_which("date", what, [one.called for one in every])
         return
     is_on_one_clock = drafting.answers.says(("columns", "time", "zone"))
     zones = [one for one in free if one.says_zone() and clocks and not is_on_one_clock]
@@ -60,15 +60,19 @@ def draft_calendar(
 def _draft_columns(drafting: Drafting, ats: Sequence[Column]) -> None:
     """Say how the days and times in the columns *ats*, read together, are printed, or ask."""
     texts = [_joined(parts) for parts in zip(*(one.filled() for one in ats), strict=True)]
-    texts = [one for one in texts if one.strip()]
+    where = [one.called for one in ats]
+    place = {"column": where[0]} if len(where) == 1 else {"columns": where}
+    _draft_place(drafting, place, [one for one in texts if one.strip()])
+
+
+def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]) -> None:
+    """Say how the days and times *texts*, which stand at *place*, are printed, or ask."""
     found = patterns(texts)
     said = drafting.answers.pattern()
     name = "time" if has_time(said or (found[0].pattern if found else "")) else "date"
-    where = [one.called for one in ats]
-    place: dict[str, Any] = {"column": where[0]} if len(where) == 1 else {"columns": where}
     drafting.columns[name], drafting.calendar = place, name
     if not found and said is None:
-        what = f"`{short(unread(texts))}` is printed as no pattern that is known"
+        what = f"`{short(unread(texts) if texts else '')}` is printed as no pattern that is known"
         drafting.ask(("columns", name, "pattern"), what)
         return
     if said is None:
@@ -155,11 +159,8 @@ def draft_title(
     if not drafts:
         return None
     ((title, days),) = found.items()
-    texts = _with_clocks(days, clocks[:1])
-    drafting.calendar = "time" if clocks else "date"
-    drafting.columns[drafting.calendar] = drafts[0]
-    _draft_pattern(drafting, patterns(texts), drafts[0], texts[0])
-    _ask_clock(drafting, str(drafts[0]["pattern"]), texts)
+    drafts[0].pop("pattern")
+    _draft_place(drafting, drafts[0], _with_clocks(days, clocks[:1]))
     return title.partition("{")[0]
 
 

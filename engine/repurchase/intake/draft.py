@@ -96,7 +96,8 @@ def _draft_table(drafting: Drafting, rows: Sequence[Row], table: Table) -> None:
     fields = {name: [columns[one.at] for one in of] for name, of in fields.items()}
     _ask_which(drafting, fields, columns)
     if values is not None:
-        draft_units(drafting, fields, values, columns)
+        trades = {name: of[: len(found.trades)] for name, of in values.items()}
+        draft_units(drafting, fields, trades, columns)
     _draft_words(drafting, fields)
     titles = [row for row in rows if row[0] < table.line or filled(row[1]) == 1]
     title = draft_title(drafting, titles, fields)
@@ -137,22 +138,21 @@ def _ask_which(drafting: Drafting, fields: Fields, columns: Sequence[Column]) ->
     """Ask which column a field is if several may be it, or if no name says so."""
     for field in _ONE_EACH:
         if len(fields.get(field, ())) > 1:
-            drafting.columns[field] = "?"
             what = f"{len(fields[field])} columns may be the {field}"
-            drafting.ask(("columns", field), what, (flow(one.called) for one in fields[field]))
+            drafting.ask_which(field, what, [one.called for one in fields[field]])
     read = {one.at for of in fields.values() for one in of}
     spare = [
-        flow(one.called)
+        one.called
         for one in columns
         if one.at not in read and one.holds_numbers() and not drafting.is_ignored(one.called)
     ]
     known = {*fields, *(drafting.answers.get("set") or {})}
     if "quantity" not in known:
         what = "no name says which column is the quantity"
-        drafting.ask(("columns", "quantity"), what, spare)
+        drafting.ask(("columns", "quantity"), what, map(flow, spare))
     if spare and not {"price", "amount"} & known:
         what = "no name says which column is the price; if there is none, ignore these columns"
-        drafting.ask(("columns", "price"), what, spare)
+        drafting.ask(("columns", "price"), what, map(flow, spare))
     classes = [one for one in columns if one.names_instruments() and one.at not in read]
     classes = [one for one in classes if not drafting.is_ignored(one.called)]
     if classes and "symbol" not in known:
@@ -203,6 +203,8 @@ def _ask_ignored(drafting: Drafting, columns: Iterable[Column]) -> None:
     """Ask whether the columns that nothing reads may be ignored."""
     read = {one for value in drafting.values["columns"].values() for one in places(value)}
     read |= drafting.choosing
+    # Which of these is read is another question.
+    read |= {one for of in drafting.rivals.values() for one in of}
     unread = [one for one in columns if one.called not in read]
     others = [one.called for one in unread if one.name or one.distinct()]
     if others:

@@ -9,8 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from repurchase.intake.answers import Answers
-from repurchase.intake.mapping import ALL, plain
+from repurchase.intake.mapping import ALL, OPEN, plain
 
+_ESCAPED: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _PLAIN_KEY: Final = re.compile("[a-z_]{2,}")
 
 
@@ -55,11 +56,20 @@ class Drafting:
         # The field that holds the days, and the columns that rows are chosen by.
         self.calendar = ""
         self.choosing: set[str | int] = set()
+        # The columns of which one is a field, by the field.
+        self.rivals: dict[str, Sequence[str | int]] = {}
 
     def ask(self, path: Sequence[str], what: str, candidates: Iterable[str] = ()) -> None:
         """Leave the key at *path* open, unless an answer says it."""
         if not self.answers.says(path):
             self.questions.append(Question(tuple(path), what, tuple(candidates)))
+
+    def ask_which(self, field: str, what: str, called: Sequence[str | int]) -> None:
+        """Leave open which of the columns *called* so is *field*, unless an answer says it."""
+        self.ask(("columns", field), what, map(flow, called))
+        if not self.answers.says(("columns", field)):
+            self.rivals[field] = called
+            self.columns[field] = OPEN
 
     def is_named(self, called: str | int) -> bool:
         """Return whether an answer ignores the column *called* so, by its name or place."""
@@ -82,8 +92,7 @@ def flow(value: Any) -> str:
         return f"{{{', '.join(f'{flow_key(name)}: {flow(one)}' for name, one in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(flow, value))}]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{str(value).translate(_ESCAPED)}"'
 
 
 def flow_key(name: str) -> str:

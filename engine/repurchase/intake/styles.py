@@ -113,9 +113,12 @@ def is_whole(values: Iterable[str | None]) -> bool:
 
 def in_thousandths(texts: Sequence[str], values: Sequence[str | None]) -> bool:
     """Return whether a mark before three digits was read as that of decimals: 1,000 as 1."""
-    pairs = zip(texts, values, strict=True)
-    found = [(re.sub(r"[^0-9]", "", text), Fraction(of)) for text, of in pairs if of is not None]
-    return any(of and Fraction(digits) == abs(of) * 1000 for digits, of in found)
+    found = [
+        (re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", text)), Fraction(of))
+        for text, of in zip(texts, values, strict=True)
+        if of is not None
+    ]
+    return any(of and Fraction(digits or 0) == abs(of) * 1000 for digits, of in found)
 
 
 def multiplies(values: Values, units: Mapping[str, str] | None = None) -> bool:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
 from repurchase.intake.draft import Draft
 from repurchase.intake.mapping import OPEN
@@ -45,9 +46,10 @@ def mapping_text(drafted: Mapping[str, Any], questions: Sequence[Question] = ())
 
 
 def _asked(one: Question) -> Iterator[str]:
-    yield f"QUESTION {one.key}: {one.what}"
+    # What stands in the file must not end the comment: the next line would be a key.
+    yield plain(f"QUESTION {one.key}: {one.what}")
     if one.candidates:
-        yield f"  candidates: {', or '.join(one.candidates)}"
+        yield plain(f"  candidates: {', or '.join(one.candidates)}")
 
 
 def _open(values: Any, path: Sequence[str]) -> None:
