@@ -635,6 +635,7 @@ RULED: Final = Known(("X",), ("Europe/London",), venues=("XLON", "CHIX"), part="
             ('"Trade Date"', '"Settlement Date"'),
         ),
         ("Date,Ref,Shares\n2020-03-02,A,1\n2020-03-03,A,2\n", "ignore", ('["Ref"]',)),
+        ("Date,Shares,Proceeds\n2020-03-02,9,-9\n", "ignore", ('["Proceeds"]',)),
         ("Date,A,B\n2020-03-02,1,2\n", "columns.quantity", ('"A"', '"B"')),
         ("Date,Shares,B\n2020-03-02,1,2\n", "columns.price", ('"B"',)),
         ("Date,ISIN,Shares\n2020-03-02,GB1,1\n2020-03-02,GB2,1\n", "columns.symbol", ()),
@@ -743,10 +744,11 @@ def test_answer_is_taken_as_known_and_the_rest_is_drafted_from_it() -> None:
         ("Di 07.01.2001", "EEE dd.MM.yyyy", "fr"),
         ("Wed 04/03/2020", "EEE dd/MM/yyyy", "en"),
         ("Fri 04/03/2020", "EEE MM/dd/yyyy", "en"),
+        ("20101011", "yyyyMMdd", "en"),
     ],
 )
-def test_weekday_settles_the_pattern(text: str, pattern: str, language: str) -> None:
-    """One language or order of day and month has this weekday on this day."""
+def test_only_reading_is_the_pattern(text: str, pattern: str, language: str) -> None:
+    """One language or order has this weekday on this day, or this year in our time."""
     (found,) = patterns([text])
     assert (found.pattern, found.language) == (pattern, language)
 
