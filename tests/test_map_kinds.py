@@ -567,6 +567,29 @@ Number of shares,Price
         "2207",
         2,
     ),
+    "days without a year": Kind(
+        """\
+Återköp av egna aktier vecka 10 2024;;
+Datum;Antal;Kurs
+4 mars;1 000;101,50
+5 mars;2 000;102,00
+""",
+        {"columns.date.year": 2024},
+        3_000,
+        "305500",
+        2,
+    ),
+    "times twice, and a reference": Kind(
+        """\
+Date de transaction;Heure (UTC);Quantité;Prix unitaire;Code MIC;Référence
+2024-03-04T09:00:12Z;09:00:12;120;59,81;XPAR;A1
+2024-03-04T09:00:15Z;09:00:15;80;59,82;XPAR;A2
+""",
+        {"ignore": ["Heure (UTC)"]},
+        200,
+        "11962.8",
+        2,
+    ),
     "numbers of days": Kind(
         "Date;Shares;Price\n43892;100;7.35\n43893;200;7.36\n",
         {"columns.date.pattern": "serial"},

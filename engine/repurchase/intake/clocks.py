@@ -52,6 +52,8 @@ def draft_calendar(
         what = f"{shown} have days: which is the day of the trade?"
         drafting.ask_which("date", what, [one.called for one in every])
         return
+    if any(has_time(one.pattern) for one in patterns(days[0].distinct())):
+        clocks = []
     is_on_one_clock = drafting.answers.says(("columns", "time", "zone"))
     zones = [one for one in free if one.says_zone() and clocks and not is_on_one_clock]
     _draft_columns(drafting, [*days[:1], *clocks[:1], *zones[:1]])
@@ -71,6 +73,11 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
     said = drafting.answers.pattern()
     name = "time" if has_time(said or (found[0].pattern if found else "")) else "date"
     drafting.columns[name], drafting.calendar = place, name
+    if not found and said is None and (bare := _without_year(texts)) is not None:
+        place |= {"pattern": bare.pattern, "language": bare.language}
+        what = f"`{short(texts[0])}` has no year: which one are all of them in?"
+        drafting.ask(("columns", name, "year"), what)
+        return
     if not found and said is None:
         what = f"`{short(unread(texts) if texts else '')}` is printed as no pattern that is known"
         drafting.ask(("columns", name, "pattern"), what)
@@ -78,6 +85,16 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
     if said is None:
         _draft_pattern(drafting, found, place, texts[0])
     _ask_clock(drafting, said or found[0].pattern, texts)
+
+
+def _without_year(texts: Sequence[str]) -> Printed | None:
+    """Return how days are printed that have no year; `None` if they are not just that."""
+    # A leap year has all days.
+    for year, sign in (("{} 2000", " yyyy"), ("2000年{}", "yyyy年"), ("{}.2000", ".yyyy")):
+        found = patterns([year.format(one.strip()) for one in texts])
+        if len(found) == 1 and sign in found[0].pattern and not has_time(found[0].pattern):
+            return Printed(found[0].pattern.replace(sign, ""), found[0].language)
+    return None
 
 
 def _draft_pattern(

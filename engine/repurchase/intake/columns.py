@@ -26,18 +26,24 @@ _BELONGS: Final = 8
 _NAMED: Final = tuple(
     (field, re.compile(words, re.IGNORECASE))
     for field, words in (
-        ("id", r"^id$|\bref(?:erence)?\b|(?:transaction|trade|deal) (?:id|no|ref)\b|exec ?id"),
+        (
+            "id",
+            r"^id$|\br[ée]f(?:[ée]rence)?\b|(?:transaction|trade|deal) (?:id|no|ref)\b|exec ?id",
+        ),
         ("amount", r"総額|価額|金額|kokonaishinta|aggregate (?:price|cost)|totale? ?(?:cost|pris)"),
         ("amount", r"total (?:price|value|amount|consideration|paid|purchase)|wartość"),
         ("price", r"price|pris\b|preis|prijs|prix|prezzo|precio|preço|kurs|hinta|cena|cours\b"),
         ("price", r"vwap|average|durchschnitt|snitt|gemiddeld|moyen|medio|単価|価格|\bpx\b|lastpx"),
-        ("amount", r"value|värde|v[æe]rdi|betrag|bel[øo]p|bedrag|consideration|proceeds|amount"),
+        ("amount", r"value|värde|v[æe]rdi|betrag|bel[øo][pb]|bedrag|consideration|proceeds|amount"),
         ("amount", r"montant|controvalore|importe|efectivo|gegenwert|umsatz|turnover|notional"),
         (
             "amount",
             r"\bcost\b|\barvo\b|volumen?.*(?-i:\bT?(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN)m?\b)",
         ),
-        ("quantity", r"shares|volum|volym|quantity|qty|aktie|stück|stk|antal|anzahl|aantal|株"),
+        (
+            "quantity",
+            r"shares|volum|volym|quantit|cantidad|qty|aktie|stück|stk|antal|anzahl|aantal|株",
+        ),
         (
             "quantity",
             r"number of|\bads?s?\b|actions|azioni|acciones|aç[õo]es|aandelen|akcji|titres",
@@ -50,7 +56,10 @@ _NAMED: Final = tuple(
         ("time", r"\bora\b|\bhora\b|klokke|tijd|時刻|_time\b"),
         ("date", r"date\b|datum|\bdato\b|tag\b|\bday\b|日|\bjour\b|\bfecha\b|\bdata\b|dag\b"),
         ("date", r"päivämäärä|\bpvm\b|giorno|\bdía\b|transaktionsdag"),
-        ("side", r"\bside\b|buy.?/?.?sell|\bb/s\b|direction|売買|\bsens\b|operaci[óo]n|\btype\b"),
+        (
+            "side",
+            r"\bside\b|buy.?/?.?sell|\bb/s\b|direction|売買|区分|\bsens\b|operaci[óo]n|\btype\b",
+        ),
         ("side", r"transaction type|trade type|art\b|typ\b|köp/sälj|kauf/verkauf"),
         ("venue", r"venue|\bmic\b|platform|exchange|handelspla|lastmkt|börse|market|markn?ad"),
         ("venue", r"marché|mercato|mercado|centro|beurs|bolsa|borsa|plats|市場|kauppapai|markeds"),
