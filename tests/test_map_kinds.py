@@ -19,8 +19,9 @@ from repurchase.intake.dates import Printed, day_reader, moment_reader
 from repurchase.intake.draft import draft
 from repurchase.intake.months import MONTHS, WEEKDAYS
 from repurchase.intake.patterns import patterns
+from repurchase.intake.printed import Typed
 from repurchase.intake.questions import Known
-from repurchase.intake.rows import decoded, separated
+from repurchase.intake.rows import decoded, separated, table_of
 from repurchase.report.mappings import mapping_text
 from repurchase.rulebook.mapping_file import check_draft, read_mapping_text
 from test_cli import run
@@ -788,6 +789,32 @@ def test_columns_that_an_open_question_is_about_are_not_to_be_ignored() -> None:
     _, rows = separated(lines)
     given = Answers({"columns.amount": "Amount", "ignore": ["Amount", "Note"]})
     assert draft(rows, {}, Known(), given).values["ignore"] == ["Note"]
+
+
+@pytest.mark.parametrize(
+    ("days", "candidates"),
+    [
+        ([Typed("2020-03-02"), Typed("2020-03-13")], None),
+        ([Typed("2020-03-02"), "13/03/2020"], ('"dd/MM/yyyy"',)),
+        ([Typed("43892"), Typed("43893")], ('"serial"',)),
+    ],
+)
+def test_day_of_a_workbook_beside_a_text_is_asked(
+    days: list[str], candidates: tuple[str, ...] | None
+) -> None:
+    """A spreadsheet of another country makes 03/04 a day in March, and leaves 13/04 a text."""
+    rows = [(1, ["Date", "Shares"]), *((2, [day, Typed("5")]) for day in days)]
+    found = {one.key: one.candidates for one in draft(rows, {}, Known()).questions}
+    assert found.get("columns.date.pattern") == candidates
+
+
+def test_name_above_merged_cells_is_part_of_the_names_below() -> None:
+    """A title over the whole table is not."""
+    rows = [["All purchases", "", ""], ["", "Volume", ""], ["Date", "Number", "Percent"]]
+    table = table_of([*enumerate(rows, 1), (4, ["2020-03-02", "5", "1"])])
+    assert table.heads == ("Date", "Volume Number", "Volume Percent")
+    table = table_of([*enumerate([rows[0], rows[2]], 1), (3, ["2020-03-02", "5", "1"])])
+    assert table.heads == ("Date", "Number", "Percent")
 
 
 def test_text_of_the_file_ends_no_comment() -> None:

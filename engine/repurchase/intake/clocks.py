@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from repurchase.domain.errors import short
 from repurchase.intake.columns import Column
-from repurchase.intake.dates import SERIAL, Printed, day_reader, has_offset, has_time
+from repurchase.intake.dates import (
+    SERIAL,
+    Printed,
+    day_reader,
+    has_offset,
+    has_time,
+    is_typed_day,
+)
 from repurchase.intake.mapping import OPEN, title_of
 from repurchase.intake.patterns import is_clock, patterns, unread
 from repurchase.intake.printed import Typed
@@ -83,7 +90,13 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
         drafting.ask(("columns", name, "pattern"), what)
         return
     if said is None:
-        _draft_pattern(drafting, found, place, texts[0])
+        printed = [one for one in texts if not is_typed_day(one)]
+        _draft_pattern(drafting, found, place, (printed or texts)[0])
+        if 0 < len(printed) < len(texts) and len(found) == 1:
+            what = f"`{short(printed[0])}` is text beside days of the workbook: in those,"
+            what += " a spreadsheet may have swapped day and month"
+            path = ("columns", name, "pattern")
+            drafting.ask(path, what, (flow(one.pattern) for one in found))
     _ask_clock(drafting, said or found[0].pattern, texts)
 
 

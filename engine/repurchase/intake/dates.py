@@ -86,6 +86,11 @@ def _has(pattern: str, letters: str) -> bool:
     return any(found[2] and found[2][0] in letters for found in _TOKEN.finditer(pattern))
 
 
+def is_typed_day(text: str) -> bool:
+    """Return whether a workbook holds *text* as a day or a time, and not as a number."""
+    return isinstance(text, Typed) and "-" in text[1:]
+
+
 def day_reader(printed: Printed) -> Callable[[str], str | None]:
     """Return what reads a day as *printed* and writes it as `2008-11-14`; it raises Wrong.
 
@@ -96,7 +101,7 @@ def day_reader(printed: Printed) -> Callable[[str], str | None]:
     pattern = _compiled(printed)
 
     def read(text: str) -> str | None:
-        if isinstance(text, Typed):
+        if is_typed_day(text):
             return _typed(text, "a day", date.fromisoformat).isoformat()
         parts = _matched(pattern, text, printed)
         return None if parts is None else _day(parts, text, printed).isoformat()
@@ -119,7 +124,7 @@ def moment_reader(
     pattern = _compiled(printed)
 
     def read(text: str) -> str | None:
-        if isinstance(text, Typed):
+        if is_typed_day(text):
             held = _typed(text, "a time", datetime.fromisoformat)
             return placed(held, known(clock(), text), text, printed.twice).isoformat()
         parts = _matched(pattern, text, printed)

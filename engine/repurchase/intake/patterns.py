@@ -11,9 +11,9 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from repurchase.domain.errors import Wrong
-from repurchase.intake.dates import EPOCHS, SERIAL, Printed, day_reader
+from repurchase.intake.dates import EPOCHS, SERIAL, Printed, day_reader, is_typed_day
 from repurchase.intake.months import LANGUAGES, MONTHS, WEEKDAYS
-from repurchase.intake.printed import Reader, Typed
+from repurchase.intake.printed import Reader
 
 _LENGTH_MAX: Final = 60
 # A day before or after these is another pattern, read wrongly.
@@ -72,7 +72,7 @@ class _Part(NamedTuple):
 
 def patterns(texts: Sequence[str]) -> list[Printed]:
     """Return how all of *texts* can be printed, the first of those that come to the same days."""
-    tried = [one for one in texts[:_TRIED] if not isinstance(one, Typed)]
+    tried = [one for one in texts[:_TRIED] if not is_typed_day(one)]
     if not texts or any(len(one) > _LENGTH_MAX for one in tried):
         return []
     if not tried:

@@ -131,16 +131,14 @@ def table_of(rows: Sequence[Row], header: int | None = None) -> Table:
     wide = [row for row in rows if filled(row[1]) > 1]
     if header == 0:
         return _nameless(wide)
-    above: Row = (0, ())
     for one, (_, below) in pairwise(wide[:HEADER_WITHIN]):
         is_names = not any(map(is_number, one[1])) and any(map(is_number, below))
         if one[0] == header or (header is None and is_names):
-            above = above if not any(map(is_number, above[1])) else (0, ())
+            above = next((row for row in reversed(rows) if row[0] < one[0]), (0, ()))
             head = [plain(cell) for cell in one[1]]
             body = [row for row in rows if row[0] > one[0]]
             body = [row for row in body if [plain(cell) for cell in row[1]] != head]
             return Table(one[0], tuple(one[1]), tuple(_heads(above[1], one[1])), tuple(body))
-        above = one
     if header is None and any(sum(map(is_number, cells)) > 1 for _, cells in wide):
         return _nameless(wide)
     what = "has no table that could be found" if header is None else f"has no names in row {header}"
@@ -154,7 +152,9 @@ def _nameless(rows: Sequence[Row]) -> Table:
 
 def _heads(above: Sequence[str], names: Sequence[str]) -> Iterator[str]:
     """Yield *names* with what stands *above* each, which spans the empty cells to its right."""
-    over, is_spanning = "", len(above) == len(names) and not all(map(str.strip, above))
+    is_title = filled(above) == 1 and bool(above[0].strip())
+    is_spanning = len(above) == len(names) and not all(map(str.strip, above)) and not is_title
+    is_spanning, over = is_spanning and not any(map(is_number, above)), ""
     for at, name in enumerate(names):
         over = above[at].strip() or over if is_spanning else ""
         yield single(f"{over} {name}")
