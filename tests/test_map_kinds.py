@@ -55,7 +55,7 @@ def test_day_of_each_country_is_read(pattern: str, language: str, text: str, day
     ("pattern", "text", "said"),
     [
         ("EEE d MMM yyyy", "Tue 2 Mar 2020", "2020-03-02 is a Monday"),
-        ("EEE d MMM yyyy", "Lun 2 Mar 2020", "`Lun` is no weekday in `en`"),
+        ("EEE d MMM yyyy", "Lun 2 Mar 2020", "`Lun` is not a weekday in `en`"),
         ("Gy年M月d日", "令和6年13月1日", "no day that exists"),
         ("Gy年M月d日", "令和0年4月1日", "no day that exists"),
     ],
@@ -906,7 +906,7 @@ def test_sheet_of_a_workbook_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"kind": "fill"}\n', "has JSON lines, which need no mapping"),
+        (b'{"kind": "fill"}\n', "has JSON lines, which do not need a mapping"),
         (b"%PDF-1.7", "is a PDF document"),
         (b"\xd0\xcf\x11\xe0", "an old format (.xls)"),
         (b"<html><table>", "is a page of HTML or XML"),

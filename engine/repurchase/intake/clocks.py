@@ -154,7 +154,7 @@ def _no_day(columns: Sequence[Column]) -> str:
     what = "no column has the day of a trade"
     texts = [text for one in columns if one.says_period() for text in one.distinct()[:1]]
     if texts:
-        return f"{what}: `{short(texts[0])}` is none; ask the sender for a table by day"
+        return f"{what}: `{short(texts[0])}` is not a day; ask the sender for a table by day"
     return f"{what}; if all are of one day, answer set.date=YYYY-MM-DD"
 
 

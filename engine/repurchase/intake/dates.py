@@ -295,7 +295,7 @@ def _check_weekday(day: date, word: str | None, text: str, printed: Printed) -> 
         return
     number = WEEKDAYS[printed.language].get(word.casefold())
     if number is None:
-        what = f"is `{short(text)}`, and `{short(word)}` is no weekday in `{printed.language}`"
+        what = f"is `{short(text)}`, and `{short(word)}` is not a weekday in `{printed.language}`"
         raise Wrong(what, "give the `language` of the dates")
     if number != day.isoweekday():
         what = f"is `{short(text)}`, but {day.isoformat()} is a {day:%A}"

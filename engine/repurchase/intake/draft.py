@@ -148,10 +148,10 @@ def _ask_which(drafting: Drafting, fields: Fields, columns: Sequence[Column]) ->
     ]
     known = {*fields, *(drafting.answers.get("set") or {})}
     if "quantity" not in known:
-        what = "no name says which column is the quantity"
+        what = "the names do not say which column is the quantity"
         drafting.ask(("columns", "quantity"), what, map(flow, spare))
     if spare and not {"price", "amount"} & known:
-        what = "no name says which column is the price; if there is none, ignore these columns"
+        what = "the names do not say which column is the price; if none is, ignore these columns"
         drafting.ask(("columns", "price"), what, map(flow, spare))
     classes = [one for one in columns if one.names_instruments() and one.at not in read]
     classes = [one for one in classes if not drafting.is_ignored(one.called)]

@@ -51,7 +51,7 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     example = next((text for text in every if "." in text or "," in text), "")
     what = f"`{example}` can be read in {len(found.styles)} ways"
     if not found.styles:
-        what = f"no style that is known reads all numbers: one is `{short(found.failing or '')}`"
+        what = f"no known style reads all numbers, such as `{short(found.failing or '')}`"
     drafting.ask(("numbers",), what, (flow(said(style)) for style, _ in found.styles))
     return None
 

@@ -187,7 +187,7 @@ def _check_table(data: bytes) -> None:
     """Raise Wrong if *data* is in a format that is no table of text."""
     start = data[:_FIRST_BYTES].lstrip(b"\xef\xbb\xbf \r\n\t")
     if start.startswith(b"{"):
-        what = "has JSON lines, which need no mapping"
+        what = "has JSON lines, which do not need a mapping"
         raise Wrong(what, "replay it with --column, --set and --ignore")
     for sign, what in _OTHER_FORMATS.items():
         if start[: len(sign)].lower() == sign:
