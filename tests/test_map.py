@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 
 from repurchase.domain.errors import RuleFileError
-from repurchase.intake.draft import Draft, draft
+from repurchase.intake.draft.draft import Draft, draft
+from repurchase.intake.draft.questions import Known
+from repurchase.intake.draft.rows import decoded, separated
 from repurchase.intake.log import open_log
-from repurchase.intake.questions import Known
-from repurchase.intake.rows import decoded, separated
 from repurchase.replay.run import brought_forward
 from repurchase.rulebook.mapping_file import read_mapping_text
 from test_cli import run

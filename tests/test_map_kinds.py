@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.quantities import written
-from repurchase.intake.answers import Answers
 from repurchase.intake.dates import Printed, day_reader, moment_reader
-from repurchase.intake.draft import draft
+from repurchase.intake.draft.answers import Answers
+from repurchase.intake.draft.draft import draft
+from repurchase.intake.draft.patterns import patterns
+from repurchase.intake.draft.questions import Known
+from repurchase.intake.draft.rows import decoded, separated, table_of
 from repurchase.intake.months import MONTHS, WEEKDAYS
-from repurchase.intake.patterns import patterns
 from repurchase.intake.printed import Typed
-from repurchase.intake.questions import Known
-from repurchase.intake.rows import decoded, separated, table_of
 from repurchase.report.mappings import mapping_text
 from repurchase.rulebook.mapping_file import check_draft, read_mapping_text
 from test_cli import run

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
-from repurchase.intake.draft import Draft
+from repurchase.intake.draft.draft import Draft
+from repurchase.intake.draft.questions import Question, flow, flow_key
 from repurchase.intake.mapping import OPEN
-from repurchase.intake.questions import Question, flow, flow_key
 from repurchase.journal.records import event_object
 
 _ORDER: Final = (

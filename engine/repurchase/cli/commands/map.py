@@ -17,10 +17,10 @@ from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, rea
 
 if TYPE_CHECKING:
     from repurchase.domain.events import Event
-    from repurchase.intake.answers import Answers
-    from repurchase.intake.draft import Draft
-    from repurchase.intake.questions import Known
-    from repurchase.intake.rows import Row
+    from repurchase.intake.draft.answers import Answers
+    from repurchase.intake.draft.draft import Draft
+    from repurchase.intake.draft.questions import Known
+    from repurchase.intake.draft.rows import Row
 
 _SHOWN: Final = 5
 _FIRST_BYTES: Final = 1_000
@@ -74,7 +74,7 @@ def command(
     Exit codes: 0 the mapping is complete and reads the file; 1 questions are open, or rows or
     totals do not fit; 2 no table was found, or an answer is wrong.
     """
-    from repurchase.intake.answers import Answers
+    from repurchase.intake.draft.answers import Answers
     from repurchase.intake.mapping import OPEN
     from repurchase.report.mappings import mapping_text, open_lines, preview_lines
     from repurchase.report.written import whole_file
@@ -165,8 +165,8 @@ def _content(log: str) -> bytes:
 def _drafted(data: bytes, name: str, rules: str | None, given: Answers) -> tuple[Draft, list[Row]]:
     """Return the draft of the file *name*, and its rows."""
     from repurchase.intake.cells import WORKBOOK
-    from repurchase.intake.draft import draft
-    from repurchase.intake.rows import decoded, separated
+    from repurchase.intake.draft.draft import draft
+    from repurchase.intake.draft.rows import decoded, separated
 
     values: dict[str, Any] = {}
     try:
@@ -198,8 +198,8 @@ def _sheet(
     name: str, data: bytes, sheet: str | None
 ) -> tuple[dict[str, Any], list[Row], Draft | None]:
     """Return what says which *sheet* is read, and its rows; or the question which one it is."""
-    from repurchase.intake.draft import Draft
-    from repurchase.intake.questions import Question, flow
+    from repurchase.intake.draft.draft import Draft
+    from repurchase.intake.draft.questions import Question, flow
     from repurchase.intake.workbook import sheet_names, workbook_cells
 
     every = sheet_names(name, data)
@@ -222,7 +222,7 @@ def _known(rules: str | None, given: Answers) -> Known:
 
     Of an answer with the symbol, those of its instruments alone.
     """
-    from repurchase.intake.questions import Known
+    from repurchase.intake.draft.questions import Known
 
     if rules is None:
         return Known()

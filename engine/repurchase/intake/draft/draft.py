@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from repurchase.domain.errors import Wrong
-from repurchase.intake.answers import Answers, places
-from repurchase.intake.clocks import draft_calendar, draft_title
-from repurchase.intake.columns import (
+from repurchase.intake.draft.answers import Answers, places
+from repurchase.intake.draft.clocks import draft_calendar, draft_title
+from repurchase.intake.draft.columns import (
     MIC,
     SIDE_WORDS,
     SIDES,
@@ -24,10 +24,9 @@ from repurchase.intake.columns import (
     columns_of,
     fields_of,
 )
-from repurchase.intake.figures import draft_numbers, draft_units
-from repurchase.intake.forms import form_of
-from repurchase.intake.mapping import filled, plain
-from repurchase.intake.marks import (
+from repurchase.intake.draft.figures import draft_numbers, draft_units
+from repurchase.intake.draft.forms import form_of
+from repurchase.intake.draft.marks import (
     ask_lone,
     draft_marks,
     draft_merged,
@@ -35,9 +34,10 @@ from repurchase.intake.marks import (
     section_of,
     without_total,
 )
-from repurchase.intake.patterns import is_clock
-from repurchase.intake.questions import Drafting, Known, Question, flow
-from repurchase.intake.rows import Row, Table, label, sorted_rows, table_of
+from repurchase.intake.draft.patterns import is_clock
+from repurchase.intake.draft.questions import Drafting, Known, Question, flow
+from repurchase.intake.draft.rows import Row, Table, label, sorted_rows, table_of
+from repurchase.intake.mapping import filled, plain
 
 _COLUMNS_MAX: Final = 200
 _EXAMPLES: Final = 3

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from repurchase.intake.answers import Answers
+from repurchase.intake.draft.answers import Answers
 from repurchase.intake.mapping import ALL, OPEN, plain
 
 _ESCAPED: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})

@@ -18,8 +18,8 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import Wrong
+from repurchase.intake.draft.styles import is_number
 from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, begins, filled, plain, single
-from repurchase.intake.styles import is_number
 
 Row = tuple[int, Sequence[str]]
 

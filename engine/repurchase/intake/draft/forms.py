@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from repurchase.intake.columns import names_field
+from repurchase.intake.draft.columns import names_field
+from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.rows import Row, Table, label
+from repurchase.intake.draft.styles import is_number
 from repurchase.intake.mapping import begins, filled, plain
-from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.rows import Row, Table, label
-from repurchase.intake.styles import is_number
 
 _ROWS_MAX: Final = 100
 _NEEDED: Final = ("quantity", "price", "amount")

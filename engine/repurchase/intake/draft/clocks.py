@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from repurchase.domain.errors import short
-from repurchase.intake.columns import Column
 from repurchase.intake.dates import (
     SERIAL,
     Printed,
@@ -16,11 +15,12 @@ from repurchase.intake.dates import (
     has_time,
     is_typed_day,
 )
+from repurchase.intake.draft.columns import Column
+from repurchase.intake.draft.patterns import is_clock, patterns, unread
+from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.rows import Row
 from repurchase.intake.mapping import OPEN, title_of
-from repurchase.intake.patterns import is_clock, patterns, unread
 from repurchase.intake.printed import Typed
-from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.rows import Row
 
 _TITLES_TRIED: Final = 10_000
 _TITLES_SHOWN: Final = 10

@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.intake.draft.patterns import patterns
+from repurchase.intake.draft.rows import Row, Table, at_place
+from repurchase.intake.draft.styles import is_number
 from repurchase.intake.mapping import plain, single
-from repurchase.intake.patterns import patterns
 from repurchase.intake.printed import Typed
-from repurchase.intake.rows import Row, Table, at_place
-from repurchase.intake.styles import is_number
 
 CELLS_TRIED: Final = 2_000
 _FEW: Final = 12

@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from repurchase.domain.errors import Wrong, short
-from repurchase.intake.answers import places
-from repurchase.intake.columns import Column
-from repurchase.intake.figures import number_of
+from repurchase.intake.draft.answers import places
+from repurchase.intake.draft.columns import Column
+from repurchase.intake.draft.figures import number_of
+from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.rows import Row, Sorted, Table, at_place, label
 from repurchase.intake.mapping import filled, plain, single
 from repurchase.intake.printed import Reader
-from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.rows import Row, Sorted, Table, at_place, label
 
 _EXAMPLES: Final = 3
 _SECTION_MIN: Final = 3

@@ -8,11 +8,9 @@ from typing import Final
 
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import written
-from repurchase.intake.columns import Column
-from repurchase.intake.mapping import FIGURES, OPEN
-from repurchase.intake.printed import ONE, Reader, Style, number_reader
-from repurchase.intake.questions import Drafting, flow
-from repurchase.intake.styles import (
+from repurchase.intake.draft.columns import Column
+from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.styles import (
     Texts,
     Values,
     apart,
@@ -23,6 +21,8 @@ from repurchase.intake.styles import (
     said,
     style_of,
 )
+from repurchase.intake.mapping import FIGURES, OPEN
+from repurchase.intake.printed import ONE, Reader, Style, number_reader
 
 _HUNDREDTHS: Final = ("pence", "cents")
 
