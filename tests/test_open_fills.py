@@ -105,8 +105,10 @@ def test_fill_within_an_order_is_decided_as_it_was_tried(plan: list[Draft]) -> N
     for one in fills_under(position, editions, max(position.today, DAY)):
         own = position.orders[one.order]
         assert own.is_open
-        event = Event(kind="fill", id="x", order=one.order, date=one.day, quantity=1)
-        assert own.lasts(one.day, one.day, own.terms.listings[0].venue)
+        # Of an order with several venues, a fill says at which it was.
+        venue = own.terms.listings[0].venue
+        event = Event(kind="fill", id="x", order=one.order, date=one.day, venue=venue, quantity=1)
+        assert own.lasts(one.day, one.day, venue)
         taken = step(event, position, life(editions, event, position), live=True)
         if one.is_approved:
             assert taken.decision.outcome == "approved"

@@ -162,7 +162,7 @@ def test_bounds_on_a_rate_are_those_of_the_whole_currency(tmp_path: Path) -> Non
 
 def test_fill_in_pence_keeps_to_its_order(tmp_path: Path) -> None:
     """The amount of a fill is in pence, too; what its order reserved is released in pounds."""
-    events = [order(), order(kind="fill", id="f-1", order="o-1", amount=69_000)]
+    events = [order(), order(kind="fill", id="f-1", order="o-1", price=690, amount=69_000)]
     (tmp_path / "log.jsonl").write_text("\n".join(events))
     (tmp_path / "f.yaml").write_text(FILE)
     ended = run("replay", tmp_path / "log.jsonl", "--rules", tmp_path / "f.yaml", "--json")
