@@ -13,11 +13,13 @@ from typing import Final
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.evaluation.wording import ENGINE
+from repurchase.facts.counters import facts_of
+from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
 from repurchase.rulebook.keys import Key
 from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.packs import shipped_pack
-from repurchase.rulebook.schema import DATED, OF_LAW, PACK, QUOTING, RULE, RULE_FILE
+from repurchase.rulebook.schema import COUNTER, DATED, OF_LAW, PACK, QUOTING, RULE, RULE_FILE
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "rules" / "README.md"
@@ -54,11 +56,19 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def facts() -> Rows:
     """Yield each fact: its name, dimension, domain and meaning, and the fields that give it."""
-    for fact in TABLE.values():
-        of = ", program currency" if fact.dimension.currency == "program" else ""
-        given_by = ", ".join(f"`{name}`" for name in fact.given_by)
-        dimension = f"{fact.dimension.kind}{of}"
-        yield f"`{fact.name}`", dimension, fact.domain.said, fact.meaning, given_by
+    yield from map(_fact, TABLE.values())
+
+
+def facts_of_counter() -> Rows:
+    """Yield each fact of a counter called `tranche`, as `facts` does."""
+    yield from (_fact(TABLE[name]) for name in facts_of("tranche"))
+
+
+def _fact(fact: Fact) -> tuple[str, ...]:
+    of = ", program currency" if fact.dimension.currency == "program" else ""
+    given_by = ", ".join(f"`{name}`" for name in fact.given_by)
+    dimension = f"{fact.dimension.kind}{of}"
+    return f"`{fact.name}`", dimension, fact.domain.said, fact.meaning, given_by
 
 
 def findings() -> Rows:
@@ -102,6 +112,8 @@ OF_RULES = [key for key in RULE.keys if key not in (*DATED, *QUOTING)]
 TABLES: Final[Mapping[str, Callable[[], Rows]]] = {
     "| key of a file | what |": keys(*RULE_FILE.keys),
     "| key of a rule | what |": keys(*OF_RULES, *DATED, *QUOTING),
+    "| key of a counter | what |": keys(*COUNTER.keys),
+    "| fact of a counter | dimension | domain | meaning | given by |": facts_of_counter,
     "| pack | law | its rules |": packs,
     "| key of a pack | what |": keys(*PACK.keys),
     "| key of a rule of a pack | what |": keys(*OF_LAW),
@@ -123,6 +135,7 @@ TRUSTED: Final = (
     "proof/claims",
     "proof/fields",
     "proof/free",
+    "proof/counted",
     "proof/model",
     "proof/logic",
     "proof/approval",
@@ -134,6 +147,9 @@ TRUSTED: Final = (
     "ledger/trades",
     "ledger/orders",
     "ledger/fold",
+    "ledger/counters",
+    "facts/counters",
+    "domain/counters",
 )
 OF_PROOFS: Final[Mapping[str, Callable[[], Rows]]] = {
     "| module | lines | what it is for |": trusted

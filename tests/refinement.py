@@ -19,6 +19,7 @@ from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation.judge import Scope, judge
 from repurchase.evaluation.step import outcome_of, own_findings, scope_of
+from repurchase.facts.counters import facts_of
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import composed
@@ -100,8 +101,9 @@ class View:
     def values(self) -> Iterator[tuple[str, Exact | None]]:
         """Yield each fact as the engine compares it, by its name."""
         words = dict(self.edition.constants.words)
-        for name, fact in TABLE.items():
-            yield name, coded(fact.of(self.situation), words)
+        counters = self.edition.authorization.counters
+        for name in (*TABLE, *(fact for one in counters for fact in facts_of(one.name))):
+            yield name, coded(TABLE[name].of(self.situation), words)
 
 
 def views(event: Event, position: Position, of: Life) -> Iterator[View]:
@@ -190,9 +192,9 @@ class Model:
 
 def pinned(asked: Request, facts: Facts, view: View) -> Iterator[tuple[str, Term]]:
     """Yield that the event *asked*, with *facts*, is that of *view*: each part with its name."""
-    read = _read_by_caps(view.edition) if view.is_alone else {*TABLE}
+    read = _read_by_caps(view.edition) if view.is_alone else None
     for name, value in view.values():
-        if name not in read:
+        if read is not None and name not in read:
             continue
         yield f"{name} is known", facts[name].present == (value is not None)
         if value is not None:

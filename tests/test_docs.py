@@ -145,9 +145,18 @@ def test_option_of_the_worked_example_is_off_until_it_is_named(example: Path) ->
 def test_part_of_a_file_in_the_manual_loads(example: Path, fence: str) -> None:
     """What is shown of a file, and is none, can stand in one."""
     begun = FILES["acme.yaml"].split("terms:\n")[0]
-    terms = 'terms:\n  max_shares: {value: "4,000 shares"}\n'
-    part = f"{terms}rules:\n{fence}" if fence.lstrip().startswith("-") else f"terms:\n{fence}"
-    (example / "part.yaml").write_text(begun + part)
+    figures = {
+        "max_shares": "4,000 shares",
+        "max_amount": "JPY 400,000,000",
+        "shares_outstanding": "206,478 shares",
+    }
+    each = (f'  {name}: {{value: "{value}"}}\n' for name, value in figures.items())
+    terms = "".join(("terms:\n", *each))
+    if fence.lstrip().startswith("-"):
+        terms = f"{terms}rules:\n"
+    elif not fence.startswith("counters:"):
+        terms = "terms:\n"
+    (example / "part.yaml").write_text(begun + terms + fence)
     assert run("explain", "part.yaml", cwd=example).code == 0
 
 

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from repurchase.facts import day, outside, program, trade
+from repurchase.facts.counters import counter_fact
 from repurchase.facts.fact import Fact
 
-TABLE: Final[Mapping[str, Fact]] = {
-    fact.name: fact for family in (trade, program, day, outside) for fact in family.FACTS
-}
+
+class _Table(dict[str, Fact]):
+    """The facts that every file has. Looked up by its name, there is any counter's as well."""
+
+    def __missing__(self, name: str) -> Fact:
+        """Return the fact *name* of a counter; raise KeyError if it is none."""
+        return counter_fact(name)
+
+
+TABLE: Final[Mapping[str, Fact]] = _Table(
+    {fact.name: fact for family in (trade, program, day, outside) for fact in family.FACTS}
+)

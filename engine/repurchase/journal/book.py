@@ -28,6 +28,7 @@ from repurchase.journal.records import (
 from repurchase.journal.seen import Seen, as_seen, remember, seen
 from repurchase.journal.snapshot import read_position
 from repurchase.journal.store import Head, Journal, Reader, Stored
+from repurchase.ledger.fold import counting
 from repurchase.ledger.halts import adopted, begun, is_agreed, proposed
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import Editions, load_text
@@ -179,7 +180,7 @@ def adopting(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
     editions = texts.editions(rules)
     if counts_otherwise(editions, book):
         raise Tampering(Problem("it counts money otherwise than the program has used it"))
-    after = adopted(position, adoption.by)
+    after = counting(adopted(position, adoption.by), editions.authorization.counters)
     return replace(book, position=after, editions=editions, rules=rules)
 
 
@@ -200,7 +201,8 @@ def _begun(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
     if adoption.pending is not None or adoption.of is not None or adoption.proven_no_looser:
         raise Tampering(Problem("it changes the rule file of a program that has none"))
     began = begun(book.position, adoption.identity, two_persons=not adoption.one_person)
-    after, editions = adopted(began, adoption.by), texts.editions(adoption.rules)
+    editions = texts.editions(adoption.rules)
+    after = counting(adopted(began, adoption.by), editions.authorization.counters)
     return replace(book, position=after, editions=editions, rules=adoption.rules)
 
 

@@ -47,7 +47,7 @@ TREES_MAX: Final = 256
 _QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
 _UNLISTED: Final = "ISO 10383 does not list it; correct it, or add it under `venues`"
-_FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit"}
+_FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit", "counters": "counter"}
 
 Operator = Literal["<=", "<", ">=", ">", "==", "!="]
 
@@ -75,7 +75,7 @@ class Names(msgspec.Struct, frozen=True):
 
     *constants* maps `terms.x` and, in a *pack*, `limits.x` to its dimension. *instruments* lists
     the words of `trade.share_class`. *currency* is the currency of the program. *venues* are those
-    that the rule file adds to the table of venues.
+    that the rule file adds to the table of venues, *declared* the facts of its counters.
     """
 
     constants: Mapping[str, Dimension]
@@ -83,6 +83,7 @@ class Names(msgspec.Struct, frozen=True):
     currency: str
     pack: str | None = None
     venues: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
 
     def whole(self, name: str) -> str:
         """Return the full name of the constant *name*; a limit's begins with its pack's name."""
@@ -418,14 +419,14 @@ class _Reader:
 
     def _name(self, tree: Any) -> Node:
         name = str(tree.children[0])
-        fact = TABLE.get(name)
-        if fact is not None:
+        if name in TABLE or name in self.names.declared:
+            fact = TABLE[name]
             self.facts.add(name)
             return Name(name, self._own(fact.dimension), is_fact=True)
         dimension = self.names.constants.get(name)
         if dimension is None:
             what = _FAMILIES.get(name.partition(".")[0], "fact")
-            known = (*TABLE, *self.names.constants)
+            known = (*TABLE, *self.names.declared, *self.names.constants)
             _refuse(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
         whole = self.names.whole(name)
         self.constants.add(whole)

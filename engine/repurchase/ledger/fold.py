@@ -8,6 +8,7 @@ cannot exceed a cap on that sum.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -16,9 +17,11 @@ from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
 from repurchase.domain.calendars import day_at
+from repurchase.domain.counters import Counter
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
+from repurchase.ledger.counters import Sum, Uses, is_in_scope
 from repurchase.ledger.halts import stopped_or_resumed
 from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
 from repurchase.ledger.position import (
@@ -33,6 +36,7 @@ from repurchase.ledger.position import (
 from repurchase.ledger.trades import Fault, Trade, day_of
 
 Days: TypeAlias = "HashTrieMap[DayKey, Day]"
+Counters: TypeAlias = "HashTrieMap[str, Uses]"
 Ended: TypeAlias = "HashTrieMap[datetime.date, Queue[str]]"
 FillDays: TypeAlias = "HashTrieMap[datetime.date, int]"
 
@@ -80,7 +84,7 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     *clock* is the time zone of the authorization.
     """
     if event.kind == "brought_forward":
-        return _brought_forward(position, event)
+        return _brought_forward(position, event, clock)
     if event.kind in ("halt", "resume", "confirm"):
         # What a person decides moves no day.
         return stopped_or_resumed(replace(position, started=True), event)
@@ -100,7 +104,7 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     return _with_order(position, order, following, days=_freed(position.days, order, following))
 
 
-def _brought_forward(position: Position, event: Event) -> Position | Fault:
+def _brought_forward(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
     """Return *position* with the shares and amount that were executed before the log began."""
     if position.started:
         return "not-first"
@@ -108,6 +112,7 @@ def _brought_forward(position: Position, event: Event) -> Position | Fault:
         position,
         executed_shares=position.executed_shares + (event.shares or 0),
         executed_amount=position.executed_amount + (event.amount or 0),
+        counters=_with_brought(position.counters, event, clock),
         started=True,
     )
 
@@ -226,6 +231,7 @@ def without(position: Position, fill: Counted, corrected_by: str | None = None) 
         fills=position.fills.with_fill(name, settled_fill),
         fill_days=_with_fill_of(position, fill.date, -1),
         days=days,
+        counters=_with_fill(position.counters, fill, -1),
     )
 
 
@@ -237,8 +243,9 @@ def after_fill(position: Position, trade: Trade) -> Position:
     counted = Counted(
         trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
     )
+    counters = _with_fill(position.counters, counted)
     return _with_order(
-        position,
+        replace(position, counters=counters),
         trade.before,
         trade.order,
         executed_shares=position.executed_shares + (shares or 0),
@@ -282,8 +289,79 @@ def _with_order(
         orders=position.orders.insert(order.terms.event.id, order),
         ended=_with_ended(position, order),
         open_until=_with_days(_with_days(position.open_until, before, -1), order, 1),
+        counters=_with_reserved(position.counters, before, order),
         **changes,
     )
+
+
+def _with_reserved(counters: Counters, before: Order | None, order: Order) -> Counters:
+    """Return *counters* with what *order* reserves, instead of what it reserved *before*."""
+    return counters.update(
+        {name: of.with_order(before, -1).with_order(order) for name, of in counters.items()}
+    )
+
+
+def _with_fill(counters: Counters, fill: Counted, sign: int = 1) -> Counters:
+    """Return *counters* with what *fill* executed, or without it if *sign* is -1."""
+    found = {}
+    for name, of in counters.items():
+        day = _day_in(of.counter, fill)
+        if day is not None:
+            executed = Sum(fill.shares or 0, fill.amount or 0)
+            found[name] = of.with_executed(day, executed, sign)
+    return counters.update(found)
+
+
+def _day_in(counter: Counter, fill: Counted) -> datetime.date | None:
+    """Return the day on which *counter* counts *fill*; `None` if it does not."""
+    listings = () if fill.listing is None else (fill.listing,)
+    if is_in_scope(counter, fill.event, listings) is False:
+        return None
+    day = fill.date if counter.zone is not None else fill.venue_date or fill.date
+    return None if counter.within(day, day) is None else day
+
+
+def _with_brought(counters: Counters, event: Event, clock: ZoneInfo) -> Counters:
+    """Return *counters* with what was executed before the log: nobody says where, or how.
+
+    It counts on the day of *event*, or in each period if that states none.
+    """
+    more = Sum(event.shares or 0, event.amount or 0)
+    found = {}
+    for name, of in counters.items():
+        if event.time is None and event.date is None:
+            found[name] = replace(of, always=of.always.plus(more))
+            continue
+        day = day_of(event, of.counter.zone or clock)
+        if of.counter.within(day, day) is not None:
+            found[name] = of.with_executed(day, more)
+    return counters.update(found)
+
+
+def counting(position: Position, counters: Sequence[Counter]) -> Position:
+    """Return *position* with exactly *counters*; a new one counts what is remembered.
+
+    What was executed and is remembered no more may have been in any of its periods.
+    """
+    found = {}
+    for one in counters:
+        known = position.counters.get(one.name)
+        found[one.name] = known if known and known.counter == one else _counted(position, one)
+    return replace(position, counters=HashTrieMap(found))
+
+
+def _counted(position: Position, counter: Counter) -> Uses:
+    fills = [*position.fills.counting()]
+    rest = Sum(
+        position.executed_shares - sum(fill.shares or 0 for fill in fills),
+        position.executed_amount - sum(fill.amount or 0 for fill in fills),
+    )
+    uses = HashTrieMap({counter.name: Uses(counter, always=rest)})
+    for fill in fills:
+        uses = _with_fill(uses, fill)
+    for order in position.orders.values():
+        uses = _with_reserved(uses, None, order)
+    return uses[counter.name]
 
 
 def _with_days(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ from repurchase.domain.events import Event
 from repurchase.domain.people import Identity
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
+from repurchase.ledger.counters import Uses
 from repurchase.ledger.orders import Order
 
 # A position remembers at least this many of the latest fills. A bust of an older fill is denied,
@@ -92,6 +94,14 @@ class Fills(msgspec.Struct, frozen=True, gc=False):
             found = self.get(found.corrected_by)
         return found
 
+    def counting(self) -> Iterator[Counted]:
+        """Yield the fills that are remembered and count, in no particular order."""
+        yield from (fill for fill in self.newer.values() if not fill.settled)
+        for name, fill in self.older.items():
+            # What became of it since then is among the newer.
+            if not fill.settled and name not in self.newer:
+                yield fill
+
     def with_fill(self, name: str, fill: Counted) -> Fills:
         """Return these fills with *fill* added under the id *name*."""
         newer = self.newer.insert(name, fill)
@@ -140,7 +150,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     what is known. *unknown_shares* and *unknown_amount* name the fills that the sums lack, and
     *unbounded* counts the open orders whose money cannot be computed. While there are any, the
     methods below return `None` for the sums concerned. *open_until* counts the open orders, and
-    their pending replaces, by their last days; *ended* names the others by the day until which they
+    their pending replaces, by their last days; *counters* hold what each counter of the rule file
+    counts, by its name; *ended* names the others by the day until which they
     are kept. *today* is the latest day of any event that was not denied. *settled_day* is that of
     what no bust takes back, and *fill_days* counts the fills of later days. *halts* says what halts
     the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
@@ -160,6 +171,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     ended: HashTrieMap[datetime.date, Queue[str]] = HashTrieMap()
     fills: Fills = Fills()
     days: HashTrieMap[DayKey, Day] = HashTrieMap()
+    counters: HashTrieMap[str, Uses] = HashTrieMap()
     today: datetime.date = datetime.date.min
     settled_day: datetime.date = datetime.date.min
     fill_days: HashTrieMap[datetime.date, int] = HashTrieMap()

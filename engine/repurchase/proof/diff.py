@@ -18,6 +18,7 @@ import msgspec
 from repurchase.evaluation.step import Decided
 from repurchase.proof.apart import Aspect, Difference, Event, event_of, resumed
 from repurchase.proof.approval import HELD
+from repurchase.proof.counted import no_more
 from repurchase.proof.engine import answered
 from repurchase.proof.fields import FILLS, REPLACES, Kind, scope_of, scope_of_lives, scope_then
 from repurchase.proof.in_play import IN_PLAY, Option, Terms, any_terms, of_order
@@ -323,6 +324,9 @@ class Comparison:
         ]
         for one in found:
             one.ties += ratio_ties(one, self._lives, is_routed=scope.is_routed)
+        if len(found) == len(self._files):
+            old, new = found
+            new.ties += no_more(old, new, (old.facts, new.facts))
         return found
 
     def order(self, name: str) -> Terms:

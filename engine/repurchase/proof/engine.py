@@ -13,6 +13,7 @@ from repurchase.evaluation.step import Decided, Step, step
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Fault, Trade, trade
 from repurchase.market.feed import read_feed
@@ -108,9 +109,10 @@ def _decided(
         market = StatedMarket(read_feed(()).of(by.authorization))
         return step(now, position, life(by, now, position), live=live, market=market)
 
-    position = Position()
+    position = counting(Position(), (before or editions).authorization.counters)
     for earlier in read[:-1]:
         position = next_step(earlier, position, before or editions).position
+    position = counting(position, editions.authorization.counters)
     its = life(editions, read[-1], position)
     asked = trade(read[-1], its.edition.counting, position, its.counting)
     return asked, next_step(read[-1], position, editions), its

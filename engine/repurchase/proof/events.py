@@ -76,9 +76,9 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
     with_fees = any(one.edition.counting.with_fees for one in each)
     if with_fees and model.holds(asked.has_fees) and not (about and kind == "fill"):
         event["fees"] = written(model.exact(asked.fees))
-    for fact in sorted(read):
+    for fact in sorted(one for one in read if one.startswith(("market.", "issuer."))):
         present, value = asked.facts[fact]
-        if fact.startswith(("market.", "issuer.")) and model.holds(present):
+        if model.holds(present):
             is_flag = TABLE[fact].dimension.kind == "flag"
             event[fact] = bool(model.whole(value)) if is_flag else written(model.exact(value))
     return event

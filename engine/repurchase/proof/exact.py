@@ -6,17 +6,20 @@ open, so that it can be written as events and evaluated by the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from fractions import Fraction
+from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
+from repurchase.domain.counters import Counter
 from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
+from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, touches
 from repurchase.proof.fields import FILLS, REPLACES
 from repurchase.proof.logic import Fact, number
-from repurchase.proof.model import Request, Sums
+from repurchase.proof.model import Request, Sums, known_sums
 from repurchase.proof.solver import Term, z3
 
 # What happened to an event before the last. An order is open, at once or after its release, or is
@@ -278,7 +281,83 @@ def later(now: Request, past: Sequence[Past], *, is_late: bool = False) -> list[
     return [*ties, *(of.asked.words["trade.broker"].chosen == broker for of in past)]
 
 
-def day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
+def used_facts(now: Request, before: Sums, past: Sequence[Past]) -> dict[str, Fact]:
+    """Return the exact facts of the day and of the counters, after *past* and the sums *before*."""
+    counters = now.edition.authorization.counters
+    each = (_counter_facts(now, before, past, counter) for counter in counters)
+    return {**_day_facts(now, past), **dict(chain.from_iterable(each))}
+
+
+def _counter_facts(
+    now: Request, before: Sums, past: Sequence[Past], counter: Counter
+) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of *counter*; what was brought forward counts in each of its periods."""
+    first, last = (now.day(day) for day in clocks(counter))
+    at = first if counter.first is None else _highest(first, counter.first.toordinal())
+    is_counted = z3.And(is_in_scope(now, counter), touches(counter, first, last))
+
+    def counted(of: Past, executed: Term, reserved: Term) -> Term:
+        begin, end = (of.asked.day(day) for day in clocks(counter))
+        is_own = z3.And(is_in_scope(of.asked, counter), touches(counter, begin, end))
+        is_within = z3.And(touches(counter, begin, begin), _is_in_period(counter, begin, at))
+        can_fill = _ALWAYS if counter.is_rolling else end >= at
+        done = z3.If(is_within, executed, _NOTHING)
+        return z3.If(is_own, done + z3.If(can_fill, reserved, _NOTHING), _NOTHING)
+
+    def sum_of(name: str, executed: Term, more: Term) -> Used:
+        each = [_READ[name](of) for of in past]
+        brought = executed - z3.Sum([_NOTHING, *(done for done, _ in each)])
+        used = [counted(of, *one) for of, one in zip(past, each, strict=True)]
+        added = z3.If(is_counted, more, _NOTHING)
+        return (name, *known[name], z3.Sum([brought, *used]), added)
+
+    known = known_sums(before, now.after)
+    sums = (
+        sum_of("shares", before.executed_shares, now.more[0]),
+        sum_of("amount", before.executed_amount, now.more[1]),
+    )
+    yield from facts_of(now, counter, is_counted, sums)
+
+
+def _is_in_period(counter: Counter, day: Term, at: Term) -> Term:
+    """Return a condition under which *day* is in the period of *at*, which is not before it.
+
+    Of weeks and months, it is a part: the engine confirms what is found.
+    """
+    if counter.per is None:
+        return _ALWAYS
+    many = (counter.per.many or 1) if counter.per.unit == "day" or counter.is_rolling else 1
+    length = {"day": 1, "week": 7, "month": 28}[counter.per.unit] if counter.is_rolling else 1
+    return at - day < many * length
+
+
+def _shares_of(of: Past) -> tuple[Term, Term]:
+    """Return the shares that are executed and reserved of a past event."""
+    done = of.filled_shares()
+    return done, _NOTHING if of.prior in ("cancelled", "breach") else of.asked.shares - done
+
+
+def _amount_of(of: Past) -> tuple[Term, Term]:
+    """Return the money that is executed and reserved of a past event."""
+    asked = of.asked
+    if of.prior == "breach":
+        return asked.amount, _NOTHING
+    if of.prior == "cancelled":
+        return _NOTHING, _NOTHING
+    if of.prior != "filled":
+        return _NOTHING, asked.amount
+    cost = _cost_of_part(asked, of.units)
+    return cost, asked.reserved(asked.cost - cost, _NOTHING)
+
+
+_READ: Final = {"shares": _shares_of, "amount": _amount_of}
+
+
+def _highest(day: Term, other: int) -> Term:
+    return z3.If(day >= other, day, number(other))
+
+
+def _day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
     """Return the exact facts of the day of *now*, after the events *past*."""
     same_day = [
         z3.And(

@@ -57,8 +57,8 @@ class Scope(msgspec.Struct, frozen=True):
     """The symbols, venues and words that events can have, under all the editions compared.
 
     *pairs* are a symbol with a venue, or with `None` for an event that names no venue. *clocks* are
-    the time zones of these venues. *words* are all words that rules name, and one that no rule
-    names. *is_sure* says whether all editions mean the same venue if an event names none.
+    the time zones of these venues. *words* are all words that rules or counters name, and one
+    that none names. *is_sure* says whether all editions mean the same venue if an event names none.
     *listings* are the instruments of the pairs, if they are not those of the edition. *ratios* are
     the ordinary shares that one unit of a request can count as, if that changes by date. *rates*
     are the bounds that any of the editions sets on the rate of an instrument. *is_routed* says
@@ -96,6 +96,12 @@ def scope_of(editions: Sequence[Edition]) -> Scope:
     clocks = [listed[pair] for pair in pairs]
     clocks += [min(unnamed[symbol], key=lambda one: one.key) for symbol in meant]
     named = {word for edition in editions for word in edition.constants.words}
+    named |= {
+        broker
+        for edition in editions
+        for counter in edition.authorization.counters
+        for broker in counter.brokers
+    }
     other = OTHER
     while other in named:
         other += "-"

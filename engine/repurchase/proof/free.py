@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from repurchase.domain.clocks import Ahead, ahead
 from repurchase.facts.table import TABLE
+from repurchase.proof.counted import clocks, facts_of, is_in_scope, named, touches
 from repurchase.proof.fields import FILLS, REPLACES, Counted
-from repurchase.proof.logic import Fact, free, number, real
+from repurchase.proof.logic import Fact, Facts, free, number, real
 from repurchase.proof.solver import Term, z3
+
+# Whether a sum, by its name, is known before an event and after it.
+Known = Mapping[str, tuple[Term, Term]]
 
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
@@ -92,6 +96,40 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
             f"{fact}_after",
             Fact(known_after, before + (asked.shares_of(more) if is_shares else more)),
         )
+
+
+def any_counters(
+    asked: Counted, days: Facts, known: Known, ties: list[Term]
+) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the edition's counters: any use, plus what the event can add.
+
+    A counter that does not count the event, on its *days*, has the same sums before and after it.
+    *known* says of each sum whether it is known before the event and after it.
+    """
+    for counter in asked.edition.authorization.counters:
+        first, last = (days[f"trade.{day}"].value for day in clocks(counter))
+        is_counted = z3.And(is_in_scope(asked, counter), touches(counter, first, last))
+        name = named(asked, counter)
+        added = ((of, *known[of], *_used(asked, name, of, is_counted, ties)) for of in known)
+        yield from facts_of(asked, counter, is_counted, added)
+
+
+def _used(
+    asked: Counted, name: str, of: str, is_counted: Term, ties: list[Term]
+) -> tuple[Term, Term]:
+    """Return what a sum *of* the counter *name* is before an event, and what that adds to it."""
+    before, more = z3.Real(f"{name}.{of}"), z3.Real(f"{name}.{of}_more")
+    most = asked.shares if of == "shares" else asked.amount
+    ties += [before >= 0, more <= most, before + more >= 0]
+    if not asked.scope.is_routed:
+        # A counter can count an order for another of its venues.
+        ties.append(z3.Implies(z3.Not(is_counted), more == 0))
+    if asked.kind in ("order", "release", "fill-alone"):
+        ties.append(z3.Implies(is_counted, more == most))
+    elif asked.kind in REPLACES and not asked.edition.counting.dated:
+        # A fill can cost less than was reserved, and a correct take back more than it adds.
+        ties.append(more >= 0)
+    return before, more
 
 
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.terms import Validity
+from repurchase.facts.counters import counter_of
 from repurchase.facts.table import TABLE
 from repurchase.proof.fields import (
     FILLS,
@@ -23,18 +24,14 @@ from repurchase.proof.fields import (
     code,
     scope_of,
 )
-from repurchase.proof.free import any_day, any_days, any_outside
+from repurchase.proof.free import Known, any_counters, any_day, any_days, any_outside
 from repurchase.proof.logic import Fact, Facts, chosen, inside, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
 
 _ALWAYS: Final = z3.BoolVal(True)
-# Facts that need a listed instrument, and facts that may or may not be known without one.
-_OF_AN_INSTRUMENT: Final = {
-    name: {"symbol", "venue"} <= {*fact.given_by} and name not in OF_VENUE
-    for name, fact in TABLE.items()
-}
+# Facts that may or may not be known without a listed instrument.
 _MAY_BE: Final = (
     *(f"trade.{name}" for name in ("last_date", "venue_date", "venue_last_date", "venue_time")),
     *(f"trade.{name}" for name in ("shares", "amount")),
@@ -73,6 +70,17 @@ def any_sums(name: str) -> Sums:
     return Sums(*reals, *known)
 
 
+def known_sums(before: Sums, after: Sums) -> Known:
+    """Return whether the shares, and the amount, are known *before* an event and *after* it."""
+    return {
+        "shares": (before.shares_known, after.shares_known),
+        "amount": (
+            z3.And(before.amount_known, before.bounded),
+            z3.And(after.amount_known, after.bounded),
+        ),
+    }
+
+
 def from_zero(sums: Sums) -> list[Term]:
     """Return the conditions that each of *sums* is in its domain, which begins at zero.
 
@@ -94,15 +102,16 @@ class Request(Counted):
     assumes: the domains of what the readers accept, the days that two clocks can show, and what an
     event of this kind can add. The others hold because the fold keeps them.
 
-    *own* marks the variables that differ between two editions if share ratios change by date. *day*
-    computes the facts of the day; without it, they are free variables. Without a *scope*, the
-    event's scope is that of the edition.
+    *own* marks the variables that differ between two editions if share ratios change by date.
+    *exact* computes the facts of the day and of the counters; without it, they are free variables.
+    Without a *scope*, the event's scope is that of the edition.
     """
 
     ties: list[Term]
     assumed: tuple[Term, ...]
     shares: Term
     more: tuple[Term, Term]
+    before: Sums
     after: Sums
     facts: dict[str, Fact]
 
@@ -115,12 +124,12 @@ class Request(Counted):
         *,
         scope: Scope | None = None,
         own: str = "",
-        day: Callable[[Request], Facts] | None = None,
+        exact: Callable[[Request, Sums], Facts] | None = None,
     ) -> None:
         super().__init__(edition, scope or scope_of([edition]), name, kind)
         self.more = self._more(before, own)
-        if day is None:
-            before = self._with_own(before, own)
+        self.before = before if exact is not None else self._with_own(before, own)
+        before = self.before
         self.after = self._after(before)
         self.facts = {
             **self._of_trade(),
@@ -131,7 +140,13 @@ class Request(Counted):
         }
         self.assumed = tuple(self.ties)
         self.ties += self._kept()
-        self.facts |= dict(any_day(self, self.ties)) if day is None else day(self)
+        self.facts |= self._any_use() if exact is None else exact(self, self.before)
+
+    def _any_use(self) -> dict[str, Fact]:
+        return {
+            **dict(any_day(self, self.ties)),
+            **dict(any_counters(self, self.facts, known_sums(self.before, self.after), self.ties)),
+        }
 
     def day(self, name: str) -> Term:
         """Return the value of the day `trade.NAME`, a number."""
@@ -277,9 +292,9 @@ def unlisted(asked: Request) -> Facts:
     )
     for fact, of in asked.facts.items():
         is_there, value = of.present, of.value
-        if fact in _MAY_BE:
+        if fact in _MAY_BE or counter_of(fact) is not None:
             is_there = z3.Bool(f"{name}.{fact}??")
-        elif _OF_AN_INSTRUMENT[fact]:
+        elif _is_of_instrument(fact):
             is_there = z3.BoolVal(False)
         if is_dated and fact in _BY_ANOTHER_RATIO:
             other = z3.Real(f"{name}.{fact}!")
@@ -293,6 +308,11 @@ def unlisted(asked: Request) -> Facts:
         is_there = z3.And(word >= 0, word < len(codes))
         found[fact] = Fact(is_there, chosen(word, codes))
     return found
+
+
+def _is_of_instrument(fact: str) -> bool:
+    """Return whether *fact* needs a listed instrument."""
+    return {"symbol", "venue"} <= {*TABLE[fact].given_by} and fact not in OF_VENUE
 
 
 def unquantified(facts: Facts, name: str) -> Facts:

@@ -20,12 +20,12 @@ from repurchase.proof.exact import (
     Past,
     Prior,
     dated,
-    day_facts,
     figures,
     follows,
     later,
     past_of,
     sums_after,
+    used_facts,
 )
 from repurchase.proof.fields import OTHER, REPLACES, Kind, scope_of, scope_of_lives, scope_then
 from repurchase.proof.logic import number
@@ -225,7 +225,7 @@ def _past(search: _Search, at: int, sums: Sums) -> tuple[list[Past], list[Term]]
             own_kind,
             scope=scopes.get(own_kind, in_life),
             own=f"'{at}",
-            day=partial(day_facts, past=tuple(past)),
+            exact=partial(used_facts, past=tuple(past)),
         )
         about = past[_about(past, own_kind)] if own_kind in _ABOUT else None
         formulas += [
@@ -261,7 +261,7 @@ def _of_life(search: _Search, at: int, last: Request, sums: Sums, about: Past | 
     course, last_date = search.course, last.day("last_date")
     if course.asked is None:
         return [last_date <= search.period.last.toordinal()] if course.is_brief else []
-    days = {name: fact for name, fact in last.facts.items() if name.startswith("day.")}
+    used = {name: of for name, of in last.facts.items() if name.startswith(("day.", "counters."))}
     own = Request(
         course.asked.editions[at],
         sums,
@@ -269,7 +269,7 @@ def _of_life(search: _Search, at: int, last: Request, sums: Sums, about: Past | 
         last.kind,
         scope=last.scope,
         own=f"'{at}",
-        day=lambda _: days,
+        exact=lambda *_: used,
     )
     ends = [last_date, *([] if about is None else [about.asked.day("last_date")])]
     return [z3.Or([end >= search.period.first.toordinal() for end in ends]), passes(own)]

@@ -23,6 +23,7 @@ from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
 from repurchase.intake.scratch import temporary_database
 from repurchase.intake.totals import Comparison, Difference
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
 from repurchase.rulebook.editions import Edition, Editions
@@ -140,7 +141,7 @@ class Program:
     ) -> None:
         self.editions = editions
         self._market = (feed or read_feed(())).of(editions.authorization)
-        self.position = Position()
+        self.position = counting(Position(), editions.authorization.counters)
         self.edition: Edition | None = None
         self.last_day: date | None = None
         self.tally = Tally()

@@ -11,11 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from repurchase.domain.counters import Counter
+from repurchase.domain.decisions import listed
 from repurchase.domain.errors import plain
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import Term, Validity, Version
 from repurchase.evaluation.wording import ENGINE
+from repurchase.facts.counters import FAMILY, facts_of
 from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import All, Expression, on_one_line
@@ -72,6 +75,7 @@ def authorization_view(authorization: Authorization) -> RenderableType:
     views = (
         heading,
         _figures(authorization.terms, "term"),
+        *([_counters(authorization.counters)] if authorization.counters else []),
         _rules(authorization.rules),
         *(_stated(pack) for pack in authorization.packs),
         _facts(authorization.all_rules(), authorization.all_feed_only()),
@@ -137,7 +141,7 @@ Views = Mapping[str, Callable[[], RenderableType]]
 def views_of(file: Authorization | Pack) -> Views:
     """Return a function that shows each part of *file*, by the name of the part in the file.
 
-    Parts are rules, checks, terms and limits. Those of an included pack have the pack's name
+    Parts are rules, checks, terms, limits and counters. Those of an included pack have its name
     before their own.
     """
     views: Views = {
@@ -146,7 +150,9 @@ def views_of(file: Authorization | Pack) -> Views:
     }
     if isinstance(file, Pack):
         return {name.removeprefix(f"{file.name}."): view for name, view in views.items()}
-    return {**views, **{check.id: partial(_check, check, file) for check in file.checks}}
+    checks = {check.id: partial(_check, check, file) for check in file.checks}
+    counters = {f"{FAMILY}.{of.name}": partial(_counter, of, file) for of in file.counters}
+    return {**views, **checks, **counters}
 
 
 def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
@@ -243,6 +249,49 @@ def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableTy
         requires = on_one_line(rules[0].require.text)
         parts.append(Text(plain(f"Example: {rules[0].id} requires {requires}")))
     return Group(*parts)
+
+
+def _counter(counter: Counter, file: Authorization) -> RenderableType:
+    """Return what *counter* counts, its facts, and the rules that read them."""
+    facts = facts_of(counter.name)
+    readers = [rule.id for rule in file.all_rules() if not rule.facts.isdisjoint(facts)]
+    return Group(
+        Text(plain(f"{FAMILY}.{counter.name}"), style="bold"),
+        Text(plain(_counts(counter))),
+        Text(f"Rules read it as {', '.join(facts)}."),
+        Text(f"Read by {', '.join(readers) or 'no rule'}."),
+    )
+
+
+def _counters(counters: Iterable[Counter]) -> Table:
+    rows = ((plain(one.name), plain(_counts(one))) for one in counters)
+    return plain_table("counter", "what it counts", rows=rows)
+
+
+def _counts(counter: Counter) -> str:
+    """Return a sentence that says what *counter* counts."""
+    scope = "".join(
+        f" {word} {listed(names)}"
+        for word, names in (
+            ("of", counter.instruments),
+            ("at", counter.venues),
+            ("by", counter.methods),
+            ("from the broker", counter.brokers),
+        )
+        if names
+    )
+    days = _when(Validity(counter.first, counter.last)).replace(",", "")
+    clock = "" if counter.zone is not None else ", by the days at the venue"
+    return f"What is bought and on order{scope}{days}{_periods(counter)}{clock}."
+
+
+def _periods(counter: Counter) -> str:
+    per = counter.per
+    if per is None:
+        return ""
+    if per.many is None:
+        return f", each {per} apart" + (" (from Monday)" if per.unit == "week" else "")
+    return f", in the {per} that end with the day of the event"
 
 
 def _called(name: str) -> str:

@@ -10,6 +10,8 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
+from repurchase.domain.calendars import zone
+from repurchase.domain.counters import Counter
 from repurchase.domain.currencies import whole
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
 from repurchase.domain.quantities import BARE, Exact, simplest, value_written, written
@@ -24,7 +26,8 @@ from repurchase.domain.terms import (
     known_dimensions,
 )
 from repurchase.domain.venues import listed_venue, zone_name
-from repurchase.language.expression import Names
+from repurchase.facts.counters import facts_of
+from repurchase.language.expression import Names, composed
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
@@ -73,6 +76,7 @@ class _Builder(Parts):
         names = self._names(terms)
         checks, rules = tuple(self._checks(names)), self._rules(names)
         instruments = tuple(self._instruments())
+        counters = tuple(self._counters())
         self._venues_lacking()
         self._ids_once((*file["checks"], *file["rules"]))
         of_packs: list[Problem] = []
@@ -102,6 +106,7 @@ class _Builder(Parts):
             late_days=file["late_days"],
             feed_only=tuple(dict.fromkeys(file["feed_only"])),
             venues=dict(file["venues"]),
+            counters=counters,
             file=self._document.name,
             text=self._document.text,
         )
@@ -204,6 +209,46 @@ class _Builder(Parts):
             self._reading.note_key(path, what, "leave `fx_between` out")
         return low, high
 
+    # --- counters
+
+    def _counters(self) -> Iterator[Counter]:
+        clock = zone(self._file["timezone"])
+        for name, part in self._file["counters"].items():
+            self._instruments_used(part)
+            self._venues_used(part)
+            first, last = part["from"], part["until"]
+            if first is not None and last is not None and last < first:
+                what = f"`until` {last} is before `from` {first}"
+                self._reading.note((*part.path, "until"), what)
+            yield Counter(
+                name,
+                instruments=tuple(part["instruments"] or ()),
+                venues=tuple(part["venues"] or ()),
+                methods=tuple(part["methods"] or ()),
+                brokers=tuple(map(composed, part["brokers"] or ())),
+                first=first,
+                last=last,
+                per=part["per"],
+                zone=clock if part["clock"] == "authorization" else None,
+            )
+
+    def _instruments_used(self, part: Part) -> None:
+        """Note each instrument of a counter that the file does not have."""
+        written = self._document.value.get("instruments")
+        known = written if isinstance(written, dict) else {}
+        for index, one in enumerate(part["instruments"] or ()):
+            if one not in known:
+                what = f"the file has no instrument `{one}`"
+                self._reading.note((*part.path, "instruments", index), what, nearest(one, known))
+
+    def _venues_used(self, part: Part) -> None:
+        """Note each venue of a counter at which no instrument of the file can be bought."""
+        used = {venue for one in self._file["instruments"].values() for venue in one["venues"]}
+        for index, venue in enumerate(part["venues"] or ()):
+            if venue not in used and not self._reading.is_lost(("instruments",)):
+                what = f"no instrument is listed on `{venue}`"
+                self._reading.note((*part.path, "venues", index), what, nearest(venue, used))
+
     # --- packs
 
     def _packs(self, packs: PackDocument, names: Names, problems: list[Problem]) -> Iterator[Pack]:
@@ -248,7 +293,14 @@ class _Builder(Parts):
             instruments=tuple(written) if isinstance(written, dict) else (),
             currency=self._file["currency"],
             venues=self._added(),
+            declared=self._declared(),
         )
+
+    def _declared(self) -> tuple[str, ...]:
+        """Return the facts of the counters that the file declares, faulty ones included."""
+        declared = self._document.value.get("counters")
+        names = declared if isinstance(declared, dict) else {}
+        return tuple(fact for name in names for fact in facts_of(name))
 
     def _added(self) -> tuple[str, ...]:
         """Return the venues that the file adds, those with a fault included."""

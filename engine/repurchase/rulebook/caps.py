@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from repurchase.domain.quantities import Exact, simplest
+from repurchase.facts.counters import counter_of, facts_of
 from repurchase.facts.table import TABLE
 from repurchase.language.bounds import ENDLESS, Reach, is_moving, least, most
 from repurchase.language.linear import Constants, Form, form
@@ -34,8 +35,6 @@ _PARTS: Final = {
     "program.amount_after": ("program.amount", "trade.amount"),
 }
 _SUMS: Final = tuple(name for name in TABLE if name.endswith("_after"))
-# The facts of which a rule on the sum reads at least one.
-_READ: Final = {name: {name, *_PARTS.get(name, ())} for name in _SUMS}
 _FIRST: Final = ("trade.date", "trade.venue_date")
 _LAST: Final = ("trade.last_date", "trade.venue_last_date", *_FIRST)
 
@@ -100,7 +99,7 @@ def bounds_of(rule: Rule, passes: Form, constants: Constants) -> Bounds:
     """Return what *rule* bounds if it passes under the form *passes*."""
     if rule.effect != "deny" or rule.at == "fill":
         return _NO_BOUNDS
-    names = [name for name in _SUMS if not rule.require.facts.isdisjoint(_READ[name])]
+    names = [name for name in _sums(rule) if not rule.require.facts.isdisjoint(_read(name))]
     return Bounds(
         tuple(cap for name in names for cap in _caps(rule, passes, constants, name)),
         most(passes, LIMITED["shares"], _PARTS),
@@ -137,13 +136,33 @@ def window_of(bounds: Collection[Bounds]) -> Window:
     return Window(None if first is None else -first, last)
 
 
+def _sums(rule: Rule) -> Iterator[str]:
+    """Yield the sums that *rule* may bound: those of every file, and those of its counters."""
+    yield from _SUMS
+    read = {name for fact in rule.require.facts if (name := counter_of(fact)) is not None}
+    yield from (name for one in sorted(read) for name in facts_of(one) if name.endswith("_after"))
+
+
+def _parts(name: str) -> Mapping[str, tuple[str, str]]:
+    """Return the sums that are no more than their parts: those of every file, and *name*."""
+    if counter_of(name) is None:
+        return _PARTS
+    before = name.removesuffix("_after")
+    return {**_PARTS, name: (before, f"trade.{before.rpartition('.')[2]}")}
+
+
+def _read(name: str) -> set[str]:
+    """Return the facts of which a rule on the sum *name* reads at least one."""
+    return {name, *_parts(name).get(name, ())}
+
+
 def _caps(rule: Rule, passes: Form, constants: Constants, name: str) -> Iterator[Cap]:
     """Yield the cap that *rule* sets on the sum *name*, if it sets one."""
     required, when = passes, None
-    if rule.when is not None and most(passes, name, _PARTS) == ENDLESS:
+    if rule.when is not None and most(passes, name, _parts(name)) == ENDLESS:
         required, when = form(rule.require.root, constants), rule.when.text
-    figure = _figure(most(required, name, _PARTS))
-    if figure is not None or is_moving(required, name, _PARTS):
+    figure = _figure(most(required, name, _parts(name)))
+    if figure is not None or is_moving(required, name, _parts(name)):
         # Only the rules of a pack have its name before theirs.
         yield Cap(name, rule.id, figure, when, of_pack="." in rule.id)
 

@@ -20,6 +20,7 @@ import msgspec
 
 from repurchase.domain.calendars import TZDATA_VERSION, day_at, start_of, zone
 from repurchase.domain.clocks import days_across, days_shown, end_of_day
+from repurchase.domain.counters import Counter
 from repurchase.domain.errors import Problem, RuleFileError, Wrong
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, written
@@ -619,6 +620,7 @@ def _content(
         "rules": {rule.id: _rule_content(rule) for rule in rules},
         **_feed_only_content(authorization),
         **_venues_content(authorization),
+        **_counters_content(authorization),
         **_of_venues_content(authorization, rules),
     }
 
@@ -638,6 +640,25 @@ def _feed_only_content(authorization: Authorization) -> dict[str, list[str]]:
 def _venues_content(authorization: Authorization) -> dict[str, dict[str, str]]:
     """Return the venues that the file adds; nothing without them, as in older files."""
     return {"venues": dict(authorization.venues)} if authorization.venues else {}
+
+
+def _counters_content(authorization: Authorization) -> dict[str, Any]:
+    """Return the counters of the file; nothing without them, as in older files."""
+    counters = {one.name: _counter_content(one) for one in authorization.counters}
+    return {"counters": counters} if counters else {}
+
+
+def _counter_content(counter: Counter) -> dict[str, Any]:
+    return {
+        "instruments": sorted(counter.instruments),
+        "venues": sorted(counter.venues),
+        "methods": sorted(counter.methods),
+        "brokers": sorted(counter.brokers),
+        "from": counter.first and counter.first.isoformat(),
+        "until": counter.last and counter.last.isoformat(),
+        "per": counter.per and str(counter.per),
+        "clock": "venue" if counter.zone is None else "authorization",
+    }
 
 
 def _of_venues_content(authorization: Authorization, rules: list[Rule]) -> dict[str, Any]:

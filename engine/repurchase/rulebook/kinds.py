@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from repurchase.domain.calendars import zone_names
+from repurchase.domain.counters import UNITS, Per
 from repurchase.domain.currencies import PARTS, SPELLED, currency_codes
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.outside import FACTS
@@ -21,7 +22,10 @@ LINE_CHARACTERS_MAX: Final = 200
 PROSE_CHARACTERS_MAX: Final = 2000
 
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_FAMILIES: Final = ("engine", "terms", "limits", "trade", "program", "day", "market", "issuer")
+_FAMILIES: Final = (
+    "engine", "terms", "limits", "trade", "program", "day", "counters", "market", "issuer"
+)  # fmt: skip
+_PER: Final = rf"({'|'.join(UNITS)})|([1-9][0-9]{{0,3}}) ({'|'.join(UNITS)})s?"
 _RESERVED: Final = ("and", "or", "not", "in")
 _WORDS_HINT: Final = "use lower-case letters, digits and hyphens, with a letter first"
 _NAME_HINT: Final = "use lower-case letters, digits and underscores, with a letter first"
@@ -74,6 +78,15 @@ def _days(raw: str) -> int:
     if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:9]) <= DAYS_MAX):
         raise Wrong(f"is no whole number of days from 1 to {DAYS_MAX}", "write it in digits: 28")
     return int(raw)
+
+
+def _per(raw: str) -> Per:
+    found = re.fullmatch(_PER, _line(raw))
+    if found is None:
+        hint = "write `day`, `week`, `month`, or a window such as `20 days` or `12 months`"
+        raise Wrong(f"{ticked(raw)} is not a period", hint)
+    unit = next(one for one in UNITS if one in raw)
+    return Per(unit, int(found[2]) if found[2] else None)
 
 
 def _shape(pattern: str, kind: str, hint: str, never: Iterable[str] = ()) -> Callable[[str], str]:
@@ -200,6 +213,7 @@ FED: Final = text(
     ),
     {"type": "string", "enum": sorted(SUPPLIED)},
 )
+PER: Final = text(_per, {"type": "string", "pattern": f"^(?:{_PER})$"})
 COUNT_OF_DAYS: Final = text(
     _days, {"type": ["integer", "string"], "minimum": 1, "maximum": DAYS_MAX, "pattern": "^[0-9]+$"}
 )

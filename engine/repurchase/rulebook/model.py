@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from repurchase.domain.counters import Counter
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
@@ -118,7 +119,8 @@ class Authorization(msgspec.Struct, frozen=True):
 
     *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
     how many days it keeps an order that has ended. *feed_only* names the facts that only a feed may
-    supply. *venues* are those that it adds, each with its time zone. *file* is the name by which
+    supply. *venues* are those that it adds, each with its time zone. *counters* are the sums over
+    part of it that it declares. *file* is the name by which
     the file was read, *text* its exact content.
     """
 
@@ -140,6 +142,7 @@ class Authorization(msgspec.Struct, frozen=True):
     late_days: int = LATE_DAYS
     feed_only: tuple[str, ...] = ()
     venues: Mapping[str, str] = {}
+    counters: tuple[Counter, ...] = ()
     file: str = ""
     text: str = ""
 

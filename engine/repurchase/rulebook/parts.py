@@ -10,7 +10,15 @@ from typing import Final
 from repurchase.domain.errors import nearest, short
 from repurchase.domain.quantities import Dimension, date_number
 from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
-from repurchase.language.expression import Expression, ExpressionError, Names, on_one_line, parse
+from repurchase.facts.counters import APPLIES, FAMILY, counter_of
+from repurchase.language.expression import (
+    Expression,
+    ExpressionError,
+    Names,
+    both,
+    on_one_line,
+    parse,
+)
 from repurchase.language.linear import COMPARISONS_MAX, comparisons
 from repurchase.rulebook.keys import Part, Reading, Table
 from repurchase.rulebook.model import Rule
@@ -27,6 +35,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "ratio": ("a percentage", "25%"),
     "number": ("a number without a unit", "400"),
 }
+
+
+# A rule on one of these sums applies to all events.
+_OF_ALL: Final = ("program.", "day.")
 
 
 class Parts:
@@ -107,6 +119,10 @@ class Parts:
         require, when = (self._condition(part, key, names) for key in ("require", "when"))
         if require is None or (when is None and part["when"] is not None):
             return None
+        own = _of_counters(require)
+        if own:
+            counted = parse(" or ".join(own), names)
+            when = counted if when is None else both(when, counted)
         place = self._document.place(part.path)
         rule = Rule(
             id=names.called(part["id"]),
@@ -199,3 +215,14 @@ def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
             yield min(holder, index), max(holder, index)
         if ends > until:
             furthest[validity.known] = (ends, index)
+
+
+def _of_counters(require: Expression) -> list[str]:
+    """Return the facts of which one must be true for a rule to apply, if it is on counters alone.
+
+    A tranche's limit does not deny what is bought in other months.
+    """
+    if any(name.startswith(_OF_ALL) for name in require.facts):
+        return []
+    counters = {counter for name in require.facts if (counter := counter_of(name)) is not None}
+    return [f"{FAMILY}.{name}.{APPLIES}" for name in sorted(counters)]

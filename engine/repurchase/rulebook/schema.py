@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
+from repurchase.domain.events import METHODS
 from repurchase.domain.terms import KNOWN_TERMS, LATE_DAYS
 from repurchase.rulebook.caps import LIMITED
 from repurchase.rulebook.keys import (
@@ -42,6 +43,7 @@ from repurchase.rulebook.kinds import (
     MARGIN,
     PACK_ASKED,
     PACK_NAME,
+    PER,
     PRICED_IN,
     PROSE,
     SOURCE_NAME,
@@ -55,11 +57,14 @@ from repurchase.rulebook.mapping_keys import PARTS as MAPPING_PARTS
 from repurchase.rulebook.model import ATS, EXPECTED, JUDGED
 from repurchase.rulebook.yaml_reader import Path
 
+CLOCKS: Final = ("authorization", "venue")
 BASES: Final = ("contract", "with_fees")
 # The code of ISO 4217 for no currency.
 NO_CURRENCY: Final = "XXX"
 # The days of change of all lists multiply: keep the lists short.
 VERSIONS_MAX: Final = 40
+# Each event changes each counter.
+COUNTERS_MAX: Final = 100
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # --- keys that several mappings have -------------------------------------------------------------
@@ -142,6 +147,24 @@ INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.
         "How far the settlement rate may exceed the `fx` of an order, such as `2%`.", 0),
     Key("fx_between", RATES,
         "The lowest and the highest `fx` that an event may state, such as `[80, 120]`; included."),
+))  # fmt: skip
+
+COUNTER: Final = Table("counter",
+    "A sum over part of the program: what was executed and is on order, with this event.", (
+    Key("instruments", listed(INSTRUMENT_NAME, least=1),
+        "It counts only these instruments of the file."),
+    Key("venues", listed(VENUE, least=1), "It counts only what is bought at these venues."),
+    Key("methods", listed(choice(METHODS), least=1), "It counts only what is bought so."),
+    Key("brokers", listed(LINE, least=1), "It counts only what these brokers buy."),
+    Key("from", DAY, "The first day that it counts; included."),
+    Key("until", DAY, "The last day that it counts; included."),
+    Key("per", PER,
+        "`day`, `week` (from Monday) or `month`: each has a sum of its own. `20 days`, `4 weeks` "
+        "or `12 months`: the sum of so much time that ends with the day of the event. Without it, "
+        "there is one sum."),
+    Key("clock", choice(CLOCKS),
+        "Whose days it counts: the `authorization`'s, or those of the `venue` of each trade.",
+        "authorization"),
 ))  # fmt: skip
 
 # --- conditions ----------------------------------------------------------------------------------
@@ -251,6 +274,9 @@ RULE_FILE: Final = Table("rule-file",
     Key("terms", FIGURES,
         f"The board's figures by name: {', '.join(f'`{name}`' for name in KNOWN_TERMS)}, "
         "and any other that a rule reads.", {}),
+    Key("counters", named(COUNTER.kind(), TERM_NAME, most=COUNTERS_MAX),
+        "Sums over part of the program by name, such as a tranche, a class or twelve months. Rules "
+        "read `counters.NAME.shares_after` and `counters.NAME.amount_after`.", {}),
     Key("checks", listed(CHECK.kind(), most=PARTS_MAX),
         "Conditions that read only terms. They are evaluated when the file is read, for each day "
         "on which the terms are in force.", []),
@@ -320,7 +346,9 @@ class _Form(NamedTuple):
 
 _FORMS: Final = {
     "rules": _Form(
-        "Repurchase rule file", RULE_FILE, (SOURCE, VERSION, INSTRUMENT, CHECK, INCLUDE, RULE)
+        "Repurchase rule file",
+        RULE_FILE,
+        (SOURCE, VERSION, INSTRUMENT, COUNTER, CHECK, INCLUDE, RULE),
     ),
     "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, OPTION, PACK_RULE)),
     "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),

@@ -13,6 +13,7 @@ from repurchase.domain.events import KINDS, Event
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Market
 from repurchase.intake.fields import READERS, event, misplaced
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.market.stated import StatedMarket
@@ -157,6 +158,7 @@ def result(case: Case, editions: Editions) -> CaseResult:
             executed_amount=case.given_amount or 0,
             started=True,
         )
+    position = counting(position, editions.authorization.counters)
     given = [
         _event(values, case.usual, f"given-{number}")
         for number, values in enumerate(case.given_events, 1)

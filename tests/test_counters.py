@@ -1,0 +1,544 @@
+"""Counters: sums over part of a program, by a recount of all that happened, and caps on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from rpds import HashTrieMap
+
+from desk_events import AMENDED, DAYS, LAST, RULES, Draft, drafts, order
+from refinement import Refinement
+from repurchase.domain.counters import Counter
+from repurchase.domain.decisions import Outcome
+from repurchase.domain.events import Event
+from repurchase.evaluation.step import Step, step
+from repurchase.facts.fact import Situation
+from repurchase.facts.table import TABLE
+from repurchase.journal.snapshot import position_bytes, read_position
+from repurchase.ledger.fold import counting
+from repurchase.ledger.orders import Order, Terms
+from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
+from repurchase.proof.diff import Comparison
+from repurchase.proof.proof import proved
+from repurchase.proof.solver import Time
+from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.life import life
+
+# The days of the drafts' events, and days after them.
+CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
+HOURS: Final = {"XTKS": 9, "XNAS": -5, "BATS": -5}
+PERS: Final = (None, "day", "week", "month", "2 days", "20 days", "2 weeks", "1 month", "12 months")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A counter as a rule file declares it, with the cap that a rule sets on its shares."""
+
+    name: str
+    cap: int
+    instruments: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    brokers: tuple[str, ...] = ()
+    first: date | None = None
+    last: date | None = None
+    per: str | None = None
+    at_venue: bool = False
+
+    def text(self) -> str:
+        """Return its declaration."""
+        lists = {
+            name: f"[{', '.join(getattr(self, name))}]"
+            for name in ("instruments", "venues", "methods", "brokers")
+            if getattr(self, name)
+        }
+        words = {"from": self.first, "until": self.last, "per": self.per}
+        said = lists | {name: str(one) for name, one in words.items() if one is not None}
+        said |= {"clock": "venue"} if self.at_venue else {}
+        return f"  {self.name}: {{{', '.join(f'{name}: {one}' for name, one in said.items())}}}"
+
+    # -- what it counts, said a second time -----------------------------------------------------
+
+    def has(self, day: date) -> bool:
+        """Return whether it counts *day* at all."""
+        return (self.first or date.min) <= day <= (self.last or date.max)
+
+    def period(self, day: date) -> tuple[date, date]:
+        """Return the first and the last day of the period of *day*."""
+        if self.per is None:
+            return date.min, date.max
+        many, _, unit = self.per.rpartition(" ")
+        if many:
+            return _back(day, int(many), unit.rstrip("s")) + timedelta(1), day
+        if unit == "day":
+            return day, day
+        if unit == "week":
+            monday = day - timedelta(day.weekday())
+            return monday, monday + timedelta(6)
+        following = (day.replace(day=28) + timedelta(4)).replace(day=1)
+        return day.replace(day=1), following - timedelta(1)
+
+    @property
+    def is_rolling(self) -> bool:
+        """Return whether its periods end with each day."""
+        return self.per is not None and self.per[0].isdigit()
+
+    def counts(self, event: Event, instrument: str | None, venues: set[str]) -> bool:
+        """Return whether a trade may be in its scope: what it does not say, it may be."""
+        return (
+            (not self.instruments or instrument in (None, *self.instruments))
+            and (not self.venues or not venues or bool(venues & {*self.venues}))
+            and (not self.methods or event.method in (None, *self.methods))
+            and (not self.brokers or event.broker in (None, *self.brokers))
+        )
+
+    def day_of(self, event: Event, venue: str | None) -> date:
+        """Return the day of *event*, on the authorization's clock or on the venue's."""
+        if event.time is None:
+            return event.date or date.min
+        hours = HOURS[venue] if self.at_venue and venue is not None else 9
+        return (event.time.astimezone(UTC) + timedelta(hours=hours)).date()
+
+
+def _back(day: date, many: int, unit: str) -> date:
+    """Return the day *many* units before *day*; of a shorter month, its last day."""
+    if unit != "month":
+        return day - timedelta(many * (7 if unit == "week" else 1))
+    months = day.year * 12 + day.month - 1 - many
+    first = date(months // 12, months % 12 + 1, 1)
+    last = (first.replace(day=28) + timedelta(4)).replace(day=1) - timedelta(1)
+    return min(first.replace(day=min(day.day, last.day)), last)
+
+
+class Recount:
+    """What *declared* counts of all that happened, added up anew for each period."""
+
+    def __init__(self, declared: Declared, position: Position, brought: Iterable[Event]) -> None:
+        self._declared = declared
+        self._done = [*self._executed(position)]
+        self._done += [
+            (declared.day_of(one, None), Fraction(one.shares or 0))
+            for one in brought
+            if declared.has(declared.day_of(one, None))
+        ]
+        self._open = [*self._reserved(position)]
+
+    def of(self, day: date) -> Fraction:
+        """Return the shares that are executed and on order in the period of *day*."""
+        first, last = self._declared.period(day)
+        if self._declared.is_rolling:
+            # What is dated later is in later windows, which must hold, too.
+            last = date.max
+        done = (shares for on, shares in self._done if first <= on <= last)
+        open_ = (
+            shares
+            for days, shares in self._open
+            if self._declared.is_rolling or any(first <= one <= last for one in days)
+        )
+        return sum((*done, *open_), Fraction(0))
+
+    def touched(self, order: Order) -> Iterator[Fraction]:
+        """Yield the shares in each period that *order* can touch."""
+        days = {self._declared.period(day): day for day in self._days_of(order)}
+        yield from map(self.of, days.values())
+
+    def _executed(self, position: Position) -> Iterator[tuple[date, Fraction]]:
+        for fill in position.fills.counting():
+            venue = None if fill.listing is None else fill.listing.venue
+            instrument = None if fill.listing is None else fill.listing.instrument
+            venues = set() if venue is None else {venue}
+            day = self._declared.day_of(fill.event, venue)
+            if self._declared.counts(fill.event, instrument, venues) and self._declared.has(day):
+                yield day, Fraction(fill.shares or 0)
+
+    def _reserved(self, position: Position) -> Iterator[tuple[list[date], Fraction]]:
+        for one in position.orders.values():
+            if one.is_open and (days := self._days_of(one)):
+                yield days, Fraction(one.reserved_shares)
+
+    def _days_of(self, order: Order) -> list[date]:
+        """Return the days on which *order* counts."""
+        ends = [day for terms in order.in_play() for day in self._ends(terms)]
+        if not ends:
+            return []
+        first, last = min(ends), max(ends)
+        days = (first + timedelta(number) for number in range((last - first).days + 1))
+        return [*filter(self._declared.has, days)]
+
+    def _ends(self, terms: Terms) -> Iterator[date]:
+        """Yield days between which lie those of *terms*, if they are in the counter's scope."""
+        venues = {one.venue for one in terms.listings}
+        instrument = None if terms.listing is None else terms.listing.instrument
+        if self._declared.counts(terms.event, instrument, venues):
+            yield from (self._declared.day_of(terms.event, one) for one in (*venues,) or (None,))
+            yield (terms.venue_last if self._declared.at_venue else None) or terms.last_date
+
+
+def counters() -> st.SearchStrategy[list[Declared]]:
+    """Generate one or two declared counters."""
+
+    def some(*words: str) -> st.SearchStrategy[tuple[str, ...]]:
+        return st.sampled_from(((), (), (), words, *((word,) for word in words)))
+
+    day = st.sampled_from((None, None, date(2008, 11, 17), date(2008, 11, 18), AMENDED, LAST))
+    one = st.builds(
+        Declared,
+        name=st.just("one"),
+        cap=st.sampled_from((5, 8, 20, 30)),
+        instruments=some("common", "ads"),
+        venues=some("XTKS", "XNAS", "BATS"),
+        methods=some("auction", "block"),
+        brokers=some("north", "south"),
+        first=day,
+        last=day,
+        per=st.sampled_from(PERS),
+        at_venue=st.booleans(),
+    ).filter(lambda of: (of.first or date.min) <= (of.last or date.max))
+    return st.lists(one, min_size=1, max_size=2).map(_named)
+
+
+def _named(found: list[Declared]) -> list[Declared]:
+    return [
+        Declared(**{**vars(one), "name": name})
+        for one, name in zip(found, ("one", "two"), strict=False)
+    ]
+
+
+# Nothing but the counters limits an order, so that most are approved.
+OPEN_RULES: Final = f"""{RULES.partition("rules:")[0]}rules:
+  - {{id: buys-only, require: trade.side == buy}}
+"""
+# What counters count happens more often.
+COUNTED: Final = (
+    *("order", "order", "order", "order", "fill", "fill", "fill", "fill", "bust", "correct"),
+    *("replace", "replace", "replaced", "rejected", "cancel", "brought_forward"),
+)
+
+
+def rule_file(declared: list[Declared], effect: str = "deny") -> Editions:
+    """Return a rule file with the counters *declared*, and a cap on each of this *effect*."""
+    section = "\n".join(("counters:", *(one.text() for one in declared)))
+    caps = "\n".join(
+        f"  - {{id: cap-{one.name}, effect: {effect}, require: counters.{one.name}.shares_after"
+        f" <= {one.cap} shares}}"
+        for one in declared
+    )
+    text = OPEN_RULES.replace("rules:\n", f"{section}\nrules:\n{caps}\n")
+    return load_text(text.encode(), "counters.yaml")
+
+
+def decided(editions: Editions, event: Event, position: Position) -> Step:
+    return step(event, position, life(editions, event, position))
+
+
+@pytest.mark.parametrize("per", PERS)
+def test_periods_are_those_of_the_calendar(per: str | None) -> None:
+    """Each day is in the period that the calendar gives, over several years."""
+    declared = Declared("one", 1, per=per)
+    (counter,) = rule_file([declared]).authorization.counters
+    days = [date(2007, 12, 20) + timedelta(number) for number in range(1_600)]
+    for day in days:
+        first, last = declared.period(day)
+        if counter.is_rolling:
+            assert counter.begin(day) == first.toordinal()
+        elif per is not None:
+            assert {counter.period(first), counter.period(last)} == {counter.period(day)}
+            assert counter.period(last + timedelta(1)) == counter.period(day) + 1
+    if per is None:
+        assert len({counter.period(day) for day in days}) == 1
+
+
+def varied() -> st.SearchStrategy[tuple[Draft, bool]]:
+    """Generate drafts of which many last, and whether each is late: on another day at a venue."""
+    lasting = st.sampled_from((0, 0, 1, 3, 20, 90))
+    drawn = st.builds(lambda one, days: replace(one, lasting=days), drafts(COUNTED), lasting)
+    return st.tuples(drawn, st.booleans())
+
+
+def told(
+    editions: Editions, events: list[tuple[Draft, bool]]
+) -> Iterator[tuple[Event, Position, Step]]:
+    """Yield each of *events*, the position before it and what follows from it."""
+    position = counting(Position(), _counters_of(editions))
+    for number, (draft, is_late) in enumerate(events):
+        event = draft.event(f"e{number}", position)
+        if event.time is not None and is_late:
+            event = structs.replace(event, time=event.time + timedelta(hours=6))
+        taken = decided(editions, event, position)
+        yield event, position, taken
+        position = taken.position
+
+
+@given(counters(), st.lists(varied(), min_size=2, max_size=12), st.booleans())
+def test_counters_are_a_recount(
+    declared: list[Declared], events: list[tuple[Draft, bool]], is_capped: bool
+) -> None:
+    """After any events, each period holds what a recount finds, and no approval passes a cap."""
+    editions = rule_file(declared, "deny" if is_capped else "flag")
+    brought: tuple[Event, ...] = ()
+    for event, _, taken in told(editions, events):
+        if event.kind == "brought_forward" and taken.decision.outcome == "recorded":
+            brought = (event,)
+        is_approved = taken.decision.outcome == "approved" and event.kind not in ("fill", "correct")
+        asked = taken.position.orders[event.order or event.id] if is_approved else None
+        for one in declared:
+            recount = Recount(one, taken.position, brought)
+            for day in filter(one.has, CHECKED):
+                assert taken.position.counters[one.name].of(day).shares == recount.of(day), day
+            if is_capped and asked is not None:
+                assert all(shares <= one.cap for shares in recount.touched(asked))
+
+
+@given(counters(), st.lists(varied(), min_size=2, max_size=12))
+def test_counters_are_kept_and_taken_up(
+    declared: list[Declared], events: list[tuple[Draft, bool]]
+) -> None:
+    """A desk that opens again reads the same; one that adopts counters now counts no less."""
+    editions = rule_file(declared, "flag")
+    *_, (_, _, taken) = told(editions, events)
+    position = taken.position
+    assert read_position(position_bytes(position)).counters == position.counters
+    again = counting(structs.replace(position, counters=HashTrieMap()), _counters_of(editions))
+    is_brought = any(draft.kind == "brought_forward" for draft, _ in events)
+    for one in declared:
+        for day in filter(one.has, CHECKED):
+            was, now = (of.counters[one.name].of(day).shares for of in (position, again))
+            assert now >= was if is_brought else now == was
+
+
+def _counters_of(editions: Editions) -> tuple[Counter, ...]:
+    return editions.authorization.counters
+
+
+# -- what the definition says, case by case -------------------------------------------------------
+
+
+def outcomes(declared: str, cap: str, *events: Event) -> list[Outcome]:
+    """Return the outcome of each event under a cap on a counter `one` that is *declared* so."""
+    text = OPEN_RULES.replace("rules:\n", f"counters:\n  one: {{{declared}}}\nrules:\n")
+    text += f"  - {{id: cap, require: counters.one.{cap}}}\n"
+    editions = load_text(text.encode(), "one.yaml")
+    position = counting(Position(), _counters_of(editions))
+    found = []
+    for event in events:
+        taken = decided(editions, event, position)
+        position = taken.position
+        found.append(taken.decision.outcome)
+    return found
+
+
+def on(day: str, **fields: object) -> dict[str, Any]:
+    return {"date": date.fromisoformat(day), **fields}
+
+
+CAP: Final = "shares_after <= 10 shares"
+
+
+def test_order_counts_on_each_day_that_it_can_touch() -> None:
+    """A tranche counts an order of the day before it that lasts into it."""
+    tranche = "from: 2008-12-01, until: 2008-12-31"
+    late: dict[str, Any] = {"expires": date(2008, 12, 2)}
+    asked = (
+        order("a", 11, **on("2008-11-20")),
+        order("b", 11, **on("2008-11-20"), **late),
+        order("c", 6, **on("2008-11-20"), **late),
+        order("d", 5, **on("2008-12-03")),
+        order("e", 4, **on("2008-12-03")),
+        order("f", 99, **on("2009-01-05")),
+    )
+    expected = ["approved", "denied", "approved", "denied", "approved", "approved"]
+    assert outcomes(tranche, CAP, *asked) == expected
+
+
+def test_windows_move_with_the_day() -> None:
+    """A purchase leaves a window of two weeks after its fourteenth day."""
+    bought = order("f", 10, **on("2008-11-17"), kind="fill", by=None)
+    asked = (order(f"o{day}", 1, **on(f"2008-{day}")) for day in ("11-30", "12-01"))
+    assert outcomes("per: 2 weeks", CAP, bought, *asked) == ["approved", "denied", "approved"]
+
+
+def test_day_is_that_of_the_clock_that_is_named() -> None:
+    """After midnight in Tokyo, the day in New York is still that before."""
+    fields: dict[str, Any] = {"symbol": "ACME", "venue": "XNAS", "fx": 100, "price": 1}
+    fields |= {"date": None}
+    moments = (datetime(2008, 11, 17, hour, tzinfo=UTC) for hour in (14, 20))
+    bought, asked = (order(str(one), 24, **fields, time=one) for one in moments)
+    bought = structs.replace(bought, kind="fill", by=None)
+    assert outcomes("per: day", CAP, bought, asked) == ["approved", "approved"]
+    assert outcomes("per: day, clock: venue", CAP, bought, asked) == ["approved", "denied"]
+
+
+def test_replace_counts_from_the_day_of_its_order() -> None:
+    """Until the venue answers, the old terms may have filled on their own day."""
+    asked = (
+        order("a", 4, **on("2008-11-17"), expires=date(2008, 11, 20)),
+        Event(kind="replace", id="r", order="a", quantity=6, **on("2008-11-18")),
+        order("b", 5, **on("2008-11-18")),
+        Event(kind="replaced", id="s", order="a", **on("2008-11-18")),
+        order("c", 4, **on("2008-11-18")),
+    )
+    expected = ["approved", "approved", "denied", "recorded", "approved"]
+    assert outcomes("per: day", CAP, *asked) == expected
+
+
+def test_event_that_does_not_say_is_undecided_and_counts() -> None:
+    """A purchase without a broker is denied by a limit on brokers, and counts if it happened."""
+    fields = on("2008-11-17")
+    asked = (
+        order("a", 1, **fields, broker=None),
+        order("b", 1, **fields, kind="fill", by=None, broker=None),
+        order("c", 10, **fields, broker="south"),
+        order("d", 10, **fields, broker="north"),
+        order("e", 9, **fields, broker="north"),
+    )
+    expected = ["denied", "denied", "approved", "denied", "approved"]
+    assert outcomes("brokers: [north]", CAP, *asked) == expected
+
+
+def test_bust_takes_back_on_the_day_of_its_fill() -> None:
+    """What a bust takes back may be bought again in the same week, and no more in the next."""
+    asked = (
+        order("f", 10, **on("2008-11-17"), kind="fill", by=None),
+        order("g", 10, **on("2008-11-24"), kind="fill", by=None),
+        Event(kind="bust", id="x", fill="f", **on("2008-11-25")),
+        order("a", 1, **on("2008-11-25")),
+    )
+    assert outcomes("per: week", CAP, *asked) == ["approved", "approved", "recorded", "denied"]
+
+
+def test_brought_forward_counts_on_its_day_or_always() -> None:
+    """Nobody says when it was bought before its day, so it counts on that day, or each day."""
+    brought = Event(kind="brought_forward", id="b", shares=10, amount=1)
+    later = order("a", 1, **on("2008-12-20"))
+    assert outcomes("per: 20 days", CAP, brought, later) == ["recorded", "denied"]
+    brought = structs.replace(brought, **on("2008-11-14"))
+    assert outcomes("per: 20 days", CAP, brought, later) == ["recorded", "approved"]
+
+
+# -- proofs ---------------------------------------------------------------------------------------
+
+TRANCHES: Final = OPEN_RULES.replace(
+    "rules:\n",
+    """\
+counters:
+  first: {from: 2008-11-14, until: 2008-12-15}
+  blocks: {methods: [block], instruments: [common], per: 2 weeks}
+  day: {per: day, clock: venue}
+rules:
+  - {id: shares, require: program.shares_after <= terms.max_shares}
+  - {id: money, require: program.amount_after <= terms.max_amount}
+  - {id: first, require: counters.first.amount_after <= 30% * terms.max_amount}
+  - {id: blocks, require: counters.blocks.shares_after <= 20 shares}
+  - {id: day, require: counters.day.shares_after <= 12 shares}
+  - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
+  - id: window-at-venue
+    require: terms.first_day <= trade.venue_date and trade.venue_last_date <= terms.last_day
+""",
+)
+
+
+def test_caps_on_counters_are_proved() -> None:
+    """Each is a claim like a cap of the program, and orders are still approved."""
+    found = proved(load_text(TRANCHES.encode(), "t.yaml"), time.monotonic_ns)
+    assert found.holds
+    claimed = {claim.sum for one in found.editions for claim in one.claims}
+    of_counters = {
+        f"counters.{name}_after" for name in ("first.amount", "blocks.shares", "day.shares")
+    }
+    assert of_counters < claimed
+    assert any(one.example is not None for one in found.editions)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("30% * terms", "31% * terms"),
+        pytest.param("until: 2008-12-15", "until: 2008-12-14", marks=pytest.mark.slow),
+        pytest.param("per: 2 weeks", "per: 13 days", marks=pytest.mark.slow),
+    ],
+)
+def test_looser_counters_are_told(old: str, new: str) -> None:
+    """What a changed counter permits is found, with a history that the engine confirms."""
+    changed = TRANCHES.replace(old, new)
+    assert changed != TRANCHES
+    before, after = (load_text(text.encode(), "t.yaml") for text in (TRANCHES, changed))
+    compared = Comparison(before, after, Time(60_000, time.monotonic_ns)).compared("order")
+    assert compared.looser.shown is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("30% * terms", "29% * terms"),
+        ("until: 2008-12-15", "until: 2008-12-16"),
+        ("per: 2 weeks", "per: 15 days"),
+        ("[block], instruments: [common]", "[block, auction]"),
+        ("per: day, clock: venue", "clock: venue"),
+    ],
+)
+def test_tighter_counters_are_proved_to_be(old: str, new: str) -> None:
+    """A counter that counts more, or in longer periods, is proved to permit no more."""
+    changed = TRANCHES.replace(old, new)
+    assert changed != TRANCHES
+    before, after = (load_text(text.encode(), "t.yaml") for text in (TRANCHES, changed))
+    comparison = Comparison(before, after, Time(60_000, time.monotonic_ns))
+    for kind in ("order", "replace", "fill", "correct"):
+        assert all(comparison.is_never(group, kind, 1) for group in comparison.groups(kind)), kind
+
+
+@st.composite
+def nested(draw: st.DrawFn) -> list[Declared]:
+    """Generate two counters, of which the second contains the first."""
+    (part, *_) = draw(counters())
+    dropped: list[str] = draw(
+        st.lists(st.sampled_from(("instruments", "venues", "methods", "brokers")))
+    )
+    longer = {"2 days": "20 days", "20 days": "3 weeks", "2 weeks": "1 month", "1 month": "40 days"}
+    per = draw(st.sampled_from((part.per, longer.get(part.per or "", part.per))))
+    ends = draw(st.sampled_from(((part.first, part.last), (None, part.last), (part.first, None))))
+    loose: dict[str, Any] = dict.fromkeys(dropped, ())
+    whole = replace(part, per=per, first=ends[0], last=ends[1], **loose)
+    return _named([part, whole])
+
+
+@given(nested(), st.lists(varied(), min_size=2, max_size=10))
+def test_part_of_a_counter_holds_no_more(
+    both: list[Declared], events: list[tuple[Draft, bool]]
+) -> None:
+    """If one counter is part of another by what they declare, its sums are never larger."""
+    editions = rule_file(both, "flag")
+    part, whole = _counters_of(editions)
+    assert part.is_part_of(whole)
+    for event, before, taken in told(editions, events):
+        if event.kind not in ("order", "fill"):
+            continue
+        asked = trade(event, life(editions, event, before).edition.counting, before)
+        assert isinstance(asked, Trade)
+        now = Situation(asked, before, taken.position)
+        for sum_ in ("shares", "shares_after", "amount", "amount_after"):
+            less, more = (TABLE[f"counters.{name}.{sum_}"].of(now) for name in ("one", "two"))
+            if isinstance(less, int | Fraction) and isinstance(more, int | Fraction):
+                assert less <= more
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(counters(), st.lists(varied(), min_size=2, max_size=8))
+def test_model_has_every_event_of_counters(
+    declared: list[Declared], events: list[tuple[Draft, bool]]
+) -> None:
+    """What the engine finds of any event by counters is in the model of a proof."""
+    editions = rule_file(declared, "deny")
+    refinement = Refinement(editions)
+    for event, before, _ in told(editions, events):
+        refinement.check(event, before)
