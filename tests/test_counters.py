@@ -147,10 +147,15 @@ class Recount:
         )
         return sum((*done, *open_), Fraction(0))
 
-    def touched(self, order: Order) -> Iterator[Fraction]:
-        """Yield the shares in each period that *order* can touch."""
-        days = {self._declared.period(day): day for day in self._days_of(order)}
-        yield from map(self.of, days.values())
+    def touched(self, order: Order, event: Event) -> Iterator[Fraction]:
+        """Yield the shares in each period that *order* can touch as *event* asks for it.
+
+        What may have filled before was judged before.
+        """
+        venues = [one.venue for terms in order.in_play() for one in terms.listings]
+        since = min(self._declared.day_of(event, one) for one in venues)
+        days = (day for day in self._days_of(order) if day >= since)
+        yield from map(self.of, {self._declared.period(day): day for day in days}.values())
 
     def _executed(self, position: Position) -> Iterator[tuple[date, Fraction]]:
         for fill in position.fills.counting():
@@ -296,7 +301,7 @@ def test_counters_are_a_recount(
             for day in filter(one.has, CHECKED):
                 assert taken.position.counters[one.name].of(day).shares == recount.of(day), day
             if is_capped and asked is not None:
-                assert all(shares <= one.cap for shares in recount.touched(asked))
+                assert all(shares <= one.cap for shares in recount.touched(asked, event))
 
 
 @given(counters(), st.lists(varied(), min_size=2, max_size=12))
