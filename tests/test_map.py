@@ -18,7 +18,7 @@ from repurchase.intake.log import open_log
 from repurchase.replay.run import brought_forward
 from repurchase.rulebook.mapping_file import read_mapping_text
 from test_cli import run
-from test_mapping import paid
+from test_mapping import RULES, paid
 
 SHARED: Final = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "files"
 
@@ -311,12 +311,28 @@ def test_file_without_a_table_is_refused(tmp_path: Path, content: bytes) -> None
     assert (ended.code, "has no table" in ended.err) == (2, True)
 
 
-def test_map_writes_over_nothing_precious(tmp_path: Path) -> None:
-    """Not over the file itself."""
-    log = tmp_path / "log.csv"
-    log.write_text("Date,Shares,Price\n2020-01-02,5,2\n")
-    assert run("map", log, "--output", log).code == 2
-    assert log.read_text().startswith("Date")
+@pytest.mark.parametrize("read", ["log.csv", "x.yaml", "x.cases.yaml"])
+def test_map_writes_over_nothing_that_a_person_wrote(tmp_path: Path, read: str) -> None:
+    """Not over the file itself, nor over the rule file or its cases, even with --force."""
+    texts = {"log.csv": "Date,Shares,Price\n2020-01-02,5,2\n", "x.yaml": RULES}
+    texts |= {"x.cases.yaml": "cases: []\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    call = ("map", "log.csv", "--rules", "x.yaml", "--force", "--output")
+    ended = run(*call, read, cwd=tmp_path)
+    assert (ended.code, ended.err.splitlines()[-1]) == (
+        2,
+        f"{read}: the mapping would overwrite this file",
+    )
+    assert {name: (tmp_path / name).read_text() for name in texts} == texts
+
+
+def test_dash_is_no_file_to_write_the_mapping_to(tmp_path: Path) -> None:
+    """It would be a file of this name, which a person who means standard output does not find."""
+    (tmp_path / "log.csv").write_text("Date,Shares,Price\n2020-01-02,5,2\n")
+    ended = run("map", "log.csv", "--output", "-", cwd=tmp_path)
+    assert (ended.code, "leave out --output" in ended.err) == (2, True)
+    assert not (tmp_path / "-").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from repurchase.cli.files import check_overwritten, content, editions_of, is_file, message_name
+from repurchase.cli.files import (
+    check_written_beside,
+    content,
+    editions_of,
+    is_file,
+    message_name,
+    rule_files,
+)
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
 from repurchase.domain.currencies import PARTS
@@ -87,7 +94,7 @@ def command(
     text = mapping_text(drafted.values, drafted.questions)
     read = _Read([], []) if drafted.questions else _read(data, name, text, dict(rows))
     if output is not None:
-        check_overwritten(output, [log])
+        _check_output(output, log, rules)
         if not force and is_file(output):
             first = _drafted(data, name, rules, Answers({}))[0]
             _check_replaced(output, mapping_text(first.values, first.questions))
@@ -131,6 +138,17 @@ def _placed(value: object) -> Any:
         return [_placed(one) for one in value]
     is_place = isinstance(value, Plain) and value.isdecimal() and len(value) < _PLACE_DIGITS
     return int(str(value)) if is_place else str(value)
+
+
+def _check_output(output: Path, log: str, rules: str | None) -> None:
+    """Raise UsageError if *output* is what the command reads: the *log*, or one of the *rules*."""
+    from repurchase.api.rules import opened
+
+    if str(output) == "-":
+        hint = "leave out --output to write the mapping to standard output"
+        raise UsageError(Problem("`--output -` names no file", hint))
+    read = () if rules is None else rule_files(rules, opened(rules))
+    check_written_beside(output, "mapping", log, *read)
 
 
 def _check_replaced(output: Path, untouched: str) -> None:
