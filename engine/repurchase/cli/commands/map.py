@@ -70,11 +70,11 @@ def command(
     repurchase map daily.csv --answer set.side=buy --answer set.symbol=KARO \\
         --output daily.mapping.yaml
 
-    The mapping goes to standard output, or to --output. Beside it the command shows the first rows
-    as they stand and as they are read. What the file does not settle is a question with its
-    candidates: 03/04/2020, 160.000, or a time without its zone. A mapping with an open question
-    does not load. Answer with --answer, or in the file. An answer may raise another question. An
-    answer can also correct the draft: header=3, or columns.price=Kurs.
+    The mapping goes to standard output, or to --output. What the file does not settle is a question
+    with its candidates: 03/04/2020, 160.000, or a time without its zone. A mapping with an open
+    question does not load. Answer with --answer, or in the file. An answer may raise another
+    question. An answer can also correct the draft: header=3, or columns.price=Kurs. If no question
+    is open, the command also shows the first rows, as they stand and as they are read.
 
     --output replaces a draft without answers, and another file only with --force.
 
