@@ -697,7 +697,8 @@ def test_replay_reads_by_a_mapping_and_compares_totals(tmp_path: Path, packed: s
     if packed != "plain":
         log.write_bytes(log.read_bytes()[:-9])
         ended = run(*call)
-        assert (ended.code, "damaged or cut off" in ended.err) == (2, True)
+        what = "the log cannot be read: the compressed file is damaged or cut off"
+        assert (ended.code, ended.err.splitlines()[-1]) == (2, f"{log}: {what}")
 
 
 def test_difference_ends_a_check_without_a_conclusion(tmp_path: Path) -> None:

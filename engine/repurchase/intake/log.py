@@ -125,6 +125,9 @@ def open_log(
     try:
         table = _parquet(stream, Path(source))
         return Log(stream, name, layout, form, has_ids, mapping, quarantine, table, checks)
+    except OSError as error:
+        stream.close()
+        raise _unreadable(name, error) from error
     except RepurchaseError:
         stream.close()
         raise
