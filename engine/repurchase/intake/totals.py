@@ -23,14 +23,14 @@ from repurchase.intake.mapping import Checks, Expected, Mapped, Of, Tolerance, p
 
 # The rows that are looked through for one that explains a difference.
 LOOKED_THROUGH: Final = 100_000
-# An opening balance that stands after trades cannot be taken from the file.
 # The average price of a total is rounded, and so is what it comes to: to a part of so many.
 _NEAR: Final = 1_000
 _A_TOTAL: Final = "if it is a total, name it under `rows`; if not, give what you `expect`"
 _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
 # The differences that are listed; of the others, the number.
 DIFFERENCES_MAX: Final = 20
-_GIVE_IT: Final = "give it with --brought-forward SHARES,AMOUNT"
+# An opening balance that stands after trades cannot be taken from the file.
+_GIVE_IT: Final = "give it to `replay` with --brought-forward SHARES,AMOUNT"
 _HALF: Final = Fraction(1, 2)
 # What is found instead of a row that is not there, and instead of figures that are not listed.
 _ABSENT: Final = "none"
