@@ -460,6 +460,19 @@ def test_what_cannot_be_read_is_named_by_line_and_number(log: bytes, what: str) 
     )
 
 
+def test_report_that_agrees_again_is_no_contradiction() -> None:
+    """A wrong CumQty is named once: not again with the report that is right."""
+    wire = Wire()
+    wire.logon()
+    one = wire.order("o-1", 100, "10")
+    wire.fill(one, 40, "9.5")
+    wire.fill(one, 10, "9.5")
+    found = wrong(edited(wire, 3, (14, 30)))
+    assert [line for line in found if "CumQty" in line] == [
+        "day.fix:4: message 34=2: CumQty (14) is `30`, but the fills in the log add up to 40"
+    ]
+
+
 @pytest.mark.parametrize(
     ("log", "what"),
     [

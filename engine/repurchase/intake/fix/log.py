@@ -70,7 +70,7 @@ class Noted:
             what = f"{_messages(self.quarantined)} could not be read and are in quarantine"
             yield Problem(f"{what}: the summary does not count what they say", file=file)
         if self.repeats:
-            yield Problem(f"{_messages(self.repeats)} repeat others; each counts once", file=file)
+            yield Problem(_repeated(self.repeats), file=file)
         for remark, count in self.others.items():
             yield Problem(f"{remark}: {_messages(count)}", file=file)
 
@@ -205,6 +205,12 @@ def _layout_faults(
             yield name, Wrong(f"is column `{tag}`", "write the tag of a FIX field: symbol=48")
     for tag in sorted(ignore.difference(IGNORABLE)):
         yield tag, Wrong("cannot be ignored in a FIX log", f"{', '.join(IGNORABLE)} can")
+
+
+def _repeated(count: int) -> str:
+    if count == 1:
+        return "1 message repeats another; it counts once"
+    return f"{_messages(count)} repeat others; each counts once"
 
 
 def _messages(count: int) -> str:
