@@ -15,6 +15,7 @@ from repurchase.intake.draft.draft import Draft, draft
 from repurchase.intake.draft.questions import Known
 from repurchase.intake.draft.rows import decoded, separated
 from repurchase.intake.log import open_log
+from repurchase.intake.printed import Typed
 from repurchase.replay.run import brought_forward
 from repurchase.rulebook.mapping_file import read_mapping_text
 from test_cli import run
@@ -66,6 +67,22 @@ def test_ambiguous_text_is_a_question(
 def test_what_another_row_settles_is_no_question(rows: Sequence[str], key: str) -> None:
     """One reading alone fits all rows."""
     assert key not in asked("\n".join(["Date;Shares;Price", *rows]))
+
+
+def test_question_shows_what_no_reading_fits() -> None:
+    """A number that is not whole beside one that is; a day beside one of another pattern."""
+    head, typed = ["Date", "Shares", "Price"], Typed("1")
+    rows = [
+        (1, head),
+        (2, ["2020-01-02", Typed("200.5"), typed]),
+        (3, ["02/01/2020", typed, typed]),
+    ]
+    said = {one.key: one.what for one in draft(rows, {}, Known()).questions}
+    assert (
+        said["numbers"] == "no known style reads all quantities as whole numbers, such as `200.5`"
+    )
+    what = "no pattern that is known reads both `2020-01-02` and `02/01/2020`"
+    assert said["columns.date.pattern"] == what
 
 
 def test_price_times_quantity_settles_the_marks() -> None:

@@ -86,7 +86,7 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
         drafting.ask(("columns", name, "year"), what)
         return
     if not found and said is None:
-        what = f"`{short(unread(texts) if texts else '')}` is printed as no pattern that is known"
+        what = _unread(texts)
         drafting.ask(("columns", name, "pattern"), what)
         return
     if said is None:
@@ -98,6 +98,15 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
             path = ("columns", name, "pattern")
             drafting.ask(path, what, (flow(one.pattern) for one in found))
     _ask_clock(drafting, said or found[0].pattern, texts)
+
+
+def _unread(texts: Sequence[str]) -> str:
+    """Return why no pattern reads all *texts*."""
+    odd = unread(texts) if texts else ""
+    if odd and patterns([odd]):
+        other = next((one for one in texts if not patterns([odd, one])), odd)
+        return f"no pattern that is known reads both `{short(odd)}` and `{short(other)}`"
+    return f"`{short(odd)}` is printed as no pattern that is known"
 
 
 def _without_year(texts: Sequence[str]) -> Printed | None:

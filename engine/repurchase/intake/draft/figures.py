@@ -51,7 +51,8 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     example = next((text for text in every if "." in text or "," in text), "")
     what = f"`{example}` can be read in {len(found.styles)} ways"
     if not found.styles:
-        what = f"no known style reads all numbers, such as `{short(found.failing or '')}`"
+        all_ = "all numbers" if found.failing else "all quantities as whole numbers"
+        what = f"no known style reads {all_}, such as `{short(found.failing or example)}`"
     drafting.ask(("numbers",), what, (flow(said(style)) for style, _ in found.styles))
     return None
 
