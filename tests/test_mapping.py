@@ -671,6 +671,26 @@ rules:
 """
 
 
+def test_skipped_row_that_reads_as_a_trade_is_named(tmp_path: Path) -> None:
+    """`skip: [2]` means the footnote 2, and names a day that begins with 2, too."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    mapping = BASE.replace("yyyy-MM-dd", "d MMM yyyy") + 'rows: {skip: ["2"]}\n'
+    (tmp_path / "m.yaml").write_text(mapping)
+    head = b"d,q\n1 January 2020,5\n"
+    log = tmp_path / "log.csv"
+    call = ("replay", log, "--rules", tmp_path / "x.yaml", "--mapping", tmp_path / "m.yaml")
+    for rows, said in (
+        (b"2 as of the day of trade,\n", None),
+        (b"2 January 2020,6\n", "this row, which has"),
+        (b"2 January 2020,6\n2 March 2020,7\n", "this row and 1 more with"),
+    ):
+        log.write_bytes(head + rows)
+        ended = run(*call)
+        what = f"{log}:3: the mapping skips {said} a day and a quantity"
+        lines = [] if said is None else [f"{what}; if it is a trade, give `skip` more words"]
+        assert (ended.code, [one for one in ended.lines if "skips" in one]) == (0, lines)
+
+
 @pytest.mark.parametrize("packed", ["plain", "gz", "zst"])
 def test_replay_reads_by_a_mapping_and_compares_totals(tmp_path: Path, packed: str) -> None:
     """What agrees ends with 0, what differs with 1; a compressed file is the same file."""

@@ -319,6 +319,8 @@ class Log(AbstractContextManager["Log"]):
     def _sheet_rows(self, sheet: Sheet, mapping: Mapping) -> Iterator[Mapped | tuple[int, Problem]]:
         """Yield the rows of *sheet*, and note which rows that *mapping* names are not there."""
         yield from sheet.rows()
+        if sheet.skipped:
+            self.noted.problems.append(_skipped(self.name, sheet.skipped))
         lacking = [one.begins for one in mapping.rows.totals if one.begins not in sheet.met]
         if mapping.rows.opening is not None and self.totals.opening is None:
             lacking.append(mapping.rows.opening)
@@ -417,6 +419,14 @@ class Log(AbstractContextManager["Log"]):
 
     def _problem(self, number: int, subject: str, wrong: Wrong) -> Problem:
         return Problem(f"the {subject} {wrong.what}", wrong.hint, self.name, number)
+
+
+def _skipped(name: str, lines: Sequence[int]) -> Problem:
+    """Return what a person must know if a mapping skips the *lines*, which read as trades."""
+    what = "the mapping skips this row, which has a day and a quantity"
+    if len(lines) > 1:
+        what = f"the mapping skips this row and {len(lines) - 1:,} more with a day and a quantity"
+    return Problem(what, "if it is a trade, give `skip` more words", name, lines[0])
 
 
 def _unpacked(stream: BinaryIO) -> BinaryIO:

@@ -232,6 +232,8 @@ class Sheet:
         self._is_fresh = False
         # How the rows begin that print totals, of those that were there.
         self.met: set[str] = set()
+        # The lines of the rows that `skip` names although they read as trades.
+        self.skipped: list[int] = []
         self._above: dict[int, str] = {}
         self._texts = {
             name: field.title for name, field in mapping.fields.items() if field.title is not None
@@ -274,6 +276,8 @@ class Sheet:
         self, number: int, cells: Cells, label: str, begin: str
     ) -> Mapped | tuple[int, Problem] | None:
         if begin.startswith(self._skip) and any(begins(begin, one) for one in self._skip):
+            if len(cells) == self._width and self._has_trade(self._read(number, cells, label)):
+                self.skipped.append(number)
             return None
         if self._texts and self._is_title(cells):
             return None
@@ -284,6 +288,11 @@ class Sheet:
             what = f"has {len(cells)} cells, but the header has {self._width}"
             return number, self._problem(number, Wrong(what, "skip it under `rows`, or correct it"))
         return self._wide(number, cells, label, begin)
+
+    def _has_trade(self, row: Mapped) -> bool:
+        """Return whether *row* has a day of its own and a quantity, and nothing wrong with them."""
+        own = row.values.keys() - self._texts.keys() - self._mapping.constants.keys()
+        return not row.faults and "quantity" in own and not own.isdisjoint(("date", "time"))
 
     def _lone(self, number: int) -> tuple[int, Problem] | None:
         """Return what is wrong with a row of one cell that is no known title, if it must be one."""

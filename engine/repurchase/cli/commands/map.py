@@ -92,7 +92,7 @@ def command(
     data, name = _content(log), message_name(log)
     drafted, rows = _drafted(data, name, rules, given)
     text = mapping_text(drafted.values, drafted.questions)
-    read = _Read([], []) if drafted.questions else _read(data, name, text, dict(rows))
+    read = _Read([], [], []) if drafted.questions else _read(data, name, text, dict(rows))
     if output is not None:
         _check_output(output, log, rules)
         if not force and is_file(output):
@@ -107,7 +107,7 @@ def command(
         click.echo(text, nl=False)
     for line in (*open_lines(drafted), *preview_lines(read.rows)):
         remark(line)
-    warn(read.problems)
+    warn((*read.problems, *read.remarks))
     if drafted.questions:
         count = len(drafted.questions)
         remark("1 question is open" if count == 1 else f"{count} questions are open")
@@ -262,10 +262,14 @@ def _known(rules: str | None, given: Answers) -> Known:
 
 
 class _Read(NamedTuple):
-    """What a complete mapping makes of the file: its first rows, and what is wrong with it."""
+    """What a complete mapping makes of the file: its first rows, and what is wrong with it.
+
+    *remarks* are what a person must know of it beside that.
+    """
 
     rows: list[tuple[int, str, Event | None, str]]
     problems: list[Problem]
+    remarks: list[Problem]
 
 
 def _read(data: bytes, name: str, text: str, rows: dict[int, Sequence[str]]) -> _Read:
@@ -283,7 +287,7 @@ def _read(data: bytes, name: str, text: str, rows: dict[int, Sequence[str]]) -> 
                 first.append((row.number, cells, row.event, "; ".join(_said(row.problems))))
             problems += row.problems[: _LISTED - len(problems)]
         problems += (one.problem(name) for one in log.differences())
-    return _Read(first, problems)
+        return _Read(first, problems, list(log.noted.remarks(name)))
 
 
 def _said(problems: Sequence[Problem]) -> list[str]:
