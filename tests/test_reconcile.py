@@ -297,6 +297,10 @@ def test_days_bound_both_sides(here: Path) -> None:
     assert [one["fields"][0]["name"] for one in late.json["different"]] == ["time"]
     near = run(*asked, "--within", "1", cwd=here)
     assert (near.code, near.json["matched"], near.json["from"]) == (0, 1, "2026-03-02")
+    # A wrong year must not look like a day on which all is well.
+    none = run("reconcile", "own.db", "file.csv", *NAMES, "--from", "2027-03-02", cwd=here)
+    said = "Neither the journal nor the file has a fill from 2027-03-02."
+    assert (none.code, said in none.out) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def reconciled_view(found: Reconciled, asked: Asked) -> RenderableType:
         each = (f"{name} ({count:,})" for name, count in found.not_compared.items())
         text = f"Not compared, because a side does not state it (trades): {', '.join(each)}."
         parts.append(Text(text, style="yellow"))
+    if not (found.matched or found.differences):
+        text = f"Neither the journal nor the file has a fill{days or ' that counts'}."
+        parts.append(Text(text, style="yellow"))
     parts.append(_totals(found))
     if asked.receipt is not None:
         told = f"Receipt: record {asked.receipt.record:,}, {asked.receipt.hash}"
