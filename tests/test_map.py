@@ -133,25 +133,6 @@ def test_prices_in_pence_of_an_instrument_in_pence_are_no_question() -> None:
     assert len(found.settled) == 1
 
 
-@pytest.mark.parametrize(
-    ("head", "keys"),
-    [
-        ("Price (USD);Amount", ["columns.price"]),
-        ("USD PRICE;Amount (EUR)", ["columns.price"]),
-        ("Price (EUR);Amount in USD", ["columns.amount"]),
-        ("Price EUR;Amount EUR", []),
-        ("VWAP PER ADS;Amount", []),
-        ("Price (USD);Price (EUR)", ["columns.price"]),
-    ],
-)
-def test_foreign_currency_is_a_question(head: str, keys: Sequence[str]) -> None:
-    """The name of a column says it; an answer that names the column settles it."""
-    text = f"Date;Shares;{head}\n2020-01-02;5;2;10\n"
-    known = Known(("X",), currencies=("EUR",))
-    found = [one.key for one in drafted(text, known).questions]
-    assert sorted(found) == sorted([*keys, "set.side"])
-
-
 @pytest.mark.parametrize("column", ["Side", "Venue"])
 def test_unknown_word_has_no_candidate(column: str) -> None:
     """One to paste would be the wrong one half of the time."""

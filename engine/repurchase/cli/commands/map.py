@@ -19,7 +19,7 @@ from repurchase.cli.files import (
 )
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
-from repurchase.domain.currencies import PARTS, whole
+from repurchase.domain.currencies import PARTS
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, reason
 
 if TYPE_CHECKING:
@@ -257,7 +257,6 @@ def _known(rules: str | None, given: Answers) -> Known:
         in_hundredths=all(one.currency in PARTS for one in found),
         venues=tuple(venues),
         part=next(iter({_PART_UNITS.get(one.currency) for one in found}), None),
-        currencies=tuple(sorted({authorization.currency, *(whole(one.currency) for one in found)})),
     )
 
 

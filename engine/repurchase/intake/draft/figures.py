@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
-from repurchase.domain.currencies import currency_codes
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import written
 from repurchase.intake.draft.columns import Column
@@ -27,7 +25,6 @@ from repurchase.intake.mapping import FIGURES, OPEN
 from repurchase.intake.printed import ONE, Reader, Style, number_reader
 
 _HUNDREDTHS: Final = ("pence", "cents")
-_CODE: Final = re.compile(r"\b[A-Z]{3}\b")
 
 Fields = Mapping[str, Sequence[Column]]
 
@@ -98,20 +95,6 @@ def draft_units(
         drafting.columns["amount"] = OPEN
     elif gaps:
         _ask_tolerance(drafting, gaps, values["amount"])
-    for name in ("price", "amount"):
-        if name in fields and name not in drafting.rivals:
-            _ask_currency(drafting, name, fields[name][0])
-
-
-def _ask_currency(drafting: Drafting, field: str, column: Column) -> None:
-    """Ask whether *column* is the *field* if it names a currency that the rule file lacks."""
-    known = drafting.known.currencies
-    named = currency_codes().intersection(_CODE.findall(column.name))
-    if known and named and named.isdisjoint(known):
-        own = " or ".join(known)
-        what = f"`{column.name}` names {' and '.join(sorted(named))}, but the rule file has {own}:"
-        what += f" is it the {field} in {own}? If not, ignore it"
-        drafting.ask_which(field, what, [column.called])
 
 
 def _unit(
