@@ -777,6 +777,21 @@ def test_only_reading_is_the_pattern(text: str, pattern: str, language: str) -> 
     assert (found.pattern, found.language) == (pattern, language)
 
 
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("03-04-20", {"dd-MM-yy", "MM-dd-yy", "yy-MM-dd"}),
+        ("20/04/03", {"dd/MM/yy", "yy/MM/dd"}),
+        ("20.04.03", {"dd.MM.yy", "yy.MM.dd"}),
+        ("03042020", {"ddMMyyyy", "MMddyyyy"}),
+        ("20-04-99", {"dd-MM-yy"}),
+    ],
+)
+def test_day_in_digits_has_each_order_as_a_reading(text: str, readings: set[str]) -> None:
+    """The United States write the month first, and Japan the year."""
+    assert {one.pattern for one in patterns([text])} == readings
+
+
 def test_columns_that_an_open_question_is_about_are_not_to_be_ignored() -> None:
     """Both answers together would contradict each other."""
     lines = "Date,Value Date,Shares,Amount,Net amount,Note\n2020-03-02,2020-03-04,1,2,2,x\n"

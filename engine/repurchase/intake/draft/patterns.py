@@ -22,21 +22,14 @@ _BY_LANGUAGE: Final = sorted(LANGUAGES, key=lambda one: one != "en")
 _TRIED: Final = 2_000
 _DAYS: Final = (
     *("yyyy-MM-dd", "dd/MM/yyyy", "MM/dd/yyyy", "d/M/yyyy", "M/d/yyyy", "dd.MM.yyyy", "d.M.yyyy"),
-    *("dd-MM-yyyy", "MM-dd-yyyy", "yyyyMMdd", "ddMMyyyy", "yyyy/MM/dd", "yyyy/M/d", "yyyy.MM.dd"),
-    *("dd/MM/yy", "MM/dd/yy", "d/M/yy", "M/d/yy", "dd.MM.yy", "d.M.yy", "dd-MM-yy"),
-    *("yyyy年M月d日", "Gy年M月d日", "Gy.M.d"),
+    *("dd-MM-yyyy", "MM-dd-yyyy", "yyyyMMdd", "ddMMyyyy", "MMddyyyy", "yyyy/MM/dd", "yyyy/M/d"),
+    *("yyyy.MM.dd", "dd/MM/yy", "MM/dd/yy", "d/M/yy", "M/d/yy", "yy/MM/dd", "dd.MM.yy", "d.M.yy"),
+    *("yy.MM.dd", "dd-MM-yy", "MM-dd-yy", "yy-MM-dd", "yyyy年M月d日", "Gy年M月d日", "Gy.M.d"),
 )
 _IN_WORDS: Final = (
     *("d MMM yyyy", "d. MMM yyyy", "d-MMM-yyyy", "d-MMM-yy", "d MMM yy", "ddMMMyyyy", "ddMMMyy"),
-    *(
-        "MMM d, yyyy",
-        "MMM d yyyy",
-        "yyyy-MMM-dd",
-        "d/MMM/yyyy",
-        "d 'de' MMM 'de' yyyy",
-        "d.MMM.yyyy",
-    ),
-    *("d MMM, yyyy", "MMM d. yyyy", "d.MMM.yy"),
+    *("MMM d, yyyy", "MMM d yyyy", "yyyy-MMM-dd", "d/MMM/yyyy", "d 'de' MMM 'de' yyyy"),
+    *("d.MMM.yyyy", "d MMM, yyyy", "MMM d. yyyy", "d.MMM.yy"),
 )
 _CLOCK: Final = (
     r"(?P<H>[0-9]{1,2})(?P<sign>[:.hH])(?P<m>[0-9]{2})"
