@@ -792,6 +792,59 @@ def test_day_in_digits_has_each_order_as_a_reading(text: str, readings: set[str]
     assert {one.pattern for one in patterns([text])} == readings
 
 
+@pytest.mark.parametrize(
+    ("texts", "candidates"),
+    [
+        (("Filled", "Cancelled"), ('{"Filled": "read", "Cancelled": "skip"}',)),
+        (("NEWT", "CANC"), ()),
+        (("New", "Cancel"), ('{"New": "read", "Cancel": "skip"}',)),
+        (("New", "Fill"), ()),
+        (("Fill", "Partially filled, rest cancelled"), ()),
+        (("Filled", "Unfilled"), ()),
+        (("Not cancelled", "Cancelled"), ()),
+        (("Order", "Trade"), ()),
+    ],
+)
+def test_state_that_may_mean_either_has_no_candidate(
+    texts: tuple[str, str], candidates: tuple[str, ...]
+) -> None:
+    """A new order is not a purchase, and what was filled before a cancel is one."""
+    rows = "".join(f'2020-03-02,{at},"{text}"\n' for at, text in enumerate(texts, 1))
+    assert asked(f"Date,Shares,State\n{rows}")["rows.words.State"] == candidates
+
+
+def test_total_that_another_column_names_is_asked() -> None:
+    """Its row begins with a day, as a trade does; read as one, it counts its trades twice."""
+    lines = """\
+Date,Broker,Shares,Price
+2020-03-02,GSCO,100,7
+2020-03-02,Total,100,7
+2020-03-13,MSCO,200,7
+2020-03-13,Total,200,7
+"""
+    form = {"GSCO": "read", "Total": "skip", "MSCO": "read"}
+    (what,) = [
+        one.what
+        for one in draft(separated(lines)[1], {}, Known()).questions
+        if one.key == "rows.words.Broker"
+    ]
+    assert '{"GSCO": "read", "Total": "skip", "MSCO": "read"}' in what
+    kind = Kind(lines, {}, 0, "0", 0)
+    data, mapping, open_ = drafted(kind, BUY | {"rows.words.Broker": form})
+    assert open_ == set()
+    events, wrong, differences = read(data, mapping)
+    assert ([one.quantity for one in events], wrong, differences) == ([100, 200], [], ())
+
+
+def test_row_that_an_answer_skips_is_not_part_of_a_total() -> None:
+    """The total is that of the rows that are read."""
+    lines = "Date,Shares,Note\n2020-03-02,5,a\n2020-03-02,900,b\n2020-03-13,6,a\nTotal,11,\n"
+    assert "rows.totals.Total.of" in asked(lines)
+    assert "rows.totals.Total.of" not in asked(
+        lines, rows__words={"Note": {"a": "read", "b": "skip"}}
+    )
+
+
 def test_columns_that_an_open_question_is_about_are_not_to_be_ignored() -> None:
     """Both answers together would contradict each other."""
     lines = "Date,Value Date,Shares,Amount,Net amount,Note\n2020-03-02,2020-03-04,1,2,2,x\n"

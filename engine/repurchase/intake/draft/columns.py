@@ -10,7 +10,7 @@ import msgspec
 
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.intake.draft.patterns import patterns
-from repurchase.intake.draft.rows import Row, Table, at_place
+from repurchase.intake.draft.rows import Row, Table, at_place, names_total
 from repurchase.intake.draft.styles import is_number
 from repurchase.intake.mapping import plain, single
 from repurchase.intake.printed import Typed
@@ -52,7 +52,10 @@ _NAMED: Final = tuple(
             "quantity",
             r"titoli|títulos|osakemäärä|\bkpl\b|\bnominal\b|filled|数量|aksjer|lastshares",
         ),
-        ("time", r"\btime\b(?! ?zone)|timestamp|uhrzeit|\btid(?:spunkt)?\b|transacttime|heure"),
+        (
+            "time",
+            r"\btime\b(?! ?zone)|timestamp|zeit(?:punkt)?\b|\btid(?:spunkt)?\b|transacttime|heure",
+        ),
         ("time", r"\bora\b|\bhora\b|klokke|tijd|時刻|_time\b"),
         ("date", r"date\b|datum|\bdato\b|tag\b|\bday\b|日|\bjour\b|\bfecha\b|\bdata\b|dag\b"),
         ("date", r"päivämäärä|\bpvm\b|giorno|\bdía\b|transaktionsdag"),
@@ -210,6 +213,11 @@ class Column(msgspec.Struct, frozen=True):
     def says_state(self) -> bool:
         """Return whether it may say of a row that it was cancelled: a status with several texts."""
         return bool(_STATE_NAMED.search(self.head)) and 1 < len(self.distinct()) <= _FEW
+
+    def has_totals(self) -> bool:
+        """Return whether a text says that its row is a total, and another text does not."""
+        found = self.distinct()
+        return any(map(names_total, found)) and not all(map(names_total, found))
 
     def says_period(self) -> bool:
         """Return whether it names months or other periods instead of days."""

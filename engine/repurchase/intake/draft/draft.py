@@ -28,6 +28,7 @@ from repurchase.intake.draft.figures import draft_numbers, draft_units
 from repurchase.intake.draft.forms import form_of
 from repurchase.intake.draft.marks import (
     ask_lone,
+    chosen,
     draft_marks,
     draft_merged,
     draft_states,
@@ -88,6 +89,7 @@ def _draft_table(drafting: Drafting, rows: Sequence[Row], table: Table) -> None:
         labels = [flow(label(cells)) for _, cells in found.openings]
         drafting.ask(("rows", "opening"), "which is what was bought before?", labels)
         found = msgspec.structs.replace(found, trades=found.openings, openings=())
+    found = chosen(drafting, table, found)
     columns = columns_of(table, found.trades)
     fields = _fields(drafting, columns)
     values = draft_numbers(drafting, fields)
@@ -202,7 +204,7 @@ def _draft_constants(drafting: Drafting, fields: Mapping[str, object]) -> None:
 def _ask_ignored(drafting: Drafting, columns: Iterable[Column]) -> None:
     """Ask whether the columns that nothing reads may be ignored."""
     read = {one for value in drafting.values["columns"].values() for one in places(value)}
-    read |= drafting.choosing
+    read |= drafting.choosing | {*(drafting.answers.get("rows", "words") or {})}
     # Which of these is read is another question.
     read |= {one for of in drafting.rivals.values() for one in of}
     unread = [one for one in columns if one.called not in read]

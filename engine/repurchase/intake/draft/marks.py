@@ -11,17 +11,20 @@ import msgspec
 
 from repurchase.domain.errors import Wrong, short
 from repurchase.intake.draft.answers import places
-from repurchase.intake.draft.columns import Column
+from repurchase.intake.draft.columns import Column, column_called, columns_of
 from repurchase.intake.draft.figures import number_of
 from repurchase.intake.draft.questions import Drafting, flow
 from repurchase.intake.draft.rows import Row, Sorted, Table, at_place, label
-from repurchase.intake.mapping import filled, plain, single
+from repurchase.intake.mapping import plain, single
 from repurchase.intake.printed import Reader
 
 _EXAMPLES: Final = 3
 _SECTION_MIN: Final = 3
 _OF: Final = {"rows": "rows above", "program": "rows and the opening balance"}
-_READ: Final = re.compile(r"fill|new|trade|execut|partial|active|booked|order|done", re.IGNORECASE)
+_NOT: Final = re.compile(r"\b(?:un|not?\b|nicht\b|non\b)", re.IGNORECASE)
+_READ: Final = re.compile(r"fill|trade|execut|partial|booked|done", re.IGNORECASE)
+# Without a word of executions beside it, this is one.
+_NEW: Final = re.compile(r"new|active", re.IGNORECASE)
 _SKIPPED: Final = re.compile(r"cancel|bust|void|reject|annul|storn|expired|total", re.IGNORECASE)
 
 
@@ -42,6 +45,19 @@ def section_of(drafting: Drafting, rows: Sequence[Row], table: Table) -> Table:
     drafting.choosing |= {single(section), single(kind)}
     body = tuple(row for row in inner if plain(row[1][1]) == "data")
     return msgspec.structs.replace(table, body=body)
+
+
+def chosen(drafting: Drafting, table: Table, found: Sorted) -> Sorted:
+    """Return *found* without the trades that answers skip by what a column says.
+
+    Raise Wrong if *table* does not have the column.
+    """
+    trades = found.trades
+    for called, words in (drafting.answers.get("rows", "words") or {}).items():
+        at = column_called(columns_of(table, ()), called).at
+        skipped = {plain(text) for text, said in words.items() if said == "skip"}
+        trades = tuple(row for row in trades if plain(at_place(row[1], at)) not in skipped)
+    return msgspec.structs.replace(found, trades=trades)
 
 
 def without_total(
@@ -71,15 +87,17 @@ def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
     placed = {plain(str(one)) for of in drafting.answers.columns().values() for one in of}
     for column in columns:
         called = column.called
-        if not column.says_state() or called in drafting.choosing or drafting.is_ignored(called):
+        is_asked = column.says_state() or column.has_totals()
+        if not is_asked or called in drafting.choosing or drafting.is_ignored(called):
             continue
-        if plain(str(called)) in placed:
+        if column.says_state() and plain(str(called)) in placed:
             continue
-        meant = {one: _meaning(one) for one in column.distinct()}
+        meant = _meanings(column.distinct())
         shown = ", ".join(f"`{short(one)}`" for one in meant)
         what = f"which rows count by `{called}`, which has {shown}?"
         if None in meant.values():
-            form = {**dict.fromkeys(meant, "read"), min(meant): "skip"}
+            form = {one: said or "read" for one, said in meant.items()}
+            form |= {} if "skip" in form.values() else {min(meant): "skip"}
             what += f" Answer in the form {flow(form)}"
         candidates = [] if None in meant.values() else [flow(meant)]
         drafting.ask(("rows", "words", str(called)), what, candidates)
@@ -87,10 +105,15 @@ def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
         drafting.values.setdefault("rows", {}).setdefault("words", {})
 
 
-def _meaning(text: str) -> str | None:
-    if _SKIPPED.search(text):
-        return "skip"
-    return "read" if _READ.search(text) else None
+def _meanings(texts: Sequence[str]) -> dict[str, str | None]:
+    """Return whether rows with each of *texts* are read or skipped; `None` if it is not certain."""
+    is_executed = any(map(_READ.search, texts))
+    signs = [("skip", _SKIPPED), ("read", _READ)] + ([] if is_executed else [("read", _NEW)])
+    found: dict[str, str | None] = {}
+    for text in texts:
+        said = {word for word, sign in signs if sign.search(text)}
+        found[text] = said.pop() if len(said) == 1 and not _NOT.search(text) else None
+    return found
 
 
 def draft_merged(drafting: Drafting, fields: Mapping[str, Sequence[Column]]) -> None:
@@ -144,13 +167,14 @@ def ask_lone(drafting: Drafting, lone: Sequence[Row], title: str | None) -> None
 
 def _sums(read: Reader, rows: Sorted, table: Table, at: int) -> dict[str, set[str]]:
     """Return what each total may be of, by its label: the quantity at the place *at* says it."""
-    totals = {number for number, _ in rows.totals}
-    openings = {number for number, _ in rows.openings}
+    trades, totals, openings = (
+        {number for number, _ in of} for of in (rows.trades, rows.totals, rows.openings)
+    )
     since = every = before = Fraction(0)
     found: dict[str, set[str]] = {}
     for number, cells in table.body:
         name, value = label(cells), _value(read, at_place(cells, at))
-        if value is None or (filled(cells) < 2 and number not in totals):
+        if value is None:
             continue
         if number in openings:
             before += value
@@ -161,7 +185,7 @@ def _sums(read: Reader, rows: Sorted, table: Table, at: int) -> dict[str, set[st
             fits = {"rows"} if fits == {"rows", "program"} else fits
             found[name] = found.get(name, fits) & fits
             since = Fraction(0) if fits == {"rows"} else since
-        else:
+        elif number in trades:
             since, every = since + value, every + value
     return found
 

@@ -36,6 +36,8 @@ _TOTALS: Final = re.compile(
     r"|gesamt|summe\b|yhteens|accumulated|akkum|\bi ?alt\b|\bcumul|razem|計|合計|累計",
     re.IGNORECASE,
 )
+# A longer text with such a word may be the name of a company.
+_TOTAL_WORDS_MAX: Final = 2
 _OPENINGS: Final = re.compile(
     r"(?:latest|last) announcement|seneste meddelelse|previous|tidligere|brought forward|before"
     r"|vortrag|prior\b|tidigare",
@@ -198,6 +200,11 @@ def label(cells: Sequence[str]) -> str:
     """Return the first of *cells* that is not blank, by which a row is named."""
     first = next((cell for cell in cells if cell.strip()), "")
     return single(first[:_LABEL_MAX])
+
+
+def names_total(text: str) -> bool:
+    """Return whether *text*, of a cell within a row, says that the row is a total."""
+    return len(text.split()) <= _TOTAL_WORDS_MAX and _TOTALS.search(text) is not None
 
 
 def at_place(cells: Sequence[str], at: int) -> str:
