@@ -845,6 +845,50 @@ def test_row_that_an_answer_skips_is_not_part_of_a_total() -> None:
     )
 
 
+def test_opening_balance_with_a_day_may_be_a_trade() -> None:
+    """The name of a broker may sound like one; an opening balance is not checked by rules."""
+    lines = """\
+Broker,Date,Shares,Price
+Prior Securities,2020-03-02,100,7
+GSCO,2020-03-13,200,7
+"""
+    assert asked(lines)["rows.opening"] == ('"Prior Securities"',)
+    kind = Kind(lines, {}, 0, "0", 0)
+    data, mapping, open_ = drafted(kind, BUY | {"rows.opening": "none"})
+    assert open_ == set()
+    assert [one.quantity for one in read(data, mapping)[0]] == [100, 200]
+    data, mapping, open_ = drafted(kind, BUY | {"rows.opening": "Prior Securities"})
+    assert open_ == set()
+    assert 'opening: "Prior Securities"' in mapping
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "key"),
+    [
+        ("Price (USD)", "7", "columns.price"),
+        ("Price (US$)", "7", "columns.price"),
+        ("Price (EUR)", "7", None),
+        ("Kurs in €", "7", None),
+        ("Price", "7", None),
+        ("Price,Currency", "7,USD", "columns.price"),
+        ("Price,Currency", "7,EUR", None),
+        ("Price (EUR),Amount (USD)", "7,700", None),
+        ("Amount (USD)", "700", "columns.amount"),
+        ("Price (GBp)", "7", "columns.price"),
+    ],
+)
+def test_price_in_another_currency_than_the_rule_file_is_asked(
+    head: str, row: str, key: str | None
+) -> None:
+    """Dollars that are read as euros would keep to a cap that the program exceeds."""
+    known = Known(("X",), currencies=("EUR",))
+    found = asked(f"Date,Shares,{head}\n2020-03-02,100,{row}\n", known)
+    assert found.keys() & {"columns.price", "columns.amount"} == ({key} if key else set())
+    answers = {"columns__price": "Price (USD)"}
+    lines = "Date,Shares,Price (USD)\n2020-03-02,100,7\n"
+    assert "columns.price" not in asked(lines, known, **answers)
+
+
 def test_columns_that_an_open_question_is_about_are_not_to_be_ignored() -> None:
     """Both answers together would contradict each other."""
     lines = "Date,Value Date,Shares,Amount,Net amount,Note\n2020-03-02,2020-03-04,1,2,2,x\n"
@@ -937,6 +981,16 @@ def test_wrong_answer_is_refused_in_a_sentence(tmp_path: Path, answer: str, said
     ended = run("map", "log.csv", "--answer", answer, "--output", "m.yaml", cwd=tmp_path)
     assert (ended.code, said in ended.err) == (2, True)
     assert not (tmp_path / "m.yaml").exists()
+
+
+def test_currency_of_the_rule_file_is_compared_with_that_of_the_prices(tmp_path: Path) -> None:
+    """It is that of the instruments; pence are pounds."""
+    (tmp_path / "x.yaml").write_text(RULES)
+    for code, is_asked in (("USD", True), ("GBX", False)):
+        (tmp_path / "log.csv").write_text(f"Date,Shares,Price ({code})\n2020-01-02,5,2\n")
+        found = run("map", "log.csv", "--rules", "x.yaml", "--json", cwd=tmp_path).json
+        paths = [one["path"] for one in found["questions"]]
+        assert (["columns", "price"] in paths) == is_asked
 
 
 def test_output_replaces_nothing_but_an_untouched_draft(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from repurchase.cli.files import (
 )
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn
-from repurchase.domain.currencies import PARTS
+from repurchase.domain.currencies import PARTS, whole
 from repurchase.domain.errors import InputError, Problem, UsageError, Wrong, reason
 
 if TYPE_CHECKING:
@@ -236,9 +236,9 @@ def _sheet(
 
 
 def _known(rules: str | None, given: Answers) -> Known:
-    """Return the symbols, zones and venues of the rule file *rules*; nothing without one.
+    """Return what the rule file *rules* knows of a log; nothing without one.
 
-    Of an answer with the symbol, those of its instruments alone.
+    If an answer has the symbol, only its instruments count.
     """
     from repurchase.intake.draft.questions import Known
 
@@ -256,6 +256,7 @@ def _known(rules: str | None, given: Answers) -> Known:
         tuple(zones),
         in_hundredths=all(one.currency in PARTS for one in found),
         venues=tuple(venues),
+        currencies=tuple(dict.fromkeys(whole(one.currency) for one in found)),
         part=next(iter({_PART_UNITS.get(one.currency) for one in found}), None),
     )
 

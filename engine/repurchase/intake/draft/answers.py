@@ -14,6 +14,9 @@ _CALENDAR: Final = ("date", "time")
 # Keys whose answer, given as a whole, leaves nothing open below it.
 _WHOLE: Final = ("numbers", "dates", "rows", "tolerances", "ignore")
 
+# The answer that no row is the header, or the opening balance.
+_NO_ROW: Final = "none"
+
 Path = tuple[str, ...]
 
 
@@ -71,6 +74,11 @@ class Answers:
         every = found if isinstance(found, list) else [] if found is None else [found]
         return frozenset(plain(str(one)) for one in every)
 
+    def opening(self) -> str | None:
+        """Return how an answer says that the opening balance begins: `""` if no row is that."""
+        found = self.get("rows", "opening")
+        return None if found is None else "" if found == _NO_ROW else str(found)
+
     def totals(self) -> list[str] | None:
         """Return how the rows begin that an answer lists as totals; `None` without a list."""
         is_given = not {("rows",), ("rows", "totals")}.isdisjoint(self._given)
@@ -80,12 +88,14 @@ class Answers:
     def header(self) -> int | None:
         """Return the row of the header that an answer gives, 0 for none; `None` without one."""
         found = str(self.get("header") or "")
-        return 0 if found == "none" else int(found) if found.isdecimal() else None
+        return 0 if found == _NO_ROW else int(found) if found.isdecimal() else None
 
     def over(self, values: dict[str, Any], calendar: str) -> dict[str, Any]:
         """Return *values* with the answers, which count more; *calendar* is the field of days."""
         given = {}
         for path, value in self._given.items():
+            if path == ("rows", "opening") and value == _NO_ROW:
+                continue
             is_day = path[0] == "columns" and path[1:2] and path[1] in _CALENDAR
             moved = ("columns", calendar, *path[2:]) if is_day and calendar else path
             is_used = len(moved) == 2 and moved[0] == "columns" and not isinstance(value, dict)

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from repurchase.domain.currencies import SPELLED, currency_codes, whole
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.intake.draft.patterns import patterns
 from repurchase.intake.draft.rows import Row, Table, at_place, names_total
@@ -95,6 +96,8 @@ _OF_INSTRUMENT: Final = re.compile(
 )
 # What a name says of the unit of its figures.
 _CURRENCY_NAMED: Final = re.compile(r"currency|währung|\bccy\b|devise|moneda", re.IGNORECASE)
+_CODES: Final = re.compile(r"(?:US|HK|A|C)\$|[€£]|\b[A-Z]{2}[A-Zacp]\b")
+_MONEY: Final = {"US$": "USD", "HK$": "HKD", "A$": "AUD", "C$": "CAD", "€": "EUR", "£": "GBP"}
 _WHOLE_CURRENCY: Final = re.compile(r"\b(?:GBP|ZAR|ILS)\b|£|\b(?i:pounds?)\b")
 _UNITS: Final = (
     ("pence", r"GBp|GBX|\b[Pp]ence\b|\(p\)"),
@@ -159,9 +162,20 @@ class Column(msgspec.Struct, frozen=True):
         """Return whether its name or texts say that figures are in a whole currency."""
         return bool(_WHOLE_CURRENCY.search(" ".join((self.head, *self.distinct()[:_EXAMPLES]))))
 
+    def names_currencies(self) -> bool:
+        """Return whether its texts are currencies."""
+        return bool(_CURRENCY_NAMED.search(self.head))
+
+    def currencies(self) -> set[str]:
+        """Return the codes of the currencies that its name says, or its texts."""
+        texts = self.distinct() if self.names_currencies() else ()
+        found = _CODES.findall(" ".join((self.head, *texts)))
+        codes = {whole(_MONEY.get(one, SPELLED.get(one, one))) for one in found}
+        return codes & currency_codes()
+
     def part_of_currency(self) -> str | None:
         """Return the unit of prices in the currency that it names, if that is a part of another."""
-        texts = self.distinct() if _CURRENCY_NAMED.search(self.head) else ()
+        texts = self.distinct() if self.names_currencies() else ()
         found = (unit for unit, sign in _UNITS[:2] for one in texts if re.search(sign, one))
         return next(found, None)
 

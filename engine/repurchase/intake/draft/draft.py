@@ -84,7 +84,7 @@ def _draft_table(drafting: Drafting, rows: Sequence[Row], table: Table) -> None:
     table = section_of(drafting, rows, table)
     answers = drafting.answers
     rules = map(str, answers.get("rows", "skip") or ())
-    found = sorted_rows(table.body, rules, answers.get("rows", "opening"), answers.totals())
+    found = sorted_rows(table.body, rules, answers.opening(), answers.totals())
     if not found.trades and found.openings:
         labels = [flow(label(cells)) for _, cells in found.openings]
         drafting.ask(("rows", "opening"), "which is what was bought before?", labels)
@@ -148,6 +148,7 @@ def _ask_which(drafting: Drafting, fields: Fields, columns: Sequence[Column]) ->
         for one in columns
         if one.at not in read and one.holds_numbers() and not drafting.is_ignored(one.called)
     ]
+    _ask_currency(drafting, fields, columns)
     known = {*fields, *(drafting.answers.get("set") or {})}
     if "quantity" not in known:
         what = "the names do not say which column is the quantity"
@@ -163,6 +164,20 @@ def _ask_which(drafting: Drafting, fields: Fields, columns: Sequence[Column]) ->
         what = f"`{classes[0].called}` names several instruments; answer in the form {flow(form)}"
         drafting.ask(("columns", "symbol"), what)
         drafting.columns["symbol"] = "?"
+
+
+def _ask_currency(drafting: Drafting, fields: Fields, columns: Sequence[Column]) -> None:
+    """Ask whether prices are read that the file has in another currency than the rule file."""
+    field, known = "price" if "price" in fields else "amount", drafting.known.currencies
+    found = fields.get(field, ())
+    if not known or len(found) != 1:
+        return
+    beside = {code for one in columns if one.names_currencies() for code in one.currencies()}
+    named = found[0].currencies() or beside
+    if named and named.isdisjoint(known):
+        what = f"`{found[0].called}` is in {' or '.join(sorted(named))}, but the rule file has"
+        what += f" {' or '.join(known)}: is it the {field} of the instrument?"
+        drafting.ask(("columns", field), what, [flow(found[0].called)])
 
 
 def _draft_words(drafting: Drafting, fields: Fields) -> None:

@@ -151,8 +151,22 @@ def draft_marks(
             what = f"is `{name}` a total of the rows since the last, or of the program?"
             what += " If of neither, name it in an answer rows.skip=[..]"
             drafting.ask(("rows", "totals", name, "of"), what, ("rows", "program"))
-    if found.openings:
-        rows["opening"] = label(found.openings[0][1])
+    _draft_opening(drafting, found.openings, fields)
+
+
+def _draft_opening(
+    drafting: Drafting, openings: Sequence[Row], fields: Mapping[str, Sequence[Column]]
+) -> None:
+    """Name the opening balance; ask if it has a day beside its name, as a trade has."""
+    if not openings:
+        return
+    name = drafting.values["rows"]["opening"] = label(openings[0][1])
+    days = [one for field in ("date", "time") for one in fields.get(field, ())]
+    cells = {single(at_place(cells, one.at)) for _, cells in openings for one in days}
+    if cells - {"", *(label(cells) for _, cells in openings)}:
+        what = f"`{name}` has a day, as a trade has: is it what was bought before?"
+        what += " If it is a trade, answer rows.opening=none"
+        drafting.ask(("rows", "opening"), what, [flow(name)])
 
 
 def ask_lone(drafting: Drafting, lone: Sequence[Row], title: str | None) -> None:

@@ -33,7 +33,7 @@ class Known(msgspec.Struct, frozen=True):
 
     *in_hundredths* says that its instruments are priced in pence or cents themselves. *part* is the
     unit, pence or cents, in which prices are often printed that are in its currency. A trade must
-    name its venue if there are several *venues*.
+    name its venue if there are several *venues*. *currencies* are those of its prices.
     """
 
     symbols: tuple[str, ...] = ()
@@ -41,6 +41,7 @@ class Known(msgspec.Struct, frozen=True):
     in_hundredths: bool = False
     venues: tuple[str, ...] = ()
     part: str | None = None
+    currencies: tuple[str, ...] = ()
 
 
 class Drafting:

@@ -168,6 +168,7 @@ def sorted_rows(
     """Return which rows of *body* are trades, by their labels.
 
     *skip*, *opening* and *totals* are how rows begin that are known to be such; `None` if unknown.
+    An empty *opening* is that of no row.
     """
     skip = [plain(one) for one in skip]
     known = None if totals is None else [plain(one) for one in totals]
@@ -185,7 +186,7 @@ def sorted_rows(
             continue
         if filled(row[1]) < 2:
             kind = "lone"
-        elif begins(begin, opening) if opening else _OPENINGS.search(text):
+        elif _OPENINGS.search(text) if opening is None else opening and begins(begin, opening):
             kind = "openings"
         elif known is not None:
             kind = "totals" if any(begins(begin, one) for one in known) else "trades"
