@@ -115,6 +115,9 @@ def test_price_times_quantity_settles_the_marks() -> None:
         ("Date;Shares;Price", "2020-01-02;5;1\nSales;;\n2020-01-03;5;1", "rows.lone"),
         ("Settlement Date;Shares;Price", "2020-01-02;5;1", "ignore"),
         ("Date;Cumulative shares;Price", "2020-01-02;5;1", "ignore"),
+        ("Date;Order quantity;Price", "2020-01-02;5;1", "columns.quantity"),
+        ("Date;Ordered shares;Price", "2020-01-02;5;1", "columns.quantity"),
+        ("Date;Treasury shares;Price", "2020-01-02;5;1", "columns.quantity"),
     ],
 )
 def test_unit_clock_word_or_column_is_not_guessed(head: str, row: str, key: str) -> None:

@@ -76,7 +76,8 @@ _OTHERWISE: Final = re.compile(
     r"settle|value date|valuta|valeur|booking|report|publi|cumul|accumul|remain|held|holding"
     r"|highest|lowest|\bhigh\b|\blow\b|höchst|niedrigst|tiefst|högst|lägst|høyest|højest|lavest"
     r"|massimo|minimo|máximo|mínimo|plus (?:haut|bas)|\bmax|\bmin(?:imum)?\b|limit|stop\b|percent"
-    r"|%|outstanding|market volume|may yet|order.?date|leaves|order.?qty|cum.?qty|avg.?px"
+    r"|%|outstanding|market volume|may yet|order.?date|leaves|cum.?qty|avg.?px|in issue|treasury"
+    r"|\bordered\b|order.?(?:qty|quantity|size|volume|amount|value)"
     r"|commission|\bfees?\b|\btax|\blei\b|account|rate\b|最高|最低|残",
     re.IGNORECASE,
 )
