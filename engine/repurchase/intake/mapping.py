@@ -200,12 +200,12 @@ def title_of(cells: Cells) -> str:
     return single(" ".join(texts)) if len(texts) <= _TITLE_CELLS_MAX else ""
 
 
-def _first(cells: Cells) -> str:
+def first_filled(cells: Cells) -> str:
     """Return the first of *cells* that is not blank."""
     return next((cell for cell in cells if cell and not cell.isspace()), "")
 
 
-def _joined(texts: Cells) -> str:
+def joined(texts: Cells) -> str:
     """Return *texts* with blanks between them; typed if all are."""
     text = " ".join(texts)
     return Typed(text) if all(isinstance(one, Typed) for one in texts) else text
@@ -242,7 +242,7 @@ class Sheet:
         if mapping.rows.transposed:
             self._turn()
         self._names = [plain(one) for one in self._header]
-        self._begin = plain(_first(self._header))
+        self._begin = plain(first_filled(self._header))
         self._width = len(self._header)
         # Columns without a name, which must be empty.
         self._unread: list[int] = []
@@ -261,7 +261,7 @@ class Sheet:
             if isinstance(cells, Problem):
                 yield number, cells
                 continue
-            label = _first(cells)
+            label = first_filled(cells)
             begin = plain(label)
             if not begin:
                 continue
@@ -408,7 +408,7 @@ class Sheet:
             if select is not None and filled(cells) == 1:
                 if begun:
                     return
-                begun = begins(plain(_first(cells)), plain(select))
+                begun = begins(plain(first_filled(cells)), plain(select))
                 self._is_title(cells)
             elif begun:
                 yield cells
@@ -498,13 +498,11 @@ class Sheet:
         """Return what gives the text of *field* in a row."""
         places = [self._place(one) for one in field.columns]
         if field.title is not None:
-            return lambda cells: _joined(
-                [self._titles.get(name, ""), *(cells[at] for at in places)]
-            )
+            return lambda cells: joined([self._titles.get(name, ""), *(cells[at] for at in places)])
         if len(places) == 1:
             at = places[0]
             return lambda cells: cells[at]
-        return lambda cells: _joined([cells[at] for at in places])
+        return lambda cells: joined([cells[at] for at in places])
 
     def _problem(self, number: int | None, wrong: Wrong) -> Problem:
         subject = "the file " if number is None else ""

@@ -19,8 +19,7 @@ from repurchase.intake.draft.columns import Column
 from repurchase.intake.draft.patterns import is_clock, patterns, unread
 from repurchase.intake.draft.questions import Drafting, flow
 from repurchase.intake.draft.rows import Row
-from repurchase.intake.mapping import OPEN, title_of
-from repurchase.intake.printed import Typed
+from repurchase.intake.mapping import OPEN, joined, title_of
 
 _TITLES_TRIED: Final = 10_000
 _TITLES_SHOWN: Final = 10
@@ -68,7 +67,7 @@ def draft_calendar(
 
 def _draft_columns(drafting: Drafting, ats: Sequence[Column]) -> None:
     """Say how the days and times in the columns *ats*, read together, are printed, or ask."""
-    texts = [_joined(parts) for parts in zip(*(one.filled() for one in ats), strict=True)]
+    texts = [joined(parts) for parts in zip(*(one.filled() for one in ats), strict=True)]
     where = [one.called for one in ats]
     place = {"column": where[0]} if len(where) == 1 else {"columns": where}
     _draft_place(drafting, place, [one for one in texts if one.strip()])
@@ -165,11 +164,6 @@ def _no_day(columns: Sequence[Column]) -> str:
     if texts:
         return f"{what}: `{short(texts[0])}` is not a day; ask the sender for a table by day"
     return f"{what}; if all are of one day, answer set.date=YYYY-MM-DD"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    text = " ".join(parts)
-    return Typed(text) if all(isinstance(one, Typed) for one in parts) else text
 
 
 # --- titles above tables -------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from repurchase.intake.draft.patterns import patterns
 from repurchase.intake.draft.rows import Row, Table, at_place, names_total
 from repurchase.intake.draft.styles import is_number
 from repurchase.intake.mapping import plain, single
-from repurchase.intake.printed import Typed
 
 CELLS_TRIED: Final = 2_000
 _FEW: Final = 12
@@ -23,6 +22,7 @@ _WITH_WORDS: Final = re.compile(r"[$€£]?\s?[0-9][0-9.,']*\s?[A-Za-z€. ]{1,1
 _EXAMPLES: Final = 3
 # A column holds numbers if so many in ten of its texts are.
 _BELONGS: Final = 8
+_MONEY_CODES: Final = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN"
 # What the names of columns contain, by the event field that the column then is; the first counts.
 _NAMED: Final = tuple(
     (field, re.compile(words, re.IGNORECASE))
@@ -37,34 +37,22 @@ _NAMED: Final = tuple(
         ("price", r"vwap|average|durchschnitt|snitt|gemiddeld|moyen|medio|単価|価格|\bpx\b|lastpx"),
         ("amount", r"value|värde|v[æe]rdi|betrag|bel[øo][pb]|bedrag|consideration|proceeds|amount"),
         ("amount", r"montant|controvalore|importe|efectivo|gegenwert|umsatz|turnover|notional"),
-        (
-            "amount",
-            r"\bcost\b|\barvo\b|volumen?.*(?-i:\bT?(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN)m?\b)",
-        ),
+        ("amount", rf"\bcost\b|\barvo\b|volumen?.*(?-i:\bT?(?:{_MONEY_CODES})m?\b)"),
         (
             "quantity",
-            r"shares|volum|volym|quantit|cantidad|qty|aktie|stück|stk|antal|anzahl|aantal|株",
+            r"shares|volum|volym|quantit|cantidad|qty|aktie|stück|stk|antal|anzahl|aantal",
         ),
         (
             "quantity",
             r"number of|\bads?s?\b|actions|azioni|acciones|aç[õo]es|aandelen|akcji|titres",
         ),
-        (
-            "quantity",
-            r"titoli|títulos|osakemäärä|\bkpl\b|\bnominal\b|filled|数量|aksjer|lastshares",
-        ),
-        (
-            "time",
-            r"\btime\b(?! ?zone)|timestamp|zeit(?:punkt)?\b|\btid(?:spunkt)?\b|transacttime|heure",
-        ),
-        ("time", r"\bora\b|\bhora\b|klokke|tijd|時刻|_time\b"),
+        ("quantity", r"titoli|títulos|osakemäärä|\bkpl\b|\bnominal\b|filled|数量|株|aksjer"),
+        ("time", r"\btime\b(?! ?zone)|timestamp|zeit(?:punkt)?\b|\btid(?:spunkt)?\b|transacttime"),
+        ("time", r"heure|\bora\b|\bhora\b|klokke|tijd|時刻|_time\b"),
         ("date", r"date\b|datum|\bdato\b|tag\b|\bday\b|日|\bjour\b|\bfecha\b|\bdata\b|dag\b"),
-        ("date", r"päivämäärä|\bpvm\b|giorno|\bdía\b|transaktionsdag"),
-        (
-            "side",
-            r"\bside\b|buy.?/?.?sell|\bb/s\b|direction|売買|区分|\bsens\b|operaci[óo]n|\btype\b",
-        ),
-        ("side", r"transaction type|trade type|art\b|typ\b|köp/sälj|kauf/verkauf"),
+        ("date", r"päivämäärä|\bpvm\b|giorno|\bdía\b"),
+        ("side", r"\bside\b|buy.?/?.?sell|\bb/s\b|direction|売買|区分|\bsens\b|operaci[óo]n"),
+        ("side", r"\btype\b|art\b|typ\b|köp/sälj|kauf/verkauf"),
         ("venue", r"venue|\bmic\b|platform|exchange|handelspla|lastmkt|börse|market|markn?ad"),
         ("venue", r"marché|mercato|mercado|centro|beurs|bolsa|borsa|plats|市場|kauppapai|markeds"),
         ("symbol", r"symbol|ticker"),
@@ -104,7 +92,7 @@ _UNITS: Final = (
     ("pence", r"GBp|GBX|\b[Pp]ence\b|\(p\)"),
     ("cents", r"ZAc|ILA|\b[Cc]ents\b"),
     ("millions", r"(?i:million|\bmn?\b|\bmio\b|mln|百万|m(?:eur|usd|gbp|sek|nok|dkk|chf)\b)"),
-    ("millions", r"\b(?:EUR|USD|GBP|SEK|NOK|DKK|CHF)m\b"),
+    ("millions", rf"\b(?:{_MONEY_CODES})m\b"),
     ("thousands", r"(?i:thousand|'000|\b000s|\b1[., ]000\b|千|tusen|\b[tk](?:eur|usd|sek|kr)\b)"),
 )
 # Words and codes for the side whose meaning is the same everywhere; `1` and `2` are FIX's alone.
@@ -152,7 +140,7 @@ class Column(msgspec.Struct, frozen=True):
     def holds_numbers(self) -> bool:
         """Return whether nearly all of its texts are numbers, and not days of a workbook."""
         found = [text for text in self.texts if text.strip() and not _NONE.fullmatch(text.strip())]
-        numbers = sum(_is_figure(one) for one in found)
+        numbers = sum(is_number(one) or bool(_WITH_WORDS.fullmatch(one.strip())) for one in found)
         return bool(found) and numbers * 10 >= _BELONGS * len(found)
 
     def unit(self) -> str | None:
@@ -180,12 +168,15 @@ class Column(msgspec.Struct, frozen=True):
         found = (unit for unit, sign in _UNITS[:2] for one in texts if re.search(sign, one))
         return next(found, None)
 
+    def _named(self) -> list[str]:
+        """Return the event fields that its name speaks of."""
+        return [field for field, words in _NAMED if words.search(self.head)]
+
     def field(self) -> str | None:
         """Return the event field that it holds, as far as name and texts say it."""
         if _OTHERWISE.search(self.head) or _ZONE_NAMED.search(self.head) or self.says_state():
             return None
-        fields = (field for field, words in _NAMED if words.search(self.head))
-        found = next((field for field in fields if self._fits(field)), None)
+        found = next((field for field in self._named() if self._fits(field)), None)
         if found is None and self._says_sides():
             return "side"
         has_no_name = not self.name and patterns(self.distinct()[:_EXAMPLES])
@@ -211,15 +202,13 @@ class Column(msgspec.Struct, frozen=True):
     def _says_sides(self) -> bool:
         """Return whether its texts are words for sides, and not the letters of something else."""
         found = {plain(text) for text in self.distinct()}
-        is_named = any(field == "side" and words.search(self.head) for field, words in _NAMED)
-        is_word = any(len(one) > 1 for one in found) or is_named
+        is_word = any(len(one) > 1 for one in found) or "side" in self._named()
         return bool(found) and is_word and found <= SIDE_WORDS.keys()
 
     def is_day(self) -> bool:
         """Return whether it holds days, though perhaps not those of trades."""
         found = self.distinct()[:_EXAMPLES]
-        is_named = any(field == "date" and words.search(self.head) for field, words in _NAMED)
-        return is_named and bool(found) and bool(patterns(found))
+        return "date" in self._named() and bool(patterns(found))
 
     def says_zone(self) -> bool:
         """Return whether it names the clock of each time."""
@@ -294,10 +283,3 @@ def _telling(field: str, every: Sequence[Column]) -> Iterator[Column]:
     """Yield those of *every* column that hold codes, if *field* has some with and some without."""
     coded = [one for one in every if all(map(MIC.fullmatch, one.distinct()))]
     yield from coded if field == "venue" and coded else every
-
-
-def _is_figure(text: str) -> bool:
-    """Return whether *text* is a number, perhaps with words after it, and no day of a workbook."""
-    if isinstance(text, Typed):
-        return text.lstrip("-").replace(".", "", 1).isdigit()
-    return is_number(text) or _WITH_WORDS.fullmatch(text.strip()) is not None

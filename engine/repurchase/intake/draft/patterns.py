@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from repurchase.domain.errors import Wrong
 from repurchase.intake.dates import EPOCHS, SERIAL, Printed, day_reader, is_typed_day
+from repurchase.intake.draft.styles import LENGTH_MAX
 from repurchase.intake.months import LANGUAGES, MONTHS, WEEKDAYS
 from repurchase.intake.printed import Reader
 
-_LENGTH_MAX: Final = 60
 # A day before or after these is another pattern, read wrongly.
 _FIRST, _LAST = "1980", "2100"
 _BY_LANGUAGE: Final = sorted(LANGUAGES, key=lambda one: one != "en")
@@ -66,7 +66,7 @@ class _Part(NamedTuple):
 def patterns(texts: Sequence[str]) -> list[Printed]:
     """Return how all of *texts* can be printed, the first of those that come to the same days."""
     tried = [one for one in texts[:_TRIED] if not is_typed_day(one)]
-    if not texts or any(len(one) > _LENGTH_MAX for one in tried):
+    if not texts or any(len(one) > LENGTH_MAX for one in tried):
         return []
     if not tried:
         return [_typed(texts)]
@@ -77,7 +77,8 @@ def patterns(texts: Sequence[str]) -> list[Printed]:
     if len(around) > 1:
         # Hours before ten may have one digit.
         around = {(before.replace("HH", "H"), after.replace("HH", "H")) for before, after in around}
-    if len({_without_fraction(*one) for one in around}) != 1:
+    # A fraction may be absent.
+    if len({re.sub("[.,:]S", "", f"{before}\0{after}") for before, after in around}) != 1:
         return []
     before, after = max(around, key=lambda one: len(one[0]) + len(one[1]))
     if len(around) > 1:
@@ -126,10 +127,6 @@ def _amid(texts: Sequence[str]) -> list[Printed] | None:
     zone = f"'{min(words)}'" if len(words) == 1 else "z"
     day = "dd MMM" if texts[0].split()[1].isdigit() else "MMM dd"
     return [Printed(f"EEE {day} HH:mm:ss {zone} yyyy")]
-
-
-def _without_fraction(*parts: str) -> tuple[str, ...]:
-    return tuple(re.sub("[.,:]S", "", one) for one in parts)
 
 
 def _apart(text: str) -> _Part:

@@ -18,14 +18,20 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import Wrong
-from repurchase.intake.draft.styles import is_number
-from repurchase.intake.mapping import HEADER_WITHIN, SEPARATORS, begins, filled, plain, single
+from repurchase.intake.draft.styles import LENGTH_MAX, is_number
+from repurchase.intake.mapping import (
+    HEADER_WITHIN,
+    SEPARATORS,
+    begins,
+    filled,
+    first_filled,
+    plain,
+    single,
+)
 
 Row = tuple[int, Sequence[str]]
 
 ROWS_READ: Final = 100_000
-# A longer text is no figure, no day and no title.
-LENGTH_MAX: Final = 60
 _LABEL_MAX: Final = 4 * LENGTH_MAX
 _NUL_PART: Final = Fraction(1, 20)
 _ENCODINGS: Final = ("utf-8-sig", "cp932", "cp1252")
@@ -199,8 +205,7 @@ def sorted_rows(
 
 def label(cells: Sequence[str]) -> str:
     """Return the first of *cells* that is not blank, by which a row is named."""
-    first = next((cell for cell in cells if cell.strip()), "")
-    return single(first[:_LABEL_MAX])
+    return single(first_filled(cells)[:_LABEL_MAX])
 
 
 def names_total(text: str) -> bool:

@@ -29,14 +29,13 @@ _STYLES: Final = (
     Style(thousands="'"),
     Style(",", "'"),
 )
-_LENGTH_MAX: Final = 60
+# A longer text is no figure, no day and no title.
+LENGTH_MAX: Final = 60
 _BELONGS: Final = Fraction(9, 10)
 _NEAR: Final = Fraction(1, 50)
-# What may stand beside a number and change nothing: a code or a sign of money, shares.
-_HARMLESS: Final = re.compile(
-    r"[A-Z]{3}|[A-Z]{0,3}[$€£¥]|kr\.?|(?i:shares|stk\.?|st\.?|aktier|pcs|kpl)|円|株"
-)
 _OF_SHARES: Final = re.compile(r"(?i:shares|stk\.?|st\.?|aktier|pcs|kpl)|株")
+# What may stand beside a number and change nothing: a code or a sign of money, shares.
+_HARMLESS: Final = re.compile(rf"[A-Z]{{3}}|[A-Z]{{0,3}}[$€£¥]|kr\.?|円|{_OF_SHARES.pattern}")
 _NUMBER: Final = re.compile(
     r"[-(]?[^\w\s]{0,3}(?:[A-Z]{0,3}\$?|kr\.?)\s?[0-9][0-9.,'\u2019\s]*\)?\s?[A-Za-z%*円株€]{0,6}"
 )
@@ -151,15 +150,11 @@ def apart(values: Values, units: Mapping[str, str]) -> Iterator[tuple[Fraction, 
 def is_number(text: str) -> bool:
     """Return whether *text* looks like a number, in whatever style."""
     if isinstance(text, Typed):
-        return _is_digits(text)
-    bare = text.strip() if len(text) < 2 * _LENGTH_MAX else ""
+        return text.lstrip("-").replace(".", "", 1).isdigit()
+    bare = text.strip() if len(text) < 2 * LENGTH_MAX else ""
     if not bare.isascii():
         bare = unicodedata.normalize("NFKC", bare)
-    return len(bare) <= _LENGTH_MAX and _NUMBER.fullmatch(bare) is not None
-
-
-def _is_digits(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
+    return len(bare) <= LENGTH_MAX and _NUMBER.fullmatch(bare) is not None
 
 
 def said(style: Style) -> dict[str, Any]:
