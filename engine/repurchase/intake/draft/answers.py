@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from repurchase.intake.fields import READERS
-from repurchase.intake.mapping import plain
+from repurchase.intake.mapping import OPEN, plain
 
 _PLACES: Final = ("column", "columns", "title")
 _CALENDAR: Final = ("date", "time")
@@ -44,18 +44,20 @@ class Answers:
             twins = {*_CALENDAR} if rest[0] in _CALENDAR else {rest[0]}
             return not twins.isdisjoint(self.placed()) or self.get("set", rest[0]) is not None
         if top == "columns" and rest[0] in _CALENDAR:
-            every = [
-                self.get("dates", rest[1]),
-                *(self.get(top, one, rest[1]) for one in _CALENDAR),
-            ]
-            return any(one is not None for one in every)
+            every = (("dates",), *((top, one) for one in _CALENDAR))
+            return any(self.get(*one, rest[1]) is not None for one in every)
         if rest[:1] == ["totals"]:
             return not {("rows", "totals"), tuple(path)}.isdisjoint(self._given)
         return bool(rest) and self.get(*path) is not None
 
     def columns(self) -> dict[str, list[str | int]]:
         """Return the columns of each field that an answer places in some."""
-        return {name: of for name in self._fields() if (of := list(places(self._field(name))))}
+        found = {name: list(places(value)) for name, value in self._fields().items()}
+        return {name: of for name, of in found.items() if of}
+
+    def read(self) -> set[str]:
+        """Return the columns that answers place a field in, as `plain` text."""
+        return {plain(str(one)) for of in self.columns().values() for one in of}
 
     def placed(self) -> set[str]:
         """Return the fields that answers place in a column, or in a title."""
@@ -104,16 +106,13 @@ class Answers:
         self._put_all(values, given)
         if isinstance(values.get("ignore"), list):
             # A column that an answer reads is not ignored, whatever an earlier one says.
-            read = {plain(str(one)) for of in self.columns().values() for one in of}
+            read = self.read()
             values["ignore"] = [one for one in values["ignore"] if plain(str(one)) not in read]
         return values
 
-    def _fields(self) -> list[str]:
+    def _fields(self) -> dict[str, Any]:
         found = self.get("columns")
-        return list(found) if isinstance(found, dict) else []
-
-    def _field(self, name: str) -> Any:
-        return self.get("columns", name)
+        return found if isinstance(found, dict) else {}
 
     def _put_all(self, values: dict[str, Any], given: Mapping[Path, Any]) -> None:
         """Set *given* in *values*, the shortest paths first."""
@@ -126,7 +125,7 @@ def places(value: Any) -> Iterator[str | int]:
     if isinstance(value, dict):
         yield from value.get("columns", ())
         yield from [value["column"]] if "column" in value else ()
-    elif isinstance(value, str | int) and value != "?":
+    elif isinstance(value, str | int) and value != OPEN:
         yield value
 
 
@@ -171,5 +170,5 @@ def _merged(inner: Any, value: dict[str, Any]) -> dict[str, Any]:
         is_placed = bool(value.keys() & {*_PLACES})
         kept = {name: of for name, of in inner.items() if not (is_placed and name in _PLACES)}
         return {**kept, **value}
-    is_column = isinstance(inner, str | int) and inner != "?" and not value.keys() & {*_PLACES}
+    is_column = isinstance(inner, str | int) and inner != OPEN and not value.keys() & {*_PLACES}
     return {"column": inner, **value} if is_column else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from repurchase.domain.errors import short
@@ -15,9 +15,9 @@ from repurchase.intake.dates import (
     has_time,
     is_typed_day,
 )
-from repurchase.intake.draft.columns import Column
+from repurchase.intake.draft.columns import Column, Fields, days_of
 from repurchase.intake.draft.patterns import is_clock, patterns, unread
-from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.questions import Drafting, flow, quoted
 from repurchase.intake.draft.rows import Row
 from repurchase.intake.mapping import OPEN, joined, title_of
 
@@ -41,11 +41,9 @@ _USUAL: Final = {
 }
 
 
-def draft_calendar(
-    drafting: Drafting, fields: Mapping[str, Sequence[Column]], columns: Sequence[Column]
-) -> None:
+def draft_calendar(drafting: Drafting, fields: Fields, columns: Sequence[Column]) -> None:
     """Say how days and times are printed; ask which day is the trade's, and whose clock it is."""
-    given = [*fields.get("date", ()), *fields.get("time", ())]
+    given = days_of(fields)
     clocks = [one for one in fields.get("time", ()) if is_clock(one.distinct())]
     days = [one for one in given if one not in clocks]
     if not days:
@@ -54,9 +52,9 @@ def draft_calendar(
     free = [one for one in columns if one not in given and not drafting.is_named(one.called)]
     every = [*days, *(one for one in free if one.is_day())]
     if len(every) > 1 and not drafting.answers.says(("columns", "date")):
-        shown = ", ".join(f"`{one.called}`" for one in every)
-        what = f"{shown} have days: which is the day of the trade?"
-        drafting.ask_which("date", what, [one.called for one in every])
+        called = [one.called for one in every]
+        what = f"{quoted(called)} have days: which is the day of the trade?"
+        drafting.ask_which("date", what, called)
         return
     if any(has_time(one.pattern) for one in patterns(days[0].distinct())):
         clocks = []
@@ -149,11 +147,10 @@ def _ask_clock(drafting: Drafting, pattern: str, texts: Sequence[str]) -> None:
     words = dict.fromkeys(text.split()[-1] for text in texts) if pattern.endswith("z") else {}
     unknown = [one for one in words if "/" not in one and one not in ("UTC", "Z")]
     if unknown:
-        shown = ", ".join(f"`{short(one)}`" for one in unknown)
         usual = {one: _USUAL.get(one) for one in unknown}
         candidates = [flow(dict.fromkeys(unknown, zone)) for zone in drafting.known.zones]
         candidates += [flow(usual)] if all(usual.values()) else []
-        what = f"which clock is each of {shown}?"
+        what = f"which clock is each of {quoted(unknown)}?"
         drafting.ask(("columns", "time", "zones"), what, dict.fromkeys(candidates))
 
 
@@ -169,9 +166,7 @@ def _no_day(columns: Sequence[Column]) -> str:
 # --- titles above tables -------------------------------------------------------------------------
 
 
-def draft_title(
-    drafting: Drafting, rows: Sequence[Row], fields: Mapping[str, Sequence[Column]]
-) -> str | None:
+def draft_title(drafting: Drafting, rows: Sequence[Row], fields: Fields) -> str | None:
     """Say which of *rows* is the title with the day if no column has it; return how it begins.
 
     Ask if titles in several words have days: one may be that of the announcement.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -230,6 +230,15 @@ class Column(msgspec.Struct, frozen=True):
     def names_instruments(self) -> bool:
         """Return whether it names several instruments or classes."""
         return bool(_OF_INSTRUMENT.search(self.head)) and len(self.distinct()) > 1
+
+
+# The columns that may hold each field.
+Fields = Mapping[str, Sequence[Column]]
+
+
+def days_of(fields: Fields) -> list[Column]:
+    """Return the columns of days and of times."""
+    return [one for name in ("date", "time") for one in fields.get(name, ())]
 
 
 def names_field(name: str) -> str | None:

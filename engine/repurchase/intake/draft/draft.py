@@ -7,7 +7,7 @@ that the figures settle says how: price times quantity is the amount, or printed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ from repurchase.intake.draft.columns import (
     SIDE_WORDS,
     SIDES,
     Column,
+    Fields,
     column_called,
     columns_of,
     fields_of,
@@ -36,15 +37,13 @@ from repurchase.intake.draft.marks import (
     without_total,
 )
 from repurchase.intake.draft.patterns import is_clock
-from repurchase.intake.draft.questions import Drafting, Known, Question, flow
+from repurchase.intake.draft.questions import Drafting, Known, Question, flow, quoted
 from repurchase.intake.draft.rows import Row, Table, label, sorted_rows, table_of
 from repurchase.intake.mapping import filled, plain
 
 _COLUMNS_MAX: Final = 200
 _EXAMPLES: Final = 3
 _ONE_EACH: Final = ("quantity", "price", "amount", "venue", "id", "side", "symbol", "broker")
-
-Fields = dict[str, list[Column]]
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -196,13 +195,13 @@ def _draft_words(drafting: Drafting, fields: Fields) -> None:
         if field == "side" and all(known.values()):
             drafting.columns[field]["words"] = known
             continue
-        shown = ", ".join(f"`{text}`" for text in texts[:_EXAMPLES])
+        shown = quoted(texts[:_EXAMPLES])
         form = f"{{{flow(texts[0])}: {example}}}"
         what = f"what does each of {shown} mean? Answer as {form}"
         drafting.ask(("columns", field, "words"), what)
 
 
-def _draft_constants(drafting: Drafting, fields: Mapping[str, object]) -> None:
+def _draft_constants(drafting: Drafting, fields: Fields) -> None:
     """Ask for what no column has: the side, the symbol and the venue, unless they are known."""
     known, placed = drafting.known, {*fields, *drafting.columns, *drafting.answers.placed()}
     if "side" not in placed:
@@ -226,6 +225,6 @@ def _ask_ignored(drafting: Drafting, columns: Iterable[Column]) -> None:
     others = [one.called for one in unread if one.name or one.distinct()]
     if others:
         drafting.values["ignore"] = others
-        shown = ", ".join(f"`{one}`" for one in others)
-        what = f"nothing reads {shown}: may they say that a trade was cancelled, or was a sale?"
+        what = f"nothing reads {quoted(others)}: may they say that a trade was cancelled, or was a"
+        what += " sale?"
         drafting.ask(("ignore",), what, [flow(others)])

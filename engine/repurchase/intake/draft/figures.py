@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import written
-from repurchase.intake.draft.columns import Column
-from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.columns import Column, Fields
+from repurchase.intake.draft.questions import Drafting, flow, quoted
 from repurchase.intake.draft.styles import (
     Texts,
     Values,
@@ -26,8 +26,6 @@ from repurchase.intake.printed import ONE, Reader, Style, number_reader
 
 _HUNDREDTHS: Final = ("pence", "cents")
 
-Fields = Mapping[str, Sequence[Column]]
-
 
 def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     """Say how numbers are printed, or ask; return their values if there is one way to read them."""
@@ -35,8 +33,7 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     texts = {name: fields[name][0].texts for name in FIGURES if name in fields}
     found = readings(texts, style_of(given) if drafting.answers.says(("numbers",)) else None)
     if found.odd:
-        shown = ", ".join(f"`{sign}`" for sign in found.odd)
-        what = f"does {shown} beside a number change what it means?"
+        what = f"does {quoted(found.odd)} beside a number change what it means?"
         around = found.styles[0][0].around if found.styles else found.odd
         drafting.ask(("numbers", "around"), what, [flow(list(around))])
     if found.is_settled:
@@ -62,9 +59,8 @@ def _ask_zeros(drafting: Drafting, texts: Texts, style: Style, values: Values) -
     empty = [at for at, one in enumerate(values.get("quantity", ())) if one == "0"]
     zeros = {texts[name][at].strip() for name in texts for at in empty if values[name][at] == "0"}
     if zeros:
-        shown = ", ".join(f"`{one}`" for one in sorted(zeros))
         rows = "1 row has" if len(empty) == 1 else f"{len(empty):,} rows have"
-        what = f"{rows} no shares: does {shown} say that nothing was bought?"
+        what = f"{rows} no shares: does {quoted(sorted(zeros))} say that nothing was bought?"
         drafting.ask(("numbers", "none"), what, [flow([*style.none, *sorted(zeros)])])
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
 
-from repurchase.domain.errors import Wrong, short
+from repurchase.domain.errors import Wrong
 from repurchase.intake.draft.answers import places
-from repurchase.intake.draft.columns import Column, column_called, columns_of
+from repurchase.intake.draft.columns import Column, Fields, column_called, columns_of, days_of
 from repurchase.intake.draft.figures import number_of
-from repurchase.intake.draft.questions import Drafting, flow
+from repurchase.intake.draft.questions import Drafting, flow, quoted
 from repurchase.intake.draft.rows import Row, Sorted, Table, at_place, label
 from repurchase.intake.mapping import plain, single
 from repurchase.intake.printed import Reader
@@ -60,11 +60,9 @@ def chosen(drafting: Drafting, table: Table, found: Sorted) -> Sorted:
     return msgspec.structs.replace(found, trades=trades)
 
 
-def without_total(
-    drafting: Drafting, found: Sorted, fields: Mapping[str, Sequence[Column]]
-) -> Sorted:
+def without_total(drafting: Drafting, found: Sorted, fields: Fields) -> Sorted:
     """Return *found* with its last trade as a total if it has no day and adds up the others."""
-    days = [one for name in ("date", "time") for one in fields.get(name, ())]
+    days = days_of(fields)
     read, quantity = number_of(drafting), fields.get("quantity")
     if read is None or not quantity or not days or not found.trades[1:]:
         return found
@@ -84,7 +82,7 @@ def without_total(
 
 def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
     """Ask which rows count by a column that may say of a row that it was cancelled."""
-    placed = {plain(str(one)) for of in drafting.answers.columns().values() for one in of}
+    placed = drafting.answers.read()
     for column in columns:
         called = column.called
         is_asked = column.says_state() or column.has_totals()
@@ -93,8 +91,7 @@ def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
         if column.says_state() and plain(str(called)) in placed:
             continue
         meant = _meanings(column.distinct())
-        shown = ", ".join(f"`{short(one)}`" for one in meant)
-        what = f"which rows count by `{called}`, which has {shown}?"
+        what = f"which rows count by `{called}`, which has {quoted(meant)}?"
         if None in meant.values():
             form = {one: said or "read" for one, said in meant.items()}
             form |= {} if "skip" in form.values() else {min(meant): "skip"}
@@ -116,24 +113,18 @@ def _meanings(texts: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def draft_merged(drafting: Drafting, fields: Mapping[str, Sequence[Column]]) -> None:
+def draft_merged(drafting: Drafting, fields: Fields) -> None:
     """Ask whether an empty cell repeats the one above, in a column that each trade needs."""
-    days = {*places(drafting.columns.get(drafting.calendar))}
-    found = [
-        one.called
-        for name in ("date", "time", "side", "venue", "symbol")
-        for one in fields.get(name, ())
-        if one.has_gaps() and (one.called in days or name not in ("date", "time"))
-    ]
+    read = {*places(drafting.columns.get(drafting.calendar))}
+    needed = [one for one in days_of(fields) if one.called in read]
+    needed += [one for name in ("side", "venue", "symbol") for one in fields.get(name, ())]
+    found = [one.called for one in needed if one.has_gaps()]
     if found:
-        shown = ", ".join(f"`{one}`" for one in found)
-        what = f"do empty cells of {shown} repeat the cell above?"
+        what = f"do empty cells of {quoted(found)} repeat the cell above?"
         drafting.ask(("rows", "filled_down"), what, [flow(found)])
 
 
-def draft_marks(
-    drafting: Drafting, found: Sorted, table: Table, fields: Mapping[str, Sequence[Column]]
-) -> None:
+def draft_marks(drafting: Drafting, found: Sorted, table: Table, fields: Fields) -> None:
     """Name the totals and the opening balance; settle by their quantities what totals are of."""
     rows: dict[str, Any] = drafting.values.setdefault("rows", {})
     read, quantity = number_of(drafting), next(iter(fields.get("quantity", ())), None)
@@ -154,15 +145,12 @@ def draft_marks(
     _draft_opening(drafting, found.openings, fields)
 
 
-def _draft_opening(
-    drafting: Drafting, openings: Sequence[Row], fields: Mapping[str, Sequence[Column]]
-) -> None:
+def _draft_opening(drafting: Drafting, openings: Sequence[Row], fields: Fields) -> None:
     """Name the opening balance; ask if it has a day beside its name, as a trade has."""
     if not openings:
         return
     name = drafting.values["rows"]["opening"] = label(openings[0][1])
-    days = [one for field in ("date", "time") for one in fields.get(field, ())]
-    cells = {single(at_place(cells, one.at)) for _, cells in openings for one in days}
+    cells = {single(at_place(row, one.at)) for _, row in openings for one in days_of(fields)}
     if cells - {"", *(label(cells) for _, cells in openings)}:
         what = f"`{name}` has a day, as a trade has: is it what was bought before?"
         what += " If it is a trade, answer rows.opening=none"
@@ -174,7 +162,7 @@ def ask_lone(drafting: Drafting, lone: Sequence[Row], title: str | None) -> None
     labels = dict.fromkeys(label(cells) for _, cells in lone)
     found = [one for one in labels if title is None or not one.startswith(title)]
     if found:
-        shown = ", ".join(f"`{short(one)}`" for one in found[:_EXAMPLES])
+        shown = quoted(found[:_EXAMPLES])
         what = f"are rows with one cell, such as {shown}, headings or page numbers alone?"
         drafting.ask(("rows", "lone"), what, ("skip",))
 

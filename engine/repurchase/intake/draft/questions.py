@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from repurchase.domain.errors import short
 from repurchase.intake.draft.answers import Answers
 from repurchase.intake.mapping import ALL, OPEN, plain
 
@@ -83,6 +84,11 @@ class Drafting:
     def is_open(self, top: str) -> bool:
         """Return whether a question is open below the key *top*."""
         return any(one.path[0] == top for one in self.questions)
+
+
+def quoted(texts: Iterable[str | int]) -> str:
+    """Return *texts* of the file for a sentence."""
+    return ", ".join(f"`{short(str(one))}`" for one in texts)
 
 
 def flow(value: Any) -> str:
