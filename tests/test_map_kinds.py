@@ -845,6 +845,34 @@ def test_row_that_an_answer_skips_is_not_part_of_a_total() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("answers", "path", "said"),
+    [
+        ({"rows.totals.v. Total.of": "program"}, ("rows", "totals", 1, "of"), "program"),
+        ({"rows.totals.Sum.without": ["price"]}, ("rows", "totals", 2, "without"), ["price"]),
+        ({"columns.price": {"unit": "pence"}}, ("columns", "price", "column"), "Kurs (GBp)"),
+        ({"columns.price": {"column": 4}}, ("columns", "price", "column"), 4),
+        ({"columns.price": {"unit": "pence"}, "columns.price.column": 3}, ("columns", "price"), 3),
+    ],
+)
+def test_answer_is_put_beside_what_is_drafted(
+    answers: dict[str, Any], path: tuple[str | int, ...], said: object
+) -> None:
+    """A part of a value replaces that part, and a column the column alone."""
+    lines = "Date,Shares,Kurs (GBp),Note\n2020-03-13,10,7,8\nTotal,15,,\nv. Total,10,,\n"
+    found: Any = draft(separated(lines)[1], {}, Known(), Answers(answers)).values
+    for name in path:
+        found = found[name]
+    assert found == ({"column": said, "unit": "pence"} if said == 3 else said)
+
+
+def test_table_of_what_was_bought_before_asks_which_row_is_it() -> None:
+    """If all rows sound like an opening balance, one of them may be, or none."""
+    lines = "Day,Shares\nPrevious day,100\nBefore previous day,500\n"
+    assert asked(lines)["rows.opening"] == ('"Previous day"', '"Before previous day"')
+    assert "rows.opening" not in asked(lines, rows__opening="none")
+
+
 def test_opening_balance_with_a_day_may_be_a_trade() -> None:
     """The name of a broker may sound like one; an opening balance is not checked by rules."""
     lines = """\

@@ -150,14 +150,13 @@ def _put(values: dict[str, Any], path: Path, value: Any) -> None:
     if not rest:
         values[first] = _merged(inner, value) if isinstance(value, dict) else value
         return
+    if first == "totals" and inner is None:
+        values[first] = inner = []
     if isinstance(inner, list) and len(rest) > 1:
         row = next((one for one in inner if one.get("row") == rest[0]), None)
         if row is None:
             inner.append(row := {"row": rest[0]})
         row[rest[1]] = value
-        return
-    if first == "totals" and inner is None:
-        values[first] = [{"row": rest[0], rest[1]: value}] if len(rest) > 1 else value
         return
     if not isinstance(inner, dict):
         values[first] = inner = {"column": inner} if isinstance(inner, str | int) else {}
@@ -166,9 +165,9 @@ def _put(values: dict[str, Any], path: Path, value: Any) -> None:
 
 def _merged(inner: Any, value: dict[str, Any]) -> dict[str, Any]:
     """Return *value* with what *inner*, a field's place and more, says beside it."""
-    if isinstance(inner, dict) and inner.keys() & {*_PLACES}:
-        is_placed = bool(value.keys() & {*_PLACES})
+    is_placed = not value.keys().isdisjoint(_PLACES)
+    if isinstance(inner, dict) and not inner.keys().isdisjoint(_PLACES):
         kept = {name: of for name, of in inner.items() if not (is_placed and name in _PLACES)}
-        return {**kept, **value}
-    is_column = isinstance(inner, str | int) and inner != OPEN and not value.keys() & {*_PLACES}
+        return kept | value
+    is_column = isinstance(inner, str | int) and inner != OPEN and not is_placed
     return {"column": inner, **value} if is_column else value
