@@ -25,9 +25,8 @@ from repurchase.ledger.trades import contract_of, price_of
 _KEY: Final = ("instrument", "side", "venue", "quantity", "price")
 # What is compared of two fills that are one trade, each if both state it.
 _COMPARED: Final = (*_KEY, "amount", "fees", "fx", "broker")
-# What a list of trades states.
-_EXPECTED: Final = ("price", "amount")
-_BOTH: Final = 2
+# What counts as not compared even if both sides leave it out.
+_NEEDED: Final = ("price", "amount")
 # In this order one field is left out of the key, to pair fills that differ in it.
 _LEFT_OUT: Final = ("venue", "price", "quantity", "side", "instrument")
 
@@ -265,8 +264,8 @@ class _Pairing:
             for name in (*_COMPARED, "time"):
                 # A fill of the journal has no fees if nobody stated any.
                 values = (getattr(one, name), getattr(other, name))
-                absent = sum(each is None or (name == "fees" and not each) for each in values)
-                counts[name] += absent == 1 or (absent == _BOTH and name in _EXPECTED)
+                absent = [each is None or (name == "fees" and not each) for each in values]
+                counts[name] += any(absent) and (name in _NEEDED or not all(absent))
         return {name: counts[name] for name in (*_COMPARED, "time") if counts[name]}
 
     def _differing(self, one: Fill, other: Fill) -> Iterator[Field]:
