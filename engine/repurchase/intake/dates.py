@@ -284,13 +284,13 @@ def _month(parts: Mapping[str, str | None], text: str, printed: Printed) -> int:
     name = (parts["N"] or "").casefold()
     number = MONTHS[printed.language].get(name)
     if number is None:
-        what = f"is `{short(text)}`, and `{short(name)}` is no month in `{printed.language}`"
+        what = f"is `{short(text)}`, and `{short(name)}` is not a month in `{printed.language}`"
         raise Wrong(what, "give the `language` of the dates")
     return number
 
 
 def _check_weekday(day: date, word: str | None, text: str, printed: Printed) -> None:
-    """Raise Wrong if *word* is no weekday, or is not that of *day*."""
+    """Raise Wrong if *word* is not a weekday, or is not that of *day*."""
     if word is None:
         return
     number = WEEKDAYS[printed.language].get(word.casefold())

@@ -63,7 +63,7 @@ class TotalRow(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Which rows of a file are none of its trades, by how their first cell begins.
+    """Which rows of a file are not trades, by how their first cell begins.
 
     *filled_down* are the columns whose empty cells repeat the one above. If *transposed*, each
     column of the file is a row. If *skips_lone*, a row with only one filled cell is a heading, or
@@ -146,8 +146,8 @@ class Mapping(msgspec.Struct, frozen=True):
 class Mapped(msgspec.Struct, frozen=True, gc=False):
     """One row as the mapping reads it: its *values* by event field, and what is wrong with them.
 
-    *label* is its first cell. A row that is no trade is the *opening* balance or a *total*; *price*
-    is the text of a total's price, whose decimals say how it was rounded.
+    *label* is its first cell. A row that is not a trade is the *opening* balance or a *total*.
+    *price* is the text of a total's price, whose decimals say how it was rounded.
     """
 
     number: int
@@ -295,9 +295,9 @@ class Sheet:
         return not row.faults and "quantity" in own and not own.isdisjoint(("date", "time"))
 
     def _lone(self, number: int) -> tuple[int, Problem] | None:
-        """Return what is wrong with a row of one cell that is no known title, if it must be one."""
+        """Return what is wrong with a row of one cell if it must be a known title."""
         if not self._mapping.rows.skips_lone:
-            what = "has one cell, and is no title that the mapping knows"
+            what = "has one cell, and is not a title that the mapping knows"
             return number, self._problem(number, Wrong(what, "name it under `rows`"))
         # It may be the title of what follows, in other words.
         self._titles.clear()

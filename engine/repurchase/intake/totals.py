@@ -27,7 +27,7 @@ LOOKED_THROUGH: Final = 100_000
 _NEAR: Final = 1_000
 _A_TOTAL: Final = "if it is a total, name it under `rows`; if not, give what you `expect`"
 _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
-# The differences that are listed; of the others, the number.
+# So many differences are listed, and the others are counted.
 DIFFERENCES_MAX: Final = 20
 # An opening balance that stands after trades cannot be taken from the file.
 _GIVE_IT: Final = "give it to `replay` with --brought-forward SHARES,AMOUNT"

@@ -36,7 +36,7 @@ _LISTED: Final = 20
 _EXIT_OPEN: Final = 1
 # The units in which exchanges print prices that are in these currencies.
 _PART_UNITS: Final = {"GBP": "pence", "ZAR": "cents", "ILS": "cents"}
-# A longer number is no place of a column.
+# A longer number is not the place of a column.
 _PLACE_DIGITS: Final = 5
 # What some files are whose names say that they are tables.
 _OTHER_FORMATS: Final = {
@@ -172,7 +172,7 @@ def _content(log: str) -> bytes:
             what = f"the log cannot be read: {reason(error)}"
             raise UsageError(Problem(what, file=message_name(log))) from error
     if FIX_BEGINS.search(data[:_FIRST_BYTES]):
-        what, hint = "this is a FIX log, which needs no mapping", "replay it as it is"
+        what, hint = "this is a FIX log, which does not need a mapping", "replay it as it is"
         raise UsageError(Problem(what, hint, message_name(log)))
     if len(data) > _BYTES_MAX:
         what = f"the file is longer than {_BYTES_MAX:,} bytes"
@@ -202,7 +202,7 @@ def _drafted(data: bytes, name: str, rules: str | None, given: Answers) -> tuple
 
 
 def _check_table(data: bytes) -> None:
-    """Raise Wrong if *data* is in a format that is no table of text."""
+    """Raise Wrong if *data* is in a format that is not a table of text."""
     start = data[:_FIRST_BYTES].lstrip(b"\xef\xbb\xbf \r\n\t")
     if start.startswith(b"{"):
         what = "has JSON lines, which do not need a mapping"

@@ -1,4 +1,4 @@
-"""The rows of a draft that are no trades: totals, the opening balance, headings, cancelled rows."""
+"""The rows of a draft that are not trades: totals, the opening balance, headings, cancels."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _draft_opening(drafting: Drafting, openings: Sequence[Row], fields: Fields) 
 
 
 def ask_lone(drafting: Drafting, lone: Sequence[Row], title: str | None) -> None:
-    """Ask what the rows with one cell are that are no title."""
+    """Ask what the rows with one cell are that are not titles."""
     labels = dict.fromkeys(label(cells) for _, cells in lone)
     found = [one for one in labels if title is None or not one.startswith(title)]
     if found:

@@ -73,7 +73,7 @@ class Sorted(msgspec.Struct, frozen=True):
 
 
 def decoded(data: bytes, encoding: str | None = None) -> tuple[str, str]:
-    """Return the encoding of *data* and its text; East Asian if many bytes are no ASCII.
+    """Return the encoding of *data* and its text; East Asian if many bytes are not ASCII.
 
     Raise Wrong if it is in no known *encoding*, or not in the one that is given.
     """
@@ -214,6 +214,6 @@ def names_total(text: str) -> bool:
 
 
 def at_place(cells: Sequence[str], at: int) -> str:
-    """Return the cell *at* a place, if it is there; a text that is no figure and no day is cut."""
+    """Return the cell *at* a place, if it is there; a text is cut that is too long for a figure."""
     text = cells[at] if at < len(cells) else ""
     return text if len(text) <= 2 * LENGTH_MAX else text[: 2 * LENGTH_MAX]

@@ -29,7 +29,7 @@ _STYLES: Final = (
     Style(thousands="'"),
     Style(",", "'"),
 )
-# A longer text is no figure, no day and no title.
+# A longer text is not a figure, a day or a title.
 LENGTH_MAX: Final = 60
 _BELONGS: Final = Fraction(9, 10)
 _NEAR: Final = Fraction(1, 50)
