@@ -684,6 +684,11 @@ RULED: Final = Known(("X",), ("Europe/London",), venues=("XLON", "CHIX"), part="
         ),
         ("Day,Shares,\n2020-03-02,100,CANCELLED\n", "ignore", ("[3]",)),
         ("Day,Shares,Price\n2020-03-02,100,1\n2020-03-03,0,-\n", "numbers.none", ('["-", "0"]',)),
+        (
+            "Day,Shares,Price\n2020-03-02,9,1\n2020-03-03,TBC,TBC\n" + "2020-03-04,8,1\n" * 5,
+            "numbers.none",
+            ('["TBC"]',),
+        ),
         ("Month,Shares\nJanuary 2024,100\n", "columns.date", ()),
         (
             "Date and time,Shares\n2020-03-02 10:00 CET,1\n",
@@ -864,6 +869,13 @@ def test_answer_is_put_beside_what_is_drafted(
     for name in path:
         found = found[name]
     assert found == ({"column": said, "unit": "pence"} if said == 3 else said)
+
+
+def test_usual_sign_for_no_number_is_not_a_question() -> None:
+    """A dash, or the words that mean the same in each file."""
+    for sign in ("-", "N/A", "nil", "\u2013"):
+        lines = f"Day,Shares,Price\n2020-03-02,9,1\n2020-03-03,{sign},{sign}\n"
+        assert "numbers.none" not in asked(lines)
 
 
 def test_table_of_what_was_bought_before_asks_which_row_is_it() -> None:

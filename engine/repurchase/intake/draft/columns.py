@@ -12,12 +12,11 @@ from repurchase.domain.currencies import SPELLED, currency_codes, whole
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.intake.draft.patterns import patterns
 from repurchase.intake.draft.rows import Row, Table, at_place, names_total
-from repurchase.intake.draft.styles import is_number
+from repurchase.intake.draft.styles import NONE, is_number
 from repurchase.intake.mapping import plain, single
 
 CELLS_TRIED: Final = 2_000
 _FEW: Final = 12
-_NONE: Final = re.compile("[-\u2013\u2014]+|n\\.?/?a\\.?|nil|none|null", re.IGNORECASE)
 _WITH_WORDS: Final = re.compile(r"[$€£]?\s?[0-9][0-9.,']*\s?[A-Za-z€. ]{1,12}")
 _EXAMPLES: Final = 3
 # A column holds numbers if so many in ten of its texts are.
@@ -139,7 +138,7 @@ class Column(msgspec.Struct, frozen=True):
 
     def holds_numbers(self) -> bool:
         """Return whether nearly all of its texts are numbers, and not days of a workbook."""
-        found = [text for text in self.texts if text.strip() and not _NONE.fullmatch(text.strip())]
+        found = [text for text in self.texts if text.strip() and not NONE.fullmatch(text.strip())]
         numbers = sum(is_number(one) or bool(_WITH_WORDS.fullmatch(one.strip())) for one in found)
         return bool(found) and numbers * 10 >= _BELONGS * len(found)
 

@@ -11,6 +11,7 @@ from repurchase.domain.quantities import written
 from repurchase.intake.draft.columns import Column, Fields
 from repurchase.intake.draft.questions import Drafting, flow, quoted
 from repurchase.intake.draft.styles import (
+    NONE,
     Texts,
     Values,
     apart,
@@ -42,7 +43,7 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     if len(found.styles) == 1:
         if style := said(found.styles[0][0]):
             drafting.values["numbers"] = style
-        _ask_zeros(drafting, texts, *found.styles[0])
+        _ask_none(drafting, texts, *found.styles[0])
         return found.styles[0][1]
     every = (text for column in texts.values() for text in column)
     example = next((text for text in every if "." in text or "," in text), "")
@@ -54,13 +55,15 @@ def draft_numbers(drafting: Drafting, fields: Fields) -> Values | None:
     return None
 
 
-def _ask_zeros(drafting: Drafting, texts: Texts, style: Style, values: Values) -> None:
-    """Ask whether rows of no shares are days on which nothing was bought."""
+def _ask_none(drafting: Drafting, texts: Texts, style: Style, values: Values) -> None:
+    """Ask whether rows of no shares, or words that may say so, are days without a purchase."""
     empty = [at for at, one in enumerate(values.get("quantity", ())) if one == "0"]
     zeros = {texts[name][at].strip() for name in texts for at in empty if values[name][at] == "0"}
-    if zeros:
+    words = {one for one in style.none if not NONE.fullmatch(one)}
+    if zeros or words:
         rows = "1 row has" if len(empty) == 1 else f"{len(empty):,} rows have"
-        what = f"{rows} no shares: does {quoted(sorted(zeros))} say that nothing was bought?"
+        what = f"{rows} no shares: does" if zeros else "instead of a number, does"
+        what += f" {quoted(sorted(zeros | words))} say that nothing was bought?"
         drafting.ask(("numbers", "none"), what, [flow([*style.none, *sorted(zeros)])])
 
 

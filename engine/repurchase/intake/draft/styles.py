@@ -39,6 +39,8 @@ _HARMLESS: Final = re.compile(rf"[A-Z]{{3}}|[A-Z]{{0,3}}[$€£¥]|kr\.?|円|{_O
 _NUMBER: Final = re.compile(
     r"[-(]?[^\w\s]{0,3}(?:[A-Z]{0,3}\$?|kr\.?)\s?[0-9][0-9.,'\u2019\s]*\)?\s?[A-Za-z%*円株€]{0,6}"
 )
+# What stands for no number, whoever writes it.
+NONE: Final = re.compile("[-\u2013\u2014]+|n\\.?/?a\\.?|nil|none|null", re.IGNORECASE)
 # The figures that may be printed in another unit than the others.
 _OTHER_UNITS: Final = (
     ("price", "pence"),
