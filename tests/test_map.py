@@ -117,6 +117,8 @@ def test_price_times_quantity_settles_the_marks() -> None:
         ("Date;Cumulative shares;Price", "2020-01-02;5;1", "ignore"),
         ("Date;Order quantity;Price", "2020-01-02;5;1", "columns.quantity"),
         ("Date;Ordered shares;Price", "2020-01-02;5;1", "columns.quantity"),
+        ("Date;Shares;Price per 100 shares", "2020-01-02;5;1", "columns.price"),
+        ("Date;Shares;Price per 1,000", "2020-01-02;5;1", "columns.price"),
         ("Date;Treasury shares;Price", "2020-01-02;5;1", "columns.quantity"),
     ],
 )

@@ -64,7 +64,7 @@ _OTHERWISE: Final = re.compile(
     r"|highest|lowest|\bhigh\b|\blow\b|höchst|niedrigst|tiefst|högst|lägst|høyest|højest|lavest"
     r"|massimo|minimo|máximo|mínimo|plus (?:haut|bas)|\bmax|\bmin(?:imum)?\b|limit|stop\b|percent"
     r"|%|outstanding|market volume|may yet|order.?date|leaves|cum.?qty|avg.?px|in issue|treasury"
-    r"|\bordered\b|order.?(?:qty|quantity|size|volume|amount|value)"
+    r"|\bper 1[., ]?0+\b|\bordered\b|order.?(?:qty|quantity|size|volume|amount|value)"
     r"|commission|\bfees?\b|\btax|\blei\b|account|rate\b|最高|最低|残",
     re.IGNORECASE,
 )
@@ -130,11 +130,8 @@ class Column(msgspec.Struct, frozen=True):
 
     def has_gaps(self) -> bool:
         """Return whether cells below the first are empty, as merged cells are."""
-        return (
-            bool(self.texts)
-            and bool(self.texts[0].strip())
-            and not all(text.strip() for text in self.texts)
-        )
+        texts = [text.strip() for text in self.texts]
+        return any(texts[:1]) and not all(texts)
 
     def holds_numbers(self) -> bool:
         """Return whether nearly all of its texts are numbers, and not days of a workbook."""
