@@ -77,24 +77,23 @@ def _draft_place(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]
     said = drafting.answers.pattern()
     name = "time" if has_time(said or (found[0].pattern if found else "")) else "date"
     drafting.columns[name], drafting.calendar = place, name
-    if not found and said is None and (bare := _without_year(texts)) is not None:
-        place |= {"pattern": bare.pattern, "language": bare.language}
-        what = f"`{short(texts[0])}` has no year: which one are all of them in?"
-        drafting.ask(("columns", name, "year"), what)
-        return
-    if not found and said is None:
-        what = _unread(texts)
-        drafting.ask(("columns", name, "pattern"), what)
+    if said is None and not found:
+        _ask_pattern(drafting, place, texts)
         return
     if said is None:
-        printed = [one for one in texts if not is_typed_day(one)]
-        _draft_pattern(drafting, found, place, (printed or texts)[0])
-        if 0 < len(printed) < len(texts) and len(found) == 1:
-            what = f"`{short(printed[0])}` is text beside days of the workbook: in those,"
-            what += " a spreadsheet may have swapped day and month"
-            path = ("columns", name, "pattern")
-            drafting.ask(path, what, (flow(one.pattern) for one in found))
+        _draft_pattern(drafting, found, place, texts)
     _ask_clock(drafting, said or found[0].pattern, texts)
+
+
+def _ask_pattern(drafting: Drafting, place: dict[str, Any], texts: Sequence[str]) -> None:
+    """Ask how days are printed that fit no pattern, or of which year they are."""
+    if (bare := _without_year(texts)) is not None:
+        place |= {"pattern": bare.pattern, "language": bare.language}
+        what = f"`{short(texts[0])}` has no year: in which year are all of these days?"
+        drafting.ask(("columns", drafting.calendar, "year"), what)
+        return
+    what = _unread(texts)
+    drafting.ask(("columns", drafting.calendar, "pattern"), what)
 
 
 def _unread(texts: Sequence[str]) -> str:
@@ -102,8 +101,8 @@ def _unread(texts: Sequence[str]) -> str:
     odd = unread(texts) if texts else ""
     if odd and patterns([odd]):
         other = next((one for one in texts if not patterns([odd, one])), odd)
-        return f"no pattern that is known reads both `{short(odd)}` and `{short(other)}`"
-    return f"`{short(odd)}` is printed as no pattern that is known"
+        return f"no known pattern reads both `{short(odd)}` and `{short(other)}`"
+    return f"`{short(odd)}` does not fit a known pattern"
 
 
 def _without_year(texts: Sequence[str]) -> Printed | None:
@@ -117,20 +116,27 @@ def _without_year(texts: Sequence[str]) -> Printed | None:
 
 
 def _draft_pattern(
-    drafting: Drafting, found: Sequence[Printed], place: dict[str, Any], text: str
+    drafting: Drafting, found: Sequence[Printed], place: dict[str, Any], texts: Sequence[str]
 ) -> None:
-    """Say by which pattern of those *found* days are printed; ask if there are several."""
+    """Say by which pattern of those *found* days are printed; ask if it is not certain."""
     place["pattern"] = found[0].pattern
     if found[0].language != "en":
         place["language"] = found[0].language
-    what = f"`{text}` can be read in {len(found)} ways"
-    if found[0].pattern == SERIAL:
-        what = f"is `{text}` a spreadsheet's number of a day, {day_reader(found[0])(text)}?"
+    printed = [one for one in texts if not is_typed_day(one)]
+    text, what = (printed or texts)[0], ""
     if len(found) > 1 and len({one.pattern for one in found}) == 1:
         what = f"`{text}` is another day in each of {len(found)} languages"
         languages = (one.language for one in found)
         drafting.ask(("columns", drafting.calendar, "language"), what, languages)
-    elif len(found) > 1 or found[0].pattern == SERIAL:
+        return
+    if len(found) > 1:
+        what = f"`{text}` can be read in {len(found)} ways"
+    elif found[0].pattern == SERIAL:
+        what = f"is `{text}` a spreadsheet's number of a day, {day_reader(found[0])(text)}?"
+    elif 0 < len(printed) < len(texts):
+        what = f"`{short(text)}` is text beside days of the workbook: in those days,"
+        what += " a spreadsheet may have swapped day and month"
+    if what:
         path = ("columns", drafting.calendar, "pattern")
         drafting.ask(path, what, (flow(one.pattern) for one in found))
 

@@ -80,12 +80,10 @@ def draft_units(
     drafting: Drafting, fields: Fields, values: Values, columns: Sequence[Column]
 ) -> None:
     """Ask for the unit of a column whose name or figures show one, and for a tolerance."""
-    found = {
-        name: _unit(drafting, name, fields[name][0], values, columns)
-        for name in FIGURES
-        if name in fields
-    }
-    units = {name: unit for name, unit in found.items() if unit is not None}
+    units: dict[str, str] = {}
+    for name in (one for one in FIGURES if one in fields):
+        if (unit := _unit(drafting, name, fields[name][0], values, columns)) is not None:
+            units[name] = unit
     gaps = [gap for gap, _ in apart(values, units) if gap]
     if gaps and not multiplies(values, units) and not drafting.answers.says(("columns", "amount")):
         called = fields["amount"][0].called

@@ -74,6 +74,7 @@ def readings(texts: Texts, given: Style | None = None) -> Readings:
         odd = []
     elif not odd and len([one for one in around if not _OF_SHARES.fullmatch(one)]) > 1:
         odd = list(around)
+    # By their values: styles that read all figures alike count once.
     found: dict[Any, tuple[Style, Values]] = {}
     others: dict[Any, tuple[Style, Values]] = {}
     best: tuple[int, str] = (-1, "")
@@ -82,10 +83,12 @@ def readings(texts: Texts, given: Style | None = None) -> Readings:
         values, count, unfit = _read_all(texts, number_reader(whole))
         if values is None:
             best = max(best, (count, unfit), key=lambda one: one[0])
-        elif given or is_whole(values.get("quantity", ())):
-            found.setdefault(tuple(map(tuple, values.values())), (whole, values))
+            continue
+        read = tuple(map(tuple, values.values()))
+        if given or is_whole(values.get("quantity", ())):
+            found.setdefault(read, (whole, values))
         elif in_thousandths(texts["quantity"], values["quantity"]):
-            others.setdefault(tuple(map(tuple, values.values())), (whole, values))
+            others.setdefault(read, (whole, values))
     every = tuple((found or others).values())
     fitting = tuple(one for one in every if multiplies(one[1]))
     is_settled = len(every) > 1 and len(fitting) == 1
