@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Final, Literal
 
 import msgspec
@@ -205,6 +205,11 @@ def first_filled(cells: Cells) -> str:
     return next((cell for cell in cells if cell and not cell.isspace()), "")
 
 
+def turned(rows: Sequence[Cells]) -> list[Cells]:
+    """Return the columns of *rows* as rows; cells that a row lacks are empty."""
+    return list(zip_longest(*rows, fillvalue=""))
+
+
 def joined(texts: Cells) -> str:
     """Return *texts* with blanks between them; typed if all are."""
     text = " ".join(texts)
@@ -391,12 +396,8 @@ class Sheet:
 
     def _turn(self) -> None:
         """Make each column of the selected section a row."""
-        section = [self._header, *self._section()]
-        width = max(map(len, section))
-        padded = [[*cells, *[""] * (width - len(cells))] for cells in section]
-        turned = [list(column) for column in zip(*padded, strict=True)]
-        self._header = turned[0]
-        self._lines = iter((at, cells) for at, cells in enumerate(turned[1:], 2))
+        self._header, *rows = turned([self._header, *self._section()])
+        self._lines = iter(enumerate(rows, 2))
 
     def _section(self) -> Iterator[Cells]:
         """Yield the rows of the section that `select` names, its title too; of all without one."""

@@ -8,27 +8,15 @@ from typing import Any, Final
 
 from repurchase.domain.errors import plain
 from repurchase.domain.events import Event
+from repurchase.intake.draft.answers import put
 from repurchase.intake.draft.draft import Draft
 from repurchase.intake.draft.questions import Question, flow, flow_key
 from repurchase.intake.mapping import OPEN
 from repurchase.journal.records import event_object
 
 _ORDER: Final = (
-    *(
-        "title",
-        "encoding",
-        "separator",
-        "sheet",
-        "header",
-        "numbers",
-        "dates",
-        "columns",
-        "set",
-        "ignore",
-    ),
-    "rows",
-    "tolerances",
-    "expect",
+    *("title", "encoding", "separator", "sheet", "header", "numbers", "dates", "columns", "set"),
+    *("ignore", "rows", "tolerances", "expect"),
 )
 _UNSHOWN: Final = ("kind", "id")
 
@@ -37,7 +25,7 @@ def mapping_text(drafted: Mapping[str, Any], questions: Sequence[Question] = ())
     """Return the values *drafted* as a mapping file, with *questions* as comments."""
     values: dict[str, Any] = copy.deepcopy({**drafted})
     for one in questions:
-        _open(values, one.path)
+        put(values, one.path, OPEN)
     lines = ["mapping: 1"]
     for key in (*(name for name in _ORDER if name in values), *(values.keys() - {*_ORDER})):
         lines += [f"# {line}" for one in questions if one.path[0] == key for line in _asked(one)]
@@ -50,21 +38,6 @@ def _asked(one: Question) -> Iterator[str]:
     yield plain(f"QUESTION {one.key}: {one.what}")
     if one.candidates:
         yield plain(f"  candidates: {', or '.join(one.candidates)}")
-
-
-def _open(values: Any, path: Sequence[str]) -> None:
-    """Leave the value at *path* within nested *values* open; a list is of rows by their label."""
-    first, *rest = path
-    if isinstance(values, list):
-        values = next(one for one in values if one.get("row") == first)
-        first, *rest = rest
-    if not rest:
-        values[first] = OPEN
-        return
-    inner = values.get(first)
-    if not isinstance(inner, dict | list):
-        values[first] = {} if inner in (None, OPEN) else {"column": inner}
-    _open(values[first], rest)
 
 
 def _entry(key: str, value: Any) -> Iterator[str]:

@@ -117,7 +117,7 @@ class Answers:
     def _put_all(self, values: dict[str, Any], given: Mapping[Path, Any]) -> None:
         """Set *given* in *values*, the shortest paths first."""
         for path in sorted(given, key=len):
-            _put(values, path, copy.deepcopy(given[path]))
+            put(values, path, copy.deepcopy(given[path]))
 
 
 def places(value: Any) -> Iterator[str | int]:
@@ -143,7 +143,7 @@ def _path(key: str) -> Path:
     return (top, *rest.split(".")) if rest else (top,)
 
 
-def _put(values: dict[str, Any], path: Path, value: Any) -> None:
+def put(values: dict[str, Any], path: Path, value: Any) -> None:
     """Set *value* at *path* within nested *values*; a list is of rows by their label."""
     first, *rest = path
     inner = values.get(first)
@@ -159,8 +159,9 @@ def _put(values: dict[str, Any], path: Path, value: Any) -> None:
         row[rest[1]] = value
         return
     if not isinstance(inner, dict):
-        values[first] = inner = {"column": inner} if isinstance(inner, str | int) else {}
-    _put(inner, tuple(rest), value)
+        is_column = isinstance(inner, str | int) and inner != OPEN
+        values[first] = inner = {"column": inner} if is_column else {}
+    put(inner, tuple(rest), value)
 
 
 def _merged(inner: Any, value: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from repurchase.intake.draft.columns import names_field
 from repurchase.intake.draft.questions import Drafting, flow
 from repurchase.intake.draft.rows import Row, Table, label
 from repurchase.intake.draft.styles import is_number
-from repurchase.intake.mapping import begins, filled, plain
+from repurchase.intake.mapping import begins, filled, plain, turned
 
 _ROWS_MAX: Final = 100
 _NEEDED: Final = ("quantity", "price", "amount")
@@ -79,8 +79,6 @@ def _is_form(rows: Sequence[Row]) -> bool:
 
 def _turned(rows: Sequence[Row]) -> Table:
     """Return the table whose rows are the columns of *rows*."""
-    width = max(len(cells) for _, cells in rows)
-    padded = [[*cells, *[""] * (width - len(cells))] for _, cells in rows]
-    names, *body = (tuple(column) for column in zip(*padded, strict=True))
+    names, *body = turned([cells for _, cells in rows])
     trades = tuple((at, cells) for at, cells in enumerate(body, 2) if filled(cells))
-    return Table(rows[0][0], names, names, trades)
+    return Table(rows[0][0], tuple(names), tuple(names), trades)
