@@ -525,6 +525,7 @@ Another Company 9/11/20,,
         {
             "rows.select": "Some Company",
             "rows.opening": "Before previous day",
+            "columns.date": {"title": "Some Company Limited {}", "pattern": "d-MMM-yy"},
             "ignore": ["Daily notice", "5 Highest price paid:"],
         },
         360_482,
@@ -621,6 +622,7 @@ def test_file_of_each_kind_loads_by_answers(kind: Kind) -> None:
         read_mapping_text(first.encode(), "m.yaml")
     # Some questions come up once others are answered.
     later = {"ignore", "columns.symbol", "rows.opening"}
+    later |= {"columns.date"} if "rows.select" in kind.answers else set()
     assert kind.answers.keys() - later <= open_
     symbolic = {"columns.symbol"} & answers.keys()
     answers = {key: of for key, of in answers.items() if key != "set.symbol" or not symbolic}
@@ -883,6 +885,24 @@ def test_table_of_what_was_bought_before_asks_which_row_is_it() -> None:
     lines = "Day,Shares\nPrevious day,100\nBefore previous day,500\n"
     assert asked(lines)["rows.opening"] == ('"Previous day"', '"Before previous day"')
     assert "rows.opening" not in asked(lines, rows__opening="none")
+
+
+@pytest.mark.parametrize(
+    ("titles", "is_asked"),
+    [
+        (["London 17 January 2020"], True),
+        (["Purchases on 17 January 2020"], False),
+        (["Announcement of 17 January 2020", "Trades of 16 January 2020"], True),
+    ],
+)
+def test_day_of_a_title_that_does_not_speak_of_trades_is_asked(
+    titles: list[str], is_asked: bool
+) -> None:
+    """It may be the day of the announcement."""
+    lines = "\n".join([*titles, "Shares,Price", "100,7"])
+    assert ("columns.date" in asked(lines)) == is_asked
+    answer = {"title": titles[-1].replace("17 January 2020", "{}"), "pattern": "d MMMM yyyy"}
+    assert "columns.date" not in asked(lines, columns__date=answer)
 
 
 def test_opening_balance_with_a_day_may_be_a_trade() -> None:

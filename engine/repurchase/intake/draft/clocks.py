@@ -30,6 +30,12 @@ _DAY_WITHIN: Final = re.compile(
     r"|[^\W\d_]{3,}\.? [0-9]{1,2}(?:st|nd|rd|th)?,? [0-9]{4}"
     r"|(?:令和|平成)?[0-9元]{1,4}年[0-9]{1,2}月[0-9]{1,2}日)(?!\d)"
 )
+# What a title says if its day is that of the trades.
+_OF_TRADES: Final = re.compile(
+    r"purchas|bought|trade|trading|transact|buy.?back|execut|kauf|köp|køb|kjøp|osto|achat|acqui"
+    r"|compra|koop|skup|handel|取得|買",
+    re.IGNORECASE,
+)
 # The clock that a word usually stands for: offered, and never taken.
 _USUAL: Final = {
     **dict.fromkeys(("CET", "CEST", "MEZ", "MESZ"), "Europe/Paris"),
@@ -175,7 +181,8 @@ def _no_day(columns: Sequence[Column]) -> str:
 def draft_title(drafting: Drafting, rows: Sequence[Row], fields: Fields) -> str | None:
     """Say which of *rows* is the title with the day if no column has it; return how it begins.
 
-    Ask if titles in several words have days: one may be that of the announcement.
+    Ask if titles in several words have days, or if one title has one day and does not speak of
+    trades: the day may be that of the announcement. Return `""` then, and `None` without a title.
     """
     clocks = fields.get("time", ())
     is_dated = not all(is_clock(one.distinct()) for one in clocks) or "date" in fields
@@ -186,8 +193,11 @@ def draft_title(drafting: Drafting, rows: Sequence[Row], fields: Fields) -> str 
         for title, day in _dated(title_of(cells)):
             found.setdefault(title, []).append(day)
     drafts = [_title(drafting, title, days, clocks[:1]) for title, days in found.items()]
-    if len(drafts) > 1:
+    is_certain = all(len(days) > 1 or _OF_TRADES.search(title) for title, days in found.items())
+    if len(drafts) > 1 or not is_certain:
         what = f"{len(drafts)} titles have a day: which is the day of the trades?"
+        if len(drafts) == 1:
+            what = f"is the day in `{short(*found)}` the day of the trades?"
         drafting.ask(("columns", "date"), what, map(flow, drafts[:_TITLES_SHOWN]))
         return ""
     if not drafts:
