@@ -1172,7 +1172,7 @@ def test_log_in_any_style_is_drafted_as_it_was_meant_or_asked(
     events, wrong, differences = read(lines, mapping_text(found.values))
     assert wrong == []
     assert [
-        one for one in differences if "repeats" not in one.of and "before it" not in one.of
+        one for one in differences if "repeats" not in one.of and "looks like" not in one.of
     ] == []
     read_back = [(one.quantity, one.price, one.date) for one in events]
     assert read_back == trades

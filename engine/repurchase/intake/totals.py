@@ -26,6 +26,8 @@ LOOKED_THROUGH: Final = 100_000
 # The average price of a total is rounded, and so is what it comes to: to a part of so many.
 _NEAR: Final = 1_000
 _A_TOTAL: Final = "if it is a total, name it under `rows`; if not, give what you `expect`"
+# Of fewer rows, the first is often as large as the others.
+_AFTER_MIN: Final = 3
 _DOUBLED: Final = "if the file is not doubled, give what you `expect`"
 # So many differences are listed, and the others are counted.
 DIFFERENCES_MAX: Final = 20
@@ -182,6 +184,8 @@ class Totals:
         # The rows that may differ by more, each once.
         self._excused = list(checks.known)
         self._sum_like: Difference | None = None
+        # The first row, which may be the total of all others.
+        self._first: tuple[Mapped, Exact, Exact | None] | None = None
         self.opening: Mapped | None = None
         # The rows that the mapping names and that the file does not have.
         self.lacking: tuple[str, ...] = ()
@@ -202,13 +206,13 @@ class Totals:
 
     def _look_at(self, row: Mapped, quantity: Exact, amount: Exact | None) -> None:
         """Note whether *row* looks like a total of the rows before it, and what it was like."""
+        if self._first is None:
+            self._first = (row, quantity, amount)
         if len(self._marks) < LOOKED_THROUGH:
             self._marks.append(hash(tuple(row.values.items())))
         since = self._since
         if since.count > 1 and quantity == since.shares and self._is_sum(amount, since):
-            what = f"`{short(row.label)}`, which looks like the total of the rows before it"
-            twice = written(since.shares + quantity)
-            self._sum_like = Difference(what, written(quantity), twice, row.number, _A_TOTAL)
+            self._sum_like = _like_total(row, quantity, "before")
 
     def _is_sum(self, amount: Exact | None, since: _Sum) -> bool:
         """Return whether *amount* is that of the rows *since*, or is so but for a rounded price."""
@@ -219,13 +223,23 @@ class Totals:
         is_at_one_price = len({*self._prices}) == 1
         return abs(apart) * _NEAR <= since.amount and not (is_at_one_price and since.count == 2)
 
+    def _is_sum_of_rest(self, quantity: Exact, amount: Exact | None) -> bool:
+        """Return whether the first row, of *quantity* and *amount*, adds up all others."""
+        shares, money = self._all.shares - quantity, self._all.amount
+        rest = None if amount is None or money is None else money - amount
+        return quantity == shares and self._is_sum(amount, _Sum(shares, rest, len(self._marks)))
+
     def _suspicious(self) -> Iterator[Difference]:
         """Yield what may count twice: a row that adds up those before it, and a doubled file."""
         if self._sum_like is not None:
             yield self._sum_like
         half, odd = divmod(len(self._marks), 2)
-        is_whole = self._all.count == len(self._marks) and not odd
-        if not is_whole or len({*self._marks}) == 1:
+        is_whole = self._all.count == len(self._marks)
+        if is_whole and self._first is not None:
+            row, quantity, amount = self._first
+            if len(self._marks) > _AFTER_MIN and self._is_sum_of_rest(quantity, amount):
+                yield _like_total(row, quantity, "after")
+        if not is_whole or odd or len({*self._marks}) == 1:
             return
         marks, shares = self._marks, self._all.shares
         for what, one, other in (
@@ -411,6 +425,12 @@ class Totals:
         if count and -count * _HALF <= apart <= count * _HALF:
             return f"{count} figures, each rounded to a whole, can differ by so much"
         return None
+
+
+def _like_total(row: Mapped, quantity: Exact, side: str) -> Difference:
+    """Return that *row* looks like the total of the rows on a *side*: before it, or after it."""
+    what = f"`{short(row.label)}`, which looks like the total of the rows {side} it"
+    return Difference(what, written(quantity), written(2 * quantity), row.number, _A_TOTAL)
 
 
 def expected(text: str | None) -> Expected:
