@@ -81,7 +81,7 @@ def test_question_shows_what_no_reading_fits() -> None:
     assert (
         said["numbers"] == "no known style reads all quantities as whole numbers, such as `200.5`"
     )
-    what = "no pattern that is known reads both `2020-01-02` and `02/01/2020`"
+    what = "no known pattern reads both `2020-01-02` and `02/01/2020`"
     assert said["columns.date.pattern"] == what
 
 
