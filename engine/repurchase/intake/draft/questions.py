@@ -46,20 +46,27 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Drafting:
-    """The *values* of a mapping by key and its *columns* by field, as far as they are drafted."""
+    """The *values* of a mapping by key and its *columns* by field, as far as they are drafted.
+
+    *calendar* is the field that holds the days, *choosing* are the columns that rows are chosen by,
+    and *rivals* the columns of which one is a field, by the field.
+    """
+
+    values: dict[str, Any]
+    columns: dict[str, Any]
+    known: Known
+    answers: Answers
+    questions: list[Question]
+    settled: list[str]
+    calendar: str
+    choosing: set[str | int]
+    rivals: dict[str, Sequence[str | int]]
 
     def __init__(self, values: dict[str, Any], known: Known, answers: Answers) -> None:
-        self.values = dict(values)
-        self.columns: dict[str, Any] = {}
-        self.known = known
-        self.answers = answers
-        self.questions: list[Question] = []
-        self.settled: list[str] = []
-        # The field that holds the days, and the columns that rows are chosen by.
-        self.calendar = ""
-        self.choosing: set[str | int] = set()
-        # The columns of which one is a field, by the field.
-        self.rivals: dict[str, Sequence[str | int]] = {}
+        self.values, self.columns = dict(values), {}
+        self.known, self.answers = known, answers
+        self.questions, self.settled = [], []
+        self.calendar, self.choosing, self.rivals = "", set(), {}
 
     def ask(self, path: Sequence[str], what: str, candidates: Iterable[str] = ()) -> None:
         """Leave the key at *path* open, unless an answer says it."""
