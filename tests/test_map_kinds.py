@@ -835,7 +835,7 @@ Date,Broker,Shares,Price
         for one in draft(separated(lines)[1], {}, Known()).questions
         if one.key == "rows.words.Broker"
     ]
-    assert '{"GSCO": "read", "Total": "skip", "MSCO": "read"}' in what
+    assert '{"GSCO": "?", "Total": "skip", "MSCO": "?"}' in what
     kind = Kind(lines, {}, 0, "0", 0)
     data, mapping, open_ = drafted(kind, BUY | {"rows.words.Broker": form})
     assert open_ == set()

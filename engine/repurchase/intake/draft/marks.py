@@ -15,7 +15,7 @@ from repurchase.intake.draft.columns import Column, Fields, column_called, colum
 from repurchase.intake.draft.figures import number_of
 from repurchase.intake.draft.questions import Drafting, flow, quoted
 from repurchase.intake.draft.rows import Row, Sorted, Table, at_place, label
-from repurchase.intake.mapping import plain, single
+from repurchase.intake.mapping import OPEN, plain, single
 from repurchase.intake.printed import Reader
 
 _EXAMPLES: Final = 3
@@ -93,9 +93,9 @@ def draft_states(drafting: Drafting, columns: Sequence[Column]) -> None:
         meant = _meanings(column.distinct())
         what = f"which rows count by `{called}`, which has {quoted(meant)}?"
         if None in meant.values():
-            form = {one: said or "read" for one, said in meant.items()}
-            form |= {} if "skip" in form.values() else {min(meant): "skip"}
-            what += f" Answer in the form {flow(form)}"
+            # Whoever copies the form must not drop, or count, what nobody has decided.
+            form = {one: said or OPEN for one, said in meant.items()}
+            what += f" Say `read` or `skip` of each: {flow(form)}"
         candidates = [] if None in meant.values() else [flow(meant)]
         drafting.ask(("rows", "words", str(called)), what, candidates)
         drafting.choosing.add(called)
