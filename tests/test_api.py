@@ -136,6 +136,7 @@ def test_import_loads_nothing_that_is_not_used() -> None:
     assert heavy.isdisjoint(loaded.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["sqlalchemy", "z3", "arro3.core", "duckdb", "xlsxwriter"])
 def test_checks_need_no_extra(missing: str) -> None:
     """A decision, a pickled program and the headroom come without any optional package."""
@@ -154,6 +155,7 @@ assert again.headroom(order).quantity == "1571927"
     assert printed(code) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "call", "extra"),
     [

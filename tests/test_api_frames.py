@@ -301,6 +301,7 @@ CELLS: Final[Mapping[str, tuple[pa.DataType, st.SearchStrategy[Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "values"), CELLS.values(), ids=CELLS)
 @given(data=st.data())
 def test_cells_are_those_that_pyarrow_reads(

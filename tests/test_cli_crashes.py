@@ -126,6 +126,7 @@ def test_broken_installation_is_no_verdict(here: Path, module: str) -> None:
     assert (run.code, error["what"].endswith("ImportError: it is damaged")) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [">&-", "2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&-"])
 def test_crash_that_nobody_hears_is_2_too(here: Path, streams: str) -> None:
     """The exit code says it alone then."""

@@ -63,6 +63,7 @@ def into_a_closed_pipe(here: Path, *arguments: str) -> tuple[int, str]:
     return process.returncode, err.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

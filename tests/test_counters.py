@@ -481,6 +481,7 @@ def test_looser_counters_are_told(old: str, new: str) -> None:
     assert compared.looser.shown is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

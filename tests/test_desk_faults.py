@@ -73,6 +73,7 @@ def begun(store: Store) -> None:
 # -- files ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bytes_max", [40_000, 90_000, 150_000])
 def test_full_disk_is_a_sentence(sqlite: Store, bytes_max: int) -> None:
     """Once nothing more can be written nothing more is answered, and what was answered is kept."""

@@ -688,6 +688,7 @@ def replayed(folder: Path, *files: str, python_path: str = "") -> dict[str, list
     return {one["rule"]: one["missing"] for one in decision["findings"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_out", READ)
 def test_replay_denies_what_a_file_left_out_would_tell(folder: Path, left_out: str) -> None:
     """With all four the order is approved; without one the fact that it gives is named."""

@@ -181,6 +181,7 @@ def test_set_up_without_a_python_says_how_to_name_one(tmp_path: Path) -> None:
     assert set_up(tmp_path, "") == (1, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

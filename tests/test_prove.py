@@ -537,6 +537,7 @@ def _all_rules(asked: Any, _: object = None) -> Any:
     return z3.And([holds(rule.passes, asked.facts) for rule in asked.edition.rules])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("defect", "weaken"), WEAKENED.values(), ids=WEAKENED)
 def test_weaker_prover_misses_what_this_one_finds(
     monkeypatch: pytest.MonkeyPatch, defect: str, weaken: Callable[[pytest.MonkeyPatch], None]

@@ -176,6 +176,7 @@ def test_recipe_compares_with_where_the_branch_began(
     assert [one.returncode for one in done] == [0] * (len(done) - 1) + [code], done[-1].stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "failing"),
     [

@@ -112,6 +112,7 @@ CHANGES: Final[dict[str, Callable[[Fill], Fill]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", CHANGES)
 @given(fills=fills(least=1), at=st.integers(0, 9), by_id=st.booleans())
 def test_changed_fill_is_named_with_its_field(

@@ -365,6 +365,7 @@ def written_otherwise(draw: st.DrawFn) -> dict[str, object]:
     return {name: values[name] for name in names}
 
 
+@pytest.mark.slow
 def test_same_event_written_otherwise_is_the_same_at_the_desk(store: Store, tmp_path: Path) -> None:
     """The desk repeats its decision, at once, reopened, and in a journal that was imported."""
     with store.journal() as journal, Journal(str(tmp_path / "copy.db"), create=True) as copy:
