@@ -394,6 +394,9 @@ def test_replace_counts_from_the_day_of_its_order() -> None:
     )
     expected = ["approved", "approved", "denied", "recorded", "approved"]
     assert outcomes("per: day", CAP, *asked) == expected
+    late = order("f", 7, **on("2008-11-17"), kind="fill", by=None)
+    assert outcomes("per: day", CAP, *asked[:2], late)[-1] == "denied"
+    assert outcomes("per: day", CAP, asked[0], structs.replace(late, quantity=6))[-1] == "approved"
 
 
 def test_event_that_does_not_say_is_undecided_and_counts() -> None:
