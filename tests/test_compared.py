@@ -9,21 +9,8 @@ from typing import Final
 import pytest
 
 from test_cli import Run, run
+from test_mapping import RULES
 
-RULES: Final = """\
-repurchase: 1
-authorization: x
-issuer: X
-timezone: Europe/London
-currency: GBP
-unlimited: [amount]
-instruments:
-  common: {symbol: X, venues: [XLON]}
-terms:
-  max_shares: {value: 400 shares}
-rules:
-  - {id: share-cap, require: program.shares_after <= terms.max_shares}
-"""
 MAPPING: Final = """\
 mapping: 1
 columns: {date: d, quantity: q, price: p, amount: a}

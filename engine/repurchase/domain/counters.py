@@ -27,6 +27,12 @@ class Per(msgspec.Struct, frozen=True):
     unit: Unit
     many: int | None = None
 
+    @property
+    def days(self) -> tuple[int, int]:
+        """Return how many days a period has at least, and at most."""
+        least, most = {"day": (1, 1), "week": (_DAYS, _DAYS), "month": (28, 31)}[self.unit]
+        return (self.many or 1) * least, (self.many or 1) * most
+
     def __str__(self) -> str:
         """Return the periods as a rule file states them."""
         return self.unit if self.many is None else f"{self.many} {self.unit}s"
@@ -77,7 +83,7 @@ class Counter(msgspec.Struct, frozen=True):
             return False
         if self.per.unit == other.per.unit:
             return (self.per.many or 1) <= (other.per.many or 1)
-        return self.is_rolling and _days(self.per)[1] <= _days(other.per)[0]
+        return self.is_rolling and self.per.days[1] <= other.per.days[0]
 
     def within(self, first: date, last: date) -> tuple[date, date] | None:
         """Return the first and the last day from *first* to *last* that it counts, if any."""
@@ -117,9 +123,3 @@ def _months_before(day: date, months: int) -> int:
 def _is_among(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
     """Return whether the words of *part* are among those of *whole*, where none means all."""
     return not whole or (bool(part) and set(part) <= set(whole))
-
-
-def _days(per: Per) -> tuple[int, int]:
-    """Return how many days a window of *per* has at least, and at most."""
-    shortest, longest = {"day": (1, 1), "week": (_DAYS, _DAYS), "month": (28, 31)}[per.unit]
-    return (per.many or 1) * shortest, (per.many or 1) * longest

@@ -27,13 +27,13 @@ from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, refused, settled
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
+from repurchase.ledger.orders import day_of
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import (
     Excess,
     Fault,
     Trade,
     at_each_venue,
-    day_of,
     listed_by,
     raises,
     trade,

@@ -10,37 +10,30 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from unicodedata import normalize
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
-from repurchase.domain.calendars import day_at
 from repurchase.domain.counters import Counter
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
-from repurchase.ledger.orders import Order, Terms
+from repurchase.ledger.orders import Order, Terms, day_of
 
 K = TypeVar("K", int, tuple[int, int])
 Days = tuple[datetime.date, datetime.date]
 
 
 class Sum(msgspec.Struct, frozen=True, gc=False):
-    """Ordinary-share equivalents, an amount in program currency, and how many orders use them."""
+    """Ordinary-share equivalents, and an amount in program currency."""
 
     shares: Exact = 0
     amount: Exact = 0
-    orders: int = 0
 
     def plus(self, other: Sum, sign: int = 1) -> Sum:
         """Return this sum and *other*, which is taken away if *sign* is -1."""
-        return Sum(
-            self.shares + sign * other.shares,
-            self.amount + sign * other.amount,
-            self.orders + sign * other.orders,
-        )
+        return Sum(self.shares + sign * other.shares, self.amount + sign * other.amount)
 
 
 NOTHING: Final = Sum()
@@ -96,7 +89,7 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         if order is None or days is None:
             return self
         key = self.counter.period(days[0]), self.counter.period(days[1])
-        reserved = Sum(order.reserved_shares, order.reserved_amount or 0, 1)
+        reserved = Sum(order.reserved_shares, order.reserved_amount or 0)
         left = self.open.get(key, NOTHING).plus(reserved, sign)
         return replace(self, open=_kept(self.open, key, left))
 
@@ -163,13 +156,6 @@ def days_of(counter: Counter, terms: Terms) -> Days:
     """Return the first and the last day of *terms* on the clock of *counter*."""
     event, zone = terms.event, counter.zone
     if zone is not None:
-        return day_on(event, zone), max(terms.last_date, day_on(event, zone))
-    firsts = [day_on(event, one.zone) for one in terms.listings] or [terms.last_date]
+        return day_of(event, zone), max(terms.last_date, day_of(event, zone))
+    firsts = [day_of(event, one.zone) for one in terms.listings] or [terms.last_date]
     return min(firsts), max(terms.venue_last or terms.last_date, *firsts)
-
-
-def day_on(event: Event, zone: ZoneInfo) -> datetime.date:
-    """Return the day of *event* on the clock *zone*; the first of all days if it states none."""
-    if event.time is not None:
-        return day_at(event.time, zone)
-    return event.date or datetime.date.min

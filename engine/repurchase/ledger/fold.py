@@ -23,7 +23,7 @@ from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.counters import Sum, Uses, is_in_scope
 from repurchase.ledger.halts import stopped_or_resumed
-from repurchase.ledger.orders import Order, Terms, closed, with_worst_case
+from repurchase.ledger.orders import Order, Terms, closed, day_of, with_worst_case
 from repurchase.ledger.position import (
     BROKERS_MAX,
     NO_DAY,
@@ -33,7 +33,7 @@ from repurchase.ledger.position import (
     DayKey,
     Position,
 )
-from repurchase.ledger.trades import Fault, Trade, day_of
+from repurchase.ledger.trades import Fault, Trade
 
 Days: TypeAlias = "HashTrieMap[DayKey, Day]"
 Counters: TypeAlias = "HashTrieMap[str, Uses]"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, product
 from repurchase.domain.terms import Listing
@@ -161,6 +163,13 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
 
 _NOTHING: Final = (0, 0, 0, 0)
+
+
+def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
+    """Return the day of *event* on *clock*; the first day of the calendar if it states none."""
+    if event.time is not None:
+        return day_at(event.time, clock)
+    return event.date or datetime.date.min
 
 
 def opened(terms: Terms) -> Order:

@@ -19,7 +19,15 @@ from repurchase.domain.moments import time_number
 from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import Exact, product, quotient, written
 from repurchase.domain.terms import CountingRules, Listing
-from repurchase.ledger.orders import AtVenue, Order, Terms, after_fill, opened, with_worst_case
+from repurchase.ledger.orders import (
+    AtVenue,
+    Order,
+    Terms,
+    after_fill,
+    day_of,
+    opened,
+    with_worst_case,
+)
 from repurchase.ledger.position import Counted, Position
 
 # Why an event cannot take the step that it names; `wording` has a sentence for each.
@@ -261,13 +269,6 @@ def _end_no_later(new: Sequence[AtVenue], old: Sequence[AtVenue]) -> bool:
         one.last_date <= was.last_date and one.venue_last_date <= was.venue_last_date
         for one, was in zip(new, old, strict=True)
     )
-
-
-def day_of(event: Event, clock: ZoneInfo) -> datetime.date:
-    """Return the day of *event* on *clock*; the first day of the calendar if it states none."""
-    if event.time is not None:
-        return day_at(event.time, clock)
-    return event.date or datetime.date.min
 
 
 def _is_backdated(event: Event, counting: CountingRules, position: Position) -> bool:

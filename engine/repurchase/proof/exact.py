@@ -326,9 +326,7 @@ def _is_in_period(counter: Counter, day: Term, at: Term) -> Term:
     """
     if counter.per is None:
         return _ALWAYS
-    many = (counter.per.many or 1) if counter.per.unit == "day" or counter.is_rolling else 1
-    length = {"day": 1, "week": 7, "month": 28}[counter.per.unit] if counter.is_rolling else 1
-    return at - day < many * length
+    return at - day < (counter.per.days[0] if counter.is_rolling else 1)
 
 
 def _shares_of(of: Past) -> tuple[Term, Term]:

@@ -13,7 +13,7 @@ from repurchase.proof.logic import Fact, Facts, free, number, real
 from repurchase.proof.solver import Term, z3
 
 # Whether a sum, by its name, is known before an event and after it.
-Known = Mapping[str, tuple[Term, Term]]
+KnownSums = Mapping[str, tuple[Term, Term]]
 
 _DAY_FACTS: Final = tuple(
     name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
@@ -99,7 +99,7 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
 
 
 def any_counters(
-    asked: Counted, days: Facts, known: Known, ties: list[Term]
+    asked: Counted, days: Facts, known: KnownSums, ties: list[Term]
 ) -> Iterator[tuple[str, Fact]]:
     """Yield the facts of the edition's counters: any use, plus what the event can add.
 

@@ -24,7 +24,7 @@ from repurchase.proof.fields import (
     code,
     scope_of,
 )
-from repurchase.proof.free import Known, any_counters, any_day, any_days, any_outside
+from repurchase.proof.free import KnownSums, any_counters, any_day, any_days, any_outside
 from repurchase.proof.logic import Fact, Facts, chosen, inside, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
@@ -70,7 +70,7 @@ def any_sums(name: str) -> Sums:
     return Sums(*reals, *known)
 
 
-def known_sums(before: Sums, after: Sums) -> Known:
+def known_sums(before: Sums, after: Sums) -> KnownSums:
     """Return whether the shares, and the amount, are known *before* an event and *after* it."""
     return {
         "shares": (before.shares_known, after.shares_known),
