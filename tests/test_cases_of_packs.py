@@ -104,6 +104,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
             *became(
                 14,
                 "trade.shares",
+                "program.reserved_shares_after",
                 "program.shares_after",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",
@@ -145,6 +146,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
             *became(
                 14,
                 "trade.shares",
+                "program.reserved_shares_after",
                 "program.shares_after",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",
@@ -404,6 +406,7 @@ def test_rule_that_no_case_turns_on_is_not_equal(tmp_path: Path) -> None:
             for one in became(
                 44,
                 "trade.shares",
+                "program.reserved_shares_after",
                 "program.shares_after",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -15,15 +16,17 @@ from hypothesis import strategies as st
 from msgspec import structs
 from rpds import HashTrieMap
 
-from desk_events import AMENDED, DAYS, LAST, RULES, Draft, drafts, order
+from desk_events import AMENDED, DAYS, LAST, RULES, Draft, about, drafts, order
 from refinement import Refinement
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import DAY, Kept, When, moment_of
 from repurchase.domain.decisions import Outcome
-from repurchase.domain.events import Event
+from repurchase.domain.errors import RuleFileError
+from repurchase.domain.events import MESSAGES, Event
 from repurchase.evaluation.step import Step, step
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
 from repurchase.journal.snapshot import position_bytes, read_position
+from repurchase.ledger.counters import Sum, Uses
 from repurchase.ledger.fold import counting
 from repurchase.ledger.orders import Order, Terms
 from repurchase.ledger.position import Position
@@ -31,8 +34,9 @@ from repurchase.ledger.trades import Trade, trade
 from repurchase.proof.diff import Comparison
 from repurchase.proof.proof import proved
 from repurchase.proof.solver import Time
-from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.life import life
+from repurchase.rulebook.lint import lint_findings
 
 # The days of the drafts' events, and days after them.
 CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
@@ -246,6 +250,13 @@ def decided(editions: Editions, event: Event, position: Position) -> Step:
     return step(event, position, life(editions, event, position))
 
 
+def shares_of(position: Position, name: str, day: date) -> Fraction:
+    """Return the shares that the counter *name* has in the period of *day*."""
+    found = position.counters[name].of(When(day))
+    assert found is not None
+    return Fraction(found.shares)
+
+
 @pytest.mark.parametrize("per", PERS)
 def test_periods_are_those_of_the_calendar(per: str | None) -> None:
     """Each day is in the period that the calendar gives, over several years."""
@@ -255,12 +266,14 @@ def test_periods_are_those_of_the_calendar(per: str | None) -> None:
     for day in days:
         first, last = declared.period(day)
         if counter.is_rolling:
-            assert counter.begin(day) == first.toordinal()
+            assert counter.begin(When(day)) == first.toordinal()
         elif per is not None:
-            assert {counter.period(first), counter.period(last)} == {counter.period(day)}
-            assert counter.period(last + timedelta(1)) == counter.period(day) + 1
+            number = counter.period(When(day))
+            assert number is not None
+            assert {counter.period(When(first)), counter.period(When(last))} == {number}
+            assert counter.period(When(last + timedelta(1))) == number + 1
     if per is None:
-        assert len({counter.period(day) for day in days}) == 1
+        assert len({counter.period(When(day)) for day in days}) == 1
 
 
 def varied() -> st.SearchStrategy[tuple[Draft, bool]]:
@@ -274,7 +287,7 @@ def told(
     editions: Editions, events: list[tuple[Draft, bool]]
 ) -> Iterator[tuple[Event, Position, Step]]:
     """Yield each of *events*, the position before it and what follows from it."""
-    position = counting(Position(), _counters_of(editions))
+    position = counting(Position(), kept_by(editions))
     for number, (draft, is_late) in enumerate(events):
         event = draft.event(f"e{number}", position)
         if event.time is not None and is_late:
@@ -299,7 +312,7 @@ def test_counters_are_a_recount(
         for one in declared:
             recount = Recount(one, taken.position, brought)
             for day in filter(one.has, CHECKED):
-                assert taken.position.counters[one.name].of(day).shares == recount.of(day), day
+                assert shares_of(taken.position, one.name, day) == recount.of(day), day
             if is_capped and asked is not None:
                 assert all(shares <= one.cap for shares in recount.touched(asked, event))
 
@@ -313,16 +326,16 @@ def test_counters_are_kept_and_taken_up(
     *_, (_, _, taken) = told(editions, events)
     position = taken.position
     assert read_position(position_bytes(position)).counters == position.counters
-    again = counting(structs.replace(position, counters=HashTrieMap()), _counters_of(editions))
+    again = counting(structs.replace(position, counters=HashTrieMap()), kept_by(editions))
     is_brought = any(draft.kind == "brought_forward" for draft, _ in events)
     for one in declared:
         for day in filter(one.has, CHECKED):
-            was, now = (of.counters[one.name].of(day).shares for of in (position, again))
+            was, now = (shares_of(of, one.name, day) for of in (position, again))
             assert now >= was if is_brought else now == was
 
 
-def _counters_of(editions: Editions) -> tuple[Counter, ...]:
-    return editions.authorization.counters
+def kept_by(editions: Editions) -> Kept:
+    return editions.authorization.kept()
 
 
 # -- what the definition says, case by case -------------------------------------------------------
@@ -333,7 +346,7 @@ def outcomes(declared: str, cap: str, *events: Event) -> list[Outcome]:
     text = OPEN_RULES.replace("rules:\n", f"counters:\n  one: {{{declared}}}\nrules:\n")
     text += f"  - {{id: cap, require: counters.one.{cap}}}\n"
     editions = load_text(text.encode(), "one.yaml")
-    position = counting(Position(), _counters_of(editions))
+    position = counting(Position(), kept_by(editions))
     found = []
     for event in events:
         taken = decided(editions, event, position)
@@ -433,6 +446,291 @@ def test_brought_forward_counts_on_its_day_or_always() -> None:
     assert outcomes("per: 20 days", CAP, brought, later) == ["recorded", "approved"]
 
 
+# -- requests -------------------------------------------------------------------------------------
+
+SHORT: Final = ("second", "minute", "10 seconds", "2 minutes")
+# What desks ask for, more often.
+ASKING: Final = (
+    *("order", "order", "order", "replace", "replace", "cancel_requested", "cancel_requested"),
+    *("release", "replaced", "cancel", "fill"),
+)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it is recounted: when, of what, by whom, and whether it was approved."""
+
+    event: Event
+    own: Event
+    instrument: str | None
+    venues: frozenset[str]
+    is_order: bool
+
+    def is_in(self, declared: Declared, at: Event) -> bool:
+        """Return whether *declared* counts it in its period of the moment of *at*."""
+        venues: list[str | None] = [*self.venues] or [None]
+        day = min(declared.day_of(self.event, one) for one in venues)
+        if not declared.counts(self.own, self.instrument, {*self.venues}) or not declared.has(day):
+            return False
+        if declared.per not in SHORT:
+            first, last = declared.period(declared.day_of(at, None))
+            return first <= day <= (date.max if declared.is_rolling else last)
+        if self.event.time is None or at.time is None:
+            return True
+        many, _, unit = declared.per.rpartition(" ")
+        length = timedelta(seconds=int(many or 1) * (1 if unit.startswith("second") else 60))
+        if many:
+            return self.event.time > at.time - length
+        begin = datetime(2008, 1, 1, tzinfo=UTC)
+        return (self.event.time - begin) // length == (at.time - begin) // length
+
+
+def asked_of(event: Event, before: Position, taken: Step) -> Asked:
+    """Return the request *event*: what it does not say, the order that it names does."""
+    order = taken.position.orders.get(event.order or event.id)
+    own = event
+    if event.kind != "order" and order is not None:
+        own = order.terms.event
+    listings = () if order is None else order.terms.listings
+    is_approved = taken.decision.outcome == "approved"
+    is_held = (was := before.orders.get(event.order or "")) is not None and was.state == "held"
+    return Asked(
+        event,
+        own,
+        listings[0].instrument if listings else None,
+        frozenset(one.venue for one in listings),
+        is_approved and (event.kind == "order" or (event.kind == "release" and is_held)),
+    )
+
+
+def asking(per: str | None) -> st.SearchStrategy[Declared]:
+    some = st.sampled_from(((), (), ("common",), ("ads",)))
+    return st.builds(
+        Declared,
+        name=st.just("one"),
+        cap=st.just(1),
+        instruments=some,
+        brokers=st.sampled_from(((), ("north",))),
+        per=st.just(per),
+        last=st.sampled_from((None, AMENDED)),
+    )
+
+
+@given(
+    st.sampled_from((*SHORT, *PERS)).flatmap(asking),
+    st.lists(
+        st.tuples(drafts(ASKING), st.sampled_from((0, 0, 1, 400_000, 999_999, 59_500_000))),
+        min_size=2,
+        max_size=12,
+    ),
+)
+def test_requests_are_a_recount(declared: Declared, drawn: list[tuple[Draft, int]]) -> None:
+    """Messages count whatever the answer, orders once they are approved, each at its moment."""
+    editions = load_text(
+        RULES.replace(
+            "rules:\n",
+            f"counters:\n{declared.text()}\nrules:\n"
+            "  - {id: cap, effect: flag, require: counters.one.messages_after <= 50}\n",
+        ).encode(),
+        "one.yaml",
+    )
+    position = counting(Position(), kept_by(editions))
+    made: list[Asked] = []
+    for number, (draft, late) in enumerate(drawn):
+        event = draft.event(f"e{number}", position)
+        if event.time is not None:
+            event = structs.replace(event, time=event.time + late * MICROSECOND)
+        taken = decided(editions, event, position)
+        if event.kind in MESSAGES:
+            made.append(asked_of(event, position, taken))
+        position = taken.position
+        if event.kind == "brought_forward" or (declared.per in SHORT and event.time is None):
+            continue
+        moment = moment_of(event.time)
+        found = position.counters["one"].of(When(declared.day_of(event, None), moment))
+        assert found is not None
+        counted = [one for one in made if one.is_in(declared, event)]
+        assert found.messages == len(counted)
+        assert found.orders == sum(one.is_order for one in counted)
+        assert found.cancels == sum(one.event.kind == "cancel_requested" for one in counted)
+    assert read_position(position_bytes(position)).counters == position.counters
+
+
+def at(second: float, name: str, **fields: object) -> Event:
+    """Return an order made so many seconds after nine in the morning in Tokyo."""
+    moment = datetime(2008, 11, 17, 0, 0, tzinfo=UTC) + int(second * 1_000_000) * MICROSECOND
+    return order(name, **{"date": None, "time": moment, **fields})  # type: ignore[arg-type]
+
+
+def test_message_of_a_second_is_denied_whatever_was_answered() -> None:
+    """What a limit denies counts, a request to cancel is never denied, the next second is free."""
+    asked: tuple[Event, ...] = (
+        at(0, "a"),
+        at(0.2, "b"),
+        at(0.4, "x", kind="cancel_requested", order="a", symbol=None),
+        at(0.6, "c"),
+        at(0.999999, "d"),
+        at(1, "e"),
+    )
+    plain = {"symbol", "venue", "side", "quantity", "price", "fees", "broker", "method"}
+    asked = tuple(
+        structs.replace(one, **dict.fromkeys(plain)) if one.kind == "cancel_requested" else one
+        for one in asked
+    )
+    found = outcomes("per: second", "messages_after <= 3", *asked)
+    assert found == ["approved", "approved", "recorded", "denied", "denied", "approved"]
+    found = outcomes("per: 1 second", "messages_after <= 3", *asked, at(1.4, "f"))
+    assert found[-2:] == ["denied", "denied"]
+
+
+def test_window_of_seconds_ends_with_the_moment() -> None:
+    """Events at one instant are in one window, and one of ten seconds ago is in it no more."""
+    asked = (at(0, "a"), at(0, "b"), at(0, "c"), at(10, "d"), at(10, "e"), at(10, "f"))
+    found = outcomes("per: 10 seconds", "orders_after <= 2", *asked)
+    assert found == ["approved", "approved", "denied", "approved", "approved", "denied"]
+
+
+def test_limit_on_seconds_is_undecided_for_a_day() -> None:
+    """An order of which only the day is known is denied, and counts in each second of a log."""
+    asked = (order("a"), at(0, "b"), at(5, "c"))
+    found = outcomes("per: second", "messages_after <= 1", *asked)
+    assert found == ["denied", "denied", "denied"]
+
+
+def test_open_orders_and_brokers() -> None:
+    """An order is open until it is cancelled; its broker stays one of the day's."""
+    cancel = Event(kind="cancel", id="x", order="a", **on("2008-11-17"))
+    asked = (order("a"), order("b"), cancel, order("c", broker="south"), order("d"))
+    found = outcomes("per: day", "open_orders_after <= 1", *asked)
+    assert found == ["approved", "denied", "recorded", "approved", "denied"]
+    found = outcomes("per: day", "brokers_after <= 1", *asked)
+    assert found == ["approved", "approved", "recorded", "denied", "approved"]
+    # A fill by another broker that its order does not name is one of the day's brokers.
+    fill = order("f", kind="fill", order="a", by=None, broker="south")
+    found = outcomes("per: day", "brokers_after <= 1", order("a", 5), fill, order("d"))
+    assert found[-1] == "denied"
+    assert outcomes("per: day", "brokers_after <= 1", order("a", broker=None)) == ["denied"]
+
+
+def test_short_periods_are_forgotten_and_then_unknown() -> None:
+    """What is remembered of seconds is bounded; an earlier second is undecided, never free."""
+    (counter,) = rule_file([Declared("one", 1, per="second")]).authorization.counters
+    uses = Uses(counter)
+    day = date(2008, 11, 17)
+    begin = day.toordinal() * DAY
+    for second in range(1 << 14):
+        uses = uses.with_done(When(day, begin + second * 1_000_000), Sum(messages=1))
+    assert len(uses.done) == 3_601
+    assert uses.of(When(day, begin)) is None
+    last = uses.of(When(day, begin + ((1 << 14) - 1) * 1_000_000))
+    assert last is not None
+    assert last.messages == 1
+
+
+# -- the day, and like requests -------------------------------------------------------------------
+
+
+@given(st.lists(varied(), min_size=2, max_size=12))
+def test_limit_of_a_day_counts_open_orders(events: list[tuple[Draft, bool]]) -> None:
+    """No two orders at once pass a limit on the day of an instrument at a venue."""
+    text = OPEN_RULES + "  - {id: day, require: day.shares_after <= 8 shares}\n"
+    editions = load_text(text.encode(), "day.yaml")
+    for event, _, taken in told(editions, events):
+        is_approved = taken.decision.outcome == "approved" and event.kind not in ("fill", "correct")
+        asked = taken.position.orders[event.order or event.id] if is_approved else None
+        for listing in () if asked is None else asked.terms.listings:
+            declared = Declared(
+                "day",
+                8,
+                instruments=(listing.instrument,),
+                venues=(listing.venue,),
+                per="day",
+                at_venue=True,
+            )
+            recount = Recount(declared, taken.position, ())
+            assert asked is not None
+            assert all(shares <= 8 for shares in recount.touched(asked, event))
+
+
+def test_second_of_two_like_orders_is_held() -> None:
+    """It is like the first if it differs in its id, its time and the market alone."""
+    text = OPEN_RULES + "  - {id: same, effect: review, require: trade.seconds_since_same >= 5}\n"
+    editions = load_text(text.encode(), "same.yaml")
+    release = about("release", "r", order="b", time=at(8, "").time, date=None)
+    asked = (
+        (at(0, "a"), "approved"),
+        (at(1, "b", outside={"market.last_price": 10}), "held"),
+        (at(2, "c", quantity=2), "approved"),
+        (at(7, "d"), "approved"),
+        (release, "approved"),
+        (structs.replace(at(9, "e"), time=None, date=date(2008, 11, 17)), "held"),
+    )
+    position = counting(Position(), kept_by(editions))
+    for event, expected in asked:
+        taken = decided(editions, event, position)
+        position = taken.position
+        assert taken.decision.outcome == expected, event.id
+    assert read_position(position_bytes(position)).requests == position.requests
+
+
+def test_replace_takes_out_its_old_reservation() -> None:
+    """What is on order after a replace holds the worst case of both, and the old one no more."""
+    text = OPEN_RULES + "  - {id: credit, require: program.reserved_shares_after <= 12 shares}\n"
+    editions = load_text(text.encode(), "credit.yaml")
+    position = counting(Position(), kept_by(editions))
+    found = []
+    for event in (
+        order("a", 10),
+        Event(kind="replace", id="r", order="a", quantity=12, by="ann", **on("2008-11-17")),
+        Event(kind="replaced", id="s", order="a", **on("2008-11-17")),
+        Event(kind="replace", id="t", order="a", quantity=13, by="ann", **on("2008-11-17")),
+        order("f", 12, kind="fill", order="a", by=None),
+        order("b", 12),
+    ):
+        taken = decided(editions, event, position)
+        position = taken.position
+        found.append(taken.decision.outcome)
+    assert found == ["approved", "approved", "recorded", "denied", "approved", "approved"]
+
+
+# -- packs ----------------------------------------------------------------------------------------
+
+PACK: Final = """\
+repurchase: 1
+pack: burst
+title: Messages of a second
+counters:
+  burst: {per: second}
+rules:
+  - {id: burst, at: order, require: counters.burst.messages_after <= 2}
+"""
+
+
+def test_pack_declares_its_counters(tmp_path: Path) -> None:
+    """Its rules read them; a file that declares one of them otherwise does not load."""
+    (tmp_path / "burst.yaml").write_text(PACK, encoding="utf-8")
+    file = tmp_path / "own.yaml"
+    text = OPEN_RULES.replace("rules:\n", "include: [./burst]\nrules:\n")
+    file.write_text(text, encoding="utf-8")
+    editions = load(file)
+    position = counting(Position(), kept_by(editions))
+    found = []
+    for event in (at(0, "a"), at(0.5, "b"), at(0.6, "c"), at(1, "d")):
+        taken = decided(editions, event, position)
+        position = taken.position
+        found.append(taken.decision.outcome)
+    assert found == ["approved", "approved", "denied", "approved"]
+    for per, is_alike in (("second", True), ("minute", False)):
+        own = text.replace("include:", f"counters: {{burst: {{per: {per}}}}}\ninclude:")
+        file.write_text(own, encoding="utf-8")
+        if is_alike:
+            assert load(file).authorization.counters == editions.authorization.counters
+            continue
+        with pytest.raises(RuleFileError, match="declares the counter `burst`, too"):
+            load(file)
+
+
 # -- proofs ---------------------------------------------------------------------------------------
 
 TRANCHES: Final = OPEN_RULES.replace(
@@ -526,7 +824,7 @@ def test_part_of_a_counter_holds_no_more(
 ) -> None:
     """If one counter is part of another by what they declare, its sums are never larger."""
     editions = rule_file(both, "flag")
-    part, whole = _counters_of(editions)
+    part, whole = kept_by(editions).counters
     assert part.is_part_of(whole)
     for event, before, taken in told(editions, events):
         if event.kind not in ("order", "fill"):
@@ -551,3 +849,25 @@ def test_model_has_every_event_of_counters(
     refinement = Refinement(editions)
     for event, before, _ in told(editions, events):
         refinement.check(event, before)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_warned"),
+    [
+        ("require: day.executed_shares + trade.shares <= 9 shares", True),
+        ("require: program.executed_amount <= JPY 9, effect: review, at: order", True),
+        ("require: day.executed_shares_after <= 9 shares, at: fill", False),
+        ("require: day.executed_shares_after <= 9 shares, effect: flag", False),
+        ("require: day.executed_shares_after <= program.shares_after", False),
+        ("require: day.shares_after <= 9 shares", False),
+    ],
+)
+def test_limit_by_what_was_executed_alone_is_a_gap(rule: str, is_warned: bool) -> None:
+    """Two open orders can pass such a limit together; `lint` names the sum that counts both."""
+    editions = load_text(f"{OPEN_RULES}  - {{id: day, {rule}}}\n".encode(), "day.yaml")
+    said = [
+        problem.what
+        for problem in lint_findings(editions)
+        if "by what was executed" in problem.what
+    ]
+    assert len(said) == is_warned

@@ -25,7 +25,8 @@ FILL = {
 }
 ORDER = {**FILL, "kind": "order", "id": "o1"}
 KINDS = (
-    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
+    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
+    "`expire`, `fill`, "
     "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
 )
 FORWARD = {"kind": "brought_forward", "id": "b", "shares": "0", "amount": "0"}

@@ -15,7 +15,8 @@ from repurchase.domain.events import Event
 from repurchase.intake.log import Log, Row, open_log
 
 KINDS = (
-    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel`, `expire`, `fill`, "
+    "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
+    "`expire`, `fill`, "
     "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
 )
 HEADER = "id,date,symbol,side,quantity,price\n"

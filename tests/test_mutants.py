@@ -225,6 +225,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "program.shares_after",
                 "program.executed_shares",
                 "program.reserved_shares",
+                "program.reserved_shares_after",
                 "program.shares",
                 "trade.shares",
                 "day.ordered_shares_after",
@@ -248,6 +249,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
             *became(
                 71,
                 "trade.shares",
+                "program.reserved_shares_after",
                 "program.shares_after",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",
@@ -272,6 +274,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "program.shares",
                 "program.executed_shares",
                 "program.reserved_shares",
+                "program.reserved_shares_after",
                 "program.shares_after",
                 "day.ordered_shares",
                 "day.executed_shares",
@@ -279,6 +282,7 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "day.off_auction_shares",
             ),
             "46: `or` became `and`",
+            "49: `trade.amount` became `program.reserved_amount_after`",
             "49: `trade.amount` became `program.amount_after`",
             "49: `trade.amount <= JPY 5` was left out",
             *became(62, "<=", "<", "==", ">="),
@@ -868,6 +872,7 @@ WEAK: Final = """\
 17:11: `trade.order_type` became `trade.broker`
 17:28: `==` became `!=`
 17:31: `market` became `limit`
+18:14: `trade.shares` became `program.reserved_shares_after`
 18:14: `trade.shares` became `program.shares_after`
 18:14: `trade.shares` became `day.ordered_shares_after`
 18:14: `trade.shares` became `day.executed_shares_after`
@@ -1072,7 +1077,7 @@ def test_command_lists_what_survives(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (1, "2 of 2 cases pass\n")
     lines = ended.out.splitlines()
     assert lines[:-3] == [f"small.yaml:{line}, survived" for line in WEAK.splitlines()]
-    assert lines[-2].split() == ["small.yaml", "68", "7", "24", "0", "37"]
+    assert lines[-2].split() == ["small.yaml", "70", "7", "25", "0", "38"]
     assert lines[-1] == "SURVIVED: 37 mutants"
     assert run("test", "--mutate", cwd=tmp_path) == ended
 
@@ -1083,8 +1088,8 @@ def test_command_answers_programs(tmp_path: Path) -> None:
     ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
     answer = ended.json
     counts = {name: len(answer[name]) for name in ("invalid", "killed", "equivalent", "survived")}
-    assert counts == {"invalid": 7, "killed": 24, "equivalent": 0, "survived": 37}
-    assert (answer["mutants"], answer["cases"], answer["failed"]) == (68, 2, [])
+    assert counts == {"invalid": 7, "killed": 25, "equivalent": 0, "survived": 38}
+    assert (answer["mutants"], answer["cases"], answer["failed"]) == (70, 2, [])
     what = "`Asia/Tokyo` became `UTC`"
     assert answer["survived"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
     assert {one["case"] for one in answer["killed"]} == {
@@ -1132,7 +1137,7 @@ def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None
     arguments = ("test", "--mutate", "small.yaml", "--json")
     ended = run(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (1, True)
-    assert (len(ended.json["survived"]), ended.json["equivalent"]) == (37, None)
+    assert (len(ended.json["survived"]), ended.json["equivalent"]) == (38, None)
 
 
 @pytest.mark.slow

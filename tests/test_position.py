@@ -23,6 +23,7 @@ from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import CountingRules, Listing
 from repurchase.domain.venues import zone_name
 from repurchase.evaluation.step import step
+from repurchase.facts.day import OF_DAY
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
 from repurchase.ledger import fold
@@ -517,7 +518,7 @@ def day_facts(
     found: dict[str, Value | None] = {
         name.removeprefix("day."): fact.of(now)
         for name, fact in TABLE.items()
-        if name.startswith("day.")
+        if name.startswith("day.") and name not in OF_DAY
     }
     return found
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from repurchase.domain.calendars import zone
 from repurchase.domain.errors import RuleFileError
 from repurchase.language.expression import Names
 from repurchase.rulebook import library
@@ -65,7 +66,7 @@ def faults(form: str, value: Any) -> list[str]:
 
 
 def pack_of(data: bytes, name: str) -> None:
-    read_pack(read_document(data, name), "./a", [], Names({}, (), "JPY"))
+    read_pack(read_document(data, name), "./a", [], Names({}, (), "JPY"), zone("UTC"))
 
 
 READERS: Final[dict[str, Callable[[bytes, str], object]]] = {

@@ -22,7 +22,7 @@ from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer
 
-FORMAT: Final = "repurchase export 9"
+FORMAT: Final = "repurchase export 10"
 _OTHER_FORMAT: Final = re.compile(rb'.{0,40}"repurchase export ([0-9]{1,3})"')
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
@@ -40,7 +40,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 9"]
+    format: Literal["repurchase export 10"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash
@@ -115,9 +115,10 @@ class ExportFile:
     def _no_export(self, text: bytes) -> InputError:
         what, hint = "this is not an export of a journal", "make one with `repurchase export`"
         other = _OTHER_FORMAT.match(text)
-        if other is not None and other[1] != FORMAT[-1].encode():
-            found = other[1].decode()
-            what = f"this is an export of format {found}, but this package reads {FORMAT[-1]}"
+        own = FORMAT.rpartition(" ")[2]
+        found = own if other is None else other[1].decode()
+        if found != own:
+            what = f"this is an export of format {found}, but this package reads {own}"
             hint = (
                 "verify it with the version that wrote it; to go on here, begin the program with"
                 " `brought_forward`, the shares and the amount it has executed"

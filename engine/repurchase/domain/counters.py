@@ -1,36 +1,75 @@
-"""Counters: named sums over part of a program, and the periods that each of them counts in."""
+"""Counters: named sums over part of a program, and the periods that each of them counts in.
+
+A day has the number that `date.toordinal` gives. A moment is numbered in microseconds: divided by
+those of a day, its number is that of its day in UTC.
+"""
 
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-Unit = Literal["day", "week", "month"]
-UNITS: Final[tuple[Unit, ...]] = ("day", "week", "month")
+Unit = Literal["second", "minute", "day", "week", "month"]
+UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "day", "week", "month")
 # The period of a counter that has only one: the whole program, or its span of dates.
 _ONE: Final = 0
 _MONTHS: Final = 12
 _DAYS: Final = 7
+_MICROSECOND: Final = timedelta(microseconds=1)
+# A day, in microseconds.
+DAY: Final = timedelta(1) // _MICROSECOND
+_BEGIN: Final = datetime(1, 1, 1, tzinfo=UTC)
+# A unit that is shorter than a day, in microseconds.
+_SHORT: Final = {"second": DAY // 86_400, "minute": DAY // 1_440}
+
+
+class When(msgspec.Struct, frozen=True, gc=False):
+    """A *day*, as a clock shows it, and the *moment* on it; `None` if only the day is known."""
+
+    day: date
+    moment: int | None = None
+
+
+def moment_of(time: datetime | None) -> int | None:
+    """Return the number of the moment *time*; `None` if there is none."""
+    return None if time is None else (time - _BEGIN) // _MICROSECOND + DAY
+
+
+def day_over(day: date) -> When:
+    """Return when *day* is over on every clock."""
+    return When(day, (day.toordinal() + 2) * DAY)
 
 
 class Per(msgspec.Struct, frozen=True):
-    """The periods of a counter: each *unit* of the calendar, or so *many* that end with a day.
+    """The periods of a counter: each *unit* of the calendar, or so *many* that end with an event.
 
     Without *many*, a week begins on Monday. With it, the window of a day reaches back so many
-    days, weeks or months, that day included.
+    days, weeks or months, that day included. Seconds and minutes are those of a clock, or windows
+    that end with the moment of the event.
     """
 
     unit: Unit
     many: int | None = None
 
     @property
-    def days(self) -> tuple[int, int]:
-        """Return how many days a period has at least, and at most."""
-        least, most = {"day": (1, 1), "week": (_DAYS, _DAYS), "month": (28, 31)}[self.unit]
+    def is_short(self) -> bool:
+        """Return whether a period is of seconds or minutes."""
+        return self.unit in _SHORT
+
+    @property
+    def length(self) -> tuple[int, int]:
+        """Return how long a period is at least, and at most, in microseconds."""
+        least, most = {
+            "second": (_SHORT["second"], _SHORT["second"]),
+            "minute": (_SHORT["minute"], _SHORT["minute"]),
+            "day": (DAY, DAY),
+            "week": (_DAYS * DAY, _DAYS * DAY),
+            "month": (28 * DAY, 31 * DAY),
+        }[self.unit]
         return (self.many or 1) * least, (self.many or 1) * most
 
     def __str__(self) -> str:
@@ -58,8 +97,13 @@ class Counter(msgspec.Struct, frozen=True):
 
     @property
     def is_rolling(self) -> bool:
-        """Return whether its periods are windows that end with each day."""
+        """Return whether its periods are windows that end with each day, or each moment."""
         return self.per is not None and self.per.many is not None
+
+    @property
+    def is_short(self) -> bool:
+        """Return whether its periods are of seconds or minutes."""
+        return self.per is not None and self.per.is_short
 
     def is_part_of(self, other: Counter) -> bool:
         """Return whether all that this counts in any period, *other* counts in one as well.
@@ -83,33 +127,61 @@ class Counter(msgspec.Struct, frozen=True):
             return False
         if self.per.unit == other.per.unit:
             return (self.per.many or 1) <= (other.per.many or 1)
-        return self.is_rolling and self.per.days[1] <= other.per.days[0]
+        # What happened at a moment that is not known is in each short period.
+        is_alike = self.per.is_short == other.per.is_short
+        return self.is_rolling and is_alike and self.per.length[1] <= other.per.length[0]
 
-    def within(self, first: date, last: date) -> tuple[date, date] | None:
-        """Return the first and the last day from *first* to *last* that it counts, if any."""
-        begin = first if self.first is None else max(first, self.first)
-        end = last if self.last is None else min(last, self.last)
-        return (begin, end) if begin <= end else None
+    def within(self, first: When, last: When) -> tuple[When, When] | None:
+        """Return when, from *first* to *last*, it begins and ends to count; `None` if it does not.
 
-    def period(self, day: date) -> int:
-        """Return the number of the period of *day*; of a rolling counter, that of the day."""
-        if self.per is None:
+        A day on which it begins or ends counts wholly.
+        """
+        begin, end = first, last
+        if self.first is not None and self.first > first.day:
+            begin = When(self.first, first.moment)
+        if self.last is not None and self.last < last.day:
+            end = When(self.last, last.moment)
+        return (begin, end) if begin.day <= end.day else None
+
+    def period(self, when: When) -> int | None:
+        """Return the number of the period of *when*; `None` if it does not show.
+
+        Of a rolling counter, it is that of the day or the moment.
+        """
+        day, per = when.day, self.per
+        if per is None:
             return _ONE
-        if self.per.unit == "day" or self.is_rolling:
+        if per.is_short:
+            return (
+                when.moment
+                if self.is_rolling or when.moment is None
+                else self._of_clock(when.moment)
+            )
+        if per.unit == "day" or self.is_rolling:
             return day.toordinal()
-        if self.per.unit == "week":
+        if per.unit == "week":
             # 0001-01-01, day 1, was a Monday.
             return (day.toordinal() - 1) // _DAYS
         return day.year * _MONTHS + day.month - 1
 
-    def begin(self, day: date) -> int:
-        """Return the number of the first day of the rolling window that ends with *day*."""
+    def begin(self, when: When) -> int | None:
+        """Return the number of the first day or moment of the rolling window that ends with *when*.
+
+        Return `None` if that does not show.
+        """
         assert self.per is not None, "only a rolling counter has windows"
         assert self.per.many is not None, "only a rolling counter has windows"
-        many = self.per.many
-        if self.per.unit == "month":
-            return _months_before(day, many) + 1
-        return day.toordinal() - many * (_DAYS if self.per.unit == "week" else 1) + 1
+        many, unit = self.per.many, self.per.unit
+        if self.per.is_short:
+            return None if when.moment is None else when.moment - many * _SHORT[unit] + 1
+        if unit == "month":
+            return _months_before(when.day, many) + 1
+        return when.day.toordinal() - many * (_DAYS if unit == "week" else 1) + 1
+
+    def _of_clock(self, moment: int) -> int:
+        """Return the number of the second or minute of *moment*: all clocks have the same."""
+        assert self.per is not None, "a counter of the whole program has one period"
+        return moment // _SHORT[self.per.unit]
 
 
 def _months_before(day: date, months: int) -> int:
@@ -123,3 +195,16 @@ def _months_before(day: date, months: int) -> int:
 def _is_among(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
     """Return whether the words of *part* are among those of *whole*, where none means all."""
     return not whole or (bool(part) and set(part) <= set(whole))
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What positions keep because rules read it: *counters*, and *requests*, to find like ones."""
+
+    counters: tuple[Counter, ...] = ()
+    requests: bool = False
+
+
+def of_day(instrument: str, venue: str) -> Counter:
+    """Return the counter of each day of *instrument* at *venue*, which no file need declare."""
+    name = f"day {instrument} {venue}"
+    return Counter(name, instruments=(instrument,), venues=(venue,), per=Per("day"))

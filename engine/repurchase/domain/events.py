@@ -16,6 +16,7 @@ KINDS: Final = (
     "replace",
     "replaced",
     "rejected",
+    "cancel_requested",
     "cancel",
     "expire",
     "fill",
@@ -31,6 +32,8 @@ JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
 # What only a venue can report; of that, what it executed or took back.
 EXECUTIONS: Final = frozenset(("fill", "bust", "correct"))
 REPORTS: Final = EXECUTIONS | {"replaced", "rejected", "cancel", "expire"}
+# What a desk sends to a venue, or asks somebody to send.
+MESSAGES: Final = frozenset(("order", "replace", "release", "cancel_requested"))
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
 METHODS: Final = ("auction", "off_auction", "block", "tender")

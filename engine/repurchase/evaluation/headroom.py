@@ -28,7 +28,7 @@ from repurchase.facts.fact import Market, Situation, Value
 from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom, atoms
 from repurchase.ledger.fold import after
-from repurchase.ledger.position import Position
+from repurchase.ledger.position import Position, Requests
 from repurchase.ledger.trades import Trade, at_each_venue, trade
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.life import Later, Life
@@ -107,6 +107,8 @@ def headroom(
     The field that *grid* varies is ignored in *order*. *market* supplies facts beside *order*.
     Raise EngineFault if the two ends of a range get different decisions: then nothing is proved.
     """
+    # Whether an order is like an earlier one depends on its quantity: here it is always a new one.
+    position = replace(position, requests=position.requests and Requests())
 
     def decided(count: int) -> Decided:
         event = grid.order(order, count)

@@ -19,13 +19,13 @@ from repurchase.domain.decisions import (
     Receipt,
     listed,
 )
-from repurchase.domain.events import EXECUTIONS, JUDGED, REPORTS, Event
+from repurchase.domain.events import EXECUTIONS, JUDGED, MESSAGES, REPORTS, Event
 from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
 from repurchase.evaluation.owners import owner_findings
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
-from repurchase.ledger.fold import after, refused, settled
+from repurchase.ledger.fold import after, asked, refused, settled
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
 from repurchase.ledger.orders import day_of
 from repurchase.ledger.position import Position
@@ -48,7 +48,7 @@ _RANKS: Final = {"fail": 3, "indeterminate": 2, "pass": 1, "not_applicable": 0}
 # What happened is never refused; a breach among it halts the program.
 _HAPPENED: Final = ("brought_forward", "fill", "correct")
 # No name keeps these from taking effect.
-_TAKE_EFFECT: Final = REPORTS | {"brought_forward", "halt"}
+_TAKE_EFFECT: Final = REPORTS | {"brought_forward", "halt", "cancel_requested"}
 _OF_ORDER: Final = ("symbol", "venue", "side")
 # What a report of an execution says happened.
 _FIGURES: Final = (
@@ -392,6 +392,8 @@ def _proposal(event: Event, position: Position, life: Life) -> _Proposal:
         return _Proposal(found)
     # A later `brought_forward` is no longer the first event.
     begun = position if position.started else replace(position, started=True)
+    if event.kind in MESSAGES:
+        begun = asked(begun, event, counting.zone)
     return _Proposal(begun, fault=found)
 
 

@@ -7,43 +7,81 @@ is in the position.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from repurchase.domain.counters import Counter
-from repurchase.domain.quantities import FLAG, SHARES, Dimension, Exact
-from repurchase.facts.domains import YES_OR_NO, ZERO_OR_MORE
+from repurchase.domain.counters import Counter, When, day_over, moment_of
+from repurchase.domain.quantities import COUNT, FLAG, SHARES, Dimension, Exact
+from repurchase.facts.domains import COUNTED, YES_OR_NO, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation, Value
 from repurchase.facts.trade import PROGRAM_MONEY
-from repurchase.ledger.counters import Days, Sum, is_in_scope
+from repurchase.ledger.counters import Span, Sum, is_in_scope, is_unknown
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 
 FAMILY: Final = "counters"
 _MANY: Final = 1 << 10
 _READ_BY: Final = ("symbol", "venue", "method", "broker")
+_QUANTITY: Final = ("quantity",)
+_MONEY: Final = ("quantity", "price", "amount", "fx", "fees")
 
-# The name of a sum, its dimension, the event fields that give it, and what it reads.
-_SUMS: Final[dict[str, tuple[Dimension, tuple[str, ...], str]]] = {
-    "shares": (SHARES, ("quantity",), "shares bought and on order"),
-    "amount": (
-        PROGRAM_MONEY,
-        ("quantity", "price", "amount", "fx", "fees"),
-        "money spent and on order",
+
+class _Figure(NamedTuple):
+    """A figure of each counter: its dimension, the event fields that give it, and what it reads.
+
+    Sentences call it *short* before a value.
+    """
+
+    dimension: Dimension
+    given_by: tuple[str, ...]
+    short: str
+    meaning: str
+    of: Callable[[Sum], Exact | None]
+
+
+def _brokers(found: Sum) -> int | None:
+    return None if is_unknown(found.brokers) else len(found.brokers)
+
+
+_FIGURES: Final[dict[str, _Figure]] = {
+    "shares": _Figure(
+        SHARES,
+        _QUANTITY,
+        "shares bought and on order",
+        "shares bought and on order",
+        lambda of: of.shares,
     ),
+    "amount": _Figure(
+        PROGRAM_MONEY,
+        _MONEY,
+        "money spent and on order",
+        "money spent and on order",
+        lambda of: of.amount,
+    ),
+    "orders": _Figure(COUNT, (), "orders", "orders approved", lambda of: of.orders),
+    "messages": _Figure(
+        COUNT, (), "messages", "orders, replaces and cancels requested", lambda of: of.messages
+    ),
+    "cancels": _Figure(COUNT, (), "cancels requested", "cancels requested", lambda of: of.cancels),
+    "open_orders": _Figure(
+        COUNT, (), "open orders", "orders that can still fill", lambda of: of.open_orders
+    ),
+    "brokers": _Figure(COUNT, (), "brokers", "different brokers used", _brokers),
 }
 _MOMENTS: Final[dict[str, tuple[str, Callable[[Situation], Position]]]] = {
     "": ("before this event", lambda now: now.before),
     "_after": ("if this event is accepted", lambda now: now.after),
 }
 APPLIES: Final = "applies"
-# What each counter has.
-SUMS: Final = (*(f"{name}{suffix}" for name in _SUMS for suffix in _MOMENTS), APPLIES)
+# What each counter counts, and each of its facts.
+FIGURES: Final = tuple(_FIGURES)
+NAMES: Final = (*(f"{name}{suffix}" for name in FIGURES for suffix in _MOMENTS), APPLIES)
 
 
 def facts_of(counter: str) -> tuple[str, ...]:
     """Return the names of the facts of *counter*."""
-    return tuple(f"{FAMILY}.{counter}.{name}" for name in SUMS)
+    return tuple(f"{FAMILY}.{counter}.{name}" for name in NAMES)
 
 
 def counter_of(fact: str) -> str | None:
@@ -56,7 +94,7 @@ def counter_of(fact: str) -> str | None:
 def counter_fact(name: str) -> Fact:
     """Return the fact *name*; raise KeyError if it is none of a counter."""
     counter, of = counter_of(name), name.rpartition(".")[2]
-    if not counter or of not in SUMS:
+    if not counter or of not in NAMES:
         raise KeyError(name)
     if of == APPLIES:
         return Fact(
@@ -70,18 +108,18 @@ def counter_fact(name: str) -> Fact:
             f"{name} and trade.side == buy",
         )
     suffix = "_after" if of.endswith("_after") else ""
-    sum_ = of.removesuffix(suffix)
-    dimension, given_by, said = _SUMS[sum_]
+    figure = _FIGURES[of.removesuffix(suffix)]
     moment, position = _MOMENTS[suffix]
+    is_count = figure.dimension == COUNT
     return Fact(
         name,
-        dimension,
-        ZERO_OR_MORE,
-        f"{said} that the counter `{counter}` counts, {moment}",
-        f"{said} by `{counter}`" + ("" if suffix else " before this event"),
-        lambda now: _sum(position(now), now.trade, counter, sum_),
-        (*_READ_BY, *given_by),
-        f"{name} <= terms.max_{sum_}",
+        figure.dimension,
+        COUNTED if is_count else ZERO_OR_MORE,
+        f"{figure.meaning} that the counter `{counter}` counts, {moment}",
+        f"{figure.short} in `{counter}`" + ("" if suffix else " before this event"),
+        lambda now: figure_of(position(now), now.trade, counter, of.removesuffix(suffix)),
+        (*_READ_BY, *figure.given_by),
+        f"{name} <= " + ("50" if is_count else f"terms.max_{of.removesuffix(suffix)}"),
     )
 
 
@@ -90,31 +128,46 @@ def _applies(now: Situation, name: str) -> Value | None:
     return None if uses is None else applies(uses.counter, now.trade)
 
 
-def _sum(position: Position, trade: Trade, name: str, sum_: str) -> Exact | None:
+def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact | None:
+    """Return the *figure* that the counter *name* has for *trade* at *position*; `None` if unknown.
+
+    It is the largest in any period that *trade* can touch.
+    """
     uses = position.counters.get(name)
     if uses is None or applies(uses.counter, trade) is None:
         return None
-    if position.unknown_shares if sum_ == "shares" else position.used_amount() is None:
+    if figure == "shares" and position.unknown_shares:
         return None
-    days = _days(uses.counter, trade)
-    if days is None:
+    if figure == "amount" and position.used_amount() is None:
         return None
-    counted = uses.counter.within(*days)
-    most: Sum = uses.most(days if counted is None else counted)
-    return most.shares if sum_ == "shares" else most.amount
+    span = _span(uses.counter, trade)
+    if span is None:
+        return None
+    most = uses.most(uses.counter.within(*span) or span)
+    return None if most is None else _FIGURES[figure].of(most)
 
 
 def applies(counter: Counter, trade: Trade) -> bool | None:
     """Return whether *counter* counts *trade*; `None` if the trade does not say what it asks."""
     days = _days(counter, trade)
-    if days is not None and counter.within(*days) is None:
+    if days is not None and counter.within(When(days[0]), When(days[1])) is None:
         return False
     listings = () if trade.listing is None else (trade.listing,)
     found = is_in_scope(counter, trade.event, listings)
-    return None if days is None and found is not False else found
+    is_known = days is not None and not (counter.is_short and trade.event.time is None)
+    return found if is_known or found is False else None
 
 
-def _days(counter: Counter, trade: Trade) -> Days | None:
+def _span(counter: Counter, trade: Trade) -> Span | None:
+    """Return when *trade* begins and ends, on the clock of *counter*; `None` if unknown."""
+    days = _days(counter, trade)
+    if days is None:
+        return None
+    first = When(days[0], moment_of(trade.event.time))
+    return first, first if trade.is_fill else day_over(days[1])
+
+
+def _days(counter: Counter, trade: Trade) -> tuple[date, date] | None:
     """Return the first and the last day of *trade* on the clock of *counter*; `None` if unknown."""
     if counter.zone is not None:
         return trade.date, trade.last_date

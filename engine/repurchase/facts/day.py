@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from repurchase.domain.counters import of_day
 from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
+from repurchase.facts.counters import figure_of
 from repurchase.facts.domains import COUNTED, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation
+from repurchase.facts.trade import PROGRAM_MONEY
 from repurchase.ledger.fold import day as day_of
 from repurchase.ledger.position import Day, Position
 
@@ -32,6 +35,27 @@ _Quantity = tuple[
     str, Dimension, str, tuple[str, str], Callable[[Day], Exact | None], tuple[str, ...], str
 ]
 _KEY: Final = ("symbol", "venue")
+# The facts of the counter of the day.
+OF_DAY: Final = frozenset(
+    f"day.{of}{when}" for of in ("shares", "amount") for when in ("", "_after")
+)
+# What a limit on a day means: the counter of the day, which no file need declare.
+_COUNTED: Final[tuple[tuple[str, Dimension, str, tuple[str, ...], str], ...]] = (
+    (
+        "shares",
+        SHARES,
+        "shares bought that day and on order for it",
+        ("quantity",),
+        "<= 25% * terms.max_shares",
+    ),
+    (
+        "amount",
+        PROGRAM_MONEY,
+        "money spent that day and on order for it",
+        ("quantity", "price", "amount", "fx", "fees"),
+        "<= 25% * terms.max_amount",
+    ),
+)
 _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "ordered_shares",
@@ -45,7 +69,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
     (
         "executed_shares",
         SHARES,
-        "shares bought that day",
+        "shares bought that day, without those that open orders may still buy",
         ("shares bought that day before this event", "shares bought that day"),
         lambda day: day.executed_shares,
         ("quantity",),
@@ -100,17 +124,47 @@ _MOMENTS: Final[tuple[tuple[str, str, Callable[[Situation], Position]], ...]] = 
     ("_after", "if this event is accepted", lambda now: now.after),
 )
 
-FACTS: Final = tuple(
-    Fact(
-        f"day.{name}{suffix}",
-        dimension,
-        COUNTED if dimension == COUNT else ZERO_OR_MORE,
-        f"{meaning}, {moment}",
-        short,
-        _of(position, read),
-        (*_KEY, *given_by),
-        f"day.{name}{suffix} {bound}",
-    )
-    for name, dimension, meaning, shorts, read, given_by, bound in _QUANTITIES
-    for (suffix, moment, position), short in zip(_MOMENTS, shorts, strict=True)
+
+def _counted(
+    position: Callable[[Situation], Position], figure: str
+) -> Callable[[Situation], Exact | None]:
+    def of(now: Situation) -> Exact | None:
+        listing = now.trade.listing
+        if listing is None:
+            return None
+        name = of_day(listing.instrument, listing.venue).name
+        return figure_of(position(now), now.trade, name, figure)
+
+    return of
+
+
+FACTS: Final = (
+    *(
+        Fact(
+            f"day.{name}{suffix}",
+            dimension,
+            ZERO_OR_MORE,
+            f"{meaning}, {moment}",
+            meaning if suffix else f"{meaning} before this event",
+            _counted(position, name),
+            (*_KEY, *given_by),
+            f"day.{name}{suffix} {bound}",
+        )
+        for name, dimension, meaning, given_by, bound in _COUNTED
+        for suffix, moment, position in _MOMENTS
+    ),
+    *(
+        Fact(
+            f"day.{name}{suffix}",
+            dimension,
+            COUNTED if dimension == COUNT else ZERO_OR_MORE,
+            f"{meaning}, {moment}",
+            short,
+            _of(position, read),
+            (*_KEY, *given_by),
+            f"day.{name}{suffix} {bound}",
+        )
+        for name, dimension, meaning, shorts, read, given_by, bound in _QUANTITIES
+        for (suffix, moment, position), short in zip(_MOMENTS, shorts, strict=True)
+    ),
 )

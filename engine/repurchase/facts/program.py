@@ -38,10 +38,18 @@ FACTS: Final = (
     _fact(
         "program.reserved_shares",
         SHARES,
-        "shares that open orders may still buy",
-        "shares on order",
+        "shares that open orders may still buy, before this event",
+        "shares on order before this event",
         lambda now: now.before.reserved_shares,
-        "program.reserved_shares + trade.shares <= 2,000 shares",
+        "program.reserved_shares <= 2,000 shares",
+    ),
+    _fact(
+        "program.reserved_shares_after",
+        SHARES,
+        "shares that open orders may still buy, if this event is accepted",
+        "shares on order",
+        lambda now: now.after.reserved_shares,
+        "program.reserved_shares_after <= 2,000 shares",
     ),
     _fact(
         "program.shares",
@@ -70,10 +78,18 @@ FACTS: Final = (
     _fact(
         "program.reserved_amount",
         PROGRAM_MONEY,
-        "money that open orders may still spend",
-        "money on order",
+        "money that open orders may still spend, before this event",
+        "money on order before this event",
         lambda now: now.before.known_reserved_amount(),
-        "program.reserved_amount + trade.amount <= 10% * terms.max_amount",
+        "program.reserved_amount <= 10% * terms.max_amount",
+    ),
+    _fact(
+        "program.reserved_amount_after",
+        PROGRAM_MONEY,
+        "money that open orders may still spend, if this event is accepted",
+        "money on order",
+        lambda now: now.after.known_reserved_amount(),
+        "program.reserved_amount_after <= 10% * terms.max_amount",
     ),
     _fact(
         "program.amount",

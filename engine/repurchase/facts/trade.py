@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from repurchase.domain.counters import moment_of
 from repurchase.domain.quantities import (
+    COUNT,
     DATE,
     PRICE,
     SHARES,
@@ -23,19 +25,33 @@ from repurchase.facts.domains import (
     FIELDS,
     TEXT,
     TIME_OF_DAY,
+    ZERO_OR_MORE,
     Words,
     one_of,
 )
 from repurchase.facts.fact import Fact, Situation
+from repurchase.ledger.position import SINCE_NONE
 
 # Only the rule file states the program's currency: the expression checker puts it in place of
 # `program`.
 PROGRAM_MONEY: Final = Dimension("money", "program")
+SECONDS_SINCE_SAME: Final = "trade.seconds_since_same"
 PROGRAM_PRICE: Final = Dimension("price", "program")
 
 
 def _venue_time(now: Situation) -> Exact | None:
     return now.trade.venue_time
+
+
+def _seconds_since_same(now: Situation) -> Exact | None:
+    requests, moment = now.before.requests, moment_of(now.trade.event.time)
+    if requests is None or moment is None or now.trade.is_fill:
+        return None
+    order = now.trade.before or now.before.orders.get(now.trade.event.id)
+    if order is not None and (order.held is not None or order.state == "held"):
+        # A release is the request that was held.
+        return SINCE_NONE
+    return requests.seconds_since(now.trade.request, moment)
 
 
 def _share_class(now: Situation) -> str | None:
@@ -248,5 +264,16 @@ FACTS: Final = (
         lambda now: now.trade.amount,
         (*_MONEY, "fees"),
         "trade.amount <= 10% * terms.max_amount",
+    ),
+    Fact(
+        SECONDS_SINCE_SAME,
+        COUNT,
+        ZERO_OR_MORE,
+        "seconds since the last request equal in all but its id, its time and the market; if there "
+        "was none, 1,000,000,000,000",
+        "seconds since the same request",
+        _seconds_since_same,
+        ("time",),
+        "trade.seconds_since_same >= 5",
     ),
 )

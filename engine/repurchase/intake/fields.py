@@ -146,6 +146,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     "replace": Form("a `replace` event", _CHANGE, _OF_ORDER),
     "replaced": Form("a `replaced` event", _ORDER, _OF_ORDER),
     "rejected": Form("a `rejected` event", _ORDER, _OF_ORDER),
+    "cancel_requested": Form("a `cancel_requested` event", _ORDER, _OF_ORDER),
     "cancel": Form("a `cancel` event", _ORDER, _OF_ORDER),
     "expire": Form("an `expire` event", _ORDER, _OF_ORDER),
     "fill": Form("a `fill` event", _TRADE | {"amount", "order"}, _TRADED),

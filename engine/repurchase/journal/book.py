@@ -180,7 +180,7 @@ def adopting(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
     editions = texts.editions(rules)
     if counts_otherwise(editions, book):
         raise Tampering(Problem("it counts money otherwise than the program has used it"))
-    after = counting(adopted(position, adoption.by), editions.authorization.counters)
+    after = counting(adopted(position, adoption.by), editions.authorization.kept())
     return replace(book, position=after, editions=editions, rules=rules)
 
 
@@ -202,7 +202,7 @@ def _begun(book: Book, adoption: Adoption, texts: RuleTexts) -> Book:
         raise Tampering(Problem("it changes the rule file of a program that has none"))
     began = begun(book.position, adoption.identity, two_persons=not adoption.one_person)
     editions = texts.editions(adoption.rules)
-    after = counting(adopted(began, adoption.by), editions.authorization.counters)
+    after = counting(adopted(began, adoption.by), editions.authorization.kept())
     return replace(book, position=after, editions=editions, rules=adoption.rules)
 
 

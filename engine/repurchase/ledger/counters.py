@@ -1,4 +1,4 @@
-"""What the counters of a position hold: what was executed in each period, and what is on order.
+"""What the counters of a position hold: what happened in each period, and what is on order.
 
 An open order counts with all that it may still use, in every period that it can touch. A trade
 that does not say what the scope of a counter asks, such as its broker, counts in it.
@@ -15,87 +15,162 @@ import msgspec
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import Counter, When, day_over, moment_of
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.orders import Order, Terms, day_of
 
 K = TypeVar("K", int, tuple[int, int])
-Days = tuple[datetime.date, datetime.date]
+Span = tuple[When, When]
+# Brokers in the order of their names, each with how often it was named.
+Brokers = tuple[tuple[str, int], ...]
+# The broker of a trade that names none.
+UNNAMED: Final = ""
+UNKNOWN: Final = ((UNNAMED, 1),)
+# Of short periods, those of the last hour are remembered, or of the last window if that is longer.
+_KEPT_AT_LEAST: Final = 3_600 * 1_000_000
+# How many short periods pile up before older ones are forgotten.
+_PILE: Final = 1 << 14
 
 
 class Sum(msgspec.Struct, frozen=True, gc=False):
-    """Ordinary-share equivalents, and an amount in program currency."""
+    """What happened or is on order.
+
+    *shares* are ordinary-share equivalents, *amount* is in program currency. *orders* were
+    approved, *messages* and *cancels* were asked for, *open_orders* can still fill. *brokers*
+    were named.
+    """
 
     shares: Exact = 0
     amount: Exact = 0
+    orders: int = 0
+    messages: int = 0
+    cancels: int = 0
+    open_orders: int = 0
+    brokers: Brokers = ()
 
     def plus(self, other: Sum, sign: int = 1) -> Sum:
         """Return this sum and *other*, which is taken away if *sign* is -1."""
-        return Sum(self.shares + sign * other.shares, self.amount + sign * other.amount)
+        return Sum(
+            self.shares + sign * other.shares,
+            self.amount + sign * other.amount,
+            self.orders + sign * other.orders,
+            self.messages + sign * other.messages,
+            self.cancels + sign * other.cancels,
+            self.open_orders + sign * other.open_orders,
+            _named_by_both(self.brokers, other.brokers, sign),
+        )
 
 
 NOTHING: Final = Sum()
 
 
+def _named_by_both(one: Brokers, other: Brokers, sign: int) -> Brokers:
+    if not other:
+        return one
+    times = dict(one)
+    for broker, more in other:
+        times[broker] = times.get(broker, 0) + sign * more
+    return tuple(sorted((broker, left) for broker, left in times.items() if left))
+
+
 class Uses(msgspec.Struct, frozen=True, gc=False):
-    """What *counter* counts: *executed* by period, and *open* by the periods that orders touch.
+    """What *counter* counts: *done* by period, and *open* by the periods that orders touch.
 
     The keys of *open* are the first and the last such period. *always* is counted in each period:
-    what was executed on a day that nobody knows.
+    what was executed on a day, or at a moment, that nobody knows. Of short periods, those before
+    *since* are forgotten.
     """
 
     counter: Counter
-    executed: HashTrieMap[int, Sum] = HashTrieMap()
+    done: HashTrieMap[int, Sum] = HashTrieMap()
     open: HashTrieMap[tuple[int, int], Sum] = HashTrieMap()
     always: Sum = NOTHING
+    since: int = 0
 
-    def of(self, day: datetime.date) -> Sum:
-        """Return what is executed and on order in the period of *day*.
+    def of(self, when: When) -> Sum | None:
+        """Return what was done and is on order in the period of *when*; `None` if it is forgotten.
 
         In a rolling window, every open order of the counter may still fill.
         """
         if self.counter.is_rolling:
-            begin = self.counter.begin(day)
-            past = [one for number, one in self.executed.items() if number >= begin]
+            begin = self.counter.begin(when)
+            if begin is None or begin < self.since:
+                return None
+            past = [one for number, one in self.done.items() if number >= begin]
             return _total((self.always, *past, *self.open.values()))
-        return self._in(self.counter.period(day))
+        period = self.counter.period(when)
+        return None if period is None or period < self.since else self._in(period)
 
-    def most(self, days: Days) -> Sum:
-        """Return the most that is executed and on order in a period of *days*.
+    def most(self, span: Span) -> Sum | None:
+        """Return the most that was done and is on order in a period of *span*; `None` if unknown.
 
         Of the windows of a rolling counter, that is the first: later ones reach less far back.
         """
-        first, last = days
+        first, last = span
         if self.counter.is_rolling:
             return self.of(first)
         begin, end = self.counter.period(first), self.counter.period(last)
+        if begin is None or end is None or begin < self.since:
+            return None
         # The sum of a period is more than that before it only where something begins.
-        begun = {number for number in self.executed if begin < number <= end}
+        begun = {number for number in self.done if begin < number <= end}
         begun |= {number for number, _ in self.open if begin < number <= end}
-        each = [self._in(number) for number in (begin, *begun)]
-        return Sum(max(one.shares for one in each), max(one.amount for one in each))
+        return _largest([self._in(number) for number in (begin, *begun)])
 
-    def with_executed(self, day: datetime.date, more: Sum, sign: int = 1) -> Uses:
-        """Return these uses with *more* executed on *day*, or less if *sign* is -1."""
-        period = self.counter.period(day)
-        left = self.executed.get(period, NOTHING).plus(more, sign)
-        return replace(self, executed=_kept(self.executed, period, left))
+    def with_done(self, when: When, more: Sum, sign: int = 1) -> Uses:
+        """Return these uses with *more* done at *when*, or less if *sign* is -1."""
+        period = self.counter.period(when)
+        if period is None:
+            return replace(self, always=self.always.plus(more, sign))
+        if period < self.since:
+            return self
+        left = self.done.get(period, NOTHING).plus(more, sign)
+        return _without_old(replace(self, done=_kept(self.done, period, left)), period)
 
     def with_order(self, order: Order | None, sign: int = 1) -> Uses:
         """Return these uses with what *order* reserves, or without it if *sign* is -1."""
-        days = None if order is None or not order.is_open else of_order(self.counter, order)
-        if order is None or days is None:
+        span = None if order is None or not order.is_open else of_order(self.counter, order)
+        if order is None or span is None:
             return self
-        key = self.counter.period(days[0]), self.counter.period(days[1])
-        reserved = Sum(order.reserved_shares, order.reserved_amount or 0)
-        left = self.open.get(key, NOTHING).plus(reserved, sign)
-        return replace(self, open=_kept(self.open, key, left))
+        begin, end = self.counter.period(span[0]), self.counter.period(span[1])
+        reserved = Sum(
+            order.reserved_shares,
+            order.reserved_amount or 0,
+            open_orders=1,
+            brokers=named(order.terms.event),
+        )
+        if begin is None or end is None:
+            return replace(self, always=self.always.plus(reserved, sign))
+        left = self.open.get((begin, end), NOTHING).plus(reserved, sign)
+        return replace(self, open=_kept(self.open, (begin, end), left))
 
     def _in(self, period: int) -> Sum:
         on_order = (one for (a, b), one in self.open.items() if a <= period <= b)
-        return _total((self.always, self.executed.get(period, NOTHING), *on_order))
+        return _total((self.always, self.done.get(period, NOTHING), *on_order))
+
+
+def _without_old(uses: Uses, now: int) -> Uses:
+    """Return *uses* without the short periods long before *now*, once many have piled up."""
+    counter, per = uses.counter, uses.counter.per
+    if per is None or not per.is_short or len(uses.done) % _PILE:
+        return uses
+    length = per.length[0]
+    kept = max(_KEPT_AT_LEAST, length)
+    since = max(uses.since, now - (kept if counter.is_rolling else kept // length))
+    done = {number: one for number, one in uses.done.items() if number >= since}
+    return replace(uses, done=HashTrieMap(done), since=since)
+
+
+def named(event: Event) -> Brokers:
+    """Return the broker of *event*, named once."""
+    return UNKNOWN if event.broker is None else ((normalize("NFC", event.broker), 1),)
+
+
+def is_unknown(brokers: Brokers) -> bool:
+    """Return whether one of *brokers* is unknown."""
+    return any(broker == UNNAMED for broker, _ in brokers)
 
 
 def _kept(sums: HashTrieMap[K, Sum], key: K, value: Sum) -> HashTrieMap[K, Sum]:
@@ -109,6 +184,20 @@ def _total(sums: Iterable[Sum]) -> Sum:
     for one in sums:
         total = total.plus(one)
     return total
+
+
+def _largest(sums: Sequence[Sum]) -> Sum:
+    """Return the largest of each figure of *sums*."""
+    return Sum(
+        max(one.shares for one in sums),
+        max(one.amount for one in sums),
+        max(one.orders for one in sums),
+        max(one.messages for one in sums),
+        max(one.cancels for one in sums),
+        max(one.open_orders for one in sums),
+        # A trade without a broker leaves their number unknown.
+        max((one.brokers for one in sums), key=lambda of: (is_unknown(of), len(of))),
+    )
 
 
 # -- what a counter counts ------------------------------------------------------------------------
@@ -142,20 +231,33 @@ def _is_among(wanted: Sequence[str], found: set[str]) -> bool | None:
     return not found.isdisjoint(wanted) if found else None
 
 
-def of_order(counter: Counter, order: Order) -> Days | None:
-    """Return the first and the last day on which *order* counts in *counter*; `None` if on none."""
+def of_order(counter: Counter, order: Order) -> Span | None:
+    """Return when *order* first and last counts in *counter*; `None` if it never does."""
     terms = order.in_play()
     in_scope = [one for one in terms if is_in_scope(counter, one.event, one.listings) is not False]
     if not in_scope:
         return None
-    firsts, lasts = zip(*(days_of(counter, one) for one in in_scope), strict=True)
-    return counter.within(min(firsts), max(lasts))
+    firsts, lasts = zip(*(_days_of(counter, one) for one in in_scope), strict=True)
+    # The terms in play that were asked for first may apply: `in_play` begins with them.
+    return counter.within(
+        When(min(firsts), moment_of(in_scope[0].event.time)), day_over(max(lasts))
+    )
 
 
-def days_of(counter: Counter, terms: Terms) -> Days:
+def _days_of(counter: Counter, terms: Terms) -> tuple[datetime.date, datetime.date]:
     """Return the first and the last day of *terms* on the clock of *counter*."""
     event, zone = terms.event, counter.zone
     if zone is not None:
         return day_of(event, zone), max(terms.last_date, day_of(event, zone))
     firsts = [day_of(event, one.zone) for one in terms.listings] or [terms.last_date]
     return min(firsts), max(terms.venue_last or terms.last_date, *firsts)
+
+
+def first_day(counter: Counter, event: Event, listings: Sequence[Listing]) -> datetime.date | None:
+    """Return the earliest day of *event* on the clock of *counter*, at any of *listings*.
+
+    Return `None` if that is a venue's clock and there is none.
+    """
+    if counter.zone is not None:
+        return day_of(event, counter.zone)
+    return min((day_of(event, one.zone) for one in listings), default=None)

@@ -17,11 +17,19 @@ from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
 from repurchase.domain.calendars import day_at
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import Counter, Kept, When, moment_of
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
-from repurchase.ledger.counters import Sum, Uses, is_in_scope
+from repurchase.ledger.counters import (
+    NOTHING,
+    UNKNOWN,
+    Sum,
+    Uses,
+    first_day,
+    is_in_scope,
+    named,
+)
 from repurchase.ledger.halts import stopped_or_resumed
 from repurchase.ledger.orders import Order, Terms, closed, day_of, with_worst_case
 from repurchase.ledger.position import (
@@ -32,6 +40,7 @@ from repurchase.ledger.position import (
     Day,
     DayKey,
     Position,
+    Requests,
 )
 from repurchase.ledger.trades import Fault, Trade
 
@@ -46,7 +55,7 @@ def after(position: Position, trade: Trade) -> Position:
     position = arrived(position, trade.date)
     if trade.is_fill:
         return after_fill(position, trade) if trade.counts else position
-    position = _with_latest(position, trade.date)
+    position = _asking(_with_latest(position, trade.date), trade, is_approved=True)
     assert trade.order is not None, "every trade that is not a fill has an order"
     return _with_order(
         position,
@@ -62,8 +71,10 @@ def after(position: Position, trade: Trade) -> Position:
 def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]) -> Position:
     """Return *position* after an order, replace or release that was held or denied.
 
-    The position remembers the request, which reserves nothing. A denied one moves no day.
+    The position remembers the request, which reserves nothing. A denied one moves no day, and
+    counts as a message alone.
     """
+    position = _asking(position, trade, is_approved=False)
     if outcome == "held":
         position = _with_latest(arrived(position, trade.date), trade.date)
     # If a release is denied, its order stays held.
@@ -88,6 +99,9 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     if event.kind in ("halt", "resume", "confirm"):
         # What a person decides moves no day.
         return stopped_or_resumed(replace(position, started=True), event)
+    if event.kind == "cancel_requested":
+        # It moves no day: nothing has happened yet, and the order can still fill.
+        return asked(replace(position, started=True), event, clock)
     # A report of another day cannot be taken back, so it keeps no request from an earlier day.
     position = arrived(position, day_of(event, clock))
     if event.kind == "bust":
@@ -301,24 +315,72 @@ def _with_reserved(counters: Counters, before: Order | None, order: Order) -> Co
     )
 
 
+def asked(position: Position, event: Event, clock: ZoneInfo) -> Position:
+    """Return *position* after the request *event*, whatever the answer: it is a message.
+
+    The order that it names says what it does not say itself.
+    """
+    listings: Sequence[Listing] = ()
+    order = position.orders.get(event.order or "")
+    if order is not None:
+        own, listings = order.terms.event, order.terms.listings
+        event = replace(event, broker=event.broker or own.broker, method=event.method or own.method)
+    more = Sum(messages=1, cancels=int(event.kind == "cancel_requested"))
+    day = day_of(event, clock)
+    counters = _with_request(position.counters, event, listings, day, more)
+    return replace(position, counters=counters)
+
+
+def _asking(position: Position, trade: Trade, *, is_approved: bool) -> Position:
+    """Return *position* after the request *trade*: a message and, if it *is_approved*, an order."""
+    assert trade.order is not None, "every trade that is not a fill has an order"
+    more = Sum(messages=1)
+    if is_approved:
+        more = Sum(messages=1, orders=int(trade.before is None), brokers=named(trade.event))
+    listings = (trade.order.asked or trade.order.terms).listings
+    counters = _with_request(position.counters, trade.event, listings, trade.date, more)
+    requests, moment = position.requests, moment_of(trade.event.time)
+    if requests is not None and moment is not None:
+        requests = requests.with_one(trade.request, moment)
+    return replace(position, counters=counters, requests=requests)
+
+
+def _with_request(
+    counters: Counters,
+    event: Event,
+    listings: Sequence[Listing],
+    day: datetime.date,
+    more: Sum,
+) -> Counters:
+    """Return *counters* with *more* at the moment of *event*; without *listings*, on this *day*."""
+    found = {}
+    for name, of in counters.items():
+        if is_in_scope(of.counter, event, listings) is not False:
+            when = When(first_day(of.counter, event, listings) or day, moment_of(event.time))
+            if of.counter.within(when, when) is not None:
+                found[name] = of.with_done(when, more)
+    return counters.update(found)
+
+
 def _with_fill(counters: Counters, fill: Counted, sign: int = 1) -> Counters:
     """Return *counters* with what *fill* executed, or without it if *sign* is -1."""
     found = {}
     for name, of in counters.items():
-        day = _day_in(of.counter, fill)
-        if day is not None:
-            executed = Sum(fill.shares or 0, fill.amount or 0)
-            found[name] = of.with_executed(day, executed, sign)
+        when = _when_in(of.counter, fill)
+        if when is not None:
+            executed = Sum(fill.shares or 0, fill.amount or 0, brokers=named(fill.event))
+            found[name] = of.with_done(when, executed, sign)
     return counters.update(found)
 
 
-def _day_in(counter: Counter, fill: Counted) -> datetime.date | None:
-    """Return the day on which *counter* counts *fill*; `None` if it does not."""
+def _when_in(counter: Counter, fill: Counted) -> When | None:
+    """Return when *counter* counts *fill*; `None` if it does not."""
     listings = () if fill.listing is None else (fill.listing,)
     if is_in_scope(counter, fill.event, listings) is False:
         return None
     day = fill.date if counter.zone is not None else fill.venue_date or fill.date
-    return None if counter.within(day, day) is None else day
+    when = When(day, moment_of(fill.event.time))
+    return None if counter.within(when, when) is None else when
 
 
 def _with_brought(counters: Counters, event: Event, clock: ZoneInfo) -> Counters:
@@ -326,42 +388,53 @@ def _with_brought(counters: Counters, event: Event, clock: ZoneInfo) -> Counters
 
     It counts on the day of *event*, or in each period if that states none.
     """
-    more = Sum(event.shares or 0, event.amount or 0)
+    more = Sum(event.shares or 0, event.amount or 0, brokers=UNKNOWN)
     found = {}
     for name, of in counters.items():
         if event.time is None and event.date is None:
             found[name] = replace(of, always=of.always.plus(more))
             continue
-        day = day_of(event, of.counter.zone or clock)
-        if of.counter.within(day, day) is not None:
-            found[name] = of.with_executed(day, more)
+        when = When(day_of(event, of.counter.zone or clock), moment_of(event.time))
+        if of.counter.within(when, when) is not None:
+            found[name] = of.with_done(when, more)
     return counters.update(found)
 
 
-def counting(position: Position, counters: Sequence[Counter]) -> Position:
-    """Return *position* with exactly *counters*; a new one counts what is remembered.
+def counting(position: Position, kept: Kept) -> Position:
+    """Return *position* with exactly what is to be *kept*; a new counter counts what is remembered.
 
-    What was executed and is remembered no more may have been in any of its periods.
+    What was executed and is remembered no more may have been in any of its periods. Of messages,
+    it counts the orders that are remembered.
     """
     found = {}
-    for one in counters:
+    for one in kept.counters:
         known = position.counters.get(one.name)
         found[one.name] = known if known and known.counter == one else _counted(position, one)
-    return replace(position, counters=HashTrieMap(found))
+    requests = (position.requests or Requests()) if kept.requests else None
+    return replace(position, counters=HashTrieMap(found), requests=requests)
 
 
 def _counted(position: Position, counter: Counter) -> Uses:
     fills = [*position.fills.counting()]
-    rest = Sum(
-        position.executed_shares - sum(fill.shares or 0 for fill in fills),
-        position.executed_amount - sum(fill.amount or 0 for fill in fills),
-    )
+    shares = position.executed_shares - sum(fill.shares or 0 for fill in fills)
+    amount = position.executed_amount - sum(fill.amount or 0 for fill in fills)
+    # Nobody remembers by which broker.
+    rest = Sum(shares, amount, brokers=UNKNOWN) if shares or amount else NOTHING
     uses = HashTrieMap({counter.name: Uses(counter, always=rest)})
     for fill in fills:
         uses = _with_fill(uses, fill)
     for order in position.orders.values():
-        uses = _with_reserved(uses, None, order)
+        uses = _with_reserved(_with_known(uses, order), None, order)
     return uses[counter.name]
+
+
+def _with_known(counters: Counters, order: Order) -> Counters:
+    """Return *counters* with the request of an *order* that is remembered."""
+    terms = order.terms
+    more = Sum(messages=1)
+    if order.state not in ("denied", "held"):
+        more = Sum(messages=1, orders=1, brokers=named(terms.event))
+    return _with_request(counters, terms.event, terms.listings, terms.last_date, more)
 
 
 def _with_days(

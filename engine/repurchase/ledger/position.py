@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
 from repurchase.domain.events import Event
 from repurchase.domain.people import Identity
-from repurchase.domain.quantities import Exact
+from repurchase.domain.quantities import Exact, quotient
 from repurchase.domain.terms import Listing
 from repurchase.ledger.counters import Uses
 from repurchase.ledger.orders import Order
@@ -24,6 +25,12 @@ FILLS_REMEMBERED: Final = 1 << 16
 # A position remembers closed orders while it knows at most so many orders: that is what keeps it
 # small. A report on a forgotten order counts as one on an unknown order does.
 ORDERS_REMEMBERED: Final = 1 << 17
+# A position remembers at most so many different requests. Each further one counts as if it were
+# made with the latest that it has forgotten.
+REQUESTS_REMEMBERED: Final = 1 << 16
+MICROSECONDS: Final = 1_000_000
+# More seconds than have passed since the first day of the calendar.
+SINCE_NONE: Final = 10**12
 # Beyond so many brokers on one day their number is unknown. No limit on it is that high.
 BROKERS_MAX: Final = 1 << 10
 
@@ -143,6 +150,31 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     is_confirmed: bool = False
 
 
+class Requests(msgspec.Struct, frozen=True, gc=False):
+    """When each request was last made, by what it asks for. Those before *since* are forgotten."""
+
+    last: HashTrieMap[int, int] = HashTrieMap()
+    since: int = 0
+
+    def seconds_since(self, request: int, moment: int) -> Exact:
+        """Return the seconds from the last such *request* to *moment*.
+
+        If there was none, return as many as since the first day of the calendar, or since the
+        forgotten ones.
+        """
+        last = self.last.get(request, self.since)
+        return SINCE_NONE if not last else quotient(max(moment - last, 0), MICROSECONDS)
+
+    def with_one(self, request: int, moment: int) -> Requests:
+        """Return these requests with *request* made at *moment*."""
+        last = self.last.insert(request, max(moment, self.last.get(request, 0)))
+        if len(last) < REQUESTS_REMEMBERED:
+            return replace(self, last=last)
+        since = sorted(last.values())[len(last) // 2]
+        kept = {name: one for name, one in last.items() if one > since}
+        return Requests(HashTrieMap(kept), since)
+
+
 class Position(msgspec.Struct, frozen=True, gc=False):
     """What a program has used so far; an immutable value.
 
@@ -151,9 +183,10 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     *unbounded* counts the open orders whose money cannot be computed. While there are any, the
     methods below return `None` for the sums concerned. *open_until* counts the open orders, and
     their pending replaces, by their last days; *counters* hold what each counter of the rule file
-    counts, by its name; *ended* names the others by the day until which they
-    are kept. *today* is the latest day of any event that was not denied. *settled_day* is that of
-    what no bust takes back, and *fill_days* counts the fills of later days. *halts* says what halts
+    counts, by its name; *requests* are `None` unless a rule asks for like ones; *ended* names the
+    other orders by the day until which they are kept. *today* is the latest day of any event that
+    was not denied. *settled_day* is that of what no bust takes back, and *fill_days* counts the
+    fills of later days. *halts* says what halts
     the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
     program has *two_persons*; *identity* says what binds their names. *persons* are the names
     recorded, by what they look like.
@@ -172,6 +205,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     fills: Fills = Fills()
     days: HashTrieMap[DayKey, Day] = HashTrieMap()
     counters: HashTrieMap[str, Uses] = HashTrieMap()
+    requests: Requests | None = None
     today: datetime.date = datetime.date.min
     settled_day: datetime.date = datetime.date.min
     fill_days: HashTrieMap[datetime.date, int] = HashTrieMap()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, Literal, TypeVar
@@ -149,6 +150,17 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if old.shares is None or old.amount is None:
             return not self.of_order
         return self.shares > old.shares or self.amount > old.amount
+
+    @property
+    def request(self) -> int:
+        """Return a number for what a request asks for: all but its id, its moment and the market.
+
+        Requests that differ have different numbers, but for one chance in 2**60.
+        """
+        event, is_replace = self.event, self.before is not None
+        # A replace is about its order, whose id its event has.
+        asked = replace(event, id=event.id if is_replace else "", time=None, date=None, outside={})
+        return int(hashlib.sha256(f"{is_replace} {asked!r}".encode()).hexdigest()[:15], 16)
 
     def lacks(self) -> tuple[str, ...]:
         """Return the event fields that are missing and would let more values be computed."""

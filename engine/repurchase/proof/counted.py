@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from repurchase.domain.counters import Counter
-from repurchase.facts.counters import APPLIES, FAMILY, SUMS
+from repurchase.facts.counters import APPLIES, FAMILY, NAMES
 from repurchase.proof.fields import Counted
 from repurchase.proof.logic import Fact, Facts
 from repurchase.proof.solver import Term, z3
 
-# A sum of a counter: its name, whether it is known before an event and after it, its value before,
-# and what is added.
+# A figure of a counter: its name, whether it is known before an event and after it, its value
+# before, and what is added.
 Used = tuple[str, Term, Term, Term, Term]
 
 # The words of an event that the scope of a counter may ask for.
@@ -21,8 +21,10 @@ _WORDS: Final = (("trade.method", "methods"), ("trade.broker", "brokers"))
 
 
 def is_sure(asked: Counted, counter: Counter) -> Term:
-    """Return the condition that *asked* says what the scope of *counter* asks."""
-    return z3.And([asked.words[fact].chosen >= 0 for fact, of in _WORDS if getattr(counter, of)])
+    """Return the condition that *asked* says what the scope and the periods of *counter* ask."""
+    timed = [asked.timed] if counter.is_short else []
+    words = [asked.words[fact].chosen >= 0 for fact, of in _WORDS if getattr(counter, of)]
+    return z3.And([*timed, *words])
 
 
 def is_in_scope(asked: Counted, counter: Counter) -> Term:
@@ -59,10 +61,18 @@ def clocks(counter: Counter) -> tuple[str, str]:
     return f"{at}date", f"{at}last_date"
 
 
-def named(asked: Counted, counter: Counter) -> str:
-    """Return how variables of *counter* begin: two rule files can call different sums the same."""
-    declared = hashlib.sha256(repr(counter).encode()).hexdigest()[:8]
-    return f"{asked.name}.{counter.name}@{declared}"
+def named(asked: Counted, name: str, counter: Counter | None = None) -> str:
+    """Return how the variables of *counter*, called *name*, begin.
+
+    Two rule files can call different sums the same, or count the same shares otherwise.
+    """
+    counting = asked.edition.counting
+    ratios = sorted(
+        (*map(str, pair), str(of.shares_each), str(of.fx_margin), of.currency)
+        for pair, of in counting.listings.items()
+    )
+    declared = repr((counter, ratios, counting.with_fees))
+    return f"{asked.name}.{name}@{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
 
 def no_more(old: Counted, new: Counted, facts: tuple[Facts, Facts]) -> Iterator[Term]:
@@ -75,10 +85,10 @@ def no_more(old: Counted, new: Counted, facts: tuple[Facts, Facts]) -> Iterator[
         for whole in new.edition.authorization.counters:
             if part == whole or not part.is_part_of(whole):
                 continue
-            for sum_ in SUMS:
-                if sum_ != APPLIES:
+            for name in NAMES:
+                if name != APPLIES:
                     less, more = (
-                        of[f"{FAMILY}.{one.name}.{sum_}"].value
+                        of[f"{FAMILY}.{one.name}.{name}"].value
                         for of, one in zip(facts, (part, whole), strict=True)
                     )
                     yield less <= more

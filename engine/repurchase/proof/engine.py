@@ -109,10 +109,10 @@ def _decided(
         market = StatedMarket(read_feed(()).of(by.authorization))
         return step(now, position, life(by, now, position), live=live, market=market)
 
-    position = counting(Position(), (before or editions).authorization.counters)
+    position = counting(Position(), (before or editions).authorization.kept())
     for earlier in read[:-1]:
         position = next_step(earlier, position, before or editions).position
-    position = counting(position, editions.authorization.counters)
+    position = counting(position, editions.authorization.kept())
     its = life(editions, read[-1], position)
     asked = trade(read[-1], its.edition.counting, position, its.counting)
     return asked, next_step(read[-1], position, editions), its

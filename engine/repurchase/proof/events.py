@@ -23,6 +23,8 @@ _CALLED: Final[Mapping[Kind, str]] = {
     "release-replace": "replace",
     "fill-alone": "fill",
 }
+# Facts that need the time of day.
+_TIMES: Final = ("trade.venue_time", "trade.seconds_since_same")
 _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
@@ -126,7 +128,8 @@ def _moments(model: Model, each: Sequence[Request], read: set[str]) -> dict[str,
         date.fromordinal(model.whole(asked.day(name))) for name in ("venue_date", "venue_last_date")
     )
     seconds = None
-    if "trade.venue_time" in read and model.holds(asked.timed):
+    has_short = any(of.is_short for one in each for of in one.edition.authorization.counters)
+    if (has_short or not read.isdisjoint(_TIMES)) and model.holds(asked.timed):
         seconds = model.whole(asked.seconds)
     when = {"date": str(there)}
     if seconds is not None or any(day != there for _, day in begin):

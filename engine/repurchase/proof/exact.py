@@ -13,9 +13,10 @@ from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import DAY, Counter
 from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
+from repurchase.ledger.position import SINCE_NONE
 from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, touches
 from repurchase.proof.fields import FILLS, REPLACES
 from repurchase.proof.logic import Fact, number
@@ -70,6 +71,8 @@ def figures(event: Request, at_one: str, grid: int) -> list[Term]:
         event.cost == _at_rate(event, figure),
         *_rated(event),
         z3.Not(event.has_amount),
+        # No two requests are equal.
+        event.facts["trade.seconds_since_same"].value == number(SINCE_NONE),
         *(
             z3.Implies(fact.present, _on_grid(fact.value, grid))
             for name, fact in event.facts.items()
@@ -164,6 +167,10 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         return [
             *ties,
             z3.Not(event.otherwise),
+            *(
+                event.facts[f"{of}_after"].value == event.facts[of].value
+                for of in ("program.reserved_shares", "program.reserved_amount")
+            ),
             event.more[0] == event.shares - own.shares,
             event.more[1] == money - _money(own),
         ]
@@ -285,7 +292,24 @@ def used_facts(now: Request, before: Sums, past: Sequence[Past]) -> dict[str, Fa
     """Return the exact facts of the day and of the counters, after *past* and the sums *before*."""
     counters = now.edition.authorization.counters
     each = (_counter_facts(now, before, past, counter) for counter in counters)
-    return {**_day_facts(now, past), **dict(chain.from_iterable(each))}
+    of_day = _limits_of_day(now, before, past)
+    return {**_day_facts(now, past), **dict(of_day), **dict(chain.from_iterable(each))}
+
+
+def _limits_of_day(now: Request, before: Sums, past: Sequence[Past]) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the counter of the day, of the instrument and the venue of *now*."""
+    at, known = now.day("venue_date"), known_sums(before, now.after)
+    for name, more in zip(_READ, now.more, strict=True):
+        used = []
+        for of in past:
+            executed, reserved = _READ[name](of)
+            begin, end = of.asked.day("venue_date"), of.asked.day("venue_last_date")
+            done = z3.If(begin == at, executed, _NOTHING)
+            open_ = z3.If(z3.And(begin <= at, at <= end), reserved, _NOTHING)
+            used.append(z3.If(_is_listed_as(now, of.asked), done + open_, _NOTHING))
+        total = z3.Sum([_NOTHING, *used])
+        yield f"day.{name}", Fact(known[name][0], total)
+        yield f"day.{name}_after", Fact(known[name][1], total + more)
 
 
 def _counter_facts(
@@ -296,13 +320,14 @@ def _counter_facts(
     at = first if counter.first is None else _highest(first, counter.first.toordinal())
     is_counted = z3.And(is_in_scope(now, counter), touches(counter, first, last))
 
-    def counted(of: Past, executed: Term, reserved: Term) -> Term:
+    def counted(of: Past, done: Term, open_: Term) -> Term:
         begin, end = (of.asked.day(day) for day in clocks(counter))
         is_own = z3.And(is_in_scope(of.asked, counter), touches(counter, begin, end))
-        is_within = z3.And(touches(counter, begin, begin), _is_in_period(counter, begin, at))
-        can_fill = _ALWAYS if counter.is_rolling else end >= at
-        done = z3.If(is_within, executed, _NOTHING)
-        return z3.If(is_own, done + z3.If(can_fill, reserved, _NOTHING), _NOTHING)
+        is_now = _is_in_period(counter, begin, at, (of.asked, now))
+        is_within = z3.And(touches(counter, begin, begin), is_now)
+        can_fill = _ALWAYS if counter.is_rolling or counter.is_short else end >= at
+        done = z3.If(is_within, done, _NOTHING)
+        return z3.If(is_own, done + z3.If(can_fill, open_, _NOTHING), _NOTHING)
 
     def sum_of(name: str, executed: Term, more: Term) -> Used:
         each = [_READ[name](of) for of in past]
@@ -311,22 +336,63 @@ def _counter_facts(
         added = z3.If(is_counted, more, _NOTHING)
         return (name, *known[name], z3.Sum([brought, *used]), added)
 
+    def count_of(name: str, more: int) -> Used:
+        each = [counted(of, *_COUNTED[name](of)) for of in past]
+        added = z3.If(is_counted, number(more), _NOTHING)
+        return name, _ALWAYS, _ALWAYS, z3.Sum([_NOTHING, *each]), added
+
     known = known_sums(before, now.after)
-    sums = (
+    is_new = now.kind in ("order", "release")
+    used = [
         sum_of("shares", before.executed_shares, now.more[0]),
         sum_of("amount", before.executed_amount, now.more[1]),
-    )
-    yield from facts_of(now, counter, is_counted, sums)
+        count_of("orders", int(is_new)),
+        count_of("messages", int(now.kind not in FILLS)),
+        count_of("cancels", 0),
+        count_of("open_orders", int(is_new)),
+    ]
+    # Every event of a sequence names the same broker.
+    first_one = z3.If(used[2][3] > 0, _NOTHING, _ONE)
+    named = now.words["trade.broker"].chosen >= 0
+    used.append(("brokers", named, named, _ONE - first_one, z3.If(is_counted, first_one, _NOTHING)))
+    yield from facts_of(now, counter, is_counted, used)
 
 
-def _is_in_period(counter: Counter, day: Term, at: Term) -> Term:
+def _is_in_period(counter: Counter, day: Term, at: Term, events: tuple[Request, Request]) -> Term:
     """Return a condition under which *day* is in the period of *at*, which is not before it.
 
-    Of weeks and months, it is a part: the engine confirms what is found.
+    Of weeks and months, and of seconds and minutes, which *events* show, it is a part: the engine
+    confirms what is found.
     """
     if counter.per is None:
         return _ALWAYS
-    return at - day < (counter.per.days[0] if counter.is_rolling else 1)
+    if counter.per.is_short:
+        then, now = events
+        is_at_once = z3.And(then.timed, now.timed, then.seconds == now.seconds)
+        return z3.And(day == at, is_at_once, _is_listed_as(now, then))
+    return at - day < (counter.per.length[0] // DAY if counter.is_rolling else 1)
+
+
+def _orders_of(of: Past) -> tuple[Term, Term]:
+    return (_NOTHING if of.prior == "breach" else _ONE), _NOTHING
+
+
+def _messages_of(of: Past) -> tuple[Term, Term]:
+    return number({"breach": 0, "released": 2}.get(of.prior, 1)), _NOTHING
+
+
+def _open_orders_of(of: Past) -> tuple[Term, Term]:
+    if of.prior in ("cancelled", "breach"):
+        return _NOTHING, _NOTHING
+    return _NOTHING, z3.If(of.units < of.asked.units, _ONE, _NOTHING)
+
+
+_COUNTED: Final = {
+    "orders": _orders_of,
+    "messages": _messages_of,
+    "cancels": lambda _: (_NOTHING, _NOTHING),
+    "open_orders": _open_orders_of,
+}
 
 
 def _shares_of(of: Past) -> tuple[Term, Term]:

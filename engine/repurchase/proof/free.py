@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from repurchase.domain.clocks import Ahead, ahead
+from repurchase.facts.day import OF_DAY
 from repurchase.facts.table import TABLE
-from repurchase.proof.counted import clocks, facts_of, is_in_scope, named, touches
+from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, named, touches
 from repurchase.proof.fields import FILLS, REPLACES, Counted
 from repurchase.proof.logic import Fact, Facts, free, number, real
 from repurchase.proof.solver import Term, z3
@@ -16,8 +17,25 @@ from repurchase.proof.solver import Term, z3
 KnownSums = Mapping[str, tuple[Term, Term]]
 
 _DAY_FACTS: Final = tuple(
-    name for name in TABLE if name.startswith("day.") and not name.endswith("_after")
+    name
+    for name in TABLE
+    if name.startswith("day.") and not name.endswith("_after") and name not in OF_DAY
 )
+# What an event of each kind adds to the counts of a counter, at least and at most.
+_ADDED: Final[Mapping[str, Mapping[str, tuple[int, int]]]] = {
+    "orders": {"order": (0, 1), "release": (0, 1)},
+    "messages": dict.fromkeys(("order", "replace", "release", "release-replace"), (0, 1)),
+    "cancels": {},
+    "open_orders": {
+        **dict.fromkeys(("order", "replace", "release", "release-replace"), (0, 1)),
+        **dict.fromkeys(("fill", "correct"), (-1, 0)),
+    },
+    "brokers": {
+        **dict.fromkeys(("order", "replace", "release", "release-replace"), (0, 1)),
+        **dict.fromkeys(("fill", "fill-alone"), (0, 1)),
+        "correct": (-1, 1),
+    },
+}
 # The facts of the day that grow by all shares of an event, by kind.
 _WHOLLY: Final = {
     "order": ("ordered_shares",),
@@ -98,6 +116,19 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         )
 
 
+def any_limits_of_day(
+    asked: Counted, known: KnownSums, ties: list[Term]
+) -> Iterator[tuple[str, Fact]]:
+    """Yield the facts of the counter of the day, which counts every event.
+
+    *known* says of each sum whether it is known before the event and after it.
+    """
+    for of, (is_known, is_known_after) in known.items():
+        before, more = _used(asked, named(asked, "day"), of, z3.BoolVal(True), ties)
+        yield f"day.{of}", Fact(is_known, before)
+        yield f"day.{of}_after", Fact(is_known_after, before + more)
+
+
 def any_counters(
     asked: Counted, days: Facts, known: KnownSums, ties: list[Term]
 ) -> Iterator[tuple[str, Fact]]:
@@ -109,9 +140,29 @@ def any_counters(
     for counter in asked.edition.authorization.counters:
         first, last = (days[f"trade.{day}"].value for day in clocks(counter))
         is_counted = z3.And(is_in_scope(asked, counter), touches(counter, first, last))
-        name = named(asked, counter)
-        added = ((of, *known[of], *_used(asked, name, of, is_counted, ties)) for of in known)
+        name = named(asked, counter.name, counter)
+        # What is long past is forgotten.
+        is_kept = z3.Bool(f"{name}.kept") if counter.is_short else z3.BoolVal(True)
+        added = [
+            (
+                of,
+                *(z3.And(one, is_kept) for one in known[of]),
+                *_used(asked, name, of, is_counted, ties),
+            )
+            for of in known
+        ]
+        added += (_counted(asked, name, of, is_counted, ties) for of in _ADDED)
         yield from facts_of(asked, counter, is_counted, added)
+
+
+def _counted(asked: Counted, name: str, of: str, is_counted: Term, ties: list[Term]) -> Used:
+    """Return the count *of* the counter *name*: any before an event, and what that can add."""
+    before, more = z3.Int(f"{name}.{of}"), z3.Int(f"{name}.{of}_more")
+    least, most = _ADDED[of].get(asked.kind, (0, 0))
+    ties += [before >= 0, more >= least, more <= most, before + more >= 0]
+    ties.append(z3.Implies(z3.Not(is_counted), more == 0))
+    known, known_after = z3.Bool(f"{name}.{of}?"), z3.Bool(f"{name}.{of}_after?")
+    return of, known, known_after, real(before), real(more)
 
 
 def _used(

@@ -24,8 +24,15 @@ from repurchase.proof.fields import (
     code,
     scope_of,
 )
-from repurchase.proof.free import KnownSums, any_counters, any_day, any_days, any_outside
-from repurchase.proof.logic import Fact, Facts, chosen, inside, number
+from repurchase.proof.free import (
+    KnownSums,
+    any_counters,
+    any_day,
+    any_days,
+    any_limits_of_day,
+    any_outside,
+)
+from repurchase.proof.logic import Fact, Facts, chosen, free, inside, number
 from repurchase.proof.solver import Term, z3
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
@@ -43,6 +50,8 @@ _BY_ANOTHER_RATIO: Final = (
     "trade.amount",
     "program.shares_after",
     "program.amount_after",
+    "program.reserved_shares_after",
+    "program.reserved_amount_after",
 )
 _OF_A_QUANTITY: Final = ("trade.units", "trade.shares", "trade.price_per_share")
 
@@ -135,6 +144,7 @@ class Request(Counted):
             **self._of_trade(),
             **_program(before, ""),
             **_program(self.after, "_after"),
+            **self._reserved_after(own),
             **dict(any_days(self, self.ties)),
             **dict(any_outside(self.name, self.ties)),
         }
@@ -143,9 +153,11 @@ class Request(Counted):
         self.facts |= self._any_use() if exact is None else exact(self, self.before)
 
     def _any_use(self) -> dict[str, Fact]:
+        known = known_sums(self.before, self.after)
         return {
             **dict(any_day(self, self.ties)),
-            **dict(any_counters(self, self.facts, known_sums(self.before, self.after), self.ties)),
+            **dict(any_limits_of_day(self, known, self.ties)),
+            **dict(any_counters(self, self.facts, known, self.ties)),
         }
 
     def day(self, name: str) -> Term:
@@ -212,11 +224,37 @@ class Request(Counted):
             return rest
         return msgspec.structs.replace(rest, reserved_amount=rest.reserved_amount + money)
 
+    def _reserved_after(self, own: str) -> dict[str, Fact]:
+        """Return what open orders reserve after the event: a fill takes out what was its own."""
+        found = {}
+        for at, (name, known, used) in enumerate(
+            (
+                ("shares", _ALWAYS, self.shares),
+                ("amount", self.after.bounded, z3.If(self.amount_present, self.amount, 0)),
+            )
+        ):
+            before = getattr(self.before, f"reserved_{name}")
+            after = before + self.more[at]
+            if self.kind == "correct":
+                # It may stand for a fill beyond its order.
+                after = z3.Real(f"{self.name}{own}.reserved_{name}_after")
+                self.ties += [after >= 0, after <= before]
+            elif self.kind in FILLS:
+                after -= used
+            found[f"program.reserved_{name}_after"] = Fact(known, after)
+        return found
+
     def _of_trade(self) -> dict[str, Fact]:
         """Return the facts of the trade that are not days."""
         edition = self.edition
         found = {
             "trade.venue_time": Fact(self.timed, self.seconds),
+            "trade.seconds_since_same": Fact(
+                z3.And(self.timed, z3.BoolVal(self.kind not in FILLS)),
+                free(
+                    TABLE["trade.seconds_since_same"].domain, f"{self.name}.since_same", self.ties
+                ),
+            ),
             "trade.units": Fact(_ALWAYS, z3.ToReal(self.units)),
             "trade.shares": Fact(_ALWAYS, self.shares),
             "trade.price": Fact(self.has_price, self.price),

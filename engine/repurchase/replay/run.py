@@ -141,7 +141,7 @@ class Program:
     ) -> None:
         self.editions = editions
         self._market = (feed or read_feed(())).of(editions.authorization)
-        self.position = counting(Position(), editions.authorization.counters)
+        self.position = counting(Position(), editions.authorization.kept())
         self.edition: Edition | None = None
         self.last_day: date | None = None
         self.tally = Tally()

@@ -25,15 +25,15 @@ from repurchase.domain.terms import (
     in_force,
     known_dimensions,
 )
-from repurchase.domain.venues import listed_venue, zone_name
-from repurchase.facts.counters import facts_of
-from repurchase.language.expression import Names, composed
+from repurchase.domain.venues import listed_venue
+from repurchase.facts.counters import counter_of
+from repurchase.language.expression import Names
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
 from repurchase.rulebook.schema import RULE_FILE
-from repurchase.rulebook.yaml_reader import Document, Path, open_document, read_document
+from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
@@ -76,7 +76,7 @@ class _Builder(Parts):
         names = self._names(terms)
         checks, rules = tuple(self._checks(names)), self._rules(names)
         instruments = tuple(self._instruments())
-        counters = tuple(self._counters())
+        counters = tuple(self._own_counters())
         self._venues_lacking()
         self._ids_once((*file["checks"], *file["rules"]))
         of_packs: list[Problem] = []
@@ -84,6 +84,7 @@ class _Builder(Parts):
         if not of_packs:
             of_law = (rule for pack in included for rule in pack.rules)
             self._terms_read(terms, checks, (*rules, *of_law))
+        self._declared_once(counters, included)
         self._window_in_order(terms)
         self._announced_once_resolved()
         self._reading.refuse_if_wrong(of_packs)
@@ -106,7 +107,7 @@ class _Builder(Parts):
             late_days=file["late_days"],
             feed_only=tuple(dict.fromkeys(file["feed_only"])),
             venues=dict(file["venues"]),
-            counters=counters,
+            counters=_used(counters, included),
             file=self._document.name,
             text=self._document.text,
         )
@@ -144,14 +145,6 @@ class _Builder(Parts):
                 fx_margin=part["fx_margin"],
                 fx_between=self._rates(part),
             )
-
-    def _venue_listed(self, code: str, path: Path) -> None:
-        try:
-            zone_name(code)
-        except Wrong as wrong:
-            add = f"add it under `venues`: {{{code}: Asia/Tokyo}}, with its time zone"
-            hint = add if listed_venue(code) is not None else f"{wrong.hint}; correct it, or {add}"
-            self._reading.note(path, wrong.what, hint)
 
     def _venues_lacking(self) -> None:
         """Note each venue that the file adds although the table has its clock."""
@@ -211,26 +204,24 @@ class _Builder(Parts):
 
     # --- counters
 
-    def _counters(self) -> Iterator[Counter]:
-        clock = zone(self._file["timezone"])
-        for name, part in self._file["counters"].items():
+    def _own_counters(self) -> Iterator[Counter]:
+        """Yield the counters of the file; note what they name and the file does not have."""
+        for part in self._file["counters"].values():
             self._instruments_used(part)
             self._venues_used(part)
-            first, last = part["from"], part["until"]
-            if first is not None and last is not None and last < first:
-                what = f"`until` {last} is before `from` {first}"
-                self._reading.note((*part.path, "until"), what)
-            yield Counter(
-                name,
-                instruments=tuple(part["instruments"] or ()),
-                venues=tuple(part["venues"] or ()),
-                methods=tuple(part["methods"] or ()),
-                brokers=tuple(map(composed, part["brokers"] or ())),
-                first=first,
-                last=last,
-                per=part["per"],
-                zone=clock if part["clock"] == "authorization" else None,
-            )
+        yield from self._counters(zone(self._file["timezone"]))
+
+    def _declared_once(self, counters: Sequence[Counter], packs: Sequence[Pack]) -> None:
+        """Note each counter that a pack declares otherwise than the file or another pack."""
+        first = {one.name: (one, "this file") for one in counters}
+        for pack in packs:
+            for one in pack.counters:
+                own, where = first.setdefault(one.name, (one, f"the pack `{pack.name}`"))
+                if own != one:
+                    what = f"the pack `{pack.name}` declares the counter `{one.name}`, too"
+                    hint = f"{where} declares it otherwise; give one of them another name"
+                    path = ("counters", one.name) if one.name in self._file["counters"] else ()
+                    self._reading.note_key(path or ("include",), what, hint)
 
     def _instruments_used(self, part: Part) -> None:
         """Note each instrument of a counter that the file does not have."""
@@ -254,9 +245,11 @@ class _Builder(Parts):
     def _packs(self, packs: PackDocument, names: Names, problems: list[Problem]) -> Iterator[Pack]:
         """Yield the packs that are included; add the faults inside them to *problems*."""
         first: dict[str, Part] = {}
+        clock = zone(self._file["timezone"])
         for part in self._file["include"]:
             try:
-                pack = read_pack(packs(part["pack"]), part["pack"], part["options"], names)
+                found = packs(part["pack"])
+                pack = read_pack(found, part["pack"], part["options"], names, clock)
             except Wrong as wrong:
                 self._reading.note(part.path, wrong.what, wrong.hint)
                 continue
@@ -295,12 +288,6 @@ class _Builder(Parts):
             venues=self._added(),
             declared=self._declared(),
         )
-
-    def _declared(self) -> tuple[str, ...]:
-        """Return the facts of the counters that the file declares, faulty ones included."""
-        declared = self._document.value.get("counters")
-        names = declared if isinstance(declared, dict) else {}
-        return tuple(fact for name in names for fact in facts_of(name))
 
     def _added(self) -> tuple[str, ...]:
         """Return the venues that the file adds, those with a fault included."""
@@ -364,6 +351,14 @@ class _Builder(Parts):
         if resolved is not None and announced is not None and announced < resolved:
             what = f"`announced` {announced} is before `resolved` {resolved}"
             self._reading.note(("announced",), what)
+
+
+def _used(counters: Sequence[Counter], packs: Sequence[Pack]) -> tuple[Counter, ...]:
+    """Return *counters* of a file, and those of its *packs* that a rule of them reads."""
+    read = {fact for pack in packs for rule in pack.rules for fact in rule.facts}
+    names = {counter_of(fact) for fact in read}
+    of_law = (one for pack in packs for one in pack.counters if one.name in names)
+    return tuple({one.name: one for one in (*counters, *of_law)}.values())
 
 
 def _together(

@@ -33,6 +33,10 @@ _PARTS: Final = {
     "program.amount": ("program.executed_amount", "program.reserved_amount"),
     "program.shares_after": ("program.shares", "trade.shares"),
     "program.amount_after": ("program.amount", "trade.amount"),
+    "program.reserved_shares_after": ("program.reserved_shares", "trade.shares"),
+    "program.reserved_amount_after": ("program.reserved_amount", "trade.amount"),
+    "day.shares_after": ("day.shares", "trade.shares"),
+    "day.amount_after": ("day.amount", "trade.amount"),
 }
 _SUMS: Final = tuple(name for name in TABLE if name.endswith("_after"))
 _FIRST: Final = ("trade.date", "trade.venue_date")
@@ -145,10 +149,11 @@ def _sums(rule: Rule) -> Iterator[str]:
 
 def _parts(name: str) -> Mapping[str, tuple[str, str]]:
     """Return the sums that are no more than their parts: those of every file, and *name*."""
-    if counter_of(name) is None:
-        return _PARTS
     before = name.removesuffix("_after")
-    return {**_PARTS, name: (before, f"trade.{before.rpartition('.')[2]}")}
+    more = f"trade.{before.rpartition('.')[2]}"
+    if counter_of(name) is None or more not in TABLE:
+        return _PARTS
+    return {**_PARTS, name: (before, more)}
 
 
 def _read(name: str) -> set[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import date
+from typing import Final
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.domain.venues import listed_venue
+from repurchase.facts.counters import FAMILY
 from repurchase.rulebook.caps import CALLED, how_to_cap
 from repurchase.rulebook.editions import Editions
-from repurchase.rulebook.model import Authorization, Pack
+from repurchase.rulebook.model import Authorization, Pack, Rule
 from repurchase.rulebook.periods import joined, periods
 from repurchase.rulebook.quotes import holds, says
 from repurchase.rulebook.yaml_reader import in_order, ticked
@@ -61,6 +63,10 @@ def check_source(file: File, name: str, data: bytes) -> tuple[Problem, ...]:
     return tuple(problem for problems in missing for problem in problems)
 
 
+# Facts that count what a program uses.
+_USES: Final = ("program.", "day.", f"{FAMILY}.")
+
+
 def _with_packs(file: File) -> tuple[File, ...]:
     return (file, *file.packs) if isinstance(file, Authorization) else (file,)
 
@@ -68,7 +74,21 @@ def _with_packs(file: File) -> tuple[File, ...]:
 def _findings(file: File) -> Iterator[Problem]:
     for quote, figure in _quoted(file):
         yield from _without_figure(file, quote, figure)
+    for rule in file.rules:
+        yield from _of_executed(file, rule)
     yield from _open_terms(file) if isinstance(file, Authorization) else _no_effect(file)
+
+
+def _of_executed(file: File, rule: Rule) -> Iterator[Problem]:
+    """Yield the problem that *rule* limits orders by what was executed, and by no open order."""
+    uses = [name for name in rule.require.facts if name.startswith(_USES)]
+    if rule.effect == "flag" or rule.at == "fill" or not uses:
+        return
+    if all("executed_" in name for name in uses):
+        family = uses[0].partition(".")[0]
+        what = f"the rule `{rule.id}` limits orders by what was executed, but not by open orders"
+        hint = f"read `{family}.shares_after` or `{family}.amount_after`, which count both"
+        yield _at(file, rule.line, rule.column, what, hint)
 
 
 def _quoted(file: File) -> Iterator[tuple[Quote, Figure | None]]:

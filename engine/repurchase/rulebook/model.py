@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, Literal
 
 import msgspec
 
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import Counter, Kept, of_day
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
 from repurchase.domain.venues import zone_name
+from repurchase.facts.day import OF_DAY
 from repurchase.facts.table import TABLE
+from repurchase.facts.trade import SECONDS_SINCE_SAME
 from repurchase.language.expression import Expression
 
 At = Literal["order", "fill", "both"]
@@ -112,6 +114,7 @@ class Pack(msgspec.Struct, frozen=True):
     file: str
     text: str
     feed_only: tuple[str, ...] = ()
+    counters: tuple[Counter, ...] = ()
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -120,8 +123,8 @@ class Authorization(msgspec.Struct, frozen=True):
     *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
     how many days it keeps an order that has ended. *feed_only* names the facts that only a feed may
     supply. *venues* are those that it adds, each with its time zone. *counters* are the sums over
-    part of it that it declares. *file* is the name by which
-    the file was read, *text* its exact content.
+    part of it that it declares, or that rules of its packs read. *file* is the name by which the
+    file was read, *text* its exact content.
     """
 
     name: str
@@ -150,17 +153,24 @@ class Authorization(msgspec.Struct, frozen=True):
         """Return the rules of the file, and then the rules of its packs."""
         return (*self.rules, *(rule for pack in self.packs for rule in pack.rules))
 
+    def kept(self) -> Kept:
+        """Return what its positions keep: its counters and, if a rule reads it, more."""
+        read = self._facts()
+        days: Iterable[Counter] = ()
+        if not read.isdisjoint(OF_DAY):
+            days = (of_day(one.name, venue) for one in self.instruments for venue in one.venues)
+        return Kept((*self.counters, *days), requests=SECONDS_SINCE_SAME in read)
+
+    def _facts(self) -> set[str]:
+        return {name for rule in self.all_rules() for name in rule.facts}
+
     @property
     def judges_money(self) -> bool:
         """Return whether a rule of the file or of a pack, of any day, reads an amount of money.
 
         If none does, an amount that is not known decides nothing.
         """
-        return any(
-            TABLE[name].dimension.kind == "money"
-            for rule in self.all_rules()
-            for name in rule.facts
-        )
+        return any(TABLE[name].dimension.kind == "money" for name in self._facts())
 
     def all_feed_only(self) -> frozenset[str]:
         """Return the facts that only a feed may supply, by the file or by one of its packs."""

@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import product
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from repurchase.domain.calendars import zone
 from repurchase.domain.errors import UsageError, Wrong, nearest
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, money
 from repurchase.domain.terms import Term, known_dimensions
@@ -83,12 +85,15 @@ def kept(texts: dict[str, bytes]) -> PackDocument:
     return document
 
 
-def read_pack(document: Document, included: str, options: Sequence[str], names: Names) -> Pack:
+def read_pack(
+    document: Document, included: str, options: Sequence[str], names: Names, clock: ZoneInfo
+) -> Pack:
     """Return the pack in *document* with *options* on, which a rule file includes as *included*.
 
-    *names* holds the names of the authorization. Raise RuleFileError with every fault.
+    *names* holds the names of the authorization, and *clock* is its time zone.
+    Raise RuleFileError with every fault.
     """
-    return _Builder(PACK, document).pack(included, options, names)
+    return _Builder(PACK, document).pack(included, options, names, clock)
 
 
 def is_pack(keys: Container[str]) -> bool:
@@ -112,7 +117,7 @@ def pack_alone(path: str | os.PathLike[str]) -> Pack:
     file = pathlib.Path(path)
     included = file.stem if file == pack_path(file.stem) else f"{_OWN}{file.stem}"
     builder = _Alone(PACK, open_document(path))
-    return builder.pack(included, [], Names({}, (), builder.currency()))
+    return builder.pack(included, [], Names({}, (), builder.currency()), zone("UTC"))
 
 
 def shipped_pack(name: str) -> Pack:
@@ -125,13 +130,18 @@ class _Builder(Parts):
 
     _scope: Expression | None = None
 
-    def pack(self, included: str, options: Sequence[str], names: Names) -> Pack:
+    def pack(self, included: str, options: Sequence[str], names: Names, clock: ZoneInfo) -> Pack:
         """Return the pack with *options* on; raise RuleFileError with every fault."""
         file = self._file
         limits = tuple(self._figures("limits", {}))
         known = self._names(limits, names)
         self._scope = self._condition(file, "when", known)
         rules = self._rules(known)
+        counters = tuple(self._counters(clock))
+        for counted in file["counters"].values():
+            for index, venue in enumerate(counted["venues"] or ()):
+                if venue not in names.venues:
+                    self._venue_listed(venue, (*counted.path, "venues", index))
         self._ids_once(file["rules"])
         self._limits_read(limits, rules)
         self._reading.refuse_if_wrong()
@@ -149,6 +159,7 @@ class _Builder(Parts):
             file=self._document.name,
             text=self._document.text,
             feed_only=tuple(dict.fromkeys(file["feed_only"])),
+            counters=counters,
         )
 
     def _options(self, on: Sequence[str]) -> Iterator[Option]:
@@ -169,7 +180,8 @@ class _Builder(Parts):
         known = {f"terms.{name}": dimension for name, dimension in dimensions.items()}
         own = {f"limits.{limit.name}": limit.dimension for limit in limits}
         constants = {**known, **names.constants, **own}
-        return Names(constants, (), names.currency, self._file["pack"], names.venues)
+        pack, declared = self._file["pack"], self._declared()
+        return Names(constants, (), names.currency, pack, names.venues, declared)
 
     def _rule(self, part: Part, names: Names) -> Rule | None:
         options = self._file["options"]

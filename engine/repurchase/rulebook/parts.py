@@ -6,23 +6,27 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from repurchase.domain.errors import nearest, short
+from repurchase.domain.counters import Counter
+from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.quantities import Dimension, date_number
 from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
-from repurchase.facts.counters import APPLIES, FAMILY, counter_of
+from repurchase.domain.venues import listed_venue, zone_name
+from repurchase.facts.counters import APPLIES, FAMILY, counter_of, facts_of
 from repurchase.language.expression import (
     Expression,
     ExpressionError,
     Names,
     both,
+    composed,
     on_one_line,
     parse,
 )
 from repurchase.language.linear import COMPARISONS_MAX, comparisons
 from repurchase.rulebook.keys import Part, Reading, Table
 from repurchase.rulebook.model import Rule
-from repurchase.rulebook.yaml_reader import Document, ticked
+from repurchase.rulebook.yaml_reader import Document, Path, ticked
 
 _ALL_ELSE_RESTS_ON: Final = (("terms",), ("limits",), ("currency",))
 _READ: Final = re.compile(r"\b(?:terms|limits)\.[a-z][a-z0-9_]*")
@@ -109,6 +113,39 @@ class Parts:
             return None
         place = self._document.place((*part.path, "quote"))
         return Quote(quote, figure, source, place.line, place.column)
+
+    def _venue_listed(self, code: str, path: Path) -> None:
+        try:
+            zone_name(code)
+        except Wrong as wrong:
+            add = f"add it under `venues`: {{{code}: Asia/Tokyo}}, with its time zone"
+            hint = add if listed_venue(code) is not None else f"{wrong.hint}; correct it, or {add}"
+            self._reading.note(path, wrong.what, hint)
+
+    def _counters(self, clock: ZoneInfo) -> Iterator[Counter]:
+        """Yield the counters that the file declares; *clock* is that of the authorization."""
+        for name, part in self._file["counters"].items():
+            first, last, per = part["from"], part["until"], part["per"]
+            if first is not None and last is not None and last < first:
+                what = f"`until` {last} is before `from` {first}"
+                self._reading.note((*part.path, "until"), what)
+            yield Counter(
+                name,
+                instruments=tuple(part.values.get("instruments") or ()),
+                venues=tuple(part["venues"] or ()),
+                methods=tuple(part["methods"] or ()),
+                brokers=tuple(map(composed, part["brokers"] or ())),
+                first=first,
+                last=last,
+                per=per,
+                zone=clock if part["clock"] == "authorization" else None,
+            )
+
+    def _declared(self) -> tuple[str, ...]:
+        """Return the facts of the counters that the file declares, faulty ones included."""
+        declared = self._document.value.get("counters")
+        names = declared if isinstance(declared, dict) else {}
+        return tuple(fact for name in names for fact in facts_of(name))
 
     def _rules(self, names: Names) -> tuple[Rule, ...]:
         rules = (self._rule(part, names) for part in self._file["rules"])

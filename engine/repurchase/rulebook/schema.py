@@ -149,23 +149,27 @@ INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.
         "The lowest and the highest `fx` that an event may state, such as `[80, 120]`; included."),
 ))  # fmt: skip
 
-COUNTER: Final = Table("counter",
-    "A sum over part of the program: what was executed and is on order, with this event.", (
-    Key("instruments", listed(INSTRUMENT_NAME, least=1),
-        "It counts only these instruments of the file."),
+_COUNTED: Final = (
     Key("venues", listed(VENUE, least=1), "It counts only what is bought at these venues."),
     Key("methods", listed(choice(METHODS), least=1), "It counts only what is bought so."),
     Key("brokers", listed(LINE, least=1), "It counts only what these brokers buy."),
     Key("from", DAY, "The first day that it counts; included."),
     Key("until", DAY, "The last day that it counts; included."),
     Key("per", PER,
-        "`day`, `week` (from Monday) or `month`: each has a sum of its own. `20 days`, `4 weeks` "
-        "or `12 months`: the sum of so much time that ends with the day of the event. Without it, "
-        "there is one sum."),
+        "`second`, `minute`, `day`, `week` (from Monday) or `month`: each has a sum of its own. "
+        "`10 seconds`, `20 days` or `12 months`: the sum of so much time that ends with the event. "
+        "Without it, there is one sum."),
     Key("clock", choice(CLOCKS),
         "Whose days it counts: the `authorization`'s, or those of the `venue` of each trade.",
         "authorization"),
+)  # fmt: skip
+COUNTER: Final = Table("counter",
+    "A sum over part of the program: what was executed and is on order, with this event.", (
+    Key("instruments", listed(INSTRUMENT_NAME, least=1),
+        "It counts only these instruments of the file."),
+    *_COUNTED,
 ))  # fmt: skip
+PACK_COUNTER: Final = Table("pack-counter", "A sum over part of any program.", _COUNTED)
 
 # --- conditions ----------------------------------------------------------------------------------
 
@@ -231,6 +235,9 @@ PACK: Final = Table("pack",
         "The figures of the law by name: each is one version or a list of versions.", {}),
     Key("options", named(OPTION.kind(), ID, most=PARTS_MAX),
         "The options of the pack by name, each with a `title` and a `cite`.", {}),
+    Key("counters", named(PACK_COUNTER.kind(), TERM_NAME, most=COUNTERS_MAX),
+        "What its rules count, as in a rule file. A file and its packs have one counter of a name.",
+        {}),
     FEED_ONLY,
     Key("when", CONDITION,
         "Its rules apply only if this condition is true, in addition to their own `when`."),
@@ -350,7 +357,7 @@ _FORMS: Final = {
         RULE_FILE,
         (SOURCE, VERSION, INSTRUMENT, COUNTER, CHECK, INCLUDE, RULE),
     ),
-    "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, OPTION, PACK_RULE)),
+    "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, PACK_COUNTER, OPTION, PACK_RULE)),
     "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),
     "mapping": _Form("Repurchase mapping", MAPPING, MAPPING_PARTS),
 }

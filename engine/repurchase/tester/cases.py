@@ -158,7 +158,7 @@ def result(case: Case, editions: Editions) -> CaseResult:
             executed_amount=case.given_amount or 0,
             started=True,
         )
-    position = counting(position, editions.authorization.counters)
+    position = counting(position, editions.authorization.kept())
     given = [
         _event(values, case.usual, f"given-{number}")
         for number, values in enumerate(case.given_events, 1)
