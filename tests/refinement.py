@@ -209,7 +209,8 @@ def _stated(asked: Request, view: View) -> Iterator[tuple[str, Term]]:
     event = view.trade.event
     yield f"listed as {event.symbol} at {event.venue}", _is_listed(asked, view)
     for name, word in asked.words.items():
-        text: str | None = getattr(event, name.removeprefix("trade."))
+        text = TABLE[name].of(view.situation)
+        assert text is None or isinstance(text, str)
         at = -1 if text is None else _index(word.choices, text)
         yield f"{name} is {text}", word.chosen == at
     if view.kind in FILLS:

@@ -401,7 +401,17 @@ def test_every_fact_can_be_read_by_one_file() -> None:
     decision = decided(order(), editions_of(requirements))
     undecided = {list(TABLE)[int(rule[1:])] for rule in stopped(decision)}
     assert set(stopped(decision).values()) == {"indeterminate"}
-    given_ = {"trade.broker", "trade.method", "trade.order_type", "trade.venue_time"}
+    stated = (
+        "broker",
+        "method",
+        "order_type",
+        "venue_time",
+        "phase",
+        "solicited",
+        "counterparty",
+        "by",
+    )
+    given_ = {f"trade.{name}" for name in stated}
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
     told = ("brokers", "blocks", "auction_ordered_shares", "off_auction_shares")
     of_the_day = {f"day.{name}{suffix}" for name in told for suffix in ("", "_after")}

@@ -33,6 +33,7 @@ from repurchase.domain.counters import Kept
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.events import Event
+from repurchase.domain.people import plain_name
 from repurchase.domain.venues import area_of, country_of, market_of
 from repurchase.evaluation import judge, rete
 from repurchase.evaluation.judge import Scope
@@ -426,6 +427,10 @@ def _trade_facts(full: Event, listed: Listed | None, money: _Money) -> dict[str,
         "trade.broker": full.broker,
         "trade.order_type": full.order_type,
         "trade.method": full.method,
+        "trade.phase": full.phase,
+        "trade.solicited": full.solicited,
+        "trade.counterparty": full.counterparty,
+        "trade.by": None if full.by is None else plain_name(full.by),
         "trade.units": full.quantity,
         "trade.shares": shares,
         "trade.price": _price(full),

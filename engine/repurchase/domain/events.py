@@ -37,6 +37,15 @@ MESSAGES: Final = frozenset(("order", "replace", "release", "cancel_requested"))
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
 METHODS: Final = ("auction", "off_auction", "block", "tender")
+# What the market is doing at the moment of an event.
+PHASES: Final = (
+    "continuous",
+    "opening_auction",
+    "closing_auction",
+    "auction_only",
+    "halt",
+    "after_hours",
+)
 
 _NOTHING: Final[Mapping[str, Exact | bool]] = {}
 
@@ -74,6 +83,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     order_type: str | None = None
     broker: str | None = None
     method: str | None = None
+    phase: str | None = None
+    solicited: bool | None = None
+    counterparty: str | None = None
     by: str | None = None
     reason: str | None = None
     shares: Exact | None = None

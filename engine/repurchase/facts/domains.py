@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.calendars import HOURS_MAX, HOURS_MIN, OFFSETS, YEAR_MAX, YEAR_MIN
-from repurchase.domain.events import KINDS, METHODS, ORDER_TYPES, SIDES
+from repurchase.domain.events import KINDS, METHODS, ORDER_TYPES, PHASES, SIDES
 from repurchase.domain.quantities import DIGITS_MAX, Exact, date_number
 
 
@@ -130,6 +130,9 @@ FIELDS: Final[Mapping[str, Domain]] = {
     "order_type": one_of(ORDER_TYPES),
     "broker": TEXT,
     "method": one_of(METHODS),
+    "phase": one_of(PHASES),
+    "solicited": YES_OR_NO,
+    "counterparty": TEXT,
     "by": TEXT,
     "reason": TEXT,
     "shares": ZERO_OR_MORE,

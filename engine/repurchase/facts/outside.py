@@ -44,6 +44,20 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
         _CAPPED,
     ),
     (
+        "market.best_ask",
+        PRICE,
+        "lowest price at which shares are offered",
+        "best ask",
+        _CAPPED,
+    ),
+    (
+        "market.first_price_published",
+        FLAG,
+        "whether the first price of the day is published",
+        "first price published",
+        "{}",
+    ),
+    (
         "market.day_high",
         PRICE,
         "highest price published so far that day",

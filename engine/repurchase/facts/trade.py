@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from repurchase.domain.counters import moment_of
+from repurchase.domain.people import plain_name
 from repurchase.domain.quantities import (
     COUNT,
     DATE,
+    FLAG,
     PRICE,
     SHARES,
     TIME,
@@ -25,6 +27,7 @@ from repurchase.facts.domains import (
     FIELDS,
     TEXT,
     TIME_OF_DAY,
+    YES_OR_NO,
     ZERO_OR_MORE,
     Words,
     one_of,
@@ -77,6 +80,14 @@ def _venue_area(now: Situation) -> str | None:
 def _venue_market(now: Situation) -> str | None:
     code = _venue(now)
     return None if code is None else market_of(code)
+
+
+def _by(now: Situation) -> str | None:
+    """Return who asks, in the spelling that all spellings of one name share."""
+    trade = now.trade
+    # Who reports a fill of an order did not ask for it.
+    event = trade.before.terms.event if trade.of_order and trade.before else trade.event
+    return None if event.by is None else plain_name(event.by)
 
 
 def _price_per_share(now: Situation) -> Exact | None:
@@ -214,6 +225,40 @@ FACTS: Final = (
         "method of execution: auction, off_auction, block or tender",
         "method",
         "trade.method in [auction, off_auction]",
+    ),
+    _word(
+        "phase",
+        "what the market is doing: continuous, opening_auction, closing_auction, auction_only, "
+        "halt or after_hours",
+        "phase of the market",
+        "trade.phase in [continuous, closing_auction]",
+    ),
+    Fact(
+        "trade.solicited",
+        FLAG,
+        YES_OR_NO,
+        "whether the issuer, or someone for it, solicited the purchase",
+        "solicited",
+        lambda now: now.trade.event.solicited,
+        ("solicited",),
+        "not trade.solicited",
+    ),
+    _word(
+        "counterparty",
+        "who sells the shares, if the issuer knows",
+        "counterparty",
+        'trade.counterparty != "Acme Holding"',
+    ),
+    Fact(
+        "trade.by",
+        WORD,
+        TEXT,
+        "who asks; of a fill, who asked for its order. Capitals, spaces and punctuation make no "
+        "difference",
+        "who asks",
+        _by,
+        ("by",),
+        'trade.by in ["Ann Smith", "Bob Jones"]',
     ),
     Fact(
         "trade.units",

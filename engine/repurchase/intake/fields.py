@@ -128,9 +128,9 @@ class Form(NamedTuple):
 _ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "reason"))
 _TRADE: Final = frozenset(
     ("symbol", "venue", "side", "quantity", "price", "fees", "fx", "order_type", "broker", "method")
-)
+) | {"phase", "solicited", "counterparty"}
 _ORDER: Final = frozenset(("order",))
-_CHANGE: Final = frozenset(("order", "quantity", "price", "fx", "fees", "expires"))
+_CHANGE: Final = frozenset(("order", "quantity", "price", "fx", "fees", "expires", "phase"))
 _SCOPE: Final = frozenset(("symbol", "venue", "broker", "person"))
 _DATED: Final = (("id",), ("time", "date"))
 _OF_ORDER: Final = (*_DATED, ("order",))
@@ -152,7 +152,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     "fill": Form("a `fill` event", _TRADE | {"amount", "order"}, _TRADED),
     "bust": Form("a `bust` event", frozenset(("fill",)), _OF_FILL),
     "correct": Form("a `correct` event", _TRADE | {"amount", "fill"}, _OF_FILL),
-    "release": Form("a `release` event", _ORDER, (*_OF_ORDER, *_SIGNED)),
+    "release": Form("a `release` event", _ORDER | {"phase"}, (*_OF_ORDER, *_SIGNED)),
     "halt": Form("a `halt` event", _SCOPE | {"drill"}, _DATED),
     "resume": Form("a `resume` event", _SCOPE | {"causes"}, (*_DATED, *_SIGNED)),
     "confirm": Form("a `confirm` event", frozenset(("of",)), (*_DATED, ("of",), ("by",))),
@@ -407,6 +407,7 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "venue": _name,
     "venues": _venues,
     "broker": _name,
+    "counterparty": _name,
     "causes": _texts,
 }
 _OUTSIDE: Final = {

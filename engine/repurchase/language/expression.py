@@ -19,6 +19,7 @@ from lark.exceptions import UnexpectedEOF, UnexpectedToken
 
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import nearest, short
+from repurchase.domain.people import plain_name
 from repurchase.domain.quantities import (
     BARE,
     COUNT,
@@ -397,6 +398,7 @@ class _Reader:
             left, right = sides[index], sides[index + 1]
             place = tree.children[2 * index + 2]
             dimension = self._alike(place, left, right)
+            left, right = self._spelled(left, right), self._spelled(right, left)
             if dimension.kind == "word" and operator not in ("==", "!="):
                 _refuse(place, "words have no order", "use `==`, `!=` or `in`")
             compared.append(Comparison(left, operator, right, dimension))  # type: ignore[arg-type]
@@ -409,7 +411,14 @@ class _Reader:
         dimension = left.dimension
         for place, choice in zip(tree.children[1:], choices, strict=True):
             dimension = self._alike(place, left, choice)
+        choices = tuple(self._spelled(choice, left) for choice in choices)
         return Member(left, choices, dimension)
+
+    def _spelled(self, side: Node, other: Node) -> Node:
+        """Return *side*; if *other* is a person, in the spelling in which names are compared."""
+        if isinstance(side, Word) and isinstance(other, Name) and other.name == "trade.by":
+            return self._note_word(plain_name(side.text))
+        return side
 
     def _node(self, tree: Any) -> Node:
         if tree.data in _CONDITIONS:

@@ -172,6 +172,10 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             "side": event.side,
             "broker": event.broker,
             "method": event.method,
+            "phase": event.phase,
+            "solicited": event.solicited,
+            "counterparty": event.counterparty,
+            "by": event.by,
             "order_type": event.order_type,
             "time": self.venue_time,
         }
@@ -384,7 +388,9 @@ def _release(
     if _has_ended(held, event, counting):
         return "order-ended"
     # The request moves to the moment of its release, with the outside facts known then.
-    asked = replace(held, time=event.time, date=event.date, outside=event.outside)
+    asked = replace(
+        held, time=event.time, date=event.date, phase=event.phase, outside=event.outside
+    )
     if is_whole:
         found: Trade | Fault = order_trade(asked, counting, later)
     else:
@@ -467,6 +473,7 @@ def renewed(terms: Terms, event: Event) -> Event:
         fees=_first(event.fees, own.fees),
         expires=event.expires or lasting,
         by=event.by,
+        phase=event.phase,
         outside=event.outside,
     )
 
@@ -504,7 +511,13 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
         # The old amount is the cost of the old quantity, so it cannot serve for another quantity.
         amount = own.amount
     full = replace(
-        full, time=own.time, date=own.date, order=own.order, quantity=quantity, amount=amount
+        full,
+        time=own.time,
+        date=own.date,
+        phase=event.phase or own.phase,
+        order=own.order,
+        quantity=quantity,
+        amount=amount,
     )
     found = _filled(full, counting, _listing_then(full, old, counting), None, None)
     return replace(found, corrects=old)
@@ -552,6 +565,8 @@ def _with_defaults(event: Event, own: Event) -> Event:
         fees=_first(event.fees, own.fees),
         broker=event.broker or own.broker,
         method=event.method or own.method,
+        solicited=_first(event.solicited, own.solicited),
+        counterparty=event.counterparty or own.counterparty,
         order_type=event.order_type or own.order_type,
     )
 

@@ -25,6 +25,12 @@ _CALLED: Final[Mapping[Kind, str]] = {
 }
 # Facts that need the time of day.
 _TIMES: Final = ("trade.venue_time", "trade.seconds_since_same")
+# The words that an event about another may state for itself, besides a method.
+_OWN: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "fill": ("broker", "phase"),
+    "correct": ("by",),
+    **dict.fromkeys(REPLACES, ("by", "phase")),
+}
 _HALF_HOURS: Final = [timedelta(minutes=30 * number) for number in range(48)]
 
 
@@ -87,13 +93,14 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
 
 
 def _about(model: Model, asked: Request, about: str, fields_read: set[str]) -> dict[str, Any]:
-    """Return the field that names *about*; for a fill, also a broker and method of its own."""
+    """Return the field that names *about*, and the words that the event has of its own."""
+    event: dict[str, Any] = {"fill" if asked.kind == "correct" else "order": about}
+    for field in _OWN[asked.kind]:
+        word = model.word(asked.words[f"trade.{field}"])
+        if word is not None and field in fields_read:
+            event[field] = word
     if asked.kind != "fill":
-        return {"fill" if asked.kind == "correct" else "order": about}
-    event: dict[str, Any] = {"order": about}
-    broker = model.word(asked.words["trade.broker"])
-    if broker is not None and "broker" in fields_read:
-        event["broker"] = broker
+        return event
     if model.holds(asked.otherwise):
         event["method"] = model.word(asked.words["trade.method"])
     return event
@@ -109,6 +116,9 @@ def _described(model: Model, each: Sequence[Request], fields_read: set[str]) -> 
         field, value = fact.removeprefix("trade."), model.word(word)
         if value is not None and (field in {*fields_read, "side"} or value == "market"):
             described[field] = value
+    present, solicited = asked.facts["trade.solicited"]
+    if "solicited" in fields_read and model.holds(present):
+        described["solicited"] = bool(model.whole(solicited))
     if model.holds(asked.has_rate) and any(
         (of := one.listings[listing]) is not None
         and whole(of.currency) != one.edition.counting.currency

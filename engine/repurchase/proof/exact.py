@@ -18,9 +18,9 @@ from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
 from repurchase.ledger.position import SINCE_NONE
 from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, touches
-from repurchase.proof.fields import FILLS, REPLACES
+from repurchase.proof.fields import FILLS, OF_MOMENT, REPLACES
 from repurchase.proof.logic import Fact, number
-from repurchase.proof.model import Request, Sums, known_sums
+from repurchase.proof.model import Request, Sums, known_sums, states_same
 from repurchase.proof.solver import Term, z3
 
 # What happened to an event before the last. An order is open, at once or after its release, or is
@@ -36,6 +36,7 @@ RATE: Final = 2
 # An event can state a rate with at most so many decimals.
 DECIMAL: Final = 10**DECIMALS_MAX
 
+_OWN_PHASE: Final = ("fill", "trade.phase")
 _NOTHING: Final = number(0)
 _ONE: Final = number(1)
 _ALWAYS: Final = z3.BoolVal(True)
@@ -160,6 +161,7 @@ def follows(event: Request, about: Past | None) -> list[Term]:
         *_has_rate_of(event, own),
         event.has_fees == own.has_fees,
         *(_has_word_of(event, own, name) for name in event.words),
+        *states_same(event, own),
     ]
     if event.kind != "fill":
         ties += [event.day(day) == own.day(day) for day in ("date", "venue_date")]
@@ -243,8 +245,13 @@ def _money(event: Request) -> Term:
 
 
 def _has_word_of(event: Request, order: Request, name: str) -> Term:
-    """Return the condition that a word is the order's; a fill may differ in broker and method."""
+    """Return the condition that a word is the order's, unless the event has its own.
+
+    A fill may differ in broker and method, and a replace in who asks.
+    """
     word, own = event.words[name].chosen, order.words[name].chosen
+    if name in OF_MOMENT and (event.kind in REPLACES or (event.kind, name) == _OWN_PHASE):
+        return _ALWAYS
     if event.kind == "fill" and name == "trade.method":
         is_other = z3.And(word != own, own >= 0, word >= 0)
         return z3.If(event.otherwise, is_other, word == own)

@@ -50,6 +50,8 @@ OF_VENUE: Final[Mapping[str, Callable[[str], str | None]]] = {
     "trade.venue_area": area_of,
     "trade.venue_market": market_of,
 }
+# The words that a replace does not take from its order.
+OF_MOMENT: Final = ("trade.phase", "trade.by")
 _OF_LISTING: Final = ("trade.share_class", "trade.symbol", *OF_VENUE)
 
 

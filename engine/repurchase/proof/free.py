@@ -46,7 +46,10 @@ _WHOLLY: Final = {
 _ASKING: Final = ("order", "release", *REPLACES)
 _DAYS: Final = ("date", "last_date")
 _VENUE_DAYS: Final = ("venue_date", "venue_last_date")
-_OUTSIDE: Final = tuple(name for name in TABLE if name.startswith(("market.", "issuer.")))
+# What an event states, or a feed supplies for it, and nothing else decides.
+_STATED: Final = tuple(
+    name for name in TABLE if name.startswith(("market.", "issuer.")) or name == "trade.solicited"
+)
 
 
 def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
@@ -184,7 +187,7 @@ def _used(
 
 
 def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts that feeds supply: each any value of its domain, or missing."""
-    for fact in _OUTSIDE:
+    """Yield the facts that only a source decides: each any value of its domain, or missing."""
+    for fact in _STATED:
         value = free(TABLE[fact].domain, f"{name}.{fact}", ties)
         yield fact, Fact(z3.Bool(f"{name}.{fact}?"), real(value))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from repurchase.proof.approval import passes
+from repurchase.proof.fields import OF_MOMENT
 from repurchase.proof.logic import number
-from repurchase.proof.model import Request, any_sums, from_zero
+from repurchase.proof.model import Request, any_sums, from_zero, states_same
 from repurchase.proof.solver import Term, z3
 
 # Names in z3 for an order's terms, and for those of a replace that the venue has not acknowledged.
@@ -80,7 +81,12 @@ def of_order(one: Request, terms: Sequence[Terms], *, is_late: bool | None = Non
                 z3.Or(one.otherwise, method == -1, one.words["trade.method"].chosen == method),
             ]
         else:
-            found += [word.chosen == words[name].chosen for name, word in one.words.items()]
+            found += [
+                word.chosen == words[name].chosen
+                for name, word in one.words.items()
+                if name not in OF_MOMENT
+            ]
+            found += states_same(one, own.asked)
         if is_late is not None or one.kind != "fill":
             # A request is never dated before the program's latest day.
             is_before = one.day("date") < own.asked.day("date")

@@ -368,6 +368,12 @@ def unquantified(facts: Facts, name: str) -> Facts:
     return found
 
 
+def states_same(one: Request, own: Request) -> list[Term]:
+    """Return the conditions that *one* has the yes/no facts of *own*, which it is about."""
+    now, then = one.facts["trade.solicited"], own.facts["trade.solicited"]
+    return [now.present == then.present, now.value == then.value]
+
+
 def _program(sums: Sums, suffix: str) -> dict[str, Fact]:
     """Return the facts of the program at *sums*; without *suffix*, also the four single sums."""
     money = z3.And(sums.amount_known, sums.bounded)

@@ -13,6 +13,7 @@ from functools import partial
 from math import ceil
 from typing import Any, Final, NamedTuple
 
+from repurchase.domain.people import plain_name
 from repurchase.proof.approval import HELD, passes
 from repurchase.proof.events import Model, event_of
 from repurchase.proof.exact import (
@@ -375,11 +376,13 @@ def _written(
 
 def _released(order: dict[str, Any]) -> dict[str, Any]:
     """Return the release of *order* by another person, at the moment of the order."""
-    order["by"] = "Ann"
+    order.setdefault("by", "Ann")
+    other = "Bob" if plain_name(order["by"]) != plain_name("Bob") else "Ann"
     # The release of a replace names the order.
     named = order.get("order", order["id"])
-    release = {"kind": "release", "id": f"r-{order['id']}", "order": named, "by": "Bob"}
-    return {**release, "reason": "seen", **_moment_of(order)}
+    release = {"kind": "release", "id": f"r-{order['id']}", "order": named, "by": other}
+    own = {"phase": order["phase"]} if "phase" in order else {}
+    return {**release, "reason": "seen", **own, **_moment_of(order)}
 
 
 def _became(model: Model, past: Past, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
