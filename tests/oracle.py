@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -27,6 +27,7 @@ from repurchase.language.expression import (
     Not,
     Product,
     Quotient,
+    Shift,
     Some,
     Sum,
     Truth,
@@ -111,8 +112,22 @@ def quantity(node: Node, facts: Facts, terms: Terms) -> Interval:
         return total
     if isinstance(node, Extreme):
         return _extreme(node.which, [quantity(part, facts, terms) for part in node.parts])
+    if isinstance(node, Shift):
+        day = quantity(node.of, facts, terms).point
+        return ANYTHING if day is None else _only(Fraction(_by_calendar(day, node.months)))
     assert isinstance(node, Product | Quotient), f"{node} is no quantity"
     return _scaled(node, facts, terms)
+
+
+def _by_calendar(day: Fraction, months: int) -> int:
+    """Return the date *months* after *day*, month by month; a month too short has its last day."""
+    begin = date.fromordinal(int(day))
+    first = begin.replace(day=1)
+    for _ in range(abs(months)):
+        beside = first + timedelta(31) if months > 0 else first - timedelta(1)
+        first = beside.replace(day=1)
+    after = (first + timedelta(31)).replace(day=1)
+    return min(first + timedelta(begin.day - 1), after - timedelta(1)).toordinal()
 
 
 def _scaled(node: Product | Quotient, facts: Facts, terms: Terms) -> Interval:
@@ -221,6 +236,7 @@ def nodes_in(node: Node) -> Iterator[Node]:
         parts = node.parts
     else:
         parts = (node.left, node.right) if isinstance(node, Product | Quotient) else ()
+        parts = (node.of,) if isinstance(node, Shift) else parts
     for part in parts:
         yield from nodes_in(part)
 

@@ -24,7 +24,16 @@ from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, Dimens
 from repurchase.evaluation.judge import Scope
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
-from repurchase.language.expression import Comparison, Condition, Constant, Name, Names, Word, parse
+from repurchase.language.expression import (
+    Comparison,
+    Condition,
+    Constant,
+    ExpressionError,
+    Name,
+    Names,
+    Word,
+    parse,
+)
 
 CURRENCY: Final = "JPY"
 INSTRUMENTS: Final = ("common", "ads", "second_class")
@@ -86,6 +95,7 @@ _TERM_FIGURES: Final[Mapping[str, tuple[tuple[str, Fraction], ...]]] = {
         ("2009-01-31", Fraction(date(2009, 1, 31).toordinal())),
     ),
     "closing": (("15:00", Fraction(54_000)), ("14:59:59", Fraction(53_999))),
+    "ceiling": (("JPY 105 a share", Fraction(105)), ("JPY 99.5 a share", Fraction(199, 2))),
     "portion": (("25%", Fraction(1, 4)), ("33.3%", Fraction(333, 1000))),
     "factor": (("3", Fraction(3)), ("0.5", Fraction(1, 2)), ("400", Fraction(400))),
 }
@@ -97,6 +107,7 @@ _TERM_DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "first_day": DATE,
     "last_day": DATE,
     "closing": TIME,
+    "ceiling": Dimension("price", CURRENCY),
     "portion": RATIO,
     "factor": BARE,
 }
@@ -128,7 +139,7 @@ _WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
     "units": (*_COUNTS, *_LARGE),
     "money": ("JPY 0", "JPY 100", "JPY 400,000,000", "JPY 0.01", "JPY 2147483648"),
     "price": (),
-    "program price": ("JPY 100", "JPY 0.5", "JPY 105,000"),
+    "program price": ("JPY 100", "JPY 0.5", "JPY 105,000", "JPY 105 a share"),
     "date": _DATES,
     "time": _CLOCKS,
     "count": _COUNTS,
@@ -139,7 +150,7 @@ _TERMS: Final[Mapping[str, tuple[str, ...]]] = {
     "units": ("terms.factor",),
     "money": ("terms.max_amount",),
     "price": (),
-    "program price": ("terms.max_amount / terms.max_shares",),
+    "program price": ("terms.max_amount / terms.max_shares", "terms.ceiling"),
     "date": ("terms.first_day", "terms.last_day"),
     "time": ("terms.closing",),
     "count": ("terms.factor",),
@@ -202,7 +213,7 @@ def _extreme(draw: st.DrawFn, kind: str, inner: str, depth: int) -> str:
 
 def _shifted(draw: st.DrawFn, inner: str) -> str:
     # `a + 5 - b` would be a number of days.
-    days = draw(_one_of(("1", "30", "0.5", "terms.factor")))
+    days = draw(_one_of(("1", "30", "0.5", "terms.factor", "30 days", "1 week")))
     return f"({inner} {draw(_one_of('+-'))} {days})"
 
 
@@ -217,6 +228,8 @@ def _priced(draw: st.DrawFn, inner: str) -> str:
     if draw(st.booleans()):
         return _either_way(draw, "*", "trade.price_per_share", "terms.max_shares")
     shares = draw(_one_of(_KINDS["shares"]))
+    if draw(st.booleans()):
+        return _either_way(draw, "*", shares, "terms.ceiling")
     return f"{shares} * (terms.max_amount / terms.max_shares)"
 
 
@@ -238,6 +251,9 @@ def constants(draw: st.DrawFn, kind: str) -> str:
         return _fact(draw, kind)
     one = draw(_one_of(written))
     shape = draw(_one_of(("plain", "plain", "plain", "portion", "sum", "extreme")))
+    if kind == "date" and shape in ("portion", "sum"):
+        time = draw(_one_of(("1 month", "12 months", "1 year", "30 days", "2 weeks", "3 months")))
+        return f"({one} {draw(_one_of('+-'))} {time})"
     if shape == "plain" or kind in ("date", "time"):
         return one
     if shape == "portion":
@@ -280,7 +296,9 @@ def _listed(*parts: str) -> str:
 def leaves(draw: st.DrawFn) -> str:
     """Draw one comparison, chain, membership or flag that reads a fact."""
     shapes = ("compared", "compared", "compared", "chained", "member", "word", "word", "flag")
-    shape = draw(_one_of(shapes))
+    shape = draw(_one_of((*shapes, "within", "life")))
+    if shape == "life":
+        return draw(lives())
     if shape == "word":
         return draw(word_leaves())
     if shape == "flag":
@@ -293,9 +311,44 @@ def leaves(draw: st.DrawFn) -> str:
         return draw(st.sampled_from((ends, f"{ends} {draw(operator)} {draw(constants(kind))}")))
     if shape == "member":
         choices = draw(st.lists(constants(kind), min_size=1, max_size=3))
-        return f"{one} {draw(_one_of(('in', 'not in')))} [{_listed(*choices)}]"
+        return f"{one} {_membership(draw, kind)} [{_listed(*choices)}]"
+    if shape == "within":
+        choices = draw(st.lists(intervals(kind), min_size=1, max_size=3))
+        return f"{one} {_membership(draw, kind)} [{_listed(*choices)}]"
     first, second = draw(st.permutations((one, other)))
     return f"{first} {draw(operator)} {second}"
+
+
+def _membership(draw: st.DrawFn, kind: str) -> str:
+    # That a day alone is in none of some days says nothing of the days after it.
+    return "in" if kind == "date" else draw(_one_of(("in", "not in")))
+
+
+@cache
+@st.composite
+def intervals(draw: st.DrawFn, kind: str) -> str:
+    """Draw an interval of *kind*; of written values, one that does not end before it begins."""
+    first, last = _listed(draw(constants(kind))), _listed(draw(constants(kind)))
+    text = f"{first}..{last}"
+    return text if _is_taken(f"{draw(fact_quantities(kind, 0))} in {text}") else f"{last}..{first}"
+
+
+@cache
+@st.composite
+def lives(draw: st.DrawFn) -> str:
+    """Draw whether an order's days are all in some days, or whether none is."""
+    days = _one_of(("trade.date..trade.last_date", "trade.venue_date..trade.venue_last_date"))
+    choices = draw(st.lists(intervals("date") | constants("date"), min_size=1, max_size=3))
+    return f"{draw(days)} {draw(_one_of(('in', 'not in')))} [{', '.join(choices)}]"
+
+
+@lru_cache(1_000)
+def _is_taken(text: str) -> bool:
+    try:
+        parse(text, NAMES)
+    except ExpressionError:
+        return False
+    return True
 
 
 @cache
@@ -332,7 +385,8 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         return draw(leaves())
     one = draw(conditions(depth - 1))
     if shape == "not":
-        return f"not ({one})"
+        # A condition on the days of an order is not denied as a whole.
+        return f"not ({one})" if _is_taken(f"not ({one})") else one
     if shape == "group":
         return f"(({one}))"
     other = draw(conditions(depth - 1))

@@ -28,6 +28,7 @@ from repurchase.language.expression import (
     Not,
     Product,
     Quotient,
+    Shift,
     Some,
     Sum,
     Truth,
@@ -75,6 +76,8 @@ def shown(tree: Condition | Node) -> str:  # noqa: C901 - one line for each kind
             return f"({shown(left)} * {shown(right)})"
         case Quotient(left=left, right=right):
             return f"({shown(left)} / {shown(right)})"
+        case Shift(of=of, text=text, months=months):
+            return f"({shown(of)} {'+' if months > 0 else '-'} {text})"
         case Extreme(which=which, parts=extremes):
             return f"{which}({', '.join(map(shown, extremes))})"
         case Comparison(left=left, operator=operator, right=right):
@@ -173,10 +176,6 @@ DIMENSIONS: Final[list[tuple[str, Told]]] = [
     ),
     ("trade.price <= 5", [(15, f"price and number {NO_FIT}", PER_SHARE)]),
     ("trade.price <= JPY 5", [(15, f"price and JPY {NO_FIT}", PER_SHARE)]),
-    (
-        "trade.price_per_share <= trade.price",
-        [(25, f"JPY a share or unit and price {NO_FIT}", PER_SHARE)],
-    ),
     ("trade.date <= terms.max_shares", [(14, f"date and shares {NO_FIT}", None)]),
     (
         f"trade.price * 5 shares <= trade.amount and {S} <= 5 shares",

@@ -834,7 +834,7 @@ OPEN: Final = [
         [
             (
                 " no rule that denies orders reads `trade.last_date`: orders may fill too "
-                "late; add a rule that requires `trade.last_date <= terms.last_day`"
+                "late; require `trade.last_date <= terms.last_day`, or write `last_day: none`"
             )
         ],
     ),
@@ -859,7 +859,7 @@ OPEN: Final = [
         [
             (
                 " no rule that denies orders reads `trade.last_date`: orders may fill too "
-                "late; add a rule that requires `trade.last_date <= terms.last_day`"
+                "late; require `trade.last_date <= terms.last_day`, or write `last_day: none`"
             )
         ],
     ),

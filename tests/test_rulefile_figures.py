@@ -39,7 +39,10 @@ def test_figure_is_read_exactly(text: str, value: Exact, dimension: Dimension) -
 
 
 GROUPS = "group thousands by commas, as in `4,000`, or not at all"
-FORMS = "write it as `4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`"
+FORMS = (
+    "write it as `4,000 shares`, `JPY 400,000,000`, `JPY 1,500 a share`, `25%`, `2008-11-14`,"
+    " `09:30` or `400`"
+)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -205,6 +206,18 @@ def _no_moment(text: str) -> Wrong:
 def day_at(moment: datetime, clock: ZoneInfo) -> date:
     """Return the calendar day that *clock* shows at *moment*."""
     return moment.astimezone(clock).date()
+
+
+def months_after(day: date, months: int) -> date:
+    """Return the date *months* after *day*, or before it if they are below zero.
+
+    If its month has no such day, it is the last day of the month: a month after 31 January comes
+    the last of February. Raise Wrong if it is outside the years that are read.
+    """
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if not YEAR_MIN <= year <= YEAR_MAX:
+        raise Wrong(f"{months} months after {day} is outside the years {YEAR_MIN} to {YEAR_MAX}")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def start_of(day: date, clock: ZoneInfo) -> datetime:

@@ -58,6 +58,8 @@ WORD: Final = Dimension("word")
 FLAG: Final = Dimension("flag")
 PRICE: Final = Dimension("price")
 BARE: Final = Dimension("number")
+# The day that a date which never comes is: after every day that is read. It is written `none`.
+NO_DAY: Final = date.max.toordinal()
 
 
 def money(currency: str) -> Dimension:
@@ -182,7 +184,7 @@ def value_written(value: Exact | str | bool, dimension: Dimension) -> str:
         # Arithmetic on dates can go beyond the calendar; then only the number of the day remains.
         if value.denominator != 1 or not 1 <= value <= date.max.toordinal():
             return written(value)
-        return date.fromordinal(int(value)).isoformat()
+        return "none" if value == NO_DAY else date.fromordinal(int(value)).isoformat()
     if dimension.kind == "time":
         return time_written(value)
     return written(value)

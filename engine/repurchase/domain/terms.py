@@ -14,6 +14,8 @@ from repurchase.domain.quantities import DATE, SHARES, Dimension, Exact, money
 # The terms that an authorization may state although no rule reads them.
 CAPS: Final = ("max_shares", "max_amount")
 WINDOW: Final = ("first_day", "last_day")
+# The dates of the file itself, which rules can read as terms.
+DATED: Final = ("resolved", "announced")
 KNOWN_TERMS: Final = (*CAPS, *WINDOW, "shares_outstanding", "treasury_shares", "trading_unit")
 
 
@@ -67,6 +69,7 @@ class Version(msgspec.Struct, frozen=True):
     """One figure of a term or a ratio, with its days of validity and its source.
 
     *stated* is the figure as the source states it, if *figure* is computed from it: 400 for 1/400.
+    *formula* is how the file computes it from other terms, if it does.
     """
 
     figure: Figure
@@ -74,6 +77,7 @@ class Version(msgspec.Struct, frozen=True):
     quote: Quote | None = None
     stated: Figure | None = None
     cite: str | None = None
+    formula: str | None = None
 
 
 class Term(msgspec.Struct, frozen=True):

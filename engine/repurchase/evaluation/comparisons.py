@@ -17,7 +17,7 @@ import msgspec
 
 from repurchase.domain.decisions import Finding, choices_of, listed
 from repurchase.domain.errors import Wrong
-from repurchase.domain.quantities import FLAG, Dimension, value_written
+from repurchase.domain.quantities import FLAG, NO_DAY, Dimension, value_written
 from repurchase.language.expression import (
     All,
     Condition,
@@ -289,6 +289,8 @@ def is_true(finding: Finding, operator: Relation) -> bool | None:
 
 def number(text: str, dimension: str | None) -> Fraction:
     """Return the number that *text* of a finding writes: a date as its day, a time in seconds."""
+    if dimension == "date" and text == "none":
+        return Fraction(NO_DAY)
     if dimension == "date" and text.count("-") == 2 and not text.startswith("-"):
         return Fraction(date.fromisoformat(text).toordinal())
     if dimension == "time" and ":" in text:

@@ -14,6 +14,7 @@ from repurchase.language.expression import (
     Node,
     Product,
     Quotient,
+    Shift,
     Sum,
     Word,
     facts_of,
@@ -44,6 +45,9 @@ def named(node: Node, constants: Constants, any_of: str | None = None) -> str:
             return listing(parts, "or")
         which = ("lower", "lowest") if node.which == "min" else ("higher", "highest")
         return f"the {which[len(parts) > 2]} of {listing(parts)}"
+    if isinstance(node, Shift):
+        sign = "plus" if node.months > 0 else "minus"
+        return f"{named(node.of, constants)} {sign} {node.text}"
     return _scaled(node, constants)
 
 

@@ -76,7 +76,9 @@ class Names(msgspec.Struct, frozen=True):
 
     *constants* maps `terms.x` and, in a *pack*, `limits.x` to its dimension. *instruments* lists
     the words of `trade.share_class`. *currency* is the currency of the program. *venues* are those
-    that the rule file adds to the table of venues, *declared* the facts of its counters.
+    that the rule file adds to the table of venues, *declared* the facts of its counters. *periods*
+    maps each constant that is a list of periods to their number: `terms.x.1.first` is the first
+    day, or time, of the first one, and `terms.x.1.last` its last.
     """
 
     constants: Mapping[str, Dimension]
@@ -85,6 +87,7 @@ class Names(msgspec.Struct, frozen=True):
     pack: str | None = None
     venues: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
+    periods: Mapping[str, int] = {}
 
     def whole(self, name: str) -> str:
         """Return the full name of the constant *name*; a limit's begins with its pack's name."""
@@ -141,6 +144,18 @@ class Quotient(msgspec.Struct, frozen=True):
     dimension: Dimension
 
 
+class Shift(msgspec.Struct, frozen=True):
+    """The date that is so many *months* after the constant date *of*; *text* is how many.
+
+    Before it, the months are below zero.
+    """
+
+    of: Node
+    months: int
+    text: str
+    dimension: Dimension = DATE
+
+
 class Extreme(msgspec.Struct, frozen=True):
     """The smallest or the largest of its parts, as *which* says."""
 
@@ -190,19 +205,24 @@ class Some(msgspec.Struct, frozen=True):
     parts: tuple[Condition, ...]
 
 
-Node = Constant | Word | Name | Sum | Product | Quotient | Extreme
+Node = Constant | Word | Name | Sum | Product | Quotient | Shift | Extreme
 Leaf = Comparison | Member | Truth
 Condition = Leaf | Not | All | Some
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A checked condition, its text, and the facts, constants and words that it reads."""
+    """A checked condition, its text, and the facts, constants and words that it reads.
+
+    *quoted* are the currencies of the prices a share that it compares with prices of instruments,
+    which are in the currency of the instrument and for one of its units.
+    """
 
     text: str
     root: Condition
     facts: frozenset[str]
     constants: frozenset[str]
     words: frozenset[str]
+    quoted: frozenset[str] = frozenset()
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -231,6 +251,7 @@ def both(one: Expression, other: Expression) -> Expression:
         facts=one.facts | other.facts,
         constants=one.constants | other.constants,
         words=one.words | other.words,
+        quoted=one.quoted | other.quoted,
     )
 
 
@@ -246,12 +267,24 @@ def parse(text: str, names: Names) -> Expression:
         facts=frozenset(reader.facts),
         constants=frozenset(reader.constants),
         words=frozenset(reader.words),
+        quoted=frozenset(reader.quoted),
     )
+
+
+def quantity(text: str, names: Names) -> Node:
+    """Return the quantity in *text*, which may read constants only; raise ExpressionError."""
+    _bound(text)
+    tree = _tree(text, "quantity")
+    reader = _Reader(names)
+    node = reader.quantity(tree.children[0])
+    if reader.facts:
+        _fail(0, f"the value reads the fact `{min(reader.facts)}`, but may read only terms")
+    return node
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
     """Return the tokens of the condition *text*, which must be valid, in order."""
-    tokens = _parser().parse_interactive(text).iter_parse()
+    tokens = _parser().parse_interactive(text, start="start").iter_parse()
     return tuple(Piece(token.type, str(token), token.start_pos or 0) for token in tokens)
 
 
@@ -277,6 +310,8 @@ def parts_of(node: Node) -> tuple[Node, ...]:
         return tuple(part for _, part in node.parts)
     if isinstance(node, Product | Quotient):
         return node.left, node.right
+    if isinstance(node, Shift):
+        return (node.of,)
     return node.parts if isinstance(node, Extreme) else ()
 
 
@@ -304,14 +339,20 @@ def _fail(offset: int, what: str, hint: str | None = None) -> NoReturn:
 @cache
 def _parser() -> Lark:
     grammar = (files("repurchase.language") / "expression.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+    return Lark(
+        grammar,
+        parser="lalr",
+        start=["start", "quantity"],
+        propagate_positions=True,
+        maybe_placeholders=False,
+    )
 
 
 # The conditions of a pack recur in many rule files, and most of a file recur in all its mutants.
 @lru_cache(TREES_MAX)
-def _tree(text: str) -> Tree[Token]:
+def _tree(text: str, start: str = "start") -> Tree[Token]:
     try:
-        tree = _parser().parse(text)
+        tree = _parser().parse(text, start=start)
     except UnexpectedInput as error:
         _fail(*_syntax(error, text))
     depths: dict[int, int] = {}
@@ -359,6 +400,12 @@ class _Reader:
         self.facts: set[str] = set()
         self.constants: set[str] = set()
         self.words: set[str] = set()
+        self.quoted: set[str] = set()
+        self._is_negated = False
+
+    def quantity(self, tree: Any) -> Node:
+        """Return the quantity of *tree*; raise ExpressionError with its faults."""
+        return self._node(tree)
 
     def condition(self, tree: Any) -> Condition:
         """Return the condition of *tree*; raise ExpressionError with its faults."""
@@ -367,12 +414,11 @@ class _Reader:
             parts = self._parts(tree)
             return All(parts) if kind == "all_of" else Some(parts)
         if kind == "negation":
-            return Not(self.condition(tree.children[0]))
+            return self._negation(tree)
         if kind == "chain":
             return self._chain(tree)
         if kind in ("member", "not_member"):
-            member = self._member(tree)
-            return member if kind == "member" else Not(member)
+            return self._member(tree)
         node = self._node(tree)
         if isinstance(node, Name) and node.dimension == FLAG:
             return Truth(node.name)
@@ -390,8 +436,15 @@ class _Reader:
             raise ExpressionError(*flaws)
         return tuple(parts)
 
+    def _negation(self, tree: Any) -> Condition:
+        self._is_negated = not self._is_negated
+        try:
+            return Not(self.condition(tree.children[0]))
+        finally:
+            self._is_negated = not self._is_negated
+
     def _chain(self, tree: Any) -> Condition:
-        sides = [self._node(side) for side in tree.children[::2]]
+        sides = self._sides(tree.children[::2])
         operators = [str(token) for token in tree.children[1::2]]
         compared: list[Condition] = []
         for index, operator in enumerate(operators):
@@ -404,15 +457,93 @@ class _Reader:
             compared.append(Comparison(left, operator, right, dimension))  # type: ignore[arg-type]
         return compared[0] if len(compared) == 1 else All(tuple(compared))
 
-    def _member(self, tree: Any) -> Member:
-        left = self._node(tree.children[0])
-        choices = tuple(self._node(choice) for choice in tree.children[1:])
-        _refuse_grouped(tree.children[1:])
-        dimension = left.dimension
-        for place, choice in zip(tree.children[1:], choices, strict=True):
-            dimension = self._alike(place, left, choice)
-        choices = tuple(self._spelled(choice, left) for choice in choices)
-        return Member(left, choices, dimension)
+    def _sides(self, trees: list[Any]) -> list[Node]:
+        """Return the sides of a chain; a number of days fits only beside a difference of dates."""
+        sides = [_days_of(one) if one.data == "duration" else self._node(one) for one in trees]
+        for index, one in enumerate(trees):
+            beside = (*sides[max(index - 1, 0) : index], *sides[index + 1 : index + 2])
+            if one.data == "duration" and not all(map(_is_difference, beside)):
+                _refuse(one, *_ONLY_WITH_DATES)
+        return sides
+
+    def _member(self, tree: Any) -> Condition:
+        place, *choices = tree.children
+        is_in = tree.data == "member"
+        ranges = [one for choice in choices for one in self._ranges(choice)]
+        _refuse_grouped(choices)
+        if place.data == "span":
+            return self._of_whole(place, ranges, is_in=is_in)
+        left = self._node(place)
+        if left.dimension == DATE and is_in == self._is_negated and not _is_constant(left):
+            _refuse(place, *_partly_in(left))
+        if all(one.is_point for one in ranges):
+            dimension = left.dimension
+            for one in ranges:
+                dimension = self._alike(one.place, left, one.first)
+            points = tuple(self._spelled(one.first, left) for one in ranges)
+            member = Member(left, points, dimension)
+            return member if is_in else Not(member)
+        within = _any([self._within(left, left, one) for one in ranges])
+        return within if is_in else _all([Not(within), *_in_order(ranges)])
+
+    def _of_whole(self, place: Any, ranges: list[_Range], *, is_in: bool) -> Condition:
+        """Return whether all days of an order are in one of *ranges*, or whether none is in any."""
+        first, last = (self._node(one) for one in place.children)
+        names = tuple(one.name if isinstance(one, Name) else "" for one in (first, last))
+        if names not in _LIVES:
+            right = " or ".join(f"`{one}..{other}`" for one, other in _LIVES)
+            _refuse(place, "these are not the first and the last day of an order", f"write {right}")
+        if self._is_negated:
+            other = "not in" if is_in else "in"
+            what = "`not` before this condition would be true of an order that is partly in it"
+            _refuse(place, what, f"write `{names[0]}..{names[1]} {other} ..`, without `not` before")
+        if is_in:
+            return _any([self._within(first, last, one) for one in ranges])
+        apart: list[Condition] = [
+            Some(
+                (
+                    self._compared(one.place, last, "<", one.first),
+                    self._compared(one.place, first, ">", one.last),
+                )
+            )
+            for one in ranges
+        ]
+        return _all([*apart, *_in_order(ranges)])
+
+    def _within(self, first: Node, last: Node, one: _Range) -> Condition:
+        """Return whether *first* is not before the range *one*, and *last* not after it."""
+        return All(
+            (
+                self._compared(one.place, first, ">=", one.first),
+                self._compared(one.place, last, "<=", one.last),
+            )
+        )
+
+    def _compared(self, place: Any, left: Node, operator: Operator, right: Node) -> Comparison:
+        dimension = self._alike(place, left, right)
+        if dimension == WORD:
+            _refuse(place, "words have no order", "write a list of words: `in [buy, sell]`")
+        return Comparison(left, operator, right, dimension)
+
+    def _ranges(self, choice: Any) -> Iterator[_Range]:
+        """Yield the ranges of a choice: one, or all periods of a constant that lists some."""
+        if choice.data == "span":
+            first, last = (self._node(one) for one in choice.children)
+            yield _Range(choice, first, last, is_ordered=_is_ordered(choice, first, last))
+            return
+        inner = choice.children[0] if choice.data == "alone" else choice
+        name = str(inner.children[0]) if inner.data == "name" else ""
+        if name in self.names.periods:
+            for number in range(1, self.names.periods[name] + 1):
+                ends = (f"{name}.{number}.{end}" for end in ("first", "last"))
+                first, last = (self._constant(end, self.names.constants[end]) for end in ends)
+                yield _Range(choice, first, last, is_ordered=True)
+            return
+        if choice.data == "alone":
+            what = "this is neither a list nor an interval"
+            _refuse(choice, what, "write a list, `[a, b]`, or an interval, `a..b`")
+        point = self._node(choice)
+        yield _Range(choice, point, point, is_ordered=True, is_point=True)
 
     def _spelled(self, side: Node, other: Node) -> Node:
         """Return *side*; if *other* is a person, in the spelling in which names are compared."""
@@ -433,10 +564,15 @@ class _Reader:
             self.facts.add(name)
             return Name(name, self._own(fact.dimension), is_fact=True)
         dimension = self.names.constants.get(name)
+        if name in self.names.periods:
+            _refuse(tree, f"`{name}` is a list of periods", f"write `.. in {name}`")
         if dimension is None:
             what = _FAMILIES.get(name.partition(".")[0], "fact")
             known = (*TABLE, *self.names.declared, *self.names.constants)
             _refuse(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
+        return self._constant(name, dimension)
+
+    def _constant(self, name: str, dimension: Dimension) -> Name:
         whole = self.names.whole(name)
         self.constants.add(whole)
         return Name(whole, dimension, is_fact=False)
@@ -462,6 +598,14 @@ class _Reader:
         text = str(tree.children[0])
         currency, amount = text.split()
         return self._figure(tree, amount, money(currency), text)
+
+    def _price(self, tree: Any) -> Node:
+        text = str(tree.children[0])
+        currency, amount = text.split()[:2]
+        return self._figure(tree, amount, Dimension("price", currency), text)
+
+    def _duration(self, tree: Any) -> Node:
+        _refuse(tree, *_ONLY_WITH_DATES)
 
     def _figure(
         self, tree: Any, digits: str, dimension: Dimension, text: str | None = None
@@ -503,12 +647,35 @@ class _Reader:
         return Word(word)
 
     def _sum(self, tree: Any) -> Node:
-        parts = [self._node(part) for part in tree.children[::2]]
-        signs = [1, *(1 if token == "+" else -1 for token in tree.children[1::2])]
-        dimension = parts[0].dimension
-        for place, sign, part in zip(tree.children[2::2], signs[1:], parts[1:], strict=True):
-            dimension = self._added(place, sign, dimension, parts[0], part)
-        return Sum(tuple(zip(signs, parts, strict=True)), dimension)
+        first = self._node(tree.children[0])
+        parts: list[tuple[int, Node]] = [(1, first)]
+        dimension = first.dimension
+        for token, place in zip(tree.children[1::2], tree.children[2::2], strict=True):
+            sign = 1 if token == "+" else -1
+            if place.data == "duration":
+                before = first if len(parts) == 1 else Sum(tuple(parts), dimension)
+                parts = self._later(place, sign, before, parts)
+                first = parts[0][1]
+                continue
+            part = self._node(place)
+            dimension = self._added(place, sign, dimension, first, part)
+            parts.append((sign, part))
+        return first if len(parts) == 1 else Sum(tuple(parts), dimension)
+
+    def _later(
+        self, place: Any, sign: int, before: Node, parts: list[tuple[int, Node]]
+    ) -> list[tuple[int, Node]]:
+        """Return the parts of a sum, *before* so far, with a length of time added or deducted."""
+        if before.dimension != DATE:
+            _refuse(place, *_ONLY_WITH_DATES)
+        text = str(place.children[0])
+        months = sign * _months(text)
+        if not months:
+            return [*parts, (sign, _days_of(place))]
+        if not _is_constant(before):
+            what = f"`{text}` after a fact is not a fixed number of days"
+            _refuse(place, what, "add it to a term or a date, on the other side if need be")
+        return [(1, Shift(before, months, text))]
 
     def _added(
         self, place: Any, sign: int, before: Dimension, first: Node, part: Node
@@ -573,6 +740,10 @@ class _Reader:
     def _like(self, place: Any, left: Dimension, is_literal: bool, side: Node) -> Dimension:
         """Return the dimension of both sides; a literal side takes the dimension of the other."""
         right = side.dimension
+        if PRICE in (left, right) and left.kind == right.kind and left != right:
+            # Only with its instruments does a file say whether the currency is theirs.
+            self.quoted.add(str(left.currency or right.currency))
+            return PRICE
         if left == right or (is_literal and _adapts(left, right)):
             return right
         if _is_literal(side) and _adapts(right, left):
@@ -614,10 +785,92 @@ class _Reader:
         return is_code and not is_own and listed_venue(word) is None
 
 
+class _Range(msgspec.Struct, frozen=True):
+    """A choice of a list at *place*: from *first* to *last*, which are one if it *is_point*.
+
+    *is_ordered* is whether it is sure that *first* is not after *last*.
+    """
+
+    place: Any
+    first: Node
+    last: Node
+    is_ordered: bool
+    is_point: bool = False
+
+
 # The grammar rules that make a condition; every other rule has a method of its name above.
 _CONDITIONS: Final = ("all_of", "any_of", "chain", "member", "negation", "not_member")
 _KEYWORDS: Final = ("and", "in", "not", "or")
 _NOT_ADDED: Final = ("word", "flag", "time")
+
+
+# The first and the last day on which an order can fill, on each clock.
+_LIVES: Final = (
+    ("trade.date", "trade.last_date"),
+    ("trade.venue_date", "trade.venue_last_date"),
+)
+_ONLY_WITH_DATES: Final = (
+    "a length of time can only be added to a date, or days compared with a difference of dates",
+    "write it after a date, as in `terms.first_day + 1 year`",
+)
+_MONTHS: Final[Mapping[str, int]] = {"month": 1, "year": 12}
+_DAYS: Final[Mapping[str, int]] = {"day": 1, "week": 7}
+
+
+def _months(text: str) -> int:
+    """Return how many months the length of time *text* is; 0 if it is a number of days."""
+    count, unit = text.split()
+    return int(count) * _MONTHS.get(unit.rstrip("s"), 0)
+
+
+def _days_of(place: Any) -> Constant:
+    """Return the number of days that the length of time at *place* is."""
+    text = str(place.children[0])
+    count, unit = text.split()
+    days = _DAYS.get(unit.rstrip("s"))
+    if days is None:
+        _refuse(place, f"`{text}` is not a fixed number of days", "write it in days or weeks")
+    return Constant(int(count) * days, COUNT, text)
+
+
+def _is_difference(node: Node) -> bool:
+    """Return whether *node* is a number of days: the difference of two dates."""
+    return isinstance(node, Sum) and node.dimension == COUNT and node.parts[0][1].dimension == DATE
+
+
+def _partly_in(left: Node) -> tuple[str, str]:
+    """Return what is wrong if the day *left* alone must not be in a period, and what is right."""
+    what = "this would be true of an order that can still fill on one of these days later"
+    name = next(facts_of(left))
+    first, last = next((life for life in _LIVES if name in life), _LIVES[0])
+    return what, f"write `{first}..{last} not in ..`: no day from the first to the last is in them"
+
+
+def _is_ordered(place: Any, first: Node, last: Node) -> bool:
+    """Return whether it is sure that *first* is not after *last*; refuse it if that is wrong."""
+    if not isinstance(first, Constant) or not isinstance(last, Constant):
+        return False
+    if first.value > last.value:
+        what = f"`{first.text}..{last.text}` ends before it begins"
+        _refuse(place, what, f"write `{last.text}..{first.text}`")
+    return True
+
+
+def _in_order(ranges: list[_Range]) -> list[Condition]:
+    """Return that each of *ranges* begins no later than it ends; else nothing would be in it."""
+    return [
+        Comparison(one.first, "<=", one.last, one.first.dimension)
+        for one in ranges
+        if not one.is_ordered
+    ]
+
+
+def _any(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else Some(tuple(parts))
+
+
+def _all(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else All(tuple(parts))
 
 
 def _refuse_grouped(listed: list[Any]) -> None:

@@ -8,6 +8,7 @@ known, even a fact whose coefficient becomes zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from fractions import Fraction
 from math import lcm, prod
 from operator import eq, ge, gt, le, lt, ne
@@ -16,6 +17,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.calendars import months_after
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import Exact
 from repurchase.language.expression import (
@@ -32,6 +34,7 @@ from repurchase.language.expression import (
     Operator,
     Product,
     Quotient,
+    Shift,
     Some,
     Sum,
     Truth,
@@ -312,7 +315,21 @@ def expanded(node: Node, constants: Constants) -> Lattice:
         for sign, part in node.parts:
             total = added(total, scaled(expanded(part, constants), sign))
         return total
+    if isinstance(node, Shift):
+        return _shifted(node, constants)
     return _scaled_by_constant(node, constants)
+
+
+def _shifted(node: Shift, constants: Constants) -> Linear:
+    """Return the date *node* by calendar; raise Wrong if there is no such date."""
+    day = _factor(expanded(node.of, constants))
+    if day is None:
+        raise Wrong("months cannot be added to a fact")
+    if day.missing:
+        return day
+    if day.constant.denominator != 1 or not 1 <= day.constant <= date.max.toordinal():
+        raise Wrong("months can be added only to a date of the calendar")
+    return Linear({}, months_after(date.fromordinal(int(day.constant)), node.months).toordinal())
 
 
 def named(node: Name, constants: Constants) -> Linear:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from repurchase.domain.quantities import DATE, Exact, simplest, value_written, written
+from repurchase.domain.quantities import DATE, NO_DAY, Exact, simplest, value_written, written
 from repurchase.language.linear import atoms
 from repurchase.rulebook.caps import LIMITED, Cap
 from repurchase.rulebook.editions import Edition
@@ -130,7 +130,7 @@ def left_open(edition: Edition) -> tuple[Sum, ...]:
     stated, kept = edition.constants.terms, edition.window
     ends = (("terms.first_day", kept.first), ("terms.last_day", kept.last))
     found: list[Sum] = sorted(edition.unbounded)
-    if any(day is None and stated.get(name) is not None for name, day in ends):
+    if any(day is None and stated.get(name) not in (None, NO_DAY) for name, day in ends):
         found.append("days")
     return tuple(found)
 

@@ -315,7 +315,8 @@ def _figures(figures: Iterable[Term], called: str) -> Table:
 def _figure_of(version: Version) -> str:
     dimension = version.figure.dimension
     figure = unit(value_written(version.figure.value, dimension), str(dimension))
-    return figure + _when(version.validity)
+    formula = "" if version.formula is None else f" = {on_one_line(version.formula)}"
+    return plain(figure + formula) + _when(version.validity)
 
 
 def _place(version: Version) -> str:

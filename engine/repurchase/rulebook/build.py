@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -14,9 +15,19 @@ from repurchase.domain.calendars import zone
 from repurchase.domain.counters import Counter
 from repurchase.domain.currencies import whole
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, short
-from repurchase.domain.quantities import BARE, Exact, simplest, value_written, written
+from repurchase.domain.quantities import (
+    BARE,
+    DATE,
+    WORD,
+    Exact,
+    date_number,
+    simplest,
+    value_written,
+    written,
+)
 from repurchase.domain.terms import (
     CAPS,
+    DATED,
     KNOWN_TERMS,
     Figure,
     Instrument,
@@ -27,13 +38,23 @@ from repurchase.domain.terms import (
 )
 from repurchase.domain.venues import listed_venue
 from repurchase.facts.counters import counter_of
-from repurchase.language.expression import Names
+from repurchase.language.expression import (
+    All,
+    Comparison,
+    Condition,
+    Member,
+    Name,
+    Names,
+    Word,
+)
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
-from repurchase.rulebook.parts import EXAMPLES, Parts, read_in
+from repurchase.rulebook.parts import EXAMPLES, Parts, read_by, read_in
 from repurchase.rulebook.schema import RULE_FILE
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
+
+_CLASS: Final = Name("trade.share_class", WORD, is_fact=True)
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
@@ -73,7 +94,8 @@ class _Builder(Parts):
         """Return the authorization; raise RuleFileError with every fault."""
         file = self._file
         terms = self._terms()
-        names = self._names(terms)
+        dates = tuple(self._dated())
+        names = self._names((*terms, *dates))
         checks, rules = tuple(self._checks(names)), self._rules(names)
         instruments = tuple(self._instruments())
         counters = tuple(self._own_counters())
@@ -81,9 +103,10 @@ class _Builder(Parts):
         self._ids_once((*file["checks"], *file["rules"]))
         of_packs: list[Problem] = []
         included = tuple(self._packs(packs, names, of_packs))
+        all_rules = (*rules, *(rule for pack in included for rule in pack.rules))
         if not of_packs:
-            of_law = (rule for pack in included for rule in pack.rules)
-            self._terms_read(terms, checks, (*rules, *of_law))
+            self._terms_read(terms, checks, all_rules)
+            self._prices_fit(all_rules, instruments)
         self._declared_once(counters, included)
         self._window_in_order(terms)
         self._announced_once_resolved()
@@ -99,7 +122,8 @@ class _Builder(Parts):
             currency=file["currency"],
             with_fees=file["amount_basis"] == "with_fees",
             instruments=instruments,
-            terms=terms,
+            # A date that no rule reads is not a term.
+            terms=(*terms, *(one for one in dates if _is_read(one, checks, all_rules))),
             checks=checks,
             rules=rules,
             packs=included,
@@ -114,13 +138,28 @@ class _Builder(Parts):
 
     def _terms(self) -> tuple[Term, ...]:
         known = known_dimensions(self._file["currency"])
-        terms = tuple(self._figures("terms", known))
-        for name in CAPS:
-            for part in self._file["terms"].get(name, ()):
-                figure = part["value"]
-                if figure.dimension == known[name] and figure.value <= 0:
-                    self._reading.note((*part.path, "value"), f"the cap `{name}` is not above zero")
+        dates = self._dates()
+        terms = tuple(self._figures("terms", known, dates))
+        for term in (term for term in terms if term.name in CAPS):
+            for part, version in zip(self._file["terms"][term.name], term.versions, strict=True):
+                if version.figure.dimension == known[term.name] and version.figure.value <= 0:
+                    what = f"the cap `{term.name}` is not above zero"
+                    self._reading.note((*part.path, "value"), what)
         return terms
+
+    def _dates(self) -> Mapping[str, Figure]:
+        """Return the dates of the file that are terms, too, unless a term has their name."""
+        return {
+            name: Figure(date_number(self._file[name]), DATE)
+            for name in DATED
+            if self._file[name] is not None and name not in self._file["terms"]
+        }
+
+    def _dated(self) -> Iterator[Term]:
+        """Yield the dates of the file as terms."""
+        for name, figure in self._dates().items():
+            place = self._document.key_place((name,))
+            yield Term(name, DATE, (Version(figure),), place.line, place.column)
 
     # --- instruments
 
@@ -287,6 +326,7 @@ class _Builder(Parts):
             currency=self._file["currency"],
             venues=self._added(),
             declared=self._declared(),
+            periods=self._periods,
         )
 
     def _added(self) -> tuple[str, ...]:
@@ -324,11 +364,36 @@ class _Builder(Parts):
         read = {name for check in checks for name in check.require.constants}
         read |= {name for rule in rules for name in rule.constants}
         read |= {name for text in self._unread for name in read_in(text)}
-        for term in terms:
-            if term.name not in KNOWN_TERMS and f"terms.{term.name}" not in read:
-                what = f"no rule and no check reads the term `{term.name}`"
-                hint = nearest(term.name, KNOWN_TERMS) or "remove it"
-                self._reading.note_key(("terms", term.name), what, hint)
+        # A list of periods is read as the ends of its periods.
+        read |= {name.partition(".1.")[0] for name in read}
+        for parts in self._file["terms"].values():
+            read |= read_by(parts)
+        for name in dict.fromkeys(term.name.partition(".")[0] for term in terms):
+            if name not in KNOWN_TERMS and f"terms.{name}" not in read:
+                what = f"no rule and no check reads the term `{name}`"
+                hint = nearest(name, KNOWN_TERMS) or "remove it"
+                self._reading.note_key(("terms", name), what, hint)
+
+    def _prices_fit(self, rules: Sequence[Rule], instruments: Sequence[Instrument]) -> None:
+        """Note each rule that compares a price a share with one of an instrument that is no such.
+
+        A price of an instrument is for one unit of it, in its own currency.
+        """
+        own = {part["id"]: (*part.path, "require") for part in self._file["rules"]}
+        included = {part["pack"]: part.path for part in self._file["include"]}
+        for rule in rules:
+            pack = rule.id.partition(".")[0]
+            path = (
+                own.get(rule.id) or included.get(pack) or included.get(f"./{pack}") or ("include",)
+            )
+            for instrument in instruments if rule.quoted else ():
+                if _is_bought(instrument, rule) and not _is_priced(instrument, rule.quoted):
+                    what = f"rule `{rule.id}` compares a price of `{instrument.name}`, which is in"
+                    what += f" {instrument.currency} for a unit, with one in"
+                    what += f" {' and '.join(sorted(rule.quoted))} for a share"
+                    hint = "use `trade.price_per_share`, or `when: trade.share_class == ..`"
+                    self._reading.note(path, what, hint)
+                    break
 
     def _window_in_order(self, terms: Sequence[Term]) -> None:
         by_name = {term.name: term for term in terms}
@@ -359,6 +424,39 @@ def _used(counters: Sequence[Counter], packs: Sequence[Pack]) -> tuple[Counter, 
     names = {counter_of(fact) for fact in read}
     of_law = (one for pack in packs for one in pack.counters if one.name in names)
     return tuple({one.name: one for one in (*counters, *of_law)}.values())
+
+
+def _is_read(term: Term, checks: Sequence[Check], rules: Sequence[Rule]) -> bool:
+    """Return whether one of *checks* or *rules* reads *term*."""
+    return any(
+        f"terms.{term.name}" in read
+        for read in (
+            *(check.require.constants for check in checks),
+            *(rule.constants for rule in rules),
+        )
+    )
+
+
+def _is_priced(instrument: Instrument, currencies: frozenset[str]) -> bool:
+    """Return whether a price of *instrument* is for one share, in each of *currencies*."""
+    is_share = all(version.figure.value == 1 for version in instrument.shares_each)
+    return is_share and currencies == {instrument.currency}
+
+
+def _is_bought(instrument: Instrument, rule: Rule) -> bool:
+    """Return whether *rule* can apply to *instrument*: its `when` may name others alone."""
+    return rule.when is None or all(instrument.name in words for words in _classes(rule.when.root))
+
+
+def _classes(when: Condition) -> Iterator[tuple[str, ...]]:
+    """Yield the instruments that each part of *when* names, all of which must be true."""
+    for part in when.parts if isinstance(when, All) else (when,):
+        if isinstance(part, All):
+            yield from _classes(part)
+        elif isinstance(part, Member) and part.left == _CLASS:
+            yield tuple(one.text for one in part.choices if isinstance(one, Word))
+        elif isinstance(part, Comparison) and part.operator == "==" and part.left == _CLASS:
+            yield (part.right.text,) if isinstance(part.right, Word) else ()
 
 
 def _together(

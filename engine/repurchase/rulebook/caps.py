@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from repurchase.domain.quantities import Exact, simplest
+from repurchase.domain.quantities import NO_DAY, Exact, simplest
 from repurchase.facts.counters import counter_of, facts_of
 from repurchase.facts.table import TABLE
 from repurchase.language.bounds import ENDLESS, Reach, is_moving, least, most
@@ -137,7 +137,7 @@ def window_of(bounds: Collection[Bounds]) -> Window:
     """Return the window that *bounds* leave, on whichever clock they are the tightest."""
     first = _figure(min((one.first for one in bounds), default=ENDLESS))
     last = _figure(min((one.last for one in bounds), default=ENDLESS))
-    return Window(None if first is None else -first, last)
+    return Window(None if first is None else -first, None if last == NO_DAY else last)
 
 
 def _sums(rule: Rule) -> Iterator[str]:

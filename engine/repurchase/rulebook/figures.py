@@ -1,4 +1,7 @@
-"""Figures as a rule file writes them: `4,000 shares`, `JPY 400,000,000`, `25%`, dates, times."""
+"""Values as a rule file writes them: `4,000 shares`, `JPY 400,000,000`, `25%`, dates, times.
+
+The value of a term may also be a list of periods, or be computed from other terms.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
+import msgspec
+
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import (
@@ -16,9 +21,11 @@ from repurchase.domain.quantities import (
     DATE,
     DECIMALS_MAX,
     DIGITS_MAX,
+    NO_DAY,
     RATIO,
     SHARES,
     TIME,
+    Dimension,
     Exact,
     date_number,
     figure,
@@ -27,15 +34,85 @@ from repurchase.domain.quantities import (
     simplest,
 )
 from repurchase.domain.terms import Figure
+from repurchase.language.expression import Names, quantity
+from repurchase.language.linear import Constants, Linear, expanded
 from repurchase.rulebook.yaml_reader import ticked
 
 _FORMS_HINT: Final = (
-    "write it as `4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`"
+    "write it as `4,000 shares`, `JPY 400,000,000`, `JPY 1,500 a share`, `25%`, `2008-11-14`,"
+    " `09:30` or `400`"
 )
+_FORMULA: Final = re.compile(r"\b(?:terms|limits)\.[a-z]")
+# The last day of a program that has none.
+NONE: Final = "none"
+_TO: Final = ".."
 _GROUPS_HINT: Final = "group thousands by commas, as in `4,000`, or not at all"
 _CHARACTERS_MAX: Final = 60
 _CLOCK: Final = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
 _GROUPS: Final = re.compile(r"[0-9]+(?:,[0-9]*)+(\.[0-9]+)?")
+
+
+class Formula(msgspec.Struct, frozen=True):
+    """A value that is computed from other terms, as *text* says: `terms.first_day + 1 year`."""
+
+    text: str
+
+
+class Periods(msgspec.Struct, frozen=True):
+    """A list of periods of days or of times: the first and the last of each, both included."""
+
+    ends: tuple[tuple[Figure, Figure], ...]
+
+    @property
+    def dimension(self) -> Dimension:
+        """Return the dimension of all its ends."""
+        return self.ends[0][0].dimension
+
+
+Value = Figure | Formula | Periods
+
+
+def read_value(text: str) -> Value:
+    """Return the value of a term in *text*; raise Wrong if it is not one."""
+    if _FORMULA.search(text):
+        return Formula(text)
+    if text == NONE:
+        return Figure(NO_DAY, DATE)
+    return Periods((_period(text),)) if _TO in text else read_figure(text)
+
+
+def read_periods(texts: list[str]) -> Periods:
+    """Return the list of the periods in *texts*; raise Wrong if they are not periods of a kind."""
+    periods = Periods(tuple(map(_period, texts)))
+    for text, (first, _) in zip(texts, periods.ends, strict=True):
+        if first.dimension != periods.dimension:
+            raise Wrong(f"{ticked(text)} is a period of {first.dimension}s", "list one kind only")
+    return periods
+
+
+def _period(text: str) -> tuple[Figure, Figure]:
+    """Return the first and the last of the period in *text*."""
+    begins, is_period, ends = text.partition(_TO)
+    hint = "write it as `2017-04-14..2017-04-20` or `09:00..11:30`"
+    if not is_period:
+        raise Wrong(f"{ticked(text)} is not a period", hint)
+    first, last = read_figure(begins.strip()), read_figure(ends.strip())
+    if first.dimension != last.dimension or first.dimension not in (DATE, TIME):
+        raise Wrong(f"{ticked(text)} is not a period of days or of times", hint)
+    if first.value > last.value:
+        raise Wrong(f"the period {ticked(text)} ends before it begins")
+    return first, last
+
+
+def worked_out(formula: Formula, names: Names, constants: Constants) -> Figure:
+    """Return what *formula* comes to with the values of *constants*.
+
+    Raise ExpressionError if it is not a quantity of *names*, Wrong if it has no value.
+    """
+    node = quantity(formula.text, names)
+    value = expanded(node, constants)
+    assert isinstance(value, Linear), "an extreme of constants is one of them"
+    return Figure(simplest(value.constant), node.dimension)
 
 
 def read_figure(text: str) -> Figure:
@@ -131,6 +208,10 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Figure]], .
         lambda found: Figure(date_number(read_date(found[0])), DATE),
     ),
     (re.compile(r"[0-9]+:[0-9:]*"), lambda found: Figure(read_clock(found[0]), TIME)),
+    (
+        re.compile(r"([A-Z]{3}) +(\S+) +a +share"),
+        lambda found: Figure(read_number(found[2]), Dimension("price", found[1])),
+    ),
     (
         re.compile(r"([A-Z]{3}) +(\S+)"),
         lambda found: Figure(read_number(found[2]), money(found[1])),

@@ -11,9 +11,15 @@ from repurchase.domain.counters import UNITS, Per
 from repurchase.domain.currencies import PARTS, SPELLED, currency_codes
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.outside import FACTS
-from repurchase.rulebook.figures import read_date, read_figure, read_percentage
-from repurchase.rulebook.keys import Kind, named, text
-from repurchase.rulebook.yaml_reader import Plain, surprising, ticked
+from repurchase.rulebook.figures import (
+    read_date,
+    read_figure,
+    read_percentage,
+    read_periods,
+    read_value,
+)
+from repurchase.rulebook.keys import Kind, Reading, misfit, named, text
+from repurchase.rulebook.yaml_reader import Path, Plain, surprising, ticked
 
 FORMAT: Final = 1
 SUPPLIED: Final = tuple(fact.name for fact in FACTS)
@@ -194,6 +200,23 @@ HASH: Final = _patterned(
 )
 DAY: Final = text(_figure(read_date), {"type": "string", "pattern": f"^{_DATE}$"})
 FIGURE: Final = text(_figure(read_figure), {"type": ["string", "number"]})
+PERIODS_MAX: Final = 40
+_VALUE: Final = text(_figure(read_value), FIGURE.schema)
+
+
+def _value(reading: Reading, path: Path, raw: object) -> object:
+    if not isinstance(raw, list):
+        return _VALUE.read(reading, path, raw)
+    if not 1 <= len(raw) <= PERIODS_MAX:
+        raise Wrong(f"the list has {len(raw)} periods", f"give 1 to {PERIODS_MAX}")
+    if not all(isinstance(one, str) for one in raw):
+        raise misfit(path, raw, "a list of periods, such as `2017-04-14..2017-04-20`")
+    return read_periods([str(one).strip() for one in raw])
+
+
+VALUE: Final = Kind(
+    _value, {"anyOf": [FIGURE.schema, {"type": "array", "items": {"type": "string"}}]}
+)
 MARGIN: Final = text(
     _figure(read_percentage),
     {"type": "string", "pattern": r"^[0-9][0-9,]*(\.[0-9]+)?%$", "default": "0%"},

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from repurchase.domain.errors import Problem
-from repurchase.domain.quantities import value_written
+from repurchase.domain.quantities import DATE, NO_DAY, value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.domain.venues import listed_venue
 from repurchase.facts.counters import FAMILY
@@ -171,12 +171,19 @@ def _open_terms(authorization: Authorization) -> Iterator[Problem]:
     read = {name for rule in bounds for name in rule.require.constants}
     yield from _expired(authorization)
     for term in authorization.terms:
-        if term.name in (*CAPS, *WINDOW) and f"terms.{term.name}" not in read:
+        is_read = f"terms.{term.name}" in read or _is_endless(term)
+        if term.name in (*CAPS, *WINDOW) and not is_read:
             yield _unread(authorization, term)
-    if not any(_LAST_DATE in rule.require.facts for rule in bounds):
+    is_endless = any(term.name == WINDOW[1] and _is_endless(term) for term in authorization.terms)
+    if not is_endless and not any(_LAST_DATE in rule.require.facts for rule in bounds):
         what = f"no rule that denies orders reads `{_LAST_DATE}`: orders may fill too late"
-        hint = f"add a rule that requires `{_LAST_DATE} <= terms.last_day`"
+        hint = f"require `{_LAST_DATE} <= terms.last_day`, or write `last_day: none`"
         yield Problem(what, hint, authorization.file)
+
+
+def _is_endless(term: Term) -> bool:
+    """Return whether *term* says on all days that there is no such day."""
+    return all(version.figure == Figure(NO_DAY, DATE) for version in term.versions)
 
 
 def _expired(authorization: Authorization) -> Iterator[Problem]:

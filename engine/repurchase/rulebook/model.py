@@ -60,6 +60,11 @@ class Rule(msgspec.Struct, frozen=True):
         return self.require.constants | (when.constants if when is not None else frozenset())
 
     @property
+    def quoted(self) -> frozenset[str]:
+        """Return the currencies of the prices a share that it compares with those of units."""
+        return self.require.quoted | (self.when.quoted if self.when is not None else frozenset())
+
+    @property
     def words(self) -> frozenset[str]:
         """Return the words with which the rule compares facts."""
         return self.require.words | (self.when.words if self.when is not None else frozenset())

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from repurchase.domain.calendars import zone
 from repurchase.domain.errors import UsageError, Wrong, nearest
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, money
-from repurchase.domain.terms import Term, known_dimensions
+from repurchase.domain.terms import DATED, Figure, Term, known_dimensions
 from repurchase.language.expression import Expression, ExpressionError, Names, both, parse
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.library import pack_names, pack_path
@@ -177,11 +177,18 @@ class _Builder(Parts):
     def _names(self, limits: tuple[Term, ...], names: Names) -> Names:
         """Return the names that its rules may use: its limits, and terms of the authorization."""
         dimensions = known_dimensions(names.currency)
+        dimensions |= dict.fromkeys(DATED, DATE)
         known = {f"terms.{name}": dimension for name, dimension in dimensions.items()}
         own = {f"limits.{limit.name}": limit.dimension for limit in limits}
         constants = {**known, **names.constants, **own}
-        pack, declared = self._file["pack"], self._declared()
-        return Names(constants, (), names.currency, pack, names.venues, declared)
+        return replace(
+            names,
+            constants=constants,
+            instruments=(),
+            pack=self._file["pack"],
+            declared=self._declared(),
+            periods={**names.periods, **self._periods},
+        )
 
     def _rule(self, part: Part, names: Names) -> Rule | None:
         options = self._file["options"]
@@ -219,8 +226,9 @@ class _Alone(_Builder):
         """Return the currency in its limits or conditions, which an authorization must have."""
         for limit in self._file["limits"].values():
             for version in limit:
-                if version["value"].dimension.currency is not None:
-                    return str(version["value"].dimension.currency)
+                value = version["value"]
+                if isinstance(value, Figure) and value.dimension.currency is not None:
+                    return str(value.dimension.currency)
         own = (part[key] for part in self._file["rules"] for key in ("require", "when"))
         written = _MONEY.search(" ".join(text or "" for text in (self._file["when"], *own)))
         return NO_CURRENCY if written is None else written[1]

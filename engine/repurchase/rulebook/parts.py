@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.counters import Counter
 from repurchase.domain.errors import Wrong, nearest, short
-from repurchase.domain.quantities import Dimension, date_number
+from repurchase.domain.quantities import DATE, NO_DAY, Dimension, date_number
 from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
 from repurchase.domain.venues import listed_venue, zone_name
 from repurchase.facts.counters import APPLIES, FAMILY, counter_of, facts_of
@@ -23,12 +23,15 @@ from repurchase.language.expression import (
     on_one_line,
     parse,
 )
-from repurchase.language.linear import COMPARISONS_MAX, comparisons
+from repurchase.language.linear import COMPARISONS_MAX, Constants, comparisons
+from repurchase.rulebook.figures import Formula, Periods, worked_out
 from repurchase.rulebook.keys import Part, Reading, Table
 from repurchase.rulebook.model import Rule
+from repurchase.rulebook.schema import NO_CURRENCY
 from repurchase.rulebook.yaml_reader import Document, Path, ticked
 
 _ALL_ELSE_RESTS_ON: Final = (("terms",), ("limits",), ("currency",))
+_DATES: Final = ("from", "until", "known")
 _READ: Final = re.compile(r"\b(?:terms|limits)\.[a-z][a-z0-9_]*")
 # Each kind of figure: what messages call it, and an example.
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
@@ -36,6 +39,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "money": ("an amount of money", "JPY 400,000,000"),
     "date": ("a date", "2008-11-14"),
     "time": ("a time of day", "09:30"),
+    "price": ("a price", "JPY 1,500 a share"),
     "ratio": ("a percentage", "25%"),
     "number": ("a number without a unit", "400"),
 }
@@ -54,6 +58,7 @@ class Parts:
         self._reading = Reading(document)
         self._file = self._reading.file(table)
         self._unread: list[str] = []
+        self._periods: dict[str, int] = {}
 
     def _sources(self) -> tuple[Source, ...]:
         """Return the documents that the file quotes."""
@@ -64,7 +69,13 @@ class Parts:
 
     def _versions(self, name: str, parts: Sequence[Part]) -> tuple[Version, ...]:
         versions = tuple(
-            Version(part["value"], self._validity(part), self._quote(part), cite=part["cite"])
+            Version(
+                part["value"],
+                self._validity(part),
+                self._quote(part),
+                cite=part["cite"],
+                formula=part.values.get("formula"),
+            )
             for part in parts
         )
         for earlier, later in _clashes(versions):
@@ -74,17 +85,131 @@ class Parts:
             self._reading.note(parts[later].path, what, hint)
         return versions
 
-    def _figures(self, section: str, expected: Mapping[str, Dimension]) -> Iterator[Term]:
-        """Yield the figures in *section*; each has one dimension, the *expected* one if any."""
-        for name, parts in self._file[section].items():
-            versions = self._versions(name, parts)
-            dimension = expected.get(name, versions[0].figure.dimension)
-            for part, version in zip(parts, versions, strict=True):
-                if self._misfits(version.figure, dimension):
-                    problem = _wrong_dimension(name, version.figure, dimension)
-                    self._reading.note((*part.path, "value"), *problem)
+    def _figures(
+        self,
+        section: str,
+        expected: Mapping[str, Dimension],
+        dates: Mapping[str, Figure] | None = None,
+    ) -> Iterator[Term]:
+        """Yield the figures in *section*; each has one dimension, the *expected* one if any.
+
+        A list of periods is a term for the first and one for the last of each. Formulas may also
+        read *dates*.
+        """
+        for name, parts in self._worked_out(section, dates or {}).items():
             place = self._document.key_place((section, name))
-            yield Term(name, dimension, versions, place.line, place.column)
+            for own, ends in self._ends(section, name, parts):
+                versions = self._versions(name, ends)
+                dimension = expected.get(own, versions[0].figure.dimension)
+                self._has_end(own, parts, versions)
+                for part, version in zip(parts, versions, strict=True):
+                    if self._misfits(version.figure, dimension):
+                        problem = _wrong_dimension(name, version.figure, dimension)
+                        self._reading.note((*part.path, "value"), *problem)
+                yield Term(own, dimension, versions, place.line, place.column)
+
+    def _has_end(self, name: str, parts: Sequence[Part], versions: Sequence[Version]) -> None:
+        """Note each of *versions* that is `none` although *name* is not the last day."""
+        for part, version in zip(parts, versions, strict=True):
+            if name != "last_day" and version.figure == Figure(NO_DAY, DATE):
+                what = f"only `last_day` can be `none`, and not `{name}`"
+                self._reading.note((*part.path, "value"), what, "write its value, or leave it out")
+
+    def _ends(
+        self, section: str, name: str, parts: Sequence[Part]
+    ) -> Iterator[tuple[str, Sequence[Part]]]:
+        """Yield the terms that the value of the term *name* makes: itself, or ends of periods."""
+        lists = [part["value"] for part in parts if isinstance(part["value"], Periods)]
+        if not lists:
+            yield name, parts
+            return
+        for part in parts:
+            if not isinstance(part["value"], Periods):
+                what = f"`{name}` is a list of periods, but this version is not"
+                self._reading.note((*part.path, "value"), what, "write `[2017-04-14..2017-04-20]`")
+                return
+        # The last period takes the place of those that a version with fewer does not have.
+        count = self._periods[f"{section}.{name}"] = max(len(one.ends) for one in lists)
+        for number in range(count):
+            for which, end in enumerate(("first", "last")):
+                ends = [_valued(part, _of(part["value"], number)[which]) for part in parts]
+                yield f"{name}.{number + 1}.{end}", ends
+
+    def _worked_out(
+        self, section: str, dates: Mapping[str, Figure]
+    ) -> Mapping[str, Sequence[Part]]:
+        """Return the versions of the figures in *section*, in order, with each formula computed."""
+        written: Mapping[str, Sequence[Part]] = self._file[section]
+        waiting = {
+            name: parts
+            for name, parts in written.items()
+            if any(isinstance(part["value"], Formula) for part in parts)
+        }
+        found = {name: parts for name, parts in written.items() if name not in waiting}
+        while waiting:
+            ready = [
+                name
+                for name, parts in waiting.items()
+                if all(f"{section}.{other}" not in read_by(parts) for other in waiting)
+            ]
+            for name in ready or waiting:
+                found[name] = self._computed(section, waiting[name], found, dates)
+            waiting = {name: waiting[name] for name in waiting if name not in found}
+        return {name: found[name] for name in written if found[name]}
+
+    def _computed(
+        self,
+        section: str,
+        parts: Sequence[Part],
+        found: Mapping[str, Sequence[Part]],
+        dates: Mapping[str, Figure],
+    ) -> Sequence[Part]:
+        """Return *parts* with what their formulas come to; none if one of them has no value."""
+        values = {f"{section}.{name}": figure for name, figure in dates.items()}
+        several = set()
+        for name, others in found.items():
+            figures = [part["value"] for part in others]
+            is_dated = any(part[key] is not None for part in others for key in _DATES)
+            if len(figures) == 1 and isinstance(figures[0], Figure) and not is_dated:
+                values[f"{section}.{name}"] = figures[0]
+            else:
+                several.add(f"{section}.{name}")
+        computed = []
+        for part in parts:
+            figure = part["value"]
+            if isinstance(figure, Formula):
+                figure = self._value_of(part, figure, values, several)
+            if figure is None:
+                self._reading.lost.add(part.path[:2])
+                return ()
+            computed.append(_valued(part, figure))
+        return computed
+
+    def _value_of(
+        self, part: Part, formula: Formula, values: Mapping[str, Figure], several: Container[str]
+    ) -> Figure | None:
+        path = (*part.path, "value")
+        if self._reads_lost(formula.text):
+            return None
+        for name in read_in(formula.text):
+            if name in several:
+                what = f"`{name}` has not one value for all days, so no value can be computed by it"
+                self._reading.note(path, what, "write the value itself")
+                return None
+        names = Names(
+            {name: figure.dimension for name, figure in values.items()},
+            (),
+            self._file.values.get("currency", NO_CURRENCY),
+        )
+        constants = {names.whole(name): figure.value for name, figure in values.items()}
+        try:
+            return worked_out(formula, names, Constants(constants, {}))
+        except ExpressionError as error:
+            for flaw in error.flaws:
+                self._reading.note(path, flaw.what, flaw.hint, flaw.offset)
+        except Wrong as wrong:
+            self._reading.note(path, f"the value cannot be computed: {wrong.what}", wrong.hint)
+        return None
 
     def _misfits(self, figure: Figure, expected: Dimension) -> bool:
         # The right currency is unknown while the program's own currency is wrong.
@@ -220,6 +345,24 @@ class Parts:
                 what = f"the id `{short(part['id'])}` is used twice"
                 hint = f"choose another id: the first is at {place.line}:{place.column}"
                 self._reading.note((*part.path, "id"), what, hint)
+
+
+def _of(periods: Periods, number: int) -> tuple[Figure, Figure]:
+    """Return the first and the last of the period *number*, or those of the last period."""
+    return periods.ends[min(number, len(periods.ends) - 1)]
+
+
+def _valued(part: Part, figure: Figure) -> Part:
+    """Return *part*, a version, with *figure* as its value; a formula stays known."""
+    value = part["value"]
+    formula = value.text if isinstance(value, Formula) else None
+    return Part(part.path, {**part.values, "value": figure, "formula": formula})
+
+
+def read_by(parts: Sequence[Part]) -> set[str]:
+    """Return the terms that the formulas of *parts* read."""
+    values = [part["value"] for part in parts]
+    return {name for one in values if isinstance(one, Formula) for name in read_in(one.text)}
 
 
 def _wrong_dimension(name: str, figure: Figure, expected: Dimension) -> tuple[str, str | None]:

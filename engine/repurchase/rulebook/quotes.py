@@ -212,6 +212,6 @@ def _fits(found: _Found, figure: Figure) -> bool:
     value = found.value / 100 if found.is_percentage else found.value
     if value != figure.value or found.is_percentage != (kind == "ratio"):
         return False
-    if kind == "money":
+    if kind in ("money", "price"):
         return found.currencies is None or figure.dimension.currency in found.currencies
     return found.currencies is None and not (kind == "shares" and found.is_ambiguous)

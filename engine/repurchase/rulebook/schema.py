@@ -13,6 +13,7 @@ from repurchase.domain.errors import Wrong
 from repurchase.domain.events import METHODS
 from repurchase.domain.terms import KNOWN_TERMS, LATE_DAYS
 from repurchase.rulebook.caps import LIMITED
+from repurchase.rulebook.figures import NONE
 from repurchase.rulebook.keys import (
     LOST,
     PARTS_MAX,
@@ -48,6 +49,7 @@ from repurchase.rulebook.kinds import (
     PROSE,
     SOURCE_NAME,
     TERM_NAME,
+    VALUE,
     VENUE,
     ZONE,
     choice,
@@ -102,20 +104,30 @@ SOURCE: Final = Table("source",
     Key("sha256", HASH, "The SHA-256 of the document, in hexadecimal."),
     Key("url", PROSE, "The address at which the document was published."),
 ))  # fmt: skip
-VALUE: Final = needed("value", FIGURE,
-    "`4,000 shares`, `JPY 400,000,000`, `25%`, `2008-11-14`, `09:30` or `400`.")  # fmt: skip
+NUMBER: Final = needed("value", FIGURE, "A number, such as `400`.")
 VERSION: Final = Table("version",
-    "One figure, its days of validity, and the words of the source that state it.", (
+    "One number, its days of validity, and the words of the source that state it.", (
     *QUOTING,
     *DATED,
-    VALUE,
+    NUMBER,
+    CITE,
+))  # fmt: skip
+FIGURE_VALUE: Final = needed("value", VALUE,
+    "`4,000 shares`, `JPY 400,000,000`, `JPY 1,500 a share`, `25%`, `2008-11-14`, `09:30` or "
+    "`400`; a list of periods, `[2017-04-14..2017-04-20]`; or computed from other terms, as in "
+    "`terms.first_day + 1 year`. `last_day` may be `none`.")  # fmt: skip
+FIGURE_VERSION: Final = Table("figure",
+    "One value, its days of validity, and the words of the source that state it.", (
+    *QUOTING,
+    *DATED,
+    FIGURE_VALUE,
     CITE,
 ))  # fmt: skip
 
 
-def _versions(one: Kind) -> Kind:
-    """Return the kind of a figure: a list of versions, or *one* alone."""
-    several = listed(VERSION.kind(), least=1, most=VERSIONS_MAX)
+def _versions(table: Table, one: Kind) -> Kind:
+    """Return the kind of a figure: a list of versions by *table*, or *one* alone."""
+    several = listed(table.kind(), least=1, most=VERSIONS_MAX)
 
     def read(reading: Reading, path: Path, raw: object) -> object:
         if not isinstance(raw, list):
@@ -129,9 +141,22 @@ def _versions(one: Kind) -> Kind:
     return Kind(read, {"anyOf": [*alone, several.schema]})
 
 
+def _or_none(table: Table, value: Key) -> Kind:
+    """Return the kind of a mapping by *table*, or of the word `none` alone as its *value*."""
+    alone = brief(table, value)
+
+    def read(reading: Reading, path: Path, raw: object) -> object:
+        is_none = isinstance(raw, str) and raw.strip() == NONE
+        return alone.read(reading, path, raw) if is_none else table.read(reading, path, raw)
+
+    return Kind(read, {"anyOf": [table.kind().schema, {"const": NONE}]})
+
+
 SOURCES: Final = named(SOURCE.kind(), SOURCE_NAME, most=PARTS_MAX)
-FIGURES: Final = named(_versions(VERSION.kind()), TERM_NAME, most=PARTS_MAX)
-RATIO: Final = _versions(brief(VERSION, VALUE))
+FIGURES: Final = named(
+    _versions(FIGURE_VERSION, _or_none(FIGURE_VERSION, FIGURE_VALUE)), TERM_NAME, most=PARTS_MAX
+)
+RATIO: Final = _versions(VERSION, brief(VERSION, NUMBER))
 RATES: Final = listed(FIGURE, least=2, most=2)
 INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.", (
     needed("symbol", LINE, "The symbol by which events name it; quote digits."),
@@ -355,9 +380,13 @@ _FORMS: Final = {
     "rules": _Form(
         "Repurchase rule file",
         RULE_FILE,
-        (SOURCE, VERSION, INSTRUMENT, COUNTER, CHECK, INCLUDE, RULE),
+        (SOURCE, FIGURE_VERSION, VERSION, INSTRUMENT, COUNTER, CHECK, INCLUDE, RULE),
     ),
-    "pack": _Form("Repurchase rule pack", PACK, (SOURCE, VERSION, PACK_COUNTER, OPTION, PACK_RULE)),
+    "pack": _Form(
+        "Repurchase rule pack",
+        PACK,
+        (SOURCE, FIGURE_VERSION, PACK_COUNTER, OPTION, PACK_RULE),
+    ),
     "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),
     "mapping": _Form("Repurchase mapping", MAPPING, MAPPING_PARTS),
 }

@@ -21,6 +21,7 @@ _BINDING: Final[Mapping[str, int]] = {
     "_NOT": 3,
     "OPERATOR": 4,
     "_IN": 4,
+    "_TO": 4,
     "SIGN": 5,
     "STAR": 6,
     "SLASH": 6,

@@ -41,6 +41,7 @@ _FIGURES: Final = (
     "instruments.*.fx_between.*",
     *_FIGURED,
     *(f"{version}.value" for version in (*_FIGURED, *_VERSIONS)),
+    *(f"{version}.value.*" for version in (*_FIGURED, *_VERSIONS)),
     *_DATES,
 )
 _CONDITIONS: Final = ("when", "rules.*.when", "rules.*.require")

@@ -37,11 +37,12 @@ _SIGNS: Final[Mapping[str, str]] = {
 }
 _SIGN_KINDS: Final = ("_AND", "_OR", "SIGN", "STAR", "SLASH", "EXTREME")
 _WORD_KINDS: Final = ("WORD", "STRING")
-_FIGURE_KINDS: Final = ("DATE", "TIME", "PERCENT", "SHARES", "MONEY", "NUMBER")
+_FIGURE_KINDS: Final = ("DATE", "TIME", "PERCENT", "SHARES", "MONEY", "PRICE", "DURATION", "NUMBER")
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _NUMBER: Final = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+_TO: Final = ".."
 _DAY_SECONDS: Final = 24 * 3600
 # Whatever a zone's offset, at least one of these has another.
 _FAR_ZONES: Final = ("UTC", "Asia/Tokyo")
@@ -63,8 +64,12 @@ def of_figure(text: str) -> tuple[str, ...]:
 
     It is one less and one more in its last place, a tenth and ten times as much, and a percentage
     without `%`. Of a date it is a day and a year before and after, of a time the minutes or seconds
-    beside it.
+    beside it, and of a period what it is of each of its ends.
     """
+    if _TO in text:
+        first, _, last = text.partition(_TO)
+        begins = (f"{other}{_TO}{last}" for other in of_figure(first.strip()))
+        return (*begins, *(f"{first}{_TO}{other}" for other in of_figure(last.strip())))
     if _DATE.fullmatch(text):
         return tuple(_days(read_day(text)))
     if _TIME.fullmatch(text):
