@@ -520,15 +520,15 @@ class _Reader:
         )
 
     def _compared(self, place: Any, left: Node, operator: Operator, right: Node) -> Comparison:
-        dimension = self._alike(place, left, right)
-        if dimension == WORD:
-            _refuse(place, "words have no order", "write a list of words: `in [buy, sell]`")
-        return Comparison(left, operator, right, dimension)
+        return Comparison(left, operator, right, self._alike(place, left, right))
 
     def _ranges(self, choice: Any) -> Iterator[_Range]:
         """Yield the ranges of a choice: one, or all periods of a constant that lists some."""
         if choice.data == "span":
             first, last = (self._node(one) for one in choice.children)
+            if WORD in (first.dimension, last.dimension):
+                _refuse(choice, "words have no order", "write a list of words: `in [buy, sell]`")
+            self._alike(choice.children[1], first, last)
             yield _Range(choice, first, last, is_ordered=_is_ordered(choice, first, last))
             return
         inner = choice.children[0] if choice.data == "alone" else choice

@@ -42,7 +42,7 @@ _FORMS_HINT: Final = (
     "write it as `4,000 shares`, `JPY 400,000,000`, `JPY 1,500 a share`, `25%`, `2008-11-14`,"
     " `09:30` or `400`"
 )
-_FORMULA: Final = re.compile(r"\b(?:terms|limits)\.[a-z]")
+_FORMULA: Final = re.compile(r"\b(?:terms|limits)\.[a-z]|[-+] *[0-9]+ +(?:day|week|month|year)")
 # The last day of a program that has none.
 NONE: Final = "none"
 _TO: Final = ".."
