@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from repurchase.domain.calendars import months_after
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.quantities import SHARES, Dimension
+from repurchase.domain.session_days import sessions_after
 from repurchase.evaluation.step import step
 from repurchase.intake import fields
 from repurchase.ledger.position import Position
+from repurchase.market.sessions import sessions
 from repurchase.proof.proof import proved
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import life
@@ -156,6 +158,48 @@ def test_date_of_the_file_that_no_rule_reads_is_no_term() -> None:
     assert "announced" not in file().on(date(2017, 5, 1)).content
     own = unwindowed("require: trade.date > terms.announced", "announced: {value: 2017-05-01}")
     assert failing(own, "2017-05-01") == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("when", "last"),
+    [
+        # 14 and 17 April 2017 are Good Friday and Easter Monday.
+        ("2017-04-12 + 1 session", "2017-04-13"),
+        ("2017-04-12 + 2 sessions", "2017-04-18"),
+        ("2017-04-15 + 1 session", "2017-04-18"),
+        ("2017-04-18 - 1 session", "2017-04-13"),
+        ("terms.first_day + 10 sessions", "2017-03-22"),
+    ],
+)
+def test_sessions_are_those_of_the_first_venue(when: str, last: str) -> None:
+    """Neither week-ends nor holidays count, whether the first day is a session or not."""
+    after = (date.fromisoformat(last) + timedelta(1)).isoformat()
+    of_term = ("require: trade.date <= terms.end", f"end: {{value: {when}}}")
+    for editions in (unwindowed(f"require: trade.date <= {when}"), unwindowed(*of_term)):
+        assert failing(editions, last) == []
+        assert failing(editions, after) == ["own"]
+
+
+@given(day=st.dates(date(2006, 1, 1), date(2024, 1, 1)), count=st.integers(1, 40))
+def test_sessions_are_counted_as_the_market_counts_them(day: date, count: int) -> None:
+    """Both readers of the tables of sessions agree, forward and back."""
+    table = sessions("XTKS")
+    assert table is not None
+    later = sessions_after("XTKS", day, count)
+    between = table.between(day + timedelta(1), later)
+    assert between is not None
+    assert (len(between), between[-1]) == (count, later)
+    back = table.before(day, count)
+    assert back is not None
+    assert sessions_after("XTKS", day, -count) == back[-1]
+
+
+def test_edition_says_which_days_its_sessions_are() -> None:
+    """Another table of sessions would make another edition of it."""
+    editions = unwindowed("require: trade.date <= 2017-04-12 + 2 sessions")
+    number = date(2017, 4, 18).toordinal()
+    assert f'"sessions":{{"own":["{number}"]}}' in editions.on(date(2017, 5, 1)).content
+    assert '"sessions"' not in file().on(date(2017, 5, 1)).content
 
 
 def test_term_computed_from_others_is_shown_with_how(tmp_path: Path) -> None:
@@ -343,6 +387,24 @@ FAULTS: Final[list[tuple[tuple[str, ...], dict[str, str], str]]] = [
     (("require: trade.date in 2017-04-20",), {}, "19:28: this is neither a list nor an interval"),
     (("require: trade.date in 2017-04-20..EUR 5",), {}, "19:40: date and EUR do not fit"),
     (("require: trade.side in buy..sell",), {}, "19:28: words have no order"),
+    (
+        ("require: trade.date > terms.first_day + 5000 sessions",),
+        {},
+        "the sessions of `XETR` are known from",
+    ),
+    (
+        ("require: trade.date > terms.first_day + 5 sessions",),
+        {"share": '{symbol: "1", venues: [XHKG]}'},
+        "no table has the sessions of `XHKG`",
+    ),
+    (
+        (),
+        {
+            "share": '{symbol: "1", venues: [XHKG]}',
+            "last_day": "{value: terms.first_day + 5 sessions}",
+        },
+        "13:21: the value cannot be computed: no table has the sessions of `XHKG`",
+    ),
     (("require: trade.date + 1 month > 2017-01-01",), {}, "19:27: `1 month` after a fact"),
     (("require: trade.shares <= 30 days",), {}, "19:30: a length of time can only be added"),
     (("require: 1 year + terms.first_day > trade.date",), {}, "19:14: a length of time can only"),

@@ -76,8 +76,8 @@ def shown(tree: Condition | Node) -> str:  # noqa: C901 - one line for each kind
             return f"({shown(left)} * {shown(right)})"
         case Quotient(left=left, right=right):
             return f"({shown(left)} / {shown(right)})"
-        case Shift(of=of, text=text, months=months):
-            return f"({shown(of)} {'+' if months > 0 else '-'} {text})"
+        case Shift(of=of, text=text):
+            return f"({shown(of)} {'+' if tree.is_later else '-'} {text})"
         case Extreme(which=which, parts=extremes):
             return f"{which}({', '.join(map(shown, extremes))})"
         case Comparison(left=left, operator=operator, right=right):

@@ -46,7 +46,7 @@ def named(node: Node, constants: Constants, any_of: str | None = None) -> str:
         which = ("lower", "lowest") if node.which == "min" else ("higher", "highest")
         return f"the {which[len(parts) > 2]} of {listing(parts)}"
     if isinstance(node, Shift):
-        sign = "plus" if node.months > 0 else "minus"
+        sign = "plus" if node.is_later else "minus"
         return f"{named(node.of, constants)} {sign} {node.text}"
     return _scaled(node, constants)
 

@@ -78,7 +78,8 @@ class Names(msgspec.Struct, frozen=True):
     the words of `trade.share_class`. *currency* is the currency of the program. *venues* are those
     that the rule file adds to the table of venues, *declared* the facts of its counters. *periods*
     maps each constant that is a list of periods to their number: `terms.x.1.first` is the first
-    day, or time, of the first one, and `terms.x.1.last` its last.
+    day, or time, of the first one, and `terms.x.1.last` its last. *calendar* is the venue whose
+    sessions are counted.
     """
 
     constants: Mapping[str, Dimension]
@@ -88,6 +89,7 @@ class Names(msgspec.Struct, frozen=True):
     venues: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
     periods: Mapping[str, int] = {}
+    calendar: str | None = None
 
     def whole(self, name: str) -> str:
         """Return the full name of the constant *name*; a limit's begins with its pack's name."""
@@ -145,15 +147,23 @@ class Quotient(msgspec.Struct, frozen=True):
 
 
 class Shift(msgspec.Struct, frozen=True):
-    """The date that is so many *months* after the constant date *of*; *text* is how many.
+    """The date that is so many *months* and *sessions* after the constant date *of*.
 
-    Before it, the months are below zero.
+    Before it, they are below zero. *text* is how many in words. The sessions are those of the
+    venue *calendar*; `None` if only an authorization says whose they are.
     """
 
     of: Node
     months: int
     text: str
+    sessions: int = 0
+    calendar: str | None = None
     dimension: Dimension = DATE
+
+    @property
+    def is_later(self) -> bool:
+        """Return whether the date is after *of*."""
+        return self.months + self.sessions > 0
 
 
 class Extreme(msgspec.Struct, frozen=True):
@@ -313,6 +323,26 @@ def parts_of(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Shift):
         return (node.of,)
     return node.parts if isinstance(node, Extreme) else ()
+
+
+def counted_in_sessions(tree: Condition) -> Iterator[Shift]:
+    """Yield the dates of *tree* that are computed by the sessions of a venue, in order."""
+    if isinstance(tree, Not):
+        yield from counted_in_sessions(tree.of)
+    elif isinstance(tree, All | Some):
+        for part in tree.parts:
+            yield from counted_in_sessions(part)
+    elif not isinstance(tree, Truth):
+        others = tree.choices if isinstance(tree, Member) else (tree.right,)
+        for side in (tree.left, *others):
+            yield from _shifts_of(side)
+
+
+def _shifts_of(node: Node) -> Iterator[Shift]:
+    if isinstance(node, Shift) and node.sessions:
+        yield node
+    for part in parts_of(node):
+        yield from _shifts_of(part)
 
 
 def composed(word: str) -> str:
@@ -669,13 +699,14 @@ class _Reader:
         if before.dimension != DATE:
             _refuse(place, *_ONLY_WITH_DATES)
         text = str(place.children[0])
-        months = sign * _months(text)
-        if not months:
+        months, sessions = sign * _months(text), sign * _sessions(text)
+        if not (months or sessions):
             return [*parts, (sign, _days_of(place))]
         if not _is_constant(before):
             what = f"`{text}` after a fact is not a fixed number of days"
             _refuse(place, what, "add it to a term or a date, on the other side if need be")
-        return [(1, Shift(before, months, text))]
+        calendar = self.names.calendar if sessions else None
+        return [(1, Shift(before, months, text, sessions, calendar))]
 
     def _added(
         self, place: Any, sign: int, before: Dimension, first: Node, part: Node
@@ -821,6 +852,12 @@ def _months(text: str) -> int:
     """Return how many months the length of time *text* is; 0 if it is a number of days."""
     count, unit = text.split()
     return int(count) * _MONTHS.get(unit.rstrip("s"), 0)
+
+
+def _sessions(text: str) -> int:
+    """Return how many sessions the length of time *text* is; 0 if it is another."""
+    count, unit = text.split()
+    return int(count) if unit.rstrip("s") == "session" else 0
 
 
 def _days_of(place: Any) -> Constant:

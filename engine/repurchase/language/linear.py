@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from repurchase.domain.calendars import months_after
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import Exact
+from repurchase.domain.session_days import sessions_after
 from repurchase.language.expression import (
     All,
     Comparison,
@@ -328,8 +329,14 @@ def _shifted(node: Shift, constants: Constants) -> Linear:
     if day.missing:
         return day
     if day.constant.denominator != 1 or not 1 <= day.constant <= date.max.toordinal():
-        raise Wrong("months can be added only to a date of the calendar")
-    return Linear({}, months_after(date.fromordinal(int(day.constant)), node.months).toordinal())
+        raise Wrong(f"`{node.text}` can be added only to a date of the calendar")
+    begin = date.fromordinal(int(day.constant))
+    if not node.sessions:
+        return Linear({}, months_after(begin, node.months).toordinal())
+    if node.calendar is None:
+        # A pack alone has no venue.
+        return Linear({}, 0, (f"the sessions in `{node.text}`",))
+    return Linear({}, sessions_after(node.calendar, begin, node.sessions).toordinal())
 
 
 def named(node: Name, constants: Constants) -> Linear:

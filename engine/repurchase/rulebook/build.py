@@ -327,6 +327,7 @@ class _Builder(Parts):
             venues=self._added(),
             declared=self._declared(),
             periods=self._periods,
+            calendar=self._calendar(),
         )
 
     def _added(self) -> tuple[str, ...]:

@@ -34,15 +34,17 @@ from repurchase.domain.terms import (
     in_force,
 )
 from repurchase.domain.venues import country_of, market_of
-from repurchase.language.expression import on_one_line
+from repurchase.language.expression import counted_in_sessions, on_one_line
 from repurchase.language.linear import (
     FALSE,
     TRUE,
     Constants,
     Form,
+    Linear,
     all_of,
     any_of,
     check_size,
+    expanded,
     form,
     negated,
 )
@@ -425,7 +427,12 @@ def compile_edition(
     )
     rules = compiled_rules(authorization, in_force_rules, constants, made)
     instruments = [_resolved(one, day, known_at) for one in authorization.instruments]
-    content = canonical(_content(authorization, terms, instruments, in_force_rules))
+    content = canonical(
+        {
+            **_content(authorization, terms, instruments, in_force_rules),
+            **_sessions_content(in_force_rules, constants),
+        }
+    )
     bounds = [of.bounds for of in rules]
     caps = tuple(cap for one in bounds for cap in one.caps)
     return Edition(
@@ -659,6 +666,24 @@ def _counter_content(counter: Counter) -> dict[str, Any]:
         "per": counter.per and str(counter.per),
         "clock": "venue" if counter.zone is None else "authorization",
     }
+
+
+def _sessions_content(rules: list[Rule], constants: Constants) -> dict[str, Any]:
+    """Return the dates that *rules* count in sessions; nothing without them.
+
+    Their text alone would not say which days these are: the tables of sessions grow.
+    """
+    found = {}
+    for rule in rules:
+        trees = [one.root for one in (rule.require, rule.when) if one is not None]
+        dates = [expanded(one, constants) for tree in trees for one in counted_in_sessions(tree)]
+        if dates:
+            found[rule.id] = [
+                written(one.constant)
+                for one in dates
+                if isinstance(one, Linear) and not one.missing
+            ]
+    return {"sessions": found} if found else {}
 
 
 def _of_venues_content(authorization: Authorization, rules: list[Rule]) -> dict[str, Any]:

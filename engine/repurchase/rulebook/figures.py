@@ -42,7 +42,9 @@ _FORMS_HINT: Final = (
     "write it as `4,000 shares`, `JPY 400,000,000`, `JPY 1,500 a share`, `25%`, `2008-11-14`,"
     " `09:30` or `400`"
 )
-_FORMULA: Final = re.compile(r"\b(?:terms|limits)\.[a-z]|[-+] *[0-9]+ +(?:day|week|month|year)")
+_FORMULA: Final = re.compile(
+    r"\b(?:terms|limits)\.[a-z]|[-+] *[0-9]+ +(?:day|week|month|year|session)"
+)
 # The last day of a program that has none.
 NONE: Final = "none"
 _TO: Final = ".."
@@ -112,6 +114,8 @@ def worked_out(formula: Formula, names: Names, constants: Constants) -> Figure:
     node = quantity(formula.text, names)
     value = expanded(node, constants)
     assert isinstance(value, Linear), "an extreme of constants is one of them"
+    if value.missing:
+        raise Wrong(f"{value.missing[0]} are not known here", "write the date")
     return Figure(simplest(value.constant), node.dimension)
 
 

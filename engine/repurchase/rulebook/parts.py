@@ -60,6 +60,11 @@ class Parts:
         self._unread: list[str] = []
         self._periods: dict[str, int] = {}
 
+    def _calendar(self) -> str | None:
+        """Return the venue whose sessions the file counts; a pack alone has none."""
+        instruments = self._file.values.get("instruments") or {}
+        return next((venue for one in instruments.values() for venue in one["venues"]), None)
+
     def _sources(self) -> tuple[Source, ...]:
         """Return the documents that the file quotes."""
         return tuple(
@@ -200,6 +205,7 @@ class Parts:
             {name: figure.dimension for name, figure in values.items()},
             (),
             self._file.values.get("currency", NO_CURRENCY),
+            calendar=self._calendar(),
         )
         constants = {names.whole(name): figure.value for name, figure in values.items()}
         try:
