@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -368,6 +370,52 @@ def test_price_of_one_instrument_is_compared_where_the_rule_applies_to_it_alone(
     assert failing(editions, "2017-05-02", price="11", **of_other) == []
 
 
+TICK: Final = '{symbol: "1", venues: [XETR], tick: 0.5}'
+STRIKE: Final = 'strike: {value: "EUR 10.13 a share"}'
+
+
+@pytest.mark.parametrize("way", ["down", "up"])
+@given(price=st.decimals("9", "12", places=3), tick=st.sampled_from(["0.5", "0.01", "0.3", "7"]))
+def test_limit_is_rounded_to_ticks(way: str, price: Decimal, tick: str) -> None:
+    """The highest multiple of the tick that is not above, or the lowest that is not below it."""
+    rule = f"require: trade.price <= {way}_to_tick(102% * terms.strike)"
+    editions = file(rule, STRIKE, share=TICK.replace("0.5", tick))
+    limit = Fraction("10.3326") / Fraction(tick)
+    limit = (limit.__floor__() if way == "down" else limit.__ceil__()) * Fraction(tick)
+    is_within = Fraction(price) <= limit
+    assert (failing(editions, "2017-05-02", price=str(price)) == []) is is_within
+
+
+def test_limit_is_rounded_to_the_tick_of_the_instrument_and_the_day() -> None:
+    """Each instrument has its own tick, which may change; a limit that is a tick stays."""
+    two = (
+        '{symbol: "1", venues: [XETR], tick: [{value: 0.5, until: 2017-05-02},'
+        " {value: 0.1, from: 2017-05-03}]}\n"
+        "  other: {symbol: B, venues: [XETR], tick: 2}"
+    )
+    editions = file("require: trade.price <= down_to_tick(terms.strike)", STRIKE, share=two)
+    for symbol, day, highest in (
+        ("1", "2017-05-02", "10"),
+        ("1", "2017-05-03", "10.1"),
+        ("B", "2017-05-02", "10"),
+    ):
+        assert failing(editions, day, symbol=symbol, price=highest) == []
+        assert failing(editions, day, symbol=symbol, price=highest + "1") == ["own"]
+    even = file("require: trade.price < up_to_tick(EUR 10 a share)", share=TICK)
+    assert failing(even, "2017-05-02", price="9.99") == []
+    assert failing(even, "2017-05-02", price="10") == ["own"]
+
+
+def test_rounded_limit_is_proved_and_left_as_headroom() -> None:
+    """It is a constant of the edition, so the proof and the headroom know it."""
+    editions = file(
+        "require: program.amount_after <= 90 shares * up_to_tick(terms.strike)", STRIKE, share=TICK
+    )
+    found = proved(editions, time.monotonic_ns)
+    assert found.holds
+    assert "945" in {one.figure for one in found.editions[0].claims}
+
+
 # -- faults ---------------------------------------------------------------------------------------
 
 FAULTS: Final[list[tuple[tuple[str, ...], dict[str, str], str]]] = [
@@ -444,6 +492,31 @@ FAULTS: Final[list[tuple[tuple[str, ...], dict[str, str], str]]] = [
         ("require: trade.price <= EUR 5 a share",),
         {"share": '{symbol: "1", venues: [XETR], shares_each: 10}'},
         "rule `own` compares a price of `share`",
+    ),
+    (
+        ("require: trade.price <= down_to_tick(terms.strike)", STRIKE),
+        {},
+        "rule `own` rounds to ticks, but `share` has no `tick`",
+    ),
+    (
+        ("require: trade.price <= down_to_tick(market.last_price)",),
+        {"share": TICK},
+        "19:42: `down_to_tick` of a fact cannot be compared exactly",
+    ),
+    (
+        ("require: trade.shares <= down_to_tick(5 shares)",),
+        {"share": TICK},
+        "19:43: `down_to_tick` takes a price, but this is shares",
+    ),
+    (
+        ("require: trade.price <= down_to_tick(terms.strike)", STRIKE),
+        {"share": TICK.replace("0.5", "0")},
+        "`tick` takes a number above zero",
+    ),
+    (
+        ("require: trade.price_per_share <= down_to_tick(terms.strike)", STRIKE),
+        {"share": TICK + "\n  ads: {symbol: A, venues: [XNAS], currency: USD, tick: 1}"},
+        "rule `own` compares a price of `ads`",
     ),
     (("require: trade.price <= EUR 5",), {}, "19:29: price and EUR do not fit together"),
     (("require: trade.price_per_share <= USD 5 a share",), {}, "do not fit together"),

@@ -28,6 +28,7 @@ from repurchase.language.expression import (
     Not,
     Product,
     Quotient,
+    Rounded,
     Shift,
     Some,
     Sum,
@@ -78,6 +79,8 @@ def shown(tree: Condition | Node) -> str:  # noqa: C901 - one line for each kind
             return f"({shown(left)} / {shown(right)})"
         case Shift(of=of, text=text):
             return f"({shown(of)} {'+' if tree.is_later else '-'} {text})"
+        case Rounded(of=of, is_down=is_down):
+            return f"{'down' if is_down else 'up'}_to_tick({shown(of)})"
         case Extreme(which=which, parts=extremes):
             return f"{which}({', '.join(map(shown, extremes))})"
         case Comparison(left=left, operator=operator, right=right):

@@ -94,6 +94,7 @@ class Instrument(msgspec.Struct, frozen=True):
     """A class of security that may be bought; *shares_each* is its ordinary shares per unit.
 
     *fx_between* are the lowest and the highest `fx` that an event may state; `None` without bounds.
+    *tick* is the step of its prices; there is no version if the file does not state it.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Instrument(msgspec.Struct, frozen=True):
     shares_each: tuple[Version, ...]
     fx_margin: Exact = 0
     fx_between: tuple[Exact, Exact] | None = None
+    tick: tuple[Version, ...] = ()
 
 
 class Listing(msgspec.Struct, frozen=True):

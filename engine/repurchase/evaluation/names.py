@@ -14,6 +14,7 @@ from repurchase.language.expression import (
     Node,
     Product,
     Quotient,
+    Rounded,
     Shift,
     Sum,
     Word,
@@ -48,6 +49,9 @@ def named(node: Node, constants: Constants, any_of: str | None = None) -> str:
     if isinstance(node, Shift):
         sign = "plus" if node.is_later else "minus"
         return f"{named(node.of, constants)} {sign} {node.text}"
+    if isinstance(node, Rounded):
+        way = "down" if node.is_down else "up"
+        return f"{named(node.of, constants)}, rounded {way} to the tick"
     return _scaled(node, constants)
 
 

@@ -166,6 +166,18 @@ class Shift(msgspec.Struct, frozen=True):
         return self.months + self.sessions > 0
 
 
+class Rounded(msgspec.Struct, frozen=True):
+    """The constant price *of*, rounded *down* or up to a whole number of ticks.
+
+    *tick* is the name of the constant that is the tick of an instrument.
+    """
+
+    of: Node
+    tick: str
+    is_down: bool
+    dimension: Dimension
+
+
 class Extreme(msgspec.Struct, frozen=True):
     """The smallest or the largest of its parts, as *which* says."""
 
@@ -215,7 +227,7 @@ class Some(msgspec.Struct, frozen=True):
     parts: tuple[Condition, ...]
 
 
-Node = Constant | Word | Name | Sum | Product | Quotient | Shift | Extreme
+Node = Constant | Word | Name | Sum | Product | Quotient | Shift | Rounded | Extreme
 Leaf = Comparison | Member | Truth
 Condition = Leaf | Not | All | Some
 
@@ -320,7 +332,7 @@ def parts_of(node: Node) -> tuple[Node, ...]:
         return tuple(part for _, part in node.parts)
     if isinstance(node, Product | Quotient):
         return node.left, node.right
-    if isinstance(node, Shift):
+    if isinstance(node, Shift | Rounded):
         return (node.of,)
     return node.parts if isinstance(node, Extreme) else ()
 
@@ -432,6 +444,7 @@ class _Reader:
         self.words: set[str] = set()
         self.quoted: set[str] = set()
         self._is_negated = False
+        self._instrument: str | None = None
 
     def quantity(self, tree: Any) -> Node:
         """Return the quantity of *tree*; raise ExpressionError with its faults."""
@@ -445,10 +458,8 @@ class _Reader:
             return All(parts) if kind == "all_of" else Some(parts)
         if kind == "negation":
             return self._negation(tree)
-        if kind == "chain":
-            return self._chain(tree)
-        if kind in ("member", "not_member"):
-            return self._member(tree)
+        if kind in ("chain", "member", "not_member"):
+            return self._by_instrument(tree) if any(tree.find_data("rounded")) else self._leaf(tree)
         node = self._node(tree)
         if isinstance(node, Name) and node.dimension == FLAG:
             return Truth(node.name)
@@ -472,6 +483,46 @@ class _Reader:
             return Not(self.condition(tree.children[0]))
         finally:
             self._is_negated = not self._is_negated
+
+    def _leaf(self, tree: Any) -> Condition:
+        return self._chain(tree) if tree.data == "chain" else self._member(tree)
+
+    def _by_instrument(self, tree: Any) -> Condition:
+        """Return the comparison *tree*, which rounds to ticks, for the instrument of the event.
+
+        It is that each instrument is another one than the event's, or the comparison holds with its
+        tick.
+        """
+        names = self.names.instruments
+        if not names:
+            rounding = next(iter(tree.find_data("rounded")))
+            _refuse(rounding, "a pack has no instruments, so it has no ticks", _ROUND_THERE)
+        by_name: list[Condition] = []
+        for self._instrument in names:
+            leaf = self._leaf(tree)
+            if len(names) == 1:
+                return leaf
+            self.facts.add(CLASS.name)
+            is_other = Comparison(CLASS, "!=", self._note_word(self._instrument), WORD)
+            by_name.append(Some((is_other, leaf)))
+        return All(tuple(by_name))
+
+    def _rounded(self, tree: Any) -> Node:
+        which, inner = tree.children
+        of = self._node(inner)
+        if of.dimension.kind != "price":
+            what = f"`{which}` takes a price, but this is {_called(of.dimension)}"
+            _refuse(inner, what, "write it as `JPY 1,500 a share`")
+        if not _is_constant(of):
+            what = f"`{which}` of a fact cannot be compared exactly"
+            _refuse(inner, what, "round a term or a limit, or leave the rounding out")
+        if self._instrument is None:
+            _refuse(tree, f"`{which}` stands outside a comparison")
+        if of.dimension.currency is not None:
+            self.quoted.add(of.dimension.currency)
+        tick = f"ticks.{self._instrument}"
+        self.constants.add(tick)
+        return Rounded(of, tick, is_down=which == "down_to_tick", dimension=of.dimension)
 
     def _chain(self, tree: Any) -> Condition:
         sides = self._sides(tree.children[::2])
@@ -829,6 +880,8 @@ class _Range(msgspec.Struct, frozen=True):
     is_point: bool = False
 
 
+CLASS: Final = Name("trade.share_class", WORD, is_fact=True)
+_ROUND_THERE: Final = "round the limit in the rule file that includes it"
 # The grammar rules that make a condition; every other rule has a method of its name above.
 _CONDITIONS: Final = ("all_of", "any_of", "chain", "member", "negation", "not_member")
 _KEYWORDS: Final = ("and", "in", "not", "or")

@@ -35,6 +35,7 @@ from repurchase.language.expression import (
     Operator,
     Product,
     Quotient,
+    Rounded,
     Shift,
     Some,
     Sum,
@@ -316,9 +317,20 @@ def expanded(node: Node, constants: Constants) -> Lattice:
         for sign, part in node.parts:
             total = added(total, scaled(expanded(part, constants), sign))
         return total
-    if isinstance(node, Shift):
-        return _shifted(node, constants)
-    return _scaled_by_constant(node, constants)
+    if isinstance(node, Product | Quotient):
+        return _scaled_by_constant(node, constants)
+    return _shifted(node, constants) if isinstance(node, Shift) else _rounded(node, constants)
+
+
+def _rounded(node: Rounded, constants: Constants) -> Linear:
+    """Return the price *node* on its tick, exactly."""
+    price, tick = _factor(expanded(node.of, constants)), constants.terms[node.tick]
+    if price is None:
+        raise Wrong("a fact cannot be rounded to ticks")
+    if tick is None or price.missing:
+        return Linear({}, 0, (*price.missing, *([node.tick] if tick is None else [])))
+    ticks = Fraction(price.constant) / tick
+    return Linear({}, (ticks.__floor__() if node.is_down else ticks.__ceil__()) * tick)
 
 
 def _shifted(node: Shift, constants: Constants) -> Linear:

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,7 +17,6 @@ from repurchase.domain.errors import Problem, RuleFileError, Wrong, nearest, sho
 from repurchase.domain.quantities import (
     BARE,
     DATE,
-    WORD,
     Exact,
     date_number,
     simplest,
@@ -39,11 +37,11 @@ from repurchase.domain.terms import (
 from repurchase.domain.venues import listed_venue
 from repurchase.facts.counters import counter_of
 from repurchase.language.expression import (
+    CLASS,
     All,
     Comparison,
     Condition,
     Member,
-    Name,
     Names,
     Word,
 )
@@ -53,8 +51,6 @@ from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_
 from repurchase.rulebook.parts import EXAMPLES, Parts, read_by, read_in
 from repurchase.rulebook.schema import RULE_FILE
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
-
-_CLASS: Final = Name("trade.share_class", WORD, is_fact=True)
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
@@ -183,6 +179,7 @@ class _Builder(Parts):
                 shares_each=self._ratio(part),
                 fx_margin=part["fx_margin"],
                 fx_between=self._rates(part),
+                tick=self._tick(part),
             )
 
     def _venues_lacking(self) -> None:
@@ -217,6 +214,17 @@ class _Builder(Parts):
             return Figure(1, BARE)
         each = figure.value if key == "shares_each" else simplest(1 / Fraction(figure.value))
         return Figure(each, BARE)
+
+    def _tick(self, part: Part) -> tuple[Version, ...]:
+        """Return the steps of an instrument's prices; none if *part* does not say them."""
+        if part["tick"] is None:
+            return ()
+        versions = self._versions("tick", part["tick"])
+        for one, version in zip(part["tick"], versions, strict=True):
+            if version.figure.dimension != BARE or version.figure.value <= 0:
+                what = "`tick` takes a number above zero"
+                self._reading.note((*one.path, "value"), what, "write it as `0.5`")
+        return versions
 
     def _rates(self, part: Part) -> tuple[Exact, Exact] | None:
         """Return the bounds that *part* sets on an instrument's rate; `None` without bounds."""
@@ -387,8 +395,15 @@ class _Builder(Parts):
             path = (
                 own.get(rule.id) or included.get(pack) or included.get(f"./{pack}") or ("include",)
             )
-            for instrument in instruments if rule.quoted else ():
-                if _is_bought(instrument, rule) and not _is_priced(instrument, rule.quoted):
+            bought = [one for one in instruments if _is_bought(one, rule)]
+            for instrument in bought:
+                if f"ticks.{instrument.name}" in rule.constants and not instrument.tick:
+                    what = (
+                        f"rule `{rule.id}` rounds to ticks, but `{instrument.name}` has no `tick`"
+                    )
+                    self._reading.note(path, what, f"add it to the instrument `{instrument.name}`")
+            for instrument in bought if rule.quoted else ():
+                if not _is_priced(instrument, rule.quoted):
                     what = f"rule `{rule.id}` compares a price of `{instrument.name}`, which is in"
                     what += f" {instrument.currency} for a unit, with one in"
                     what += f" {' and '.join(sorted(rule.quoted))} for a share"
@@ -454,9 +469,9 @@ def _classes(when: Condition) -> Iterator[tuple[str, ...]]:
     for part in when.parts if isinstance(when, All) else (when,):
         if isinstance(part, All):
             yield from _classes(part)
-        elif isinstance(part, Member) and part.left == _CLASS:
+        elif isinstance(part, Member) and part.left == CLASS:
             yield tuple(one.text for one in part.choices if isinstance(one, Word))
-        elif isinstance(part, Comparison) and part.operator == "==" and part.left == _CLASS:
+        elif isinstance(part, Comparison) and part.operator == "==" and part.left == CLASS:
             yield (part.right.text,) if isinstance(part.right, Word) else ()
 
 

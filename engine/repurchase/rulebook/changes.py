@@ -94,6 +94,9 @@ def _pack(pack: Pack) -> Iterator[tuple[str, Statement]]:
 def _instrument(of: Instrument) -> str:
     ratios = (f"{_ratio(one)}{_validity(one.validity)}" for one in of.shares_each)
     parts = [f"{of.symbol} on {' and '.join(of.venues)}", of.currency, "; ".join(ratios)]
+    if of.tick:
+        ticks = (_exactly(Fraction(one.figure.value)) + _validity(one.validity) for one in of.tick)
+        parts.append(f"tick {'; '.join(ticks)}")
     if of.fx_margin:
         parts.append(f"margin {shown(of.fx_margin * 100)}%")
     if of.fx_between is not None:

@@ -411,6 +411,11 @@ def compile_edition(
     terms = {
         f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
     }
+    terms |= {
+        f"ticks.{one.name}": in_force(one.tick, day, known_at)
+        for one in authorization.instruments
+        if one.tick
+    }
     in_force_rules = [rule for rule in authorization.rules if rule.validity.holds(day, known_at)]
     for pack in authorization.packs:
         for limit in pack.limits:
@@ -717,7 +722,7 @@ def _validities(authorization: Authorization) -> Iterator[Validity]:
     for term in authorization.terms:
         yield from (version.validity for version in term.versions)
     for instrument in authorization.instruments:
-        yield from (version.validity for version in instrument.shares_each)
+        yield from (version.validity for version in (*instrument.shares_each, *instrument.tick))
     yield from (rule.validity for rule in authorization.rules)
 
 

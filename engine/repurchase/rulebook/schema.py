@@ -168,6 +168,9 @@ INSTRUMENT: Final = Table("instrument", "A class of security that may be bought.
         "and `fx` is the rate of the whole currency."),
     Key("per_share", RATIO, "How many of its units are one ordinary share; if absent, one."),
     Key("shares_each", RATIO, "How many ordinary shares one of its units is."),
+    Key("tick", RATIO,
+        "The step of its prices, in its currency: `0.5`. Rules round a price to it with "
+        "`down_to_tick(..)` and `up_to_tick(..)`."),
     Key("fx_margin", MARGIN,
         "How far the settlement rate may exceed the `fx` of an order, such as `2%`.", 0),
     Key("fx_between", RATES,
@@ -302,7 +305,7 @@ RULE_FILE: Final = Table("rule-file",
     needed("instruments", named(INSTRUMENT.kind(), INSTRUMENT_NAME, least=1, most=PARTS_MAX),
         "The securities that may be bought, by name: `symbol`, `venues`, and if needed `currency`, "
         "`per_share` (400 units are one share) or `shares_each` (one unit is ten shares), "
-        "`fx_margin`, `fx_between`.", {}),
+        "`tick`, `fx_margin`, `fx_between`.", {}),
     Key("terms", FIGURES,
         f"The board's figures by name: {', '.join(f'`{name}`' for name in KNOWN_TERMS)}, "
         "and any other that a rule reads.", {}),

@@ -33,7 +33,13 @@ from repurchase.tester.edits import (
 
 # Kinds of paths: `*` stands for any name that the file chooses, and for any index of a list.
 _DAYS: Final = ("from", "until", "known")
-_FIGURED: Final = ("terms.*", "limits.*", "instruments.*.per_share", "instruments.*.shares_each")
+_FIGURED: Final = (
+    "terms.*",
+    "limits.*",
+    "instruments.*.per_share",
+    "instruments.*.shares_each",
+    "instruments.*.tick",
+)
 _VERSIONS: Final = tuple(f"{figured}.*" for figured in _FIGURED)
 _DATES: Final = tuple(map(".".join, product(("rules.*", *_FIGURED, *_VERSIONS), _DAYS)))
 _FIGURES: Final = (
