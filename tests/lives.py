@@ -244,11 +244,11 @@ class History:
         order, own = chance.choice(orders)
         moment = self._moment(is_ads=own.terms.event.symbol == "ADS")
         if kind == "fill" and self._last(own) >= self.now:
-            quantity = chance.randrange(1, own.open_quantity + 1)
+            quantity = chance.randrange(1, int(own.open_quantity) + 1)
             asked = Event(kind="fill", id=name, order=order, quantity=quantity)
             self._send(replace(asked, **moment))
         elif kind == "replace":
-            quantity = max(own.filled, 1) + chance.randrange(25)
+            quantity = max(int(own.filled), 1) + chance.randrange(25)
             price = chance.choice((None, chance.randrange(1, 5)))
             end = chance.choice((None, self._end()))
             asked = Event(

@@ -27,7 +27,7 @@ ORDER = {**FILL, "kind": "order", "id": "o1"}
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
     "`expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
+    "`bust`, `correct`, `release`, `halt`, `resume`, `confirm` or `split`"
 )
 FORWARD = {"kind": "brought_forward", "id": "b", "shares": "0", "amount": "0"}
 

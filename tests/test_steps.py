@@ -191,7 +191,10 @@ EVENTS: Final[dict[str, Event]] = {
     "halt": event("halt"),
     "resume": event("resume"),
     "confirm": event("confirm", of="nothing", by="Bob"),
+    "split": event("split", symbol="3774", new=2, old=1, date=date(2008, 11, 15)),
 }
+# The caps of the file are in old units, and its other instrument may have split, too.
+FLAGS: Final = "split-caps split-others"
 OPEN: Final = "open partly asked held-more late"
 CLOSED: Final = "denied filled cancelled expired refused"
 ORDERS: Final[tuple[tuple[str, str, str], ...]] = (
@@ -249,6 +252,11 @@ ORDERS: Final[tuple[tuple[str, str, str], ...]] = (
     ("release", f"open partly asked late {CLOSED}", "denied not-held"),
     ("halt resume", f"none {OPEN} {CLOSED} held forgotten", "recorded"),
     ("confirm", f"none {OPEN} {CLOSED} held forgotten", "denied unknown-proposal"),
+    ("split", "none held denied cancelled expired refused forgotten", f"recorded {FLAGS}"),
+    ("split", "open held-more late", f"recorded {FLAGS}, reserved +10 +0"),
+    ("split", "asked", f"recorded {FLAGS}, reserved +12 +0"),
+    ("split", "partly", f"recorded {FLAGS}, reserved +6 +0, executed +4 +0"),
+    ("split", "filled", f"recorded {FLAGS}, executed +10 +0"),
 )
 CELLS: Final = [
     pytest.param(state, kind, expected, id=f"{state}-{kind}")

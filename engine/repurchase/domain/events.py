@@ -26,6 +26,7 @@ KINDS: Final = (
     "halt",
     "resume",
     "confirm",
+    "split",
 )
 # The kinds that rules evaluate; the others are only recorded.
 JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
@@ -60,7 +61,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     may fill at several venues names them in *venues*, and then states no *venue*. *fx* is the
     program currency paid for one unit of the instrument's. *person* is whose orders a halt stops,
     *causes* are the events whose halt a resume lifts, *of* is the proposal that is confirmed, and a
-    *drill* stops nothing. *outside* holds the `market.` and `issuer.` facts that the event carries.
+    *drill* stops nothing. From the *date* of a split on, *new* units stand for *old* ones.
+    *outside* holds the `market.` and `issuer.` facts that the event carries.
     """
 
     kind: str
@@ -93,6 +95,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     causes: tuple[str, ...] | None = None
     of: str | None = None
     drill: bool | None = None
+    new: int | None = None
+    old: int | None = None
     outside: Mapping[str, Exact | bool] = _NOTHING
 
     @property

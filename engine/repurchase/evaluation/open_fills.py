@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from math import floor
 
 import msgspec
 
@@ -78,7 +79,8 @@ def _days(order: Order, editions: Editions, day: date) -> Iterator[tuple[date, s
 def _tried(
     name: str, venue: str, position: Position, editions: Editions, day: date, market: Market | None
 ) -> OpenFill:
-    quantity = position.orders[name].open_quantity
+    # After a split, a part of a unit may be open, which cannot fill.
+    quantity = floor(position.orders[name].open_quantity)
     # The fill takes its price, its rate and its fees from the order.
     event = Event(kind="fill", id=name, order=name, venue=venue, date=day, quantity=quantity)
     its = life(editions, event, position)

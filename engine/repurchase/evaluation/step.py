@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from fractions import Fraction
 from itertools import chain
 from typing import Final
@@ -20,20 +21,21 @@ from repurchase.domain.decisions import (
     listed,
 )
 from repurchase.domain.events import EXECUTIONS, JUDGED, MESSAGES, REPORTS, Event
-from repurchase.domain.quantities import Exact, written
+from repurchase.domain.quantities import SHARES, Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
 from repurchase.evaluation.owners import owner_findings
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, asked, refused, settled
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
-from repurchase.ledger.orders import day_of
 from repurchase.ledger.position import Position
+from repurchase.ledger.splits import after_split
 from repurchase.ledger.trades import (
     Excess,
     Fault,
     Trade,
     at_each_venue,
+    backdated,
     listed_by,
     raises,
     trade,
@@ -340,12 +342,36 @@ def _contradicted(event: Event, before: Event) -> list[tuple[str, object, object
 
 
 def _remarks_on(event: Event, edition: Edition) -> tuple[Finding, ...]:
-    """Return what is flagged of a halt: that no instrument has its symbol at its venue."""
+    """Return what is flagged of a halt, that it stops nothing, and of a split, what it leaves."""
+    if event.kind == "split":
+        return tuple(_left_by(event, edition))
     is_listed = event.kind != "halt" or any(
         event.symbol in (None, one.symbol) and event.venue in (None, one.venue)
         for one in edition.counting.listings.values()
     )
     return () if is_listed else (Finding("engine.stops-nothing", "fail", "flag"),)
+
+
+def _left_by(event: Event, edition: Edition) -> Iterator[Finding]:
+    """Yield what is flagged of a split: that the caps, or other instruments, stay as they are."""
+    if event.date is not None and not _has_caps_from(event.date, edition):
+        yield Finding("engine.split-caps", "fail", "flag")
+    others = {one.name for one in edition.authorization.instruments if one.symbol != event.symbol}
+    if others:
+        yield Finding(
+            "engine.split-others", "fail", "flag", event.symbol, listed(sorted(others)), "word"
+        )
+
+
+def _has_caps_from(day: date, edition: Edition) -> bool:
+    """Return whether a figure in shares of the rule file begins on *day*, if it caps the shares."""
+    file = edition.authorization
+    return "shares" in file.unlimited or any(
+        version.validity.first == day
+        for term in file.terms
+        if term.dimension == SHARES
+        for version in term.versions
+    )
 
 
 def _said(value: object) -> str:
@@ -384,6 +410,8 @@ def _proposal(event: Event, position: Position, life: Life) -> _Proposal:
     counting = life.edition.counting
     if event.kind in JUDGED:
         found = trade(event, counting, position, life.counting)
+    elif event.kind == "split":
+        found = after_split(position, event, counting)
     else:
         found = settled(position, event, counting.zone)
     if isinstance(found, Trade):
@@ -451,6 +479,8 @@ def own_findings(
     edition = life.edition
     if not proposed.is_fill and stopping(position, event, proposed):
         yield _denial("engine.halted")
+    if not proposed.is_fill and _has_old_caps(position, edition):
+        yield _denial("engine.split-caps")
     if proposed.fault is not None:
         yield _fault_finding(proposed.fault, event, position, edition, proposed.excess)
     elif live and event.kind == "fill" and event.order is None:
@@ -472,6 +502,11 @@ def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[
     # A fill of an approved order was evaluated with its order.
     if lacking and (not proposed.is_fill or proposed.is_new_use):
         yield replace(_denial("engine.no-cap"), observed=" and ".join(CALLED[of] for of in lacking))
+
+
+def _has_old_caps(position: Position, edition: Edition) -> bool:
+    """Return whether a split lowered the sums, and the caps of *edition* do not know of it."""
+    return any(one.ratio < 1 and not _has_caps_from(one.day, edition) for one in position.splits)
 
 
 def _unlisted(event: Event, edition: Edition) -> Finding:
@@ -539,9 +574,9 @@ def _fault_finding(
     fault: Fault, event: Event, position: Position, edition: Edition, excess: Excess | None = None
 ) -> Finding:
     """Return the finding of *fault*, with what a fill exceeds or with the days of the request."""
-    if fault == "backdated":
-        day = day_of(event, edition.counting.zone)
-        excess = Excess(str(day), str(position.latest), "date")
+    days = backdated(event, edition.counting, position) if fault == "backdated" else None
+    if days is not None:
+        excess = Excess(str(days[0]), str(days[1]), "date")
     return replace(_denial(f"engine.{fault}"), **({} if excess is None else asdict(excess)))
 
 

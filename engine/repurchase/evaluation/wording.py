@@ -109,6 +109,17 @@ ENGINE: Final = {
         "the requester and the approver are the same person, or one of them is not named;"
         " another person must approve, and both need `by`"
     ),
+    "engine.split-caps": (
+        "no figure in shares of the rule file has a version from the day of the split, so its caps"
+        " are in old units; adopt a rule file with a version `from` that day"
+    ),
+    "engine.split-others": (
+        "the split is of one instrument alone; report that of each other instrument which split too"
+    ),
+    "engine.split-twice": (
+        "the rule file has dated ratios for this instrument, or a split of this day was reported"
+        " already; state a split once"
+    ),
     "engine.stops-nothing": (
         "no instrument of the rule file has this symbol at this venue, so the halt stops nothing;"
         " correct it, or halt everything"

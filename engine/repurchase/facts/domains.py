@@ -92,6 +92,10 @@ YES_OR_NO: Final = Numbers("true or false", least=0, most=1, is_whole=True)
 TIME_OF_DAY: Final = Numbers("from 00:00 to before 24:00", least=0, below=86_400)
 # A session opens and closes on one day, and the event is on that day too. A fraction of a minute
 # counts. Before the opening, and after the close, the number is below zero.
+# A split of more units than this for one is a slip.
+RATIO_PART: Final = Numbers(
+    "a whole number from 1 to 1,000,000", least=1, most=10**6, is_whole=True
+)
 MINUTES: Final = Numbers("more than -1,440 and less than 1,440", above=-1440, below=1440)
 TEXT: Final = Words("a text")
 TEXTS: Final = Words("one or more texts, each once")
@@ -140,6 +144,8 @@ FIELDS: Final[Mapping[str, Domain]] = {
     "causes": TEXTS,
     "of": TEXT,
     "drill": YES_OR_NO,
+    "new": RATIO_PART,
+    "old": RATIO_PART,
 }
 # The domain of a field of one kind, if it is narrower. The amount brought forward may be zero; the
 # amount paid for a fill may not.

@@ -78,6 +78,8 @@ def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
     domain, amount = OF_KIND.get((kind, "amount")), read.get("amount")
     if domain is not None and amount is not None and amount not in domain:
         faults.append(("amount", Wrong(f"is `{written(amount)}`, but must be {domain.said}")))
+    if kind == "split" and read.get("new") is not None and read.get("new") == read.get("old"):
+        faults.append(("new", Wrong("is equal to `old`, so nothing splits", _SPLIT)))
     if faults:
         return None, faults
     if outside:
@@ -138,6 +140,7 @@ _OF_FILL: Final = (*_DATED, ("fill",))
 _SIGNED: Final = (("by",), ("reason",))
 _TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
 _OPENING: Final = (("id",), ("shares",), ("amount",))
+_SPLIT: Final = "write `new: 2` and `old: 1` if two units stand for one"
 _FORMS: Final[Mapping[str, Form]] = {
     "brought_forward": Form("a `brought_forward` event", frozenset(("shares", "amount")), _OPENING),
     "order": Form(
@@ -156,6 +159,11 @@ _FORMS: Final[Mapping[str, Form]] = {
     "halt": Form("a `halt` event", _SCOPE | {"drill"}, _DATED),
     "resume": Form("a `resume` event", _SCOPE | {"causes"}, (*_DATED, *_SIGNED)),
     "confirm": Form("a `confirm` event", frozenset(("of",)), (*_DATED, ("of",), ("by",))),
+    "split": Form(
+        "a `split` event",
+        frozenset(("symbol", "venue", "new", "old")),
+        (("id",), ("date",), ("symbol",), ("new",), ("old",)),
+    ),
 }
 
 
@@ -178,6 +186,7 @@ def misplaced(kind: str, given: Iterable[str]) -> list[Fault]:
         (name, Wrong(f"is not a field of {form.called}", _misplaced_hint(kind, name)))
         for name in given
         if not (name in _ANY or name in form.fields or ("." in name and kind in JUDGED))
+        or (name, kind) == ("time", "split")
     ]
 
 
@@ -202,6 +211,8 @@ def _misplaced_hint(kind: str, name: str) -> str:
         return "an order keeps its venues; cancel it, and submit another"
     if kind == "order" and name == "order":
         return "an order is named by its `id`"
+    if kind == "split" and name == "time":
+        return "name in `date` the first day on which the new units trade"
     return "leave it out"
 
 

@@ -55,15 +55,15 @@ class OrderLine(msgspec.Struct, frozen=True):
     symbol: str | None
     venue: str | None
     venues: tuple[str, ...]
-    quantity: int
-    filled: int
-    open_quantity: int
+    quantity: int | str
+    filled: int | str
+    open_quantity: int | str
     price: str | None
     reserved_shares: str
     reserved_amount: str | None
     last_date: date
     is_past: bool
-    replace_quantity: int | None
+    replace_quantity: int | str | None
     replace_is_held: bool
     unfit: tuple[Worded, ...] = ()
 
@@ -477,18 +477,23 @@ def _line(name: str, order: Order, today: date, why: tuple[Worded, ...]) -> Orde
         symbol=event.symbol,
         venue=event.venue,
         venues=event.venues,
-        quantity=order.terms.quantity,
-        filled=order.filled,
-        open_quantity=order.open_quantity,
+        quantity=_units(order.terms.quantity),
+        filled=_units(order.filled),
+        open_quantity=_units(order.open_quantity),
         price=_text(order.terms.price),
         reserved_shares=written(order.reserved_shares),
         reserved_amount=_text(order.reserved_amount),
         last_date=last,
         is_past=last < today,
-        replace_quantity=None if order.asked is None else order.asked.quantity,
+        replace_quantity=None if order.asked is None else _units(order.asked.quantity),
         replace_is_held=order.held is not None,
         unfit=why,
     )
+
+
+def _units(value: Exact) -> int | str:
+    """Return *value* as an integer, or as an exact string if a split left a part of a unit."""
+    return value if isinstance(value, int) else written(value)
 
 
 def _text(value: Exact | None) -> str | None:

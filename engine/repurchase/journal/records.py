@@ -27,7 +27,7 @@ from repurchase.ledger.position import Proposal
 BEGINNING: Final = "0" * 64
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]*[1-9][0-9]*)?", re.ASCII)
 # The fields of an event that hold numbers, except `quantity`, which is a whole number.
-_NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares"))
+_NUMBERS: Final = frozenset(("price", "amount", "fees", "fx", "shares", "new", "old"))
 _DATES: Final = frozenset(("time", "date", "expires"))
 
 

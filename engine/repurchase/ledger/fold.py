@@ -57,7 +57,7 @@ def after(position: Position, trade: Trade) -> Position:
         return after_fill(position, trade) if trade.counts else position
     position = _asking(_with_latest(position, trade.date), trade, is_approved=True)
     assert trade.order is not None, "every trade that is not a fill has an order"
-    return _with_order(
+    return with_order(
         position,
         trade.before,
         trade.order,
@@ -115,7 +115,7 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     following = _acknowledged(order, event.kind)
     if not isinstance(following, Order):
         return following
-    return _with_order(position, order, following, days=_freed(position.days, order, following))
+    return with_order(position, order, following, days=_freed(position.days, order, following))
 
 
 def _brought_forward(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
@@ -258,7 +258,7 @@ def after_fill(position: Position, trade: Trade) -> Position:
         trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
     )
     counters = _with_fill(position.counters, counted)
-    return _with_order(
+    return with_order(
         replace(position, counters=counters),
         trade.before,
         trade.order,
@@ -280,7 +280,7 @@ def day(position: Position, trade: Trade) -> Day | None:
     return position.days.get(key, NO_DAY)
 
 
-def _with_order(
+def with_order(
     position: Position, before: Order | None, order: Order | None, **changes: object
 ) -> Position:
     """Return *position* with *order* instead of *before*, and with *changes* to other fields."""
@@ -366,14 +366,14 @@ def _with_fill(counters: Counters, fill: Counted, sign: int = 1) -> Counters:
     """Return *counters* with what *fill* executed, or without it if *sign* is -1."""
     found = {}
     for name, of in counters.items():
-        when = _when_in(of.counter, fill)
+        when = when_in(of.counter, fill)
         if when is not None:
             executed = Sum(fill.shares or 0, fill.amount or 0, brokers=named(fill.event))
             found[name] = of.with_done(when, executed, sign)
     return counters.update(found)
 
 
-def _when_in(counter: Counter, fill: Counted) -> When | None:
+def when_in(counter: Counter, fill: Counted) -> When | None:
     """Return when *counter* counts *fill*; `None` if it does not."""
     listings = () if fill.listing is None else (fill.listing,)
     if is_in_scope(counter, fill.event, listings) is False:

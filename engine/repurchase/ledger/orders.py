@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from math import ceil
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.events import Event
-from repurchase.domain.quantities import Exact, product
+from repurchase.domain.quantities import Exact, product, quotient, simplest
 from repurchase.domain.terms import Listing
 
 OrderState = Literal["open", "held", "denied", "filled", "cancelled", "expired", "rejected"]
@@ -45,7 +46,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     event: Event
     listing: Listing | None
-    quantity: int
+    quantity: Exact
     shares_each: Exact
     price: Exact | None
     fx: Exact | None
@@ -105,11 +106,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     terms: Terms
     state: OrderState
-    filled: int = 0
+    filled: Exact = 0
     fees_used: Exact = 0
     asked: Terms | None = None
     held: Event | None = None
-    open_quantity: int = 0
+    open_quantity: Exact = 0
     reserved_shares: Exact = 0
     reserved_money: Exact | None = 0
     fees_left: Exact | None = 0
@@ -177,12 +178,60 @@ def opened(terms: Terms) -> Order:
     return with_worst_case(Order(terms, "open"))
 
 
+def split(order: Order, ratio: Exact, day: datetime.date, since: Exact) -> Order:
+    """Return *order* in the units of a split on *day*, by which *ratio* of them stand for one.
+
+    Of its units, *since* have filled on that day or later, and are new ones already. So are those
+    of terms that were asked for that late.
+    """
+    asked = None if order.asked is None else _split_terms(order.asked, ratio, day)
+    held = order.held
+    if held is not None and _is_before(held, order.terms, ratio, day):
+        held = _split_event(held, ratio)
+    if not _is_before(order.terms.event, order.terms, ratio, day):
+        return with_worst_case(replace(order, asked=asked, held=held))
+    since = min(since, order.filled)
+    filled = simplest((order.filled - since) * ratio + since)
+    terms = _split_terms(order.terms, ratio, day)
+    return with_worst_case(replace(order, terms=terms, filled=filled, asked=asked, held=held))
+
+
+def _split_terms(terms: Terms, ratio: Exact, day: datetime.date) -> Terms:
+    if not _is_before(terms.event, terms, ratio, day):
+        return terms
+    return replace(
+        terms,
+        event=_split_event(terms.event, ratio),
+        quantity=simplest(terms.quantity * ratio),
+        price=None if terms.price is None else quotient(terms.price, ratio),
+        amount_each=None if terms.amount_each is None else quotient(terms.amount_each, ratio),
+    )
+
+
+def _split_event(event: Event, ratio: Exact) -> Event:
+    """Return the request *event* in new units, of which there are no parts."""
+    return replace(
+        event,
+        quantity=None if event.quantity is None else ceil(event.quantity * ratio),
+        price=None if event.price is None else quotient(event.price, ratio),
+    )
+
+
+def _is_before(event: Event, terms: Terms, ratio: Exact, day: datetime.date) -> bool:
+    """Return whether a request was made in the units before a split on *day*.
+
+    If it was at one of its venues only, it counts as that which makes more of it.
+    """
+    days = [day_of(event, one.zone) < day for one in terms.listings]
+    return any(days) if ratio > 1 else all(days)
+
+
 def closed(order: Order, state: OrderState) -> Order:
     """Return *order* closed with *state*: it reserves nothing and can no longer fill."""
     return Order(order.terms, state, order.filled, order.fees_used)
 
 
-def after_fill(order: Order, quantity: int, fees: Exact | None) -> Order:
+def after_fill(order: Order, quantity: Exact, fees: Exact | None) -> Order:
     """Return the open *order* after a fill of *quantity* units for *fees*, in program currency."""
     filled, fees_used = order.filled + quantity, order.fees_used + (fees or 0)
     if quantity >= order.open_quantity:
@@ -202,7 +251,7 @@ def with_worst_case(order: Order) -> Order:
     )
 
 
-def worst_case(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
+def worst_case(order: Order) -> tuple[Exact, Exact, Exact | None, Exact | None]:
     """Return the most units, shares, money and fees that *order* can still use.
 
     Money and fees are in program currency; each is `None` if it is unbounded.
@@ -221,7 +270,7 @@ def worst_case(order: Order) -> tuple[int, Exact, Exact | None, Exact | None]:
     return rest, shares, money, None if fees is None else max(fees - order.fees_used, 0)
 
 
-def _mixed(old_rest: int, old_each: Exact, new_rest: int, new_each: Exact) -> Exact:
+def _mixed(old_rest: Exact, old_each: Exact, new_rest: Exact, new_each: Exact) -> Exact:
     """Return the worst case of two terms: units that remain under both take the higher value.
 
     *old_each* and *new_each* are the shares, or the money, of one unit.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import prod
 from typing import Final
 
 import msgspec
@@ -80,6 +81,14 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
         return not self.settled and (self.shares is None or self.amount is None)
 
 
+class Split(msgspec.Struct, frozen=True, gc=False):
+    """That from *day* on, at the venue, *ratio* units of *instrument* stand for one before."""
+
+    instrument: str
+    day: datetime.date
+    ratio: Exact
+
+
 class Fills(msgspec.Struct, frozen=True, gc=False):
     """The latest fills by id, in two generations; if the newer is full, the older is dropped.
 
@@ -101,13 +110,23 @@ class Fills(msgspec.Struct, frozen=True, gc=False):
             found = self.get(found.corrected_by)
         return found
 
+    def every(self) -> Iterator[Counted]:
+        """Yield the fills that are remembered, in no particular order."""
+        yield from self.newer.values()
+        # What became of an older fill since then is among the newer.
+        yield from (fill for name, fill in self.older.items() if name not in self.newer)
+
     def counting(self) -> Iterator[Counted]:
         """Yield the fills that are remembered and count, in no particular order."""
-        yield from (fill for fill in self.newer.values() if not fill.settled)
-        for name, fill in self.older.items():
-            # What became of it since then is among the newer.
-            if not fill.settled and name not in self.newer:
-                yield fill
+        return (fill for fill in self.every() if not fill.settled)
+
+    def each(self, change: Callable[[Counted], Counted]) -> Fills:
+        """Return these fills, each as *change* makes it."""
+        newer, older = (
+            {name: change(fill) for name, fill in fills.items()}
+            for fills in (self.newer, self.older)
+        )
+        return Fills(self.newer.update(newer), self.older.update(older))
 
     def with_fill(self, name: str, fill: Counted) -> Fills:
         """Return these fills with *fill* added under the id *name*."""
@@ -189,7 +208,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     fills of later days. *halts* says what halts
     the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
     program has *two_persons*; *identity* says what binds their names. *persons* are the names
-    recorded, by what they look like.
+    recorded, by what they look like. *splits* are those that events reported: sums, fills and open
+    orders count in the new units.
     """
 
     executed_shares: Exact = 0
@@ -215,11 +235,17 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     identity: Identity | None = None
     proposals: HashTrieMap[str, Proposal] = HashTrieMap()
     persons: HashTrieMap[str, str] = HashTrieMap()
+    splits: tuple[Split, ...] = ()
 
     @property
     def latest(self) -> datetime.date:
         """Return the latest day of what was approved or held, or happened and was not busted."""
         return max((self.settled_day, *self.fill_days))
+
+    def split_since(self, instrument: str, day: datetime.date) -> Exact:
+        """Return how many units of *instrument* stand for one of *day*, after all splits since."""
+        since = (one for one in self.splits if one.instrument == instrument and one.day > day)
+        return prod((one.ratio for one in since), start=1)
 
     @property
     def halted_by(self) -> tuple[str, ...]:

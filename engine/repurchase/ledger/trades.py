@@ -46,8 +46,10 @@ Fault = Literal[
     "proposal-pending",
     "replace-pending",
     "same-person",
+    "split-twice",
     "unknown-cause",
     "unknown-fill",
+    "unknown-instrument",
     "unknown-order",
     "unknown-proposal",
 ]
@@ -200,7 +202,7 @@ def trade(
     order = order_named(event, counting, position)
     if order is None:
         return "unknown-order"
-    if _is_backdated(event, counting, position):
+    if backdated(event, counting, position) is not None:
         return "backdated"
     if event.kind == "release":
         return _release(event, order, counting, later)
@@ -216,7 +218,7 @@ def _new_order(
 ) -> Trade:
     """Return the order *event* as a trade, with a fault if it is backdated or already over."""
     proposed = order_trade(event, counting, later)
-    if _is_backdated(event, counting, position):
+    if backdated(event, counting, position) is not None:
         return replace(proposed, fault="backdated")
     has_ended = _has_ended(event, event, counting)
     return replace(proposed, fault="order-ended") if has_ended else proposed
@@ -287,13 +289,32 @@ def _end_no_later(new: Sequence[AtVenue], old: Sequence[AtVenue]) -> bool:
     )
 
 
-def _is_backdated(event: Event, counting: CountingRules, position: Position) -> bool:
-    """Return whether a request is dated before the program's latest day.
+def backdated(
+    event: Event, counting: CountingRules, position: Position
+) -> tuple[datetime.date, datetime.date] | None:
+    """Return the day of a request and the latest day, if it is before that; otherwise `None`.
 
     Such a request would choose the terms and rules that evaluate it. Fills may be reported late.
-    Denied requests do not move the latest day, so an earlier day may still follow them.
+    Denied requests do not move the latest day, so an earlier day may still follow them. A request
+    at a venue where a split of its instrument has not come yet would be in the old units.
     """
-    return day_of(event, counting.zone) < position.latest
+    day = day_of(event, counting.zone)
+    if day < position.latest:
+        return day, position.latest
+    if not position.splits:
+        return None
+    order = position.orders.get(event.order or "")
+    listings = _listings(event, counting) if order is None else order.terms.listings
+    days = [(day_of(event, one.zone), one.instrument) for one in listings]
+    return next(
+        (
+            (day, split.day)
+            for split in position.splits
+            for day, instrument in days
+            if split.instrument == instrument and day < split.day
+        ),
+        None,
+    )
 
 
 def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | None) -> bool:
@@ -486,11 +507,15 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
     order = order_named(event, counting, position)
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
-        return _filled(event, counting, _listing(event, counting), None, fault)
+        listing, _ = _split_listing(event, counting, position)
+        return _filled(event, counting, listing, None, fault)
     full = _with_defaults(event, order.fill_defaults())
-    listing = _listing(full, counting)
+    listing, ratio = _split_listing(full, counting, position)
+    if event.price is None and event.amount is None:
+        # The limit of its order is in new units.
+        full = replace(full, price=product(full.price, ratio))
     if order.is_open:
-        return _filled(full, counting, listing, order, "overrun")
+        return _filled(full, counting, listing, order, "overrun", ratio)
     if order.state != "filled":
         return _filled(full, counting, listing, None, "order-closed")
     found = _filled(full, counting, listing, None, "overrun")
@@ -502,7 +527,8 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
     old = position.fills.last(event.fill or "")
     if old is None or old.settled:
         fault: Fault = "unknown-fill" if old is None else "fill-settled"
-        return _filled(event, counting, _listing(event, counting), None, fault)
+        listing, _ = _split_listing(event, counting, position)
+        return _filled(event, counting, listing, None, fault)
     own = old.event
     full = _with_defaults(event, own)
     quantity = _first(event.quantity, own.quantity)
@@ -519,7 +545,7 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
         quantity=quantity,
         amount=amount,
     )
-    found = _filled(full, counting, _listing_then(full, old, counting), None, None)
+    found = _filled(full, counting, _listing_then(full, old, counting, position), None, None)
     return replace(found, corrects=old)
 
 
@@ -535,12 +561,28 @@ def _listings(event: Event, counting: CountingRules) -> tuple[Listing, ...]:
     return tuple(found) if is_one and len(found) == len(event.at_venues) else ()
 
 
-def _listing_then(full: Event, old: Counted, counting: CountingRules) -> Listing | None:
+def _split_listing(
+    event: Event, counting: CountingRules, position: Position
+) -> tuple[Listing | None, Exact]:
+    """Return the listing of a fill, and how many units now stand for one of its own.
+
+    The ratio of the listing is that of the fill's units: more if a split has come since its day.
+    """
+    listing = _listing(event, counting)
+    if listing is None or not position.splits or listing.instrument in counting.dated:
+        return listing, 1
+    ratio = position.split_since(listing.instrument, day_of(event, listing.zone))
+    return replace(listing, shares_each=listing.shares_each * ratio), ratio
+
+
+def _listing_then(
+    full: Event, old: Counted, counting: CountingRules, position: Position
+) -> Listing | None:
     """Return the listing of a correct, with the share ratio of its fill's day.
 
     Return `None` if the fill does not give that ratio and the instrument's ratio changes by date.
     """
-    now, then = _listing(full, counting), old.listing
+    (now, _), then = _split_listing(full, counting, position), old.listing
     if then is not None and full.symbol == then.symbol:
         if full.venue in (None, then.venue):
             return then
@@ -577,8 +619,12 @@ def _filled(
     listing: Listing | None,
     order: Order | None,
     fault: Fault | None,
+    ratio: Exact = 1,
 ) -> Trade:
-    """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill."""
+    """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill.
+
+    *ratio* units of the order stand for one of the fill, which came before a split.
+    """
     fx = _rate(event.fx, listing, counting)
     contract = _cost(event, listing)
     shares = None if listing is None else product(listing.shares_each, event.quantity)
@@ -586,12 +632,13 @@ def _filled(
     day, venue_day, venue_time = _when(event, counting.zone, listing)
     rest, excess = None, None
     if order is not None and listing is not None and _is_of(event, listing, order):
-        quantity = min(event.quantity or 0, order.open_quantity)
-        rest = after_fill(order, quantity, event.fees if counting.with_fees else 0)
+        units = (event.quantity or 0) * ratio
+        fees = event.fees if counting.with_fees else 0
+        rest = after_fill(order, min(units, order.open_quantity), fees)
         excess = (
-            too_many(order, event)
+            too_many(order, units)
             or too_late(order, day, venue_day, listing)
-            or too_dear(order, event, contract, listing)
+            or too_dear(order, units, contract, listing)
             or not_reserved(order, rest, shares, amount, counting)
         )
         fault = None if excess is None else fault
@@ -653,12 +700,11 @@ def _is_of(fill: Event, listing: Listing, order: Order) -> bool:
     )
 
 
-def too_many(order: Order, fill: Event) -> Excess | None:
-    """Return by how many units *fill* exceeds the open quantity of *order*; `None` if by none."""
-    quantity = fill.quantity or 0
-    if quantity <= order.open_quantity:
+def too_many(order: Order, units: Exact) -> Excess | None:
+    """Return by how much a fill of *units* exceeds what *order* has open; `None` if it does not."""
+    if units <= order.open_quantity:
         return None
-    return Excess(str(quantity), str(order.open_quantity), "units")
+    return Excess(written(units), written(order.open_quantity), "units")
 
 
 def too_late(
@@ -675,12 +721,12 @@ def too_late(
     return Excess(str(venue_day), str(there), "date")
 
 
-def too_dear(order: Order, fill: Event, contract: Exact | None, listing: Listing) -> Excess | None:
-    """Return how the cost *contract* of *fill* exceeds the price limit; `None` if it does not.
+def too_dear(order: Order, units: Exact, contract: Exact | None, listing: Listing) -> Excess | None:
+    """Return how the cost *contract* of *units* exceeds the price limit; `None` if it does not.
 
     The costs are in the instrument's currency. An unknown cost exceeds nothing.
     """
-    bound = product(order.price, fill.quantity)
+    bound = product(order.price, units)
     if bound is None or contract is None or contract <= bound:
         return None
     return Excess(written(contract), written(bound), listing.currency)

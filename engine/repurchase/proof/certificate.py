@@ -29,8 +29,8 @@ STATEMENT: Final = (
     " each edition that can be in force while it can fill, everything executed and reserved, with"
     " this request, stays within the caps, its days are within the window, and its side is buy. No"
     " other event raises executed plus reserved, except a fill beyond what its order reserved or of"
-    " no open order, a correct upwards, and a brought_forward. If a fill or a correct fails a deny"
-    " rule, it is a breach, which halts the program at the desk."
+    " no open order, a correct upwards, a split, and a brought_forward. If a fill or a correct"
+    " fails a deny rule, it is a breach, which halts the program at the desk."
 )
 
 

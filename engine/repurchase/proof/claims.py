@@ -27,8 +27,9 @@ ASSUMPTIONS: Final = (
         " --known-at."
     ),
     (
-        "An overrun, a fill that no open order covers, a correct upwards and a brought_forward"
-        " count in full, even beyond a cap."
+        "An overrun, a fill that no open order covers, a correct upwards, a split and a"
+        " brought_forward count in full, even beyond a cap. No fill or correct is of a day before a"
+        " split that was reported."
     ),
     (
         "An adoption, or a version that becomes known later, can lower a cap, shorten a window or"

@@ -206,8 +206,14 @@ class Grouping:
                 self._forward[0] + after.executed_shares - before.executed_shares,
                 self._forward[1] + after.executed_amount - before.executed_amount,
             )
+        known: Exact = 0
         for fill, sign in changed(event, before, after):
             self._group(fill).add(fill, sign)
+            known += sign * (fill.shares or 0)
+        if event.kind == "split":
+            # What no remembered fill executed, such as what was brought forward, follows too.
+            more = after.executed_shares - before.executed_shares - known
+            self._forward = (self._forward[0] + more, self._forward[1])
         if after.fills.older is not before.fills.older:
             for fill in _forgotten(before.fills, after.fills):
                 self._group(fill).settle(fill)

@@ -149,8 +149,13 @@ def _orders(orders: Iterable[OrderLine]) -> Text:
 
 
 def _open(order: OrderLine) -> str:
-    of = f"{order.open_quantity:,} of {order.quantity:,}"
-    return of if order.replace_quantity is None else f"{of} or {order.replace_quantity:,}"
+    of = f"{_units(order.open_quantity)} of {_units(order.quantity)}"
+    new = order.replace_quantity
+    return of if new is None else f"{of} or {_units(new)}"
+
+
+def _units(value: int | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _remarks_on(order: OrderLine) -> Iterator[str]:

@@ -76,6 +76,11 @@ _OWN: Final[Mapping[str, tuple[str, Fields | None]]] = {
         "submit it with a symbol and a venue of the rule file; `repurchase explain` lists them",
         {"symbol": _VALUE, "venue": _VALUE, "venues": None},
     ),
+    "engine.split-caps": (
+        "adopt a rule file whose caps have a version from the day of the split: `repurchase adopt`",
+        None,
+    ),
+    "engine.split-twice": ("nothing is to be submitted: the split counts already", None),
     "engine.wrong-rate": ("submit it without a rate", {"fx": None}),
     "engine.contradicted": ("submit it without what the feed supplies, or correct the feed", {}),
     "engine.rate-out-of-bounds": ("submit it with the true rate", {"fx": _VALUE}),

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from repurchase.domain.errors import Problem
-from repurchase.domain.quantities import DATE, NO_DAY, value_written
+from repurchase.domain.quantities import DATE, NO_DAY, SHARES, value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.domain.venues import listed_venue
 from repurchase.facts.counters import FAMILY
@@ -170,6 +170,7 @@ def _open_terms(authorization: Authorization) -> Iterator[Problem]:
     ]
     read = {name for rule in bounds for name in rule.require.constants}
     yield from _expired(authorization)
+    yield from _split_twice(authorization)
     for term in authorization.terms:
         is_read = f"terms.{term.name}" in read or _is_endless(term)
         if term.name in (*CAPS, *WINDOW) and not is_read:
@@ -184,6 +185,28 @@ def _open_terms(authorization: Authorization) -> Iterator[Problem]:
 def _is_endless(term: Term) -> bool:
     """Return whether *term* says on all days that there is no such day."""
     return all(version.figure == Figure(NO_DAY, DATE) for version in term.versions)
+
+
+def _split_twice(authorization: Authorization) -> Iterator[Problem]:
+    """Yield a problem for each figure in shares that changes on the day of a dated ratio."""
+    changing = {
+        version.validity.first: instrument.name
+        for instrument in authorization.instruments
+        for version in instrument.shares_each
+        if version.validity.first is not None
+    }
+    for term in authorization.terms:
+        for version in term.versions if term.dimension == SHARES else ():
+            day = version.validity.first
+            if day in changing:
+                what = (
+                    f"`terms.{term.name}` and the ratio of `{changing[day]}` both change on {day}"
+                )
+                hint = (
+                    "a dated ratio counts all days in one unit, so the figure stays as it is; keep"
+                    " one of the two, or report a `split` event instead of the ratio"
+                )
+                yield _at(authorization, term.line, term.column, what, hint)
 
 
 def _expired(authorization: Authorization) -> Iterator[Problem]:
