@@ -393,7 +393,8 @@ BAD: Final = [
             ),
             (
                 "20:30: unknown key `(mapping)`; the keys here are "
-                "`quote`, `figure`, `source`, `from`, `until`, `known`, `value`, `cite`"
+                "`quote`, `figure`, `source`, `from`, `until`, `known`, `by`, `approved_by`, "
+                "`value`, `cite`"
             ),
         ],
     ),

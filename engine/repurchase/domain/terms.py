@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -43,19 +43,32 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Validity(msgspec.Struct, frozen=True):
-    """The first and last day of validity, both included, and the day on which it became public."""
+    """The first and last day of validity, both included, and the day on which it became public.
+
+    *hours* are a first moment and the moment after the last, if it is valid for part of a day only.
+    """
 
     first: date | None = None
     last: date | None = None
     known: date | None = None
+    hours: tuple[datetime, datetime] | None = None
 
-    def holds(self, day: date, known_at: date) -> bool:
-        """Return whether this is in effect on *day*, as known on *known_at*."""
+    def holds(self, day: date, known_at: date, moment: datetime | None = None) -> bool:
+        """Return whether this is in effect on *day*, at *moment* of it, as known on *known_at*.
+
+        Without a *moment*, what is valid for part of a day only is not in effect.
+        """
         return (
-            (self.first is None or self.first <= day)
+            self._has(moment)
+            and (self.first is None or self.first <= day)
             and (self.last is None or day <= self.last)
             and (self.known is None or self.known <= known_at)
         )
+
+    def _has(self, moment: datetime | None) -> bool:
+        if self.hours is None:
+            return True
+        return moment is not None and self.hours[0] <= moment < self.hours[1]
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -69,7 +82,8 @@ class Version(msgspec.Struct, frozen=True):
     """One figure of a term or a ratio, with its days of validity and its source.
 
     *stated* is the figure as the source states it, if *figure* is computed from it: 400 for 1/400.
-    *formula* is how the file computes it from other terms, if it does.
+    *formula* is how the file computes it from other terms, if it does. *by* asked for it, and
+    *approved_by*, another person, approved it, if the file says so.
     """
 
     figure: Figure
@@ -78,6 +92,8 @@ class Version(msgspec.Struct, frozen=True):
     stated: Figure | None = None
     cite: str | None = None
     formula: str | None = None
+    by: str | None = None
+    approved_by: str | None = None
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -138,13 +154,20 @@ class CountingRules(msgspec.Struct, frozen=True):
 V = TypeVar("V", bound=Version)
 
 
-def in_force(versions: Sequence[V], day: date, known_at: date) -> V | None:
-    """Return the version in effect on *day*, as known on *known_at*; `None` without one.
+def in_force(
+    versions: Sequence[V], day: date, known_at: date, moment: datetime | None = None
+) -> V | None:
+    """Return the version in effect at *moment* of *day*, as known on *known_at*; `None` without.
 
-    If several are in effect, the one with the latest `known` day applies.
+    If several are in effect, the one for part of the day applies, or else the one with the latest
+    `known` day. Without a *moment*, none for part of a day is in effect.
     """
-    holding = [version for version in versions if version.validity.holds(day, known_at)]
-    return max(holding, key=lambda version: version.validity.known or date.min, default=None)
+    holding = [version for version in versions if version.validity.holds(day, known_at, moment)]
+    return max(holding, key=_precedence, default=None)
+
+
+def _precedence(version: Version) -> tuple[bool, date]:
+    return version.validity.hours is not None, version.validity.known or date.min
 
 
 def known_dimensions(currency: str) -> dict[str, Dimension]:

@@ -316,7 +316,12 @@ def _figure_of(version: Version) -> str:
     dimension = version.figure.dimension
     figure = unit(value_written(version.figure.value, dimension), str(dimension))
     formula = "" if version.formula is None else f" = {on_one_line(version.formula)}"
-    return plain(figure + formula) + _when(version.validity)
+    people = "".join(
+        f", {word} {name}"
+        for word, name in (("asked for by", version.by), ("approved by", version.approved_by))
+        if name is not None
+    )
+    return plain(figure + formula + _when(version.validity) + people)
 
 
 def _place(version: Version) -> str:
@@ -360,7 +365,8 @@ def _indented(text: str) -> RenderableType:
 
 
 def _when(validity: Validity) -> str:
-    dates = (("from", validity.first), ("until", validity.last), ("known", validity.known))
+    begin, end = validity.hours or (validity.first, validity.last)
+    dates = (("from", begin), ("until", end), ("known", validity.known))
     return "".join(f", {word} {day}" for word, day in dates if day is not None)
 
 

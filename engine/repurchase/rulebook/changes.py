@@ -136,9 +136,10 @@ def _exactly(value: Fraction) -> str:
 
 
 def _validity(validity: Validity) -> str:
+    begin, end = validity.hours or (validity.first, validity.last)
     days: tuple[tuple[str, date | None], ...] = (
-        ("from", validity.first),
-        ("until", validity.last),
+        ("from", begin),
+        ("until", end),
         ("known", validity.known),
     )
     return "".join(f" {word} {day}" for word, day in days if day is not None)

@@ -11,7 +11,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -72,6 +72,7 @@ _OF_VENUE: Final = frozenset(f"trade.venue_{of}" for of in ("country", "area", "
 EDITIONS_MAX: Final = 1_000
 # Both clocks show a day within two days of its midnight in UTC.
 _AROUND: Final = timedelta(days=2)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class RuleInForce(msgspec.Struct, frozen=True):
@@ -154,7 +155,11 @@ class Editions:
         self._pack_validities = tuple(_pack_validities(authorization))
         self._own_days = _effect_days(self._validities)
         self._pack_days = _effect_days(self._pack_validities)
+        # The moments within days at which a figure comes into or goes out of effect, in order.
+        hours = (one.hours for one in (*self._validities, *self._pack_validities) if one.hours)
+        self._minutes = tuple(sorted({moment for pair in hours for moment in pair}))
         changes = {day.toordinal() for day in (*self._own_days, *self._pack_days)}
+        changes |= {moment.astimezone(UTC).toordinal() for moment in self._minutes}
         self._days_of_change = (*sorted(changes), date.max.toordinal() + 3)
         self._all: tuple[Edition, ...] | None = None
         self._limited: frozenset[Of] | None = None
@@ -181,14 +186,20 @@ class Editions:
     def of(self, event: Event, position: Position) -> Edition:
         """Return the edition that evaluates *event* at *position*."""
         day = self.day_of(event)
-        return self.on(day, self.venue_day(event, position) if self._pack_validities else None)
+        venue_day = self.venue_day(event, position) if self._pack_validities else None
+        return self.on(day, venue_day, moment=event.time)
 
-    def on(self, day: date, venue_day: date | None = None) -> Edition:
+    def on(
+        self, day: date, venue_day: date | None = None, *, moment: datetime | None = None
+    ) -> Edition:
         """Return the edition for *day*; *venue_day* is the day at the venue if it differs.
 
-        Raise RuleFileError if the edition does not compile.
+        With a *moment*, figures that are in effect for part of the day are those of then; without
+        one, none is. Raise RuleFileError if the edition does not compile.
         """
         days = (day, venue_day or day)
+        if moment is not None and self._minutes:
+            return self._compiled(*days, self.known_at or day, moment)
         found = self._by_day.get(days)
         if found is None:
             found = self._by_day[days] = self._compiled(*days, self.known_at or day)
@@ -213,8 +224,10 @@ class Editions:
     def _each(self) -> Iterator[Edition]:
         days = _change_days(self._days())
         moments = self.knowledge_days()
-        if len(days) * len(moments) > EDITIONS_MAX:
-            what = f"its dates make {len(days) * len(moments):,} editions"
+        parts_of_days = tuple(self.parts_of_days())
+        count = (len(days) + len(parts_of_days)) * len(moments)
+        if count > EDITIONS_MAX:
+            what = f"its dates make {count:,} editions"
             hint = f"use fewer dates: at most {EDITIONS_MAX:,} editions are allowed"
             raise RuleFileError(Problem(what, hint, self.authorization.file))
         venues = {
@@ -226,6 +239,24 @@ class Editions:
             # At the border, the day at a venue can be on the other side of it.
             pairs = ((day, day), *(days_across(day, self.zone, venues) if venues else ()))
             yield from (self._compiled(*pair, known_at) for known_at in moments for pair in pairs)
+        for here, there, moment in parts_of_days:
+            yield from (self._compiled(here, there, known_at, moment) for known_at in moments)
+
+    def parts_of_days(self) -> Iterator[tuple[date, date, datetime]]:
+        """Yield a moment of each part of a day for which a figure is in effect.
+
+        With it come the day on the authorization's clock, and that on the clock of a venue.
+        """
+        authorization = self.authorization
+        venues = {
+            zone(authorization.zone_of(venue))
+            for instrument in authorization.instruments
+            for venue in instrument.venues
+        }
+        for begin, end in pairwise(self._minutes):
+            for venue in sorted(venues or {self.zone}, key=lambda one: one.key):
+                for one in days_shown(self.zone, venue, begin, end - _SECOND):
+                    yield one.here, one.there, max(one.first, begin)
 
     def change_days(self) -> list[date]:
         """Return the first day of each period with one edition in force, in order.
@@ -242,13 +273,49 @@ class Editions:
         return self._limited
 
     def later(
-        self, first: tuple[date, date], last: tuple[date, date], venue: ZoneInfo, known_at: date
+        self,
+        first: tuple[date, date],
+        last: tuple[date, date],
+        venue: ZoneInfo,
+        known_at: date,
+        life: tuple[datetime | None, datetime | None] = (None, None),
     ) -> Iterator[Turn]:
         """Yield each edition that comes into force after *first*, until *last*, in order.
 
         Each is a day on the authorization's clock with the day at the *venue*. The editions are as
-        known on *known_at*, unless all are as known on one day.
+        known on *known_at*, unless all are as known on one day. *life* are the moments from and
+        to which it matters, if they are known; the editions of parts of days come last.
         """
+        yield from self._later_days(first, last, venue, known_at, life)
+        if self._minutes:
+            yield from self._later_minutes(first, last, venue, self.known_at or known_at, life)
+
+    def _later_minutes(
+        self,
+        first: tuple[date, date],
+        last: tuple[date, date],
+        venue: ZoneInfo,
+        known_at: date,
+        life: tuple[datetime | None, datetime | None],
+    ) -> Iterator[Turn]:
+        """Yield the editions that parts of a day bring, from the first moment to the last."""
+        clocks = (self.zone, venue)
+        begins, ends = map(start_of, first, clocks), map(end_of_day, last, clocks)
+        # Of an event without a time, all parts of its day count, on either clock.
+        begin = life[0] or min(begins)
+        end = life[1] or (max(ends) if life[0] is None else min(ends))
+        for moment in (begin, *(one for one in self._minutes if begin < one <= end)):
+            here, there = (day_at(moment, clock) for clock in clocks)
+            yield Turn(here, self._compiled(here, there, known_at, moment))
+
+    def _later_days(
+        self,
+        first: tuple[date, date],
+        last: tuple[date, date],
+        venue: ZoneInfo,
+        known_at: date,
+        life: tuple[datetime | None, datetime | None],
+    ) -> Iterator[Turn]:
         own = _between(self._own_days, first[0], last[0])
         changes = sorted({*own, *_between(self._pack_days, first[1], last[1])})
         if not changes:
@@ -256,11 +323,18 @@ class Editions:
         known_at = self.known_at or known_at
         begin = max(start_of(first[0], self.zone), start_of(first[1], venue))
         end = min(end_of_day(last[0], self.zone), end_of_day(last[1], venue))
+        if self._minutes:
+            begin, end = max(begin, life[0] or begin), min(end, life[1] or end)
         for change in changes:
             midnight = datetime.combine(change, time.min, UTC)
             around = (max(begin, midnight - _AROUND), min(end, midnight + _AROUND))
             for one in days_shown(self.zone, venue, *around):
-                yield Turn(one.here, self._compiled(one.here, one.there, known_at))
+                yield Turn(one.here, self._compiled(one.here, one.there, known_at, one.first))
+
+    @property
+    def has_minutes(self) -> bool:
+        """Return whether a figure is in effect for part of a day only."""
+        return bool(self._minutes)
 
     def is_settled(self, first: date, last: date) -> bool:
         """Return whether no edition comes into force from *first* to *last*, on any clock."""
@@ -270,6 +344,8 @@ class Editions:
 
     def is_own_settled(self, day: date) -> bool:
         """Return whether no term and no rule of the file itself changes after *day*."""
+        if self._minutes and self._minutes[-1].astimezone(UTC).date() + _AROUND > day:
+            return False
         return not self._own_days or self._own_days[-1] <= day
 
     def knowledge_days(self) -> list[date]:
@@ -284,15 +360,18 @@ class Editions:
         """Yield the days on which something became known."""
         return (validity.known for validity in (*self._validities, *self._pack_validities))
 
-    def _compiled(self, day: date, venue_day: date, known_at: date) -> Edition:
+    def _compiled(
+        self, day: date, venue_day: date, known_at: date, moment: datetime | None = None
+    ) -> Edition:
         # Days on which the same versions and rules are in effect share one edition.
         key = (
-            *(validity.holds(day, known_at) for validity in self._validities),
-            *(validity.holds(venue_day, known_at) for validity in self._pack_validities),
+            *(one.holds(day, known_at, moment) for one in self._validities),
+            *(one.holds(venue_day, known_at, moment) for one in self._pack_validities),
         )
         found = self._by_key.get(key)
         if found is None:
-            found = compile_edition(self.authorization, day, venue_day, known_at, self.made)
+            days = (day, venue_day, known_at)
+            found = compile_edition(self.authorization, *days, self.made, moment)
             self._by_key[key] = found
         return found
 
@@ -401,15 +480,17 @@ def compile_edition(
     venue_day: date,
     known_at: date,
     made: dict[tuple[object, ...], RuleInForce],
+    moment: datetime | None = None,
 ) -> Edition:
     """Return the edition of *authorization* for *day*, and for *venue_day* at the venue.
 
-    It is as known on *known_at*. *made* caches compiled rules by the values that they read: most
-    rules are the same in the next edition, and in a file with a small edit. Raise RuleFileError if
-    a rule cannot be compiled.
+    It is as known on *known_at*. Figures for part of the day are those of *moment*. *made* caches
+    compiled rules by the values that they read: most rules are the same in the next edition, and in
+    a file with a small edit. Raise RuleFileError if a rule cannot be compiled.
     """
     terms = {
-        f"terms.{term.name}": in_force(term.versions, day, known_at) for term in authorization.terms
+        f"terms.{term.name}": in_force(term.versions, day, known_at, moment)
+        for term in authorization.terms
     }
     terms |= {
         f"ticks.{one.name}": in_force(one.tick, day, known_at)
@@ -420,7 +501,7 @@ def compile_edition(
     for pack in authorization.packs:
         for limit in pack.limits:
             terms[f"{pack.name}.limits.{limit.name}"] = in_force(
-                limit.versions, venue_day, known_at
+                limit.versions, venue_day, known_at, moment
             )
         in_force_rules += (rule for rule in pack.rules if rule.validity.holds(venue_day, known_at))
     for name in {name for rule in in_force_rules for name in rule.constants} - terms.keys():

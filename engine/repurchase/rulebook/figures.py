@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Final
 
 import msgspec
 
-from repurchase.domain.calendars import read_day
+from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.errors import Wrong
+from repurchase.domain.moments import Moment
 from repurchase.domain.quantities import (
     BARE,
     DATE,
@@ -157,6 +158,16 @@ def read_date(text: str) -> date:
     if len(text) > _CHARACTERS_MAX or not text.isascii():
         raise Wrong(f"{ticked(text)} is not a date", "write it as `2008-11-14`")
     return read_day(text)
+
+
+def read_day_or_minute(text: str) -> date | datetime:
+    """Return the date, or the whole minute of a day, in *text*; raise Wrong if it is neither."""
+    if "T" not in text.upper():
+        return read_date(text)
+    moment = read_moment(text)
+    if moment.second or moment.microsecond or isinstance(moment, Moment):
+        raise Wrong(f"{ticked(text)} is not a whole minute", "write `00` as its seconds")
+    return moment
 
 
 def read_clock(text: str) -> int:

@@ -13,6 +13,7 @@ from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import (
     read_date,
+    read_day_or_minute,
     read_figure,
     read_percentage,
     read_periods,
@@ -37,7 +38,7 @@ _WORDS_HINT: Final = "use lower-case letters, digits and hyphens, with a letter 
 _NAME_HINT: Final = "use lower-case letters, digits and underscores, with a letter first"
 # The unquoted scalars that a field for a figure or a date accepts.
 _PLAIN_FIGURE: Final = re.compile(
-    rf"{_DATE}|(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)"
+    rf"{_DATE}(?:T[0-9:]{{8}}(?:Z|[-+][0-9:]{{5}}))?|(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)"
     r"(?:\.[0-9]+)?"
 )
 _PLAIN_IN_EVENT: Final = re.compile(
@@ -199,6 +200,10 @@ HASH: Final = _patterned(
     r"[0-9a-f]{64}", "SHA-256", "write its 64 hexadecimal digits, as sha256sum does"
 )
 DAY: Final = text(_figure(read_date), {"type": "string", "pattern": f"^{_DATE}$"})
+_MINUTE: Final = rf"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:00(?:Z|[-+][0-9]{{2}}:[0-9]{{2}})"
+DAY_OR_MINUTE: Final = text(
+    _figure(read_day_or_minute), {"type": "string", "pattern": f"^(?:{_DATE}|{_MINUTE})$"}
+)
 FIGURE: Final = text(_figure(read_figure), {"type": ["string", "number"]})
 PERIODS_MAX: Final = 40
 _VALUE: Final = text(_figure(read_value), FIGURE.schema)

@@ -159,7 +159,7 @@ def _judging(
                 venues = one.venues | {there.listing.venue}
                 found[turn.edition.hash] = replace(one, venues=venues)
     last = max(one.last_date for one in order.in_play())
-    if not editions.is_own_settled(last):
+    if not editions.is_own_settled(last) and (position.open_until or not editions.has_minutes):
         latest = max(position.open_until, default=last)
         # Only the file's own caps bind then, and these go by its own clock.
         for turn in editions.later((last, last), (latest, latest), editions.zone, asked.date):
@@ -182,4 +182,8 @@ def _turns_at(there: Trade, order: Order, edition: Edition, editions: Editions) 
     ends = [terms.end_at(listing.venue) for terms in order.in_play()]
     last = max(end for end, _ in ends)
     venue_last = max(there_end or end for end, there_end in ends)
-    yield from editions.later((there.date, day), (last, venue_last), listing.zone, there.date)
+    asked_until = [terms.event.expires for terms in order.in_play()]
+    until = [one for one in asked_until if isinstance(one, datetime)]
+    end = max(until) if len(until) == len(asked_until) else None
+    days = ((there.date, day), (last, venue_last))
+    yield from editions.later(*days, listing.zone, there.date, (there.event.time, end))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.counters import Counter
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import DATE, NO_DAY, Dimension, date_number
 from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
 from repurchase.domain.venues import listed_venue, zone_name
@@ -31,6 +33,8 @@ from repurchase.rulebook.schema import NO_CURRENCY
 from repurchase.rulebook.yaml_reader import Document, Path, ticked
 
 _ALL_ELSE_RESTS_ON: Final = (("terms",), ("limits",), ("currency",))
+# Longer than a week-end: what is valid for longer is so on whole days.
+_HOURS_MAX: Final = timedelta(days=7)
 _DATES: Final = ("from", "until", "known")
 _READ: Final = re.compile(r"\b(?:terms|limits)\.[a-z][a-z0-9_]*")
 # Each kind of figure: what messages call it, and an example.
@@ -80,6 +84,8 @@ class Parts:
                 self._quote(part),
                 cite=part["cite"],
                 formula=part.values.get("formula"),
+                by=part.values.get("by"),
+                approved_by=self._approver(part),
             )
             for part in parts
         )
@@ -225,11 +231,39 @@ class Parts:
 
     def _validity(self, part: Part) -> Validity:
         first, last, known = part["from"], part["until"], part["known"]
+        if isinstance(first, datetime) or isinstance(last, datetime):
+            return self._hours(part)
         if first is not None and last is not None and last < first:
             self._reading.note((*part.path, "until"), f"`until` {last} is before `from` {first}")
         if known is not None and last is not None and last < known:
             self._reading.note((*part.path, "known"), f"`known` {known} is after `until` {last}")
         return Validity(first, last, known)
+
+    def _hours(self, part: Part) -> Validity:
+        """Return the validity of *part*, which is valid for part of a day or of a few days."""
+        first, last, known = part["from"], part["until"], part["known"]
+        path = (*part.path, "from" if first is not None else "until")
+        if not isinstance(first, datetime) or not isinstance(last, datetime):
+            what = "a version for part of a day needs a time in both `from` and `until`"
+            self._reading.note(path, what, "write both as `2026-07-01T10:00:00+09:00`")
+            moment = first if isinstance(first, datetime) else last
+            return Validity(known=known, hours=(moment, moment))
+        if last <= first:
+            what = f"`until` {last.isoformat()} is not after `from` {first.isoformat()}"
+            self._reading.note((*part.path, "until"), what)
+        elif last - first > _HOURS_MAX:
+            what = f"a version with times is valid for {(last - first).days} days"
+            self._reading.note(path, what, f"write days, or at most {_HOURS_MAX.days} days")
+        return Validity(known=known, hours=(first, last))
+
+    def _approver(self, part: Part) -> str | None:
+        """Return who approved the version *part*; note if that is who asked for it."""
+        by, approver = part.values.get("by"), part.values.get("approved_by")
+        if approver is not None and is_same_person(by, approver):
+            what = f"`approved_by` {ticked(approver)} is not another person than `by`"
+            hint = "name who asked for it as `by`, and another person who approved it"
+            self._reading.note((*part.path, "approved_by"), what, hint)
+        return None if approver is None else str(approver)
 
     def _quote(self, part: Part) -> Quote | None:
         quote, figure, source = part["quote"], part["figure"], part["source"]
@@ -389,9 +423,11 @@ def read_in(text: str) -> list[str]:
 
 def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
     """Yield pairs of versions, by index, with one `known` day that are in effect on one day."""
+    yield from _hours_clashes(versions)
     furthest: dict[date | None, tuple[int, int]] = {}
+    of_days = [one for one in enumerate(versions) if one[1].validity.hours is None]
     for index, version in sorted(
-        enumerate(versions), key=lambda each: date_number(each[1].validity.first or date.min)
+        of_days, key=lambda each: date_number(each[1].validity.first or date.min)
     ):
         validity = version.validity
         begins = date_number(validity.first or date.min)
@@ -401,6 +437,18 @@ def _clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
             yield min(holder, index), max(holder, index)
         if ends > until:
             furthest[validity.known] = (ends, index)
+
+
+def _hours_clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of versions, by index, that are in effect for part of a day at one moment."""
+    found = [
+        (one.validity.hours, index)
+        for index, one in enumerate(versions)
+        if one.validity.hours is not None
+    ]
+    for (one, index), (other, after) in pairwise(sorted(found)):
+        if other[0] < one[1]:
+            yield min(index, after), max(index, after)
 
 
 def _of_counters(require: Expression) -> list[str]:

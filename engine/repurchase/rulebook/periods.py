@@ -59,7 +59,7 @@ def periods(*files: Editions) -> Iterator[Period]:
     At the border of two periods, the day at the venue may be in the other one. The rules of a pack
     apply by the day at the venue, so such a pair of days is a period of its own if its edition
     differs. Only pairs of days that the clock of a file and one of its venues show at some moment
-    are periods.
+    are periods. A part of a day for which a figure is in effect comes last, with its days.
     """
     change_days = sorted({day for editions in files for day in editions.change_days()})
     for first, after in zip(change_days, [*change_days[1:], None], strict=True):
@@ -70,6 +70,9 @@ def periods(*files: Editions) -> Iterator[Period]:
             whole = (editions.on(here) for editions in files)
             if [one.hash for one in mixed] != [one.hash for one in whole]:
                 yield Period(here, here, mixed, there)
+    for here, there, moment in sorted({one for of in files for one in of.parts_of_days()}):
+        then = tuple(of.on(here, there, moment=moment) for of in files)
+        yield Period(here, here, then, None if here == there else there)
 
 
 def _pairs(day: date, files: Sequence[Editions]) -> list[tuple[date, date]]:

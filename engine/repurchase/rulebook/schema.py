@@ -31,6 +31,7 @@ from repurchase.rulebook.kinds import (
     COUNT_OF_DAYS,
     CURRENCY,
     DAY,
+    DAY_OR_MINUTE,
     EVENT,
     FED,
     FIGURE,
@@ -90,6 +91,18 @@ DATED: Final = (
     Key("known", DAY, "The day on which it became public."),
 )  # fmt: skip
 
+# Of a figure, also for part of a day.
+HOURED: Final = (
+    Key("from", DAY_OR_MINUTE,
+        "The first day of validity; included. Or its first minute: "
+        "`2026-07-01T10:00:00+09:00`, which needs an `until` with a time."),
+    Key("until", DAY_OR_MINUTE,
+        "The last day of validity; included. Or the minute from which it is no longer valid."),
+    DATED[2],
+    Key("by", LINE, "Who asked for this value."),
+    Key("approved_by", LINE, "Who approved it: another person than `by`."),
+)  # fmt: skip
+
 # A rule file, a pack: both may say it.
 FEED_ONLY: Final = Key("feed_only", listed(FED),
     "The `market.` and `issuer.` facts that only a feed (`--market`) may supply; the value that an "
@@ -119,7 +132,7 @@ FIGURE_VALUE: Final = needed("value", VALUE,
 FIGURE_VERSION: Final = Table("figure",
     "One value, its days of validity, and the words of the source that state it.", (
     *QUOTING,
-    *DATED,
+    *HOURED,
     FIGURE_VALUE,
     CITE,
 ))  # fmt: skip
