@@ -145,6 +145,20 @@ def test_cap_of_an_hour_binds_what_is_approved_beside_an_order_that_lasts() -> N
     assert failing(lower, alone)[0] == []
 
 
+def test_fill_without_a_time_is_judged_by_all_parts_of_its_day() -> None:
+    """It may have happened in the hour; with its time, only that moment counts."""
+    lower = file(HOUR, **{'"90 shares"': '"10 shares"'})
+    fill = {"kind": "fill", "id": "f", "symbol": "1", "side": "buy", "quantity": "20"}
+    fill |= {"price": "10"}
+    for at, rules in (
+        ({"date": "2026-07-01"}, ["largest"]),
+        ({"date": "2026-07-02"}, []),
+        ({"time": "2026-07-01T10:59:59+09:00"}, ["largest"]),
+        ({"time": "2026-07-01T11:00:00+09:00"}, []),
+    ):
+        assert failing(lower, fill | at)[0] == rules
+
+
 VALUES: Final[dict[tuple[datetime, datetime], int]] = {
     (datetime(2026, 7, 1, 1, 0, tzinfo=UTC), datetime(2026, 7, 1, 2, 0, tzinfo=UTC)): 90,
     (datetime(2026, 7, 1, 2, 0, tzinfo=UTC), datetime(2026, 7, 1, 2, 30, tzinfo=UTC)): 20,

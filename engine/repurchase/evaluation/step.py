@@ -229,7 +229,7 @@ def _findings_at(
     Unless the edition *is_own*, only caps bind the request, and the program finds nothing itself.
     """
     now = replace(situation, trade=there)
-    found = judge(edition, "order", now, every_rule=every_rule)
+    found = judge(edition, scope_of(there), now, every_rule=every_rule)
     if is_own:
         of_feed = owner_findings(there, situation.market, edition.facts)
         found = (*edition_findings(there, edition, life), *of_feed, *found)

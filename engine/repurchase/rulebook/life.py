@@ -103,15 +103,28 @@ def life(editions: Editions, event: Event, position: Position) -> Life:
     """
     edition = editions.of(event, position)
     alone = Life(edition, (), editions.limited())
-    if event.kind not in _REQUESTS:
-        return alone
     day = editions.day_of(event)
+    if event.kind not in _REQUESTS:
+        is_anytime = event.time is None and editions.has_minutes
+        return _of_its_day(event, alone, editions, position) if is_anytime else alone
     end = _end(event, day, position, editions.zone)
     if editions.is_own_settled(day) and editions.is_settled(day, end):
         return alone
     asked = trade(event, edition.counting, position)
     # A fault denies a request before any rule is asked.
     return life_of(asked, edition, editions, position) if isinstance(asked, Trade) else alone
+
+
+def _of_its_day(event: Event, alone: Life, editions: Editions, position: Position) -> Life:
+    """Return *alone* with the editions of all parts of the day of *event*, which has no time."""
+    happened = trade(event, alone.edition.counting, position)
+    if not isinstance(happened, Trade) or happened.listing is None:
+        return alone
+    days = (happened.date, happened.venue_date or happened.date)
+    turns = editions.later(days, days, happened.listing.zone, happened.date)
+    found = {turn.edition.hash: Later(*turn) for turn in turns}
+    found.pop(alone.edition.hash, None)
+    return replace(alone, later=tuple(found.values()))
 
 
 def life_of(asked: Trade, edition: Edition, editions: Editions, position: Position) -> Life:
