@@ -222,6 +222,9 @@ def test_cap_of_an_hour_is_proved_and_compared() -> None:
     assert {50, 90} <= figures
     higher = file(**caps, **{'"90 shares"': '"95 shares"'})
     comparison = Comparison(editions, higher, Time(60_000, time.monotonic_ns))
+    shown = comparison.compared("order").looser.shown
+    assert shown is not None
+    assert {"time", "expires"} <= shown.events[-1].keys()
     groups = comparison.groups("order")
     assert not all(comparison.is_never(group, "order", 1) for group in groups)
     assert all(comparison.is_never(group, "order", 0) for group in groups)

@@ -24,7 +24,7 @@ from repurchase.proof.fields import FILLS, REPLACES, Kind, scope_of, scope_of_li
 from repurchase.proof.in_play import IN_PLAY, Option, Terms, any_terms, of_order
 from repurchase.proof.model import Request, any_sums, from_zero, within
 from repurchase.proof.proof import MILLISECONDS
-from repurchase.proof.search import PLAIN, Course, Shape, histories
+from repurchase.proof.search import PLAIN, Course, Shape, histories, in_part_of_day
 from repurchase.proof.solver import Term, Time, z3
 from repurchase.proof.stages import (
     Group,
@@ -382,7 +382,7 @@ class Comparison:
         goal = partial(way.goal, limited=self._limited, holding=holding)
         remaining = self._time.milliseconds
         for events in histories(stage.period, way.kind, goal, remaining, shapes, course):
-            shown = self._confirmed(events, way, course)
+            shown = self._confirmed(in_part_of_day(stage.period, events), way, course)
             if shown is not None:
                 return shown
         return None

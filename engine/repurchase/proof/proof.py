@@ -21,7 +21,7 @@ from repurchase.proof.model import Request, lives_in, within
 from repurchase.proof.obligations import Asked, Obligation, digest
 from repurchase.proof.of_rules import OfRules, of_rules
 from repurchase.proof.questions import Questions
-from repurchase.proof.search import ALONE, histories
+from repurchase.proof.search import ALONE, histories, in_part_of_day
 from repurchase.proof.solver import Known, Term, Time, z3
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.foreseen import Judging, judging
@@ -280,11 +280,11 @@ def _example(one: Judging, editions: Editions, time: Time) -> tuple[dict[str, An
         return passes(asked[-1])
 
     for events in histories(period, "order", goal, time.milliseconds, ALONE):
-        decided = answered(events, editions)
+        decided = answered(in_part_of_day(period, events), editions)
         if decided is None or decided.edition.hash != period.editions[0].hash:
             continue
         if decided.decision.outcome == "approved":
-            return tuple(events)
+            return tuple(in_part_of_day(period, events))
     return None
 
 

@@ -8,7 +8,7 @@ the history, and uses it only if the engine confirms it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from math import ceil
 from typing import Any, Final, NamedTuple
@@ -36,6 +36,8 @@ from repurchase.proof.stages import Stage, ratio_ties
 from repurchase.rulebook.editions import Edition
 from repurchase.rulebook.periods import Period
 
+# A part of a day is at least a minute long.
+_BRIEF: Final = timedelta(seconds=59)
 # The steps that z3 may spend on each wish for a simpler history. A limit in steps, not in time,
 # gives the same history on a busy machine.
 _PATIENCE: Final = 500_000
@@ -137,6 +139,20 @@ def histories(
     for shape in SHAPES if shapes is None else shapes:
         if _is_one(shape, kind) and remaining():
             yield from _found(_Search(period, kind, goal, shape, course), remaining)
+
+
+def in_part_of_day(period: Period, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *events* with the last one within the part of a day that *period* is, if it is one.
+
+    What it requests ends within that part, too.
+    """
+    if period.moment is None:
+        return events
+    *others, last = events
+    times = {"time": period.moment.isoformat()}
+    if last["kind"] in ("order", "replace"):
+        times["expires"] = (period.moment + _BRIEF).isoformat()
+    return [*others, {name: one for name, one in last.items() if name != "date"} | times]
 
 
 class _Search(NamedTuple):

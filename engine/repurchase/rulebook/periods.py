@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -17,12 +17,14 @@ class Period(msgspec.Struct, frozen=True):
     """Consecutive days with one edition of each rule file in force, as known on each day.
 
     *venue_day* is the day at the venue, if it differs from the day on the authorization's clock.
+    *moment* is one of a part of the day, if figures are in effect for it only.
     """
 
     first: date
     last: date
     editions: tuple[Edition, ...]
     venue_day: date | None = None
+    moment: datetime | None = None
 
 
 class Days(NamedTuple):
@@ -72,7 +74,7 @@ def periods(*files: Editions) -> Iterator[Period]:
                 yield Period(here, here, mixed, there)
     for here, there, moment in sorted({one for of in files for one in of.parts_of_days()}):
         then = tuple(of.on(here, there, moment=moment) for of in files)
-        yield Period(here, here, then, None if here == there else there)
+        yield Period(here, here, then, None if here == there else there, moment)
 
 
 def _pairs(day: date, files: Sequence[Editions]) -> list[tuple[date, date]]:
