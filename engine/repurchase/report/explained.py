@@ -146,7 +146,8 @@ def views_of(file: Authorization | Pack) -> Views:
     """
     views: Views = {
         **{rule.id: partial(_rule, rule, file) for rule in _all_rules(file)},
-        **{name: partial(_figure, one, name, file) for name, one in _figures_of(file).items()},
+        **{name: partial(_figure, [one], name, file) for name, one in _figures_of(file).items()},
+        **{name: partial(_figure, ends, name, file) for name, ends in _lists_of(file).items()},
     }
     if isinstance(file, Pack):
         return {name.removeprefix(f"{file.name}."): view for name, view in views.items()}
@@ -160,6 +161,15 @@ def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
     if isinstance(file, Pack):
         return (*file.rules, *file.off)
     return (*file.rules, *(rule for pack in file.packs for rule in _all_rules(pack)))
+
+
+def _lists_of(file: Authorization | Pack) -> dict[str, list[Term]]:
+    """Return the ends of the periods in each list of *file* and its packs, by its name."""
+    lists: dict[str, list[Term]] = {}
+    for name, one in _figures_of(file).items():
+        if "." in one.name:
+            lists.setdefault(name.rsplit(".", 2)[0], []).append(one)
+    return lists
 
 
 def _figures_of(file: Authorization | Pack) -> dict[str, Term]:
@@ -236,14 +246,17 @@ def _asked_outside(rule: Rule, feed_only: Collection[str]) -> Iterator[Text]:
         yield Text(f"{' and '.join(names)}: {source}")
 
 
-def _figure(figure: Term, name: str, file: Authorization | Pack) -> RenderableType:
-    """Return a term or a limit, called *name*, with its dates and the rules that read it."""
-    called = _called(name)
-    rules = [one for one in _all_rules(file) if name in one.constants]
+def _figure(ends: Sequence[Term], name: str, file: Authorization | Pack) -> RenderableType:
+    """Return a term or a limit, called *name*, with its dates and the rules that read it.
+
+    A list of periods has several *ends*, and rules that read it read the first one.
+    """
+    called, read = _called(name), name if len(ends) == 1 else f"{name}.1.first"
+    rules = [one for one in _all_rules(file) if read in one.constants]
     readers = [one.id for one in rules]
     checks = file.checks if isinstance(file, Authorization) else ()
-    readers += [f"the check {one.id}" for one in checks if name in one.require.constants]
-    parts: list[RenderableType] = [Text(plain(name), style="bold"), _figures([figure], called)]
+    readers += [f"the check {one.id}" for one in checks if read in one.require.constants]
+    parts: list[RenderableType] = [Text(plain(name), style="bold"), _figures(ends, called)]
     parts.append(Text(f"Read by {', '.join(readers) or 'no rule'}."))
     if rules:
         requires = on_one_line(rules[0].require.text)
@@ -304,17 +317,24 @@ def _apart(views: Iterable[RenderableType]) -> RenderableType:
 
 
 def _figures(figures: Iterable[Term], called: str) -> Table:
+    by_name: dict[str, list[Term]] = {}
+    for one in figures:
+        # The ends of the periods of a list come in order.
+        by_name.setdefault(one.name.partition(".")[0], []).append(one)
     rows = (
-        (one.name, _figure_of(version), _place(version))
-        for one in figures
-        for version in one.versions
+        (name, _figure_of(versions), _place(versions[0]))
+        for name, terms in by_name.items()
+        for versions in zip(*(term.versions for term in terms), strict=True)
     )
     return plain_table(called, "value", "quote or citation", rows=rows)
 
 
-def _figure_of(version: Version) -> str:
-    dimension = version.figure.dimension
-    figure = unit(value_written(version.figure.value, dimension), str(dimension))
+def _figure_of(versions: Sequence[Version]) -> str:
+    """Return the value of a version, or the periods of which *versions* are the ends."""
+    version, dimension = versions[0], versions[0].figure.dimension
+    ends = [unit(value_written(one.figure.value, dimension), str(dimension)) for one in versions]
+    pairs = dict.fromkeys("..".join(ends[at : at + 2]) for at in range(0, len(ends), 2))
+    figure = ", ".join(pairs)
     formula = "" if version.formula is None else f" = {on_one_line(version.formula)}"
     people = "".join(
         f", {word} {name}"
