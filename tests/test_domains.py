@@ -52,13 +52,23 @@ EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "fill": ORDER | {"kind": "fill"},
     "brought_forward": {"kind": "brought_forward", "id": "e", "shares": "1", "amount": "1"},
     "halt": {"kind": "halt", "id": "e", "date": "2008-11-17"},
+    "split": {
+        "kind": "split",
+        "id": "e",
+        "date": "2008-12-02",
+        "symbol": "1111",
+        "new": "7",
+        "old": "9",
+    },
+    "prepaid": ORDER | {"kind": "prepaid", "amount": "1", "by": "Ann", "reason": "agreed"},
     "confirm": {"kind": "confirm", "id": "e", "date": "2008-11-17", "of": "r", "by": "Ann"},
 }
 # Each number that an event can give, with the kind of event that gives it.
 NUMBERS: Final = (
     *(("order", name) for name in ("quantity", "price", "fees", "fx")),
     *(("order", name) for name in OUTSIDE if TABLE[name].dimension.kind != "flag"),
-    ("fill", "amount"),
+    *((kind, "amount") for kind in ("fill", "prepaid")),
+    *(("split", name) for name in ("new", "old")),
     *(("brought_forward", name) for name in ("shares", "amount")),
 )
 
@@ -169,15 +179,15 @@ def test_readers_of_events_accept_the_domain_of_a_number(kind: str, name: str) -
         each()
 
 
-@pytest.mark.parametrize("name", ["side", "order_type", "method"])
+@pytest.mark.parametrize("name", ["side", "order_type", "method", "phase"])
 def test_readers_of_events_accept_the_words_of_a_vocabulary(name: str) -> None:
     """No other word, and no other writing of one, is read."""
     domain = FIELDS[name]
     assert isinstance(domain, Words)
     for word in domain.words:
-        check_readers("order", name, word, is_inside=True, said="")
-        check_readers("order", name, word.upper(), is_inside=False, said=domain.said)
-        check_readers("order", name, word[:-1], is_inside=False, said=domain.said)
+        check_readers("fill", name, word, is_inside=True, said="")
+        check_readers("fill", name, word.upper(), is_inside=False, said=domain.said)
+        check_readers("fill", name, word[:-1], is_inside=False, said=domain.said)
 
 
 @given(text=st.from_regex(r"[a-z][a-zA-Z .-]{0,20}", fullmatch=True))

@@ -27,7 +27,7 @@ ORDER = {**FILL, "kind": "order", "id": "o1"}
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
     "`expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt`, `resume`, `confirm` or `split`"
+    "`bust`, `correct`, `release`, `halt`, `resume`, `confirm`, `split` or `prepaid`"
 )
 FORWARD = {"kind": "brought_forward", "id": "b", "shares": "0", "amount": "0"}
 
@@ -189,7 +189,7 @@ TEXT_TABLE: list[tuple[str, object, str]] = [
     ("side", "BUY", "is `BUY`, not `buy` or `sell`; did you mean `buy`?"),
     ("side", "x", "is `x`, not `buy` or `sell`; write `buy` or `sell`"),
     ("side", "\x1b[31m", "is `\\x1b[31m`, not `buy` or `sell`; write `buy` or `sell`"),
-    ("method", "blok", ("is `blok`, not `auction`, `off_auction`, `block` or `tender`; "
+    ("method", "blok", ("is `blok`, not `auction`, `off_auction`, `block`, `tender` or `prepaid`; "
      "did you mean `block`?")),
     ("kind", "fil", f"is `fil`, not {KINDS}; did you mean `fill`?"),
     ("kind", None, f"is missing; write {KINDS}"),

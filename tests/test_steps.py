@@ -191,6 +191,7 @@ EVENTS: Final[dict[str, Event]] = {
     "halt": event("halt"),
     "resume": event("resume"),
     "confirm": event("confirm", of="nothing", by="Bob"),
+    "prepaid": event("prepaid", symbol="3774", quantity=5, amount=500, by="ann", reason="deal"),
     "split": event("split", symbol="3774", new=2, old=1, date=date(2008, 11, 15)),
 }
 # The caps of the file are in old units, and its other instrument may have split, too.
@@ -252,6 +253,11 @@ ORDERS: Final[tuple[tuple[str, str, str], ...]] = (
     ("release", f"open partly asked late {CLOSED}", "denied not-held"),
     ("halt resume", f"none {OPEN} {CLOSED} held forgotten", "recorded"),
     ("confirm", f"none {OPEN} {CLOSED} held forgotten", "denied unknown-proposal"),
+    (
+        "prepaid",
+        f"none {OPEN} {CLOSED} held forgotten",
+        "approved, reserved +5 +0, executed +0 +500",
+    ),
     ("split", "none held denied cancelled expired refused forgotten", f"recorded {FLAGS}"),
     ("split", "open held-more late", f"recorded {FLAGS}, reserved +10 +0"),
     ("split", "asked", f"recorded {FLAGS}, reserved +12 +0"),

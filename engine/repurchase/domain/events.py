@@ -27,9 +27,10 @@ KINDS: Final = (
     "resume",
     "confirm",
     "split",
+    "prepaid",
 )
 # The kinds that rules evaluate; the others are only recorded.
-JUDGED: Final = frozenset(("order", "replace", "release", "fill", "correct"))
+JUDGED: Final = frozenset(("order", "replace", "release", "prepaid", "fill", "correct"))
 # What only a venue can report; of that, what it executed or took back.
 EXECUTIONS: Final = frozenset(("fill", "bust", "correct"))
 REPORTS: Final = EXECUTIONS | {"replaced", "rejected", "cancel", "expire"}
@@ -37,7 +38,7 @@ REPORTS: Final = EXECUTIONS | {"replaced", "rejected", "cancel", "expire"}
 MESSAGES: Final = frozenset(("order", "replace", "release", "cancel_requested"))
 SIDES: Final = ("buy", "sell")
 ORDER_TYPES: Final = ("limit", "market")
-METHODS: Final = ("auction", "off_auction", "block", "tender")
+METHODS: Final = ("auction", "off_auction", "block", "tender", "prepaid")
 # What the market is doing at the moment of an event.
 PHASES: Final = (
     "continuous",

@@ -58,7 +58,8 @@ def fills_under(
             for on, venue in _days(order, editions, day)
         ]
         for name, order in orders
-        if order.is_open
+        # What is prepaid without a quantity reserves nothing for its deliveries.
+        if order.open_quantity >= 1
     )
     # Of equal ones, `max` returns the first.
     return tuple(max(of, key=_severity) for of in tried if of)

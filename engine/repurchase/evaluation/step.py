@@ -454,7 +454,9 @@ def outcome_of(event: Event, findings: tuple[Finding, ...]) -> Outcome:
     if event.kind in ("release", "fill", "correct"):
         # The approver takes over the review; what happened cannot wait for one.
         findings = tuple(finding for finding in findings if finding.effect != "review")
-    return outcome(findings)
+    found = outcome(findings)
+    # What is paid ahead is not held for a release.
+    return "denied" if event.kind == "prepaid" and found == "held" else found
 
 
 def halting(position: Position, event: Event, findings: tuple[Finding, ...]) -> Position:
@@ -543,8 +545,13 @@ def _trade_findings(proposed: Trade, edition: Edition) -> Iterator[Finding]:
         yield Finding("engine.other-venue", "fail", "flag", venue, named, "word")
     if not proposed.counts:
         yield _denial("engine.sale")
-    elif proposed.is_fill and proposed.amount is None and edition.judges_money:
+    elif proposed.amount is None and _must_know_money(proposed, edition):
         yield Finding("engine.unknown-amount", "indeterminate", "deny", missing=("trade.amount",))
+
+
+def _must_know_money(proposed: Trade, edition: Edition) -> bool:
+    """Return whether a trade of unknown money is denied: no later event could settle a payment."""
+    return (proposed.is_fill and edition.judges_money) or proposed.event.kind == "prepaid"
 
 
 def _in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:

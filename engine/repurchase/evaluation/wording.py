@@ -76,6 +76,10 @@ ENGINE: Final = {
         "the program has begun already; `brought_forward` can only be its first event"
     ),
     "engine.not-held": "nothing of the order that `order` names is held, so nothing is released",
+    "engine.not-prepaid": (
+        "`method` is prepaid, but `order` names no `prepaid` event that is open; name the one that"
+        " paid for these shares"
+    ),
     "engine.order-closed": "the order that `order` names is not open; a fill of it counts in full",
     "engine.order-ended": "the order had ended before this request; submit one that ends later",
     "engine.other-venue": (
@@ -89,6 +93,9 @@ ENGINE: Final = {
     "engine.overrun": (
         "the fill exceeds what its order reserved, is of another instrument or side, or names no"
         " order; it counts in full"
+    ),
+    "engine.prepaid-stays": (
+        "`order` names a prepayment, which cannot be replaced; report a further `prepaid` event"
     ),
     "engine.proposal-pending": (
         "another proposal with this `id` waits for its confirmation; give this one its own `id`"

@@ -117,7 +117,11 @@ def counter_fact(name: str) -> Fact:
         COUNTED if is_count else ZERO_OR_MORE,
         f"{figure.meaning} that the counter `{counter}` counts, {moment}",
         f"{figure.short} in `{counter}`" + ("" if suffix else " before this event"),
-        lambda now: figure_of(position(now), now.trade, counter, of.removesuffix(suffix)),
+        lambda now: (
+            figure_of(position(now), now.trade, counter, of.removesuffix(suffix))
+            if of != "shares_after" or now.adds_known_shares
+            else None
+        ),
         (*_READ_BY, *figure.given_by),
         f"{name} <= " + ("50" if is_count else f"terms.max_{of.removesuffix(suffix)}"),
     )

@@ -148,8 +148,9 @@ FIELDS: Final[Mapping[str, Domain]] = {
     "old": RATIO_PART,
 }
 # The domain of a field of one kind, if it is narrower. The amount brought forward may be zero; the
-# amount paid for a fill may not.
+# amount paid for a fill may not, unless it was paid before.
 OF_KIND: Final[Mapping[tuple[str, str], Numbers]] = {
     ("fill", "amount"): ABOVE_ZERO,
+    ("prepaid", "amount"): ABOVE_ZERO,
     ("correct", "amount"): ABOVE_ZERO,
 }

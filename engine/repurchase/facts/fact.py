@@ -41,6 +41,11 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
     after: Position
     market: Market | None = None
 
+    @property
+    def adds_known_shares(self) -> bool:
+        """Return whether it is known how many shares the trade adds; a prepayment may not say."""
+        return self.trade.shares is not None or self.trade.event.kind != "prepaid"
+
 
 class Fact(msgspec.Struct, frozen=True):
     """A named quantity that a rule may read.

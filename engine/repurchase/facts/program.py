@@ -48,7 +48,7 @@ FACTS: Final = (
         SHARES,
         "shares that open orders may still buy, if this event is accepted",
         "shares on order",
-        lambda now: now.after.reserved_shares,
+        lambda now: now.after.reserved_shares if now.adds_known_shares else None,
         "program.reserved_shares_after <= 2,000 shares",
     ),
     _fact(
@@ -64,7 +64,7 @@ FACTS: Final = (
         SHARES,
         "executed and reserved shares, if this event is accepted",
         "shares bought and on order",
-        lambda now: now.after.used_shares(),
+        lambda now: now.after.used_shares() if now.adds_known_shares else None,
         "program.shares_after <= terms.max_shares",
     ),
     _fact(

@@ -93,9 +93,11 @@ def _by(now: Situation) -> str | None:
 def _price_per_share(now: Situation) -> Exact | None:
     trade = now.trade
     listing, quantity = trade.listing, trade.event.quantity
-    if listing is None or not quantity or trade.contract is None or trade.fx is None:
+    # Shares that were prepaid have no price of their own.
+    contract = None if trade.event.kind == "prepaid" else trade.contract or None
+    if listing is None or not quantity or contract is None or trade.fx is None:
         return None
-    return quotient(trade.contract * trade.fx, quantity * listing.shares_each)
+    return quotient(contract * trade.fx, quantity * listing.shares_each)
 
 
 _WHEN: Final = ("time", "date")
@@ -222,7 +224,7 @@ FACTS: Final = (
     _word("order_type", "limit or market", "order type", "trade.order_type == limit"),
     _word(
         "method",
-        "method of execution: auction, off_auction, block or tender",
+        "method of execution: auction, off_auction, block, tender or prepaid",
         "method",
         "trade.method in [auction, off_auction]",
     ),
@@ -303,8 +305,8 @@ FACTS: Final = (
     Fact(
         "trade.amount",
         PROGRAM_MONEY,
-        ABOVE_ZERO,
-        "money that it uses, in the program's currency; for an order, its worst case",
+        ZERO_OR_MORE,
+        "money that it uses, in the program's currency; for an order, its worst case; 0 if prepaid",
         "money of this event",
         lambda now: now.trade.amount,
         (*_MONEY, "fees"),

@@ -76,8 +76,11 @@ def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
     misfits, outside = shape(kind, tuple(read))
     faults += misfits
     domain, amount = OF_KIND.get((kind, "amount")), read.get("amount")
-    if domain is not None and amount is not None and amount not in domain:
+    is_paid = amount == 0 and read.get("method") == "prepaid"
+    if domain is not None and amount is not None and amount not in domain and not is_paid:
         faults.append(("amount", Wrong(f"is `{written(amount)}`, but must be {domain.said}")))
+    if kind == "order" and read.get("method") == "prepaid":
+        faults.append(("method", Wrong("is `prepaid`, but an order pays nothing ahead", _PREPAID)))
     if kind == "split" and read.get("new") is not None and read.get("new") == read.get("old"):
         faults.append(("new", Wrong("is equal to `old`, so nothing splits", _SPLIT)))
     if faults:
@@ -140,6 +143,7 @@ _OF_FILL: Final = (*_DATED, ("fill",))
 _SIGNED: Final = (("by",), ("reason",))
 _TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
 _OPENING: Final = (("id",), ("shares",), ("amount",))
+_PREPAID: Final = "write a `prepaid` event with its `amount`"
 _SPLIT: Final = "write `new: 2` and `old: 1` if two units stand for one"
 _FORMS: Final[Mapping[str, Form]] = {
     "brought_forward": Form("a `brought_forward` event", frozenset(("shares", "amount")), _OPENING),
@@ -159,6 +163,11 @@ _FORMS: Final[Mapping[str, Form]] = {
     "halt": Form("a `halt` event", _SCOPE | {"drill"}, _DATED),
     "resume": Form("a `resume` event", _SCOPE | {"causes"}, (*_DATED, *_SIGNED)),
     "confirm": Form("a `confirm` event", frozenset(("of",)), (*_DATED, ("of",), ("by",))),
+    "prepaid": Form(
+        "a `prepaid` event",
+        (_TRADE - {"side", "price", "order_type", "method"}) | {"amount", "expires"},
+        (*_DATED, ("symbol",), ("amount",), *_SIGNED),
+    ),
     "split": Form(
         "a `split` event",
         frozenset(("symbol", "venue", "new", "old")),

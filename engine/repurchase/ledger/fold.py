@@ -57,14 +57,34 @@ def after(position: Position, trade: Trade) -> Position:
         return after_fill(position, trade) if trade.counts else position
     position = _asking(_with_latest(position, trade.date), trade, is_approved=True)
     assert trade.order is not None, "every trade that is not a fill has an order"
+    if trade.event.kind == "prepaid" and trade.before is None:
+        position = _with_payment(position, trade)
+    # An order of an unknown instrument is never approved, but the rules that evaluate it must see
+    # that its shares are unknown.
+    shares = 0 if trade.listing is not None else trade.shares
     return with_order(
         position,
         trade.before,
         trade.order,
-        # An order of an unknown instrument is never approved, but the rules that evaluate it must
-        # see that its shares are unknown.
-        unknown_shares=_with_unknown(position.unknown_shares, trade.event.id, trade.shares),
+        unknown_shares=_with_unknown(position.unknown_shares, trade.event.id, shares),
         days=_with_use(position.days, trade),
+    )
+
+
+def _with_payment(position: Position, trade: Trade) -> Position:
+    """Return *position* with the money that *trade* pays ahead for shares.
+
+    A payment of an unknown amount is never approved, but the rules must see that it is unknown.
+    """
+    amount = trade.amount or 0
+    paid = Counted(
+        trade.event, trade.listing, 0, amount, trade.date, trade.venue_date, trade.venue_time
+    )
+    return replace(
+        position,
+        executed_amount=position.executed_amount + amount,
+        unknown_amount=_with_unknown(position.unknown_amount, trade.event.id, trade.amount),
+        counters=_with_fill(position.counters, paid),
     )
 
 

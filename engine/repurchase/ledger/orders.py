@@ -121,6 +121,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         return self.state == "open"
 
     @property
+    def is_prepaid(self) -> bool:
+        """Return whether this is a prepayment, whose shares are to be delivered."""
+        return self.terms.event.kind == "prepaid"
+
+    @property
     def reserved_amount(self) -> Exact | None:
         """Return the most program currency that this order may still use; `None` if unbounded."""
         if self.reserved_money is None or self.fees_left is None:

@@ -40,9 +40,11 @@ Fault = Literal[
     "no-replace",
     "not-first",
     "not-held",
+    "not-prepaid",
     "order-closed",
     "order-ended",
     "overrun",
+    "prepaid-stays",
     "proposal-pending",
     "replace-pending",
     "same-person",
@@ -199,6 +201,16 @@ def trade(
             return _correct(event, counting, position)
         case "order":
             return _new_order(event, counting, position, later)
+        case "prepaid":
+            bought = replace(event, side="buy", method="prepaid")
+            return _new_order(bought, counting, position, later)
+    return _change(event, counting, position, later)
+
+
+def _change(
+    event: Event, counting: CountingRules, position: Position, later: LaterCounting
+) -> Trade | Fault:
+    """Return the replace or the release *event* as a trade, or its fault."""
     order = order_named(event, counting, position)
     if order is None:
         return "unknown-order"
@@ -206,6 +218,8 @@ def trade(
         return "backdated"
     if event.kind == "release":
         return _release(event, order, counting, later)
+    if order.is_prepaid:
+        return "prepaid-stays"
     proposed = replacement(event, order, counting, later)
     if order.held is not None and isinstance(proposed, Trade) and raises(proposed):
         # The approver of the first replace would release this one with it.
@@ -325,7 +339,12 @@ def _at_most(new: Exact | datetime.date | None, old: Exact | datetime.date | Non
 
 
 def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()) -> Trade:
-    """Return the order *event* as a trade at its worst case, open and unfilled."""
+    """Return the order *event* as a trade at its worst case, open and unfilled.
+
+    What is prepaid is spent at once, so it reserves no money; without a quantity, nobody knows how
+    many shares are to be delivered.
+    """
+    is_prepaid = event.kind == "prepaid"
     listing = _listing(event, counting)
     fx = _rate(event.fx, listing, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
@@ -335,14 +354,20 @@ def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()
     quantity = event.quantity or 0
     # The price of a market order binds nobody.
     price = event.price if event.order_type != "market" else None
-    each = None
+    each: Exact | None = 0 if is_prepaid else None
     if listing is not None and price is not None and fx is not None:
         each = price * fx
         if listing.fx_margin:
             each *= 1 + listing.fx_margin
     # Fees of a program that does not count them are 0; a missing fee leaves the amount unknown.
-    fees: Exact | None = event.fees if counting.with_fees else 0
+    fees: Exact | None = event.fees if counting.with_fees and not is_prepaid else 0
+    shares: Exact | None = None
+    amount = None if each is None or fees is None else quantity * each + fees
+    if is_prepaid:
+        amount = _with_fees(product(event.amount, fx), event.fees, counting)
     shares_each = 0 if listing is None else _most_each(listing, latest, later)
+    if listing is not None and not (is_prepaid and event.quantity is None):
+        shares = quantity * shares_each
     kept_until = latest + datetime.timedelta(counting.late_days)
     terms = Terms(
         event,
@@ -365,9 +390,9 @@ def order_trade(event: Event, counting: CountingRules, later: LaterCounting = ()
         listing=listing,
         price=price,
         fx=fx,
-        contract=product(price, quantity),
-        shares=None if listing is None else quantity * shares_each,
-        amount=None if each is None or fees is None else quantity * each + fees,
+        contract=event.amount if is_prepaid else product(price, quantity),
+        shares=shares,
+        amount=amount,
         date=day,
         last_date=last_day,
         venue_date=venue_day,
@@ -508,9 +533,15 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
         listing, _ = _split_listing(event, counting, position)
+        if event.method == "prepaid":
+            fault = "not-prepaid"
         return _filled(event, counting, listing, None, fault)
     full = _with_defaults(event, order.fill_defaults())
     listing, ratio = _split_listing(full, counting, position)
+    if order.is_prepaid and order.is_open and full.method == "prepaid":
+        return _delivered(full, counting, listing, order, ratio)
+    if full.method == "prepaid":
+        return _filled(full, counting, listing, None, "not-prepaid")
     if event.price is None and event.amount is None:
         # The limit of its order is in new units.
         full = replace(full, price=product(full.price, ratio))
@@ -520,6 +551,20 @@ def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
         return _filled(full, counting, listing, None, "order-closed")
     found = _filled(full, counting, listing, None, "overrun")
     return replace(found, excess=Excess(str(full.quantity), "0", "units"))
+
+
+def _delivered(
+    full: Event, counting: CountingRules, listing: Listing | None, order: Order, ratio: Exact
+) -> Trade:
+    """Return the delivery *full* of shares that *order* paid for, unless it states an amount.
+
+    If the prepayment states no quantity, nothing is reserved for its deliveries, and all rules
+    evaluate each.
+    """
+    full = replace(full, amount=full.amount or 0)
+    if not order.terms.quantity:
+        return _filled(full, counting, listing, None, None, is_paid=True)
+    return _filled(full, counting, listing, order, "overrun", ratio, is_paid=True)
 
 
 def _correct(event: Event, counting: CountingRules, position: Position) -> Trade:
@@ -536,6 +581,9 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
     if event.price is None and amount is None and quantity == own.quantity:
         # The old amount is the cost of the old quantity, so it cannot serve for another quantity.
         amount = own.amount
+    is_paid = own.amount == 0 and full.method == "prepaid"
+    if is_paid:
+        amount = amount or 0
     full = replace(
         full,
         time=own.time,
@@ -545,7 +593,8 @@ def _correct(event: Event, counting: CountingRules, position: Position) -> Trade
         quantity=quantity,
         amount=amount,
     )
-    found = _filled(full, counting, _listing_then(full, old, counting, position), None, None)
+    listing = _listing_then(full, old, counting, position)
+    found = _filled(full, counting, listing, None, None, is_paid=is_paid)
     return replace(found, corrects=old)
 
 
@@ -620,13 +669,16 @@ def _filled(
     order: Order | None,
     fault: Fault | None,
     ratio: Exact = 1,
+    *,
+    is_paid: bool = False,
 ) -> Trade:
     """Return the fill *event* as a trade, with *fault* unless the open *order* covers the fill.
 
-    *ratio* units of the order stand for one of the fill, which came before a split.
+    *ratio* units of the order stand for one of the fill, which came before a split. If it *is_paid*
+    already, its amount is 0.
     """
     fx = _rate(event.fx, listing, counting)
-    contract = _cost(event, listing)
+    contract = event.amount if is_paid else _cost(event, listing)
     shares = None if listing is None else product(listing.shares_each, event.quantity)
     amount = _with_fees(product(contract, fx), event.fees, counting)
     day, venue_day, venue_time = _when(event, counting.zone, listing)
@@ -671,13 +723,13 @@ def contract_of(fill: Event) -> Exact | None:
 def price_of(fill: Event) -> Exact | None:
     """Return the price of a unit of *fill*: as stated, else its amount over its quantity.
 
-    Return `None` if it states neither, or no quantity.
+    Return `None` if it states neither, or no quantity, or if its shares were prepaid.
     """
     if not fill.quantity:
         return None
     if fill.price is not None:
         return fill.price
-    return None if fill.amount is None else quotient(fill.amount, fill.quantity)
+    return None if not fill.amount else quotient(fill.amount, fill.quantity)
 
 
 def _dearer(fill: Event) -> Exact | None:
@@ -787,6 +839,9 @@ def _cost(event: Event, listing: Listing | None) -> Exact | None:
     Beside a price in pence, an amount far below price times quantity is in pounds, or mistaken:
     counted as pence, it would use a hundredth of what was spent.
     """
+    if event.amount == 0:
+        # Nothing was paid ahead for it.
+        return None
     by_price = product(event.price, event.quantity)
     is_part = listing is not None and factor(listing.currency) != 1
     if is_part and by_price is not None and event.amount is not None:

@@ -201,7 +201,8 @@ class Grouping:
 
     def add(self, event: Event, before: Position, after: Position) -> None:
         """Count what *event* changed from the position *before* it to the one *after* it."""
-        if event.kind == "brought_forward":
+        if event.kind in ("brought_forward", "prepaid"):
+            # No fill has the money that is paid ahead.
             self._forward = (
                 self._forward[0] + after.executed_shares - before.executed_shares,
                 self._forward[1] + after.executed_amount - before.executed_amount,

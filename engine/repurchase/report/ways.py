@@ -76,6 +76,7 @@ _OWN: Final[Mapping[str, tuple[str, Fields | None]]] = {
         "submit it with a symbol and a venue of the rule file; `repurchase explain` lists them",
         {"symbol": _VALUE, "venue": _VALUE, "venues": None},
     ),
+    "engine.prepaid-stays": ("pay more by another `prepaid` event", None),
     "engine.split-caps": (
         "adopt a rule file whose caps have a version from the day of the split: `repurchase adopt`",
         None,

@@ -26,7 +26,7 @@ from repurchase.ledger.trades import Trade, at_each_venue, trade
 from repurchase.rulebook.caps import Of
 from repurchase.rulebook.editions import Edition, Editions, Turn
 
-_REQUESTS: Final = frozenset(("order", "replace", "release"))
+_REQUESTS: Final = frozenset(("order", "replace", "release", "prepaid"))
 _NONE: Final[frozenset[Of]] = frozenset()
 _ANYWHERE: Final[frozenset[str]] = frozenset()
 

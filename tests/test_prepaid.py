@@ -1,0 +1,272 @@
+"""Prepaid purchases: money paid ahead is judged and spent at once; deliveries cost nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import pytest
+
+from repurchase.domain.decisions import Decision
+from repurchase.domain.errors import InputError
+from repurchase.evaluation.step import step
+from repurchase.intake import fields
+from repurchase.journal.snapshot import position_bytes, read_position
+from repurchase.ledger.fold import counting
+from repurchase.ledger.position import Position
+from repurchase.replay.figures import Grouping
+from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.life import life
+
+FILE: Final = """repurchase: 1
+authorization: acme
+issuer: Acme
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: ACME, venues: [XTKS]}
+  ads: {symbol: ADS, venues: [XNYS], currency: USD, fx_margin: 10%}
+terms:
+  max_shares: {value: "1,000 shares"}
+  max_amount: {value: "JPY 100,000"}
+  first_day: {value: 2008-11-14}
+  last_day: {value: 2009-01-30}
+counters:
+  ahead: {methods: [prepaid]}
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+  - {id: amount-cap, require: program.amount_after <= terms.max_amount}
+  - {id: ahead, require: "counters.ahead.amount_after <= JPY 90,000"}
+  - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
+  - {id: buys-only, require: trade.side == buy}
+"""
+UNLIMITED: Final = FILE.replace(
+    "  - {id: share-cap, require: program.shares_after <= terms.max_shares}\n", ""
+).replace("counters:", "unlimited: [shares]\ncounters:")
+DAY: Final = date(2008, 12, 1)
+PAID: Final = {"symbol": "ACME", "by": "ann", "reason": "agreement", "amount": 80_000}
+BUY: Final = {"symbol": "ACME", "side": "buy", "price": 10, "method": "auction"}
+
+
+class Program:
+    """A program, event by event."""
+
+    def __init__(self, text: str = FILE, *, live: bool = False) -> None:
+        self.editions, self.live = load_text(text.encode(), "acme.yaml"), live
+        self.position = counting(Position(), self.editions.authorization.counters)
+        self.figures = Grouping(("day",))
+
+    def send(self, kind: str, id_: str, day: Any = DAY, **more: Any) -> Decision:
+        """Return the decision on an event of *day*."""
+        event = fields.event(
+            {"kind": kind, "id": id_, "date": str(day)}
+            | {name: None if one is None else str(one) for name, one in more.items()}
+        )
+        of = life(self.editions, event, self.position)
+        taken = step(event, self.position, of, live=self.live)
+        self.figures.add(event, self.position, taken.position)
+        self.position = read_position(position_bytes(taken.position))
+        return taken.decision
+
+    @property
+    def used(self) -> tuple[Any, ...]:
+        """Return what is executed and reserved, in shares and then in money."""
+        at = self.position
+        return (
+            at.known_executed_shares(),
+            at.reserved_shares,
+            at.known_executed_amount(),
+            at.known_reserved_amount(),
+        )
+
+
+def rules(decision: Decision) -> list[str]:
+    """Return the outcome of *decision*, then its findings."""
+    return [decision.outcome, *(one.rule for one in decision.findings)]
+
+
+def test_payment_is_spent_and_its_most_shares_are_reserved() -> None:
+    """Its deliveries take from what it reserved, and cost nothing more."""
+    program = Program(live=True)
+    assert rules(program.send("prepaid", "p", quantity=900, expires="2009-01-30", **PAID)) == [
+        "approved"
+    ]
+    assert program.used == (0, 900, 80_000, 0)
+    assert program.position.counters["ahead"].of(DAY).amount == 80_000
+    assert rules(program.send("order", "o", quantity=101, **BUY)) == ["denied", "share-cap"]
+    assert rules(program.send("fill", "f", order="p", quantity=600)) == ["approved"]
+    said = {"symbol": "ACME", "side": "buy", "method": "prepaid", "amount": 0}
+    later = date(2009, 1, 30)
+    assert rules(program.send("fill", "g", later, order="p", quantity=299, **said)) == ["approved"]
+    assert program.used == (899, 1, 80_000, 0)
+    over = program.send("fill", "h", later, order="p", quantity=2)
+    assert rules(over) == ["denied", "engine.overrun"]
+    assert program.used == (901, 0, 80_000, 0)
+
+
+def test_payment_that_states_no_shares_needs_a_program_without_a_cap_on_them() -> None:
+    """How many will be delivered is unknown; if nothing limits them, each delivery is judged."""
+    found = Program().send("prepaid", "p", **PAID)
+    assert rules(found) == ["denied", "share-cap"]
+    assert [one.result for one in found.findings] == ["indeterminate"]
+    program = Program(UNLIMITED, live=True)
+    assert rules(program.send("prepaid", "p", **PAID)) == ["approved"]
+    assert program.used == (0, 0, 80_000, 0)
+    assert rules(program.send("fill", "f", order="p", quantity=5000)) == ["approved"]
+    assert rules(program.send("fill", "g", date(2009, 1, 31), order="p", quantity=1)) == [
+        "denied",
+        "window",
+    ]
+    assert program.used == (5001, 0, 80_000, 0)
+    assert rules(program.send("order", "o", quantity=2000, **BUY))[0] == "denied"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"amount": 90_000}, []),
+        ({"amount": 90_001}, ["ahead"]),
+        ({"amount": 100_001}, ["ahead", "amount-cap"]),
+        ({"quantity": 1000}, []),
+        ({"quantity": 1001}, ["share-cap"]),
+        ({"expires": "2009-01-31"}, ["window"]),
+        ({"symbol": "OTHER"}, ["amount-cap", "engine.unknown-amount", "engine.unknown-instrument"]),
+    ],
+)
+def test_payment_keeps_to_the_caps(said: dict[str, Any], expected: list[str]) -> None:
+    """It is judged as an order of its amount; what is denied pays nothing."""
+    program = Program()
+    found = rules(program.send("prepaid", "p", **{"quantity": 10, **PAID, **said}))
+    assert [one for one in found[1:] if one in expected] == expected
+    assert found[0] == ("denied" if expected else "approved")
+    assert program.used[2] == (0 if expected else {**PAID, **said}["amount"])
+
+
+def test_payment_in_another_currency_counts_at_its_rate() -> None:
+    """What was paid has no margin; without a rate it is unknown, and denied whatever the rules."""
+    said = {**PAID, "symbol": "ADS", "amount": 800, "quantity": 10}
+    program = Program()
+    assert rules(program.send("prepaid", "p", fx=100, **said)) == ["approved"]
+    assert program.used == (0, 10, 80_000, 0)
+    free = UNLIMITED.replace("[shares]", "[shares, amount]")
+    free = "\n".join(one for one in free.splitlines() if "amount_after" not in one)
+    found = Program(free).send("prepaid", "p", **said)
+    assert rules(found) == ["denied", "engine.unknown-amount"]
+    (finding,) = found.findings
+    assert finding.missing == ("trade.amount", "fx")
+
+
+def test_rules_see_a_payment_without_a_price() -> None:
+    """A rule on prices is undecided, unless it exempts what is prepaid."""
+    condition = "trade.price_per_share <= JPY 50 and trade.price <= market.day_high"
+    rule = f"  - {{{{id: price, {{}}require: {condition}}}}}\n"
+    said = {"quantity": 10, **PAID}
+    found = Program(FILE + rule.format("")).send("prepaid", "p", **said)
+    assert [(one.rule, one.result, one.missing) for one in found.findings] == [
+        ("price", "indeterminate", ("market.day_high", "trade.price", "trade.price_per_share"))
+    ]
+    exempt = FILE + rule.format("when: trade.method != prepaid, ")
+    program = Program(exempt)
+    assert rules(program.send("prepaid", "p", **said)) == ["approved"]
+    assert rules(program.send("fill", "f", order="p", quantity=1)) == ["approved"]
+
+
+def test_payment_is_never_held() -> None:
+    """A review rule that fails denies it: nobody can release what is paid at once."""
+    rule = "  - {id: seen, effect: review, require: trade.amount <= JPY 1}\n"
+    program = Program(FILE + rule, live=True)
+    assert rules(program.send("prepaid", "p", quantity=1, **PAID)) == ["denied", "seen"]
+    release = {"order": "p", "by": "bob", "reason": "seen"}
+    assert rules(program.send("release", "r", **release)) == ["denied", "engine.not-held"]
+
+
+def test_halted_program_pays_nothing() -> None:
+    """A payment is a request."""
+    program = Program(live=True)
+    program.send("halt", "h")
+    found = program.send("prepaid", "p", quantity=1, **PAID)
+    assert rules(found) == ["denied", "engine.halted"]
+
+
+def test_payment_stays_until_its_end_is_reported() -> None:
+    """It cannot be replaced; its cancel releases the shares, and the money stays spent."""
+    program = Program()
+    program.send("prepaid", "p", quantity=900, **PAID)
+    found = program.send("replace", "r", order="p", quantity=800)
+    assert rules(found) == ["denied", "engine.prepaid-stays"]
+    assert rules(program.send("cancel", "c", order="p")) == ["recorded"]
+    assert program.used == (0, 0, 80_000, 0)
+    late = program.send("fill", "f", order="p", quantity=1)
+    assert rules(late)[:1] == ["denied"]
+    assert "engine.not-prepaid" in rules(late)
+
+
+@pytest.mark.parametrize("order", [None, "unknown", "o"])
+def test_delivery_that_nothing_paid_for_leaves_the_money_unknown(order: str | None) -> None:
+    """Shares for nothing are never counted as free: nothing more is approved."""
+    program = Program(UNLIMITED)
+    program.send("order", "o", quantity=10, **BUY)
+    said = {"symbol": "ACME", "side": "buy", "method": "prepaid", "amount": 0, "order": order}
+    found = program.send("fill", "f", quantity=5, **said)
+    assert {"denied", "engine.not-prepaid", "engine.unknown-amount"} <= {*rules(found)}
+    assert program.used[2] is None
+    assert rules(program.send("order", "p", quantity=1, **BUY))[0] == "denied"
+    program.send("correct", "c", fill="f", quantity=5, price=9, method="auction")
+    assert program.used[2] == 45
+
+
+def test_correct_of_a_delivery_is_a_delivery() -> None:
+    """Its shares change and its money does not; a fill that cost something stays one."""
+    program = Program()
+    program.send("prepaid", "p", quantity=900, **PAID)
+    program.send("fill", "f", order="p", quantity=600)
+    assert rules(program.send("correct", "c", fill="f", quantity=500)) == ["approved"]
+    assert program.used == (500, 300, 80_000, 0)
+    program.send("bust", "b", fill="f")
+    assert program.used == (0, 300, 80_000, 0)
+    program.send("fill", "g", quantity=5, **BUY)
+    program.send("correct", "d", fill="g", quantity=5, method="prepaid", amount=0)
+    assert program.used[2] is None
+
+
+def test_delivery_follows_a_split() -> None:
+    """What is still to be delivered is twice as much."""
+    program = Program()
+    program.send("prepaid", "p", quantity=400, expires="2009-01-30", **PAID)
+    program.send("fill", "f", order="p", quantity=300)
+    program.send("split", "s", date(2008, 12, 2), symbol="ACME", new=2, old=1)
+    assert program.used == (600, 200, 80_000, 0)
+    found = program.send("fill", "g", date(2008, 12, 2), order="p", quantity=200)
+    assert (rules(found), program.used) == (["approved"], (800, 0, 80_000, 0))
+
+
+def test_figures_have_the_money_that_no_fill_has() -> None:
+    """Their total is what the program has executed; a delivery has no price."""
+    program = Program()
+    program.send("prepaid", "p", quantity=400, **PAID)
+    program.send("fill", "f", order="p", quantity=300)
+    found = program.figures.figures(program.editions, program.editions.on(DAY))
+    assert (found.forward_amount, found.total.cumulative_amount) == (80_000, 80_000)
+    assert (found.total.shares, found.total.prices) == (300, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"by": None}, "`by` is missing"),
+        ({"reason": None}, "`reason` is missing"),
+        ({"amount": None}, "`amount` is missing"),
+        ({"amount": "0"}, "`amount` is `0`, but must be above zero"),
+        ({"price": "5"}, "`price` is not a field of a `prepaid` event"),
+        ({"method": "prepaid"}, "`method` is not a field of a `prepaid` event"),
+        ({"kind": "order", "amount": None, "quantity": "1", "method": "prepaid"}, "`method` is"),
+        ({"kind": "fill", "quantity": "1", "amount": "0"}, "`amount` is `0`, but must be above"),
+        ({"quantity": "1.5"}, "`quantity` is `1.5`, but must be a whole number above zero"),
+    ],
+)
+def test_payment_that_cannot_be_read_is_refused(row: dict[str, str | None], fault: str) -> None:
+    """The fault comes first, then the fix."""
+    said = {"kind": "prepaid", "id": "p", "date": "2008-12-01", "symbol": "ACME", "by": "ann"}
+    with pytest.raises(InputError) as refused:
+        fields.event({**said, "reason": "agreement", "amount": "5", **row})
+    assert fault in str(refused.value)
