@@ -263,7 +263,10 @@ class Program:
             return {"kind": "brought_forward", "id": "b", "shares": shares, "amount": "4000.5"}
         row = {"kind": kind, "id": f"{kind}-{self.count}", **self._when(kind)}
         if kind == "order":
-            return row | self._order()
+            order = row | self._order()
+            # Drawn beside the rest, too.
+            ahead = Random(f"{self.now} {sorted(order.items())} ahead")
+            return _paid_ahead(order, ahead) if ahead.random() < 0.15 else order
         if kind == "fill":
             return row | self._fill(chance.choice(is_open) if is_open else None)
         if kind in ("correct", "bust"):
@@ -485,6 +488,15 @@ class Program:
                 "by": chance.choice(("ann", None)),
             }
         )
+
+
+def _paid_ahead(order: dict[str, str], chance: Random) -> dict[str, str]:
+    """Return *order* as a prepayment of its amount, some without a quantity."""
+    dropped = {"side", "price", "order_type", "method", "venues"}
+    dropped |= {"quantity"} if chance.random() < 0.5 else set()
+    kept = {name: value for name, value in order.items() if name not in dropped}
+    amount = order.get("price") or "5"
+    return kept | {"kind": "prepaid", "amount": amount, "by": "ann", "reason": "agreed"}
 
 
 def _around(quantity: int | None) -> tuple[str, ...]:

@@ -228,7 +228,8 @@ def _paid(asked: Request, proposed: Trade) -> Iterator[tuple[str, Term]]:
     if proposed.contract is not None and proposed.fx is not None:
         cost = Fraction(proposed.contract) * proposed.fx
         yield f"costs {cost}", asked.cost == number(cost)
-        yield "a unit costs", asked.paid == number(cost / (event.quantity or 1))
+        if cost:
+            yield "a unit costs", asked.paid == number(cost / (event.quantity or 1))
     if event.fx is not None:
         yield "rate is 1", asked.is_even == (event.fx == 1)
         if asked.rate is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any, Final
 
 import pytest
 
+from repurchase.domain.counters import When
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError
 from repurchase.evaluation.step import step
@@ -14,6 +16,9 @@ from repurchase.intake import fields
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
+from repurchase.proof.diff import Comparison
+from repurchase.proof.proof import proved
+from repurchase.proof.solver import Time
 from repurchase.replay.figures import Grouping
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.life import life
@@ -53,7 +58,7 @@ class Program:
 
     def __init__(self, text: str = FILE, *, live: bool = False) -> None:
         self.editions, self.live = load_text(text.encode(), "acme.yaml"), live
-        self.position = counting(Position(), self.editions.authorization.counters)
+        self.position = counting(Position(), self.editions.authorization.kept())
         self.figures = Grouping(("day",))
 
     def send(self, kind: str, id_: str, day: Any = DAY, **more: Any) -> Decision:
@@ -92,7 +97,9 @@ def test_payment_is_spent_and_its_most_shares_are_reserved() -> None:
         "approved"
     ]
     assert program.used == (0, 900, 80_000, 0)
-    assert program.position.counters["ahead"].of(DAY).amount == 80_000
+    ahead = program.position.counters["ahead"].of(When(DAY))
+    assert ahead is not None
+    assert ahead.amount == 80_000
     assert rules(program.send("order", "o", quantity=101, **BUY)) == ["denied", "share-cap"]
     assert rules(program.send("fill", "f", order="p", quantity=600)) == ["approved"]
     said = {"symbol": "ACME", "side": "buy", "method": "prepaid", "amount": 0}
@@ -270,3 +277,41 @@ def test_payment_that_cannot_be_read_is_refused(row: dict[str, str | None], faul
     with pytest.raises(InputError) as refused:
         fields.event({**said, "reason": "agreement", "amount": "5", **row})
     assert fault in str(refused.value)
+
+
+# -- what is proved -------------------------------------------------------------------------------
+
+
+def shown(rule: str) -> list[dict[str, Any]]:
+    """Return the events against the cap on money if only *rule* sets it."""
+    text = UNLIMITED.replace("{id: amount-cap, require: program", "{id: amount-cap, " + rule)
+    found = proved(load_text(text.encode(), "acme.yaml"), time.monotonic_ns)
+    (gap,) = found.gaps
+    assert gap.history is not None
+    return list(gap.history.events)
+
+
+def test_proof_covers_payments() -> None:
+    """A cap that exempts what is prepaid limits nothing; a payment past it shows that."""
+    *_, event = shown("when: trade.method != prepaid, require: program")
+    assert (event["kind"], "price" in event) == ("prepaid", False)
+    there = "terms.first_day <= trade.venue_date and trade.venue_last_date <= terms.last_day"
+    alone = UNLIMITED + (
+        "  - {id: ahead-only, require: trade.method == prepaid}\n"
+        f"  - {{id: there, require: {there}}}\n"
+    )
+    found = proved(load_text(alone.encode(), "acme.yaml"), time.monotonic_ns)
+    examples = [one.example for one in found.editions if one.in_window]
+    assert found.holds
+    assert all(example and example[-1]["kind"] == "prepaid" for example in examples)
+
+
+def test_comparison_of_files_covers_payments() -> None:
+    """A rule on prices denies every payment; exempting them permits more."""
+    rule = "  - {{id: price, {}require: trade.price_per_share <= JPY 50}}\n"
+    texts = [FILE + rule.format(when) for when in ("", "when: trade.method != prepaid, ")]
+    old, new = (load_text(text.encode(), "acme.yaml") for text in texts)
+    compared = Comparison(old, new, Time(60_000, time.monotonic_ns)).compared("order")
+    assert compared.looser.shown is not None
+    event = compared.looser.shown.events[-1]
+    assert (event["kind"], compared.tighter.never) == ("prepaid", True)

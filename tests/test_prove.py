@@ -389,7 +389,7 @@ def test_sound_file_is_proved_and_says_what_is_idle() -> None:
     """What stops nothing, lets nothing pass or is said twice is reported, and fails nothing."""
     assert proof_of(SOUND).holds
     more = SOUND + (
-        "  - {id: idle, require: trade.units > 0}\n"
+        "  - {id: idle, require: trade.units > 0 or trade.method == prepaid}\n"
         "  - {id: again, require: program.shares_after <= 2 * terms.max_shares}\n"
     )
     (edition,) = proof_of(more).editions

@@ -37,9 +37,9 @@ def passes(request: Request, kind: Kind | None = None) -> Term:
     """Return the condition under which *request* is approved: each `deny` and `review` rule passes.
 
     `review` rules do not apply to a release or a fill. The program itself denies a sell order, an
-    unlisted instrument, a wrong rate, a rate out of bounds, an event that no rule evaluates, and,
-    if a rule of the file reads an amount, a fill whose amount is unknown. If *kind* is given, the
-    rules for *kind* evaluate the request, not those for its own.
+    unlisted instrument, a wrong rate, a rate out of bounds, an event that no rule evaluates, a
+    prepayment of an unknown amount, and, if a rule of the file reads an amount, such a fill. If
+    *kind* is given, the rules for *kind* evaluate the request, not those for its own.
     """
     return by_moment(request, kind or request.kind, partial(_passes, request))
 
@@ -67,6 +67,7 @@ def _passes(request: Request, kind: Kind) -> Term:
         [z3.BoolVal(is_evaluated), request.listed, z3.Not(request.is_odd), z3.Not(is_sale)]
         + [z3.Not(request.is_out)]
         + ([request.amount_present] if kind in FILLS and request.edition.judges_money else [])
+        + ([z3.Implies(request.ahead, request.amount_present)] if request.kind == "order" else [])
         + [holds(rule.passes, request.facts) for rule in asked if rule.rule.effect in stopping]
     )
 

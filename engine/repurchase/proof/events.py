@@ -89,6 +89,18 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
         if model.holds(present):
             is_flag = TABLE[fact].dimension.kind == "flag"
             event[fact] = bool(model.whole(value)) if is_flag else written(model.exact(value))
+    is_prepaid = asked.kind == "order" and model.holds(asked.ahead)
+    return _paid_ahead(model, asked, event) if is_prepaid else event
+
+
+def _paid_ahead(model: Model, asked: Request, order: dict[str, Any]) -> dict[str, Any]:
+    """Return *order* as a prepayment: a purchase by a method that it need not state."""
+    event = {name: value for name, value in order.items() if name not in ("side", "method")}
+    amount = written(model.exact(asked.price) * model.exact(asked.units))
+    event |= {"kind": "prepaid", "amount": amount, "reason": "agreed"}
+    event.setdefault("by", "Ann")
+    if not model.holds(asked.has_units):
+        del event["quantity"]
     return event
 
 

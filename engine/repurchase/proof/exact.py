@@ -443,7 +443,7 @@ def _day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
     # its method, too, unless the fill uses another method.
     is_covered = z3.And(any_before, z3.Not(now.otherwise)) if is_fill else _NEVER
     is_made = now.otherwise if is_fill else z3.BoolVal(not is_change)
-    shares = now.more[0] if is_change else now.shares
+    shares = now.more[0] if is_change else z3.If(now.has_units, now.shares, _NOTHING)
     ordered = {"fill": _NOTHING, "correct": _above(shares, _NOTHING)}.get(now.kind, shares)
 
     def total(of: Callable[[Past], Term]) -> Term:

@@ -214,7 +214,8 @@ class Counted:
     although it must be. *rate* is the rate itself, if an edition of the scope bounds one, and
     *is_out* says whether it is outside the bounds of *edition*. *amount* is its money in program
     currency, *amount_present* whether that can be computed, and *priced* whether it can be computed
-    without fees. *ties* are true of every such event.
+    without fees. *ahead* says whether an order is a prepayment, or a fill a delivery that costs
+    nothing, and *has_units* whether its quantity is known. *ties* are true of every such event.
     """
 
     edition: Edition
@@ -246,6 +247,8 @@ class Counted:
     is_out: Term
     priced: Term
     amount_present: Term
+    ahead: Term
+    has_units: Term
     shares: Term
     amount: Term
 
@@ -263,6 +266,11 @@ class Counted:
         self.is_even, self.timed, self.otherwise = (
             z3.Bool(f"{name}.{field}") for field in ("is_even", "timed", "otherwise")
         )
+        # The terms of an open order are modelled as those of a replace.
+        is_asked = kind in ("order", *REPLACES)
+        self.ahead = z3.Bool(f"{name}.ahead") if is_asked or kind in FILLS else z3.BoolVal(False)
+        has_units = z3.Bool(f"{name}.has_units") if is_asked else _ALWAYS
+        self.has_units = z3.Or(z3.Not(self.ahead), has_units)
         self.ratios = () if kind in FILLS else scope.ratios
         self.each = z3.Int(f"{name}.each_of") if self.ratios else None
         self.ties += self._ties()
@@ -277,13 +285,14 @@ class Counted:
         self.rate = free(FIELDS["fx"], f"{name}.rate", self.ties) if scope.rates else None
         self.is_out = self._is_out()
         is_fill = kind in FILLS
-        is_priced = z3.Or(self.has_price, self.has_amount) if is_fill else self.has_price
+        is_priced = z3.Or(self.has_price, self.has_amount if is_fill else self.ahead)
         self.priced = z3.And(is_priced, z3.Or(self.has_rate, is_own), z3.Not(self.is_odd))
         self.amount_present = z3.And(self.priced, self.has_fees if counting.with_fees else True)
         self.shares = self.shares_of(z3.ToReal(self.units))
-        self.amount = self.reserved(self.cost, self.fees)
-        if is_fill:
-            self.amount = self.cost + self.fees if counting.with_fees else self.cost
+        spent = self.cost + self.fees if counting.with_fees else self.cost
+        self.amount = spent if is_fill else self.reserved(self.cost, self.fees)
+        if is_asked:
+            self.amount = z3.If(self.ahead, spent, self.amount)
 
     def _is_out(self) -> Term:
         """Return the condition that the event states a rate outside its instrument's bounds."""
@@ -308,6 +317,15 @@ class Counted:
             # An event that states no method has the method of its order. (A correct stands for a
             # fill beyond its order, too, which can be at another venue.)
             ties.append(z3.Implies(self.otherwise, self.words["trade.method"].chosen >= 0))
+        is_prepaid = self.words["trade.method"].is_one("prepaid")
+        if self.kind == "order":
+            ties.append(self.ahead == is_prepaid)
+        if self.kind in FILLS:
+            ties.append(z3.Implies(self.ahead, z3.And(is_prepaid, self.cost == 0)))
+        else:
+            is_buy = self.words["trade.side"].is_one("buy")
+            has_none = z3.And(self.words["trade.order_type"].chosen == -1, z3.Not(self.has_price))
+            ties.append(z3.Implies(self.ahead, z3.And(is_prepaid, is_buy, has_none)))
         if self.kind not in FILLS:
             # The price of a market order binds nobody.
             is_market = self.words["trade.order_type"].is_one("market")

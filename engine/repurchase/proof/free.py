@@ -104,7 +104,7 @@ def any_day(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
         if kind != "correct":
             # A correct can take back the fill that made a fact unknown.
             ties.append(z3.Implies(known_after, known))
-        most = all_units if is_shares else number(1)
+        most = z3.If(asked.has_units, all_units, 0) if is_shares else number(1)
         if quantity in _WHOLLY.get(kind, ()):
             ties.append(more == most)
         elif quantity == "executed_shares" and kind in _ASKING:

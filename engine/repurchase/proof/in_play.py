@@ -55,7 +55,7 @@ def _approved(option: Option, each: Term, is_bounded: Term) -> Term:
         # The order may have been held, and released.
         *(passes(asked, "release-replace") for asked in option.asked),
         option.dated,
-        each == one.by_listing(_most(one), one.paid),
+        each == z3.If(one.ahead, 0, one.by_listing(_most(one), one.paid)),
         is_bounded == one.amount_present,
     )
 
@@ -140,6 +140,6 @@ def _within(fill: Request, terms: Sequence[Terms]) -> list[Term]:
     priced = [z3.Or(z3.Not(own.asked.has_price), fill.price <= own.asked.price) for own in terms]
     return [
         z3.Or([fill.units <= own.asked.units for own in terms]),
-        z3.Or(z3.Not(fill.amount_present), *paid),
+        z3.Or(z3.Not(fill.amount_present), fill.ahead, *paid),
         z3.Or(z3.Not(fill.has_price), fill.has_amount, *priced),
     ]

@@ -229,7 +229,7 @@ class Request(Counted):
         found = {}
         for at, (name, known, used) in enumerate(
             (
-                ("shares", _ALWAYS, self.shares),
+                ("shares", self.has_units, self.shares),
                 ("amount", self.after.bounded, z3.If(self.amount_present, self.amount, 0)),
             )
         ):
@@ -241,6 +241,9 @@ class Request(Counted):
                 self.ties += [after >= 0, after <= before]
             elif self.kind in FILLS:
                 after -= used
+            elif name == "amount":
+                # What is paid ahead is spent at once.
+                after = z3.If(self.ahead, before, after)
             found[f"program.reserved_{name}_after"] = Fact(known, after)
         return found
 
@@ -255,11 +258,11 @@ class Request(Counted):
                     TABLE["trade.seconds_since_same"].domain, f"{self.name}.since_same", self.ties
                 ),
             ),
-            "trade.units": Fact(_ALWAYS, z3.ToReal(self.units)),
-            "trade.shares": Fact(_ALWAYS, self.shares),
+            "trade.units": Fact(self.has_units, z3.ToReal(self.units)),
+            "trade.shares": Fact(self.has_units, self.shares),
             "trade.price": Fact(self.has_price, self.price),
             "trade.price_per_share": Fact(
-                self.priced,
+                z3.And(self.priced, z3.Not(self.ahead)),
                 self.by_listing(lambda of: self.paid / number(of.shares_each), self.paid),
             ),
             "trade.amount": Fact(self.amount_present, self.amount),
@@ -298,6 +301,8 @@ class Request(Counted):
             # The correct may have settled the only fill with an unknown value.
             shares_known = z3.Or(shares_known, z3.Bool(f"{self.name}.settles_s"))
             amount_known = z3.Or(amount_known, z3.Bool(f"{self.name}.settles_a"))
+        if not is_fill:
+            shares_known = z3.And(shares_known, self.has_units)
         if is_fill:
             # A sell fill counts nothing.
             is_sale = self.words["trade.side"].is_one("sell")

@@ -263,6 +263,8 @@ def _past(search: _Search, at: int, sums: Sums) -> tuple[list[Past], list[Term]]
         if prior is not None:
             # Earlier events have known amounts, so that they leave no sum unknown.
             formulas += [*ties, one.amount_present]
+            if own_kind == "order":
+                formulas.append(z3.Not(one.ahead))
             if prior != "breach" and at in course.approving:
                 formulas.append(passes(one, _ASKED.get(prior)))
             sums = sums_after(sums, now)
@@ -335,6 +337,8 @@ def _plainest(solver: Any, events: Sequence[Request]) -> Model:
 
 def _wishes(event: Request) -> Iterator[Term]:
     """Yield the conditions that make *event* easy to read, the most important first."""
+    yield z3.Not(event.ahead)
+    yield event.has_units
     yield event.listing == 0
     yield z3.Not(event.timed)
     broker = event.words["trade.broker"]
