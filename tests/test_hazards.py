@@ -32,7 +32,7 @@ from repurchase.rulebook.life import life
 KINDS: Final = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
     "`expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
+    "`bust`, `correct`, `release`, `halt`, `resume`, `confirm`, `split` or `prepaid`"
 )
 HEAD: Final = """\
 repurchase: 1

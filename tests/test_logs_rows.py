@@ -17,7 +17,7 @@ from repurchase.intake.log import Log, Row, open_log
 KINDS = (
     "`brought_forward`, `order`, `replace`, `replaced`, `rejected`, `cancel_requested`, `cancel`, "
     "`expire`, `fill`, "
-    "`bust`, `correct`, `release`, `halt`, `resume` or `confirm`"
+    "`bust`, `correct`, `release`, `halt`, `resume`, `confirm`, `split` or `prepaid`"
 )
 HEADER = "id,date,symbol,side,quantity,price\n"
 GOOD = "f1,2008-11-14,3774,buy,5,100\n"
