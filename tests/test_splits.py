@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import floor, prod
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,6 +23,8 @@ from repurchase.intake import fields
 from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
+from repurchase.ledger.trades import Trade, trade
+from repurchase.market.feed import ProgramFeed, read_feed
 from repurchase.replay.figures import Grouping
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import life
@@ -560,6 +563,24 @@ def test_request_at_a_venue_where_the_split_has_not_come_is_denied() -> None:
     assert (finding.observed, finding.limit) == ("2008-12-09", "2008-12-10")
     said["time"] = "2008-12-10T09:30:00-05:00"
     assert program.send("order", "p", None, **said).outcome == "approved"
+
+
+def test_bars_from_before_the_split_give_nothing(tmp_path: Path) -> None:
+    """The last close before it is of the old units: twice the price of the day would pass."""
+    bars = [f"2008-12-{day:02},ACME,XTKS,110,1000,0" for day in range(1, 12) if day not in (6, 7)]
+    path = tmp_path / "bars.csv"
+    path.write_text("\n".join(["date,symbol,venue,close,volume,off_auction", *bars, ""]))
+    program = capped()
+    program.send("split", "s", DAY, **TWO)
+    feed = ProgramFeed(read_feed([path]), program.editions.authorization)
+    found = {}
+    for day in (BEFORE, DAY, date(2008, 12, 11)):
+        said = {**BUY, "kind": "fill", "id": "f", "date": str(day), "quantity": "1", "price": "1"}
+        counting_rules = program.editions.on(day).counting
+        asked = trade(fields.event(said), counting_rules, program.position)
+        assert isinstance(asked, Trade)
+        found[day] = feed.fact("market.previous_close", asked)
+    assert found == {BEFORE: 110, DAY: None, date(2008, 12, 11): 110}
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     order as it stands, and *order* as it will stand after approval; a fill has both only if its
     order is open. *corrects* is the fill that a correct replaces. *fault* says why the order or
     fill that the event names does not cover it, and *excess* by how much. An order with several
-    venues is here as at the first; `at_each_venue` gives it as at each.
+    venues is here as at the first; `at_each_venue` gives it as at each. *since* is the day of the
+    latest split of its instrument before it: market figures of earlier days are in other units.
     """
 
     event: Event
@@ -103,6 +104,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     order: Order | None = None
     before: Order | None = None
     corrects: Counted | None = None
+    since: datetime.date | None = None
 
     @property
     def counts(self) -> bool:
@@ -194,6 +196,17 @@ def trade(
     A fill or correct always gives a trade, because it happened. A replace or release gives a fault
     if the order that it names does not allow it. *later* is how a request's units will count.
     """
+    found = _trade(event, counting, position, later)
+    if not position.splits or not isinstance(found, Trade) or found.listing is None:
+        return found
+    own, day = found.listing.instrument, found.venue_date or found.date
+    splits = (one.day for one in position.splits if one.instrument == own and one.day <= day)
+    return replace(found, since=max(splits, default=None))
+
+
+def _trade(
+    event: Event, counting: CountingRules, position: Position, later: LaterCounting
+) -> Trade | Fault:
     match event.kind:
         case "fill":
             return _fill(event, counting, position)

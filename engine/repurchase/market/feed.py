@@ -76,7 +76,7 @@ class Feed:
         # The names of the files with rows of an instrument, by their kind.
         self._files: dict[str, dict[Key, dict[str, None]]] = {kind.name: {} for kind in KINDS}
         self._rows = dict.fromkeys(KINDS, 0)
-        self._known: dict[tuple[str, Key, date], Exact | None] = {}
+        self._known: dict[tuple[str, Key, date, date | None], Exact | None] = {}
         self._last: tuple[Authorization, ProgramFeed] | None = None
 
     def of(self, authorization: Authorization) -> ProgramFeed:
@@ -90,13 +90,18 @@ class Feed:
             last = self._last = authorization, ProgramFeed(self, authorization)
         return last[1]
 
-    def average(self, name: str, key: Key, day: date) -> Exact | None:
-        """Return the fact *name* for *day*, in the instrument's own units; `None` if unknown."""
-        known = (name, key, day)
+    def average(self, name: str, key: Key, day: date, since: date | None = None) -> Exact | None:
+        """Return the fact *name* for *day*, in the instrument's own units; `None` if unknown.
+
+        Bars before the day *since* have other units, so what needs one of them is unknown.
+        """
+        known = (name, key, day, since)
         if known not in self._known:
             table, bars = sessions(key[1]), self.bars.bars.get(key)
             if table is None or bars is None:
                 return None
+            if since is not None:
+                bars = {on: bar for on, bar in bars.items() if on >= since}
             self._known[known] = AVERAGES[name](bars, table, day)
         return self._known[known]
 
@@ -172,7 +177,7 @@ class ProgramFeed:
         if listing is None or day is None:
             return None
         if name in AVERAGES:
-            return self._average(name, listing, day)
+            return self._average(name, listing, day, trade.since)
         if moment is None:
             return None
         if name in MINUTES:
@@ -209,11 +214,11 @@ class ProgramFeed:
         first, end = midnight(trade.date, self._clock), next_midnight(trade.date, self._clock)
         return through(self._issuer[name], first, end)
 
-    def _average(self, name: str, listing: Listing, day: date) -> Exact | None:
+    def _average(self, name: str, listing: Listing, day: date, since: date | None) -> Exact | None:
         by = self._day_of(name, day)
         if by is None or listing.symbol in self._split:
             return None
-        found = self._feed.average(name, (listing.symbol, listing.venue), by)
+        found = self._feed.average(name, (listing.symbol, listing.venue), by, since)
         is_volume = TABLE[name].dimension == SHARES
         return found if found is None or not is_volume else found * listing.shares_each
 
