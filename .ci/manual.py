@@ -19,7 +19,16 @@ from repurchase.facts.table import TABLE
 from repurchase.rulebook.keys import Key
 from repurchase.rulebook.library import pack_names
 from repurchase.rulebook.packs import shipped_pack
-from repurchase.rulebook.schema import COUNTER, DATED, OF_LAW, PACK, QUOTING, RULE, RULE_FILE
+from repurchase.rulebook.schema import (
+    AVERAGE,
+    COUNTER,
+    DATED,
+    OF_LAW,
+    PACK,
+    QUOTING,
+    RULE,
+    RULE_FILE,
+)
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "rules" / "README.md"
@@ -113,6 +122,7 @@ TABLES: Final[Mapping[str, Callable[[], Rows]]] = {
     "| key of a file | what |": keys(*RULE_FILE.keys),
     "| key of a rule | what |": keys(*OF_RULES, *DATED, *QUOTING),
     "| key of a counter | what |": keys(*COUNTER.keys),
+    "| key of an average | what |": keys(*AVERAGE.keys),
     "| fact of a counter | dimension | domain | meaning | given by |": facts_of_counter,
     "| pack | law | its rules |": packs,
     "| key of a pack | what |": keys(*PACK.keys),
@@ -149,6 +159,7 @@ TRUSTED: Final = (
     "ledger/fold",
     "ledger/counters",
     "facts/counters",
+    "facts/averages",
     "domain/counters",
 )
 OF_PROOFS: Final[Mapping[str, Callable[[], Rows]]] = {

@@ -15,10 +15,9 @@ from typing import Final
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import Figure, Source, Validity
-from repurchase.facts.table import TABLE
 from repurchase.language.expression import on_one_line
 from repurchase.rulebook.library import pack_names
-from repurchase.rulebook.model import Pack, Rule
+from repurchase.rulebook.model import Pack, Rule, fact_in
 from repurchase.rulebook.packs import shipped_pack
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "packs"
@@ -80,7 +79,7 @@ def _page(pack: Pack) -> Iterator[str]:
     yield "## Rules\n"
     for rule in rules:
         yield from _rule(rule, pack)
-    yield from _facts(rules)
+    yield from _facts(rules, pack)
     yield from _sources(pack.sources)
 
 
@@ -160,13 +159,14 @@ def _switch(rule: Rule, pack: Pack) -> str:
     return ", ".join(names)
 
 
-def _facts(rules: Iterable[Rule]) -> Iterator[str]:
+def _facts(rules: Iterable[Rule], pack: Pack) -> Iterator[str]:
     yield "## Facts that the rules read\n"
     yield "An event carries them, or the files of `--market` supply them.\n"
     names = sorted({name for rule in rules for name in rule.facts})
+    facts = (fact_in(pack.averages, name) for name in names)
     rows = (
-        (f"`{name}`", TABLE[name].meaning, ", ".join(f"`{one}`" for one in TABLE[name].given_by))
-        for name in names
+        (f"`{fact.name}`", fact.meaning, ", ".join(f"`{one}`" for one in fact.given_by))
+        for fact in facts
     )
     yield from _table(("fact", "meaning", "event fields"), rows)
 

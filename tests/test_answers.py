@@ -74,7 +74,7 @@ def test_denied_order_is_answered_as_the_model_has_it() -> None:
             " `market.last_independent_price` (--market quotes and --market trades)"
         ),
         (
-            "  us-10b-18.volume         undecided: supply `market.adv_us_4_weeks`"
+            "  us-10b-18.volume         undecided: supply `averages.adv_us_4_weeks`"
             " (--market daily bars)"
         ),
         "10 rules pass; 12 do not apply. --all lists them.",

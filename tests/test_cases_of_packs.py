@@ -286,20 +286,20 @@ UNSEEN: Final = {
 42:18: `from: 2013-09-01` was left out
 42:24: `2013-09-01` became `2013-08-31`
 42:24: `2013-09-01` became `2012-09-01`
-66:9: `order` became `both`
-67:36: `==` became `<=`
-96:35: `==` became `<=`
-116:66: `market.amv_jp_6_months < 400 * terms.trading_unit` was left out
-116:89: `<` became `<=`
-116:89: `<` became `!=`
-116:91: `400` became `401`
-116:91: `400` became `4000`
-118:34: `<` became `<=`
-118:34: `<` became `!=`
-118:36: `200` became `201`
-118:36: `200` became `2000`
-134:39: `==` became `<=`
-142:41: `==` became `<=`
+70:9: `order` became `both`
+71:36: `==` became `<=`
+100:35: `==` became `<=`
+120:68: `averages.amv_jp_6_months < 400 * terms.trading_unit` was left out
+120:93: `<` became `<=`
+120:93: `<` became `!=`
+120:95: `400` became `401`
+120:95: `400` became `4000`
+122:36: `<` became `<=`
+122:36: `<` became `!=`
+122:38: `200` became `201`
+122:38: `200` became `2000`
+138:39: `==` became `<=`
+146:41: `==` became `<=`
 """,
 }
 

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     "replay",
     "what-if",
     "map",
+    "market",
     "submit",
     "halt",
     "resume",

@@ -19,8 +19,7 @@ from repurchase.domain.errors import Problem
 from repurchase.evaluation.wording import ENGINE, Worded, WordedDecision
 from repurchase.facts.table import TABLE
 from repurchase.ledger.trades import Fault
-from repurchase.market.averages import AVERAGES
-from repurchase.market.feed import KINDS
+from repurchase.market.feed import CLOSE, KINDS
 from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS
 from repurchase.replay.run import RuleCount, Summary
 from repurchase.replay.what_if import Changes, Direction, OtherFindings, RuleFindings
@@ -154,7 +153,7 @@ def test_part_of_a_file_in_the_manual_loads(example: Path, fence: str) -> None:
     terms = "".join(("terms:\n", *each))
     if fence.lstrip().startswith("-"):
         terms = f"{terms}rules:\n"
-    elif not fence.startswith("counters:"):
+    elif not fence.startswith(("counters:", "announced:")):
         terms = "terms:\n"
     (example / "part.yaml").write_text(begun + terms + fence)
     assert run("explain", "part.yaml", cwd=example).code == 0
@@ -188,7 +187,7 @@ def test_manual_lists_every_file_of_the_market_with_its_columns() -> None:
     assert columns == {kind.name: (list(kind.needed), list(kind.optional)) for kind in KINDS}
     given = {name: set(re.findall("`(.*?)`", facts)) for name, *_, facts in found}
     issuer = {f"issuer.{column}" for column in KINDS[-1].optional}
-    bars, trades, quotes = set(AVERAGES), set(TAPE_FACTS), set(QUOTE_FACTS)
+    bars, trades, quotes = {CLOSE}, set(TAPE_FACTS), set(QUOTE_FACTS)
     assert list(given.values()) == [bars, trades, quotes, issuer]
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
     minutes = {"market.minutes_from_open", "market.minutes_to_close"}

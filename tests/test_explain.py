@@ -23,7 +23,7 @@ from repurchase.intake.fields import READERS
 from repurchase.intake.objects import event_from_json
 from repurchase.language.expression import Names, parse
 from repurchase.ledger.position import Position
-from repurchase.market.averages import AVERAGES
+from repurchase.market.feed import CLOSE
 from repurchase.market.sessions import MINUTES, sessions
 from repurchase.report.examples import VALUES, example
 from repurchase.report.explained import views_of
@@ -256,7 +256,7 @@ def test_facts_that_bars_give_are_those_of_the_feed(tmp_path: Path) -> None:
         for one in answer["findings"]
         if one["rule"] == name[7:].replace("_", "-") and one["result"] != "indeterminate"
     }
-    told_by = {*AVERAGES, *MINUTES} - {"market.adv_eu_month_before"}
+    told_by = {CLOSE, *MINUTES}
     assert known == told_by
 
 

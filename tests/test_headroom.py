@@ -163,7 +163,7 @@ ASKED: Final = replace(
     outside={
         "market.day_high": 500_000_000,
         "market.last_price": 500_000_000,
-        "market.adv_jp_4_weeks": 5_000,
+        "averages.adv_jp_4_weeks": 5_000,
     },
 )
 

@@ -16,14 +16,26 @@ from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import SHARES, Exact
 from repurchase.evaluation.wording import sentence
-from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
-from repurchase.market.averages import AVERAGES, Bar
+from repurchase.market.averages import Bar, Place, measured, previous_close
 from repurchase.market.feed import read_feed
 from repurchase.market.sessions import VENUES, Sessions, sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import load_text
+from repurchase.rulebook.packs import shipped_averages
+from repurchase.rulebook.parts import dimensions
 from test_cli import run
+
+
+def average(name: str, bars: dict[date, Bar], venue: str, day: date) -> Exact | None:
+    """Return the shipped average *name* of *bars* at *venue* before *day*."""
+    declared = shipped_averages()[name].average
+    return measured(declared, [Place(venue, sessions(venue), bars)], day).value
+
+
+def close(bars: dict[date, Bar], day: date) -> Exact | None:
+    """Return the close of the session before *day* in Tokyo."""
+    return previous_close(Place("XTKS", sessions("XTKS"), bars), day).value
 
 
 def table(venue: str) -> Sessions:
@@ -168,12 +180,12 @@ def test_average_of_tokyo_worked_by_hand() -> None:
     """60 + 25 + 35 + 10 shares in 18 sessions, one of them without a trade: 130/18."""
     assert len(TOKYO) == 18
     assert sum(TOKYO.values()) == 130
-    found = AVERAGES["market.adv_jp_4_weeks"](bars(TOKYO | AROUND), table("XTKS"), DAY)
+    found = average("adv_jp_4_weeks", bars(TOKYO | AROUND), "XTKS", DAY)
     assert found == Fraction(130, 18)
     # Of each session up to 2 off the auction: 34 of them do not count.
-    found = AVERAGES["market.adv_jp_4_weeks"](bars(TOKYO | AROUND, off=2), table("XTKS"), DAY)
+    found = average("adv_jp_4_weeks", bars(TOKYO | AROUND, off=2), "XTKS", DAY)
     assert found == Fraction(130 - 2 * 16 - 1, 18)
-    assert AVERAGES["market.adv_jp_4_weeks"](bars(TOKYO, off=None), table("XTKS"), DAY) is None
+    assert average("adv_jp_4_weeks", bars(TOKYO, off=None), "XTKS", DAY) is None
 
 
 def test_average_of_new_york_worked_by_hand() -> None:
@@ -181,7 +193,7 @@ def test_average_of_new_york_worked_by_hand() -> None:
     window = days("XNAS", date(2008, 10, 13), date(2008, 11, 7))
     volumes = {day: 100 + number for number, day in enumerate(window)}
     assert len(window) == 20
-    found = AVERAGES["market.adv_us_4_weeks"](bars(volumes | AROUND, off=50), table("XNAS"), DAY)
+    found = average("adv_us_4_weeks", bars(volumes | AROUND, off=50), "XNAS", DAY)
     assert found == Fraction(20 * 100 + 190, 20)
 
 
@@ -192,7 +204,7 @@ def test_half_days_are_sessions_like_others() -> None:
     assert {date(2008, 12, 30), date(2009, 1, 5)} <= set(window)
     volumes = dict.fromkeys(window, 16)
     volumes[date(2008, 12, 30)] = 32
-    found = AVERAGES["market.adv_jp_4_weeks"](bars(volumes), table("XTKS"), date(2009, 1, 14))
+    found = average("adv_jp_4_weeks", bars(volumes), "XTKS", date(2009, 1, 14))
     assert found == Fraction(15 * 16 + 32, 16)
 
 
@@ -200,7 +212,7 @@ def test_session_without_a_bar_leaves_the_average_unknown() -> None:
     """What the file does not have is no day without trades."""
     gap = dict(TOKYO)
     del gap[date(2008, 10, 16)]
-    assert AVERAGES["market.adv_jp_4_weeks"](bars(gap), table("XTKS"), DAY) is None
+    assert average("adv_jp_4_weeks", bars(gap), "XTKS", DAY) is None
 
 
 def test_month_before_disclosure_worked_by_hand() -> None:
@@ -209,36 +221,36 @@ def test_month_before_disclosure_worked_by_hand() -> None:
     assert len(window) == 21
     volumes = {day: 10 + number for number, day in enumerate(window)}
     volumes |= {date(2024, 1, 31): 1000, date(2024, 3, 1): 1000}
-    average = AVERAGES["market.adv_eu_month_before"]
+    name = "adv_eu_month_before"
     for disclosed in (date(2024, 3, 1), date(2024, 3, 31)):
-        assert average(bars(volumes), table("XPAR"), disclosed) == Fraction(21 * 10 + 210, 21)
-    assert average(bars(volumes), table("XPAR"), date(2024, 2, 29)) is None
-    assert average(bars(volumes), table("XPAR"), date(2024, 4, 1)) is None
+        assert average(name, bars(volumes), "XPAR", disclosed) == Fraction(21 * 10 + 210, 21)
+    assert average(name, bars(volumes), "XPAR", date(2024, 2, 29)) is None
+    assert average(name, bars(volumes), "XPAR", date(2024, 4, 1)) is None
 
 
 def test_months_and_closes_worked_by_hand() -> None:
     """Six whole months by six; five closes by five; the last price or quote of the day before."""
     months = days("XTKS", date(2008, 5, 1), date(2008, 10, 31))
     volumes = dict.fromkeys(months, 3)
-    found = AVERAGES["market.amv_jp_6_months"](bars(volumes), table("XTKS"), DAY)
+    found = average("amv_jp_6_months", bars(volumes), "XTKS", DAY)
     assert found == Fraction(3 * len(months), 6)
     last = table("XTKS").before(DAY, 5)
     assert last is not None
     assert [f"{day:%m-%d}" for day in last] == ["11-13", "11-12", "11-11", "11-10", "11-07"]
     prices = {day: Bar(100 + number, 1) for number, day in enumerate(last)}
-    assert AVERAGES["market.avg_close_5_days"](prices, table("XTKS"), DAY) == 102
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) == 100
+    assert average("avg_close_5_days", prices, "XTKS", DAY) == 102
+    assert close(prices, DAY) == 100
     prices[last[0]] = Bar(None, 1)
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None
+    assert close(prices, DAY) is None
     # A quote may have been published where nothing traded, and it would count.
     prices[last[0]] = Bar(None, 0)
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None
+    assert close(prices, DAY) is None
     prices[last[0]] = Bar(99, 0)
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) == 99
+    assert close(prices, DAY) == 99
     prices[last[0]] = Bar(None, 0)
-    assert AVERAGES["market.avg_close_5_days"](prices, table("XTKS"), DAY) is None
+    assert average("avg_close_5_days", prices, "XTKS", DAY) is None
     del prices[last[0]]
-    assert AVERAGES["market.previous_close"](prices, table("XTKS"), DAY) is None
+    assert close(prices, DAY) is None
 
 
 def is_wanted(name: str, other: date, day: date, before: int) -> bool:
@@ -248,12 +260,12 @@ def is_wanted(name: str, other: date, day: date, before: int) -> bool:
         monday -= timedelta(1)
     first, last = (day.year * 12 + day.month - back for back in (6, 1))
     return {
-        "market.adv_jp_4_weeks": monday - timedelta(28) <= other < monday,
-        "market.adv_us_4_weeks": monday - timedelta(28) <= other < monday,
-        "market.amv_jp_6_months": first <= other.year * 12 + other.month <= last,
-        "market.adv_eu_20_days": before < 20,
-        "market.adv_eu_month_before": other.year * 12 + other.month == last,
-        "market.avg_close_5_days": before < 5,
+        "adv_jp_4_weeks": monday - timedelta(28) <= other < monday,
+        "adv_us_4_weeks": monday - timedelta(28) <= other < monday,
+        "amv_jp_6_months": first <= other.year * 12 + other.month <= last,
+        "adv_eu_20_days": before < 20,
+        "adv_eu_month_before": other.year * 12 + other.month == last,
+        "avg_close_5_days": before < 5,
     }[name]
 
 
@@ -281,7 +293,7 @@ def slowly(name: str, found: dict[date, Bar], venue: str, day: date) -> Fraction
 
 
 @given(
-    st.sampled_from([name for name in AVERAGES if name != "market.previous_close"]),
+    st.sampled_from(sorted(shipped_averages())),
     st.sampled_from(["XTKS", "XNAS", "XPAR"]),
     st.dates(date(2006, 1, 1), date(2026, 12, 31)),
     st.integers(0, 2**32),
@@ -300,7 +312,7 @@ def test_average_is_that_of_a_slow_and_obvious_computation(
             close = None if seed % 40 == 0 and number == 3 else 90 + volume % 20
             found[other] = Bar(close, volume, off)
     expected = slowly(name, found, venue, day)
-    assert AVERAGES[name](found, table(venue), day) == expected
+    assert average(name, found, venue, day) == expected
 
 
 # -- files of bars --------------------------------------------------------------------------------
@@ -408,7 +420,7 @@ def test_order_is_judged_by_the_averages_of_its_bars(folder: Path) -> None:
     assert checked(folder, **stated)[volume] == ("fail", "6")
     found = checked(folder, *BARS, **stated)
     assert found[volume] == ("pass", "65/9")
-    assert found["engine.contradicted"] == ("fail", "market.adv_jp_4_weeks 65/9")
+    assert found["engine.contradicted"] == ("fail", "averages.adv_jp_4_weeks 65/9")
 
 
 def test_volume_of_receipts_counts_as_shares(folder: Path) -> None:
@@ -475,7 +487,7 @@ def test_replay_takes_bars(folder: Path) -> None:
 
 def test_averages_of_volume_are_in_shares() -> None:
     """What a bar counts in units is asked for in shares, and prices are prices."""
-    kinds = {name: TABLE[name].dimension for name in AVERAGES}
+    kinds = dimensions(shipped_averages())
     assert all((kind == SHARES) is ("adv" in name or "amv" in name) for name, kind in kinds.items())
 
 

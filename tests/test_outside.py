@@ -35,7 +35,7 @@ terms:
   max_shares: {value: "1,000 shares"}
 rules:
   - {id: share-cap, require: program.shares_after <= terms.max_shares}
-  - {id: volume, at: order, require: trade.shares <= 50% * market.adv_jp_4_weeks}
+  - {id: volume, at: order, require: trade.shares <= 50% * averages.adv_jp_4_weeks}
   - {id: close, at: order, effect: flag, require: market.minutes_to_close > 30}
   - {id: closed, at: order, effect: flag, require: not issuer.closed_period}
 """
@@ -80,7 +80,7 @@ def test_desk_judges_by_what_its_feed_tells(store_url: str, tall: Feed) -> None:
     (decided,) = answered(store_url, tall, ORDER)
     assert decided.decision.outcome == "approved"
     (record,) = (one for one in bodies(store_url) if one.event is not None)
-    assert record.outside == {"market.adv_jp_4_weeks": "200/3", "market.minutes_to_close": "330"}
+    assert record.outside == {"averages.adv_jp_4_weeks": "200/3", "market.minutes_to_close": "330"}
     # What was sent is as it was sent.
     assert record.event == event_object(event_from_json(json.dumps(ORDER).encode()))
     assert verified(store_url).records == len(bodies(store_url))
@@ -107,7 +107,7 @@ def test_what_no_feed_tells_is_denied_and_named(store_url: str, tmp_path: Path) 
         assert decided.decision.outcome == "denied"
         missing = {one.rule: one.missing for one in decided.decision.findings}
         assert missing == {
-            "volume": ("market.adv_jp_4_weeks",),
+            "volume": ("averages.adv_jp_4_weeks",),
             "closed": ("issuer.closed_period",),
         }
     told = [one.outside for one in bodies(store_url) if one.event is not None]
@@ -117,12 +117,12 @@ def test_what_no_feed_tells_is_denied_and_named(store_url: str, tmp_path: Path) 
 
 def test_what_an_event_states_too_is_read_from_the_feed(store_url: str, tall: Feed) -> None:
     """A fact that only the event states is read from it; another, and its value differs, denies."""
-    carried = {"market.adv_jp_4_weeks": 80, "issuer.closed_period": False}
+    carried = {"averages.adv_jp_4_weeks": 80, "issuer.closed_period": False}
     (decided,) = answered(store_url, tall, ORDER | carried)
     assert decided.decision.outcome == "denied"
     assert [one.rule for one in decided.decision.findings] == ["engine.contradicted"]
     (record,) = (one for one in bodies(store_url) if one.event is not None)
-    assert record.outside == {"market.adv_jp_4_weeks": "200/3", "market.minutes_to_close": "330"}
+    assert record.outside == {"averages.adv_jp_4_weeks": "200/3", "market.minutes_to_close": "330"}
 
 
 def _with(**outside: object) -> Callable[[Record], Record]:
@@ -132,7 +132,7 @@ def _with(**outside: object) -> Callable[[Record], Record]:
 FORGERIES: Final = {
     "another figure": (
         "re-evaluated, the outcome is denied, but the record says approved",
-        _with(**{"market.adv_jp_4_weeks": "10", "market.minutes_to_close": "330"}),
+        _with(**{"averages.adv_jp_4_weeks": "10", "market.minutes_to_close": "330"}),
     ),
     "one left out": (
         "re-evaluated, the outcome is denied, but the record says approved",
@@ -143,7 +143,7 @@ FORGERIES: Final = {
         "its `outside` holds facts that its rules do not read",
         _with(
             **{
-                "market.adv_jp_4_weeks": "200/3",
+                "averages.adv_jp_4_weeks": "200/3",
                 "market.minutes_to_close": "330",
                 "market.day_high": "1",
             }
@@ -151,15 +151,15 @@ FORGERIES: Final = {
     ),
     "one written otherwise": (
         "its `outside` holds facts that its rules do not read",
-        _with(**{"market.adv_jp_4_weeks": "400/6", "market.minutes_to_close": "330"}),
+        _with(**{"averages.adv_jp_4_weeks": "400/6", "market.minutes_to_close": "330"}),
     ),
     "a number for a text": (
         "the facts in its `outside` cannot be read",
-        _with(**{"market.adv_jp_4_weeks": 70, "market.minutes_to_close": "330"}),
+        _with(**{"averages.adv_jp_4_weeks": 70, "market.minutes_to_close": "330"}),
     ),
     "a flag for a number": (
         "the facts in its `outside` cannot be read",
-        _with(**{"market.adv_jp_4_weeks": True, "market.minutes_to_close": "330"}),
+        _with(**{"averages.adv_jp_4_weeks": True, "market.minutes_to_close": "330"}),
     ),
     "no fact": ("the facts in its `outside` cannot be read", _with(**{"market.weather": "1"})),
 }
@@ -230,11 +230,11 @@ def test_commands_at_the_desk_take_files_of_the_market(folder: Path) -> None:
     assert run(*headroom, *BARS, cwd=folder).json["quantity"] == "35"
     assert run(*submit, *BARS, cwd=folder).json["outcome"] == "approved"
     shown = run("show", "o-1", "--journal", "j.db", "--json", cwd=folder).json
-    outside = {"market.adv_jp_4_weeks": "70", "market.minutes_to_close": "330"}
+    outside = {"averages.adv_jp_4_weeks": "70", "market.minutes_to_close": "330"}
     assert [one["outside"] for one in shown] == [outside]
     story = run("show", "o-1", "--journal", "j.db", cwd=folder).out
     assert (
-        "Supplied beside the event: market.adv_jp_4_weeks: 70, market.minutes_to_close: 330"
+        "Supplied beside the event: averages.adv_jp_4_weeks: 70, market.minutes_to_close: 330"
         in story
     )
     assert run("verify", "--journal", "j.db", cwd=folder).code == 0

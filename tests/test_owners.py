@@ -41,7 +41,7 @@ from test_cli import run
 from test_outside import NOW, ORDER, bars
 
 MATERIAL: Final = "issuer.undisclosed_material_fact"
-VOLUME: Final = "market.adv_us_4_weeks"
+VOLUME: Final = "averages.adv_us_4_weeks"
 HIGH: Final = "market.day_high"
 MINUTES: Final = "market.minutes_to_close"
 
@@ -126,7 +126,7 @@ CASES: Final = {
         {VOLUME: "40.5", MATERIAL: True},
         ("no", 40),
         {"engine.contradicted": "fail"},
-        (f"{MATERIAL} true, {VOLUME} 40.5", f"{MATERIAL} false, {VOLUME} 40"),
+        (f"{VOLUME} 40.5, {MATERIAL} true", f"{VOLUME} 40, {MATERIAL} false"),
     ),
     "both, as the files have them": ({VOLUME: "40.0", MATERIAL: False}, ("no", 40), {}, None),
     "a file that is silent": (
@@ -213,7 +213,7 @@ def test_fill_counts_by_the_value_of_the_feed_and_does_not_halt_by_that_alone(
             "approved",
         )
         assert (decision.position.executed_shares, decision.halted_by) == (executed, ())
-    assert filled.findings[0].observed == f"{MATERIAL} true, {VOLUME} 1"
+    assert filled.findings[0].observed == f"{VOLUME} 1, {MATERIAL} true"
     assert corrected.findings[0].observed == f"{MATERIAL} true"
     # No rule evaluates the volume of a fill, but the event states it.
     assert of_events(url)[1].outside == {MATERIAL: False, VOLUME: "40"}
@@ -494,7 +494,7 @@ def test_only_files_with_rows_of_the_instrument_are_named(tmp_path: Path) -> Non
 def test_stated_fact_that_no_rule_reads_is_compared_and_not_remarked(tmp_path: Path) -> None:
     """That an unread value was not used concerns nobody, but another value is a contradiction."""
     of_both, url = files(tmp_path, "no", 40), str(tmp_path / "j.db")
-    months, close = "market.amv_jp_6_months", "market.previous_close"
+    months, close = "averages.amv_jp_6_months", "market.previous_close"
     silent, other = at_desk(
         url,
         read_feed(of_both),

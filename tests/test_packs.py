@@ -125,7 +125,7 @@ def test_volume_limit_is_that_of_the_day_as_it_was_known(
 MARKET: Final = {
     "order_type": "limit",
     "method": "auction",
-    "market.adv_jp_4_weeks": "100",
+    "averages.adv_jp_4_weeks": "100",
     "market.minutes_from_open": "60",
     "market.minutes_to_close": "60",
     "market.day_high": "100",
@@ -178,7 +178,7 @@ MARKET: Final = {
         ("2008-11-14", {"expires": "2008-11-14"}, []),
         ("2008-11-14", {"expires": "2008-11-17"}, ["day-order"]),
         # A fact that no source gives is named, and denied.
-        ("2008-11-14", {"market.adv_jp_4_weeks": None}, ["daily-volume-2007"]),
+        ("2008-11-14", {"averages.adv_jp_4_weeks": None}, ["daily-volume-2007"]),
     ],
 )  # fmt: skip
 def test_order_59_on_both_sides_of_each_limit(
@@ -192,7 +192,7 @@ def test_order_59_on_both_sides_of_each_limit(
     assert answer.decision.outcome == ("denied" if stopping else "approved")
 
 
-SMALL: Final = {"time": "2013-09-02T10:00:00+09:00", **MARKET, "market.adv_jp_4_weeks": "8"}
+SMALL: Final = {"time": "2013-09-02T10:00:00+09:00", **MARKET, "averages.adv_jp_4_weeks": "8"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_small_volume_is_the_larger_of_two_limits(monthly: int, daily: int, most
         "terms:", "terms:\n  trading_unit: {value: 1 share}"
     )
     judged_by = load_text(text.encode(), "acme.yaml")
-    facts = {"market.adv_jp_4_weeks": daily, "market.amv_jp_6_months": monthly}
+    facts = {"averages.adv_jp_4_weeks": daily, "averages.amv_jp_6_months": monthly}
     exactly = decided(judged_by, **SMALL | facts | {"quantity": most})
     over = decided(judged_by, **SMALL | facts | {"quantity": most + 1})
     assert (exactly.decision.outcome, over.decision.outcome) == ("approved", "denied")
@@ -517,7 +517,7 @@ def test_pack_that_was_changed_behind_its_back_is_found(folder: Path) -> None:
     ("name", "said"),
     [
         ("jp-order-59", "limit          value"),
-        ("jp-order-59.daily-volume", "market.amv_jp_6_months"),
+        ("jp-order-59.daily-volume", "averages.amv_jp_6_months"),
         ("jp-order-59.limits.volume_share", "Order 26 of 2013"),
         ("jp-order-59.daily-volum", "did you mean `daily-volume`?"),
         ("jp-order-95", "did you mean `jp-order-59`?"),

@@ -19,14 +19,14 @@ from repurchase.domain.errors import InputError
 from repurchase.evaluation.step import step
 from repurchase.intake.fields import event
 from repurchase.ledger.position import Position
-from repurchase.market.averages import AVERAGES, Bar
+from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
 from repurchase.market.sessions import Sessions, sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_path
 from repurchase.rulebook.life import life
-from repurchase.rulebook.packs import shipped_pack
+from repurchase.rulebook.packs import shipped_averages, shipped_pack
 
 RULES: Final = """
 repurchase: 1
@@ -191,7 +191,8 @@ def bars(venue: str, volume: int, **others: Bar) -> dict[date, Bar]:
 
 
 def average(name: str, venue: str, day: date, of: dict[date, Bar]) -> object:
-    return AVERAGES[f"market.{name}"](of, table(venue), day)
+    declared = shipped_averages()[name].average
+    return measured(declared, [Place(venue, table(venue), of)], day).value
 
 
 def test_6_average_is_over_the_weeks_before_the_week() -> None:

@@ -154,7 +154,7 @@ LISTED: Final = "price one of last price, highest price of the day"
 TOO_MANY: Final = "quantity: 200 units; must be 1 unit" + "".join(
     f"; or quantity must be {one} units" for one in (2, 3, 4)
 )
-VOLUME: Final = "(25% of average daily volume)"
+VOLUME: Final = "(25% of the average `adv_us_4_weeks`)"
 
 
 @pytest.mark.parametrize(

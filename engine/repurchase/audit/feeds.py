@@ -16,7 +16,7 @@ from repurchase.facts.fact import Value
 from repurchase.journal.outside import RecordedMarket
 from repurchase.journal.records import Record
 from repurchase.ledger.trades import Trade
-from repurchase.market.feed import KIND_OF, Feed, ProgramFeed, read_feed
+from repurchase.market.feed import Feed, ProgramFeed, kind_of_file, read_feed
 from repurchase.rulebook.model import Authorization
 
 # A desk that gets new bars each day names other files each day: the last few feeds are kept.
@@ -96,7 +96,7 @@ class _Compared:
         """Return the recorded fact *name*; raise Tampering if the files supply another value."""
         value = self._recorded.fact(name, trade)
         # The tables of sessions are no files: another version of the package may have others.
-        if name in KIND_OF and self._feed.fact(name, trade) != value:
+        if kind_of_file(name) and self._feed.fact(name, trade) != value:
             raise Tampering(Problem(f"its market files supply another value of `{name}`"))
         return value
 
@@ -119,7 +119,7 @@ class _Compared:
 def _check(record: Record) -> None:
     """Raise Tampering if *record* has facts of market files, but names none, or not in order."""
     supplied = (key for key, value in (record.outside or {}).items() if value is not None)
-    if not record.feeds and any(key.partition("@")[0] in KIND_OF for key in supplied):
+    if not record.feeds and any(kind_of_file(key.partition("@")[0]) for key in supplied):
         raise Tampering(Problem("it holds facts of market files, but does not name the files"))
     if list(record.feeds) != sorted({*record.feeds}):
         raise Tampering(Problem("its market files are not in order, or named twice"))

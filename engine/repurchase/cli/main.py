@@ -40,6 +40,7 @@ def commands(context: click.Context) -> int:
     repurchase check --rules F.yaml --event E.json  evaluate one order
     repurchase replay LOG.csv --rules F.yaml        evaluate a whole trade log
     repurchase map LOG.csv                          how does a broker's file express events?
+    repurchase market BARS.csv --rules F.yaml --at TIME   what does it supply, and what is missing?
     repurchase what-if LOG.csv --rules NEW.yaml --against OLD.yaml   what does an edit change in it?
     repurchase submit E.jsonl --journal desk.db --rules F.yaml   record live events
     repurchase verify --journal desk.db             re-evaluate the journal

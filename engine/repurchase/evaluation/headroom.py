@@ -25,7 +25,6 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import DIGITS_MAX, Exact, simplest
 from repurchase.evaluation.step import Decided, judging, step
 from repurchase.facts.fact import Market, Situation, Value
-from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom, atoms
 from repurchase.ledger.fold import after
 from repurchase.ledger.position import Position, Requests
@@ -126,7 +125,8 @@ def headroom(
         there = at_each_venue(proposed, life.edition.counting)[venue]
         edition, then = (life.edition, there) if judge is None else judging(judge, there)
         situation = Situation(then, position, following, market)
-        return {name: TABLE[name].of(situation) for rule in edition.rules for name in rule.facts}
+        fact = edition.authorization.fact
+        return {name: fact(name).of(situation) for rule in edition.rules for name in rule.facts}
 
     venues = range(len(at_each_venue(asked(1), life.edition.counting)))
     ends = set[int]()

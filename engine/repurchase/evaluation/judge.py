@@ -52,7 +52,8 @@ class Compiled:
             rule for rule in edition.rules if scope == "all" or rule.rule.at in (scope, "both")
         )
         self.facts = tuple(sorted({name for rule in self.rules for name in rule.facts}))
-        self.readers = tuple((name, TABLE[name].of) for name in self.facts)
+        fact = edition.authorization.fact
+        self.readers = tuple((name, fact(name).of) for name in self.facts)
         self.coded = tuple(
             name for name in self.facts if TABLE[name].dimension.kind in ("word", "flag")
         )

@@ -30,6 +30,7 @@ from repurchase.evaluation.comparisons import (
     together,
 )
 from repurchase.evaluation.names import constant_name, fact_name, listing, named
+from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Name, Node
 from repurchase.rulebook.editions import Edition
@@ -231,7 +232,6 @@ _YES_OR_NO: Final = {"true": "yes", "false": "no"}
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _PRICE: Final = " a share or unit"
 _DAYS: Final = ("trade.date", "trade.last_date", "trade.venue_date", "trade.venue_last_date")
-_OUTSIDE: Final = ("market.", "issuer.")
 
 
 class Worded(Finding, frozen=True, kw_only=True):
@@ -453,8 +453,8 @@ def _decided_by(missing: Iterable[str]) -> str:
     """Return what would decide a finding: the fields, market facts and terms that are *missing*."""
     names = tuple(missing)
     fields = [f"`{name}`" for name in names if "." not in name]
-    outside = [f"`{name}`" for name in names if name.startswith(_OUTSIDE) and name in TABLE]
-    unset = [f"`{name}`" for name in names if name not in TABLE and "." in name]
+    outside = [f"`{name}`" for name in names if is_outside(name)]
+    unset = [f"`{name}`" for name in names if "." in name and not _is_fact(name)]
     parts = []
     if fields:
         parts.append(f"add the event field{'s' * (len(fields) > 1)} {listing(fields)}")
@@ -466,6 +466,10 @@ def _decided_by(missing: Iterable[str]) -> str:
         unknown = [f"{fact_name(name)} (`{name}`)" for name in names]
         parts.append(_are(unknown, "unknown"))
     return "; ".join(parts)
+
+
+def _is_fact(name: str) -> bool:
+    return name in TABLE or is_outside(name)
 
 
 def _are(names: Sequence[str], what: str) -> str:

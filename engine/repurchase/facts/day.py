@@ -64,7 +64,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         ("shares ordered that day before this event", "shares ordered that day"),
         lambda day: day.ordered_shares,
         ("quantity",),
-        "<= 25% * market.adv_jp_4_weeks",
+        "<= 1% * terms.max_shares",
     ),
     (
         "executed_shares",
@@ -73,7 +73,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         ("shares bought that day before this event", "shares bought that day"),
         lambda day: day.executed_shares,
         ("quantity",),
-        "<= 25% * market.adv_us_4_weeks",
+        "<= 1% * terms.max_shares",
     ),
     (
         "auction_ordered_shares",
@@ -85,7 +85,7 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         ),
         lambda day: day.auction_ordered,
         ("quantity", "method"),
-        "<= 25% * market.adv_jp_4_weeks",
+        "<= 1% * terms.max_shares",
     ),
     (
         "off_auction_shares",

@@ -1,4 +1,4 @@
-"""Facts from outside: market and issuer facts that a feed supplies or the event carries.
+"""Facts from outside: market and issuer facts, and averages, from a feed or from the event.
 
 A fact that a feed supplies belongs to the feed: an event never replaces it.
 """
@@ -14,6 +14,7 @@ from repurchase.facts.fact import Fact, Situation, Value
 
 # Name, dimension, meaning, short name, and an example in which `{}` stands for the name.
 _CAPPED: Final = "trade.price <= {}"
+_FAMILIES: Final = ("market.", "issuer.", "averages.")
 _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
     (
         "market.previous_close",
@@ -65,48 +66,6 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
         _CAPPED,
     ),
     (
-        "market.adv_jp_4_weeks",
-        SHARES,
-        "Japan: average daily auction volume of the four weeks before the week of the trade",
-        "average daily volume",
-        "day.ordered_shares_after <= {}",
-    ),
-    (
-        "market.amv_jp_6_months",
-        SHARES,
-        "Japan: average monthly auction volume of the six months before the month of the trade",
-        "average monthly volume",
-        "trade.shares <= 1% * {}",
-    ),
-    (
-        "market.adv_us_4_weeks",
-        SHARES,
-        "US: average daily volume of the four calendar weeks before the week of the trade",
-        "average daily volume",
-        "day.executed_shares_after <= 25% * {}",
-    ),
-    (
-        "market.adv_eu_20_days",
-        SHARES,
-        "EU: average daily volume of the 20 trading days before the day of the trade",
-        "average daily volume",
-        "day.executed_shares_after <= 25% * {}",
-    ),
-    (
-        "market.adv_eu_month_before",
-        SHARES,
-        "EU: average daily volume of the calendar month before the month of disclosure",
-        "average daily volume",
-        "day.executed_shares_after <= 25% * {}",
-    ),
-    (
-        "market.avg_close_5_days",
-        PRICE,
-        "average closing price of the five sessions before the day of the trade",
-        "average close of five days",
-        "trade.price <= 105% * {}",
-    ),
-    (
         "market.minutes_from_open",
         COUNT,
         "minutes since the session opened, with fractions; below zero before that",
@@ -152,7 +111,14 @@ _DOMAINS: Final[Mapping[Dimension, Numbers]] = {
 }
 
 
-def _supplied(name: str) -> Callable[[Situation], Value | None]:
+def is_outside(name: str) -> bool:
+    """Return whether a feed or an event supplies the fact *name*, an average included."""
+    return name.startswith(_FAMILIES)
+
+
+def supplied(name: str) -> Callable[[Situation], Value | None]:
+    """Return what reads the fact *name*, as the market or the event of a situation supplies it."""
+
     def of(now: Situation) -> Value | None:
         carried = now.trade.event.outside.get(name)
         if now.market is None:
@@ -172,7 +138,7 @@ FACTS: Final = tuple(
         _DOMAINS[dimension],
         meaning,
         short,
-        _supplied(name),
+        supplied(name),
         (name,),
         example.format(name),
     )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from repurchase.facts import day, outside, program, trade
-from repurchase.facts.counters import counter_fact
+from repurchase.facts import averages, counters, day, outside, program, trade
 from repurchase.facts.fact import Fact
 
 
 class _Table(dict[str, Fact]):
-    """The facts that every file has. Looked up by its name, there is any counter's as well."""
+    """The facts that every file has. Looked up by its name, there is any that a file declares."""
 
     def __missing__(self, name: str) -> Fact:
-        """Return the fact *name* of a counter; raise KeyError if it is none."""
-        return counter_fact(name)
+        """Return the fact *name* of a counter or an average; raise KeyError if it is neither."""
+        if name.startswith(f"{averages.FAMILY}."):
+            return averages.average_fact(name)
+        return counters.counter_fact(name)
 
 
 TABLE: Final[Mapping[str, Fact]] = _Table(

@@ -21,7 +21,17 @@ from repurchase.domain.quantities import (
     has_plain_digits,
     written,
 )
-from repurchase.facts.domains import FIELDS, OF_KIND, YES_OR_NO, Domain, Numbers, Words
+from repurchase.facts.averages import is_average, present
+from repurchase.facts.domains import (
+    FIELDS,
+    OF_KIND,
+    YES_OR_NO,
+    ZERO_OR_MORE,
+    Domain,
+    Numbers,
+    Words,
+)
+from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
 
 TEXT_LENGTH_MAX: Final = 200
@@ -86,7 +96,7 @@ def decode(values: Mapping[str, object]) -> tuple[Event | None, list[Fault]]:
     if faults:
         return None, faults
     if outside:
-        read["outside"] = {name: read.pop(name) for name in outside}
+        read["outside"] = {present(name): read.pop(name) for name in outside}
     return Event(**read), faults
 
 
@@ -185,7 +195,11 @@ def shape(kind: str, given: tuple[str, ...]) -> tuple[list[Fault], list[str]]:
     if "venue" in given and "venues" in given:
         hint = "name every venue in `venues`"
         faults.append(("venue", Wrong("and `venues` are both given", hint)))
-    return faults, [name for name in given if "." in name]
+    outside = [name for name in given if "." in name]
+    for name in outside:
+        if present(name) != name and present(name) in given:
+            faults.append((name, Wrong(f"and `{present(name)}` are both given", "give only one")))
+    return faults, outside
 
 
 def misplaced(kind: str, given: Iterable[str]) -> list[Fault]:
@@ -430,14 +444,29 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "counterparty": _name,
     "causes": _texts,
 }
-_OUTSIDE: Final = {
-    name: fact.domain for name, fact in TABLE.items() if name.startswith(("market.", "issuer."))
-}
+_OUTSIDE: Final = {name: fact.domain for name, fact in TABLE.items() if is_outside(name)}
 # What to do about a number outside its domain.
 _HINTS: Final = {
     "quantity": "write whole units; `side` says whether they are bought or sold",
     **dict.fromkeys(("price", "fx", *_OUTSIDE), "leave it out if it is not known"),
 }
-READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    name: _reader(name, domain) for name, domain in {**FIELDS, **_OUTSIDE}.items()
-}
+
+
+class _Readers(dict[str, Callable[[Any], Any]]):
+    """The readers of all fields; an event may state any average, by its name."""
+
+    def __missing__(self, name: str) -> Callable[[Any], Any]:
+        """Return the reader of the average *name*; raise KeyError if it is none."""
+        if not is_average(name):
+            raise KeyError(name)
+        return _AVERAGE
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether *name* is a field."""
+        return super().__contains__(name) or (isinstance(name, str) and is_average(name))
+
+
+_AVERAGE: Final = _within(ZERO_OR_MORE, "leave it out if it is not known")
+READERS: Final[Mapping[str, Callable[[Any], Any]]] = _Readers(
+    {name: _reader(name, domain) for name, domain in {**FIELDS, **_OUTSIDE}.items()}
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Named
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 
 from repurchase.domain.errors import InputError, Problem, RepurchaseError, UsageError, Wrong
 from repurchase.domain.events import Event
+from repurchase.facts.averages import is_average
 from repurchase.intake.cells import cells_of
 from repurchase.intake.fields import READERS, Fault, decode, problems
 from repurchase.intake.fix.log import FixLog, Noted, Quarantine
@@ -376,6 +377,7 @@ class Log(AbstractContextManager["Log"]):
             values = {names[theirs]: value for theirs, value in found if theirs in names}
             faults = []
             if len(values) < len(found):
+                values |= _averages(layout, found)
                 faults = given_twice(found) + layout.unknown(theirs for theirs, _ in found)
             if layout.constants or not self._has_ids:
                 faults += self._overruled(values)
@@ -455,6 +457,12 @@ def _check_start(line: bytes) -> None:
             raise Wrong(f"is {format_}", hint)
     if b"\0" in line:
         raise Wrong("contains NUL bytes", f"{_SAVE}, {_MAP}")
+
+
+def _averages(layout: Layout, found: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Return the averages in *found*: an event may state any, which only its name tells."""
+    named = ((layout.ours(theirs), value) for theirs, value in found if is_average(theirs))
+    return {ours: value for ours, value in named if ours is not None}
 
 
 def _unless_blank(line: str) -> str:

@@ -37,6 +37,7 @@ from repurchase.domain.quantities import (
     quotient,
 )
 from repurchase.domain.venues import country_codes, listed_venue
+from repurchase.facts.averages import present
 from repurchase.facts.table import TABLE
 
 TEXT_MAX: Final = 2000
@@ -48,7 +49,12 @@ TREES_MAX: Final = 256
 _QUOTED_OR_SPACE: Final = re.compile(r"""("[^"]*"|'[^']*')|[ \t\r\n]+""")
 
 _UNLISTED: Final = "ISO 10383 does not list it; correct it, or add it under `venues`"
-_FAMILIES: Final[Mapping[str, str]] = {"terms": "term", "limits": "limit", "counters": "counter"}
+_FAMILIES: Final[Mapping[str, str]] = {
+    "terms": "term",
+    "limits": "limit",
+    "counters": "counter",
+    "averages": "average",
+}
 
 Operator = Literal["<=", "<", ">=", ">", "==", "!="]
 
@@ -76,10 +82,10 @@ class Names(msgspec.Struct, frozen=True):
 
     *constants* maps `terms.x` and, in a *pack*, `limits.x` to its dimension. *instruments* lists
     the words of `trade.share_class`. *currency* is the currency of the program. *venues* are those
-    that the rule file adds to the table of venues, *declared* the facts of its counters. *periods*
-    maps each constant that is a list of periods to their number: `terms.x.1.first` is the first
-    day, or time, of the first one, and `terms.x.1.last` its last. *calendar* is the venue whose
-    sessions are counted.
+    that the rule file adds to the table of venues, *declared* the facts of its counters. *averages*
+    maps the fact of each average to its dimension. *periods* maps each constant that is a list of
+    periods to their number: `terms.x.1.first` is the first day, or time, of the first one, and
+    `terms.x.1.last` its last. *calendar* is the venue whose sessions are counted.
     """
 
     constants: Mapping[str, Dimension]
@@ -90,6 +96,7 @@ class Names(msgspec.Struct, frozen=True):
     declared: tuple[str, ...] = ()
     periods: Mapping[str, int] = {}
     calendar: str | None = None
+    averages: Mapping[str, Dimension] = {}
 
     def whole(self, name: str) -> str:
         """Return the full name of the constant *name*; a limit's begins with its pack's name."""
@@ -640,16 +647,17 @@ class _Reader:
 
     def _name(self, tree: Any) -> Node:
         name = str(tree.children[0])
-        if name in TABLE or name in self.names.declared:
-            fact = TABLE[name]
-            self.facts.add(name)
-            return Name(name, self._own(fact.dimension), is_fact=True)
+        found = self._fact(present(name))
+        if found is not None:
+            self.facts.add(found.name)
+            return found
         dimension = self.names.constants.get(name)
         if name in self.names.periods:
             _refuse(tree, f"`{name}` is a list of periods", f"write `.. in {name}`")
         if dimension is None:
             what = _FAMILIES.get(name.partition(".")[0], "fact")
-            known = (*TABLE, *self.names.declared, *self.names.constants)
+            names = self.names
+            known = (*TABLE, *names.declared, *names.averages, *names.constants)
             _refuse(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
         return self._constant(name, dimension)
 
@@ -657,6 +665,12 @@ class _Reader:
         whole = self.names.whole(name)
         self.constants.add(whole)
         return Name(whole, dimension, is_fact=False)
+
+    def _fact(self, name: str) -> Name | None:
+        dimension = self.names.averages.get(name)
+        if dimension is None and (name in TABLE or name in self.names.declared):
+            dimension = TABLE[name].dimension
+        return None if dimension is None else Name(name, self._own(dimension), is_fact=True)
 
     def _own(self, dimension: Dimension) -> Dimension:
         if dimension.currency == "program":

@@ -7,22 +7,27 @@ only a feed may. A fact that neither supplies is absent, and never guessed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from repurchase.domain.averages import ALL, LISTING, Average
 from repurchase.domain.calendars import zone
+from repurchase.domain.currencies import factor, whole
 from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.moments import instant
-from repurchase.domain.quantities import SHARES, Exact
+from repurchase.domain.quantities import SHARES, Exact, simplest
 from repurchase.domain.terms import Listing, Validity
+from repurchase.facts.averages import dimension_of, is_average
 from repurchase.facts.fact import Value
-from repurchase.facts.table import TABLE
 from repurchase.intake.tables import open_table
+from repurchase.ledger.orders import day_of
 from repurchase.ledger.trades import Trade
-from repurchase.market.averages import AVERAGES, MEANS
+from repurchase.market.averages import Bars, Measured, Place, measured, previous_close
 from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
@@ -33,22 +38,36 @@ from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
-# The kind of file that supplies each fact.
-KIND_OF: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys(AVERAGES, BARS),
+# The fact that a bar states, as it is.
+CLOSE: Final = "market.previous_close"
+# The kind of file that supplies each fact; bars supply all averages.
+_KIND_OF: Final[Mapping[str, Kind]] = {
+    CLOSE: BARS,
     **dict.fromkeys(TAPE_FACTS, TRADES),
     **dict.fromkeys(QUOTE_FACTS, QUOTES),
     **dict.fromkeys(FACTS, ISSUER),
 }
-# The source of each fact that an event may also state.
-SOURCES: Final[Mapping[str, str]] = {
-    **{name: f"--market {kind.name}" for name, kind in KIND_OF.items()},
-    **dict.fromkeys(MINUTES, "the tables of sessions"),
-}
 
 
-# If a file of its kind is given, only that supplies these facts, whatever the rule file says.
-BY_KIND: Final = MEANS | FACTS.keys()
+def kind_of_file(fact: str) -> Kind | None:
+    """Return the kind of file that supplies *fact*; `None` if none does."""
+    return BARS if is_average(fact) else _KIND_OF.get(fact)
+
+
+def source_of(fact: str) -> str | None:
+    """Return the source of *fact*, if an event may also state it."""
+    if fact in MINUTES:
+        return "the tables of sessions"
+    kind = kind_of_file(fact)
+    return None if kind is None else f"--market {kind.name}"
+
+
+def is_by_kind(fact: str) -> bool:
+    """Return whether, given a file of its kind, only that supplies *fact*, whatever rules say.
+
+    An event cannot show how it counted an average.
+    """
+    return fact in FACTS or is_average(fact)
 
 
 class Feed:
@@ -76,7 +95,7 @@ class Feed:
         # The names of the files with rows of an instrument, by their kind.
         self._files: dict[str, dict[Key, dict[str, None]]] = {kind.name: {} for kind in KINDS}
         self._rows = dict.fromkeys(KINDS, 0)
-        self._known: dict[tuple[str, Key, date, date | None], Exact | None] = {}
+        self._known: dict[tuple[Average | None, tuple[Key, ...], date, date | None], Measured] = {}
         self._last: tuple[Authorization, ProgramFeed] | None = None
 
     def of(self, authorization: Authorization) -> ProgramFeed:
@@ -90,20 +109,31 @@ class Feed:
             last = self._last = authorization, ProgramFeed(self, authorization)
         return last[1]
 
-    def average(self, name: str, key: Key, day: date, since: date | None = None) -> Exact | None:
-        """Return the fact *name* for *day*, in the instrument's own units; `None` if unknown.
+    def measured(
+        self,
+        average: Average | None,
+        keys: tuple[Key, ...],
+        day: date,
+        since: date | None = None,
+    ) -> Measured:
+        """Return *average* before *day* at all of *keys*, in the instrument's own units.
 
-        Bars before the day *since* have other units, so what needs one of them is unknown.
+        `None` stands for the close of the session before. Bars before the day *since* have other
+        units, so what needs one of them is unknown.
         """
-        known = (name, key, day, since)
+        known = (average, keys, day, since)
         if known not in self._known:
-            table, bars = sessions(key[1]), self.bars.bars.get(key)
-            if table is None or bars is None:
-                return None
-            if since is not None:
-                bars = {on: bar for on, bar in bars.items() if on >= since}
-            self._known[known] = AVERAGES[name](bars, table, day)
+            places = [Place(key[1], sessions(key[1]), self._bars(key, since)) for key in keys]
+            self._known[known] = (
+                previous_close(places[0], day)
+                if average is None
+                else measured(average, places, day)
+            )
         return self._known[known]
+
+    def _bars(self, key: Key, since: date | None) -> Bars:
+        bars = self.bars.bars.get(key, {})
+        return bars if since is None else {on: bar for on, bar in bars.items() if on >= since}
 
     def take(self, kind: Kind, row: Row, place: tuple[str, int]) -> None:
         """Add *row* of *kind*, from the file and line *place*; raise Wrong if it cannot be read.
@@ -119,16 +149,21 @@ class Feed:
         key = (row.get("symbol", ""), row.get("venue", ""))
         self._files[kind.name].setdefault(key, {})[place[0]] = None
 
-    def files(self, name: str, key: Key | None) -> frozenset[str]:
+    def files(self, name: str, keys: Iterable[Key]) -> frozenset[str]:
         """Return the SHA-256 of each file that was asked for the fact *name* of an instrument.
 
-        These are the files of its kind with rows of the instrument *key*. If there are none, they
-        are all files of that kind: what they leave out decides, too.
+        These are the files of its kind with rows of the instrument, at each of *keys*. If there are
+        none for one of them, they are all files of that kind: what they leave out decides, too.
         """
-        kind = KIND_OF.get(name)
+        kind = kind_of_file(name)
         of_kind = {} if kind is None else self._files[kind.name]
-        names = of_kind.get(key or ("", "")) or chain.from_iterable(of_kind.values())
+        found = [of_kind.get(key, {}) for key in keys]
+        names = chain.from_iterable(found if found and all(found) else of_kind.values())
         return frozenset(self.hashes[one] for one in names if one in self.hashes)
+
+    def names(self, hashes: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the files whose SHA-256 is one of *hashes*, in the order read."""
+        return tuple(name for name, hash_ in self.hashes.items() if hash_ in hashes)
 
     def published(self, name: str, key: Key, moment: int, day: int) -> Exact | None:
         """Return the fact *name* just before *moment*, on the day that began at *day*.
@@ -150,13 +185,13 @@ class ProgramFeed:
     def __init__(self, feed: Feed, authorization: Authorization) -> None:
         self._feed = feed
         self._clock = zone(authorization.timezone)
-        self._announced = authorization.announced
+        self._authorization = authorization
+        self._venues = {one.name: one.venues for one in authorization.instruments}
         self._issuer = feed.issuer.on(self._clock)
         # A rule file may add to what belongs to the feeds that are given, but takes nothing away.
         self._owned = {
             *authorization.all_feed_only(),
             *(FACTS if any(self._issuer.values()) else ()),
-            *(MEANS if feed.bars.bars else ()),
         }
         # An instrument whose ratio to ordinary shares changes has no averages: no bar says which
         # ratio its figures have.
@@ -176,8 +211,9 @@ class ProgramFeed:
         listing, day, moment = trade.listing, trade.venue_date, trade.event.time
         if listing is None or day is None:
             return None
-        if name in AVERAGES:
-            return self._average(name, listing, day, trade.since)
+        if kind_of_file(name) is BARS:
+            found = self.measured(name, trade)
+            return None if found is None else found.value
         if moment is None:
             return None
         if name in MINUTES:
@@ -198,13 +234,33 @@ class ProgramFeed:
 
     def owns(self, name: str) -> bool:
         """Return whether only this feed may supply the fact *name*."""
-        return name in self._owned
+        return name in self._owned or (is_average(name) and bool(self._feed.bars.bars))
 
     def files(self, name: str, trade: Trade) -> frozenset[str]:
         """Return the SHA-256 of each file that was asked for the fact *name* of *trade*."""
         listing = trade.listing
-        key = None if listing is None else (listing.symbol, listing.venue)
-        return self._feed.files(name, key)
+        keys = () if listing is None else self._keys(name, listing)
+        return self._feed.files(name, keys)
+
+    def measured(self, name: str, trade: Trade) -> Measured | None:
+        """Return what the bars say of the fact *name* of *trade*; `None` if they say nothing of it.
+
+        A volume is in ordinary-share equivalents, a turnover in the program's currency.
+        """
+        listing, average = trade.listing, self._authorization.average(name)
+        if listing is None or trade.venue_date is None or (average is None and name != CLOSE):
+            return None
+        if listing.symbol in self._split:
+            return Measured(None, why="the ratio of its units to ordinary shares changes")
+        keys = self._keys(name, listing)
+        traded = self._day_at(keys[0][1], trade, listing)
+        day = traded if average is None else average.reference(traded)
+        if day is None:
+            return Measured(None, why="the day before which it is taken is not known, or to come")
+        found = self._feed.measured(average, keys, day, trade.since)
+        if average is None or found.value is None:
+            return found
+        return self._in_program(average, listing, found)
 
     def _of_issuer(self, name: str, trade: Trade) -> Value | None:
         """Return the fact *name* at the moment of *trade*, or its one value throughout the day."""
@@ -214,21 +270,34 @@ class ProgramFeed:
         first, end = midnight(trade.date, self._clock), next_midnight(trade.date, self._clock)
         return through(self._issuer[name], first, end)
 
-    def _average(self, name: str, listing: Listing, day: date, since: date | None) -> Exact | None:
-        by = self._day_of(name, day)
-        if by is None or listing.symbol in self._split:
-            return None
-        found = self._feed.average(name, (listing.symbol, listing.venue), by, since)
-        is_volume = TABLE[name].dimension == SHARES
-        return found if found is None or not is_volume else found * listing.shares_each
+    def _keys(self, name: str, listing: Listing) -> tuple[Key, ...]:
+        """Return the instrument of *listing* at each venue that the fact *name* is taken from."""
+        average = self._authorization.average(name)
+        asked, own = average and average.venue, self._venues.get(listing.instrument, ())
+        if asked == ALL:
+            return tuple((listing.symbol, venue) for venue in own)
+        venue = own[0] if asked == LISTING else asked or listing.venue
+        return ((listing.symbol, venue),)
 
-    def _day_of(self, name: str, day: date) -> date | None:
-        """Return the day that the average *name* of a trade on *day* refers to, if there is one."""
-        if name != "market.adv_eu_month_before":
-            return day
-        # Before the disclosure, the month that will count may not have ended.
-        disclosed = self._announced
-        return disclosed if disclosed is not None and disclosed <= day else None
+    def _day_at(self, venue: str, trade: Trade, listing: Listing) -> date:
+        """Return the day of *trade* on the clock of *venue*."""
+        assert trade.venue_date is not None, "a trade with a listing has a day at its venue"
+        if venue == listing.venue:
+            return trade.venue_date
+        return day_of(trade.event, zone(self._authorization.zone_of(venue)))
+
+    def _in_program(self, average: Average, listing: Listing, found: Measured) -> Measured:
+        """Return what was *found*, in ordinary shares and in the money of the program."""
+        assert found.value is not None, "only a value has units"
+        dimension = dimension_of(average)
+        if dimension == SHARES:
+            return replace(found, value=found.value * listing.shares_each)
+        if dimension.kind != "money":
+            return found
+        if whole(listing.currency) != self._authorization.currency:
+            why = f"its turnover is in {whole(listing.currency)}, not in the program's currency"
+            return replace(found, value=None, why=why)
+        return replace(found, value=simplest(found.value * factor(listing.currency)))
 
 
 def _minutes(name: str, trade: Trade, listing: Listing) -> Exact | None:

@@ -88,7 +88,7 @@ class Sessions:
         """
         if not self.covers(day, day):
             return None
-        found = tuple(islice(self._back_from(day - _DAY), count))
+        found = tuple(islice(self.back_from(day - _DAY), count))
         return found if len(found) == count else None
 
     def minutes_from_open(self, day: date, moment: Exact) -> Exact | None:
@@ -107,7 +107,8 @@ class Sessions:
         hours = self.on(day)
         return None if hours is None else _minutes(moment, time_number(hours.close))
 
-    def _back_from(self, day: date) -> Iterator[date]:
+    def back_from(self, day: date) -> Iterator[date]:
+        """Yield the days with a session from *day* back to the first of the table."""
         while day >= self.first:
             if self.on(day) is not None:
                 yield day

@@ -71,8 +71,12 @@ def named(asked: Counted, name: str, counter: Counter | None = None) -> str:
         (*map(str, pair), str(of.shares_each), str(of.fx_margin), of.currency)
         for pair, of in counting.listings.items()
     )
-    declared = repr((counter, ratios, counting.with_fees))
-    return f"{asked.name}.{name}@{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+    return f"{asked.name}.{name}@{marked((counter, ratios, counting.with_fees))}"
+
+
+def marked(declared: object) -> str:
+    """Return a mark that two declarations have in common only if they are the same."""
+    return hashlib.sha256(repr(declared).encode()).hexdigest()[:8]
 
 
 def no_more(old: Counted, new: Counted, facts: tuple[Facts, Facts]) -> Iterator[Term]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from repurchase.facts.averages import is_average
 from repurchase.language.linear import FALSE, TRUE, Form
 from repurchase.proof.approval import evaluating
 from repurchase.proof.fields import Kind, Scope, scope_of, scope_of_lives, scope_then
@@ -71,12 +72,24 @@ def _same(old: Edition, new: Edition, every: Sequence[Edition], kinds: _Kinds, t
     return (
         scope.is_sure
         and _limits(old) == _limits(new)
+        and _has_same_averages(old, new)
         and all(effects[0][name] == effects[1][name] for name in shared)
         and all(
             _finds_the_same(old, new, scopes.get(kind, scope), kind, rules_for, time)
             for kind, rules_for in kinds
         )
     )
+
+
+def _has_same_averages(old: Edition, new: Edition) -> bool:
+    """Return whether each average that both editions read is the same in both."""
+    shared = {name for name in {*old.facts} & {*new.facts} if is_average(name)}
+    before, after = (
+        [(name, edition.authorization.average(name)) for name in sorted(shared)]
+        + [(one.name, one.venues) for one in edition.authorization.instruments if shared]
+        for edition in (old, new)
+    )
+    return before == after
 
 
 def _limits(edition: Edition) -> tuple[object, ...]:
@@ -106,8 +119,10 @@ def _finds_the_same(
     if not unlike:
         return True
     asked = [Request(old, any_sums("r.s"), "r", kind, scope=scope)]
-    # If the numbers of the words are the same, one request serves for both files.
-    asked += [Request(new, any_sums("r.s"), "r", kind, scope=scope)] if has_words else asked
+    # If the numbers of the words are the same, and the new edition reads no further average, one
+    # request serves for both files.
+    is_other = has_words or any(map(is_average, {*new.facts} - {*old.facts}))
+    asked += [Request(new, any_sums("r.s"), "r", kind, scope=scope)] if is_other else asked
     known = [*from_zero(any_sums("r.s")), *(tie for of in asked for tie in of.ties)]
     # A fill of an open order has a listed instrument; any other event may have an unlisted one.
     is_listed = z3.And([of.listed for of in asked])

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from repurchase.domain.clocks import days_shown, end_of_day
 from repurchase.domain.currencies import whole
 from repurchase.domain.quantities import Exact, simplest, written
+from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
 from repurchase.proof.exact import RATE
 from repurchase.proof.fields import FILLS, REPLACES, Kind, Word
@@ -84,8 +85,9 @@ def event_of(model: Model, each: Sequence[Request], name: str, about: str | None
     with_fees = any(one.edition.counting.with_fees for one in each)
     if with_fees and model.holds(asked.has_fees) and not (about and kind == "fill"):
         event["fees"] = written(model.exact(asked.fees))
-    for fact in sorted(one for one in read if one.startswith(("market.", "issuer."))):
-        present, value = asked.facts[fact]
+    for fact in sorted(one for one in read if is_outside(one)):
+        # An average is a fact of the editions that read it.
+        present, value = next(one.facts[fact] for one in each if fact in one.facts)
         if model.holds(present):
             is_flag = TABLE[fact].dimension.kind == "flag"
             event[fact] = bool(model.whole(value)) if is_flag else written(model.exact(value))

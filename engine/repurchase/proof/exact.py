@@ -16,6 +16,7 @@ from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
 from repurchase.domain.counters import DAY, Counter
 from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
+from repurchase.facts.outside import is_outside
 from repurchase.ledger.position import SINCE_NONE
 from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, touches
 from repurchase.proof.fields import FILLS, OF_MOMENT, REPLACES
@@ -77,7 +78,7 @@ def figures(event: Request, at_one: str, grid: int) -> list[Term]:
         *(
             z3.Implies(fact.present, _on_grid(fact.value, grid))
             for name, fact in event.facts.items()
-            if name.startswith(("market.", "issuer."))
+            if is_outside(name)
         ),
     ]
 

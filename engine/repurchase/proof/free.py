@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from repurchase.domain.averages import ALL, LISTING, Average
 from repurchase.domain.clocks import Ahead, ahead
 from repurchase.facts.day import OF_DAY
+from repurchase.facts.domains import Domain
+from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
-from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, named, touches
+from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, marked, named, touches
 from repurchase.proof.fields import FILLS, REPLACES, Counted
-from repurchase.proof.logic import Fact, Facts, free, number, real
+from repurchase.proof.logic import Fact, Facts, chosen, free, number, real
 from repurchase.proof.solver import Term, z3
 
 # Whether a sum, by its name, is known before an event and after it.
@@ -47,9 +50,7 @@ _ASKING: Final = ("order", "release", *REPLACES)
 _DAYS: Final = ("date", "last_date")
 _VENUE_DAYS: Final = ("venue_date", "venue_last_date")
 # What an event states, or a feed supplies for it, and nothing else decides.
-_STATED: Final = tuple(
-    name for name in TABLE if name.startswith(("market.", "issuer.")) or name == "trade.solicited"
-)
+_STATED: Final = tuple(name for name in TABLE if is_outside(name) or name == "trade.solicited")
 
 
 def any_days(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
@@ -186,8 +187,37 @@ def _used(
     return before, more
 
 
-def any_outside(name: str, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
+def any_outside(asked: Counted, ties: list[Term]) -> Iterator[tuple[str, Fact]]:
     """Yield the facts that only a source decides: each any value of its domain, or missing."""
     for fact in _STATED:
-        value = free(TABLE[fact].domain, f"{name}.{fact}", ties)
-        yield fact, Fact(z3.Bool(f"{name}.{fact}?"), real(value))
+        yield fact, _any_value(TABLE[fact].domain, f"{asked.name}.{fact}", ties)
+    authorization = asked.edition.authorization
+    for fact in sorted(asked.edition.facts):
+        average = authorization.average(fact)
+        if average is not None:
+            yield fact, _any_average(asked, fact, average, ties)
+
+
+def _any_value(domain: Domain, name: str, ties: list[Term]) -> Fact:
+    return Fact(z3.Bool(f"{name}?"), real(free(domain, name, ties)))
+
+
+def _any_average(asked: Counted, fact: str, average: Average, ties: list[Term]) -> Fact:
+    """Return *average*, any value of the domain of *fact*.
+
+    Two rule files can call different averages the same, or give an instrument other venues or
+    another ratio: those have different values.
+    """
+    authorization, found, each = asked.edition.authorization, {}, []
+    venues = {one.name: one.venues for one in authorization.instruments}
+    for listing in asked.listings:
+        of_bars = None
+        if listing is not None:
+            own = venues[listing.instrument] if average.venue in (LISTING, ALL) else ()
+            of_bars = (own, listing.shares_each, listing.currency, authorization.currency)
+        name = f"{asked.name}.{fact}@{marked((average, of_bars))}"
+        if name not in found:
+            found[name] = _any_value(authorization.fact(fact).domain, name, ties)
+        each.append(found[name])
+    presents, values = ([getattr(one, of) for one in each] for of in ("present", "value"))
+    return Fact(chosen(asked.listing, presents), chosen(asked.listing, values))

@@ -146,7 +146,7 @@ class Request(Counted):
             **_program(self.after, "_after"),
             **self._reserved_after(own),
             **dict(any_days(self, self.ties)),
-            **dict(any_outside(self.name, self.ties)),
+            **dict(any_outside(self, self.ties)),
         }
         self.assumed = tuple(self.ties)
         self.ties += self._kept()

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
+from itertools import chain
 from math import ceil
 from typing import Any, Final, NamedTuple
 
 from repurchase.domain.people import plain_name
+from repurchase.facts.averages import is_average
 from repurchase.proof.approval import HELD, passes
 from repurchase.proof.events import Model, event_of
 from repurchase.proof.exact import (
@@ -214,7 +216,20 @@ def _all(search: _Search, forward: Sequence[Term]) -> tuple[list[Term], list[lis
         formulas += ties
         each.append(past)
     events = [list(event) for event in zip(*each, strict=True)]
+    formulas += chain.from_iterable(_stated([one.asked for one in event]) for event in events)
     return [*formulas, search.goal([one.asked for one in events[-1]])], events
+
+
+def _stated(asked: Sequence[Request]) -> Iterator[Term]:
+    """Yield the conditions that one event states the averages that each edition has of it.
+
+    Editions can declare an average differently, but an event states each only once.
+    """
+    first, *others = (one.facts for one in asked)
+    for other in others:
+        for fact in filter(is_average, first.keys() & other.keys()):
+            yield first[fact].present == other[fact].present
+            yield first[fact].value == other[fact].value
 
 
 def _past(search: _Search, at: int, sums: Sums) -> tuple[list[Past], list[Term]]:

@@ -25,7 +25,7 @@ from repurchase.evaluation.wording import (
     headline,
     worded,
 )
-from repurchase.market.feed import SOURCES
+from repurchase.market.feed import source_of
 from repurchase.report.tables import counted, plain_table, quoted
 from repurchase.rulebook.caps import LIMITED, Of
 from repurchase.rulebook.editions import Edition
@@ -214,7 +214,7 @@ def _words(found: Worded, edition: Edition) -> str:
     harbours = {pack.name for pack in edition.authorization.packs if pack.by_day}
     if found.result == "fail" and found.rule.partition(".")[0] in harbours:
         text = f"outside the safe harbour: {text}"
-    sources = dict.fromkeys(SOURCES[name] for name in found.missing if name in SOURCES)
+    sources = dict.fromkeys(of for name in found.missing if (of := source_of(name)) is not None)
     if sources:
         text += f" ({' and '.join(sources)})"
     return f"{text}   {quoted(found.quote)}" if found.quote else text

@@ -10,6 +10,7 @@ from repurchase.domain.calendars import zone
 from repurchase.domain.quantities import Exact, written
 from repurchase.domain.terms import Instrument
 from repurchase.domain.venues import AREAS, country_of, venue_codes, zone_name
+from repurchase.facts.averages import is_average
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import (
@@ -24,7 +25,7 @@ from repurchase.language.expression import (
     Word,
 )
 from repurchase.language.linear import holds
-from repurchase.rulebook.model import Authorization, Pack, Rule
+from repurchase.rulebook.model import Authorization, Pack, Rule, fact_in
 
 # The fields of an example, in the order in which they are written. No rule has its own values.
 VALUES: Final[Mapping[str, str | int | bool]] = {
@@ -53,18 +54,13 @@ VALUES: Final[Mapping[str, str | int | bool]] = {
     "market.best_ask": 1000,
     "market.first_price_published": True,
     "market.day_high": 1000,
-    "market.adv_jp_4_weeks": 10_000,
-    "market.amv_jp_6_months": 200_000,
-    "market.adv_us_4_weeks": 10_000,
-    "market.adv_eu_20_days": 10_000,
-    "market.adv_eu_month_before": 10_000,
-    "market.avg_close_5_days": 1000,
     "market.minutes_from_open": 60,
     "market.minutes_to_close": 240,
     "issuer.announced_shares": 1000,
     "issuer.undisclosed_material_fact": False,
     "issuer.closed_period": False,
 }
+_AVERAGE: Final[Mapping[str, int]] = {"price": 1000, "money": 10_000_000}
 _USUAL: Final = ("XTKS", "XNAS", "XLON", "XETR", "XPAR", "XWBO")
 _ALWAYS: Final = ("kind", "id", "time", "symbol", "side", "quantity")
 _DAY: Final = date(2024, 6, 3)
@@ -93,6 +89,8 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     name = file.zone_of if isinstance(file, Authorization) else zone_name
     clock = zone(name(str(values["venue"])))
     values |= {"time": datetime.combine(day, _HOUR, clock).isoformat(), "expires": str(day)}
+    for fact in filter(is_average, rule.facts):
+        values.setdefault(fact, _AVERAGE.get(fact_in(file.averages, fact).dimension.kind, 10_000))
     read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
     if rule.at == "fill":
         read -= {"expires"}

@@ -18,15 +18,15 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written
 from repurchase.domain.terms import Term, Validity, Version
 from repurchase.evaluation.wording import ENGINE
+from repurchase.facts.averages import FAMILY as AVERAGES
 from repurchase.facts.counters import FAMILY, facts_of
 from repurchase.facts.fact import Fact
-from repurchase.facts.table import TABLE
 from repurchase.language.expression import All, Expression, on_one_line
-from repurchase.market.feed import BY_KIND, SOURCES
+from repurchase.market.feed import is_by_kind, source_of
 from repurchase.report.examples import example
 from repurchase.report.tables import plain_table, quoted
 from repurchase.report.written import json_text
-from repurchase.rulebook.model import Authorization, Check, Pack, Rule
+from repurchase.rulebook.model import Authorization, Check, Pack, Rule, fact_in
 
 _BUILT_IN: Final = (
     "The program itself makes a built-in finding, whatever the rules say. It keeps the event from"
@@ -78,7 +78,7 @@ def authorization_view(authorization: Authorization) -> RenderableType:
         *([_counters(authorization.counters)] if authorization.counters else []),
         _rules(authorization.rules),
         *(_stated(pack) for pack in authorization.packs),
-        _facts(authorization.all_rules(), authorization.all_feed_only()),
+        _facts(authorization.all_rules(), authorization),
     )
     return _apart(views)
 
@@ -93,7 +93,7 @@ def pack_view(pack: Pack) -> RenderableType:
     rules = _all_rules(pack)
     views = (
         _stated(pack),
-        *([_facts(rules, pack.feed_only)] if rules else []),
+        *([_facts(rules, pack)] if rules else []),
         *_terms_asked(rules),
         Text(plain(f"To use it, write in a rule file: {_inclusion(pack)}")),
     )
@@ -141,19 +141,26 @@ Views = Mapping[str, Callable[[], RenderableType]]
 def views_of(file: Authorization | Pack) -> Views:
     """Return a function that shows each part of *file*, by the name of the part in the file.
 
-    Parts are rules, checks, terms, limits and counters. Those of an included pack have its name
-    before their own.
+    Parts are rules, checks, terms, limits, counters and averages. Those of an included pack have
+    its name before their own.
     """
     views: Views = {
         **{rule.id: partial(_rule, rule, file) for rule in _all_rules(file)},
         **{name: partial(_figure, [one], name, file) for name, one in _figures_of(file).items()},
         **{name: partial(_figure, ends, name, file) for name, ends in _lists_of(file).items()},
+        **{name: partial(fact_view, fact) for name, fact in _own_averages(file).items()},
     }
     if isinstance(file, Pack):
         return {name.removeprefix(f"{file.name}."): view for name, view in views.items()}
     checks = {check.id: partial(_check, check, file) for check in file.checks}
     counters = {f"{FAMILY}.{of.name}": partial(_counter, of, file) for of in file.counters}
     return {**views, **checks, **counters}
+
+
+def _own_averages(file: Authorization | Pack) -> dict[str, Fact]:
+    """Return the facts of the averages that *file* and its packs declare."""
+    names = (f"{AVERAGES}.{name}" for name in file.own_averages())
+    return {name: fact_in(file.averages, name) for name in names}
 
 
 def _all_rules(file: Authorization | Pack) -> tuple[Rule, ...]:
@@ -187,7 +194,7 @@ def _rule(rule: Rule, file: Authorization | Pack) -> RenderableType:
     views = (
         _in_words(rule, effect, when=rule.when, unverified=rule.unverified),
         *_figures_read(rule.constants, file),
-        _facts([rule], _feed_only(file)),
+        _facts([rule], file),
         *(_terms_asked([rule]) if isinstance(file, Pack) else ()),
         *_asked_outside(rule, _feed_only(file)),
         # Users copy it, and a broken line is not a line of JSON.
@@ -240,7 +247,7 @@ def _feed_only(file: Authorization | Pack) -> Collection[str]:
 
 def _asked_outside(rule: Rule, feed_only: Collection[str]) -> Iterator[Text]:
     by_source: dict[str, list[str]] = {}
-    for name in sorted(rule.facts & SOURCES.keys()):
+    for name in sorted(fact for fact in rule.facts if source_of(fact) is not None):
         by_source.setdefault(_supplied(name, "the event", feed_only), []).append(name)
     for source, names in by_source.items():
         yield Text(f"{' and '.join(names)}: {source}")
@@ -390,15 +397,17 @@ def _when(validity: Validity) -> str:
     return "".join(f", {word} {day}" for word, day in dates if day is not None)
 
 
-def _facts(rules: Iterable[Rule], feed_only: Collection[str]) -> Table:
-    facts = (TABLE[name] for name in sorted({name for rule in rules for name in rule.facts}))
+def _facts(rules: Iterable[Rule], file: Authorization | Pack) -> Table:
+    names = sorted({name for rule in rules for name in rule.facts})
+    feed_only, facts = _feed_only(file), (fact_in(file.averages, name) for name in names)
     rows = ((fact.name, f"{fact.meaning} ({_source(fact, feed_only)})") for fact in facts)
     return plain_table("fact that rules read", "meaning", rows=rows)
 
 
 def _source(fact: Fact, feed_only: Collection[str] = ()) -> str:
     fields = f"the event's {', '.join(fact.given_by)}"
-    return _supplied(fact.name, fields, feed_only) if fact.name in SOURCES else f"from {fields}"
+    is_fed = source_of(fact.name) is not None
+    return _supplied(fact.name, fields, feed_only) if is_fed else f"from {fields}"
 
 
 def _supplied(name: str, event: str, feed_only: Collection[str]) -> str:
@@ -406,10 +415,10 @@ def _supplied(name: str, event: str, feed_only: Collection[str]) -> str:
 
     *feed_only* are the facts that only a feed may supply by the rule file.
     """
-    source = SOURCES[name]
+    source = source_of(name)
     if name in feed_only:
         return f"from {source} only (`feed_only`)"
-    if name in BY_KIND:
+    if is_by_kind(name):
         return f"from {source}; without such a file, from {event}"
     return f"from {source}; if it has no value, from {event}"
 

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -46,11 +47,27 @@ from repurchase.language.expression import (
     Word,
 )
 from repurchase.rulebook.keys import Part
-from repurchase.rulebook.model import Authorization, Check, Pack, Rule
-from repurchase.rulebook.packs import PackDocument, is_pack, read_pack, shipped_or_beside
-from repurchase.rulebook.parts import EXAMPLES, Parts, read_by, read_in
+from repurchase.rulebook.model import Authorization, Check, Declared, Pack, Rule
+from repurchase.rulebook.packs import (
+    PackDocument,
+    is_pack,
+    read_pack,
+    shipped_averages,
+    shipped_or_beside,
+)
+from repurchase.rulebook.parts import (
+    EXAMPLES,
+    Parts,
+    declared_twice,
+    dimensions,
+    read_by,
+    read_in,
+)
 from repurchase.rulebook.schema import RULE_FILE
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
+
+# The days of the file before which an average may be taken.
+_STATED: Final = ("announced", "resolved")
 
 
 def read(path: str | os.PathLike[str]) -> Authorization:
@@ -91,14 +108,17 @@ class _Builder(Parts):
         file = self._file
         terms = self._terms()
         dates = tuple(self._dated())
+        of_packs: list[Problem] = []
         names = self._names((*terms, *dates))
+        included = tuple(self._packs(packs, names, of_packs))
+        averages = self._all_averages(included)
+        names = replace(names, averages=dimensions(averages))
         checks, rules = tuple(self._checks(names)), self._rules(names)
+        feed_only = self._feed_only(averages)
         instruments = tuple(self._instruments())
         counters = tuple(self._own_counters())
         self._venues_lacking()
         self._ids_once((*file["checks"], *file["rules"]))
-        of_packs: list[Problem] = []
-        included = tuple(self._packs(packs, names, of_packs))
         all_rules = (*rules, *(rule for pack in included for rule in pack.rules))
         if not of_packs:
             self._terms_read(terms, checks, all_rules)
@@ -125,9 +145,10 @@ class _Builder(Parts):
             packs=included,
             unlimited=tuple(dict.fromkeys(file["unlimited"])),
             late_days=file["late_days"],
-            feed_only=tuple(dict.fromkeys(file["feed_only"])),
+            feed_only=feed_only,
             venues=dict(file["venues"]),
             counters=_used(counters, included),
+            averages=averages,
             file=self._document.name,
             text=self._document.text,
         )
@@ -322,6 +343,32 @@ class _Builder(Parts):
                     f"its options are {listed}" if known else "remove it"
                 )
                 self._reading.note((*part.path, "options", index), what, hint)
+
+    # --- averages
+
+    def _all_averages(self, included: Sequence[Pack]) -> dict[str, Declared]:
+        """Return the averages of the file and of its packs, those before a day with that day."""
+        found = dict(shipped_averages())
+        for pack in included:
+            for name, one in pack.averages.items():
+                other = found.setdefault(name, one)
+                if one.average != other.average:
+                    index = [part["pack"] for part in self._file["include"]].index(pack.included)
+                    self._reading.note(("include", index), *declared_twice(name, other))
+        own = self._averages(self._added())
+        for name, one in own.items():
+            before = one.average.before
+            if before in _STATED and self._file[before] is None:
+                path = ("averages", name, "before")
+                what = f"the file does not state `{before}`, so the average is never known"
+                self._reading.note(path, what, f"add `{before}`, with its day")
+        return {name: self._with_day(one) for name, one in self._one_namespace(own, found).items()}
+
+    def _with_day(self, one: Declared) -> Declared:
+        before = one.average.before
+        if before not in _STATED:
+            return one
+        return replace(one, average=replace(one.average, day=self._file[before]))
 
     # --- conditions
 

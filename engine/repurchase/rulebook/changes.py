@@ -12,6 +12,7 @@ import msgspec
 from repurchase.domain.formats import unit
 from repurchase.domain.quantities import exact, shown, value_written, written
 from repurchase.domain.terms import Instrument, Quote, Term, Validity, Version
+from repurchase.facts.averages import meaning
 from repurchase.language.expression import on_one_line
 from repurchase.rulebook.model import Authorization, Check, Pack, Rule
 
@@ -52,6 +53,8 @@ def _statements(of: Authorization) -> Iterator[tuple[str, Statement]]:
         yield f"instrument {instrument.name}", (_instrument(instrument), 0)
     for term in of.terms:
         yield from _term(f"terms.{term.name}", term)
+    for name, one in of.own_averages().items():
+        yield f"averages.{name}", (meaning(one.average), one.line)
     for check in of.checks:
         yield f"check {check.id}", (on_one_line(check.require.text), check.line)
         yield from _words(f"check {check.id}", check)

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from repurchase.domain.averages import ALL, LISTING, Average
 from repurchase.domain.calendars import TZDATA_VERSION, day_at, start_of, zone
 from repurchase.domain.clocks import days_across, days_shown, end_of_day
 from repurchase.domain.counters import Counter
@@ -714,6 +715,7 @@ def _content(
         **_feed_only_content(authorization),
         **_venues_content(authorization),
         **_counters_content(authorization),
+        **_averages_content(authorization, rules),
         **_of_venues_content(authorization, rules),
     }
 
@@ -770,6 +772,32 @@ def _sessions_content(rules: list[Rule], constants: Constants) -> dict[str, Any]
                 if isinstance(one, Linear) and not one.missing
             ]
     return {"sessions": found} if found else {}
+
+
+def _averages_content(authorization: Authorization, rules: list[Rule]) -> dict[str, Any]:
+    """Return the averages that *rules* read; nothing without them, as in older files."""
+    read = sorted({name for rule in rules for name in rule.facts})
+    firsts = {one.name: one.venues[0] for one in authorization.instruments}
+    found = {
+        name: _average_content(one, firsts) for name in read if (one := authorization.average(name))
+    }
+    return {"averages": found} if found else {}
+
+
+def _average_content(average: Average, firsts: Mapping[str, str]) -> dict[str, Any]:
+    """Return what *average* is; *firsts* are the first venue of each instrument."""
+    # Nothing else of an edition says which venue of an instrument is its first.
+    by_first = {"listings": dict(firsts)} if average.venue in (LISTING, ALL) else {}
+    return {
+        **by_first,
+        "of": average.of,
+        "over": str(average.over),
+        "per": average.per,
+        "venue": average.venue,
+        "without": list(average.without),
+        "before": average.before,
+        "day": average.day and average.day.isoformat(),
+    }
 
 
 def _of_venues_content(authorization: Authorization, rules: list[Rule]) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Final
 
+from repurchase.domain.averages import ALL, LISTING, Before, Span
+from repurchase.domain.averages import UNITS as SPANS
 from repurchase.domain.calendars import zone_names
 from repurchase.domain.counters import UNITS, Per
 from repurchase.domain.currencies import PARTS, SPELLED, currency_codes
 from repurchase.domain.errors import Wrong, nearest, short
+from repurchase.facts.averages import NAMES, is_average, present
 from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import (
     read_date,
@@ -23,6 +27,8 @@ from repurchase.rulebook.keys import Kind, Reading, misfit, named, text
 from repurchase.rulebook.yaml_reader import Path, Plain, surprising, ticked
 
 FORMAT: Final = 1
+# An average, by its name or by its former one.
+_AVERAGE: Final = {"type": "string", "pattern": f"^(?:{NAMES})$"}
 SUPPLIED: Final = tuple(fact.name for fact in FACTS)
 DAYS_MAX: Final = 366
 LINE_CHARACTERS_MAX: Final = 200
@@ -30,9 +36,13 @@ PROSE_CHARACTERS_MAX: Final = 2000
 
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _FAMILIES: Final = (
-    "engine", "terms", "limits", "trade", "program", "day", "counters", "market", "issuer"
+    "engine", "terms", "limits", "trade", "program", "day", "counters", "averages", "market",
+    "issuer",
 )  # fmt: skip
 _PER: Final = rf"({'|'.join(UNITS)})|([1-9][0-9]{{0,3}}) ({'|'.join(UNITS)})s?"
+_MONTH: Final = "month"
+_OVER: Final = rf"{_MONTH}|([1-9][0-9]{{0,2}}) ({'|'.join(SPANS)})"
+_BEFORE: Final[tuple[Before, ...]] = ("announced", "resolved")
 _RESERVED: Final = ("and", "or", "not", "in")
 _WORDS_HINT: Final = "use lower-case letters, digits and hyphens, with a letter first"
 _NAME_HINT: Final = "use lower-case letters, digits and underscores, with a letter first"
@@ -94,6 +104,29 @@ def _per(raw: str) -> Per:
         raise Wrong(f"{ticked(raw)} is not a period", hint)
     unit = next(one for one in UNITS if one in raw)
     return Per(unit, int(found[2]) if found[2] else None)
+
+
+def _over(raw: str) -> Span:
+    found = re.fullmatch(_OVER, raw.strip())
+    if found is None:
+        hint = (
+            "write `20 sessions`, `5 sessions with trades`, `4 calendar weeks`, "
+            "`6 calendar months`, or `month` for the calendar month before; at most 999 of them"
+        )
+        raise Wrong(f"{ticked(raw)} is not a time that an average is taken over", hint)
+    if found[1] is None:
+        return Span("calendar month", 1)
+    return Span(SPANS[found[2]], int(found[1]))
+
+
+def _before(raw: str) -> tuple[Before, date | None]:
+    word = next((one for one in _BEFORE if one == raw), None)
+    if word is not None:
+        return word, None
+    try:
+        return "date", read_date(raw)
+    except Wrong as wrong:
+        raise Wrong(wrong.what, "write `announced`, `resolved` or a day as `2008-11-14`") from None
 
 
 def _shape(pattern: str, kind: str, hint: str, never: Iterable[str] = ()) -> Callable[[str], str]:
@@ -179,6 +212,20 @@ def choice(words: tuple[str, ...]) -> Kind:
     return text(read, {"type": "string", "enum": list(words)})
 
 
+def or_average(words: tuple[str, ...], what: str = "{} is not one of the choices") -> Kind:
+    """Return the kind of one of *words*, or of an average by its name; it reads the present name.
+
+    *what* says what is wrong with any other word.
+    """
+    listed = ", ".join(f"`{word}`" for word in words)
+    read = _known(what, lambda: words, f"choose from {listed}, or `averages.` with a name")
+
+    def name(raw: str) -> str:
+        return present(raw) if is_average(raw) else read(raw)
+
+    return text(name, {"anyOf": [{"type": "string", "enum": list(words)}, _AVERAGE]})
+
+
 LINE: Final = text(_line, {"type": "string", "maxLength": LINE_CHARACTERS_MAX, "pattern": r"\S"})
 PROSE: Final = text(_prose, {"type": "string", "maxLength": PROSE_CHARACTERS_MAX, "pattern": r"\S"})
 CONDITION: Final = text(str, {"type": "string", "maxLength": 2000, "pattern": r"\S"})
@@ -231,16 +278,18 @@ ZONE: Final = text(
 )
 # Whether a venue exists is known only with those that the file adds.
 VENUE: Final = _patterned("[A-Z0-9]{4}", "market identifier code", "write it as `XTKS`")
+VENUE_OF_AVERAGE: Final = _patterned(
+    f"[A-Z0-9]{{4}}|{LISTING}|{ALL}",
+    "venue of an average",
+    f"write the code of a venue, `{LISTING}` for the first venue of the instrument, or `{ALL}`",
+)
+OVER: Final = text(_over, {"type": "string", "pattern": f"^(?:{_OVER})$"})
+BEFORE: Final = text(
+    _figure(_before), {"type": "string", "pattern": f"^(?:{'|'.join(_BEFORE)}|{_DATE})$"}
+)
 _FIELD: Final = {"type": ["string", "number", "boolean"]}
 EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
-FED: Final = text(
-    _known(
-        "{} is not a fact that a feed can supply",
-        lambda: SUPPLIED,
-        f"choose from {', '.join(f'`{name}`' for name in SUPPLIED)}",
-    ),
-    {"type": "string", "enum": sorted(SUPPLIED)},
-)
+FED: Final = or_average(SUPPLIED, "{} is not a fact that a feed can supply")
 PER: Final = text(_per, {"type": "string", "pattern": f"^(?:{_PER})$"})
 COUNT_OF_DAYS: Final = text(
     _days, {"type": ["integer", "string"], "minimum": 1, "maximum": DAYS_MAX, "pattern": "^[0-9]+$"}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from repurchase.domain.errors import Problem, UsageError, nearest
+
+_AVERAGES: Final = "averages"
 
 
 def rule_path(name: str) -> Path:
@@ -15,7 +18,12 @@ def rule_path(name: str) -> Path:
 
 def rule_names() -> tuple[str, ...]:
     """Return the names of the shipped authorizations, sorted."""
-    return _names(_folder("rules"))
+    return tuple(name for name in _names(_folder("rules")) if name != _AVERAGES)
+
+
+def averages_path() -> Path:
+    """Return the path of the averages that every rule file and pack may read."""
+    return rule_path(_AVERAGES)
 
 
 def pack_path(name: str) -> Path:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from repurchase.domain.calendars import zone
 from repurchase.domain.errors import Problem, RuleFileError, Wrong, short
 from repurchase.domain.quantities import Exact
+from repurchase.facts.averages import is_average
 from repurchase.facts.domains import FIELDS, Numbers
 from repurchase.facts.outside import FACTS
 from repurchase.intake.dates import Printed, day_reader, has_offset, has_time, moment_reader
@@ -151,7 +152,7 @@ def _reader(name: str, part: Part, style: Style, dates: Part | None) -> Reader |
         return _words(part["words"])
     if name in _CALENDAR:
         return _calendar(name, part, dates)
-    if isinstance(_DOMAINS.get(name), Numbers):
+    if isinstance(_DOMAINS.get(name), Numbers) or is_average(name):
         return number_reader(style, part["unit"])
     if part["unit"] is not None:
         raise Wrong(f"`{name}` is no number, and has a `unit`", "remove the unit")

@@ -28,7 +28,7 @@ from repurchase.rulebook.keys import (
     needed,
     text,
 )
-from repurchase.rulebook.kinds import FIGURE, LINE, PROSE, choice
+from repurchase.rulebook.kinds import FIGURE, LINE, PROSE, choice, or_average
 from repurchase.rulebook.yaml_reader import Path, Plain, ticked
 
 MAPPING_FORMAT: Final = 1
@@ -90,8 +90,7 @@ def _titled(raw: str) -> re.Pattern[str]:
 _PRINTED: Final = {"type": ["string", "number", "boolean"]}
 COLUMN: Final = text(_column, _PRINTED)
 SIGN: Final = text(str, _PRINTED)
-_EVENT_FIELDS: Final = tuple(READERS)
-EVENT_FIELD: Final = choice(_EVENT_FIELDS)
+EVENT_FIELD: Final = or_average(tuple(READERS))
 SET: Final = named(SIGN, EVENT_FIELD, most=PARTS_MAX)
 WORDS: Final = named(SIGN, most=PARTS_MAX)
 ZONE: Final = text(lambda raw: _zone(str(raw)), {"type": "string"})

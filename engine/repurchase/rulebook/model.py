@@ -9,12 +9,15 @@ from typing import Final, Literal
 
 import msgspec
 
+from repurchase.domain.averages import Average
 from repurchase.domain.counters import Counter, Kept, of_day
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
 from repurchase.domain.venues import zone_name
+from repurchase.facts.averages import average_fact, average_of
 from repurchase.facts.day import OF_DAY
+from repurchase.facts.fact import Fact
 from repurchase.facts.table import TABLE
 from repurchase.facts.trade import SECONDS_SINCE_SAME
 from repurchase.language.expression import Expression
@@ -98,13 +101,22 @@ class Option(msgspec.Struct, frozen=True):
     column: int = 0
 
 
+class Declared(msgspec.Struct, frozen=True):
+    """An average as a file declares it, and where."""
+
+    average: Average
+    file: str
+    line: int
+    column: int
+
+
 class Pack(msgspec.Struct, frozen=True):
     """Rules and dated limits of one body of law, as an authorization includes it.
 
     *included* is the name by which the authorization includes it. *rules* holds the rules that its
     options leave in force, *off* the others. If *by_day*, one purchase that fails a rule puts all
     purchases of its day outside the safe harbour. *feed_only* names the facts that only a feed may
-    supply.
+    supply. *averages* are all those that its rules may read, by their names.
     """
 
     name: str
@@ -120,6 +132,11 @@ class Pack(msgspec.Struct, frozen=True):
     text: str
     feed_only: tuple[str, ...] = ()
     counters: tuple[Counter, ...] = ()
+    averages: Mapping[str, Declared] = {}
+
+    def own_averages(self) -> dict[str, Declared]:
+        """Return the averages that the pack declares, by their names."""
+        return {name: one for name, one in self.averages.items() if one.file == self.file}
 
 
 class Authorization(msgspec.Struct, frozen=True):
@@ -128,8 +145,9 @@ class Authorization(msgspec.Struct, frozen=True):
     *unlimited* says which of shares and amount it does not limit on purpose, and *late_days* for
     how many days it keeps an order that has ended. *feed_only* names the facts that only a feed may
     supply. *venues* are those that it adds, each with its time zone. *counters* are the sums over
-    part of it that it declares, or that rules of its packs read. *file* is the name by which the
-    file was read, *text* its exact content.
+    part of it that it declares, or that rules of its packs read. *averages* are all those that its
+    rules may read, by their names: its own, those of its packs, and those that every file has.
+    *file* is the name by which the file was read, *text* its exact content.
     """
 
     name: str
@@ -151,6 +169,7 @@ class Authorization(msgspec.Struct, frozen=True):
     feed_only: tuple[str, ...] = ()
     venues: Mapping[str, str] = {}
     counters: tuple[Counter, ...] = ()
+    averages: Mapping[str, Declared] = {}
     file: str = ""
     text: str = ""
 
@@ -177,6 +196,19 @@ class Authorization(msgspec.Struct, frozen=True):
         """
         return any(TABLE[name].dimension.kind == "money" for name in self._facts())
 
+    def own_averages(self) -> dict[str, Declared]:
+        """Return the averages that the file and its packs declare, by their names."""
+        files = {self.file, *(pack.file for pack in self.packs)}
+        return {name: one for name, one in self.averages.items() if one.file in files}
+
+    def average(self, fact: str) -> Average | None:
+        """Return the average that *fact* is, by its declaration; `None` if it is not one."""
+        return average_in(self.averages, fact)
+
+    def fact(self, name: str) -> Fact:
+        """Return the fact *name*; if it is an average, as it is declared."""
+        return fact_in(self.averages, name)
+
     def all_feed_only(self) -> frozenset[str]:
         """Return the facts that only a feed may supply, by the file or by one of its packs."""
         return frozenset(self.feed_only).union(*(pack.feed_only for pack in self.packs))
@@ -192,6 +224,18 @@ class Authorization(msgspec.Struct, frozen=True):
     def pack_texts(self) -> dict[str, bytes]:
         """Return the text of each pack that it includes, by the name by which it includes it."""
         return {pack.included: pack.text.encode() for pack in self.packs}
+
+
+def average_in(averages: Mapping[str, Declared], fact: str) -> Average | None:
+    """Return the one of *averages* that *fact* is; `None` if it is not one."""
+    declared = averages.get(average_of(fact) or "")
+    return None if declared is None else declared.average
+
+
+def fact_in(averages: Mapping[str, Declared], name: str) -> Fact:
+    """Return the fact *name*; if it is an average, as *averages* declare it."""
+    average = average_in(averages, name)
+    return TABLE[name] if average is None else average_fact(name, average)
 
 
 class Under(msgspec.Struct, frozen=True):

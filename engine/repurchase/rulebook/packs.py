@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,9 +19,9 @@ from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, money
 from repurchase.domain.terms import DATED, Figure, Term, known_dimensions
 from repurchase.language.expression import Expression, ExpressionError, Names, both, parse
 from repurchase.rulebook.keys import Part
-from repurchase.rulebook.library import pack_names, pack_path
-from repurchase.rulebook.model import Option, Pack, Rule
-from repurchase.rulebook.parts import Parts, read_in
+from repurchase.rulebook.library import averages_path, pack_names, pack_path
+from repurchase.rulebook.model import Declared, Option, Pack, Rule
+from repurchase.rulebook.parts import Parts, dimensions, read_in
 from repurchase.rulebook.schema import NO_CURRENCY, PACK
 from repurchase.rulebook.yaml_reader import Document, open_document, read_document
 
@@ -120,6 +121,14 @@ def pack_alone(path: str | os.PathLike[str]) -> Pack:
     return builder.pack(included, [], Names({}, (), builder.currency()), zone("UTC"))
 
 
+@cache
+def shipped_averages() -> Mapping[str, Declared]:
+    """Return the averages that every file may read: those that the program itself had once."""
+    path = averages_path()
+    found = _Builder(PACK, open_document(path)).averages()
+    return {name: replace(one, file=path.name) for name, one in found.items()}
+
+
 def shipped_pack(name: str) -> Pack:
     """Return the shipped pack *name*, one of `pack_names`, with all options off."""
     return pack_alone(pack_path(name))
@@ -130,11 +139,18 @@ class _Builder(Parts):
 
     _scope: Expression | None = None
 
+    def averages(self) -> dict[str, Declared]:
+        """Return the averages that it declares; raise RuleFileError with every fault."""
+        found = self._averages()
+        self._reading.refuse_if_wrong()
+        return found
+
     def pack(self, included: str, options: Sequence[str], names: Names, clock: ZoneInfo) -> Pack:
         """Return the pack with *options* on; raise RuleFileError with every fault."""
         file = self._file
         limits = tuple(self._figures("limits", {}))
-        known = self._names(limits, names)
+        averages = self._one_namespace(self._averages(names.venues), shipped_averages())
+        known = replace(self._names(limits, names), averages=dimensions(averages))
         self._scope = self._condition(file, "when", known)
         rules = self._rules(known)
         counters = tuple(self._counters(clock))
@@ -144,6 +160,7 @@ class _Builder(Parts):
                     self._venue_listed(venue, (*counted.path, "venues", index))
         self._ids_once(file["rules"])
         self._limits_read(limits, rules)
+        feed_only = self._feed_only(averages)
         self._reading.refuse_if_wrong()
         on = {known.called(part["id"]) for part in file["rules"] if _is_on(part, options)}
         return Pack(
@@ -158,8 +175,9 @@ class _Builder(Parts):
             off=tuple(rule for rule in rules if rule.id not in on),
             file=self._document.name,
             text=self._document.text,
-            feed_only=tuple(dict.fromkeys(file["feed_only"])),
+            feed_only=feed_only,
             counters=counters,
+            averages=averages,
         )
 
     def _options(self, on: Sequence[str]) -> Iterator[Option]:

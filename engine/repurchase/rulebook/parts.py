@@ -9,12 +9,15 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from repurchase.domain.averages import ALL, COUNTED, LISTING, SUMMED, WITHOUT, Average, Span, Unit
 from repurchase.domain.counters import Counter
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import DATE, NO_DAY, Dimension, date_number
 from repurchase.domain.terms import Figure, Quote, Source, Term, Validity, Version
 from repurchase.domain.venues import listed_venue, zone_name
+from repurchase.facts.averages import FAMILY as AVERAGES
+from repurchase.facts.averages import average_of, dimension_of
 from repurchase.facts.counters import APPLIES, FAMILY, counter_of, facts_of
 from repurchase.language.expression import (
     Expression,
@@ -28,7 +31,7 @@ from repurchase.language.expression import (
 from repurchase.language.linear import COMPARISONS_MAX, Constants, comparisons
 from repurchase.rulebook.figures import Formula, Periods, worked_out
 from repurchase.rulebook.keys import Part, Reading, Table
-from repurchase.rulebook.model import Rule
+from repurchase.rulebook.model import Declared, Rule
 from repurchase.rulebook.schema import NO_CURRENCY
 from repurchase.rulebook.yaml_reader import Document, Path, ticked
 
@@ -36,7 +39,7 @@ _ALL_ELSE_RESTS_ON: Final = (("terms",), ("limits",), ("currency",))
 # Longer than a week-end: what is valid for longer is so on whole days.
 _HOURS_MAX: Final = timedelta(days=7)
 _DATES: Final = ("from", "until", "known")
-_READ: Final = re.compile(r"\b(?:terms|limits)\.[a-z][a-z0-9_]*")
+_READ: Final = re.compile(r"\b(?:terms|limits|averages)\.[a-z][a-z0-9_]*")
 # Each kind of figure: what messages call it, and an example.
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "shares": ("a number of shares", "4,000 shares"),
@@ -49,6 +52,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+_CALENDAR: Final[Mapping[str, Unit]] = {"week": "calendar week", "month": "calendar month"}
 # A rule on one of these sums applies to all events.
 _OF_ALL: Final = ("program.", "day.")
 
@@ -228,6 +232,72 @@ class Parts:
         if ("currency",) in self._reading.lost and figure.dimension.kind == expected.kind:
             return False
         return figure.dimension != expected
+
+    def _averages(self, added: Container[str] = ()) -> dict[str, Declared]:
+        """Return the averages that the file declares, by their names.
+
+        *added* are the venues that the authorization adds to those of ISO 10383.
+        """
+        found = {}
+        for name, part in self._file["averages"].items():
+            self._average_fits(part, added)
+            before = part["before"]
+            average = Average(
+                of=part["of"],
+                over=part["over"],
+                per=part["per"],
+                venue=part["venue"],
+                without=tuple(one for one in WITHOUT if one in (part["without"] or ())),
+                **({} if before is None else {"before": before[0], "day": before[1]}),
+            )
+            place = self._document.key_place(part.path)
+            found[name] = Declared(average, self._document.name, place.line, place.column)
+        return found
+
+    def _average_fits(self, part: Part, added: Container[str]) -> None:
+        """Note what of an average does not fit what else it declares."""
+        of, venue = part["of"], part["venue"]
+        if venue is not None and venue not in (ALL, LISTING) and venue not in added:
+            self._venue_listed(venue, (*part.path, "venue"))
+        if venue == ALL and of not in SUMMED:
+            hint = f"name one venue, or take the average of {_one_of(SUMMED)}"
+            self._reading.note((*part.path, "venue"), f"`{of}` has no sum over all venues", hint)
+        if part["without"] is not None and of != "volume":
+            what = f"`without` takes parts from a volume, but this is the average of `{of}`"
+            self._reading.note_key((*part.path, "without"), what, "leave it out")
+        if part["per"] != "session":
+            self._per_fits(part)
+
+    def _per_fits(self, part: Part) -> None:
+        of, over, per = part["of"], part["over"], part["per"]
+        if of not in COUNTED:
+            hint = f"leave `per` out, or take the average of {_one_of(COUNTED)}"
+            self._reading.note((*part.path, "per"), f"`{of}` has no sum in a {per}", hint)
+        if over.unit != f"calendar {per}":
+            what = f"an average of a {per} is taken over calendar {per}s, not over {over}"
+            hint = f"write `over: {Span(_CALENDAR[per], over.many)}`, or leave `per` out"
+            self._reading.note((*part.path, "per"), what, hint)
+
+    def _one_namespace(
+        self, own: Mapping[str, Declared], others: Mapping[str, Declared]
+    ) -> dict[str, Declared]:
+        """Return *own* averages and *others*; note each name that both declare differently."""
+        for name, one in own.items():
+            other = others.get(name)
+            if other is not None and one.average != other.average:
+                self._reading.note_key(("averages", name), *declared_twice(name, other))
+        return {**others, **own}
+
+    def _feed_only(self, averages: Mapping[str, Declared]) -> tuple[str, ...]:
+        """Return the facts that only a feed may supply; note *averages* that are not declared."""
+        names = tuple(dict.fromkeys(self._file["feed_only"]))
+        for index, name in enumerate(self._file["feed_only"]):
+            average = average_of(name)
+            if average is not None and average not in averages:
+                hint = nearest(average, averages) or "declare it under `averages`"
+                what = f"the average {ticked(average)} is not declared"
+                self._reading.note(("feed_only", index), what, hint)
+        return names
 
     def _validity(self, part: Part) -> Validity:
         first, last, known = part["from"], part["until"], part["known"]
@@ -416,8 +486,24 @@ def _wrong_dimension(name: str, figure: Figure, expected: Dimension) -> tuple[st
     return f"`{name}` takes {right}, but its value is {found}", f"write it as `{example}`"
 
 
+def dimensions(averages: Mapping[str, Declared]) -> dict[str, Dimension]:
+    """Return the dimension of the fact of each of *averages*."""
+    return {f"{AVERAGES}.{name}": dimension_of(one.average) for name, one in averages.items()}
+
+
+def declared_twice(name: str, other: Declared) -> tuple[str, str]:
+    """Return what is wrong with an average *name* beside *other*, and the fix."""
+    what = f"the average `{name}` is declared otherwise at {other.file}:{other.line}:{other.column}"
+    return what, "declare both alike, or give one of them another name"
+
+
+def _one_of(words: Sequence[str]) -> str:
+    *first, last = (f"`{word}`" for word in words)
+    return f"{', '.join(first)} or {last}"
+
+
 def read_in(text: str) -> list[str]:
-    """Return the terms and limits that *text* seems to read, even if it is not an expression."""
+    """Return the terms, limits and averages that *text* seems to read, even if it is wrong."""
     return _READ.findall(text)
 
 

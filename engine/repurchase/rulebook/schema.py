@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from repurchase.domain.averages import OFS, PERS, WITHOUT
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong
 from repurchase.domain.events import METHODS
@@ -27,6 +28,7 @@ from repurchase.rulebook.keys import (
     needed,
 )
 from repurchase.rulebook.kinds import (
+    BEFORE,
     CONDITION,
     COUNT_OF_DAYS,
     CURRENCY,
@@ -43,6 +45,7 @@ from repurchase.rulebook.kinds import (
     INSTRUMENT_NAME,
     LINE,
     MARGIN,
+    OVER,
     PACK_ASKED,
     PACK_NAME,
     PER,
@@ -52,6 +55,7 @@ from repurchase.rulebook.kinds import (
     TERM_NAME,
     VALUE,
     VENUE,
+    VENUE_OF_AVERAGE,
     ZONE,
     choice,
 )
@@ -105,9 +109,9 @@ HOURED: Final = (
 
 # A rule file, a pack: both may say it.
 FEED_ONLY: Final = Key("feed_only", listed(FED),
-    "The `market.` and `issuer.` facts that only a feed (`--market`) may supply; the value that an "
-    "event states is then never used. If a feed of its kind is given, this holds for all of "
-    "`issuer.` and for every average without being listed.", [])  # fmt: skip
+    "The `market.`, `issuer.` and `averages.` facts that only a feed (`--market`) may supply; the "
+    "value that an event states is then never used. If a feed of its kind is given, this holds for "
+    "all of `issuer.` and for every average without being listed.", [])  # fmt: skip
 
 # --- figures and instruments ---------------------------------------------------------------------
 
@@ -212,6 +216,32 @@ COUNTER: Final = Table("counter",
 ))  # fmt: skip
 PACK_COUNTER: Final = Table("pack-counter", "A sum over part of any program.", _COUNTED)
 
+AVERAGE: Final = Table("average", "A mean of market data over some sessions before a day.", (
+    needed("of", choice(OFS),
+        "What it is the average of: `volume`, `turnover`, `close`, `high`, `mid` (the middle of "
+        "the last bid and offer) or `vwap` (the turnover divided by the volume)."),
+    needed("over", OVER,
+        "The time before the day of the trade: `20 sessions`, `5 sessions with trades`, `4 "
+        "calendar weeks` (from Monday), `6 calendar months`, or `month` for the calendar month "
+        "before. The week or the month of that day does not count."),
+    Key("per", choice(PERS),
+        "Whether the volume or turnover is that of an average `session`, or, over calendar weeks "
+        "or months, that of an average `week` or `month`.", "session"),
+    Key("venue", VENUE_OF_AVERAGE,
+        "The code of a venue; `listing`, the first venue of the instrument; or `all`, the sum over "
+        "all venues of the instrument, in the sessions of the first. If absent, the venue of the "
+        "event."),
+    Key("without", listed(choice(WITHOUT), least=1),
+        "The part of the volume that does not count: `off_auction`, what was traded off the "
+        "auction; `own`, what the issuer bought. Bars supply both."),
+    Key("before", BEFORE,
+        "The day before which it is taken, if not that of the trade: `announced`, `resolved` or a "
+        "date. Before that day, the average is unknown."),
+))  # fmt: skip
+AVERAGES: Final = Key("averages", named(AVERAGE.kind(), TERM_NAME, most=PARTS_MAX),
+    "Means of market data by name, such as the volume of 20 sessions. Rules read `averages.NAME`, "
+    "and those of a rule file also read the averages of its packs.", {})  # fmt: skip
+
 # --- conditions ----------------------------------------------------------------------------------
 
 CHECK: Final = Table("check",
@@ -274,6 +304,7 @@ PACK: Final = Table("pack",
     Key("sources", SOURCES, "The documents that the pack quotes, as in a rule file.", {}),
     Key("limits", FIGURES,
         "The figures of the law by name: each is one version or a list of versions.", {}),
+    AVERAGES,
     Key("options", named(OPTION.kind(), ID, most=PARTS_MAX),
         "The options of the pack by name, each with a `title` and a `cite`.", {}),
     Key("counters", named(PACK_COUNTER.kind(), TERM_NAME, most=COUNTERS_MAX),
@@ -304,8 +335,8 @@ RULE_FILE: Final = Table("rule-file",
     Key("issuer", LINE, "The company that buys its own shares."),
     Key("resolved", DAY, "The day of the board's resolution."),
     Key("announced", DAY,
-        "The day on which the programme was disclosed to the public; "
-        "`market.adv_eu_month_before` depends on it."),
+        "The day on which the programme was disclosed to the public; averages `before: announced` "
+        "depend on it."),
     Key("basis", PROSE, "The law and the articles on which the authorization is based."),
     Key("sources", SOURCES,
         "The quoted documents by name, each with `title`, and `sha256` or `url`. `lint FILE "
@@ -325,6 +356,7 @@ RULE_FILE: Final = Table("rule-file",
     Key("counters", named(COUNTER.kind(), TERM_NAME, most=COUNTERS_MAX),
         "Sums over part of the program by name, such as a tranche, a class or twelve months. Rules "
         "read `counters.NAME.shares_after` and `counters.NAME.amount_after`.", {}),
+    AVERAGES,
     Key("checks", listed(CHECK.kind(), most=PARTS_MAX),
         "Conditions that read only terms. They are evaluated when the file is read, for each day "
         "on which the terms are in force.", []),
@@ -396,12 +428,12 @@ _FORMS: Final = {
     "rules": _Form(
         "Repurchase rule file",
         RULE_FILE,
-        (SOURCE, FIGURE_VERSION, VERSION, INSTRUMENT, COUNTER, CHECK, INCLUDE, RULE),
+        (SOURCE, FIGURE_VERSION, VERSION, INSTRUMENT, COUNTER, AVERAGE, CHECK, INCLUDE, RULE),
     ),
     "pack": _Form(
         "Repurchase rule pack",
         PACK,
-        (SOURCE, FIGURE_VERSION, PACK_COUNTER, OPTION, PACK_RULE),
+        (SOURCE, FIGURE_VERSION, PACK_COUNTER, AVERAGE, OPTION, PACK_RULE),
     ),
     "cases": _Form("Repurchase cases file", CASES_FILE, (GIVEN, CASE)),
     "mapping": _Form("Repurchase mapping", MAPPING, MAPPING_PARTS),

@@ -16,6 +16,7 @@ from typing import Final
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.quantities import Dimension
 from repurchase.rulebook.model import ATS, Authorization, Pack
+from repurchase.rulebook.parts import dimensions
 from repurchase.rulebook.schema import BASES
 from repurchase.rulebook.yaml_reader import Path
 from repurchase.tester import operators
@@ -203,11 +204,12 @@ class _Mutants:
 def _constants(
     file: Authorization | Pack, programs: Sequence[Authorization]
 ) -> dict[str, Dimension]:
-    """Return the terms and limits that the conditions of *file* may read."""
+    """Return the terms, limits and averages that the conditions of *file* may read."""
     read = [file] if isinstance(file, Authorization) else programs
     known = {f"terms.{term.name}": term.dimension for one in read for term in one.terms}
     limits = file.limits if isinstance(file, Pack) else ()
-    return known | {f"limits.{limit.name}": limit.dimension for limit in limits}
+    known |= {f"limits.{limit.name}": limit.dimension for limit in limits}
+    return known | dimensions(file.averages)
 
 
 def _others(file: Authorization | Pack) -> Mapping[str, Callable[[str], Sequence[str]]]:

@@ -13,6 +13,7 @@ from typing import Final
 from repurchase.domain.calendars import read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
 from repurchase.domain.venues import country_codes, listed_venue
+from repurchase.facts.averages import present
 from repurchase.facts.day import OF_DAY
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Piece
@@ -161,9 +162,10 @@ def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
     They are those of its family, and those of the other families that count the same, but for the
     counter of the day: that counts what the program does, in part.
     """
+    now = present(name)
     known = {fact.name: fact.dimension for fact in TABLE.values()} | dict(terms)
-    alike = [other for other, its in known.items() if other != name and its == known.get(name)]
-    own = [other for other in alike if _family(other) == _family(name)]
+    alike = [other for other, its in known.items() if other != now and its == known.get(now)]
+    own = [other for other in alike if _family(other) == _family(now)]
     counted = _counted(name)
     others = (other for other in alike if counted is not None and _counted(other) == counted)
     return (*own, *(other for other in others if other not in {*own, *OF_DAY}))

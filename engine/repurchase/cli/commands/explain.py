@@ -78,6 +78,7 @@ def command(name: str, part: str | None) -> int:
 
 def _view(name: str, part: str | None) -> RenderableType:
     from repurchase.evaluation.wording import ENGINE
+    from repurchase.facts.averages import average_of, present
     from repurchase.facts.table import TABLE
     from repurchase.report.explained import (
         authorization_view,
@@ -86,8 +87,12 @@ def _view(name: str, part: str | None) -> RenderableType:
         own_findings_view,
         pack_view,
     )
-    from repurchase.rulebook.model import Pack
+    from repurchase.rulebook.model import Pack, fact_in
+    from repurchase.rulebook.packs import shipped_averages
 
+    average = average_of(present(name))
+    if part is None and average in shipped_averages():
+        return fact_view(fact_in(shipped_averages(), present(name)))
     if part is not None and name in (*TABLE, *ENGINE, _ENGINE):
         raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
     if name in TABLE:

@@ -9,6 +9,7 @@ from typing import Final
 
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import written
+from repurchase.facts.outside import is_outside
 from repurchase.intake.fields import misplaced
 from repurchase.intake.fix.fields import Fields
 from repurchase.intake.fix.messages import Message
@@ -33,7 +34,6 @@ from repurchase.intake.fix.words import (
 # As many fills as a program keeps; a bust of an older one is refused.
 FILLS_KEPT: Final = 1 << 16
 CLOSED_KEPT: Final = 1 << 14
-_SETTABLE_TOO: Final = ("market.", "issuer.")
 
 
 class Orders:
@@ -372,7 +372,7 @@ def _has(kind: str, name: str) -> bool:
 
 def is_settable(name: str) -> bool:
     """Return whether a column or a constant may give the event field *name*."""
-    return name in SETTABLE or name.startswith(_SETTABLE_TOO)
+    return name in SETTABLE or is_outside(name)
 
 
 def _check_application(message: Message) -> None:
