@@ -565,7 +565,7 @@ def test_average_may_be_taken_before_a_named_day(
     tmp_path: Path, before: str, limit: str | None
 ) -> None:
     """The trade is on 2024-02-13; the programme was announced on 2024-02-07."""
-    bars = bars_of(TOKYO | {"06 XTKS": (3, 1, 1)})
+    bars = bars_of(TOKYO | {"06 XTKS": (3, 1, 1), "13 XTKS": (9, 1, 1)})
     assert decided(tmp_path, f"{{of: volume, over: 1 session{before}}}", bars)[1] == limit
 
 
