@@ -211,6 +211,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.broker",
                 "trade.order_type",
                 "trade.method",
+                "trade.phase",
+                "trade.counterparty",
+                "trade.by",
             ),
             "40: `trade.side == buy` was left out",
             "51: `==` became `!=`",
@@ -315,12 +318,15 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.venue_market",
                 "trade.broker",
                 "trade.order_type",
+                "trade.phase",
+                "trade.counterparty",
+                "trade.by",
             ),
             "7: `trade.method in [auction, block]` was left out",
             "20: `in` became `not in`",
-            *became(24, "auction", "off_auction", "tender"),
+            *became(24, "auction", "off_auction", "tender", "prepaid"),
             "24: `auction` was left out",
-            *became(33, "block", "off_auction", "tender"),
+            *became(33, "block", "off_auction", "tender", "prepaid"),
             "33: `block` was left out",
             "40: `and` became `or`",
             *became(
@@ -335,6 +341,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.venue_market",
                 "trade.order_type",
                 "trade.method",
+                "trade.phase",
+                "trade.counterparty",
+                "trade.by",
             ),
             "44: `trade.broker not in [North, 'South Sea']` was left out",
             "57: `not` was left out",
@@ -360,6 +369,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.broker",
                 "trade.order_type",
                 "trade.method",
+                "trade.phase",
+                "trade.counterparty",
+                "trade.by",
             ),
             "11: `trade.venue in [XTKS]` was left out",
             "23: `in` became `not in`",
@@ -431,6 +443,9 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.venue_market",
                 "trade.order_type",
                 "trade.method",
+                "trade.phase",
+                "trade.counterparty",
+                "trade.by",
             ),
             "63: `!=` became `==`",
             '63: `"N"` became `"Nx"`',
@@ -870,6 +885,8 @@ WEAK: Final = """\
 17:11: `when` of rule `market-orders` was left out
 17:11: `trade.order_type` became `trade.symbol`
 17:11: `trade.order_type` became `trade.broker`
+17:11: `trade.order_type` became `trade.counterparty`
+17:11: `trade.order_type` became `trade.by`
 17:28: `==` became `!=`
 17:31: `market` became `limit`
 18:14: `trade.shares` became `program.reserved_shares_after`
@@ -903,6 +920,7 @@ def test_weak_cases_leave_what_they_do_not_look_at(tmp_path: Path) -> None:
             "venue_area",
             "venue_market",
             "method",
+            "phase",
         )
     ]
     assert [one.case is not None for one in found.tried] == [
@@ -1077,7 +1095,7 @@ def test_command_lists_what_survives(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (1, "2 of 2 cases pass\n")
     lines = ended.out.splitlines()
     assert lines[:-3] == [f"small.yaml:{line}, survived" for line in WEAK.splitlines()]
-    assert lines[-2].split() == ["small.yaml", "70", "7", "25", "0", "38"]
+    assert lines[-2].split() == ["small.yaml", "73", "8", "25", "0", "40"]
     assert lines[-1] == "SURVIVED: 37 mutants"
     assert run("test", "--mutate", cwd=tmp_path) == ended
 
@@ -1088,8 +1106,8 @@ def test_command_answers_programs(tmp_path: Path) -> None:
     ended = run("test", "--mutate", "small.yaml", "--json", cwd=tmp_path)
     answer = ended.json
     counts = {name: len(answer[name]) for name in ("invalid", "killed", "equivalent", "survived")}
-    assert counts == {"invalid": 7, "killed": 25, "equivalent": 0, "survived": 38}
-    assert (answer["mutants"], answer["cases"], answer["failed"]) == (70, 2, [])
+    assert counts == {"invalid": 8, "killed": 25, "equivalent": 0, "survived": 40}
+    assert (answer["mutants"], answer["cases"], answer["failed"]) == (73, 2, [])
     what = "`Asia/Tokyo` became `UTC`"
     assert answer["survived"][0] == {"file": "small.yaml", "line": 3, "column": 11, "what": what}
     assert {one["case"] for one in answer["killed"]} == {
@@ -1137,7 +1155,7 @@ def test_command_without_the_prover_says_what_to_install(tmp_path: Path) -> None
     arguments = ("test", "--mutate", "small.yaml", "--json")
     ended = run(*arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert (ended.code, "pip install 'repurchase[prove]'" in ended.err) == (1, True)
-    assert (len(ended.json["survived"]), ended.json["equivalent"]) == (38, None)
+    assert (len(ended.json["survived"]), ended.json["equivalent"]) == (40, None)
 
 
 @pytest.mark.slow
