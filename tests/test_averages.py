@@ -20,7 +20,6 @@ from repurchase.domain.quantities import Exact
 from repurchase.facts.averages import is_average, present
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
-from repurchase.journal.outside import RecordedMarket
 from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
 from repurchase.market.sessions import VENUES, Sessions, sessions
@@ -409,7 +408,7 @@ def test_two_packs_declare_alike_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_former_names_are_those_of_averages() -> None:
-    """In rules, in `feed_only`, in events and in records, one name stands for both."""
+    """In rules, in `feed_only` and in events, one name stands for both."""
     text = text_of(rule="trade.shares <= market.adv_us_4_weeks")
     text = text.replace("rules:\n", "feed_only: [market.adv_us_4_weeks]\nrules:\n")
     found = load_text(text.encode(), "acme.yaml")
@@ -417,8 +416,6 @@ def test_former_names_are_those_of_averages() -> None:
     assert found.authorization.all_feed_only() == {"averages.adv_us_4_weeks"}
     order = event({**ORDER, "market.adv_us_4_weeks": "7.5"})
     assert order.outside == {"averages.adv_us_4_weeks": Fraction(15, 2)}
-    recorded = RecordedMarket({"market.adv_us_4_weeks@XLON": None, "market.avg_close_5_days": "7"})
-    assert recorded.owns("averages.adv_us_4_weeks")
     assert {present(f"market.{name}") for name in shipped_averages()} == {
         f"averages.{name}" for name in shipped_averages()
     }

@@ -22,7 +22,7 @@ FAMILY: Final = "averages"
 # The length of a name, so that no event makes one of its own length.
 _NAME: Final = "[a-z][a-z0-9_]{0,199}"
 _NAMED: Final = re.compile(rf"{FAMILY}\.{_NAME}")
-# Averages were facts of the market once: rule files, events and records keep their former names.
+# Averages were facts of the market once: rule files and events may keep their former names.
 _FORMER: Final = re.compile(r"market\.((?:adv|amv|avg)_[a-z0-9_]{1,196})")
 _MANY: Final = 1 << 10
 # What matches the name of an average, and a former one.
@@ -59,11 +59,13 @@ _EXAMPLES: Final = {
 }
 
 
+@lru_cache(_MANY)
 def is_average(name: str) -> bool:
     """Return whether the fact or event field *name* is an average, by its name or its former."""
     return bool(_NAMED.fullmatch(name) or _FORMER.fullmatch(name))
 
 
+@lru_cache(_MANY)
 def present(name: str) -> str:
     """Return the present name of the fact *name*, if that is the former name of an average."""
     former = _FORMER.fullmatch(name)

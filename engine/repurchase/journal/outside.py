@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 
 from repurchase.domain.errors import Problem, Tampering
 from repurchase.domain.quantities import written
-from repurchase.facts.averages import present
 from repurchase.facts.fact import Market, Value
 from repurchase.facts.table import TABLE
 from repurchase.journal.records import number
@@ -73,8 +72,7 @@ class RecordedMarket:
         Raise Tampering if a fact has an impossible name or value.
         """
         try:
-            stored = {_present(key): value for key, value in (outside or {}).items()}
-            self._known = {key: _value(key, value) for key, value in stored.items()}
+            self._known = {name: _value(name, value) for name, value in (outside or {}).items()}
         except (ValueError, TypeError, KeyError) as error:
             raise Tampering(Problem("the facts in its `outside` cannot be read")) from error
         silent = {key.partition(_AT)[0] for key, value in self._known.items() if value is None}
@@ -100,12 +98,6 @@ def _key(name: str, trade: Trade) -> str:
     """Return the name of a fact in a record: at another venue than the first, with that venue."""
     venue = trade.other_venue
     return name if venue is None else f"{name}{_AT}{venue}"
-
-
-def _present(key: str) -> str:
-    """Return *key*, of a record, with the present name of its fact."""
-    name, at, venue = key.partition(_AT)
-    return f"{present(name)}{at}{venue}"
 
 
 def _plain(value: Value | None) -> str | bool | None:

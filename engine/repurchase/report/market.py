@@ -89,7 +89,7 @@ def _from(of: Supplied) -> str:
         return "events alone state it"
     kind = of.source.removeprefix("--market ")
     if of.value is None and not of.files:
-        return f"not in {of.source}" if of.fact in MINUTES else f"no file of {kind} is given"
+        return f"not known by {of.source}" if of.fact in MINUTES else f"no file of {kind} is given"
     return ", ".join(of.files) or of.source
 
 
