@@ -24,7 +24,7 @@ from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.market.feed import read_feed, source_of
 from repurchase.market.intervals import Interval, overlaps, through
-from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, midnight
+from repurchase.market.tape import FIRST_PRICE, QUOTE_FACTS, TAPE_FACTS, Quotes, Tape, midnight
 from repurchase.rulebook.editions import load_text
 from test_cli import run
 from test_market import HEADER
@@ -90,7 +90,7 @@ def market(tmp_path: Path) -> Callable[..., Market]:
 def end_of(content: str) -> str:
     """Return a row of another instrument long after: trades and quotes are known up to it."""
     header = content.split("\n", maxsplit=1)[0].split(",")
-    more = ["1"] + ["no"] * (len(header) - 4)
+    more = ["1", *("1" if name == "ask" else "no" for name in header[4:])]
     return at("09:00:00", *more, day="2008-12-30", listed="9999,XTKS") if "time" in header else ""
 
 
@@ -132,7 +132,8 @@ def test_trade_of_another_day_or_instrument_tells_nothing(market: Callable[..., 
 
 def test_day_of_an_event_has_no_moment(market: Callable[..., Market]) -> None:
     """With a date alone no trade and no bid is known to be before it."""
-    found = market(TRADES + at("09:00:00", "100", "no", "no"), QUOTES + at("09:00:00", "99", "no"))
+    quotes = "time,symbol,venue,bid,own,ask\n" + at("09:00:00", "99", "no", "101")
+    found = market(TRADES + at("09:00:00", "100", "no", "no"), quotes)
     for name in (*TAPE_FACTS, *QUOTE_FACTS):
         assert told(found, name, "10:00:00") is not None
         assert found.fact(name, asked("2008-11-14")) is None
@@ -245,7 +246,32 @@ def test_another_file_says_nothing_of_where_one_ends(tmp_path: Path) -> None:
     assert told(found, LAST, "15:00:00") == 100
 
 
+def test_first_price_of_the_day_is_published_by_the_first_trade_of_the_auction(
+    market: Callable[..., Market],
+) -> None:
+    """A trade off the auction publishes none; one that may be leaves it unknown, until another."""
+    name = "market.first_price_published"
+    rows = (("08:00:00", "yes"), ("08:30:00", ""), ("09:00:00", "no"), ("10:00:00", ""))
+    trades = "".join(at(clock, "100", "no", off) for clock, off in rows)
+    found = market(TRADES + at("09:00:00", "1", "no", "no", day="2008-11-13") + trades)
+    clocks = ("07:59:00", "08:15:00", "08:45:00", "09:00:00", "09:00:01", "11:00:00")
+    assert [told(found, name, clock) for clock in clocks] == [False, False, None, None, True, True]
+    assert told(found, name, "08:00:00", "2008-11-17") is False
+    assert told(found, name, "08:00:00", "2008-11-13") is None
+
+
 # -- quotes ---------------------------------------------------------------------------------------
+
+
+def test_best_ask_comes_with_the_quotes(market: Callable[..., Market]) -> None:
+    """It is the one published before; without its column, or in an empty cell, it is unknown."""
+    header = "time,symbol,venue,bid,ask\n"
+    rows = at("09:00:00", "99", "101") + at("10:00:00", "99", "") + at("11:00:00", "", "102.5")
+    found = market(header + rows)
+    clocks = ("09:00:00", "09:00:01", "10:30:00", "11:30:00")
+    assert [told(found, "market.best_ask", clock) for clock in clocks] == [None, 101, None, 102.5]
+    alone = market(QUOTES + at("09:00:00", "99", "no"))
+    assert told(alone, "market.best_ask", "10:00:00") is None
 
 
 def test_bid_is_in_force_until_the_next(market: Callable[..., Market]) -> None:
@@ -413,6 +439,8 @@ def test_prices_are_those_of_every_way_in_which_it_may_have_been(
         LAST: one_answer(world[-1] if world else None for world in auction),
         INDEPENDENT: one_answer(world[-1] if world else None for world in others),
         HIGH: one_answer(max(world, default=None) for world in auction),
+        # A day without a row has no entry, which the feed takes for no first price.
+        FIRST_PRICE: one_answer(int(bool(world)) for world in auction) if before else None,
     }
     begin = midnight(day, TOKYO)
     moment = instant(minute(asked_at))
@@ -437,7 +465,7 @@ def test_bid_is_that_of_the_last_row_before(
     for number, bid, is_own in rows:
         if number < asked_at and minute(number).astimezone(TOKYO).date() == day:
             expected = bid if is_own is False else None
-    (course,) = quotes.series.values()
+    course = quotes.series[BID]
     assert course.before(instant(minute(asked_at)), midnight(day, TOKYO)) == expected
 
 

@@ -33,7 +33,13 @@ from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
 from repurchase.market.kinds import PROBLEMS_MAX, Key, Kind, Row, kind_of, row_of
 from repurchase.market.sessions import MINUTES, outside, sessions
-from repurchase.market.tape import QUOTE_FACTS, TAPE_FACTS, midnight, next_midnight
+from repurchase.market.tape import (
+    FIRST_PRICE,
+    QUOTE_FACTS,
+    TAPE_FACTS,
+    midnight,
+    next_midnight,
+)
 from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
@@ -176,6 +182,8 @@ class Feed:
         if trades is None or not rows.reaches(key, moment):
             return None
         series = trades.series.get(name)
+        if series is not None and name == FIRST_PRICE and not series.is_begun(moment, day):
+            return 0
         return None if series is None else series.before(moment, day)
 
 
@@ -219,7 +227,8 @@ class ProgramFeed:
         if name in MINUTES:
             return _minutes(name, trade, listing)
         key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
-        return self._feed.published(name, key, instant(moment), begin)
+        found = self._feed.published(name, key, instant(moment), begin)
+        return bool(found) if name == FIRST_PRICE and found is not None else found
 
     def outside_session(self, trade: Trade) -> tuple[str, str] | None:
         """Return when *trade* happened, and the sessions of that day, if it was in none of them.

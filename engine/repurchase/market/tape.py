@@ -16,8 +16,14 @@ from repurchase.domain.quantities import Exact
 
 _DAY: Final = timedelta(1)
 
-TAPE_FACTS: Final = ("market.last_price", "market.last_independent_price", "market.day_high")
-QUOTE_FACTS: Final = ("market.best_independent_bid",)
+FIRST_PRICE: Final = "market.first_price_published"
+TAPE_FACTS: Final = (
+    "market.last_price",
+    "market.last_independent_price",
+    "market.day_high",
+    FIRST_PRICE,
+)
+QUOTE_FACTS: Final = ("market.best_independent_bid", "market.best_ask")
 
 
 def midnight(day: date, clock: ZoneInfo) -> int:
@@ -54,7 +60,12 @@ class StepSeries:
         Return `None` if it is unknown, or if that day has no entry before *moment*.
         """
         index = bisect_left(self._times, moment) - 1
-        return self._values[index] if index >= 0 and self._times[index] >= day else None
+        return self._values[index] if self.is_begun(moment, day) else None
+
+    def is_begun(self, moment: int, day: int) -> bool:
+        """Return whether the day that began at *day* has an entry before *moment*."""
+        index = bisect_left(self._times, moment) - 1
+        return index >= 0 and self._times[index] >= day
 
 
 class Days:
@@ -97,6 +108,8 @@ class Tape:
         # The highest price of the trades that certainly count, and of all that may count.
         self._high: Exact | None = None
         self._high_perhaps: Exact | None = None
+        # Whether a price of the auction is published: 1 for yes, 0 for no.
+        self._is_first: Exact | None = 0
         self.series = {name: StepSeries() for name in TAPE_FACTS}
 
     def add(
@@ -106,6 +119,7 @@ class Tape:
         at = instant(moment)
         if self.days.reach(moment, at):
             self._last = self._independent = self._high = self._high_perhaps = None
+            self._is_first = 0
         is_auction, is_independent = _not(is_off_auction), _not(is_own)
         self._last = last(self._last, price, is_auction)
         self._independent = last(self._independent, price, is_independent)
@@ -113,15 +127,17 @@ class Tape:
             self._high = higher(self._high, price)
         if is_auction is not False:
             self._high_perhaps = higher(self._high_perhaps, price)
+        self._is_first = last(self._is_first, 1, is_auction)
         day = self.days.begin
         is_sure = self._high == self._high_perhaps
-        figures = (self._last, self._independent, self._high if is_sure else None)
+        high = self._high if is_sure else None
+        figures = (self._last, self._independent, high, self._is_first)
         for series, figure in zip(self.series.values(), figures, strict=True):
             series.add(figure, at, day)
 
 
 class Quotes:
-    """The best bids for one instrument at one venue, added in order of time."""
+    """The best bids and asks for one instrument at one venue, added in order of time."""
 
     days: Days
     series: dict[str, StepSeries]
@@ -131,8 +147,12 @@ class Quotes:
         self.days = Days(clock)
         self.series = {name: StepSeries() for name in QUOTE_FACTS}
 
-    def add(self, moment: datetime, bid: Exact | None, is_own: bool | None) -> None:
-        """Add the best bid from *moment* on, `None` without one; *is_own* is `None` if unknown.
+    def add(
+        self, moment: datetime, bid: Exact | None, is_own: bool | None, ask: Exact | None = None
+    ) -> None:
+        """Add the best *bid* and *ask* from *moment* on; *is_own* says whose the bid is.
+
+        A price is `None` without one, and *is_own* if it is unknown.
 
         While the best bid is the issuer's own, or its owner is unknown, the best independent bid is
         unknown.
@@ -141,8 +161,8 @@ class Quotes:
         self.days.reach(moment, at)
         # Behind the issuer's own bid there may be another, but no row gives its price.
         known = bid if is_own is False else None
-        for series in self.series.values():
-            series.add(known, at, self.days.begin)
+        for series, price in zip(self.series.values(), (known, ask), strict=True):
+            series.add(price, at, self.days.begin)
 
 
 def last(known: Exact | None, price: Exact, counts: bool | None) -> Exact | None:

@@ -1,4 +1,4 @@
-"""Files of trades (the tape) and of quotes (the best bids)."""
+"""Files of trades (the tape) and of quotes (the best bids and asks)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from repurchase.market.tape import Quotes, Tape
 TRADES: Final = Kind(
     "trades", ("time", "symbol", "venue", "price"), ("own", "off_auction"), 4_000_000
 )
-QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own",), 4_000_000)
+QUOTES: Final = Kind("quotes", ("time", "symbol", "venue", "bid"), ("own", "ask"), 4_000_000)
 
 PRICES_MAX: Final = 400_000
 _FINER: Final = re.compile(r"(\.[0-9]{9})[0-9]+")
@@ -78,7 +78,7 @@ class _Series(Generic[S]):
 
         Raise Wrong if it is not in the domain of *fact*, which it gives.
         """
-        text = row[column]
+        text = row.get(column, "")
         if text not in self._prices:
             if len(self._prices) >= PRICES_MAX:
                 hint = "leave out the days and instruments that no event needs"
@@ -113,7 +113,8 @@ class QuoteRows(_Series[Quotes]):
     def take(self, row: Row, place: tuple[str, int]) -> None:
         """Add the bid of *row*; raise Wrong if it cannot be read."""
         quotes, moment = self.next(row, place[0])
-        quotes.add(moment, self.price(row, "bid", "market.best_independent_bid"), flag(row, "own"))
+        bid = self.price(row, "bid", "market.best_independent_bid")
+        quotes.add(moment, bid, flag(row, "own"), self.price(row, "ask", "market.best_ask"))
 
 
 def _moment(text: str) -> datetime:
