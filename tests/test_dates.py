@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repurchase.domain.calendars import months_after
@@ -271,6 +271,13 @@ def test_pauses_of_a_year_are_known_by_then() -> None:
     assert failing(editions, "2017-03-08") == []
 
 
+@pytest.mark.parametrize("days", ["2017-09-01..terms.first_day", "terms.last_day..2017-05-01"])
+def test_interval_that_ends_before_it_begins_is_no_permission(days: str) -> None:
+    """Only with the terms is that known: then nothing is outside such an interval."""
+    editions = file(f"require: trade.date..trade.last_date not in {days}")
+    assert failing(editions, "2017-06-01") == ["own"]
+
+
 def test_unknown_last_day_is_no_approval() -> None:
     """An order at a venue that the file does not list has no last day there."""
     editions = file(APART.replace("trade.", "trade.venue_"), PAUSES)
@@ -375,6 +382,7 @@ STRIKE: Final = 'strike: {value: "EUR 10.13 a share"}'
 
 
 @pytest.mark.parametrize("way", ["down", "up"])
+@settings(max_examples=15)
 @given(price=st.decimals("9", "12", places=3), tick=st.sampled_from(["0.5", "0.01", "0.3", "7"]))
 def test_limit_is_rounded_to_ticks(way: str, price: Decimal, tick: str) -> None:
     """The highest multiple of the tick that is not above, or the lowest that is not below it."""

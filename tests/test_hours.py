@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import RuleFileError
@@ -175,6 +175,7 @@ def _then(moment: datetime) -> int:
     return next((of for (one, end), of in VALUES.items() if one <= moment < end), 50)
 
 
+@settings(max_examples=20)
 @given(
     begins=st.integers(0, 30 * 60 - 1),
     minutes=st.integers(1, 20 * 60),
@@ -211,6 +212,7 @@ def _largest(edition: module.Edition) -> Exact:
     return version.figure.value
 
 
+@pytest.mark.slow
 def test_cap_of_an_hour_is_proved_and_compared() -> None:
     """Each part of a day is an edition of the proof; another figure for it is a difference."""
     caps = {"program.shares_after <= terms.max_shares": "program.shares_after <= terms.largest",
