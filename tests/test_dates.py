@@ -485,6 +485,12 @@ FAULTS: Final[list[tuple[tuple[str, ...], dict[str, str], str]]] = [
     ((), {"last_day": "{value: terms.first_day * 2}"}, "13:21"),
     ((), {"last_day": '{value: "10% * terms.max_amount"}'}, "`last_day` takes a date"),
     ((), {"last_day": '{value: "max(terms.first_day, trade.date)"}'}, "may read only terms"),
+    ((), {"max_amount": "none"}, "11:15: only `last_day` can be `none`"),
+    ((), {"first_day": "2017-03-08"}, "takes a mapping, but its value is text; write `{value:"),
+    ((APART, "pauses: {value: 2017-04-14..}"), {}, "`2017-04-14..` is not a period"),
+    ((APART, "pauses: {value: [2017-04-14..2017-04-20, {a: 1}]}"), {}, "is not text"),
+    ((APART.replace("pauses", "pause"), PAUSES), {}, "did you mean `terms.pauses`"),
+    (("require: trade.date > terms.first_day + 100000 days",), {}, "does not belong here"),
     ((), {"first_day": "none"}, "only `last_day` can be `none`"),
     (
         (),

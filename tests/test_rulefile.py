@@ -269,7 +269,12 @@ BAD: Final = [
     (
         MAX_SHARES,
         "max_shares: 4000 shares",
-        ["19:15: `max_shares` takes a mapping, but its value is text"],
+        [
+            (
+                "19:15: `max_shares` takes a mapping, but its value is text; "
+                "write `{value: 4000 shares}`"
+            )
+        ],
     ),
     (
         "per_share: 400",

@@ -628,6 +628,7 @@ class _Reader:
                 yield _Range(choice, first, last, is_ordered=True)
             return
         if choice.data == "alone":
+            self._node(inner)
             what = "this is neither a list nor an interval"
             _refuse(choice, what, "write a list, `[a, b]`, or an interval, `a..b`")
         point = self._node(choice)
@@ -657,7 +658,7 @@ class _Reader:
         if dimension is None:
             what = _FAMILIES.get(name.partition(".")[0], "fact")
             names = self.names
-            known = (*TABLE, *names.declared, *names.averages, *names.constants)
+            known = (*TABLE, *names.declared, *names.averages, *names.constants, *names.periods)
             _refuse(tree, f"unknown {what} `{short(name)}`", nearest(name[:100], known))
         return self._constant(name, dimension)
 

@@ -97,7 +97,7 @@ def _period(text: str) -> tuple[Figure, Figure]:
     """Return the first and the last of the period in *text*."""
     begins, is_period, ends = text.partition(_TO)
     hint = "write it as `2017-04-14..2017-04-20` or `09:00..11:30`"
-    if not is_period:
+    if not (is_period and begins.strip() and ends.strip()):
         raise Wrong(f"{ticked(text)} is not a period", hint)
     first, last = read_figure(begins.strip()), read_figure(ends.strip())
     if first.dimension != last.dimension or first.dimension not in (DATE, TIME):

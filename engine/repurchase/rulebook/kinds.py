@@ -23,7 +23,7 @@ from repurchase.rulebook.figures import (
     read_periods,
     read_value,
 )
-from repurchase.rulebook.keys import Kind, Reading, misfit, named, text
+from repurchase.rulebook.keys import Kind, Reading, named, text
 from repurchase.rulebook.yaml_reader import Path, Plain, surprising, ticked
 
 FORMAT: Final = 1
@@ -262,7 +262,7 @@ def _value(reading: Reading, path: Path, raw: object) -> object:
     if not 1 <= len(raw) <= PERIODS_MAX:
         raise Wrong(f"the list has {len(raw)} periods", f"give 1 to {PERIODS_MAX}")
     if not all(isinstance(one, str) for one in raw):
-        raise misfit(path, raw, "a list of periods, such as `2017-04-14..2017-04-20`")
+        raise Wrong("a period of the list is not text", "write it as `2017-04-14..2017-04-20`")
     return read_periods([str(one).strip() for one in raw])
 
 

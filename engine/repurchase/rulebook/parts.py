@@ -229,6 +229,9 @@ class Parts:
 
     def _misfits(self, figure: Figure, expected: Dimension) -> bool:
         # The right currency is unknown while the program's own currency is wrong.
+        if figure == Figure(NO_DAY, DATE):
+            # `_has_end` notes it.
+            return False
         if ("currency",) in self._reading.lost and figure.dimension.kind == expected.kind:
             return False
         return figure.dimension != expected

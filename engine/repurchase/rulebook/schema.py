@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from repurchase.domain.averages import OFS, PERS, WITHOUT
 from repurchase.domain.decisions import EFFECTS
-from repurchase.domain.errors import Wrong
+from repurchase.domain.errors import Wrong, short
 from repurchase.domain.events import METHODS
 from repurchase.domain.terms import KNOWN_TERMS, LATE_DAYS
 from repurchase.rulebook.caps import LIMITED
@@ -24,6 +24,7 @@ from repurchase.rulebook.keys import (
     Table,
     brief,
     listed,
+    misfit,
     named,
     needed,
 )
@@ -163,8 +164,11 @@ def _or_none(table: Table, value: Key) -> Kind:
     alone = brief(table, value)
 
     def read(reading: Reading, path: Path, raw: object) -> object:
-        is_none = isinstance(raw, str) and raw.strip() == NONE
-        return alone.read(reading, path, raw) if is_none else table.read(reading, path, raw)
+        if not isinstance(raw, str) or not raw.strip():
+            return table.read(reading, path, raw)
+        if raw.strip() != NONE:
+            raise Wrong(misfit(path, raw, "a mapping").what, f"write `{{value: {short(raw)}}}`")
+        return alone.read(reading, path, raw)
 
     return Kind(read, {"anyOf": [table.kind().schema, {"const": NONE}]})
 
