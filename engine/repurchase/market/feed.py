@@ -220,8 +220,8 @@ class ProgramFeed:
         if listing is None or day is None:
             return None
         if kind_of_file(name) is BARS:
-            found = self.measured(name, trade)
-            return None if found is None else found.value
+            of_bars = self.measured(name, trade)
+            return None if of_bars is None else of_bars.value
         if moment is None:
             return None
         if name in MINUTES:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from repurchase.domain.calendars import zone
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError, Problem, RuleFileError, UsageError, nearest, short
 from repurchase.domain.events import KINDS, Event
@@ -14,6 +17,7 @@ from repurchase.evaluation.step import step
 from repurchase.facts.fact import Market
 from repurchase.intake.fields import READERS, event, misplaced
 from repurchase.ledger.fold import counting
+from repurchase.ledger.orders import day_of
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.market.stated import StatedMarket
@@ -24,6 +28,8 @@ from repurchase.rulebook.model import Authorization, Case, Pack, Under
 from repurchase.rulebook.packs import instead, is_pack_file
 from repurchase.rulebook.yaml_reader import read_bytes
 from repurchase.tester.edits import document_of
+
+_TWO_DAYS: Final = timedelta(2)
 
 
 class CaseStep(msgspec.Struct, frozen=True):
@@ -149,23 +155,31 @@ def _at(cases: Path, one: Case | Under, what: str, hint: str | None) -> Problem:
     return Problem(what, hint, str(cases), one.line, one.column)
 
 
+def _opening(case: Case, asked: Event, editions: Editions) -> Iterator[Event]:
+    """Yield what *case* says was executed before, on a day before that of *asked* on all clocks."""
+    if case.given_shares is None and case.given_amount is None:
+        return
+    day = day_of(asked, zone(editions.authorization.timezone)) - _TWO_DAYS
+    yield Event(
+        kind="brought_forward",
+        id="opening",
+        date=day,
+        shares=case.given_shares or 0,
+        amount=case.given_amount or 0,
+    )
+
+
 def result(case: Case, editions: Editions) -> CaseResult:
     """Return the result of *case* under *editions*; raise InputError if an event is invalid."""
-    position = Position()
-    if case.given_shares is not None or case.given_amount is not None:
-        position = Position(
-            executed_shares=case.given_shares or 0,
-            executed_amount=case.given_amount or 0,
-            started=True,
-        )
-    position = counting(position, editions.authorization.kept())
     given = [
         _event(values, case.usual, f"given-{number}")
         for number, values in enumerate(case.given_events, 1)
     ]
-    events = [*given, _event(case.event, case.usual, "event")]
+    asked = _event(case.event, case.usual, "event")
+    events = [*_opening(case, asked, editions), *given, asked]
     _check_ids(events)
     market = market_of(editions)
+    position = counting(Position(), editions.authorization.kept())
     steps = []
     for one in events:
         its = life(editions, one, position)
