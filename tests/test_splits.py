@@ -47,10 +47,12 @@ counters:
   second: {instruments: [second], per: 12 days}
   months: {per: month}
   late: {from: 2008-12-01}
+  moments: {per: 2 minutes}
 rules:
   - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
   - {id: all, require: counters.all.shares_after + counters.months.shares_after >= 0}
   - {id: second, require: counters.second.shares_after + counters.late.shares_after >= 0}
+  - {id: moments, effect: flag, require: counters.moments.shares_after >= 0}
 """
 FIRST: Final = date(2008, 11, 20)
 EACH: Final = {"ACME": 1, "SECOND": 10}
@@ -185,6 +187,8 @@ def check(program: Program, recount: Recount, today: date) -> None:
     }
     found = {name: counted_in(position, name, today) for name in expected}
     assert found == expected
+    # No event has a time, so each counts at any moment.
+    assert position.counters["moments"].always.shares == expected["all"]
     months = position.counters["months"]
     for first in (date(2008, 11, 1), date(2008, 12, 1)):
         number = months.counter.period(When(first))

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from functools import reduce
 
 from msgspec.structs import replace
 
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, quotient, simplest
 from repurchase.domain.terms import CountingRules
-from repurchase.ledger.counters import Uses
+from repurchase.ledger.counters import Sum, Uses
 from repurchase.ledger.fold import Days, when_in, with_order
-from repurchase.ledger.orders import split
+from repurchase.ledger.orders import Order, split
 from repurchase.ledger.position import Counted, Day, Position, Split
 from repurchase.ledger.trades import Fault
 
@@ -64,6 +65,9 @@ def _rest(position: Position, split: Split, counting: CountingRules) -> Exact:
 
 def _in_new_units(position: Position, new: Split, rest: Exact) -> Position:
     fills = [*position.fills.counting()]
+    orders = {
+        name: order for name, order in position.orders.items() if order.state in ("open", "held")
+    }
     since: dict[str, Exact] = {}
     for fill in position.fills.every():
         if fill.event.order is not None and fill.event.kind == "fill" and not is_before(fill, new):
@@ -74,12 +78,15 @@ def _in_new_units(position: Position, new: Split, rest: Exact) -> Position:
         fills=position.fills.each(lambda fill: _split_fill(fill, new)),
         days=_split_days(position.days, new),
         counters=position.counters.update(
-            {name: _split_uses(uses, fills, new, rest) for name, uses in position.counters.items()}
+            {
+                name: _split_uses(uses, fills, orders.values(), new, rest)
+                for name, uses in position.counters.items()
+            }
         ),
     )
-    for name, order in position.orders.items():
+    for name, order in orders.items():
         own = order.terms.listing
-        if order.state in ("open", "held") and own is not None and own.instrument == new.instrument:
+        if own is not None and own.instrument == new.instrument:
             changed = split(order, new.ratio, new.day, since.get(name, 0))
             split_ = with_order(split_, order, changed)
     return split_
@@ -134,17 +141,24 @@ def _split_day(day: Day, ratio: Exact) -> Day:
     )
 
 
-def _split_uses(uses: Uses, fills: Iterable[Counted], new: Split, rest: Exact) -> Uses:
-    """Return *uses* in new units; what is on order follows with its order."""
-    by_period: dict[int, list[Counted]] = {}
+def _split_uses(
+    uses: Uses, fills: Iterable[Counted], orders: Iterable[Order], new: Split, rest: Exact
+) -> Uses:
+    """Return *uses* in new units; what *orders* reserve follows with each order, and stays here."""
+    by_period: dict[int | None, list[Counted]] = {}
     for fill in fills:
         when = when_in(uses.counter, fill)
-        period = None if when is None else uses.counter.period(when)
-        if period is not None:
-            by_period.setdefault(period, []).append(fill)
-    done = {
-        period: replace(sum_, shares=_multiplied(sum_.shares, by_period.get(period, ()), new, rest))
-        for period, sum_ in uses.done.items()
-    }
-    always = replace(uses.always, shares=simplest(uses.always.shares * rest))
-    return replace(uses, done=uses.done.update(done), always=always)
+        if when is not None:
+            by_period.setdefault(uses.counter.period(when), []).append(fill)
+
+    def split_sum(period: int | None, sum_: Sum) -> Sum:
+        shares = _multiplied(sum_.shares, by_period.get(period, ()), new, rest)
+        return replace(sum_, shares=shares)
+
+    orders = list(orders)
+    bare = reduce(lambda of, order: of.with_order(order, -1), orders, uses)
+    done = {period: split_sum(period, sum_) for period, sum_ in bare.done.items()}
+    # What has no moment is in each short period.
+    always = split_sum(None, bare.always)
+    changed = replace(bare, done=bare.done.update(done), always=always)
+    return reduce(lambda of, order: of.with_order(order), orders, changed)

@@ -227,8 +227,8 @@ class ProgramFeed:
         if name in MINUTES:
             return _minutes(name, trade, listing)
         key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
-        found = self._feed.published(name, key, instant(moment), begin)
-        return bool(found) if name == FIRST_PRICE and found is not None else found
+        price = self._feed.published(name, key, instant(moment), begin)
+        return bool(price) if name == FIRST_PRICE and price is not None else price
 
     def outside_session(self, trade: Trade) -> tuple[str, str] | None:
         """Return when *trade* happened, and the sessions of that day, if it was in none of them.
