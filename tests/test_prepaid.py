@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,6 +24,7 @@ from repurchase.proof.solver import Time
 from repurchase.replay.figures import Grouping
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.life import life
+from test_cli import run
 
 FILE: Final = """repurchase: 1
 authorization: acme
@@ -315,3 +318,106 @@ def test_comparison_of_files_covers_payments() -> None:
     assert compared.looser.shown is not None
     event = compared.looser.shown.events[-1]
     assert (event["kind"], compared.tighter.never) == ("prepaid", True)
+
+
+# -- a real program, from its quarterly report ----------------------------------------------------
+
+WASTE: Final = """repurchase: 1
+authorization: wm-2017
+issuer: Waste Management, Inc.
+sources:
+  report:
+    title: Quarterly report to 2017-09-30, note 11
+    url: https://www.sec.gov/Archives/edgar/data/823768/000155837017007569/R18.htm
+timezone: America/New_York
+currency: USD
+instruments:
+  common: {symbol: WM, venues: [XNYS]}
+terms:
+  paid: {value: "USD 500,000,000", quote: "$500 million", source: report}
+  first_day: {value: 2017-08-01}
+  last_day: {value: 2017-12-31}
+unlimited: [shares]
+rules:
+  - {id: amount-cap, require: program.amount_after <= terms.paid}
+  - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
+  - {id: ahead, require: trade.method == prepaid}
+"""
+WASTE_CASES: Final = """
+usual: {time: 2017-08-07T16:30:00-04:00, symbol: WM, by: ann, reason: agreement}
+cases:
+  - {name: the whole amount, event: {kind: prepaid, amount: 500000000}, expect: approved}
+  - name: a dollar more
+    event: {kind: prepaid, amount: 500000001}
+    expect: denied
+    rules: [amount-cap]
+  - name: a second payment
+    given: [{kind: prepaid, id: p-1, amount: 500000000}]
+    event: {kind: prepaid, amount: 1}
+    expect: denied
+    rules: [amount-cap]
+  - name: on the last day
+    event: {kind: prepaid, amount: 1, time: 2017-12-31T23:59:59-05:00}
+    expect: approved
+  - name: a day too late
+    event: {kind: prepaid, amount: 1, time: 2018-01-01T00:00:00-05:00}
+    expect: denied
+    rules: [window]
+  - name: the first delivery
+    given: [{kind: prepaid, id: p-1, amount: 500000000}]
+    event: {kind: fill, order: p-1, quantity: 5300000, method: prepaid, amount: 0}
+    expect: approved
+  - name: the last delivery
+    given:
+      - {kind: prepaid, id: p-1, amount: 500000000}
+      - {kind: fill, id: f-1, order: p-1, quantity: 5300000}
+    event: {kind: fill, order: p-1, quantity: 1200000, time: 2017-12-01T16:30:00-05:00}
+    expect: approved
+  - name: a delivery too late
+    given: [{kind: prepaid, id: p-1, amount: 500000000}]
+    event: {kind: fill, order: p-1, quantity: 1, time: 2018-01-01T00:00:00-05:00}
+    expect: denied
+    rules: [window]
+  - name: a delivery of no payment
+    event: {kind: fill, side: buy, quantity: 1, method: prepaid, amount: 0}
+    expect: denied
+    rules: [amount-cap, engine.not-prepaid, engine.unknown-amount]
+  - name: a purchase in the market
+    event: {kind: order, side: buy, quantity: 1, price: 75, method: auction}
+    expect: denied
+    rules: [ahead]
+"""
+
+
+def test_accelerated_repurchase_is_stated_without_a_trick(tmp_path: Path) -> None:
+    """Waste Management paid half a billion in August 2017, and had all shares by December."""
+    (tmp_path / "wm-2017.yaml").write_text(WASTE)
+    (tmp_path / "wm-2017.cases.yaml").write_text(WASTE_CASES)
+    for command in ("lint", "test", "prove"):
+        found = run(command, "wm-2017.yaml", cwd=tmp_path)
+        assert found.code == 0, (found.out, found.err)
+
+
+def test_journal_keeps_payments_and_splits(tmp_path: Path) -> None:
+    """Both are recorded, re-evaluated alike, and go from one journal to another."""
+    (tmp_path / "acme.yaml").write_text(FILE)
+    first = {"kind": "prepaid", "id": "p", "date": "2008-12-01", "quantity": "300", **PAID}
+    split = {"kind": "split", "id": "s", "date": "2008-12-02", "symbol": "ACME"}
+    rows = [
+        first | {"amount": "80000", "expires": "2009-01-30"},
+        {"kind": "fill", "id": "f", "date": "2008-12-01", "order": "p", "quantity": "100"},
+        split | {"new": "3", "old": "2"},
+        {"kind": "fill", "id": "g", "date": "2008-12-02", "order": "p", "quantity": "300"},
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+    journal = ("--journal", "j.db")
+    sent = run("submit", "log.jsonl", *journal, "--rules", "acme.yaml", cwd=tmp_path)
+    assert sent.code == 0, (sent.out, sent.err)
+    assert run("verify", *journal, cwd=tmp_path).code == 0
+    position = run("position", *journal, "--json", cwd=tmp_path).json["position"]
+    assert (position["executed_shares"], position["executed_amount"]) == ("450", "80000")
+    exported = run("export", *journal, cwd=tmp_path)
+    (tmp_path / "export.jsonl").write_text(exported.out)
+    again = run("import", "export.jsonl", "--journal", "other.db", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert run("verify", "--journal", "other.db", cwd=tmp_path).code == 0

@@ -318,15 +318,12 @@ class Counted:
             # fill beyond its order, too, which can be at another venue.)
             ties.append(z3.Implies(self.otherwise, self.words["trade.method"].chosen >= 0))
         is_prepaid = self.words["trade.method"].is_one("prepaid")
-        if self.kind == "order":
-            ties.append(self.ahead == is_prepaid)
         if self.kind in FILLS:
             ties.append(z3.Implies(self.ahead, z3.And(is_prepaid, self.cost == 0)))
         else:
             is_buy = self.words["trade.side"].is_one("buy")
             has_none = z3.And(self.words["trade.order_type"].chosen == -1, z3.Not(self.has_price))
-            ties.append(z3.Implies(self.ahead, z3.And(is_prepaid, is_buy, has_none)))
-        if self.kind not in FILLS:
+            ties += [self.ahead == is_prepaid, z3.Implies(self.ahead, z3.And(is_buy, has_none))]
             # The price of a market order binds nobody.
             is_market = self.words["trade.order_type"].is_one("market")
             ties.append(z3.Implies(is_market, z3.Not(self.has_price)))
