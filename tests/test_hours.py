@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from repurchase.domain.errors import RuleFileError
 from repurchase.domain.quantities import Exact
+from repurchase.evaluation.standing import unfit
 from repurchase.evaluation.step import step
 from repurchase.intake import fields
 from repurchase.ledger.position import Position
@@ -210,6 +211,22 @@ def _largest(edition: module.Edition) -> Exact:
     version = edition.terms["terms.largest"]
     assert version is not None
     return version.figure.value
+
+
+def test_order_within_the_hour_still_fits_and_one_beyond_it_does_not() -> None:
+    """An open order is asked for again from its own moment on, by the rules as they now are."""
+    caps = {"program.shares_after <= terms.max_shares": "program.shares_after <= terms.largest",
+            "trade.shares <= terms.largest": "trade.shares <= terms.max_shares"}  # fmt: skip
+    editions = file(**caps)
+    row = order(90, "2026-07-01T10:10:00", expires="2026-07-01T10:59:00+09:00")
+    denied, position = failing(editions, row)
+    assert denied == []
+    open_order, day = position.orders["a"], date(2026, 7, 1)
+    assert unfit(open_order, position, editions, day) is None
+    shorter = file(HOUR.replace("11:00:00", "10:30:00"), **caps)
+    found = unfit(open_order, position, shorter, day)
+    assert found is not None
+    assert {one.rule for one in found.findings} == {"share-cap"}
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from datetime import date
 import msgspec
 from msgspec.structs import replace
 
+from repurchase.domain.calendars import day_at
 from repurchase.domain.decisions import Finding
 from repurchase.domain.events import Event
 from repurchase.evaluation.judge import judge
@@ -48,7 +49,12 @@ def unfit(order: Order, position: Position, editions: Editions, day: date) -> Un
 def _asked_again(
     terms: Terms, order: Order, position: Position, editions: Editions, day: date
 ) -> Unfit:
-    event = renewed(terms, Event(kind="replace", id=terms.event.id, date=day))
+    again = Event(kind="replace", id=terms.event.id, date=day)
+    asked_at = terms.event.time
+    if asked_at is not None and editions.has_minutes and day_at(asked_at, editions.zone) == day:
+        # Without a time, the figures of parts of the day before its request would count, too.
+        again = replace(again, date=None, time=asked_at)
+    event = renewed(terms, again)
     edition = editions.of(event, position)
     life = life_of(order_trade(event, edition.counting), edition, editions, position)
     asked = order_trade(event, edition.counting, life.counting)
