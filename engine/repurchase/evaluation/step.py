@@ -485,7 +485,7 @@ def own_findings(
         yield _denial("engine.split-caps")
     if proposed.fault is not None:
         yield _fault_finding(proposed.fault, event, position, edition, proposed.excess)
-    elif live and event.kind == "fill" and event.order is None:
+    elif live and event.kind == "fill" and proposed.event.order is None:
         # At the desk each fill has an order; without one nothing was reserved for it.
         yield _denial("engine.overrun")
     yield from edition_findings(proposed, edition, life)

@@ -542,6 +542,7 @@ def _first(value: V | None, default: V | None) -> V | None:
 
 
 def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
+    event = _delivered(event, position)
     order = order_named(event, counting, position)
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
@@ -578,6 +579,18 @@ def _delivered(
     if not order.terms.quantity:
         return _filled(full, counting, listing, None, None, is_paid=True)
     return _filled(full, counting, listing, order, "overrun", ratio, is_paid=True)
+
+
+def _delivered(event: Event, position: Position) -> Event:
+    """Return *event*; a delivery that names no payment is of the only open one of its symbol."""
+    if event.method != "prepaid" or event.order is not None:
+        return event
+    paid = [
+        name
+        for name, order in position.orders.items()
+        if order.is_open and order.is_prepaid and order.terms.event.symbol == event.symbol
+    ]
+    return replace(event, order=paid[0]) if len(paid) == 1 else event
 
 
 def _correct(event: Event, counting: CountingRules, position: Position) -> Trade:
