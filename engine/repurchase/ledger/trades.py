@@ -542,7 +542,7 @@ def _first(value: V | None, default: V | None) -> V | None:
 
 
 def _fill(event: Event, counting: CountingRules, position: Position) -> Trade:
-    event = _delivered(event, position)
+    event = _of_payment(event, position)
     order = order_named(event, counting, position)
     if order is None:
         fault: Fault | None = "unknown-order" if event.order is not None else None
@@ -581,7 +581,7 @@ def _delivered(
     return _filled(full, counting, listing, order, "overrun", ratio, is_paid=True)
 
 
-def _delivered(event: Event, position: Position) -> Event:
+def _of_payment(event: Event, position: Position) -> Event:
     """Return *event*; a delivery that names no payment is of the only open one of its symbol."""
     if event.method != "prepaid" or event.order is not None:
         return event

@@ -383,7 +383,8 @@ RULE_FILE: Final = Table("rule-file",
 # --- cases ---------------------------------------------------------------------------------------
 
 GIVEN: Final = Table("given", "What the program executed before the event of a case.", (
-    Key("executed_shares", FIGURE, "Executed shares, in ordinary shares, as of two days before the event."),
+    Key("executed_shares", FIGURE,
+        "Executed shares, in ordinary shares, as of two days before the event."),
     Key("executed_amount", FIGURE,
         "Executed money, in the program's currency, which is not written."),
 ))  # fmt: skip
