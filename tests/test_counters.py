@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +38,7 @@ from repurchase.proof.solver import Time
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.life import life
 from repurchase.rulebook.lint import lint_findings
+from test_cli import run
 
 # The days of the drafts' events, and days after them.
 CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
@@ -871,3 +873,20 @@ def test_limit_by_what_was_executed_alone_is_a_gap(rule: str, is_warned: bool) -
         if "by what was executed" in problem.what
     ]
     assert len(said) == is_warned
+
+
+def test_position_shows_what_counters_have_counted(tmp_path: Path) -> None:
+    """Each declared counter has a line, and its figures in JSON."""
+    text = OPEN_RULES.replace("rules:\n", "counters:\n  north: {brokers: [north]}\nrules:\n")
+    text += "  - {id: north, require: counters.north.shares_after <= 10 shares}\n"
+    (tmp_path / "r.yaml").write_text(text, encoding="utf-8")
+    events = [order("a", 3), order("b", 2, broker="south"), order("c", 8)]
+    lines = (msgspec.json.encode(msgspec.to_builtins(one)) for one in events)
+    (tmp_path / "e.jsonl").write_bytes(b"\n".join(lines))
+    journal = ("--journal", "j.db")
+    sent = run("submit", "e.jsonl", "--rules", "r.yaml", "--one-person", *journal, cwd=tmp_path)
+    assert sent.code == 1
+    (north,) = run("position", *journal, "--json", cwd=tmp_path).json["counters"]
+    told = {"shares": "3", "amount": "30", "orders": 1, "messages": 2, "open_orders": 1}
+    assert told.items() <= north.items()
+    assert "north" in run("position", *journal, cwd=tmp_path).out

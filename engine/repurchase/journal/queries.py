@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.calendars import day_at
+from repurchase.domain.counters import When, moment_of
 from repurchase.domain.decisions import Decision, Outcome, PositionReport
 from repurchase.domain.errors import InputError, JournalError, Problem, UsageError
 from repurchase.domain.events import Event, key_of
@@ -30,6 +31,7 @@ from repurchase.journal.book import (
 from repurchase.journal.records import Reconciliation, Rules, event_of, rules_of
 from repurchase.journal.rule_texts import other_rules
 from repurchase.journal.store import Head, Journal
+from repurchase.ledger.counters import is_unknown
 from repurchase.ledger.halts import left_to_cancel, scope_of
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Cause, Position, Proposal
@@ -101,6 +103,22 @@ class ProposalLine(msgspec.Struct, frozen=True):
     rule_file: str | None
 
 
+class CounterLine(msgspec.Struct, frozen=True):
+    """What a counter of the rule file has counted in its period of now; exact numbers as texts.
+
+    The *brokers* are `None` if one is unknown.
+    """
+
+    name: str
+    shares: str
+    amount: str
+    orders: int
+    messages: int
+    cancels: int
+    open_orders: int
+    brokers: int | None
+
+
 class Overview(msgspec.Struct, frozen=True):
     """A program's position: its records, what it has used, open orders, and unknown fills.
 
@@ -115,6 +133,7 @@ class Overview(msgspec.Struct, frozen=True):
     head: str
     latest: date | None
     position: PositionReport
+    counters: tuple[CounterLine, ...]
     unknown: tuple[str, ...]
     orders: tuple[OrderLine, ...]
     halts: tuple[HaltLine, ...]
@@ -153,6 +172,7 @@ def overview(book: Book, now: datetime) -> Overview:
         head=book.head.hash,
         latest=None if position.latest == date.min else position.latest,
         position=position_report(position, edition),
+        counters=tuple(_counted(position, edition, now)),
         unknown=position.unknown_fills(money=edition.judges_money),
         orders=tuple(
             _line(name, order, today, _unfit(order, position, editions, today))
@@ -164,6 +184,24 @@ def overview(book: Book, now: datetime) -> Overview:
         one_person=not position.two_persons,
         since=book.since,
     )
+
+
+def _counted(position: Position, edition: Edition, now: datetime) -> Iterator[CounterLine]:
+    for counter in edition.authorization.counters:
+        uses = position.counters.get(counter.name)
+        day = day_at(now, counter.zone or edition.counting.zone)
+        found = None if uses is None else uses.of(When(day, moment_of(now)))
+        if found is not None:
+            yield CounterLine(
+                counter.name,
+                written(found.shares),
+                written(found.amount),
+                found.orders,
+                found.messages,
+                found.cancels,
+                found.open_orders,
+                None if is_unknown(found.brokers) else len(found.brokers),
+            )
 
 
 def _halt(cause: Cause, position: Position) -> HaltLine:

@@ -43,6 +43,7 @@ def position_view(found: Overview, edition: Edition) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((plain(found.authorization), "bold"), f", {found.records:,} records"),
         _standing(found, edition),
+        *([_counters(found, edition)] if found.counters else []),
     ]
     if found.latest is not None:
         parts.append(Text(f"Latest day: {found.latest}. Date each request that day or later."))
@@ -121,6 +122,24 @@ def _standing(found: Overview, edition: Edition) -> Table:
     left = remaining(now, edition, "no cap")
     rows = zip(("shares", "money"), executed, reserved, left, strict=True)
     return plain_table("", "executed", "reserved", "remaining", rows=rows)
+
+
+def _counters(found: Overview, edition: Edition) -> Table:
+    """Return what each counter has counted in its period of now; the names of its figures first."""
+    currency = edition.authorization.currency
+    rows = (
+        (
+            plain(one.name),
+            unit(one.shares, "shares"),
+            unit(one.amount, currency),
+            str(one.orders),
+            str(one.messages),
+            str(one.open_orders),
+        )
+        for one in found.counters
+    )
+    headings = ("counter", "shares", "money", "orders", "messages", "open orders")
+    return plain_table(*headings, rows=rows)
 
 
 def _orders(orders: Iterable[OrderLine]) -> Text:
