@@ -18,7 +18,7 @@ from test_cli import LOG, RULES, order, run
 
 HERE: Final = Path(__file__).parent
 MEGABYTES_MAX: Final = 300
-DAMAGED: Final = 12
+DAMAGED: Final = 4
 CHECK: Final = ("check", "--rules", "rules.yaml", "--event", "order.json")
 CASES: Final = """\
 cases:
