@@ -313,7 +313,9 @@ def leaves(draw: st.DrawFn) -> str:
         choices = draw(st.lists(constants(kind), min_size=1, max_size=3))
         return f"{one} {_membership(draw, kind)} [{_listed(*choices)}]"
     if shape == "within":
-        choices = draw(st.lists(intervals(kind), min_size=1, max_size=3))
+        # Each interval is two comparisons, and each of them one for each branch of an extreme.
+        one = draw(fact_quantities(kind, 0))
+        choices = draw(st.lists(intervals(kind), min_size=1, max_size=2))
         return f"{one} {_membership(draw, kind)} [{_listed(*choices)}]"
     first, second = draw(st.permutations((one, other)))
     return f"{first} {draw(operator)} {second}"
@@ -338,7 +340,7 @@ def intervals(draw: st.DrawFn, kind: str) -> str:
 def lives(draw: st.DrawFn) -> str:
     """Draw whether an order's days are all in some days, or whether none is."""
     days = _one_of(("trade.date..trade.last_date", "trade.venue_date..trade.venue_last_date"))
-    choices = draw(st.lists(intervals("date") | constants("date"), min_size=1, max_size=3))
+    choices = draw(st.lists(intervals("date") | constants("date"), min_size=1, max_size=2))
     return f"{draw(days)} {draw(_one_of(('in', 'not in')))} [{', '.join(choices)}]"
 
 

@@ -141,7 +141,10 @@ def test_cap_of_an_hour_binds_what_is_approved_beside_an_order_that_lasts() -> N
         assert denied == []
         short = order(share, "2026-07-01T09:10:00", id="b", expires="2026-07-01T09:20:00+09:00")
         assert failing(lower, short, position)[0] == rules
-    # Alone, what ends within the hour may use it in full.
+    # Alone, or beside what ended before, what ends within the hour may use it in full.
+    denied, position = failing(file(), order(40, "2026-06-30T09:00:00", id="ended"))
+    within = order(90, "2026-07-01T10:10:00", id="b", expires="2026-07-01T10:20:00+09:00")
+    assert (denied, failing(file(), within, position)[0]) == ([], [])
     alone = order(90, "2026-07-01T10:10:00", expires="2026-07-01T10:20:00+09:00")
     assert failing(lower, alone)[0] == []
 

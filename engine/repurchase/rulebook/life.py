@@ -172,8 +172,10 @@ def _judging(
                 venues = one.venues | {there.listing.venue}
                 found[turn.edition.hash] = replace(one, venues=venues)
     last = max(one.last_date for one in order.in_play())
-    if not editions.is_own_settled(last) and (position.open_until or not editions.has_minutes):
-        latest = max(position.open_until, default=last)
+    latest = max(position.open_until, default=last)
+    # Within the last day, something can change only for another order that lasts as long.
+    is_beside = any(day >= last for day in position.open_until) or not editions.has_minutes
+    if is_beside and not editions.is_own_settled(last):
         # Only the file's own caps bind then, and these go by its own clock.
         for turn in editions.later((last, last), (latest, latest), editions.zone, asked.date):
             found.setdefault(turn.edition.hash, Later(*turn, is_own=False))
