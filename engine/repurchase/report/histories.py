@@ -36,7 +36,9 @@ def last_asked(events: Sequence[Mapping[str, Any]], authorization: Authorization
     is_lasting = "expires" in event and last["kind"] != "fill"
     lasting = f", until {event['expires']}" if is_lasting else ""
     when = event.get("time") or event.get("date")
-    terms = f"{side}{event['quantity']:,} of {event['symbol']}{price}, {when}{lasting}"
+    # A prepayment can leave open how many shares it is for.
+    units = f"{event['quantity']:,} of " if "quantity" in event else ""
+    terms = f"{side}{units}{event['symbol']}{price}, {when}{lasting}"
     return plain(f"{last['kind']} {last['id']} ({terms})")
 
 
