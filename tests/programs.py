@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from refinement import Refinement
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN, day_at, zone
+from repurchase.domain.counters import Kept, of_day
 from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.domain.quantities import Exact, exact, written
 from repurchase.domain.venues import zone_name
@@ -23,6 +24,7 @@ from repurchase.evaluation.step import step
 from repurchase.facts.domains import Numbers
 from repurchase.facts.table import TABLE
 from repurchase.intake import fields
+from repurchase.ledger.fold import counting
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import Position
 from repurchase.rulebook.editions import load_text
@@ -206,7 +208,11 @@ class Program:
         self.refinement, self.editions = refinement, refinement.editions
         self.place, self.chance = place, chance
         self.clock = zone(place.clock)
-        self.position = Position()
+        # The models have every fact, so the position keeps what any rule could read.
+        instruments = self.editions.authorization.instruments
+        days = (of_day(one.name, venue) for one in instruments for venue in one.venues)
+        counters = (*self.editions.authorization.counters, *days)
+        self.position = counting(Position(), Kept(counters, requests=True))
         begin = datetime(place.begin.year, place.begin.month, place.begin.day, tzinfo=UTC)
         self.now = begin + timedelta(hours=chance.choice((15, 30)))
         self.count = 0

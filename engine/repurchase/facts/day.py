@@ -129,11 +129,12 @@ def _counted(
     position: Callable[[Situation], Position], figure: str
 ) -> Callable[[Situation], Exact | None]:
     def of(now: Situation) -> Exact | None:
-        listing = now.trade.listing
-        if listing is None:
+        listing, at = now.trade.listing, position(now)
+        is_unknown = at is now.after and figure == "shares" and not now.adds_known_shares
+        if listing is None or is_unknown:
             return None
         name = of_day(listing.instrument, listing.venue).name
-        return figure_of(position(now), now.trade, name, figure)
+        return figure_of(at, now.trade, name, figure)
 
     return of
 

@@ -43,8 +43,11 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def adds_known_shares(self) -> bool:
-        """Return whether it is known how many shares the trade adds; a prepayment may not say."""
-        return self.trade.shares is not None or self.trade.event.kind != "prepaid"
+        """Return whether it is known how many shares a request adds, if the trade is one.
+
+        That is unknown of an unlisted instrument, and of a prepayment that does not say it.
+        """
+        return self.trade.shares is not None or self.trade.is_fill
 
 
 class Fact(msgspec.Struct, frozen=True):

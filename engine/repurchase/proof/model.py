@@ -303,6 +303,9 @@ class Request(Counted):
             amount_known = z3.Or(amount_known, z3.Bool(f"{self.name}.settles_a"))
         if not is_fill:
             shares_known = z3.And(shares_known, self.has_units)
+            # What is paid ahead is executed, and reserves nothing.
+            amount_known = z3.And(amount_known, z3.Implies(self.ahead, bounded))
+            bounded = z3.Or(bounded, self.ahead)
         if is_fill:
             # A sell fill counts nothing.
             is_sale = self.words["trade.side"].is_one("sell")
