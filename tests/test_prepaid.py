@@ -389,6 +389,7 @@ cases:
 """
 
 
+@pytest.mark.slow
 def test_accelerated_repurchase_is_stated_without_a_trick(tmp_path: Path) -> None:
     """Waste Management paid half a billion in August 2017, and had all shares by December."""
     (tmp_path / "wm-2017.yaml").write_text(WASTE)
