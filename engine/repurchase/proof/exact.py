@@ -308,14 +308,14 @@ def _limits_of_day(now: Request, before: Sums, past: Sequence[Past]) -> Iterator
     """Yield the facts of the counter of the day, of the instrument and the venue of *now*."""
     at, known = now.day("venue_date"), known_sums(before, now.after)
     for name, more in zip(_READ, now.more, strict=True):
-        used = []
-        for of in past:
-            executed, reserved = _READ[name](of)
+        each = [_READ[name](of) for of in past]
+        # What was brought forward counts on each day.
+        total = getattr(before, f"executed_{name}") - z3.Sum([_NOTHING, *(one for one, _ in each)])
+        for of, (executed, reserved) in zip(past, each, strict=True):
             begin, end = of.asked.day("venue_date"), of.asked.day("venue_last_date")
             done = z3.If(begin == at, executed, _NOTHING)
             open_ = z3.If(z3.And(begin <= at, at <= end), reserved, _NOTHING)
-            used.append(z3.If(_is_listed_as(now, of.asked), done + open_, _NOTHING))
-        total = z3.Sum([_NOTHING, *used])
+            total += z3.If(_is_listed_as(now, of.asked), done + open_, _NOTHING)
         yield f"day.{name}", Fact(known[name][0], total)
         yield f"day.{name}_after", Fact(known[name][1], total + more)
 
