@@ -60,8 +60,9 @@ def test_defect_is_found_with_a_history(file: Path) -> None:
             defect = load_text(changed.encode(), str(file))
         except RuleFileError as error:
             # A term that no rule reads any more is an error of its own.
-            assert "no rule and no check reads" in error.problems[0].what
-            continue
+            if "no rule and no check reads" in error.problems[0].what:
+                continue
+            raise
         begun = time.monotonic()
         compared = Comparison(sound, defect, Time(120_000, time.monotonic_ns)).compared("order")
         took = time.monotonic() - begun
