@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +24,10 @@ from repurchase.intake.fields import event
 from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
 from repurchase.market.sessions import VENUES, Sessions, sessions
+from repurchase.proof.approval import passes
 from repurchase.proof.diff import diff
 from repurchase.proof.equal import same
+from repurchase.proof.model import Request, any_sums
 from repurchase.proof.proof import proved
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import Editions, load_text
@@ -641,6 +644,32 @@ def test_average_that_differs_leaves_a_comparison_undecided() -> None:
     found = diff(editions(), looser, time.monotonic_ns)
     assert {one.verdict for one in found.compared if one.kind == "order"} == {"looser"}
     assert same(editions(), editions(), time.monotonic_ns, 5000)
+
+
+@given(
+    st.sampled_from([None, "0", "9.999999999999", "10", "1000"]),
+    st.sampled_from([None, "0", "0.000000000001", "100", "99.5"]),
+)
+def test_prover_and_engine_agree_on_averages(volume: str | None, close: str | None) -> None:
+    """Whatever an event states, an order can pass in the model exactly if the engine approves."""
+    text = text_of(rule="trade.shares <= averages.one and trade.price <= averages.two")
+    text = text.replace("rules:\n", "  two: {of: close, over: month}\nrules:\n")
+    found = load_text(text.encode(), "acme.yaml")
+    stated = {"averages.one": volume, "averages.two": close}
+    order = {**ORDER, **{name: of for name, of in stated.items() if of is not None}}
+    decision = Program(found, feed=read_feed([])).decide(event(order)).decision
+    asked = Request(found.on(date(2024, 2, 13)), any_sums("s"), "r")
+    solver = z3.Solver()
+    solver.add(
+        *asked.ties, asked.units == 10, asked.price == 100, asked.listing == 0, passes(asked)
+    )
+    for name, of in stated.items():
+        # A price of zero is no price.
+        known = of is not None and (of != "0" or name == "averages.one")
+        solver.add(asked.facts[name].present == known)
+        solver.add(*([asked.facts[name].value == z3.RealVal(of)] if known else []))
+    assert (solver.check() == z3.sat) == (decision.outcome == "approved")
+    assert (decision.outcome == "approved") == (volume in ("10", "1000") and close == "100")
 
 
 # -- the command ----------------------------------------------------------------------------------
