@@ -19,6 +19,7 @@ from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact
 from repurchase.evaluation.judge import Scope, judge
 from repurchase.evaluation.step import outcome_of, own_findings, scope_of
+from repurchase.facts.averages import is_average
 from repurchase.facts.counters import facts_of
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
@@ -101,9 +102,11 @@ class View:
     def values(self) -> Iterator[tuple[str, Exact | None]]:
         """Yield each fact as the engine compares it, by its name."""
         words = dict(self.edition.constants.words)
-        counters = self.edition.authorization.counters
-        for name in (*TABLE, *(fact for one in counters for fact in facts_of(one.name))):
-            yield name, coded(TABLE[name].of(self.situation), words)
+        authorization = self.edition.authorization
+        counted = (fact for one in authorization.counters for fact in facts_of(one.name))
+        averages = filter(is_average, self.edition.facts)
+        for name in (*TABLE, *counted, *averages):
+            yield name, coded(authorization.fact(name).of(self.situation), words)
 
 
 def views(event: Event, position: Position, of: Life) -> Iterator[View]:
