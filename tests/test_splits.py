@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repurchase.domain.counters import When
@@ -340,6 +340,7 @@ EDITIONS: Final = load_text(FILE.encode(), "acme.yaml")
 
 @settings(max_examples=settings().max_examples // 2)
 @given(history=histories())
+@example(history=[("order", 1, 50, 5), ("alone", 3, 5, 0), ("split", 1, 0, 0)])
 def test_position_holds_what_a_recount_in_new_units_comes_to(
     history: list[tuple[str, int, int, int]],
 ) -> None:
