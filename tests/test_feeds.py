@@ -554,10 +554,9 @@ def test_first_twenty_rows_that_are_wrong_are_listed(tmp_path: Path) -> None:
 
 
 def test_every_fact_from_outside_is_given_by_some_file(market: Callable[..., Market]) -> None:
-    """Of the facts of the market and the issuer, two are left to events alone."""
+    """No fact of the market or the issuer is left to events alone."""
     outside = {name for name in TABLE if name.startswith(("market.", "issuer."))}
-    unsupplied = {name for name in outside if source_of(name) is None}
-    assert unsupplied == {"market.best_ask", "market.first_price_published"}
+    assert [name for name in outside if source_of(name) is None] == []
     found = market(TRADES + at("09:00:00", "1", "", ""))
     assert told(found, "market.minutes_from_open", "09:30:00") == 30
 
