@@ -248,6 +248,7 @@ def test_time_is_the_same_moment_in_every_unit_and_zone(unit: str, zone: str) ->
         assert pa.table(STARTER.program().replay(frame))["outcome"].to_pylist() == [outcome]
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.tuples(st.integers(1, 50_000), st.none() | st.integers(1, 3000)), min_size=1),
     size=st.integers(1, 5),

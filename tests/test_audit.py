@@ -222,6 +222,7 @@ def test_what_the_desk_recorded_is_verified(recorded: str) -> None:
     assert (told.first, told.last) == (begun, begun + timedelta(seconds=15))
 
 
+@pytest.mark.slow
 def test_both_stores_hold_one_chain(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same events make the same head, whatever keeps them, but for the salt."""
     monkeypatch.setattr(os, "urandom", bytes)

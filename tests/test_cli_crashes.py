@@ -61,6 +61,7 @@ def test_crash_is_2_with_a_sentence(here: Path, error: str) -> None:
     assert sentence.endswith("the traceback that REPURCHASE_DEBUG=1 shows")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -150,6 +151,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "said"),
     [("MemoryError", "this command needs more memory"), ("KeyError('a')", "repurchase failed")],

@@ -418,6 +418,7 @@ def _shipped_text() -> str:
     return text[:start] + text[text.index("rules:", start) :]
 
 
+@pytest.mark.slow
 def test_interrupt_of_a_submission_waiting_for_events(journal: Path) -> None:
     """Ctrl-C ends a submission that waits, says what is recorded, and loses nothing."""
     process = subprocess.Popen(
@@ -478,6 +479,7 @@ def test_answer_leaves_before_the_sender_says_more(tmp_path: Path) -> None:
     started.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "rules", "sentence"),
     [("{\n", "iij-2008", "JSON"), ("", "nowhere.yaml", "the rule file cannot be read")],

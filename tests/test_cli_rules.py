@@ -399,6 +399,7 @@ def mutated(draw: st.DrawFn, text: str = RULES) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @given(mutated())
 @settings(max_examples=40)
 def test_any_rule_file_loads_or_is_told(

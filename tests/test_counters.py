@@ -319,6 +319,7 @@ def test_counters_are_a_recount(
                 assert all(shares <= one.cap for shares in recount.touched(asked, event))
 
 
+@pytest.mark.slow
 @given(counters(), st.lists(varied(), min_size=2, max_size=12))
 def test_counters_are_kept_and_taken_up(
     declared: list[Declared], events: list[tuple[Draft, bool]]
@@ -633,6 +634,7 @@ def test_short_periods_are_forgotten_and_then_unknown() -> None:
 # -- the day, and like requests -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.lists(varied(), min_size=2, max_size=12))
 def test_limit_of_a_day_counts_open_orders(events: list[tuple[Draft, bool]]) -> None:
     """No two orders at once pass a limit on the day of an instrument at a venue."""
@@ -820,6 +822,7 @@ def nested(draw: st.DrawFn) -> list[Declared]:
     return _named([part, whole])
 
 
+@pytest.mark.slow
 @given(nested(), st.lists(varied(), min_size=2, max_size=10))
 def test_part_of_a_counter_holds_no_more(
     both: list[Declared], events: list[tuple[Draft, bool]]

@@ -294,6 +294,7 @@ def test_event_of_another_authorization_is_an_input_error(store: Store) -> None:
 # -- the position ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [True, False])
 @given(chosen=st.lists(drafts(), min_size=5, max_size=30))
 def test_fold_without_judging_comes_to_the_same(chosen: list[Draft], live: bool) -> None:

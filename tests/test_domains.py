@@ -468,6 +468,7 @@ def desk_rules() -> Editions:
     return load_text(desk_events.RULES.encode(), "acme.yaml")
 
 
+@pytest.mark.slow
 @given(plan=st.lists(drafts(), min_size=3, max_size=20))
 def test_every_fact_of_a_history_is_in_its_domain(plan: list[Draft]) -> None:
     """From what readers accept, nothing else is computed, whatever happens in whatever order."""

@@ -339,6 +339,7 @@ def test_terminal_gets_no_sequence_but_the_commands_own(here: Path, kind: str) -
     assert "\x1b]" not in shown
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 @settings(max_examples=40)
 def test_any_id_is_shown_plain(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:

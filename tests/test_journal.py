@@ -199,6 +199,7 @@ def test_position_read_back_decides_as_the_one_written(chosen: list[Draft]) -> N
         position = taken.position
 
 
+@pytest.mark.slow
 @given(st.lists(drafts(), min_size=5, max_size=20), st.randoms(use_true_random=False))
 def test_same_position_gives_the_same_bytes(chosen: list[Draft], random: Any) -> None:
     """How a position came about does not show: not in the order of what it holds either."""

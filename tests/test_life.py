@@ -367,6 +367,7 @@ MOMENTS: Final = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     begin=MOMENTS,
@@ -407,6 +408,7 @@ def test_life_has_every_edition_that_a_moment_of_it_has(
 # -- every history ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 1 << 30))
 def test_no_approved_history_passes_a_limit_in_force_on_a_day_it_can_fill(seed: int) -> None:

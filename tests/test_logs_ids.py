@@ -76,6 +76,7 @@ def test_full_disk_is_told() -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
     """Not even a process that is killed leaves its temporary file behind."""
     program = (

@@ -1122,6 +1122,7 @@ HEADS: Final = (
 )
 
 
+@pytest.mark.slow
 @given(
     TRADES,
     st.sampled_from(STYLES),

@@ -1069,6 +1069,7 @@ def test_case_that_is_gone_is_missed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_mutants_leave_no_rule_sets_behind(tmp_path: Path) -> None:
     """What was compiled for each is let go: hundreds more take no more room."""
     shipped_rules = library.rule_path("jp-2017")

@@ -81,6 +81,7 @@ def test_two_writers_of_one_file_do_not_share_it(tmp_path: Path) -> None:
     assert (out.read_text(), [*tmp_path.iterdir()]) == ("second\n", [out])
 
 
+@pytest.mark.slow
 def test_two_replays_at_once_keep_their_answers_apart(here: Path) -> None:
     """The one that waits for its log holds OUT; the other ends with 2, and says so."""
     waiting = ("replay", "-", *REPLAY[2:])

@@ -562,6 +562,7 @@ def said_on(validity: Validity, day: date, known: date) -> bool:
     return first <= day <= last and (validity.known or date.min) <= known
 
 
+@pytest.mark.slow
 @given(DAYS | NEAR, st.integers(-1, 1), st.none() | NEAR)
 def test_each_day_has_one_edition(day: date, ahead: int, known_at: date | None) -> None:
     """Each figure has one version at most, the one known last, and each rule is in force or not."""

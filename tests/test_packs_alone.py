@@ -197,6 +197,7 @@ def test_name_of_a_pack_file_is_shown_as_plain_text(tmp_path: Path) -> None:
     assert (shown.code, "\x1b" in shown.out, "{pack: ./a\\x1b[2Jb" in shown.out) == (0, False, True)
 
 
+@pytest.mark.slow
 @given(mutated(PACK))
 @settings(max_examples=40)
 def test_any_pack_loads_or_is_told(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:

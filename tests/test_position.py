@@ -766,6 +766,7 @@ OFF: Final = drafts(
 ).map(lambda draft: dataclasses.replace(draft, method="off_auction", lasting=30, slip=None))
 
 
+@pytest.mark.slow
 @given(plan=st.lists(OFF, min_size=3, max_size=20))
 def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
     """Whatever is rejected, replaced, cancelled or corrected, whenever; a proof rests on it. Nor do
@@ -863,6 +864,7 @@ def test_position_is_a_value() -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(drafts(), max_size=30))
 def test_last_days_of_open_orders_are_counted(chosen: list[Draft]) -> None:
     """Whatever happened, the count by last day is that of all the open orders, asked one by one."""

@@ -1871,6 +1871,7 @@ def test_promise_1_holds_after_every_step(machine: type[Program]) -> None:
     run_state_machine_as_test(machine, settings=LENGTHS)
 
 
+@pytest.mark.slow
 def test_promise_1_holds_with_packs_of_law() -> None:
     """So it does with the law that the shipped rule file includes; fewer examples are enough."""
 

@@ -180,6 +180,7 @@ def is_step(kind: str, before: Sums, after: Sums) -> bool:
     return bool(solver.check() == z3.sat)
 
 
+@pytest.mark.slow
 @given(plan=st.lists(drafts(), min_size=1, max_size=25))
 def test_steps_are_those_of_the_position(plan: list[Draft]) -> None:
     """Whatever conforms moves the four sums as the table says, and nothing else does."""

@@ -263,6 +263,7 @@ def test_interrupt_before_the_first_event_leaves_no_journal(tmp_path: Path) -> N
     assert left(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_failed_submission_leaves_the_journal_of_another(tmp_path: Path) -> None:
     """It made the file, but another first submission waits with it open, and then begins."""
     maker = waiting(tmp_path)

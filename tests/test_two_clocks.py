@@ -106,6 +106,7 @@ def spans(draw: st.DrawFn) -> tuple[ZoneInfo, ZoneInfo, datetime, datetime]:
     return clock, venue, first, min(first + draw(st.timedeltas(timedelta(0), timedelta(14))), LAST)
 
 
+@pytest.mark.slow
 @given(spans())
 def test_pairs_of_days_are_those_counted(
     span: tuple[ZoneInfo, ZoneInfo, datetime, datetime],
@@ -122,6 +123,7 @@ def test_pairs_of_days_are_those_counted(
         assert days == {(one.here, one.there)}
 
 
+@pytest.mark.slow
 @given(spans())
 def test_days_are_ahead_by_what_is_stated(
     span: tuple[ZoneInfo, ZoneInfo, datetime, datetime],

@@ -524,6 +524,7 @@ def _fraction(value: Fraction | int | None) -> Fraction | None:
     return None if value is None else Fraction(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings().max_examples)
 @given(history=histories())
 def test_history_is_decided_as_a_ledger_kept_by_hand_says(history: History) -> None:

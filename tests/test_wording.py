@@ -508,6 +508,7 @@ SIMPLE: Final = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(case=cases(most=4, requires=st.lists(SIMPLE, min_size=2, max_size=3).map(" and ".join)))
 def test_all_that_a_pass_requires_is_told_truly(case: Case) -> None:
     """What follows the first comparison of a pass is known and true, of a yes/no fact, too."""
