@@ -676,6 +676,14 @@ def test_second_of_two_like_orders_is_held() -> None:
         position = taken.position
         assert taken.decision.outcome == expected, event.id
     assert read_position(position_bytes(position)).requests == position.requests
+    # What it leaves out counts as what that means, and a name in any spelling.
+    for fields in (
+        {"by": "bob", "reason": "again", "authorization": "acme-2008", "fees": 0, "fx": 1},
+        {"venue": None, "venues": ("XTKS",), "broker": "North ", "expires": date(2008, 11, 17)},
+    ):
+        again = at(20, "z", **fields)
+        first = decided(editions, at(19, "y"), position).position
+        assert decided(editions, again, first).decision.outcome == "held", fields
 
 
 def test_replace_takes_out_its_old_reservation() -> None:

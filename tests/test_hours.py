@@ -292,3 +292,39 @@ def test_fault_is_told(raised: str) -> None:
     for problem in caught.value.problems:
         assert FAULTS[raised] in problem.what
         assert problem.line in (14, 15)
+
+
+@pytest.mark.parametrize(("old", "new"), [("T08:30", "T23:00"), ("T08:30", "T08:31")])
+def test_part_of_a_day_that_ends_later_is_looser(old: str, new: str) -> None:
+    """At the old end one file has fallen back and the other has not."""
+    text = """\
+repurchase: 1
+authorization: hour
+timezone: Asia/Tokyo
+currency: JPY
+instruments:
+  common: {symbol: "1234", venues: [XTKS]}
+terms:
+  max_shares: {value: "10,000 shares"}
+  max_amount: {value: "JPY 20,000,000"}
+  first_day: {value: 2026-07-01}
+  last_day: {value: 2027-01-01}
+  largest:
+    - {value: "500 shares"}
+    - value: "5,000 shares"
+      from: 2026-12-01T08:00:00+09:00
+      until: 2026-12-01T08:30:00+09:00
+rules:
+  - {id: share-cap, require: program.shares_after <= terms.max_shares}
+  - {id: amount-cap, require: program.amount_after <= terms.max_amount}
+  - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
+  - {id: buys-only, require: trade.side == buy}
+  - {id: largest, require: trade.shares <= terms.largest}
+"""
+    changed = text.replace(old, new)
+    assert changed != text
+    before, after = (load_text(one.encode(), "hour.yaml") for one in (text, changed))
+    compared = Comparison(before, after, Time(60_000, time.monotonic_ns)).compared("order")
+    assert compared.looser.shown is not None
+    back = Comparison(after, before, Time(60_000, time.monotonic_ns)).compared("order")
+    assert back.tighter.shown is not None

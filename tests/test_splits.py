@@ -371,6 +371,8 @@ rules:
   - {id: amount-cap, require: program.amount_after <= terms.max_amount}
   - {id: window, require: terms.first_day <= trade.date and trade.last_date <= terms.last_day}
 """
+# The cap follows a reverse split of one for ten.
+FALLING: Final = CAPPED.replace('"8,000 shares"', '"400 shares"')
 BEFORE: Final = date(2008, 12, 9)
 DAY: Final = date(2008, 12, 10)
 BUY: Final = {"symbol": "ACME", "venue": "XTKS", "side": "buy", "price": 100}
@@ -478,14 +480,47 @@ def test_reverse_split_stops_the_program_until_the_caps_follow() -> None:
         "denied",
         "engine.split-caps",
     ]
-    program = capped()
+    program = capped(FALLING)
     assert rules(program.send("split", "s", DAY, **one)) == ["recorded"]
     assert rules(program.send("order", "o", DAY, quantity=1, **BUY)) == ["approved"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # The cap rises, as after a split the other way round.
+        CAPPED,
+        # Another figure follows, and the cap does not.
+        FALLING.replace("from: 2008-12-10}", "from: 2008-12-11}")
+        .replace("until: 2008-12-09", "until: 2008-12-10")
+        .replace(
+            "  first_day",
+            """  largest:
+    - {value: 100 shares, until: 2008-12-09}
+    - {value: 10 shares, from: 2008-12-10}
+  first_day""",
+        )
+        + "  - {id: largest, require: trade.shares <= terms.largest}\n",
+        # A rule states a figure itself.
+        FALLING + '  - {id: largest, require: "trade.shares <= 100 shares"}\n',
+        # Nothing but a counter limits the shares.
+        FALLING.replace("terms:", "unlimited: [shares]\ncounters:\n  all: {}\nterms:")
+        .replace("program.shares_after", "counters.all.shares_after")
+        .replace("400 shares", "4,000 shares"),
+    ],
+)
+def test_reverse_split_stops_the_program_unless_each_figure_follows(text: str) -> None:
+    """A figure in old shares would be ten times too wide, whatever else changes that day."""
+    program = capped(text)
+    found = program.send("split", "s", DAY, symbol="ACME", new=1, old=10)
+    assert rules(found) == ["recorded", "engine.split-caps"]
+    found = program.send("order", "o", DAY, quantity=1, **BUY)
+    assert rules(found) == ["denied", "engine.split-caps"]
+
+
 def test_part_of_a_unit_stays_exact() -> None:
     """105 units are ten and a half; a replace that states no quantity asks for eleven."""
-    program = capped()
+    program = capped(FALLING)
     program.send("order", "o", BEFORE, quantity=105, **LASTING)
     program.send("split", "s", DAY, symbol="ACME", new=1, old=10)
     assert used(program) == (0, Fraction(21, 2), 0, 10_500)

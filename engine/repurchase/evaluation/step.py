@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
 from fractions import Fraction
 from itertools import chain
 from typing import Final
@@ -21,15 +20,16 @@ from repurchase.domain.decisions import (
     listed,
 )
 from repurchase.domain.events import EXECUTIONS, JUDGED, MESSAGES, REPORTS, Event
-from repurchase.domain.quantities import SHARES, Exact, written
+from repurchase.domain.quantities import Exact, written
 from repurchase.evaluation.judge import Scope, judge, outcome
 from repurchase.evaluation.owners import owner_findings
+from repurchase.evaluation.splits import is_followed
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
 from repurchase.ledger.fold import after, asked, refused, settled
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
 from repurchase.ledger.position import Position
-from repurchase.ledger.splits import after_split
+from repurchase.ledger.splits import after_split, split_of
 from repurchase.ledger.trades import (
     Excess,
     Fault,
@@ -354,24 +354,15 @@ def _remarks_on(event: Event, edition: Edition) -> tuple[Finding, ...]:
 
 def _left_by(event: Event, edition: Edition) -> Iterator[Finding]:
     """Yield what is flagged of a split: that the caps, or other instruments, stay as they are."""
-    if event.date is not None and not _has_caps_from(event.date, edition):
+    file = edition.authorization
+    split = split_of(event, edition.counting)
+    if split is not None and not is_followed(split, file):
         yield Finding("engine.split-caps", "fail", "flag")
-    others = {one.name for one in edition.authorization.instruments if one.symbol != event.symbol}
+    others = {one.name for one in file.instruments if one.symbol != event.symbol}
     if others:
         yield Finding(
-            "engine.split-others", "fail", "flag", event.symbol, listed(sorted(others)), "word"
+            "engine.split-others", "fail", "flag", listed(sorted(others)), event.symbol, "word"
         )
-
-
-def _has_caps_from(day: date, edition: Edition) -> bool:
-    """Return whether a figure in shares of the rule file begins on *day*, if it caps the shares."""
-    file = edition.authorization
-    return "shares" in file.unlimited or any(
-        version.validity.first == day
-        for term in file.terms
-        if term.dimension == SHARES
-        for version in term.versions
-    )
 
 
 def _said(value: object) -> str:
@@ -508,7 +499,8 @@ def edition_findings(proposed: Trade, edition: Edition, life: Life) -> Iterator[
 
 def _has_old_caps(position: Position, edition: Edition) -> bool:
     """Return whether a split lowered the sums, and the caps of *edition* do not know of it."""
-    return any(one.ratio < 1 and not _has_caps_from(one.day, edition) for one in position.splits)
+    file = edition.authorization
+    return any(one.ratio < 1 and not is_followed(one, file) for one in position.splits)
 
 
 def _unlisted(event: Event, edition: Edition) -> Finding:

@@ -30,6 +30,7 @@ from repurchase.evaluation.comparisons import (
     together,
 )
 from repurchase.evaluation.names import constant_name, fact_name, listing, named
+from repurchase.facts.counters import counter_of
 from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
 from repurchase.language.expression import Name, Node
@@ -118,7 +119,7 @@ ENGINE: Final = {
         " another person must approve, and both need `by`"
     ),
     "engine.split-caps": (
-        "no figure in shares of the rule file has a version from the day of the split, so its caps"
+        "not every figure in shares of the rule file follows the split from its day on, so its caps"
         " are in old units; adopt a rule file with a version `from` that day"
     ),
     "engine.split-others": (
@@ -469,7 +470,7 @@ def _decided_by(missing: Iterable[str]) -> str:
 
 
 def _is_fact(name: str) -> bool:
-    return name in TABLE or is_outside(name)
+    return name in TABLE or is_outside(name) or counter_of(name) is not None
 
 
 def _are(names: Sequence[str], what: str) -> str:

@@ -44,14 +44,14 @@ _COUNTED: Final[tuple[tuple[str, Dimension, str, tuple[str, ...], str], ...]] = 
     (
         "shares",
         SHARES,
-        "shares bought that day and on order for it",
+        "shares bought at that venue that day and on order for it",
         ("quantity",),
         "<= 25% * terms.max_shares",
     ),
     (
         "amount",
         PROGRAM_MONEY,
-        "money spent that day and on order for it",
+        "money spent at that venue that day and on order for it",
         ("quantity", "price", "amount", "fx", "fees"),
         "<= 25% * terms.max_amount",
     ),

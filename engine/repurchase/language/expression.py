@@ -346,15 +346,20 @@ def parts_of(node: Node) -> tuple[Node, ...]:
 
 def counted_in_sessions(tree: Condition) -> Iterator[Shift]:
     """Yield the dates of *tree* that are computed by the sessions of a venue, in order."""
+    for side in sides_of(tree):
+        yield from _shifts_of(side)
+
+
+def sides_of(tree: Condition) -> Iterator[Node]:
+    """Yield what the comparisons of *tree* compare, in order."""
     if isinstance(tree, Not):
-        yield from counted_in_sessions(tree.of)
+        yield from sides_of(tree.of)
     elif isinstance(tree, All | Some):
         for part in tree.parts:
-            yield from counted_in_sessions(part)
+            yield from sides_of(part)
     elif not isinstance(tree, Truth):
-        others = tree.choices if isinstance(tree, Member) else (tree.right,)
-        for side in (tree.left, *others):
-            yield from _shifts_of(side)
+        yield tree.left
+        yield from tree.choices if isinstance(tree, Member) else (tree.right,)
 
 
 def _shifts_of(node: Node) -> Iterator[Shift]:

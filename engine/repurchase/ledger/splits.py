@@ -28,23 +28,29 @@ def after_split(position: Position, event: Event, counting: CountingRules) -> Po
 
     A split of the same day the other way round takes one back.
     """
+    new = split_of(event, counting)
+    if new is None:
+        return "unknown-instrument"
+    splits = _with_split(position.splits, new)
+    if splits is None or new.instrument in counting.dated:
+        return "split-twice"
+    return _in_new_units(
+        replace(position, splits=splits, started=True), new, _rest(position, new, counting)
+    )
+
+
+def split_of(event: Event, counting: CountingRules) -> Split | None:
+    """Return the split that *event* states; `None` unless it names one instrument."""
     instruments = {
         one.instrument
         for (symbol, venue), one in counting.listings.items()
         if symbol == event.symbol and event.venue in (None, venue)
     }
     if len(instruments) != 1:
-        return "unknown-instrument"
+        return None
     (instrument,) = instruments
-    new = Split(
-        instrument, event.date or datetime.date.min, quotient(event.new or 1, event.old or 1)
-    )
-    splits = _with_split(position.splits, new)
-    if splits is None or instrument in counting.dated:
-        return "split-twice"
-    return _in_new_units(
-        replace(position, splits=splits, started=True), new, _rest(position, new, counting)
-    )
+    ratio = quotient(event.new or 1, event.old or 1)
+    return Split(instrument, event.date or datetime.date.min, ratio)
 
 
 def _with_split(splits: tuple[Split, ...], new: Split) -> tuple[Split, ...] | None:

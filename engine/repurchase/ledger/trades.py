@@ -17,7 +17,7 @@ from repurchase.domain.clocks import end_of_day
 from repurchase.domain.currencies import factor, whole
 from repurchase.domain.events import Event
 from repurchase.domain.moments import time_number
-from repurchase.domain.people import is_same_person
+from repurchase.domain.people import is_same_person, plain_name
 from repurchase.domain.quantities import Exact, product, quotient, written
 from repurchase.domain.terms import CountingRules, Listing
 from repurchase.ledger.orders import (
@@ -159,14 +159,23 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def request(self) -> int:
-        """Return a number for what a request asks for: all but its id, its moment and the market.
+        """Return a number for what a request asks for, whoever asks, when, and as the market is.
 
-        Requests that differ have different numbers, but for one chance in 2**60.
+        What it leaves out counts as what that means. Requests that differ have different numbers,
+        but for one chance in 2**60.
         """
-        event, is_replace = self.event, self.before is not None
-        # A replace is about its order, whose id its event has.
-        asked = replace(event, id=event.id if is_replace else "", time=None, date=None, outside={})
-        return int(hashlib.sha256(f"{is_replace} {asked!r}".encode()).hexdigest()[:15], 16)
+        assert self.order is not None, "every trade that is not a fill has an order"
+        terms, event = self.order.asked or self.order.terms, self.event
+        asked = (
+            event.id if self.before is not None else "",
+            event.symbol,
+            sorted(one.venue for one in terms.listings),
+            (event.side, event.order_type, event.method),
+            None if event.broker is None else plain_name(event.broker),
+            (terms.quantity, terms.price, terms.fx, terms.fees or 0),
+            (terms.last_date, terms.venue_last_date),
+        )
+        return int(hashlib.sha256(repr(asked).encode()).hexdigest()[:15], 16)
 
     def lacks(self) -> tuple[str, ...]:
         """Return the event fields that are missing and would let more values be computed."""

@@ -243,8 +243,15 @@ class Editions:
         for here, there, moment in parts_of_days:
             yield from (self._compiled(here, there, known_at, moment) for known_at in moments)
 
-    def parts_of_days(self) -> Iterator[tuple[date, date, datetime]]:
-        """Yield a moment of each part of a day for which a figure is in effect.
+    @property
+    def minutes(self) -> tuple[datetime, ...]:
+        """Return the moments within days at which a figure comes into effect or goes out of it."""
+        return self._minutes
+
+    def parts_of_days(
+        self, minutes: Sequence[datetime] | None = None
+    ) -> Iterator[tuple[date, date, datetime]]:
+        """Yield a moment of each part of a day between *minutes*; without any, between its own.
 
         With it come the day on the authorization's clock, and that on the clock of a venue.
         """
@@ -254,7 +261,7 @@ class Editions:
             for instrument in authorization.instruments
             for venue in instrument.venues
         }
-        for begin, end in pairwise(self._minutes):
+        for begin, end in pairwise(self._minutes if minutes is None else minutes):
             for venue in sorted(venues or {self.zone}, key=lambda one: one.key):
                 for one in days_shown(self.zone, venue, begin, end - _SECOND):
                     yield one.here, one.there, max(one.first, begin)

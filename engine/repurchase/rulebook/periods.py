@@ -72,7 +72,9 @@ def periods(*files: Editions) -> Iterator[Period]:
             whole = (editions.on(here) for editions in files)
             if [one.hash for one in mixed] != [one.hash for one in whole]:
                 yield Period(here, here, mixed, there)
-    for here, there, moment in sorted({one for of in files for one in of.parts_of_days()}):
+    # At the end of a part in one file, another file may still be in the same part.
+    minutes = sorted({moment for of in files for moment in of.minutes})
+    for here, there, moment in sorted({one for of in files for one in of.parts_of_days(minutes)}):
         then = tuple(of.on(here, there, moment=moment) for of in files)
         yield Period(here, here, then, None if here == there else there, moment)
 
