@@ -563,7 +563,7 @@ def test_split_is_stated_once() -> None:
     again = program.send("split", "s-2", DAY, **TWO)
     assert rules(again) == ["denied", "engine.split-twice"]
     back = program.send("split", "s-3", DAY, symbol="ACME", new=1, old=2)
-    assert (rules(back), used(program)[0]) == (["recorded"], 100)
+    assert (rules(back), used(program)[0]) == (["recorded", "engine.split-caps"], 100)
     dated = "shares_each: [{value: 2, until: 2008-12-09}, {value: 1, from: 2008-12-10}]"
     program = capped(CAPPED.replace("XNYS]", f"XNYS], {dated}"))
     found = program.send("split", "s", DAY, **TWO)
