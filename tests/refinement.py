@@ -21,8 +21,10 @@ from repurchase.evaluation.judge import Scope, judge
 from repurchase.evaluation.step import outcome_of, own_findings, scope_of
 from repurchase.facts.averages import is_average
 from repurchase.facts.counters import facts_of
+from repurchase.facts.day import OF_DAY
 from repurchase.facts.fact import Situation
 from repurchase.facts.table import TABLE
+from repurchase.facts.trade import SECONDS_SINCE_SAME
 from repurchase.language.expression import composed
 from repurchase.ledger import orders
 from repurchase.ledger.fold import after
@@ -105,7 +107,12 @@ class View:
         authorization = self.edition.authorization
         counted = (fact for one in authorization.counters for fact in facts_of(one.name))
         averages = filter(is_average, self.edition.facts)
-        for name in (*TABLE, *counted, *averages):
+        # A position keeps these only if a rule reads them.
+        before = self.situation.before
+        unkept = {SECONDS_SINCE_SAME} if before.requests is None else set()
+        if not any(name.startswith("day ") for name in before.counters):
+            unkept |= OF_DAY
+        for name in (*(name for name in TABLE if name not in unkept), *counted, *averages):
             yield name, coded(authorization.fact(name).of(self.situation), words)
 
 
