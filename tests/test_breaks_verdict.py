@@ -252,7 +252,7 @@ def let_a_review_pass(patch: pytest.MonkeyPatch) -> None:
 def take_the_first_version(patch: pytest.MonkeyPatch) -> None:
     """A term that was amended keeps the figure it had."""
 
-    def first(versions: Any, day: Any, known_at: Any) -> Any:
+    def first(versions: Any, day: Any, known_at: Any, _: Any = None) -> Any:
         return next((one for one in versions if one.validity.holds(day, known_at)), None)
 
     patch.setattr(editions, "in_force", first)
