@@ -19,6 +19,7 @@ from desk_events import Draft, drafts, rules
 from refinement import Refinement
 from repurchase.evaluation.step import step
 from repurchase.intake import fields
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.proof.approval import passes
 from repurchase.proof.claims import bounds, claims
@@ -86,7 +87,8 @@ def test_model_has_every_event_of_a_log(history: History) -> None:
     editions = loaded(history.file)
     if editions is None:
         return
-    refinement, position = Refinement(editions), Position()
+    refinement = Refinement(editions)
+    position = counting(Position(), editions.authorization.kept())
     for row in history.rows:
         happened = fields.event(row)
         refinement.check(happened, position)
