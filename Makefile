@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all recorded coverage fuzz histories solvers defects bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
+.PHONY: help demo test test-all long recorded coverage fuzz histories solvers defects bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,7 +50,10 @@ test: .venv/installed ## set everything up and run the tests (ARGS="-k word", JO
 	@$(TESTS) -m "not slow" $(ARGS)
 
 test-all: .venv/installed ## those, and the slow ones: long proofs, mutation, crashes, breaks on purpose
-	@$(TESTS) $(ARGS)
+	@$(TESTS) -m "not long" $(ARGS)
+
+long: .venv/installed ## the longest ones, every hostile file among them (a quarter of an hour)
+	@HOSTILE=1000 $(TESTS) -m "long or hostile" $(ARGS)
 
 recorded: .venv/installed ## whether decisions are those recorded (ARGS=--write records them anew)
 	@PYTHONPATH=tests/benchmarks $(VENV) tests/recorded.py $(ARGS)
@@ -69,7 +72,7 @@ solvers: .venv/installed ## every obligation of 200 random rule files, put to z3
 	@OBLIGATIONS=1000000 $(PYTEST) -q -p no:benchmark tests/test_smt.py -k random
 
 defects: .venv/installed ## every defect of each real authorization, with what it permits (ten minutes)
-	@DEFECTS=1000000 $(PYTEST) -q -s -p no:benchmark tests/test_defects.py -m slow
+	@DEFECTS=1000000 $(PYTEST) -q -s -p no:benchmark tests/test_defects.py -m long
 
 bench: .venv/installed ## the measurements of tests/benchmarks
 	@$(PYTEST) -q -s tests/benchmarks $(ARGS)

@@ -1,7 +1,7 @@
 """Digests of decisions: `make recorded` compares, and `make recorded ARGS=--write` writes them.
 
 A change that should alter no decision must give the same ones for the two real logs, the invented
-one, every case, a generated log of 200,000 rows, and a journal of every kind of event.
+one, every case, a generated log of 50,000 rows, and a journal of every kind of event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from repurchase.tester.cases import run
 
 HERE: Final = Path(__file__).parent
 DIGESTS: Final = HERE / "recorded.json"
-ROWS: Final = 200_000
+ROWS: Final = 50_000
 DAILY: Final = (
     *("--column", "quantity=shares", "--column", "amount=amount_jpy"),
     *("--set", "symbol=common", "--set", "side=buy", "--brought-forward"),

@@ -765,6 +765,9 @@ rules:
 )
 
 
+LONG: Final = (pytest.mark.slow, pytest.mark.long)
+
+
 def test_caps_on_counters_are_proved() -> None:
     """Each is a claim like a cap of the program, and orders are still approved."""
     found = proved(load_text(TRANCHES.encode(), "t.yaml"), time.monotonic_ns)
@@ -781,8 +784,8 @@ def test_caps_on_counters_are_proved() -> None:
     ("old", "new"),
     [
         ("30% * terms", "31% * terms"),
-        pytest.param("until: 2008-12-15", "until: 2008-12-14", marks=pytest.mark.slow),
-        pytest.param("per: 2 weeks", "per: 13 days", marks=pytest.mark.slow),
+        pytest.param("until: 2008-12-15", "until: 2008-12-14", marks=LONG),
+        pytest.param("per: 2 weeks", "per: 13 days", marks=LONG),
     ],
 )
 def test_looser_counters_are_told(old: str, new: str) -> None:

@@ -1,7 +1,7 @@
 """Defects in real authorizations: each that permits more is found, with a history to confirm it.
 
 A rule is left out, a figure is a little higher, a last day is a day later. `make defects` tries all
-of them; otherwise one of each file is tried.
+of them, and `make long` one of each file.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def defects(text: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_defect_is_found_with_a_history(file: Path) -> None:
     """What the defect permits is shown, or it is proved that it permits nothing more."""
