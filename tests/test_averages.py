@@ -14,6 +14,7 @@ import pytest
 import z3
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from repurchase.domain.averages import OFS, SUMMED, Average, Of, Per, Span, Unit
 from repurchase.domain.errors import InputError, RuleFileError
@@ -161,7 +162,7 @@ def drawn_bar(seed: int, gap: int) -> Bar:
     }
     names = sorted(bar)
     lacking = {names[gap]: None} if gap < len(names) else {}
-    return Bar(volume=volume, **{**bar, **lacking})  # type: ignore[arg-type]
+    return structs.replace(Bar(close=None, volume=volume), **bar | lacking)
 
 
 @given(

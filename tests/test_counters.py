@@ -563,7 +563,7 @@ def test_requests_are_a_recount(declared: Declared, drawn: list[tuple[Draft, int
 def at(second: float, name: str, **fields: object) -> Event:
     """Return an order made so many seconds after nine in the morning in Tokyo."""
     moment = datetime(2008, 11, 17, 0, 0, tzinfo=UTC) + int(second * 1_000_000) * MICROSECOND
-    return order(name, **{"date": None, "time": moment, **fields})  # type: ignore[arg-type]
+    return structs.replace(order(name), **{"date": None, "time": moment} | fields)
 
 
 def test_message_of_a_second_is_denied_whatever_was_answered() -> None:
