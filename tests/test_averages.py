@@ -19,12 +19,12 @@ from msgspec import structs
 from repurchase.domain.averages import OFS, SUMMED, Average, Of, Per, Span, Unit
 from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.domain.quantities import Exact
+from repurchase.domain.sessions import VENUES, Sessions, sessions
 from repurchase.facts.averages import is_average, present
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
 from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
-from repurchase.market.sessions import VENUES, Sessions, sessions
 from repurchase.proof.approval import passes
 from repurchase.proof.diff import diff
 from repurchase.proof.equal import same

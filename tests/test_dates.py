@@ -19,11 +19,10 @@ from hypothesis import strategies as st
 from repurchase.domain.calendars import months_after
 from repurchase.domain.errors import RuleFileError, Wrong
 from repurchase.domain.quantities import SHARES, Dimension
-from repurchase.domain.session_days import sessions_after
+from repurchase.domain.sessions import sessions, sessions_after
 from repurchase.evaluation.step import step
 from repurchase.intake import fields
 from repurchase.ledger.position import Position
-from repurchase.market.sessions import sessions
 from repurchase.proof.proof import proved
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import life
@@ -183,8 +182,8 @@ def test_sessions_are_those_of_the_first_venue(when: str, last: str) -> None:
 
 
 @given(day=st.dates(date(2006, 1, 1), date(2024, 1, 1)), count=st.integers(1, 40))
-def test_sessions_are_counted_as_the_market_counts_them(day: date, count: int) -> None:
-    """Both readers of the tables of sessions agree, forward and back."""
+def test_sessions_are_counted_day_by_day(day: date, count: int) -> None:
+    """Counting from a day comes to what the days between have, forward and back."""
     table = sessions("XTKS")
     assert table is not None
     later = sessions_after("XTKS", day, count)

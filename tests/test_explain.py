@@ -15,6 +15,7 @@ from rich.console import Console
 
 from repurchase.domain.decisions import Finding
 from repurchase.domain.errors import RuleFileError
+from repurchase.domain.sessions import sessions
 from repurchase.domain.terms import known_dimensions
 from repurchase.evaluation.step import step
 from repurchase.facts.fact import Fact
@@ -24,7 +25,7 @@ from repurchase.intake.objects import event_from_json
 from repurchase.language.expression import Names, parse
 from repurchase.ledger.position import Position
 from repurchase.market.feed import CLOSE
-from repurchase.market.sessions import MINUTES, sessions
+from repurchase.market.sessions import MINUTES
 from repurchase.report.examples import VALUES, example
 from repurchase.report.explained import views_of
 from repurchase.report.written import json_text

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from repurchase.domain.errors import InputError, UsageError
 from repurchase.domain.moments import time_number
 from repurchase.domain.quantities import SHARES, Exact
+from repurchase.domain.sessions import VENUES, Sessions, sessions
 from repurchase.evaluation.wording import sentence
 from repurchase.intake.fields import event
 from repurchase.market.averages import Bar, Place, measured, previous_close
 from repurchase.market.feed import read_feed
-from repurchase.market.sessions import VENUES, Sessions, sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.packs import shipped_averages

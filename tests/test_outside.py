@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
+from repurchase.domain.sessions import sessions
 from repurchase.evaluation.step import Decided
 from repurchase.facts.table import TABLE
 from repurchase.intake.objects import event_from_json
@@ -20,7 +21,6 @@ from repurchase.journal.records import Record, event_object, sealed
 from repurchase.journal.rule_texts import rule_text
 from repurchase.journal.store import Journal
 from repurchase.market.feed import Feed, read_feed
-from repurchase.market.sessions import sessions
 from test_audit import NAME, bodies, forged, found, verified
 from test_cli import run
 

@@ -16,12 +16,12 @@ import pytest
 
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import InputError
+from repurchase.domain.sessions import Sessions, sessions
 from repurchase.evaluation.step import step
 from repurchase.intake.fields import event
 from repurchase.ledger.position import Position
 from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
-from repurchase.market.sessions import Sessions, sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.library import rule_path

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
+from repurchase.domain.sessions import sessions
 from repurchase.intake.log import open_log
 from repurchase.market.averages import Bar
 from repurchase.market.feed import Feed
-from repurchase.market.sessions import sessions
 from repurchase.replay.run import Program
 from repurchase.rulebook.editions import load_text
 from repurchase.rulebook.library import pack_names

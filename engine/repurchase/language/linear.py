@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from repurchase.domain.calendars import months_after
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import Exact
-from repurchase.domain.session_days import sessions_after
+from repurchase.domain.sessions import sessions_after
 from repurchase.language.expression import (
     All,
     Comparison,

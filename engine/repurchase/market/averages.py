@@ -14,7 +14,7 @@ import msgspec
 
 from repurchase.domain.averages import Average, Of
 from repurchase.domain.quantities import Exact, quotient
-from repurchase.market.sessions import Sessions
+from repurchase.domain.sessions import Sessions
 
 _WEEK: Final = timedelta(weeks=1)
 _DAY: Final = timedelta(1)

@@ -9,11 +9,11 @@ from typing import Final
 from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.quantities import Exact
+from repurchase.domain.sessions import VENUES, sessions
 from repurchase.domain.venues import listed_venue
 from repurchase.facts.domains import ABOVE_ZERO, ZERO_OR_MORE
 from repurchase.market.averages import Bar
 from repurchase.market.kinds import Key, Kind, Row, instrument, number
-from repurchase.market.sessions import VENUES, sessions
 
 # The columns that give prices, and those that give parts of the volume.
 _PRICES: Final = ("close", "high", "mid", "vwap")

@@ -21,6 +21,7 @@ from repurchase.domain.currencies import factor, whole
 from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import SHARES, Exact, simplest
+from repurchase.domain.sessions import sessions
 from repurchase.domain.terms import Listing, Validity
 from repurchase.facts.averages import dimension_of, is_average
 from repurchase.facts.fact import Value
@@ -32,7 +33,7 @@ from repurchase.market.bar_files import BARS, BarRows
 from repurchase.market.intervals import through
 from repurchase.market.issuer_files import FACTS, ISSUER, IssuerRows
 from repurchase.market.kinds import PROBLEMS_MAX, Key, Kind, Row, kind_of, row_of
-from repurchase.market.sessions import MINUTES, outside, sessions
+from repurchase.market.sessions import MINUTES, outside
 from repurchase.market.tape import (
     FIRST_PRICE,
     QUOTE_FACTS,
