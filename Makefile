@@ -38,7 +38,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all long recorded coverage fuzz histories solvers defects bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
+.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -70,9 +70,6 @@ histories: .venv/installed ## random histories over several editions (HISTORIES=
 
 solvers: .venv/installed ## every obligation of 200 random rule files, put to z3 and to cvc5 (half an hour)
 	@OBLIGATIONS=1000000 $(PYTEST) -q -p no:benchmark tests/test_smt.py -k random
-
-defects: .venv/installed ## every defect of each real authorization, with what it permits (ten minutes)
-	@DEFECTS=1000000 $(PYTEST) -q -s -p no:benchmark tests/test_defects.py -m long
 
 bench: .venv/installed ## the measurements of tests/benchmarks
 	@$(PYTEST) -q -s tests/benchmarks $(ARGS)

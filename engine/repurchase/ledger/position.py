@@ -178,8 +178,8 @@ class Requests(msgspec.Struct, frozen=True, gc=False):
     def seconds_since(self, request: int, moment: int) -> Exact:
         """Return the seconds from the last such *request* to *moment*.
 
-        If there was none, return as many as since the first day of the calendar, or since the
-        forgotten ones.
+        If there was none, return SINCE_NONE; once some are forgotten, the seconds since the latest
+        of those.
         """
         last = self.last.get(request, self.since)
         return SINCE_NONE if not last else quotient(max(moment - last, 0), MICROSECONDS)
