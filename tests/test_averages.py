@@ -393,7 +393,7 @@ def test_name_means_one_thing(tmp_path: Path) -> None:
     assert ended.code == 2
     assert ended.err.startswith(f"{path}:13:3: the average `one` is declared otherwise at {place};")
     path = included(tmp_path, VOLUME, PACK.replace("one", "adv_us_4_weeks"))
-    assert "`adv_us_4_weeks` is declared otherwise at averages.yaml:" in run("explain", path).err
+    assert "`adv_us_4_weeks` is declared otherwise at former.yaml:" in run("explain", path).err
 
 
 def test_two_packs_declare_alike_or_not_at_all(tmp_path: Path) -> None:

@@ -402,11 +402,6 @@ def count_blocks_again(patch: pytest.MonkeyPatch) -> None:
     _filled_day(patch, again)
 
 
-def count_all_in_the_auction(patch: pytest.MonkeyPatch) -> None:
-    """What is ordered off the auction is taken to be ordered in it."""
-    _changed_day(patch, lambda _, after, __: replace(after, auction_ordered=after.ordered_shares))
-
-
 def forget_what_no_order_asked_for(patch: pytest.MonkeyPatch) -> None:
     """What a fill takes beyond its order was ordered by nobody, so it was not ordered."""
     _filled_day(
@@ -443,9 +438,6 @@ ON_THE_DAY: Final = histories(
     requires=st.sampled_from(("day.ordered_shares_after <= day.ordered_shares",))
 )
 ON_BROKERS: Final = histories(requires=st.sampled_from(("day.brokers_after <= 1",)))
-ON_METHODS: Final = histories(
-    requires=st.sampled_from(("day.auction_ordered_shares_after <= day.auction_ordered_shares",))
-)
 ON_BLOCKS: Final = histories(requires=st.sampled_from(("day.blocks_after <= day.blocks",)))
 ON_MONEY: Final = histories(
     requires=st.sampled_from(
@@ -461,7 +453,6 @@ HISTORY_BREAKS: Final[tuple[tuple[Break, st.SearchStrategy[History]], ...]] = (
     (forget_the_brokers_of_fills, ON_BROKERS),
     (forget_the_blocks_of_fills, ON_BLOCKS),
     (count_blocks_again, ON_BLOCKS),
-    (count_all_in_the_auction, ON_METHODS),
     (forget_what_no_order_asked_for, ON_THE_DAY),
     (forget_what_is_reserved, IN_GENERAL),
     (count_units_as_shares, IN_GENERAL),

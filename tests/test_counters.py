@@ -30,7 +30,7 @@ from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.ledger.counters import Sum, Uses
 from repurchase.ledger.fold import counting
 from repurchase.ledger.orders import Order, Terms
-from repurchase.ledger.position import Position
+from repurchase.ledger.position import Counted, Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.proof.diff import Comparison
 from repurchase.proof.proof import proved
@@ -41,6 +41,7 @@ from repurchase.rulebook.lint import lint_findings
 from test_cli import run
 
 # The days of the drafts' events, and days after them.
+APPROVED: Final = ("approved", "recorded")
 CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
 HOURS: Final = {"XTKS": 9, "XNAS": -5, "BATS": -5}
 PERS: Final = (None, "day", "week", "month", "2 days", "20 days", "2 weeks", "1 month", "12 months")
@@ -195,6 +196,82 @@ class Recount:
             yield (terms.venue_last if self._declared.at_venue else None) or terms.last_date
 
 
+class Ordered:
+    """What was ordered of what *declared* counts: each event noted, and added up for a period."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        self._noted: list[tuple[date, Fraction]] = []
+
+    def of(self, day: date) -> Fraction:
+        """Return the shares that were ordered in the period of *day*."""
+        first, last = self._declared.period(day)
+        last = date.max if self._declared.is_rolling else last
+        return sum((shares for on, shares in self._noted if first <= on <= last), Fraction(0))
+
+    def note(self, happened: Event, before: Position, taken: Step) -> None:
+        """Note what *happened* orders: a request by its increase, a fill what nothing ordered."""
+        if happened.kind in ("order", "replace") and taken.decision.outcome in APPROVED:
+            old = before.orders.get(happened.order or "")
+            self._request(old, taken.position.orders[happened.order or happened.id])
+        new = taken.position.fills.get(happened.id)
+        if happened.kind in ("fill", "correct") and new is not None:
+            self._fill(new, happened, before, taken.position)
+
+    def _request(self, old: Order | None, now: Order) -> None:
+        terms = now.asked or now.terms
+        day = self._asked_on(terms)
+        if day is None:
+            return
+        shares = Fraction(terms.shares)
+        if old is not None:
+            is_anew = not self._is_in_one(self._asked_on(old.terms), day)
+            had = max(one.shares for one in old.in_play())
+            shares = Fraction(now.reserved_shares if is_anew else max(terms.shares - had, 0))
+        self._noted.append((day, shares))
+
+    def _fill(self, new: Counted, happened: Event, before: Position, after: Position) -> None:
+        day, covered = self._filled_on(new), Fraction(0)
+        if day is None:
+            return
+        corrected = before.fills.last(happened.fill or "")
+        order = before.orders.get(new.event.order or "")
+        if happened.kind == "correct":
+            if corrected is not None and self._is_in_one(self._filled_on(corrected), day):
+                covered = Fraction(corrected.shares or 0)
+        elif order is not None and order.is_open:
+            later = after.orders[order.terms.event.id]
+            if self._is_in_one(self._asked_on(order.terms), day):
+                covered = Fraction(order.reserved_shares - later.reserved_shares)
+        self._noted.append((day, max(Fraction(new.shares or 0) - covered, Fraction(0))))
+
+    def _is_in_one(self, earlier: date | None, day: date) -> bool:
+        """Return whether the period of *day* has the day *earlier*."""
+        if earlier is None:
+            return False
+        first, last = self._declared.period(day)
+        return first <= earlier <= (date.max if self._declared.is_rolling else last)
+
+    def _asked_on(self, terms: Terms) -> date | None:
+        """Return the day on which the request of *terms* counts; `None` if it does not."""
+        venues = {one.venue for one in terms.listings}
+        instrument = None if terms.listing is None else terms.listing.instrument
+        if not self._declared.counts(terms.event, instrument, venues):
+            return None
+        own = venues & {*self._declared.venues} if self._declared.venues else venues
+        day = min(self._declared.day_of(terms.event, one) for one in (*own,) or (None,))
+        return day if self._declared.has(day) else None
+
+    def _filled_on(self, fill: Counted) -> date | None:
+        """Return the day on which *fill* counts; `None` if it does not."""
+        venue = None if fill.listing is None else fill.listing.venue
+        instrument = None if fill.listing is None else fill.listing.instrument
+        venues = set() if venue is None else {venue}
+        day = self._declared.day_of(fill.event, venue)
+        is_counted = self._declared.counts(fill.event, instrument, venues)
+        return day if is_counted and self._declared.has(day) else None
+
+
 def counters() -> st.SearchStrategy[list[Declared]]:
     """Generate one or two declared counters."""
 
@@ -306,7 +383,10 @@ def test_counters_are_a_recount(
     """After any events, each period holds what a recount finds, and no approval passes a cap."""
     editions = rule_file(declared, "deny" if is_capped else "flag")
     brought: tuple[Event, ...] = ()
-    for event, _, taken in told(editions, events):
+    ordered = {one.name: Ordered(one) for one in declared}
+    for event, before, taken in told(editions, events):
+        for each in ordered.values():
+            each.note(event, before, taken)
         if event.kind == "brought_forward" and taken.decision.outcome == "recorded":
             brought = (event,)
         is_approved = taken.decision.outcome == "approved" and event.kind not in ("fill", "correct")
@@ -314,7 +394,10 @@ def test_counters_are_a_recount(
         for one in declared:
             recount = Recount(one, taken.position, brought)
             for day in filter(one.has, CHECKED):
-                assert shares_of(taken.position, one.name, day) == recount.of(day), day
+                found = taken.position.counters[one.name].of(When(day))
+                assert found is not None
+                assert found.shares == recount.of(day), day
+                assert found.ordered_shares == ordered[one.name].of(day), day
             if is_capped and asked is not None:
                 assert all(shares <= one.cap for shares in recount.touched(asked, event))
 

@@ -23,6 +23,7 @@ from repurchase.facts.table import TABLE
 from repurchase.intake.fields import READERS
 from repurchase.intake.objects import event_from_json
 from repurchase.language.expression import Names, parse
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.feed import CLOSE
 from repurchase.market.sessions import MINUTES
@@ -95,8 +96,9 @@ OF_FILES: Final = [
 def found(rule: Rule, judged_by: Editions, said: dict[str, object]) -> Finding:
     """Return what *rule* comes to for the event that *said* is, a program's first."""
     asked = event_from_json(json_text(said))
-    edition = judged_by.of(asked, Position())
-    decision = step(asked, Position(), Life(edition), every_rule=True).decision
+    position = counting(Position(), judged_by.authorization.kept())
+    edition = judged_by.of(asked, position)
+    decision = step(asked, position, Life(edition), every_rule=True).decision
     (finding,) = (one for one in decision.findings if one.rule == rule.id)
     return finding
 
@@ -175,7 +177,21 @@ def test_every_part_of_any_file_is_explained(drawn: RuleFile) -> None:
         console.print(view())
     for rule in authorization.rules:
         asked = event_from_json(json_text(example(rule, authorization)))
-        assert asked.kind == ("fill" if rule.at == "fill" else "order")
+        kinds = {"fill": ("fill",), "order": ("order", "prepaid"), "both": ("order", "fill")}
+        assert asked.kind in kinds[rule.at]
+
+
+@pytest.mark.parametrize(("at", "kind"), [("order", "prepaid"), ("both", "fill"), ("fill", "fill")])
+def test_example_of_what_is_paid_ahead_is_no_order(at: str, kind: str) -> None:
+    """An order pays nothing ahead: a payment does, and what is delivered for it is a fill."""
+    rule = f"rules:\n  - {{id: ahead, at: {at}, require: trade.method == prepaid}}\n"
+    text = INCLUDING.format(
+        zone="Asia/Tokyo", venue="XTKS", day="2024-06-03", pack="uk", options=""
+    )
+    file = load_text((text + rule).encode(), "ahead.yaml")
+    (own,) = (one for one in file.authorization.rules if one.id == "ahead")
+    said = event_from_json(json_text(example(own, file.authorization)))
+    assert said.kind == kind
 
 
 def test_example_bears_what_no_table_has(tmp_path: Path) -> None:

@@ -233,8 +233,6 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "trade.shares",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",
-                "day.auction_ordered_shares_after",
-                "day.off_auction_shares_after",
             ),
             "35: `+` became `-`",
             *became(37, "1 share", "0 share", "2 share", "0.1 share", "10 share"),
@@ -256,8 +254,6 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "program.shares_after",
                 "day.ordered_shares_after",
                 "day.executed_shares_after",
-                "day.auction_ordered_shares_after",
-                "day.off_auction_shares_after",
             ),
             "71: `trade.shares <= min(9 shares, 50% * program.shares)` was left out",
         ],
@@ -281,8 +277,6 @@ EVERYTHING: Final[list[tuple[str, list[str]]]] = [
                 "program.shares_after",
                 "day.ordered_shares",
                 "day.executed_shares",
-                "day.auction_ordered_shares",
-                "day.off_auction_shares",
             ),
             "46: `or` became `and`",
             "49: `trade.amount` became `program.reserved_amount_after`",
@@ -893,8 +887,6 @@ WEAK: Final = """\
 18:14: `trade.shares` became `program.shares_after`
 18:14: `trade.shares` became `day.ordered_shares_after`
 18:14: `trade.shares` became `day.executed_shares_after`
-18:14: `trade.shares` became `day.auction_ordered_shares_after`
-18:14: `trade.shares` became `day.off_auction_shares_after`
 18:27: `<=` became `<`
 18:27: `<=` became `==`
 18:27: `<=` became `>=`

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 import desk_events
 from desk_events import Draft, drafts
 from repurchase.domain.calendars import zone
+from repurchase.domain.counters import Kept
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import CountingRules, Listing
@@ -27,11 +28,12 @@ from repurchase.facts.day import OF_DAY
 from repurchase.facts.fact import Situation, Value
 from repurchase.facts.table import TABLE
 from repurchase.ledger import fold
-from repurchase.ledger.fold import after, day, refused, settled
+from repurchase.ledger.fold import after, counting, day, refused, settled
 from repurchase.ledger.position import Day, Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import life
+from repurchase.rulebook.packs import shipped_counters
 
 FRIDAY: Final = date(2009, 1, 30)
 # The afternoon in Tokyo, and still the night of the same day in New York.
@@ -537,10 +539,6 @@ def test_day_of_orders_and_fills_is_counted_before_and_after() -> None:
         "brokers_after": 2,
         "blocks": 0,
         "blocks_after": 1,
-        "auction_ordered_shares": 10,
-        "auction_ordered_shares_after": 10,
-        "off_auction_shares": 0,
-        "off_auction_shares_after": 0,
     }
 
 
@@ -651,6 +649,17 @@ def test_day_does_not_count_what_a_trade_did_not_say(
     ]
 
 
+# What the program itself counted once, of each instrument at each venue.
+BY_METHOD: Final = tuple(
+    part
+    for one in shipped_counters()
+    for part in one.parts(
+        (("common", "XTKS"), ("common", "XNGO"), ("ads", "XNAS"), ("ads", "BATS"))
+    )
+)
+OFF_AUCTION: Final = tuple(one for one in BY_METHOD if one.methods == ("off_auction",))
+
+
 def venue_says(kind: str, **fields: Any) -> Event:
     return Event(kind=kind, id=f"{kind}-o", time=NOON, order="o", **fields)
 
@@ -661,8 +670,9 @@ def venue_says(kind: str, **fields: Any) -> Event:
         ([order(method="auction")], 10, 0),
         ([order(method="off_auction")], 0, 10),
         ([order(method="block")], 0, 0),
-        ([order()], None, None),
-        ([order(method="off_auction"), order(id="p")], None, None),
+        # What does not say its method can be of either.
+        ([order()], 10, 10),
+        ([order(method="off_auction"), order(id="p")], 10, 20),
         # What is bought was ordered, and what nothing more can come of was not bought.
         ([order(method="off_auction"), fill(quantity=4)], 0, 10),
         ([order(method="off_auction"), fill(quantity=4), venue_says("expire")], 0, 4),
@@ -732,19 +742,26 @@ def venue_says(kind: str, **fields: Any) -> Event:
         # A fill beyond its order, and one without an order, are bought all the same.
         ([order(method="off_auction"), fill(quantity=14)], 0, 14),
         ([fill(order=None, symbol="3774", venue="XTKS", side="buy", method="off_auction")], 0, 10),
-        # A bust leaves it as it is: it would make room that was used.
+        # What is busted was not bought, but was ordered.
         (
             [order(method="off_auction"), fill(), Event(kind="bust", id="b", time=NOON, fill="f")],
             0,
-            10,
+            0,
         ),
+        (
+            [order(method="auction"), fill(), Event(kind="bust", id="b", time=NOON, fill="f")],
+            10,
+            0,
+        ),
+        # By another method than its order, all that is filled is ordered by that.
+        ([order(method="off_auction"), fill(quantity=4, method="auction")], 4, 6),
     ],
 )
-def test_day_tells_the_auction_from_what_is_bought_off_it(
-    events: list[Event], auction: int | None, off: int | None
+def test_counters_tell_the_auction_from_what_is_bought_off_it(
+    events: list[Event], auction: int, off: int
 ) -> None:
     """What was ordered in it counts as ordered; off it, what was bought or still may be."""
-    position = Position()
+    position = counting(Position(), Kept(BY_METHOD))
     for event in events:
         if event.kind in ("order", "replace", "fill"):
             position = took(position, event)
@@ -752,8 +769,10 @@ def test_day_tells_the_auction_from_what_is_bought_off_it(
             following = settled(position, event, CONTRACT.zone)
             assert isinstance(following, Position)
             position = following
-    facts = day_facts(position, order(id="z", method="auction"))
-    assert (facts["auction_ordered_shares"], facts["off_auction_shares"]) == (auction, off)
+    proposed = counted(order(id="z", method="auction"), CONTRACT, position)
+    now = Situation(proposed, position, after(position, proposed))
+    names = ("day_auction.ordered_shares", "day_off_auction.shares")
+    assert [TABLE[f"counters.{name}"].of(now) for name in names] == [auction, off]
 
 
 NO_BLOCKS: Final = "{id: no-blocks, effect: review, at: order, require: trade.method == auction}"
@@ -773,13 +792,17 @@ def test_no_day_has_less_than_nothing(plan: list[Draft]) -> None:
     all days together have less off the auction than was bought there or may still be.
     """
     assert desk_events.RULES.count(NO_BLOCKS) == 1
-    editions, position = off_auction_rules(), Position()
+    editions = off_auction_rules()
+    position = counting(Position(), Kept(OFF_AUCTION))
     for count, draft in enumerate(sorted(plan, key=lambda one: one.day)):
         event = draft.event(f"e-{count}", position)
         position = step(event, position, life(editions, event, position)).position
         for one in position.days.values():
-            assert min(one.ordered_shares, one.executed_shares, one.off_auction or 0) >= 0
-        off_auction = sum(one.off_auction or 0 for one in position.days.values())
+            assert min(one.ordered_shares, one.executed_shares) >= 0
+        used = [uses for of in position.counters.values() for uses in (of.done, of.open)]
+        each = [one for uses in used for one in uses.values()]
+        assert all(one.shares >= 0 and one.ordered_shares >= 0 for one in each)
+        off_auction = sum(one.shares for one in each)
         assert off_auction >= position.executed_shares + position.reserved_shares
 
 
@@ -860,7 +883,7 @@ def test_position_is_a_value() -> None:
     took(position, fill())
     assert (sums(position), day(position, counted(order(), CONTRACT, position))) == (
         kept,
-        Day(10, 0, None, None, None, None),
+        Day(10, 0, None, None),
     )
 
 

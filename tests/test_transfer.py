@@ -118,7 +118,7 @@ def test_export_is_what_its_readers_are_told(lines: list[bytes]) -> None:
     """The first line says what follows, and every text stands in it as it was hashed."""
     first, *rest = (json.loads(line) for line in lines)
     assert len(lines) == LINES
-    assert (first["format"], first["program"]) == ("repurchase export 10", NAME)
+    assert (first["format"], first["program"]) == ("repurchase export 11", NAME)
     assert (first["records"], first["head"]) == (RECORDS, rest[-1]["hash"])
     kinds = [one["line"] for one in rest]
     assert kinds == ["text"] * 2 + ["edition"] * 2 + ["record"] * RECORDS
@@ -224,7 +224,7 @@ def test_export_that_was_edited_is_refused(
         b"{}\n",
         b'{"line":"record","hash":"00","body":""}\n',
         b"\xff\n",
-        b'{"line":"export","format":"repurchase export 10","program":"a","records":1,"head":"0"}\n',
+        b'{"line":"export","format":"repurchase export 11","program":"a","records":1,"head":"0"}\n',
     ],
 )
 def test_what_is_no_export_is_not_read(first: bytes) -> None:

@@ -6,7 +6,7 @@ import copy
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 from fractions import Fraction
 
@@ -233,7 +233,6 @@ class Use:
     executed: Fraction = Fraction(0)
     brokers: frozenset[str | None] = frozenset()
     blocks: int | None = 0
-    by_method: Mapping[str | None, Fraction] = field(default_factory=dict)
 
     def facts(self, suffix: str) -> dict[str, Value | None]:
         """Return the facts of the day."""
@@ -242,12 +241,7 @@ class Use:
             f"day.executed_shares{suffix}": self.executed,
             f"day.brokers{suffix}": None if None in self.brokers else len(self.brokers),
             f"day.blocks{suffix}": self.blocks,
-            f"day.auction_ordered_shares{suffix}": self._by("auction"),
-            f"day.off_auction_shares{suffix}": self._by("off_auction"),
         }
-
-    def _by(self, method: str) -> Fraction | None:
-        return None if None in self.by_method else self.by_method.get(method, Fraction(0))
 
 
 class Diary:
@@ -467,22 +461,11 @@ def _used(use: Use, full: Event, listed: Listed, of: Entry | None) -> Use:
     if of is None or of.event.method != "block":
         known = blocks is not None and full.method is not None
         blocks = (blocks or 0) + (full.method == "block") if known else None
-    more = asked * listed.ratio
-    by_method = more
-    if of is not None and of.listed is not None:
-        is_its_day = _day_key(of.event, of.listed) == _day_key(full, listed)
-        if not is_its_day or of.event.method not in (None, full.method):
-            # Nobody ordered it so on that day.
-            by_method = quantity * listed.ratio
     return Use(
-        ordered=use.ordered + more,
+        ordered=use.ordered + asked * listed.ratio,
         executed=use.executed + (quantity * listed.ratio if full.kind == "fill" else 0),
         brokers=use.brokers | {full.broker},
         blocks=blocks,
-        by_method={
-            **use.by_method,
-            full.method: use.by_method.get(full.method, Fraction(0)) + by_method,
-        },
     )
 
 

@@ -7,14 +7,18 @@ those of a day, its number is that of its day in UTC.
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 Unit = Literal["second", "minute", "day", "week", "month"]
+Each = Literal["instrument", "venue"]
 UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "day", "week", "month")
+EACH: Final[tuple[Each, ...]] = ("instrument", "venue")
 # The period of a counter that has only one: the whole program, or its span of dates.
 _ONE: Final = 0
 _MONTHS: Final = 12
@@ -81,8 +85,9 @@ class Counter(msgspec.Struct, frozen=True):
     """What a counter counts: trades of its scope, in each of its periods.
 
     The scope are the *instruments*, *venues*, *methods* and *brokers*, each if there are any, on
-    the days from *first* to *last*. Without *per*, there is one period. The days are those on the
-    clock *zone*, or on the clock of the trade's venue if that is `None`.
+    the days from *first* to *last*. *each* instrument or venue is counted apart: the rules read
+    that of the trade. Without *per*, there is one period. The days are those on the clock *zone*,
+    or on the clock of the trade's venue if that is `None`.
     """
 
     name: str
@@ -94,6 +99,35 @@ class Counter(msgspec.Struct, frozen=True):
     last: date | None = None
     per: Per | None = None
     zone: ZoneInfo | None = None
+    each: tuple[Each, ...] = ()
+
+    def parts(self, listed: Iterable[tuple[str, str]]) -> tuple[Counter, ...]:
+        """Return the counters of the instruments and venues that it counts apart, else itself.
+
+        *listed* are the pairs of an instrument and a venue that there are.
+        """
+        if not self.each:
+            return (self,)
+        pairs = dict.fromkeys(tuple(self._apart(*pair)) for pair in listed)
+        return tuple(self._part(*pair) for pair in pairs if self._has(*pair))
+
+    def _apart(self, instrument: str, venue: str) -> Iterator[str | None]:
+        yield instrument if "instrument" in self.each else None
+        yield venue if "venue" in self.each else None
+
+    def _has(self, instrument: str | None, venue: str | None) -> bool:
+        is_listed = instrument is None or not self.instruments or instrument in self.instruments
+        return is_listed and (venue is None or not self.venues or venue in self.venues)
+
+    def _part(self, instrument: str | None, venue: str | None) -> Counter:
+        own = [one for one in (instrument, venue) if one is not None]
+        return replace(
+            self,
+            name=" ".join((self.name, *own)),
+            instruments=self.instruments if instrument is None else (instrument,),
+            venues=self.venues if venue is None else (venue,),
+            each=(),
+        )
 
     @property
     def is_rolling(self) -> bool:
@@ -117,6 +151,7 @@ class Counter(msgspec.Struct, frozen=True):
             and _is_among(self.brokers, other.brokers)
             and (other.first is None or (self.first is not None and self.first >= other.first))
             and (other.last is None or (self.last is not None and self.last <= other.last))
+            and set(other.each) <= set(self.each)
             and self._has_shorter_periods(other)
         )
 
@@ -178,6 +213,14 @@ class Counter(msgspec.Struct, frozen=True):
             return _months_before(when.day, many) + 1
         return when.day.toordinal() - many * (_DAYS if unit == "week" else 1) + 1
 
+    def is_one_period(self, earlier: When, later: When) -> bool:
+        """Return whether the period of *later* has what happened *earlier*."""
+        then = self.period(earlier)
+        if then is None or not self.is_rolling:
+            return then is not None and then == self.period(later)
+        begin = self.begin(later)
+        return begin is not None and then >= begin
+
     def _of_clock(self, moment: int) -> int:
         """Return the number of the second or minute of *moment*: all clocks have the same."""
         assert self.per is not None, "a counter of the whole program has one period"
@@ -204,7 +247,10 @@ class Kept(msgspec.Struct, frozen=True):
     requests: bool = False
 
 
-def of_day(instrument: str, venue: str) -> Counter:
-    """Return the counter of each day of *instrument* at *venue*, which no file need declare."""
-    name = f"day {instrument} {venue}"
-    return Counter(name, instruments=(instrument,), venues=(venue,), per=Per("day"))
+# What is bought on each day of an instrument at a venue: no file need declare it.
+DAY_APART: Final = Counter("every day", per=Per("day"), each=EACH)
+
+
+def part_names(counter: str, instrument: str, venue: str) -> tuple[str, ...]:
+    """Return the names that the part of *counter* for *instrument* at *venue* may have."""
+    return f"{counter} {instrument} {venue}", f"{counter} {instrument}", f"{counter} {venue}"

@@ -26,7 +26,7 @@ from repurchase.evaluation.owners import owner_findings
 from repurchase.evaluation.splits import is_followed
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
-from repurchase.ledger.fold import after, asked, refused, settled
+from repurchase.ledger.fold import after, asked, refused, settled, since_opening
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
 from repurchase.ledger.position import Position
 from repurchase.ledger.splits import after_split, split_of
@@ -156,15 +156,16 @@ def step(
     apply.
     """
     edition = life.edition
+    alike = _lookalike(event, position) if live else None
+    if alike is not None:
+        decision = _decision(event, "refused", (alike,), position, edition)
+        return Step(decision, position)
+    position = since_opening(position, event, edition.counting.zone)
     proposal = _proposal(event, position, life)
     proposed = proposal.trade
     result: Outcome = "recorded"
     findings = _remarks_on(event, edition)
     later: tuple[Later, ...] = ()
-    alike = _lookalike(event, position) if live else None
-    if alike is not None:
-        decision = _decision(event, "refused", (alike,), position, edition)
-        return Step(decision, position)
     if proposal.fault is not None:
         result, findings = "denied", (_fault_finding(proposal.fault, event, position, edition),)
     elif proposed is not None and (event.kind != "replace" or raises(proposed)):

@@ -6,21 +6,24 @@ is in the position.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from repurchase.domain.counters import Counter, When, day_over, moment_of
+from repurchase.domain.counters import Counter, When, day_over, moment_of, part_names
 from repurchase.domain.quantities import COUNT, FLAG, SHARES, Dimension, Exact
 from repurchase.facts.domains import COUNTED, YES_OR_NO, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation, Value
 from repurchase.facts.trade import PROGRAM_MONEY
-from repurchase.ledger.counters import Span, Sum, is_in_scope, is_unknown
+from repurchase.ledger.counters import Span, Sum, Uses, is_in_scope, is_unknown
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade
 
 FAMILY: Final = "counters"
+# Some counters were facts of the day once: rule files may keep their former names.
+_FORMER: Final = re.compile(r"day\.([a-z_]+?)_((?:ordered_)?shares(?:_after)?)")
 _MANY: Final = 1 << 10
 _READ_BY: Final = ("symbol", "venue", "method", "broker")
 _QUANTITY: Final = ("quantity",)
@@ -59,6 +62,13 @@ _FIGURES: Final[dict[str, _Figure]] = {
         "money spent and on order",
         lambda of: of.amount,
     ),
+    "ordered_shares": _Figure(
+        SHARES,
+        _QUANTITY,
+        "shares ordered",
+        "shares ordered, including cancelled ones, and shares filled without an order",
+        lambda of: of.ordered_shares,
+    ),
     "orders": _Figure(COUNT, (), "orders", "orders approved", lambda of: of.orders),
     "messages": _Figure(
         COUNT, (), "messages", "orders, replaces and cancels requested", lambda of: of.messages
@@ -77,6 +87,12 @@ APPLIES: Final = "applies"
 # What each counter counts, and each of its facts.
 FIGURES: Final = tuple(_FIGURES)
 NAMES: Final = (*(f"{name}{suffix}" for name in FIGURES for suffix in _MOMENTS), APPLIES)
+
+
+def present(name: str) -> str:
+    """Return the present name of the fact *name*, if that may be the former name of a counter."""
+    former = _FORMER.fullmatch(name)
+    return name if former is None else f"{FAMILY}.day_{former[1]}.{former[2]}"
 
 
 def facts_of(counter: str) -> tuple[str, ...]:
@@ -119,7 +135,7 @@ def counter_fact(name: str) -> Fact:
         f"{figure.short} in `{counter}`" + ("" if suffix else " before this event"),
         lambda now: (
             figure_of(position(now), now.trade, counter, of.removesuffix(suffix))
-            if of != "shares_after" or now.adds_known_shares
+            if not of.endswith("shares_after") or now.adds_known_shares
             else None
         ),
         (*_READ_BY, *figure.given_by),
@@ -128,8 +144,17 @@ def counter_fact(name: str) -> Fact:
 
 
 def _applies(now: Situation, name: str) -> Value | None:
-    uses = now.after.counters.get(name)
+    uses = _uses(now.after, now.trade, name)
     return None if uses is None else applies(uses.counter, now.trade)
+
+
+def _uses(position: Position, trade: Trade, name: str) -> Uses | None:
+    """Return what the counter *name* holds, or its part for the listing of *trade*."""
+    found = position.counters.get(name)
+    if found is not None or trade.listing is None:
+        return found
+    names = part_names(name, trade.listing.instrument, trade.listing.venue)
+    return next((uses for one in names if (uses := position.counters.get(one))), None)
 
 
 def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact | None:
@@ -137,10 +162,10 @@ def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact
 
     It is the largest in any period that *trade* can touch.
     """
-    uses = position.counters.get(name)
+    uses = _uses(position, trade, name)
     if uses is None or applies(uses.counter, trade) is None:
         return None
-    if figure == "shares" and position.unknown_shares:
+    if figure.endswith("shares") and position.unknown_shares:
         return None
     if figure == "amount" and position.used_amount() is None:
         return None

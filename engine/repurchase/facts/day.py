@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from repurchase.domain.counters import of_day
+from repurchase.domain.counters import DAY_APART
 from repurchase.domain.quantities import COUNT, SHARES, Dimension, Exact
 from repurchase.facts.counters import figure_of
 from repurchase.facts.domains import COUNTED, ZERO_OR_MORE
@@ -76,30 +76,6 @@ _QUANTITIES: Final[tuple[_Quantity, ...]] = (
         "<= 1% * terms.max_shares",
     ),
     (
-        "auction_ordered_shares",
-        SHARES,
-        "shares ordered in the auction that day, including cancelled ones",
-        (
-            "shares ordered in the auction that day before this event",
-            "shares ordered in the auction that day",
-        ),
-        lambda day: day.auction_ordered,
-        ("quantity", "method"),
-        "<= 1% * terms.max_shares",
-    ),
-    (
-        "off_auction_shares",
-        SHARES,
-        "shares bought off the auction that day, and shares that open orders may still buy there",
-        (
-            "shares bought or on order off the auction before this event",
-            "shares bought or on order off the auction that day",
-        ),
-        lambda day: day.off_auction,
-        ("quantity", "method"),
-        "<= issuer.announced_shares",
-    ),
-    (
         "brokers",
         COUNT,
         "number of different brokers used that day",
@@ -129,12 +105,10 @@ def _counted(
     position: Callable[[Situation], Position], figure: str
 ) -> Callable[[Situation], Exact | None]:
     def of(now: Situation) -> Exact | None:
-        listing, at = now.trade.listing, position(now)
-        is_unknown = at is now.after and figure == "shares" and not now.adds_known_shares
-        if listing is None or is_unknown:
+        at = position(now)
+        if at is now.after and figure == "shares" and not now.adds_known_shares:
             return None
-        name = of_day(listing.instrument, listing.venue).name
-        return figure_of(at, now.trade, name, figure)
+        return figure_of(at, now.trade, DAY_APART.name, figure)
 
     return of
 

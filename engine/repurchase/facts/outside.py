@@ -82,9 +82,9 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
     (
         "issuer.announced_shares",
         SHARES,
-        "shares whose purchase off the auction that day was announced in advance",
+        "shares that the issuer announced to buy at that venue that day",
         "shares announced for that day",
-        "day.off_auction_shares_after <= {}",
+        "trade.shares <= {}",
     ),
     (
         "issuer.undisclosed_material_fact",

@@ -22,3 +22,8 @@ class _Table(dict[str, Fact]):
 TABLE: Final[Mapping[str, Fact]] = _Table(
     {fact.name: fact for family in (trade, program, day, outside) for fact in family.FACTS}
 )
+
+
+def present(name: str) -> str:
+    """Return the present name of the fact *name*, if that is a former one."""
+    return name if name in TABLE else counters.present(averages.present(name))

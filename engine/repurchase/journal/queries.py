@@ -187,7 +187,7 @@ def overview(book: Book, now: datetime) -> Overview:
 
 
 def _counted(position: Position, edition: Edition, now: datetime) -> Iterator[CounterLine]:
-    for counter in edition.authorization.counters:
+    for counter in edition.authorization.parts():
         uses = position.counters.get(counter.name)
         day = day_at(now, counter.zone or edition.counting.zone)
         found = None if uses is None else uses.of(When(day, moment_of(now)))

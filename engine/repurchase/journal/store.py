@@ -27,7 +27,7 @@ from repurchase.journal.records import BEGINNING, Sealed
 from repurchase.journal.schema import can_tell_format, fault, is_journal
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
-FORMAT: Final = "11"
+FORMAT: Final = "12"
 PAGE: Final = 1_000
 # How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000

@@ -37,8 +37,7 @@ from repurchase.domain.quantities import (
     quotient,
 )
 from repurchase.domain.venues import country_codes, listed_venue
-from repurchase.facts.averages import present
-from repurchase.facts.table import TABLE
+from repurchase.facts.table import TABLE, present
 
 TEXT_MAX: Final = 2000
 DEPTH_MAX: Final = 32

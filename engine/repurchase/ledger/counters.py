@@ -37,13 +37,14 @@ _PILE: Final = 1 << 14
 class Sum(msgspec.Struct, frozen=True, gc=False):
     """What happened or is on order.
 
-    *shares* are ordinary-share equivalents, *amount* is in program currency. *orders* were
-    approved, *messages* and *cancels* were asked for, *open_orders* can still fill. *brokers*
-    were named.
+    *shares* are ordinary-share equivalents, *amount* is in program currency. *ordered_shares* were
+    approved, or filled without an order. *orders* were approved, *messages* and *cancels* were
+    asked for, *open_orders* can still fill. *brokers* were named.
     """
 
     shares: Exact = 0
     amount: Exact = 0
+    ordered_shares: Exact = 0
     orders: int = 0
     messages: int = 0
     cancels: int = 0
@@ -55,6 +56,7 @@ class Sum(msgspec.Struct, frozen=True, gc=False):
         return Sum(
             self.shares + sign * other.shares,
             self.amount + sign * other.amount,
+            self.ordered_shares + sign * other.ordered_shares,
             self.orders + sign * other.orders,
             self.messages + sign * other.messages,
             self.cancels + sign * other.cancels,
@@ -136,18 +138,21 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         done, newest = _kept(self.done, period, left), max(self.newest, period)
         return _without_old(replace(self, done=done, newest=newest), period)
 
-    def with_order(self, order: Order | None, sign: int = 1) -> Uses:
-        """Return these uses with what *order* reserves, or without it if *sign* is -1."""
-        span = None if order is None or not order.is_open else of_order(self.counter, order)
-        if order is None or span is None:
+    def with_order(self, before: Order | None, order: Order | None) -> Uses:
+        """Return these uses with what *order* reserves, instead of what it reserved *before*."""
+        if before is None or order is None or not before.is_reserved_as(order):
+            without = self if before is None else self.with_open(before, _reserved(before), -1)
+            return without if order is None else without.with_open(order, _reserved(order))
+        used = before.reserved_shares - order.reserved_shares
+        paid = (before.reserved_amount or 0) - (order.reserved_amount or 0)
+        return self.with_open(order, Sum(used, paid), -1)
+
+    def with_open(self, order: Order, reserved: Sum, sign: int = 1) -> Uses:
+        """Return these uses with *reserved* by *order* if it is open, or less if *sign* is -1."""
+        span = of_order(self.counter, order) if order.is_open else None
+        if span is None:
             return self
         begin, end = self.counter.period(span[0]), self.counter.period(span[1])
-        reserved = Sum(
-            order.reserved_shares,
-            order.reserved_amount or 0,
-            open_orders=1,
-            brokers=named(order.terms.event),
-        )
         if begin is None or end is None:
             return replace(self, always=self.always.plus(reserved, sign))
         left = self.open.get((begin, end), NOTHING).plus(reserved, sign)
@@ -156,6 +161,15 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
     def _in(self, period: int) -> Sum:
         on_order = (one for (a, b), one in self.open.items() if a <= period <= b)
         return _total((self.always, self.done.get(period, NOTHING), *on_order))
+
+
+def _reserved(order: Order) -> Sum:
+    return Sum(
+        order.reserved_shares,
+        order.reserved_amount or 0,
+        open_orders=1,
+        brokers=named(order.terms.event),
+    )
 
 
 def _without_old(uses: Uses, now: int) -> Uses:
@@ -198,6 +212,7 @@ def _total(sums: Iterable[Sum]) -> Sum:
     return Sum(
         sum(one.shares for one in each),
         sum(one.amount for one in each),
+        sum(one.ordered_shares for one in each),
         sum(one.orders for one in each),
         sum(one.messages for one in each),
         sum(one.cancels for one in each),
@@ -208,9 +223,12 @@ def _total(sums: Iterable[Sum]) -> Sum:
 
 def _largest(sums: Sequence[Sum]) -> Sum:
     """Return the largest of each figure of *sums*."""
+    if len(sums) == 1:
+        return sums[0]
     return Sum(
         max(one.shares for one in sums),
         max(one.amount for one in sums),
+        max(one.ordered_shares for one in sums),
         max(one.orders for one in sums),
         max(one.messages for one in sums),
         max(one.cancels for one in sums),
@@ -229,26 +247,49 @@ def is_in_scope(counter: Counter, event: Event, listings: Sequence[Listing]) -> 
     *event* has the fields of its order, and *listings* are the instrument at each of its venues:
     one of them is enough.
     """
-    instruments = {one.instrument for one in listings}
-    venues = {one.venue for one in listings}
-    parts = [
-        _is_among(counter.instruments, instruments),
-        _is_among(counter.venues, venues),
-        _is_among(counter.methods, _said(event.method)),
-        _is_among(counter.brokers, _said(event.broker)),
-    ]
+    listed: bool | None = True
+    if counter.instruments or counter.venues:
+        listed = bool(listings_of(counter, listings)) if listings else None
+    parts = (
+        listed,
+        _is_said(event.method, counter.methods),
+        _is_said(event.broker, counter.brokers),
+    )
     return False if False in parts else None if None in parts else True
 
 
-def _said(word: str | None) -> set[str]:
-    # As rules compare words: in Unicode's composed form.
-    return set() if word is None else {normalize("NFC", word)}
-
-
-def _is_among(wanted: Sequence[str], found: set[str]) -> bool | None:
+def _is_said(word: str | None, wanted: Sequence[str]) -> bool | None:
     if not wanted:
         return True
-    return not found.isdisjoint(wanted) if found else None
+    # As rules compare words: in Unicode's composed form.
+    return None if word is None else normalize("NFC", word) in wanted
+
+
+def listings_of(counter: Counter, listings: Sequence[Listing]) -> Sequence[Listing]:
+    """Return those of *listings* that *counter* counts."""
+    instruments, venues = counter.instruments, counter.venues
+    if not instruments and not venues:
+        return listings
+    return [
+        one
+        for one in listings
+        if (not instruments or one.instrument in instruments)
+        and (not venues or one.venue in venues)
+    ]
+
+
+def when_asked(
+    counter: Counter, event: Event, listings: Sequence[Listing], day: datetime.date
+) -> When | None:
+    """Return when *counter* counts the request *event*; without *listings*, on *day*.
+
+    Return `None` if it does not count it.
+    """
+    if is_in_scope(counter, event, listings) is False:
+        return None
+    first = first_day(counter, event, listings_of(counter, listings)) or day
+    when = When(first, moment_of(event.time))
+    return when if counter.within(when, when) is not None else None
 
 
 def of_order(counter: Counter, order: Order) -> Span | None:
@@ -268,8 +309,10 @@ def _days_of(counter: Counter, terms: Terms) -> tuple[datetime.date, datetime.da
     """Return the first and the last day of *terms* on the clock of *counter*."""
     event, zone = terms.event, counter.zone
     if zone is not None:
-        return day_of(event, zone), max(terms.last_date, day_of(event, zone))
-    firsts = [day_of(event, one.zone) for one in terms.listings] or [terms.last_date]
+        first = day_of(event, zone)
+        return first, max(terms.last_date, first)
+    listings = listings_of(counter, terms.listings)
+    firsts = [day_of(event, one.zone) for one in listings] or [terms.last_date]
     return min(firsts), max(terms.venue_last or terms.last_date, *firsts)
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from itertools import zip_longest
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -22,13 +21,12 @@ from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
 from repurchase.ledger.counters import (
-    NOTHING,
     UNKNOWN,
     Sum,
     Uses,
-    first_day,
     is_in_scope,
     named,
+    when_asked,
 )
 from repurchase.ledger.halts import stopped_or_resumed
 from repurchase.ledger.orders import Order, Terms, closed, day_of, with_worst_case
@@ -39,6 +37,7 @@ from repurchase.ledger.position import (
     Counted,
     Day,
     DayKey,
+    Opening,
     Position,
     Requests,
 )
@@ -48,6 +47,7 @@ Days: TypeAlias = "HashTrieMap[DayKey, Day]"
 Counters: TypeAlias = "HashTrieMap[str, Uses]"
 Ended: TypeAlias = "HashTrieMap[datetime.date, Queue[str]]"
 FillDays: TypeAlias = "HashTrieMap[datetime.date, int]"
+_TWO_DAYS: Final = datetime.timedelta(2)
 
 
 def after(position: Position, trade: Trade) -> Position:
@@ -135,41 +135,24 @@ def settled(position: Position, event: Event, clock: ZoneInfo) -> Position | Fau
     following = _acknowledged(order, event.kind)
     if not isinstance(following, Order):
         return following
-    return with_order(position, order, following, days=_freed(position.days, order, following))
+    return with_order(position, order, following)
 
 
 def _brought_forward(position: Position, event: Event, clock: ZoneInfo) -> Position | Fault:
     """Return *position* with the shares and amount that were executed before the log began."""
     if position.started:
         return "not-first"
+    is_dated = event.time is not None or event.date is not None
+    when = When(day_of(event, clock), moment_of(event.time)) if is_dated else None
+    opening = Opening(event.shares or 0, event.amount or 0, when)
     return replace(
         position,
-        executed_shares=position.executed_shares + (event.shares or 0),
-        executed_amount=position.executed_amount + (event.amount or 0),
-        counters=_with_brought(position.counters, event, clock),
+        executed_shares=position.executed_shares + opening.shares,
+        executed_amount=position.executed_amount + opening.amount,
+        opening=opening,
+        counters=_with_opening(position.counters, opening),
         started=True,
     )
-
-
-def _freed(days: Days, order: Order, following: Order) -> Days:
-    """Return *days* after the venue's acknowledgement turned *order* into *following*."""
-    asked, left = order.asked, following.reserved_shares
-    own_days = _days_of(order.terms)
-    asked_days = own_days if asked is None else _days_of(asked)
-    # Each venue counted the order on the day there.
-    for own_day, asked_day in zip_longest(own_days, asked_days):
-        if own_day == asked_day or asked is None:
-            days = _given_back(days, own_day, order.terms, order.reserved_shares - left)
-            continue
-        # A replace requested on another day counted on that day all that the order may still buy,
-        # and the order's own day counted it, too. Each day gives back what it counted, except what
-        # the terms of that day may still buy.
-        own = with_worst_case(replace(order, asked=None)).reserved_shares
-        is_replaced = following.terms == asked
-        more = order.reserved_shares - (left if is_replaced else 0)
-        days = _given_back(days, asked_day, asked, more)
-        days = _given_back(days, own_day, order.terms, own - (0 if is_replaced else left))
-    return days
 
 
 def arrived(position: Position, day: datetime.date) -> Position:
@@ -277,7 +260,7 @@ def after_fill(position: Position, trade: Trade) -> Position:
     counted = Counted(
         trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
     )
-    counters = _with_fill(position.counters, counted)
+    counters = _with_fill(position.counters, counted, trade=trade)
     return with_order(
         replace(position, counters=counters),
         trade.before,
@@ -330,9 +313,7 @@ def with_order(
 
 def _with_reserved(counters: Counters, before: Order | None, order: Order) -> Counters:
     """Return *counters* with what *order* reserves, instead of what it reserved *before*."""
-    return counters.update(
-        {name: of.with_order(before, -1).with_order(order) for name, of in counters.items()}
-    )
+    return counters.update({name: of.with_order(before, order) for name, of in counters.items()})
 
 
 def asked(position: Position, event: Event, clock: ZoneInfo) -> Position:
@@ -346,51 +327,85 @@ def asked(position: Position, event: Event, clock: ZoneInfo) -> Position:
         own, listings = order.terms.event, order.terms.listings
         event = replace(event, broker=event.broker or own.broker, method=event.method or own.method)
     more = Sum(messages=1, cancels=int(event.kind == "cancel_requested"))
-    day = day_of(event, clock)
-    counters = _with_request(position.counters, event, listings, day, more)
-    return replace(position, counters=counters)
+    found = {}
+    for name, of in position.counters.items():
+        when = when_asked(of.counter, event, listings, day_of(event, clock))
+        if when is not None:
+            found[name] = of.with_done(when, more)
+    return replace(position, counters=position.counters.update(found))
 
 
 def _asking(position: Position, trade: Trade, *, is_approved: bool) -> Position:
     """Return *position* after the request *trade*: a message and, if it *is_approved*, an order."""
     assert trade.order is not None, "every trade that is not a fill has an order"
-    more = Sum(messages=1)
-    if is_approved:
-        more = Sum(messages=1, orders=int(trade.before is None), brokers=named(trade.event))
+    event, found, more = trade.event, {}, Sum(messages=1)
     listings = (trade.order.asked or trade.order.terms).listings
-    counters = _with_request(position.counters, trade.event, listings, trade.date, more)
-    requests, moment = position.requests, moment_of(trade.event.time)
+    for name, of in position.counters.items():
+        when = when_asked(of.counter, event, listings, trade.date)
+        if when is not None:
+            if is_approved:
+                more = _ordering(of.counter, when, trade)
+            found[name] = of.with_done(when, more)
+    requests, moment = position.requests, moment_of(event.time)
     if requests is not None and moment is not None:
         requests = requests.with_one(trade.request, moment)
-    return replace(position, counters=counters, requests=requests)
+    return replace(position, counters=position.counters.update(found), requests=requests)
 
 
-def _with_request(
-    counters: Counters,
-    event: Event,
-    listings: Sequence[Listing],
-    day: datetime.date,
-    more: Sum,
+def _ordering(counter: Counter, when: When, trade: Trade) -> Sum:
+    """Return what *counter* counts of the approved request *trade* in the period of *when*."""
+    assert trade.order is not None, "every trade that is not a fill has an order"
+    before, terms = trade.before, trade.order.asked or trade.order.terms
+    ordered = trade.shares or 0
+    if before is not None:
+        # In a later period than its order, a replace requests all that the order may still buy.
+        ordered = trade.order.reserved_shares
+        if _is_ordered_in(counter, when, before.terms):
+            ordered = max(terms.shares - max(one.shares for one in before.in_play()), 0)
+    return Sum(
+        ordered_shares=ordered,
+        messages=1,
+        orders=int(before is None),
+        brokers=named(trade.event),
+    )
+
+
+def _is_ordered_in(counter: Counter, when: When, terms: Terms) -> bool:
+    """Return whether *counter* counts the request of *terms* in the period of *when*."""
+    then = when_asked(counter, terms.event, terms.listings, terms.last_date)
+    return then is not None and counter.is_one_period(then, when)
+
+
+def _with_fill(
+    counters: Counters, fill: Counted, sign: int = 1, trade: Trade | None = None
 ) -> Counters:
-    """Return *counters* with *more* at the moment of *event*; without *listings*, on this *day*."""
-    found = {}
-    for name, of in counters.items():
-        if is_in_scope(of.counter, event, listings) is not False:
-            when = When(first_day(of.counter, event, listings) or day, moment_of(event.time))
-            if of.counter.within(when, when) is not None:
-                found[name] = of.with_done(when, more)
-    return counters.update(found)
+    """Return *counters* with what *fill* executed, or without it if *sign* is -1.
 
-
-def _with_fill(counters: Counters, fill: Counted, sign: int = 1) -> Counters:
-    """Return *counters* with what *fill* executed, or without it if *sign* is -1."""
+    What was ordered stays ordered. As a *trade*, it orders what no order did.
+    """
     found = {}
     for name, of in counters.items():
         when = when_in(of.counter, fill)
         if when is not None:
-            executed = Sum(fill.shares or 0, fill.amount or 0, brokers=named(fill.event))
+            ordered = 0 if trade is None else _not_ordered(of.counter, when, trade)
+            executed = Sum(fill.shares or 0, fill.amount or 0, ordered, brokers=named(fill.event))
             found[name] = of.with_done(when, executed, sign)
     return counters.update(found)
+
+
+def _not_ordered(counter: Counter, when: When, trade: Trade) -> Exact:
+    """Return how many shares of a fill *counter* has not counted as ordered in that period.
+
+    By another method than its order, or on another day, none of them was ordered so.
+    """
+    shares, old, before = trade.shares or 0, trade.corrects, trade.before
+    if old is not None:
+        then = when_in(counter, old)
+        is_ordered = then is not None and counter.is_one_period(then, when)
+        return max(shares - (old.shares or 0), 0) if is_ordered else shares
+    if before is None or trade.order is None or not _is_ordered_in(counter, when, before.terms):
+        return shares
+    return max(shares - (before.reserved_shares - trade.order.reserved_shares), 0)
 
 
 def when_in(counter: Counter, fill: Counted) -> When | None:
@@ -403,19 +418,32 @@ def when_in(counter: Counter, fill: Counted) -> When | None:
     return None if counter.within(when, when) is None else when
 
 
-def _with_brought(counters: Counters, event: Event, clock: ZoneInfo) -> Counters:
-    """Return *counters* with what was executed before the log: nobody says where, or how.
+def since_opening(position: Position, event: Event, clock: ZoneInfo) -> Position:
+    """Return *position*, in which what was brought forward was executed before the day of *event*.
 
-    It counts on the day of *event*, or in each period if that states none.
+    That is the first event with a day. Two days before it, no clock can show that day any more.
     """
-    more = Sum(event.shares or 0, event.amount or 0, brokers=UNKNOWN)
+    opening = position.opening
+    if opening is None or opening.when is not None or event.kind == "brought_forward":
+        return position
+    if event.time is None and event.date is None:
+        return position
+    opening = replace(opening, when=When(day_of(event, clock) - _TWO_DAYS))
+    return replace(position, opening=opening, counters=_with_opening(position.counters, opening))
+
+
+def _with_opening(counters: Counters, opening: Opening) -> Counters:
+    """Return *counters* with what was executed before the log: nobody says where, or how."""
+    more = Sum(opening.shares, opening.amount, brokers=UNKNOWN)
+    return _with_unnamed(counters, more, opening.when)
+
+
+def _with_unnamed(counters: Counters, more: Sum, when: When | None) -> Counters:
+    """Return *counters* with *more* at *when*, each in full: it can be of any scope."""
     found = {}
     for name, of in counters.items():
-        if event.time is None and event.date is None:
-            found[name] = replace(of, always=of.always.plus(more))
-            continue
-        when = When(day_of(event, of.counter.zone or clock), moment_of(event.time))
-        if of.counter.within(when, when) is not None:
+        is_known = when is not None and (when.moment is not None or not of.counter.is_short)
+        if when is not None and is_known and of.counter.within(when, when) is not None:
             found[name] = of.with_done(when, more)
     return counters.update(found)
 
@@ -423,8 +451,8 @@ def _with_brought(counters: Counters, event: Event, clock: ZoneInfo) -> Counters
 def counting(position: Position, kept: Kept) -> Position:
     """Return *position* with exactly what is to be *kept*; a new counter counts what is remembered.
 
-    What was executed and is remembered no more may have been in any of its periods. Of messages,
-    it counts the orders that are remembered.
+    What was executed and is remembered no more may have been on any day until today, so it counts
+    on that. Of messages and what was ordered, it counts the orders that are remembered.
     """
     found = {}
     for one in kept.counters:
@@ -435,14 +463,24 @@ def counting(position: Position, kept: Kept) -> Position:
 
 
 def _counted(position: Position, counter: Counter) -> Uses:
-    fills = [*position.fills.counting()]
+    uses = HashTrieMap({counter.name: Uses(counter)})
+    fills, opening = [*position.fills.counting()], position.opening
     shares = position.executed_shares - sum(fill.shares or 0 for fill in fills)
     amount = position.executed_amount - sum(fill.amount or 0 for fill in fills)
-    # Nobody remembers by which broker.
-    rest = Sum(shares, amount, brokers=UNKNOWN) if shares or amount else NOTHING
-    uses = HashTrieMap({counter.name: Uses(counter, always=rest)})
+    if opening is not None:
+        uses = _with_opening(uses, opening)
+        shares, amount = shares - opening.shares, amount - opening.amount
+    if shares or amount:
+        # Nobody remembers by which broker, nor on which day until today.
+        rest = Sum(shares, amount, shares, brokers=UNKNOWN)
+        uses = _with_unnamed(uses, rest, When(position.today))
     for fill in fills:
         uses = _with_fill(uses, fill)
+        order = position.orders.get(fill.event.order or "")
+        when = when_in(counter, fill)
+        if when is not None and not (order and _is_ordered_in(counter, when, order.terms)):
+            more = Sum(ordered_shares=fill.shares or 0)
+            uses = uses.insert(counter.name, uses[counter.name].with_done(when, more))
     for order in position.orders.values():
         uses = _with_reserved(_with_known(uses, order), None, order)
     return uses[counter.name]
@@ -450,11 +488,16 @@ def _counted(position: Position, counter: Counter) -> Uses:
 
 def _with_known(counters: Counters, order: Order) -> Counters:
     """Return *counters* with the request of an *order* that is remembered."""
-    terms = order.terms
-    more = Sum(messages=1)
+    terms, more = order.terms, Sum(messages=1)
     if order.state not in ("denied", "held"):
-        more = Sum(messages=1, orders=1, brokers=named(terms.event))
-    return _with_request(counters, terms.event, terms.listings, terms.last_date, more)
+        ordered = max(one.shares for one in order.in_play())
+        more = Sum(ordered_shares=ordered, messages=1, orders=1, brokers=named(terms.event))
+    found = {}
+    for name, of in counters.items():
+        when = when_asked(of.counter, terms.event, terms.listings, terms.last_date)
+        if when is not None:
+            found[name] = of.with_done(when, more)
+    return counters.update(found)
 
 
 def _with_days(
@@ -509,15 +552,12 @@ def _keys(trade: Trade) -> tuple[DayKey, ...]:
 def _with_use_of(days: Days, trade: Trade, key: DayKey, shares: Exact) -> Days:
     if trade.is_fill:
         # Shares that no order and no corrected fill covers count as ordered by the fill itself.
-        covered, own, is_own_day = _covering(trade, key)
+        covered, own = _covering(trade, key)
         ordered, executed = max(shares - covered, 0), shares
-        # A fill by another method, or on another day, than its order was not ordered by that
-        # method on that day: all its shares count anew.
-        by_method = ordered if is_own_day and not trade.is_made_otherwise else shares
         # A block order counts as one block, whatever the number of its fills.
         is_new = own is None or own.method != "block"
     else:
-        ordered = by_method = _newly_ordered(trade, key, shares)
+        ordered = _newly_ordered(trade, key, shares)
         executed, is_new = 0, trade.before is None
     day = days.get(key, NO_DAY)
     following = Day(
@@ -525,8 +565,6 @@ def _with_use_of(days: Days, trade: Trade, key: DayKey, shares: Exact) -> Days:
         day.executed_shares + executed,
         _with_broker(day, trade),
         _with_block(day, trade) if is_new else day.blocks,
-        _with_method(day.auction_ordered, by_method, trade, "auction"),
-        _with_method(day.off_auction, by_method, trade, "off_auction"),
     )
     return days.insert(key, following)
 
@@ -543,40 +581,17 @@ def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
     return max(shares - max(terms.shares for terms in before.in_play()), 0)
 
 
-def _covering(trade: Trade, key: DayKey) -> tuple[Exact, Event | None, bool]:
-    """Return how many shares of a fill were ordered before, by which event, and if that *key* day.
+def _covering(trade: Trade, key: DayKey) -> tuple[Exact, Event | None]:
+    """Return how many shares of a fill were ordered before, and by which event.
 
     A venue that its order does not name has counted nothing of the order.
     """
     old = trade.corrects
     if old is not None:
-        is_its = _key(old) == key
-        return (old.shares or 0, old.event, True) if is_its else (0, None, False)
+        return (old.shares or 0, old.event) if _key(old) == key else (0, None)
     if trade.before is None or trade.order is None or trade.is_elsewhere:
-        return 0, None, False
-    covered = trade.before.reserved_shares - trade.order.reserved_shares
-    return covered, trade.before.terms.event, key in _days_of(trade.before.terms)
-
-
-def _with_method(shares: Exact | None, ordered: Exact, trade: Trade, method: str) -> Exact | None:
-    """Return *shares* plus those *ordered* by *method*; `None` if a trade states no method."""
-    own = trade.event.method
-    if shares is None or own is None:
-        return None
-    return shares + ordered if own == method else shares
-
-
-def _given_back(days: Days, key: DayKey | None, terms: Terms, shares: Exact) -> Days:
-    """Return *days* after *shares* that *terms* reserved on the day *key* can no longer be bought.
-
-    What filled stays counted at each venue of its order: more than was bought there, never less.
-    """
-    if key is None or terms.event.method != "off_auction":
-        return days
-    day = days.get(key)
-    if day is None or day.off_auction is None:
-        return days
-    return days.insert(key, replace(day, off_auction=day.off_auction - shares))
+        return 0, None
+    return trade.before.reserved_shares - trade.order.reserved_shares, trade.before.terms.event
 
 
 def _days_of(terms: Terms) -> tuple[DayKey | None, ...]:

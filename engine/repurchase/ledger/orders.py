@@ -163,6 +163,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         """Return whether any terms in play can fill on *day*, which is *venue_day* at *venue*."""
         return any(terms.last(day, venue_day, venue) for terms in self.in_play())
 
+    def is_reserved_as(self, other: Order) -> bool:
+        """Return whether this order and *other* can fill on the same days, at the same venues."""
+        is_same = self.terms is other.terms and self.asked is other.asked
+        return self.is_open and other.is_open and is_same
+
     def in_play(self) -> tuple[Terms, ...]:
         """Return the terms that may apply: two while a replace is pending, otherwise one."""
         return (self.terms,) if self.asked is None else (self.terms, self.asked)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from rpds import HashTrieMap, Queue
 
+from repurchase.domain.counters import When
 from repurchase.domain.events import Event
 from repurchase.domain.people import Identity
 from repurchase.domain.quantities import Exact, quotient
@@ -39,8 +40,6 @@ BROKERS_MAX: Final = 1 << 10
 class Day(msgspec.Struct, frozen=True, gc=False):
     """What one instrument used on one venue and day, in ordinary-share equivalents.
 
-    *auction_ordered* are those of *ordered_shares* that were ordered in the auction.
-    *off_auction* are bought outside the auction, or may still be bought there by an open order.
     Each field that depends on a trade's method or broker is `None` after a trade that states none.
     *brokers* are also `None` beyond `BROKERS_MAX`.
     """
@@ -49,8 +48,6 @@ class Day(msgspec.Struct, frozen=True, gc=False):
     executed_shares: Exact = 0
     brokers: frozenset[str] | None = frozenset()
     blocks: int | None = 0
-    auction_ordered: Exact | None = 0
-    off_auction: Exact | None = 0
 
 
 DayKey = tuple[str, str, datetime.date]
@@ -79,6 +76,14 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     def leaves_unknown(self) -> bool:
         """Return whether a sum stays unknown until this fill is busted or corrected."""
         return not self.settled and (self.shares is None or self.amount is None)
+
+
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What was brought forward, and *when*: `None` until an event with a date follows it."""
+
+    shares: Exact
+    amount: Exact
+    when: When | None
 
 
 class Split(msgspec.Struct, frozen=True, gc=False):
@@ -205,8 +210,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     counts, by its name; *requests* are `None` unless a rule asks for like ones; *ended* names the
     other orders by the day until which they are kept. *today* is the latest day of any event that
     was not denied. *settled_day* is that of what no bust takes back, and *fill_days* counts the
-    fills of later days. *halts* says what halts
-    the program, the oldest cause first. *proposals* wait for a second person, by their ids, if the
+    fills of later days. *opening* is what was brought forward. *halts* says what halts the program,
+    the oldest cause first. *proposals* wait for a second person, by their ids, if the
     program has *two_persons*; *identity* says what binds their names. *persons* are the names
     recorded, by what they look like. *splits* are those that events reported: sums, fills and open
     orders count in the new units.
@@ -230,6 +235,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     settled_day: datetime.date = datetime.date.min
     fill_days: HashTrieMap[datetime.date, int] = HashTrieMap()
     started: bool = False
+    opening: Opening | None = None
     halts: Queue[Cause] = Queue()
     two_persons: bool = False
     identity: Identity | None = None

@@ -13,13 +13,14 @@ from functools import reduce
 
 from msgspec.structs import replace
 
+from repurchase.domain.counters import Counter
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact, quotient, simplest
 from repurchase.domain.terms import CountingRules
 from repurchase.ledger.counters import Sum, Uses
 from repurchase.ledger.fold import Days, when_in, with_order
 from repurchase.ledger.orders import Order, split
-from repurchase.ledger.position import Counted, Day, Position, Split
+from repurchase.ledger.position import Counted, Day, Opening, Position, Split
 from repurchase.ledger.trades import Fault
 
 
@@ -83,6 +84,7 @@ def _in_new_units(position: Position, new: Split, rest: Exact) -> Position:
         executed_shares=_multiplied(position.executed_shares, fills, new, rest),
         fills=position.fills.each(lambda fill: _split_fill(fill, new)),
         days=_split_days(position.days, new),
+        opening=_split_opening(position.opening, rest),
         counters=position.counters.update(
             {
                 name: _split_uses(uses, fills, orders.values(), new, rest)
@@ -125,6 +127,10 @@ def _split_fill(fill: Counted, new: Split) -> Counted:
     return replace(fill, listing=listing, shares=shares)
 
 
+def _split_opening(opening: Opening | None, rest: Exact) -> Opening | None:
+    return None if opening is None else replace(opening, shares=simplest(opening.shares * rest))
+
+
 def _split_days(days: Days, new: Split) -> Days:
     return days.update(
         {
@@ -140,10 +146,6 @@ def _split_day(day: Day, ratio: Exact) -> Day:
         day,
         ordered_shares=simplest(day.ordered_shares * ratio),
         executed_shares=simplest(day.executed_shares * ratio),
-        auction_ordered=None
-        if day.auction_ordered is None
-        else simplest(day.auction_ordered * ratio),
-        off_auction=None if day.off_auction is None else simplest(day.off_auction * ratio),
     )
 
 
@@ -159,12 +161,27 @@ def _split_uses(
 
     def split_sum(period: int | None, sum_: Sum) -> Sum:
         shares = _multiplied(sum_.shares, by_period.get(period, ()), new, rest)
-        return replace(sum_, shares=shares)
+        ratio = _ratio_of(uses.counter, period, new, rest)
+        ordered = simplest(sum_.ordered_shares * ratio)
+        return replace(sum_, shares=shares, ordered_shares=ordered)
 
     orders = list(orders)
-    bare = reduce(lambda of, order: of.with_order(order, -1), orders, uses)
+    bare = reduce(lambda of, order: of.with_order(order, None), orders, uses)
     done = {period: split_sum(period, sum_) for period, sum_ in bare.done.items()}
     # What has no moment is in each short period.
     always = split_sum(None, bare.always)
     changed = replace(bare, done=bare.done.update(done), always=always)
-    return reduce(lambda of, order: of.with_order(order), orders, changed)
+    return reduce(lambda of, order: of.with_order(None, order), orders, changed)
+
+
+def _ratio_of(counter: Counter, period: int | None, new: Split, rest: Exact) -> Exact:
+    """Return what to multiply by what was ordered in *period*: nobody knows each such share."""
+    per, own = counter.per, counter.instruments
+    is_of_days = per is not None and not per.is_short and (per.unit == "day" or counter.is_rolling)
+    if own and new.instrument not in own:
+        return 1
+    if not is_of_days or period is None:
+        return max(new.ratio, 1)
+    if period >= new.day.toordinal():
+        return 1
+    return new.ratio if own == (new.instrument,) else rest

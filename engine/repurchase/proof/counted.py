@@ -23,6 +23,7 @@ _WORDS: Final = (("trade.method", "methods"), ("trade.broker", "brokers"))
 def is_sure(asked: Counted, counter: Counter) -> Term:
     """Return the condition that *asked* says what the scope and the periods of *counter* ask."""
     timed = [asked.timed] if counter.is_short else []
+    timed += [asked.listed] if counter.each else []
     words = [asked.words[fact].chosen >= 0 for fact, of in _WORDS if getattr(counter, of)]
     return z3.And([*timed, *words])
 

@@ -13,9 +13,10 @@ from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN
-from repurchase.domain.counters import DAY, Counter
+from repurchase.domain.counters import DAY, Counter, Each
 from repurchase.domain.currencies import factor
 from repurchase.domain.quantities import DECIMALS_MAX, Exact, simplest
+from repurchase.domain.terms import Listing
 from repurchase.facts.outside import is_outside
 from repurchase.ledger.position import SINCE_NONE
 from repurchase.proof.counted import Used, clocks, facts_of, is_in_scope, touches
@@ -37,6 +38,8 @@ RATE: Final = 2
 # An event can state a rate with at most so many decimals.
 DECIMAL: Final = 10**DECIMALS_MAX
 
+# So many days before the first event is what was brought forward.
+_SINCE_OPENING: Final = 2
 _OWN_PHASE: Final = ("fill", "trade.phase")
 _NOTHING: Final = number(0)
 _ONE: Final = number(1)
@@ -309,8 +312,8 @@ def _limits_of_day(now: Request, before: Sums, past: Sequence[Past]) -> Iterator
     at, known = now.day("venue_date"), known_sums(before, now.after)
     for name, more in zip(_READ, now.more, strict=True):
         each = [_READ[name](of) for of in past]
-        # What was brought forward counts on each day.
-        total = getattr(before, f"executed_{name}") - z3.Sum([_NOTHING, *(one for one, _ in each)])
+        # What was brought forward is of an earlier day.
+        total = _NOTHING
         for of, (executed, reserved) in zip(past, each, strict=True):
             begin, end = of.asked.day("venue_date"), of.asked.day("venue_last_date")
             done = z3.If(begin == at, executed, _NOTHING)
@@ -323,14 +326,22 @@ def _limits_of_day(now: Request, before: Sums, past: Sequence[Past]) -> Iterator
 def _counter_facts(
     now: Request, before: Sums, past: Sequence[Past], counter: Counter
 ) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of *counter*; what was brought forward counts in each of its periods."""
+    """Yield the facts of *counter*; what was brought forward is of two days before all events."""
     first, last = (now.day(day) for day in clocks(counter))
     at = first if counter.first is None else _highest(first, counter.first.toordinal())
     is_counted = z3.And(is_in_scope(now, counter), touches(counter, first, last))
+    opening = (past[0].asked if past else now).day("date") - _SINCE_OPENING
+    is_brought = z3.And(
+        touches(counter, opening, opening), _is_in_period(counter, opening, at, (now, now))
+    )
 
     def counted(of: Past, done: Term, open_: Term) -> Term:
         begin, end = (of.asked.day(day) for day in clocks(counter))
-        is_own = z3.And(is_in_scope(of.asked, counter), touches(counter, begin, end))
+        is_own = z3.And(
+            is_in_scope(of.asked, counter),
+            touches(counter, begin, end),
+            *(_has_same(each, of.asked, now) for each in counter.each),
+        )
         is_now = _is_in_period(counter, begin, at, (of.asked, now))
         is_within = z3.And(touches(counter, begin, begin), is_now)
         can_fill = _ALWAYS if counter.is_rolling or counter.is_short else end >= at
@@ -340,9 +351,22 @@ def _counter_facts(
     def sum_of(name: str, executed: Term, more: Term) -> Used:
         each = [_READ[name](of) for of in past]
         brought = executed - z3.Sum([_NOTHING, *(done for done, _ in each)])
+        brought = z3.If(is_brought, brought, _NOTHING)
         used = [counted(of, *one) for of, one in zip(past, each, strict=True)]
         added = z3.If(is_counted, more, _NOTHING)
         return (name, *known[name], z3.Sum([brought, *used]), added)
+
+    def ordered() -> Used:
+        each = [counted(of, of.asked.shares, _NOTHING) for of in past]
+        is_fill, is_change = now.kind == "fill", now.kind in (*REPLACES, "correct")
+        more = _above(now.more[0], _NOTHING) if is_change else now.shares
+        if is_fill:
+            # Another method than that of its order is of another scope, if that names methods.
+            is_other = now.otherwise if counter.methods else _NEVER
+            is_ordered = z3.And(z3.Or([_NEVER, *(one > 0 for one in each)]), z3.Not(is_other))
+            more = z3.If(is_ordered, _NOTHING, more)
+        added = z3.If(is_counted, more, _NOTHING)
+        return "ordered_shares", *known["shares"], z3.Sum([_NOTHING, *each]), added
 
     def count_of(name: str, more: int) -> Used:
         each = [counted(of, *_COUNTED[name](of)) for of in past]
@@ -354,13 +378,14 @@ def _counter_facts(
     used = [
         sum_of("shares", before.executed_shares, now.more[0]),
         sum_of("amount", before.executed_amount, now.more[1]),
+        ordered(),
         count_of("orders", int(is_new)),
         count_of("messages", int(now.kind not in FILLS)),
         count_of("cancels", 0),
         count_of("open_orders", int(is_new)),
     ]
     # Every event of a sequence names the same broker.
-    first_one = z3.If(used[2][3] > 0, _NOTHING, _ONE)
+    first_one = z3.If(used[3][3] > 0, _NOTHING, _ONE)
     named = now.words["trade.broker"].chosen >= 0
     used.append(("brokers", named, named, _ONE - first_one, z3.If(is_counted, first_one, _NOTHING)))
     yield from facts_of(now, counter, is_counted, used)
@@ -379,6 +404,16 @@ def _is_in_period(counter: Counter, day: Term, at: Term, events: tuple[Request, 
         is_at_once = z3.And(then.timed, now.timed, then.seconds == now.seconds)
         return z3.And(day == at, is_at_once, _is_listed_as(now, then))
     return at - day < (counter.per.length[0] // DAY if counter.is_rolling else 1)
+
+
+def _has_same(each: Each, one: Request, other: Request) -> Term:
+    """Return the condition that *one* and *other* are of the same instrument, or venue."""
+    names = sorted({getattr(of, each) for of in (*one.listings, *other.listings) if of is not None})
+
+    def number_of(of: Listing) -> Term:
+        return number(names.index(getattr(of, each)))
+
+    return one.by_listing(number_of, number(-1)) == other.by_listing(number_of, number(-2))
 
 
 def _orders_of(of: Past) -> tuple[Term, Term]:
@@ -440,9 +475,6 @@ def _day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
     ]
     is_fill, is_change = now.kind == "fill", now.kind in (*REPLACES, "correct")
     any_before = z3.Or([_NEVER, *same_day])
-    # The order of a fill counted its shares as ordered. On the order's day, it counted them under
-    # its method, too, unless the fill uses another method.
-    is_covered = z3.And(any_before, z3.Not(now.otherwise)) if is_fill else _NEVER
     is_made = now.otherwise if is_fill else z3.BoolVal(not is_change)
     shares = now.more[0] if is_change else z3.If(now.has_units, now.shares, _NOTHING)
     ordered = {"fill": _NOTHING, "correct": _above(shares, _NOTHING)}.get(now.kind, shares)
@@ -457,7 +489,6 @@ def _day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
         return z3.And(has_word), z3.And([*has_word, now.words[fact].chosen >= 0])
 
     first = z3.If(any_before, _NOTHING, _ONE)
-    new_shares = z3.If(is_covered, _NOTHING, shares)
     of_method, sure = known("trade.method"), (_ALWAYS, _ALWAYS)
     counts: dict[str, tuple[Term, Term, tuple[Term, Term]]] = {
         "ordered_shares": (total(lambda of: of.asked.shares), ordered, sure),
@@ -470,23 +501,6 @@ def _day_facts(now: Request, past: Sequence[Past]) -> dict[str, Fact]:
         "blocks": (
             total(lambda of: _if_by("block", of.asked, _ONE)),
             z3.If(is_made, _if_by("block", now, _ONE), _NOTHING),
-            of_method,
-        ),
-        "auction_ordered_shares": (
-            total(lambda of: _if_by("auction", of.asked, of.asked.shares)),
-            _if_by("auction", now, new_shares),
-            of_method,
-        ),
-        "off_auction_shares": (
-            # Shares bought outside the auction, or still on order there.
-            total(
-                lambda of: (
-                    _NOTHING
-                    if of.prior == "cancelled"
-                    else _if_by("off_auction", of.asked, of.asked.shares)
-                )
-            ),
-            _if_by("off_auction", now, new_shares),
             of_method,
         ),
     }

@@ -7,6 +7,7 @@ from typing import Final
 
 from repurchase.domain.averages import ALL, LISTING, Average
 from repurchase.domain.clocks import Ahead, ahead
+from repurchase.domain.counters import Counter
 from repurchase.facts.day import OF_DAY
 from repurchase.facts.domains import Domain
 from repurchase.facts.outside import is_outside
@@ -155,6 +156,13 @@ def any_counters(
             )
             for of in known
         ]
+        added.append(
+            (
+                "ordered_shares",
+                *(z3.And(one, is_kept) for one in known["shares"]),
+                *_ordered(asked, name, (is_counted, _is_of_one(counter, first, last)), ties),
+            )
+        )
         added += (_counted(asked, name, of, is_counted, ties) for of in _ADDED)
         yield from facts_of(asked, counter, is_counted, added)
 
@@ -164,9 +172,17 @@ def _counted(asked: Counted, name: str, of: str, is_counted: Term, ties: list[Te
     before, more = z3.Int(f"{name}.{of}"), z3.Int(f"{name}.{of}_more")
     least, most = _ADDED[of].get(asked.kind, (0, 0))
     ties += [before >= 0, more >= least, more <= most, before + more >= 0]
-    ties.append(z3.Implies(z3.Not(is_counted), more == 0))
+    ties += _none_elsewhere(asked, is_counted, more)
     known, known_after = z3.Bool(f"{name}.{of}?"), z3.Bool(f"{name}.{of}_after?")
     return of, known, known_after, real(before), real(more)
+
+
+def _none_elsewhere(asked: Counted, is_counted: Term, more: Term) -> list[Term]:
+    """Return the condition that an event which a counter does not count adds nothing to it.
+
+    There is none if the counter can count an order for another of its venues.
+    """
+    return [] if asked.scope.is_routed else [z3.Implies(z3.Not(is_counted), more == 0)]
 
 
 def _used(
@@ -176,14 +192,37 @@ def _used(
     before, more = z3.Real(f"{name}.{of}"), z3.Real(f"{name}.{of}_more")
     most = asked.shares if of == "shares" else asked.amount
     ties += [before >= 0, more <= most, before + more >= 0]
-    if not asked.scope.is_routed:
-        # A counter can count an order for another of its venues.
-        ties.append(z3.Implies(z3.Not(is_counted), more == 0))
+    ties += _none_elsewhere(asked, is_counted, more)
     if asked.kind in ("order", "release", "fill-alone"):
         ties.append(z3.Implies(is_counted, more == most))
     elif asked.kind in REPLACES and not asked.edition.counting.dated:
         # A fill can cost less than was reserved, and a correct take back more than it adds.
         ties.append(more >= 0)
+    return before, more
+
+
+def _is_of_one(counter: Counter, first: Term, last: Term) -> Term:
+    """Return a condition that all days from *first* to *last* are of one period of *counter*."""
+    is_begun = touches(counter, first, first)
+    return is_begun if counter.per is None else z3.And(is_begun, first == last)
+
+
+def _ordered(
+    asked: Counted, name: str, counted: tuple[Term, Term], ties: list[Term]
+) -> tuple[Term, Term]:
+    """Return what was ordered in the counter *name* before an event, and what that orders.
+
+    *counted* says whether it counts the event, and in the period in which that is requested alone.
+    """
+    is_counted, is_of_one = counted
+    before, more = z3.Reals(f"{name}.ordered {name}.ordered_more")
+    ties += [before >= 0, more >= 0]
+    ties += _none_elsewhere(asked, is_counted, more)
+    if asked.kind in ("order", "release", "fill-alone"):
+        ties.append(z3.Implies(z3.And(is_counted, is_of_one), more == asked.shares))
+    if asked.kind not in REPLACES:
+        # A replace in a later period than its order requests all that the order may still buy.
+        ties.append(more <= asked.shares)
     return before, more
 
 

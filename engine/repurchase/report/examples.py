@@ -66,6 +66,14 @@ _ALWAYS: Final = ("kind", "id", "time", "symbol", "side", "quantity")
 _DAY: Final = date(2024, 6, 3)
 _HOUR: Final = time(10)
 _SATURDAY: Final = 5
+# What a kind of event has whether rules read it or not, and the fields that it cannot have.
+_MORE: Final[Mapping[str, dict[str, object]]] = {
+    "prepaid": {"amount": 1_000_000, "by": "Ann Smith", "reason": "accelerated repurchase"}
+}
+_LESS: Final = {
+    "fill": {"expires"},
+    "prepaid": {"side", "quantity", "price", "order_type", "method", "expires", "fees"},
+}
 # From a figure to the nearest whole one that meets the comparison with it.
 _NEAREST: Final = {"<": -1, "<=": 0, "==": 0, ">=": 0, ">": 1, "!=": 1}
 
@@ -74,8 +82,8 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     """Return an event of *file* that decides *rule* if it is the first event of a program."""
     met = dict(_met(rule))
     values: dict[str, object] = {**VALUES, **met}
-    if rule.at == "fill":
-        values |= {"kind": "fill", "id": "f-1"}
+    kind = _kind(rule, values)
+    values |= {"kind": kind, "id": f"{kind[0]}-1"}
     if (country := met.get("trade.venue_country")) is not None:
         values["venue"] = _venue_in(str(country))
     elif met.get("trade.venue_area") == AREAS[0]:
@@ -92,9 +100,18 @@ def example(rule: Rule, file: Authorization | Pack) -> dict[str, object]:
     for fact in filter(is_average, rule.facts):
         values.setdefault(fact, _AVERAGE.get(fact_in(file.averages, fact).dimension.kind, 10_000))
     read = {*_ALWAYS, *(field for name in rule.facts for field in TABLE[name].given_by)}
+    read -= _LESS.get(kind, set())
+    said = {name: value for name, value in values.items() if name in read}
+    return said | _MORE.get(kind, {})
+
+
+def _kind(rule: Rule, values: Mapping[str, object]) -> str:
+    """Return the kind of an event with these *values* that *rule* judges."""
     if rule.at == "fill":
-        read -= {"expires"}
-    return {name: value for name, value in values.items() if name in read}
+        return "fill"
+    if values["method"] == "prepaid":
+        return "prepaid" if rule.at == "order" else "fill"
+    return "order"
 
 
 def _venue_in(country: str) -> str:

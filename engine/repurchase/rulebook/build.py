@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Final
@@ -47,12 +47,15 @@ from repurchase.language.expression import (
     Word,
 )
 from repurchase.rulebook.keys import Part
+from repurchase.rulebook.library import former_path
 from repurchase.rulebook.model import Authorization, Check, Declared, Pack, Rule
 from repurchase.rulebook.packs import (
     PackDocument,
     is_pack,
     read_pack,
     shipped_averages,
+    shipped_counters,
+    shipped_facts,
     shipped_or_beside,
 )
 from repurchase.rulebook.parts import (
@@ -147,7 +150,7 @@ class _Builder(Parts):
             late_days=file["late_days"],
             feed_only=feed_only,
             venues=dict(file["venues"]),
-            counters=_used(counters, included),
+            counters=_used(counters, included, all_rules),
             averages=averages,
             file=self._document.name,
             text=self._document.text,
@@ -280,13 +283,15 @@ class _Builder(Parts):
         yield from self._counters(zone(self._file["timezone"]))
 
     def _declared_once(self, counters: Sequence[Counter], packs: Sequence[Pack]) -> None:
-        """Note each counter that a pack declares otherwise than the file or another pack."""
-        first = {one.name: (one, "this file") for one in counters}
-        for pack in packs:
-            for one in pack.counters:
-                own, where = first.setdefault(one.name, (one, f"the pack `{pack.name}`"))
+        """Note each counter that two of the program, the file and its packs declare differently."""
+        first = {one.name: (one, former_path().name) for one in shipped_counters()}
+        declared = [("this file", counters)]
+        declared += [(f"the pack `{pack.name}`", pack.counters) for pack in packs]
+        for who, declared_by in declared:
+            for one in declared_by:
+                own, where = first.setdefault(one.name, (one, who))
                 if own != one:
-                    what = f"the pack `{pack.name}` declares the counter `{one.name}`, too"
+                    what = f"{who} declares the counter `{one.name}`, too"
                     hint = f"{where} declares it otherwise; give one of them another name"
                     path = ("counters", one.name) if one.name in self._file["counters"] else ()
                     self._reading.note_key(path or ("include",), what, hint)
@@ -380,7 +385,7 @@ class _Builder(Parts):
             instruments=tuple(written) if isinstance(written, dict) else (),
             currency=self._file["currency"],
             venues=self._added(),
-            declared=self._declared(),
+            declared=(*self._declared(), *shipped_facts()),
             periods=self._periods,
             calendar=self._calendar(),
         )
@@ -481,12 +486,14 @@ class _Builder(Parts):
             self._reading.note(("announced",), what)
 
 
-def _used(counters: Sequence[Counter], packs: Sequence[Pack]) -> tuple[Counter, ...]:
-    """Return *counters* of a file, and those of its *packs* that a rule of them reads."""
-    read = {fact for pack in packs for rule in pack.rules for fact in rule.facts}
-    names = {counter_of(fact) for fact in read}
-    of_law = (one for pack in packs for one in pack.counters if one.name in names)
-    return tuple({one.name: one for one in (*counters, *of_law)}.values())
+def _used(
+    counters: Sequence[Counter], packs: Sequence[Pack], rules: Iterable[Rule]
+) -> tuple[Counter, ...]:
+    """Return *counters* of a file, and those of its *packs* and of every file that *rules* read."""
+    names = {counter_of(fact) for rule in rules for fact in rule.facts}
+    others = (*(one for pack in packs for one in pack.counters), *shipped_counters())
+    read = (one for one in others if one.name in names)
+    return tuple({one.name: one for one in (*counters, *read)}.values())
 
 
 def _is_read(term: Term, checks: Sequence[Check], rules: Sequence[Rule]) -> bool:

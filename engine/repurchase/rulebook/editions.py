@@ -760,6 +760,7 @@ def _counter_content(counter: Counter) -> dict[str, Any]:
         "until": counter.last and counter.last.isoformat(),
         "per": counter.per and str(counter.per),
         "clock": "venue" if counter.zone is None else "authorization",
+        **({"each": sorted(counter.each)} if counter.each else {}),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from repurchase.domain.errors import Problem, UsageError, nearest
 
-_AVERAGES: Final = "averages"
+_FORMER: Final = "former"
 
 
 def rule_path(name: str) -> Path:
@@ -18,12 +18,12 @@ def rule_path(name: str) -> Path:
 
 def rule_names() -> tuple[str, ...]:
     """Return the names of the shipped authorizations, sorted."""
-    return tuple(name for name in _names(_folder("rules")) if name != _AVERAGES)
+    return tuple(name for name in _names(_folder("rules")) if name != _FORMER)
 
 
-def averages_path() -> Path:
-    """Return the path of the averages that every rule file and pack may read."""
-    return rule_path(_AVERAGES)
+def former_path() -> Path:
+    """Return the path of the averages and counters that every rule file and pack may read."""
+    return rule_path(_FORMER)
 
 
 def pack_path(name: str) -> Path:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final, Literal
 
 import msgspec
 
 from repurchase.domain.averages import Average
-from repurchase.domain.counters import Counter, Kept, of_day
+from repurchase.domain.counters import DAY_APART, Counter, Kept
 from repurchase.domain.decisions import Effect
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import LATE_DAYS, Instrument, Quote, Source, Term, Validity
@@ -180,10 +180,15 @@ class Authorization(msgspec.Struct, frozen=True):
     def kept(self) -> Kept:
         """Return what its positions keep: its counters and, if a rule reads it, more."""
         read = self._facts()
-        days: Iterable[Counter] = ()
-        if not read.isdisjoint(OF_DAY):
-            days = (of_day(one.name, venue) for one in self.instruments for venue in one.venues)
-        return Kept((*self.counters, *days), requests=SECONDS_SINCE_SAME in read)
+        days = () if read.isdisjoint(OF_DAY) else DAY_APART.parts(self._listed())
+        return Kept((*self.parts(), *days), requests=SECONDS_SINCE_SAME in read)
+
+    def parts(self) -> tuple[Counter, ...]:
+        """Return its counters, each part that one of them counts apart by itself."""
+        return tuple(part for one in self.counters for part in one.parts(self._listed()))
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        return ((one.name, venue) for one in self.instruments for venue in one.venues)
 
     def _facts(self) -> set[str]:
         return {name for rule in self.all_rules() for name in rule.facts}

@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from repurchase.domain.calendars import zone
+from repurchase.domain.counters import Counter
 from repurchase.domain.errors import UsageError, Wrong, nearest
 from repurchase.domain.quantities import BARE, DATE, RATIO, SHARES, TIME, money
 from repurchase.domain.terms import DATED, Figure, Term, known_dimensions
+from repurchase.facts.counters import facts_of
 from repurchase.language.expression import Expression, ExpressionError, Names, both, parse
 from repurchase.rulebook.keys import Part
-from repurchase.rulebook.library import averages_path, pack_names, pack_path
+from repurchase.rulebook.library import former_path, pack_names, pack_path
 from repurchase.rulebook.model import Declared, Option, Pack, Rule
 from repurchase.rulebook.parts import Parts, dimensions, read_in
 from repurchase.rulebook.schema import NO_CURRENCY, PACK
@@ -124,9 +126,24 @@ def pack_alone(path: str | os.PathLike[str]) -> Pack:
 @cache
 def shipped_averages() -> Mapping[str, Declared]:
     """Return the averages that every file may read: those that the program itself had once."""
-    path = averages_path()
-    found = _Builder(PACK, open_document(path)).averages()
+    path = former_path()
+    found = _former().averages()
     return {name: replace(one, file=path.name) for name, one in found.items()}
+
+
+@cache
+def shipped_counters() -> tuple[Counter, ...]:
+    """Return the counters that every file may read: facts of the day that the program once had."""
+    return _former().counters()
+
+
+def shipped_facts() -> tuple[str, ...]:
+    """Return the facts of the counters that every file may read."""
+    return tuple(fact for one in shipped_counters() for fact in facts_of(one.name))
+
+
+def _former() -> _Builder:
+    return _Builder(PACK, open_document(former_path()))
 
 
 def shipped_pack(name: str) -> Pack:
@@ -142,6 +159,13 @@ class _Builder(Parts):
     def averages(self) -> dict[str, Declared]:
         """Return the averages that it declares; raise RuleFileError with every fault."""
         found = self._averages()
+        self._reading.refuse_if_wrong()
+        return found
+
+    def counters(self) -> tuple[Counter, ...]:
+        """Return the counters that it declares; raise RuleFileError with every fault."""
+        # Their days are those of the venue, on no other clock.
+        found = tuple(self._counters(zone("UTC")))
         self._reading.refuse_if_wrong()
         return found
 
@@ -204,7 +228,7 @@ class _Builder(Parts):
             constants=constants,
             instruments=(),
             pack=self._file["pack"],
-            declared=self._declared(),
+            declared=(*self._declared(), *shipped_facts()),
             periods={**names.periods, **self._periods},
         )
 

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.averages import ALL, COUNTED, LISTING, SUMMED, WITHOUT, Average, Span, Unit
-from repurchase.domain.counters import Counter
+from repurchase.domain.counters import EACH, Counter
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import DATE, NO_DAY, Dimension, date_number
@@ -55,6 +55,8 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
 _CALENDAR: Final[Mapping[str, Unit]] = {"week": "calendar week", "month": "calendar month"}
 # A rule on one of these sums applies to all events.
 _OF_ALL: Final = ("program.", "day.")
+# A fact of the day, also one that is a counter's by now.
+_OF_DAY: Final = re.compile(r"\bday\.")
 
 
 class Parts:
@@ -377,6 +379,7 @@ class Parts:
                 last=last,
                 per=per,
                 zone=clock if part["clock"] == "authorization" else None,
+                each=tuple(one for one in EACH if one in (part["each"] or ())),
             )
 
     def _declared(self) -> tuple[str, ...]:
@@ -543,9 +546,17 @@ def _hours_clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
 def _of_counters(require: Expression) -> list[str]:
     """Return the facts of which one must be true for a rule to apply, if it is on counters alone.
 
-    A tranche's limit does not deny what is bought in other months.
+    A tranche's limit does not deny what is bought in other months. What a counter had before the
+    event is asked of every event.
     """
-    if any(name.startswith(_OF_ALL) for name in require.facts):
+    read = {name: counter for name in require.facts if (counter := counter_of(name)) is not None}
+    is_of_all = any(name.startswith(_OF_ALL) for name in require.facts)
+    if is_of_all or _OF_DAY.search(require.text) or any(map(_is_before, read)):
         return []
-    counters = {counter for name in require.facts if (counter := counter_of(name)) is not None}
+    counters = {*read.values()}
     return [f"{FAMILY}.{name}.{APPLIES}" for name in sorted(counters)]
+
+
+def _is_before(fact: str) -> bool:
+    """Return whether *fact*, of a counter, is a figure before the event."""
+    return not fact.endswith(("_after", f".{APPLIES}"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from repurchase.domain.averages import OFS, PERS, WITHOUT
+from repurchase.domain.counters import EACH
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong, short
 from repurchase.domain.events import METHODS
@@ -211,6 +212,9 @@ _COUNTED: Final = (
     Key("clock", choice(CLOCKS),
         "Whose days it counts: the `authorization`'s, or those of the `venue` of each trade.",
         "authorization"),
+    Key("each", listed(choice(EACH), least=1),
+        "What it counts apart: each `instrument`, each `venue`, or each instrument at each venue. "
+        "The rules read the sum of the trade's own."),
 )  # fmt: skip
 COUNTER: Final = Table("counter",
     "A sum over part of the program: what was executed and is on order, with this event.", (

@@ -13,9 +13,9 @@ from typing import Final
 from repurchase.domain.calendars import read_day, zone
 from repurchase.domain.quantities import FLAG, Dimension
 from repurchase.domain.venues import country_codes, listed_venue
-from repurchase.facts.averages import present
+from repurchase.facts.counters import counter_of, facts_of
 from repurchase.facts.day import OF_DAY
-from repurchase.facts.table import TABLE
+from repurchase.facts.table import TABLE, present
 from repurchase.language.expression import Piece
 
 _OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -160,9 +160,13 @@ def _of_name(name: str, terms: Mapping[str, Dimension]) -> tuple[str, ...]:
     """Return the other names of the dimension of *name*.
 
     They are those of its family, and those of the other families that count the same, but for the
-    counter of the day: that counts what the program does, in part.
+    counter of the day: that counts what the program does, in part. Of a counter, they are its own.
     """
     now = present(name)
+    counter = counter_of(now)
+    if counter is not None:
+        its = TABLE[now].dimension
+        return tuple(one for one in facts_of(counter) if one != now and TABLE[one].dimension == its)
     known = {fact.name: fact.dimension for fact in TABLE.values()} | dict(terms)
     alike = [other for other, its in known.items() if other != now and its == known.get(now)]
     own = [other for other in alike if _family(other) == _family(now)]

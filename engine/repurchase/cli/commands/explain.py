@@ -17,6 +17,7 @@ from repurchase.rulebook.library import looks_like_a_file, rule_files
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from repurchase.facts.fact import Fact
     from repurchase.rulebook.model import Authorization, Pack
 
 # Built-in findings are called `engine.x`.
@@ -78,7 +79,6 @@ def command(name: str, part: str | None) -> int:
 
 def _view(name: str, part: str | None) -> RenderableType:
     from repurchase.evaluation.wording import ENGINE
-    from repurchase.facts.averages import average_of, present
     from repurchase.facts.table import TABLE
     from repurchase.report.explained import (
         authorization_view,
@@ -87,12 +87,11 @@ def _view(name: str, part: str | None) -> RenderableType:
         own_findings_view,
         pack_view,
     )
-    from repurchase.rulebook.model import Pack, fact_in
-    from repurchase.rulebook.packs import shipped_averages
+    from repurchase.rulebook.model import Pack
 
-    average = average_of(present(name))
-    if part is None and average in shipped_averages():
-        return fact_view(fact_in(shipped_averages(), present(name)))
+    shipped = None if part is not None else _shipped_fact(name)
+    if shipped is not None:
+        return fact_view(shipped)
     if part is not None and name in (*TABLE, *ENGINE, _ENGINE):
         raise UsageError(Problem(f"`{name}` has no parts", f"write repurchase explain {name}"))
     if name in TABLE:
@@ -107,6 +106,19 @@ def _view(name: str, part: str | None) -> RenderableType:
     if part is not None:
         return _part_view(file, name, part)
     return pack_view(file) if isinstance(file, Pack) else authorization_view(file)
+
+
+def _shipped_fact(name: str) -> Fact | None:
+    """Return the fact *name*, also a former one, if every file may read its declaration."""
+    from repurchase.facts.averages import average_of
+    from repurchase.facts.table import TABLE, present
+    from repurchase.rulebook.model import fact_in
+    from repurchase.rulebook.packs import shipped_averages, shipped_facts
+
+    now = present(name)
+    if average_of(now) in shipped_averages():
+        return fact_in(shipped_averages(), now)
+    return TABLE[now] if now in shipped_facts() else None
 
 
 def _is_whole(name: str) -> bool:
