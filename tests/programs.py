@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from refinement import Refinement
 from repurchase.domain.calendars import YEAR_MAX, YEAR_MIN, day_at, zone
-from repurchase.domain.counters import Kept, of_day
+from repurchase.domain.counters import DAY_APART, Kept
 from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.domain.quantities import Exact, exact, written
 from repurchase.domain.venues import zone_name
@@ -212,9 +212,9 @@ class Program:
         self.place, self.chance = place, chance
         self.clock = zone(place.clock)
         # The models have every fact, so the position keeps what any rule could read.
-        instruments = self.editions.authorization.instruments
-        days = (of_day(one.name, venue) for one in instruments for venue in one.venues)
-        counters = (*self.editions.authorization.counters, *days)
+        authorization = self.editions.authorization
+        listed = [(one.name, venue) for one in authorization.instruments for venue in one.venues]
+        counters = (*authorization.parts(), *DAY_APART.parts(listed))
         self.position = counting(Position(), Kept(counters, requests=True))
         begin = datetime(place.begin.year, place.begin.month, place.begin.day, tzinfo=UTC)
         self.now = begin + timedelta(hours=chance.choice((15, 30)))

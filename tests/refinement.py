@@ -14,6 +14,7 @@ from typing import Final
 
 import z3
 
+from repurchase.domain.counters import DAY_APART
 from repurchase.domain.decisions import Finding, Result
 from repurchase.domain.events import JUDGED, Event
 from repurchase.domain.quantities import Exact
@@ -27,7 +28,7 @@ from repurchase.facts.table import TABLE
 from repurchase.facts.trade import SECONDS_SINCE_SAME
 from repurchase.language.expression import composed
 from repurchase.ledger import orders
-from repurchase.ledger.fold import after
+from repurchase.ledger.fold import after, since_opening
 from repurchase.ledger.position import Position
 from repurchase.ledger.trades import Trade, at_each_venue, listed_by, raises, trade
 from repurchase.proof import approval, in_play, stages
@@ -110,7 +111,7 @@ class View:
         # A position keeps these only if a rule reads them.
         before = self.situation.before
         unkept = {SECONDS_SINCE_SAME} if before.requests is None else set()
-        if not any(name.startswith("day ") for name in before.counters):
+        if not any(name.startswith(DAY_APART.name) for name in before.counters):
             unkept |= OF_DAY
         for name in (*(name for name in TABLE if name not in unkept), *counted, *averages):
             yield name, coded(authorization.fact(name).of(self.situation), words)
@@ -118,6 +119,7 @@ class View:
 
 def views(event: Event, position: Position, of: Life) -> Iterator[View]:
     """Yield *event* as each edition of its life judges it; nothing if no rule evaluates it."""
+    position = since_opening(position, event, of.edition.counting.zone)
     proposed = trade(event, of.edition.counting, position, of.counting)
     if event.kind not in JUDGED or not isinstance(proposed, Trade):
         return

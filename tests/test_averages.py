@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -21,6 +22,7 @@ from repurchase.domain.errors import InputError, RuleFileError
 from repurchase.domain.quantities import Exact
 from repurchase.domain.sessions import VENUES, Sessions, sessions
 from repurchase.facts.averages import is_average, present
+from repurchase.facts.counters import counter_of
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import event
 from repurchase.market.averages import Bar, Place, measured
@@ -746,23 +748,63 @@ def test_market_refuses_what_it_cannot_read(
 COUNTRIES: Final = ("jp", "us", "eu", "uk", "gb", "japan", "mar", "10b")
 
 
-def test_program_has_no_average_of_one_country() -> None:
-    """The law is in YAML: no fact that every file has is an average, or named after a country."""
+# What only one country's law asks for, by its authorities, rules, systems and markets.
+OF_A_COUNTRY: Final = re.compile(
+    r"\b(?:japan\w*|tokyo|tostnet\w*|order 59|jp|us|eu|uk|sec|10b\w*|mifid\w*|mmt|esma|fca|finra"
+    r"|german\w*|xetra|london|nasdaq|nyse|india\w*|hong kong|canad\w*|brazil\w*)\b"
+)
+
+
+def test_program_has_no_fact_of_one_country() -> None:
+    """The law is in YAML: no fact that every file has is an average, or of one country's law."""
     assert not [name for name in TABLE if is_average(name)]
+    of_day = {name.removesuffix("_after") for name in TABLE if name.startswith("day.")}
+    figures = ("shares", "amount", "executed_shares", "ordered_shares", "brokers", "blocks")
+    assert of_day == {f"day.{figure}" for figure in figures}
     words = {name: set(name.replace(".", "_").split("_")) for name in TABLE}
     assert not [name for name, of in words.items() if of & {*COUNTRIES}]
     package = Path(str(sessions.__wrapped__.__code__.co_filename)).parents[1]
     for path in sorted((*(package / "facts").glob("*.py"), *(package / "market").glob("*.py"))):
-        names = set(path.read_text(encoding="utf-8").replace(".", "_").replace('"', "_").split("_"))
-        assert not names & {"jp", "us", "eu", "uk"}, path.name
+        text = path.read_text(encoding="utf-8").lower().replace("_", " ")
+        assert not OF_A_COUNTRY.findall(text), path.name
 
 
-def test_packs_declare_the_averages_that_they_read() -> None:
-    """A lawyer reads in the pack what its rules measure."""
+def test_packs_declare_the_averages_and_counters_that_they_read() -> None:
+    """A lawyer reads in the pack what its rules measure and count."""
     for name in pack_names():
         pack = shipped_pack(name)
-        rules = (*pack.rules, *pack.off)
-        read = {fact for rule in rules for fact in rule.facts if is_average(fact)}
-        assert read == {f"averages.{one}" for one in pack.own_averages()}
-    assert "averages" not in rule_names()
+        read = {fact for rule in (*pack.rules, *pack.off) for fact in rule.facts}
+        averages = {fact for fact in read if is_average(fact)}
+        assert averages == {f"averages.{one}" for one in pack.own_averages()}
+        assert {counter_of(fact) for fact in read} - {None} == {one.name for one in pack.counters}
+    assert "former" not in rule_names()
     assert VENUES
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("day.auction_ordered_shares_after", "counters.day_auction.ordered_shares_after"),
+        ("day.auction_ordered_shares", "counters.day_auction.ordered_shares"),
+        ("day.off_auction_shares_after", "counters.day_off_auction.shares_after"),
+    ],
+)
+def test_former_names_of_counters_mean_what_they_did(former: str, now: str) -> None:
+    """They need no declaration, and are asked of every event, as facts of the day are."""
+    by_former, by_now = (
+        load_text(text_of(rule=f"{name} <= 5 shares").encode(), "acme.yaml").authorization
+        for name in (former, now)
+    )
+    (rule,) = (one for one in by_former.rules if now in one.facts)
+    assert rule.when is None
+    assert by_former.counters == by_now.counters != ()
+    assert {one.each for one in by_former.counters} == {("instrument", "venue")}
+
+
+def test_name_of_a_former_counter_means_one_thing(tmp_path: Path) -> None:
+    """A file that declares it otherwise is told where else it is declared."""
+    text = text_of(rule="counters.day_auction.shares_after <= 5 shares")
+    path = tmp_path / "acme.yaml"
+    path.write_text(text.replace("rules:\n", "counters: {day_auction: {per: week}}\nrules:\n"))
+    ended = run("lint", path)
+    assert "this file declares the counter `day_auction`, too; former.yaml declares it" in ended.err

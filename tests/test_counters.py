@@ -19,7 +19,7 @@ from rpds import HashTrieMap
 
 from desk_events import AMENDED, DAYS, LAST, RULES, Draft, about, drafts, order
 from refinement import Refinement
-from repurchase.domain.counters import DAY, Kept, When, moment_of
+from repurchase.domain.counters import DAY, Counter, Kept, Per, When, moment_of
 from repurchase.domain.decisions import Outcome
 from repurchase.domain.errors import RuleFileError
 from repurchase.domain.events import MESSAGES, Event
@@ -43,6 +43,7 @@ from test_cli import run
 # The days of the drafts' events, and days after them.
 APPROVED: Final = ("approved", "recorded")
 CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
+LISTED: Final = (("common", "XTKS"), ("ads", "XNAS"), ("ads", "BATS"))
 HOURS: Final = {"XTKS": 9, "XNAS": -5, "BATS": -5}
 PERS: Final = (None, "day", "week", "month", "2 days", "20 days", "2 weeks", "1 month", "12 months")
 
@@ -61,12 +62,31 @@ class Declared:
     last: date | None = None
     per: str | None = None
     at_venue: bool = False
+    each: tuple[str, ...] = ()
+
+    def parts(self) -> Iterator[Declared]:
+        """Yield what it counts apart, called as a position calls it; itself if that is nothing."""
+        if not self.each:
+            yield self
+            return
+        found = {}
+        for instrument, venue in LISTED:
+            own = {"instrument": instrument, "venue": venue}
+            name = " ".join((self.name, *(own[each] for each in self.each)))
+            has = {
+                each: not getattr(self, f"{each}s") or own[each] in getattr(self, f"{each}s")
+                for each in self.each
+            }
+            if all(has.values()):
+                scope = {f"{each}s": (own[each],) for each in self.each}
+                found[name] = Declared(**{**vars(self), **scope, "name": name, "each": ()})
+        yield from found.values()
 
     def text(self) -> str:
         """Return its declaration."""
         lists = {
             name: f"[{', '.join(getattr(self, name))}]"
-            for name in ("instruments", "venues", "methods", "brokers")
+            for name in ("instruments", "venues", "methods", "brokers", "each")
             if getattr(self, name)
         }
         words = {"from": self.first, "until": self.last, "per": self.per}
@@ -291,6 +311,7 @@ def counters() -> st.SearchStrategy[list[Declared]]:
         last=day,
         per=st.sampled_from(PERS),
         at_venue=st.booleans(),
+        each=st.sampled_from((*[()] * 5, ("instrument",), ("venue",), ("instrument", "venue"))),
     ).filter(lambda of: (of.first or date.min) <= (of.last or date.max))
     return st.lists(one, min_size=1, max_size=2).map(_named)
 
@@ -383,7 +404,8 @@ def test_counters_are_a_recount(
     """After any events, each period holds what a recount finds, and no approval passes a cap."""
     editions = rule_file(declared, "deny" if is_capped else "flag")
     brought: tuple[Event, ...] = ()
-    ordered = {one.name: Ordered(one) for one in declared}
+    parts = [part for one in declared for part in one.parts()]
+    ordered = {one.name: Ordered(one) for one in parts}
     for event, before, taken in told(editions, events):
         for each in ordered.values():
             each.note(event, before, taken)
@@ -391,7 +413,7 @@ def test_counters_are_a_recount(
             brought = (event,)
         is_approved = taken.decision.outcome == "approved" and event.kind not in ("fill", "correct")
         asked = taken.position.orders[event.order or event.id] if is_approved else None
-        for one in declared:
+        for one in parts:
             recount = Recount(one, taken.position, brought)
             for day in filter(one.has, CHECKED):
                 found = taken.position.counters[one.name].of(When(day))
@@ -414,7 +436,7 @@ def test_counters_are_kept_and_taken_up(
     assert read_position(position_bytes(position)).counters == position.counters
     again = counting(structs.replace(position, counters=HashTrieMap()), kept_by(editions))
     is_brought = any(draft.kind == "brought_forward" for draft, _ in events)
-    for one in declared:
+    for one in (part for each in declared for part in each.parts()):
         for day in filter(one.has, CHECKED):
             was, now = (shares_of(of, one.name, day) for of in (position, again))
             assert now >= was if is_brought else now == was
@@ -987,3 +1009,113 @@ def test_position_shows_what_counters_have_counted(tmp_path: Path) -> None:
     told = {"shares": "3", "amount": "30", "orders": 1, "messages": 2, "open_orders": 1}
     assert told.items() <= north.items()
     assert "north" in run("position", *journal, cwd=tmp_path).out
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+# Tokyo was closed on 2008-11-24, the Monday after the sessions of the 20th and the 21st.
+SESSIONS: Final = [
+    ("2008-11-20", 1, "2008-11-20"),
+    ("2008-11-25", 3, "2008-11-20"),
+    ("2008-11-25", 2, "2008-11-21"),
+    # On a day without a session, they are those before it.
+    ("2008-11-24", 2, "2008-11-20"),
+    ("2008-11-23", 1, "2008-11-21"),
+]
+
+
+@pytest.mark.parametrize(("day", "many", "first"), SESSIONS)
+def test_windows_of_sessions_leave_out_days_without_one(day: str, many: int, first: str) -> None:
+    """The window of a day begins with the first of so many sessions until then."""
+    counter = Counter("one", per=Per("session", many)).parts([("common", "XTKS")])[0]
+    begin = counter.begin(When(date.fromisoformat(day)))
+    assert begin == date.fromisoformat(first).toordinal()
+
+
+def test_window_of_sessions_is_the_widest_of_its_venues() -> None:
+    """New York had a session on the day on which Tokyo had none, and none on Thanksgiving."""
+    listed = [("common", "XTKS"), ("ads", "XNAS")]
+    both = Counter("one", per=Per("session", 2)).parts(listed)[0]
+    apart = Counter("one", per=Per("session", 2), each=("venue",)).parts(listed)
+    days = [When(date(2008, 11, 25)), When(date(2008, 11, 28))]
+    begins = [[date.fromordinal(of.begin(day) or 1) for day in days] for of in (both, *apart)]
+    assert begins == [
+        [date(2008, 11, 21), date(2008, 11, 26)],
+        [date(2008, 11, 21), date(2008, 11, 27)],
+        [date(2008, 11, 24), date(2008, 11, 26)],
+    ]
+
+
+def test_limit_on_sessions_skips_a_holiday() -> None:
+    """What was bought two sessions ago no longer counts on the third, whatever lies between."""
+    one = on("2008-11-20")
+    bought = Event(kind="fill", id="f", symbol="9999", venue="XTKS", side="buy", quantity=10,
+                   price=10, method="auction", broker="north", **one)  # fmt: skip
+    asked = [order(f"o{day}", 1, **on(f"2008-11-{day}")) for day in (21, 25)]
+    venue = ", venues: [XTKS]"
+    assert outcomes(f"per: 2 sessions{venue}", CAP, bought, *asked)[1:] == ["denied", "approved"]
+    assert outcomes(f"per: 3 sessions{venue}", CAP, bought, *asked)[1:] == ["denied", "denied"]
+    assert outcomes(f"per: session{venue}", CAP, bought, *asked)[1:] == ["approved", "approved"]
+
+
+def test_sessions_that_no_table_has_are_told() -> None:
+    """A window of sessions of a venue without a table could never be decided."""
+    text = OPEN_RULES.replace("rules:\n", "counters:\n  one: {per: 5 sessions}\nrules:\n")
+    with pytest.raises(RuleFileError, match="no table has the sessions of `BATS`"):
+        load_text(text.encode(), "one.yaml")
+
+
+# -- what is counted apart ------------------------------------------------------------------------
+
+
+def test_each_instrument_and_venue_is_counted_apart() -> None:
+    """A cap on each venue leaves the others alone, and one on each instrument does, too."""
+    day = on("2008-11-17")
+    ads: dict[str, Any] = {"symbol": "ACME", "fx": 100, "price": 1}
+    asked = (
+        order("a", 6, **day),
+        order("b", 24, **day, **ads, venue="XNAS"),
+        order("c", 24, **day, **ads, venue="BATS"),
+        order("d", 5, **day),
+    )
+    expected = {
+        "per: day, each: [instrument, venue]": ["approved", "approved", "approved", "denied"],
+        "per: day, each: [venue]": ["approved", "approved", "approved", "denied"],
+        "per: day, each: [instrument]": ["approved", "approved", "denied", "denied"],
+        "per: day": ["approved", "denied", "denied", "denied"],
+        "per: day, each: [instrument], instruments: [ads]": [
+            "approved", "approved", "denied", "approved",
+        ],
+    }  # fmt: skip
+    assert {of: outcomes(of, CAP, *asked) for of in expected} == expected
+
+
+def test_order_that_several_venues_can_fill_counts_at_each() -> None:
+    """Whichever fills it, no venue passes its cap."""
+    ads: dict[str, Any] = {"symbol": "ACME", "fx": 100, "price": 1, **on("2008-11-17")}
+    asked = (
+        order("a", 24, **ads, venue=None, venues=("XNAS", "BATS")),
+        order("b", 20, **ads, venue="BATS"),
+        order("c", 16, **ads, venue="XNAS"),
+    )
+    assert outcomes("per: day, each: [venue]", CAP, *asked) == ["approved", "denied", "approved"]
+
+
+# -- what was brought forward ---------------------------------------------------------------------
+
+
+def test_what_was_brought_forward_is_of_days_before_the_first() -> None:
+    """It counts in the month and in twelve months, and not on the day of the first event."""
+    brought = Event(kind="brought_forward", id="b", shares=Fraction(10), amount=Fraction(100))
+    asked = order("a", 1, **on("2008-11-17"))
+    later = order("c", 1, **on("2008-12-01"))
+    expected = {
+        "per: day": ["recorded", "approved", "approved"],
+        "per: month": ["recorded", "denied", "approved"],
+        "per: 12 months": ["recorded", "denied", "denied"],
+        "from: 2008-11-16": ["recorded", "approved", "approved"],
+        "until: 2008-12-31": ["recorded", "denied", "denied"],
+    }
+    assert {of: outcomes(of, CAP, brought, asked, later) for of in expected} == expected
+    dated = structs.replace(brought, date=date(2008, 11, 17))
+    assert outcomes("per: day", CAP, dated, asked, later) == ["recorded", "denied", "approved"]

@@ -31,6 +31,7 @@ from repurchase.evaluation.headroom import (
 from repurchase.evaluation.step import step
 from repurchase.facts.table import TABLE
 from repurchase.language.linear import Atom
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.feed import read_feed
 from repurchase.proof.logic import Fact, holds, number
@@ -403,7 +404,8 @@ SHARES: Final = ["jp-companies-act.number", "share-cap"]
 def iij(order: Event, grid: Grid = QUANTITIES) -> Headroom:
     """Return the room of *order* under the rules of IIJ, with nothing used."""
     rules = load(rule_path("iij-2008")).on(NOW.date())
-    return headroom(order, Position(), Life(rules), read_feed(()).of(rules.authorization), grid)
+    position = counting(Position(), rules.authorization.kept())
+    return headroom(order, position, Life(rules), read_feed(()).of(rules.authorization), grid)
 
 
 def binding(found: Headroom) -> list[str]:

@@ -20,6 +20,7 @@ from repurchase.ledger.position import Position
 from repurchase.proof.diff import Comparison
 from repurchase.proof.proof import proved
 from repurchase.proof.solver import Time
+from repurchase.report.proofs import held
 from repurchase.rulebook import editions as module
 from repurchase.rulebook.editions import Editions, load_text
 from repurchase.rulebook.life import life
@@ -240,8 +241,12 @@ def test_cap_of_an_hour_is_proved_and_compared() -> None:
     editions = file(**caps)
     found = proved(editions, time.monotonic_ns)
     assert found.holds
-    figures = {Fraction(one.figure) for of in found.editions for one in of.claims if one.figure}
-    assert {50, 90} <= figures
+    days = {
+        one.claim.figure: ([str(of) for of in one.days], [str(of) for of in one.without])
+        for one in held(found, editions.authorization)
+    }
+    begins, ends = ("on 2026-07-01 for a part of the day, from 2026-07-01T10:00:00+09:00 on", [])
+    assert (days["50"], days["90"]) == ((["on all days"], [begins]), ([begins], ends))
     higher = file(**caps, **{'"90 shares"': '"95 shares"'})
     comparison = Comparison(editions, higher, Time(60_000, time.monotonic_ns))
     shown = comparison.compared("order").looser.shown

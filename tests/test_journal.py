@@ -430,7 +430,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '8' WHERE name = 'format'")
-    said = "the journal has format 8, but this package writes format 11; use it"
+    said = "the journal has format 8, but this package writes format 12; use it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 

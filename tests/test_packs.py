@@ -26,6 +26,7 @@ from repurchase.journal.queries import adoption, adoptions, story
 from repurchase.journal.records import digest
 from repurchase.journal.rule_texts import RuleText, rule_text
 from repurchase.journal.store import Journal
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.rulebook import library
 from repurchase.rulebook.editions import Editions, load, load_text
@@ -83,8 +84,9 @@ def decided(judged_by: Editions, **changes: object) -> Decided:
     fields |= {"time": "2008-11-14T10:00:00+09:00", "quantity": 1, "price": 100, "broker": "Nomura"}
     fields |= changes
     asked = event({name: str(value) for name, value in fields.items() if value is not None})
-    edition = judged_by.of(asked, Position())
-    return Decided(step(asked, Position(), Life(edition)).decision, Life(edition))
+    position = counting(Position(), judged_by.authorization.kept())
+    its = Life(judged_by.of(asked, position))
+    return Decided(step(asked, position, its).decision, its)
 
 
 def stopped(decision: Decision) -> list[str]:
@@ -172,7 +174,10 @@ MARKET: Final = {
         (
             "2008-11-14",
             {"method": None},
-            ["announced-price", "announced-shares", "daily-volume-2007", "method"],
+            [
+                *("announced-first", "announced-price", "announced-shares"),
+                *("daily-volume-2007", "method"),
+            ],
         ),
         ("2008-11-14", {"broker": None}, ["one-broker"]),
         ("2008-11-14", {"expires": "2008-11-14"}, []),
@@ -224,7 +229,8 @@ def test_small_volume_is_the_larger_of_two_limits(monthly: int, daily: int, most
 
 def test_second_broker_of_a_day_is_the_one_that_breaks_the_rule() -> None:
     """The first broker's orders stand; that of the second is denied, and so on another day not."""
-    judged_by, position = editions(included="jp-order-59"), Position()
+    judged_by = editions(included="jp-order-59")
+    position = counting(Position(), judged_by.authorization.kept())
     answers = []
     for number, (day, broker) in enumerate([(14, "A"), (14, "A"), (14, "B"), (17, "B")]):
         fields = {"kind": "order", "id": f"o-{number}", "symbol": "1111", "side": "buy"}

@@ -640,7 +640,13 @@ def test_command_says_what_is_proved(folder: Path) -> None:
     (capped,) = (one for one in found["claims"] if one["claim"]["rule"] == "share-cap")
     assert (capped["claim"]["figure"], capped["line"]) == ("4000", 14)
     assert capped["days"] == [
-        {"first": "0001-01-01", "last": "9999-12-31", "venue_day": None, "known": None}
+        {
+            "first": "0001-01-01",
+            "last": "9999-12-31",
+            "venue_day": None,
+            "known": None,
+            "moment": None,
+        }
     ]
 
 

@@ -19,6 +19,7 @@ from repurchase.domain.errors import InputError
 from repurchase.domain.sessions import Sessions, sessions
 from repurchase.evaluation.step import step
 from repurchase.intake.fields import event
+from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.averages import Bar, Place, measured
 from repurchase.market.feed import read_feed
@@ -77,7 +78,7 @@ def judged(
     known = load_text(text.encode(), "acme.yaml")
     editions = Editions(known.authorization, known_at)
     market = read_feed(files).of(editions.authorization)
-    position, decisions = Position(), []
+    position, decisions = counting(Position(), editions.authorization.kept()), []
     for values in events:
         asked = event({name: str(value) for name, value in values.items() if value is not None})
         taken = step(asked, position, life(editions, asked, position), market=market)
@@ -366,11 +367,12 @@ def test_18_bars_of_before_a_split_are_not_mixed_with_those_after(
 def test_19_cap_is_what_is_said_and_not_its_percentage() -> None:
     """1.94 % of 206,478 are 4,005 shares, and up to 4,000 may be bought."""
     iij = load(rule_path("iij-2008"))
+    position = counting(Position(), iij.authorization.kept())
     asked = TOKYO | {"symbol": "3774", "price": 1, "market.adv_jp_4_weeks": 9_000}
     for quantity, outcome in ((4_000, "approved"), (4_001, "denied")):
         one = event({name: str(value) for name, value in (asked | {"quantity": quantity}).items()})
         market = read_feed(()).of(iij.authorization)
-        taken = step(one, Position(), life(iij, one, Position()), market=market)
+        taken = step(one, position, life(iij, one, position), market=market)
         assert taken.decision.outcome == outcome
 
 

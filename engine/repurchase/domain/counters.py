@@ -7,21 +7,28 @@ those of a day, its number is that of its day in UTC.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
-Unit = Literal["second", "minute", "day", "week", "month"]
+from repurchase.domain.sessions import sessions_at
+
+Unit = Literal["second", "minute", "session", "day", "week", "month"]
 Each = Literal["instrument", "venue"]
-UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "day", "week", "month")
+UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "session", "day", "week", "month")
 EACH: Final[tuple[Each, ...]] = ("instrument", "venue")
 # The period of a counter that has only one: the whole program, or its span of dates.
 _ONE: Final = 0
 _MONTHS: Final = 12
+# A rolling window is added up by about so many parts.
+_PARTS: Final = 32
+_MANY: Final = 1 << 14
 _DAYS: Final = 7
 _MICROSECOND: Final = timedelta(microseconds=1)
 # A day, in microseconds.
@@ -51,9 +58,9 @@ def day_over(day: date) -> When:
 class Per(msgspec.Struct, frozen=True):
     """The periods of a counter: each *unit* of the calendar, or so *many* that end with an event.
 
-    Without *many*, a week begins on Monday. With it, the window of a day reaches back so many
-    days, weeks or months, that day included. Seconds and minutes are those of a clock, or windows
-    that end with the moment of the event.
+    Without *many*, a week begins on Monday, and a session is a day at the venue. With it, the
+    window of a day reaches back so many sessions, days, weeks or months, that day included.
+    Seconds and minutes are those of a clock, or windows that end with the moment of the event.
     """
 
     unit: Unit
@@ -70,6 +77,8 @@ class Per(msgspec.Struct, frozen=True):
         least, most = {
             "second": (_SHORT["second"], _SHORT["second"]),
             "minute": (_SHORT["minute"], _SHORT["minute"]),
+            # No market has been closed for longer.
+            "session": (DAY, 366 * DAY),
             "day": (DAY, DAY),
             "week": (_DAYS * DAY, _DAYS * DAY),
             "month": (28 * DAY, 31 * DAY),
@@ -87,7 +96,8 @@ class Counter(msgspec.Struct, frozen=True):
     The scope are the *instruments*, *venues*, *methods* and *brokers*, each if there are any, on
     the days from *first* to *last*. *each* instrument or venue is counted apart: the rules read
     that of the trade. Without *per*, there is one period. The days are those on the clock *zone*,
-    or on the clock of the trade's venue if that is `None`.
+    or on the clock of the trade's venue if that is `None`. Windows of sessions reach back as far as
+    those of any of the venues *calendars*.
     """
 
     name: str
@@ -100,16 +110,20 @@ class Counter(msgspec.Struct, frozen=True):
     per: Per | None = None
     zone: ZoneInfo | None = None
     each: tuple[Each, ...] = ()
+    calendars: tuple[str, ...] = ()
 
-    def parts(self, listed: Iterable[tuple[str, str]]) -> tuple[Counter, ...]:
+    def parts(self, listed: Sequence[tuple[str, str]]) -> tuple[Counter, ...]:
         """Return the counters of the instruments and venues that it counts apart, else itself.
 
         *listed* are the pairs of an instrument and a venue that there are.
         """
-        if not self.each:
-            return (self,)
         pairs = dict.fromkeys(tuple(self._apart(*pair)) for pair in listed)
-        return tuple(self._part(*pair) for pair in pairs if self._has(*pair))
+        parts = (self._part(*pair) for pair in pairs) if self.each else (self,)
+        return tuple(_with_calendars(one, listed) for one in parts)
+
+    def venues_of(self, listed: Iterable[tuple[str, str]]) -> set[str]:
+        """Return the venues of the pairs *listed* that it counts."""
+        return {venue for instrument, venue in listed if self._has(instrument, venue)}
 
     def _apart(self, instrument: str, venue: str) -> Iterator[str | None]:
         yield instrument if "instrument" in self.each else None
@@ -121,12 +135,14 @@ class Counter(msgspec.Struct, frozen=True):
 
     def _part(self, instrument: str | None, venue: str | None) -> Counter:
         own = [one for one in (instrument, venue) if one is not None]
+        part = replace(self, name=" ".join((self.name, *own)), each=())
+        if not self._has(instrument, venue):
+            # It counts no trade of the instrument and the venue in its name.
+            return part
         return replace(
-            self,
-            name=" ".join((self.name, *own)),
+            part,
             instruments=self.instruments if instrument is None else (instrument,),
             venues=self.venues if venue is None else (venue,),
-            each=(),
         )
 
     @property
@@ -192,7 +208,7 @@ class Counter(msgspec.Struct, frozen=True):
                 if self.is_rolling or when.moment is None
                 else self._of_clock(when.moment)
             )
-        if per.unit == "day" or self.is_rolling:
+        if per.unit in ("session", "day") or self.is_rolling:
             return day.toordinal()
         if per.unit == "week":
             # 0001-01-01, day 1, was a Monday.
@@ -209,9 +225,22 @@ class Counter(msgspec.Struct, frozen=True):
         many, unit = self.per.many, self.per.unit
         if self.per.is_short:
             return None if when.moment is None else when.moment - many * _SHORT[unit] + 1
+        if unit == "session":
+            begins = [_sessions_before(venue, when.day, many) for venue in self.calendars]
+            return min((one for one in begins if one), default=None) if all(begins) else None
         if unit == "month":
             return _months_before(when.day, many) + 1
         return when.day.toordinal() - many * (_DAYS if unit == "week" else 1) + 1
+
+    @property
+    def width(self) -> int:
+        """Return into how many days or moments a rolling window is divided, to add it up by parts.
+
+        The parts begin at multiples of it.
+        """
+        assert self.per is not None, "only a rolling counter has windows"
+        length = self.per.length[0] // (1 if self.per.is_short else DAY)
+        return max(length // _PARTS, 1)
 
     def is_one_period(self, earlier: When, later: When) -> bool:
         """Return whether the period of *later* has what happened *earlier*."""
@@ -225,6 +254,25 @@ class Counter(msgspec.Struct, frozen=True):
         """Return the number of the second or minute of *moment*: all clocks have the same."""
         assert self.per is not None, "a counter of the whole program has one period"
         return moment // _SHORT[self.per.unit]
+
+
+@lru_cache(_MANY)
+def _sessions_before(venue: str, day: date, many: int) -> int | None:
+    """Return the number of the first of so many sessions of *venue* that end by *day*.
+
+    Return `None` if no table says.
+    """
+    table = sessions_at(venue)
+    if table is None or not table.covers(day, day):
+        return None
+    found = tuple(islice(table.back_from(day), many))
+    return found[-1].toordinal() if len(found) == many else None
+
+
+def _with_calendars(counter: Counter, listed: Sequence[tuple[str, str]]) -> Counter:
+    if counter.per is None or counter.per.unit != "session" or not counter.is_rolling:
+        return counter
+    return replace(counter, calendars=tuple(sorted(counter.venues_of(listed))))
 
 
 def _months_before(day: date, months: int) -> int:

@@ -26,7 +26,7 @@ from repurchase.domain.quantities import DIGITS_MAX, Exact, simplest
 from repurchase.evaluation.step import Decided, judging, step
 from repurchase.facts.fact import Market, Situation, Value
 from repurchase.language.linear import Atom, atoms
-from repurchase.ledger.fold import after
+from repurchase.ledger.fold import after, since_opening
 from repurchase.ledger.position import Position, Requests
 from repurchase.ledger.trades import Trade, at_each_venue, trade
 from repurchase.rulebook.editions import Edition
@@ -106,6 +106,7 @@ def headroom(
     The field that *grid* varies is ignored in *order*. *market* supplies facts beside *order*.
     Raise EngineFault if the two ends of a range get different decisions: then nothing is proved.
     """
+    position = since_opening(position, order, life.edition.counting.zone)
     # Whether an order is like an earlier one depends on its quantity: here it is always a new one.
     position = replace(position, requests=position.requests and Requests())
 

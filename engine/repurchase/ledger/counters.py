@@ -7,7 +7,7 @@ that does not say what the scope of a counter asks, such as its broker, counts i
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 from unicodedata import normalize
 
@@ -81,12 +81,23 @@ def _sorted(times: dict[str, int]) -> Brokers:
     return tuple(sorted((broker, left) for broker, left in times.items() if left))
 
 
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """What was done in a part of rolling windows: the *total* of the sums at these *numbers*."""
+
+    total: Sum = NOTHING
+    numbers: tuple[int, ...] = ()
+
+
+_NONE: Final = Part()
+
+
 class Uses(msgspec.Struct, frozen=True, gc=False):
     """What *counter* counts: *done* by period, and *open* by the periods that orders touch.
 
     The keys of *open* are the first and the last such period. *always* is counted in each period:
     what was executed on a day, or at a moment, that nobody knows. Of short periods, those before
     *since* are forgotten. *newest* is the latest of *done*, so that none is sought beyond it.
+    *parts* of rolling windows add up *done*, each by its number divided by the counter's width.
     """
 
     counter: Counter
@@ -95,6 +106,7 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
     always: Sum = NOTHING
     since: int = 0
     newest: int = 0
+    parts: HashTrieMap[int, Part] = HashTrieMap()
 
     def of(self, when: When) -> Sum | None:
         """Return what was done and is on order in the period of *when*; `None` if it is forgotten.
@@ -105,8 +117,7 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
             begin = self.counter.begin(when)
             if begin is None or begin < self.since:
                 return None
-            past = [one for number, one in self.done.items() if number >= begin]
-            return _total((self.always, *past, *self.open.values()))
+            return _total((self.always, *self._since(begin), *self.open.values()))
         period = self.counter.period(when)
         return None if period is None or period < self.since else self._in(period)
 
@@ -135,8 +146,30 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         if period < self.since:
             return self
         left = self.done.get(period, NOTHING).plus(more, sign)
-        done, newest = _kept(self.done, period, left), max(self.newest, period)
-        return _without_old(replace(self, done=done, newest=newest), period)
+        done, newest, parts = _kept(self.done, period, left), max(self.newest, period), self.parts
+        if self.counter.is_rolling:
+            number = period // self.counter.width
+            parts = parts.insert(number, _more(parts.get(number, _NONE), period, more, sign))
+        return _without_old(replace(self, done=done, newest=newest, parts=parts), period)
+
+    def with_all(self, done: Mapping[int, Sum]) -> Uses:
+        """Return these uses with the sums *done* instead of all that was done."""
+        parts: dict[int, Part] = {}
+        if self.counter.is_rolling:
+            for period, one in done.items():
+                number = period // self.counter.width
+                parts[number] = _more(parts.get(number, _NONE), period, one)
+        return replace(self, done=HashTrieMap(done), parts=HashTrieMap(parts))
+
+    def _since(self, begin: int) -> Iterator[Sum]:
+        """Yield the sums of what was done since the day or moment *begin*."""
+        first, width = begin // self.counter.width, self.counter.width
+        numbers = self.parts.get(first, _NONE).numbers
+        yield from (self.done.get(one, NOTHING) for one in numbers if one >= begin)
+        for number in range(first + 1, self.newest // width + 1):
+            part = self.parts.get(number)
+            if part is not None:
+                yield part.total
 
     def with_order(self, before: Order | None, order: Order | None) -> Uses:
         """Return these uses with what *order* reserves, instead of what it reserved *before*."""
@@ -163,6 +196,12 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         return _total((self.always, self.done.get(period, NOTHING), *on_order))
 
 
+def _more(part: Part, number: int, more: Sum, sign: int = 1) -> Part:
+    """Return *part* with *more* at the day or moment *number*, or less if *sign* is -1."""
+    numbers = part.numbers if number in part.numbers else (*part.numbers, number)
+    return Part(part.total.plus(more, sign), numbers)
+
+
 def _reserved(order: Order) -> Sum:
     return Sum(
         order.reserved_shares,
@@ -181,7 +220,7 @@ def _without_old(uses: Uses, now: int) -> Uses:
     kept = max(_KEPT_AT_LEAST, length)
     since = max(uses.since, now - (kept if counter.is_rolling else kept // length))
     done = {number: one for number, one in uses.done.items() if number >= since}
-    return replace(uses, done=HashTrieMap(done), since=since)
+    return replace(uses.with_all(done), since=since)
 
 
 def named(event: Event) -> Brokers:

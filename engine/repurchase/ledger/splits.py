@@ -170,14 +170,18 @@ def _split_uses(
     done = {period: split_sum(period, sum_) for period, sum_ in bare.done.items()}
     # What has no moment is in each short period.
     always = split_sum(None, bare.always)
-    changed = replace(bare, done=bare.done.update(done), always=always)
+    changed = replace(bare.with_all(done), always=always)
     return reduce(lambda of, order: of.with_order(None, order), orders, changed)
 
 
 def _ratio_of(counter: Counter, period: int | None, new: Split, rest: Exact) -> Exact:
     """Return what to multiply by what was ordered in *period*: nobody knows each such share."""
     per, own = counter.per, counter.instruments
-    is_of_days = per is not None and not per.is_short and (per.unit == "day" or counter.is_rolling)
+    is_of_days = (
+        per is not None
+        and not per.is_short
+        and (per.unit in ("session", "day") or counter.is_rolling)
+    )
     if own and new.instrument not in own:
         return 1
     if not is_of_days or period is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -47,8 +47,8 @@ class Failure(msgspec.Struct, frozen=True):
 class Gap(msgspec.Struct, frozen=True):
     """Days from *first* to *last* on which nothing limits the program's shares, amount or days.
 
-    *venue_day* and *known* are those of the edition, as in `Proved`. *history* shows an approval
-    beyond the widest limit that any rule names; `None` if none was found.
+    *venue_day*, *known* and *moment* are those of the edition, as in `Proved`. *history* shows an
+    approval beyond the widest limit that any rule names; `None` if none was found.
     """
 
     of: Sum
@@ -57,6 +57,7 @@ class Gap(msgspec.Struct, frozen=True):
     last: date
     venue_day: date | None = None
     known: tuple[date, date] | None = None
+    moment: datetime | None = None
     history: History | None = None
 
 
@@ -72,7 +73,8 @@ class Proved(msgspec.Struct, frozen=True):
 
     *venue_day* is the day at the venue, if that can be another day than on the authorization's
     clock. *known* are the first and the last day of requests that this edition judges ahead of its
-    days; `None` for the edition that is in force on these days, as known on each.
+    days; `None` for the edition that is in force on these days, as known on each. *moment* is one
+    of the part of the day for which the edition has figures of its own.
     """
 
     edition: str
@@ -87,6 +89,7 @@ class Proved(msgspec.Struct, frozen=True):
     redundant: tuple[str, ...]
     venue_day: date | None = None
     known: tuple[date, date] | None = None
+    moment: datetime | None = None
     example: tuple[dict[str, Any], ...] | None = None
 
 
@@ -136,7 +139,7 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 # The days of an edition: on the authorization's clock, at the venue, and of the requests.
-_Days = tuple[date, date, date | None, tuple[date, date] | None]
+_Days = tuple[date, date, date | None, tuple[date, date] | None, datetime | None]
 
 
 class _Edition:
@@ -251,11 +254,11 @@ def open_in(one: Judging, editions: Editions) -> Iterator[Sum]:
 
 
 def _days(one: Judging) -> _Days:
-    return one.period.first, one.period.last, one.period.venue_day, one.known
+    return one.period.first, one.period.last, one.period.venue_day, one.known, one.period.moment
 
 
 def _proved(one: Judging, of: _Edition) -> Proved:
-    first, last, venue_day, known = _days(one)
+    first, last, venue_day, known, moment = _days(one)
     return Proved(
         one.edition.hash,
         first,
@@ -267,6 +270,7 @@ def _proved(one: Judging, of: _Edition) -> Proved:
         *of.rules,
         venue_day,
         known,
+        moment,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -53,17 +53,21 @@ class Span(msgspec.Struct, frozen=True):
     """Days from *first* to *last* on which something is so.
 
     *venue_day* is the day at the venue, if it is another. *known* are the first and the last day of
-    requests for which it is so, if it is not so for all.
+    requests for which it is so, if it is not so for all. *moment* is one of the part of the day on
+    which it is so, if that is not the whole day.
     """
 
     first: date
     last: date
     venue_day: date | None = None
     known: tuple[date, date] | None = None
+    moment: datetime | None = None
 
     def __str__(self) -> str:
         """Return the days in words."""
         text = str(Days(self.first, self.last))
+        if self.moment is not None:
+            text += f" for a part of the day, from {self.moment.isoformat()} on"
         if self.venue_day is not None:
             text += f" while it is {self.venue_day} at the venue"
         return text if self.known is None else f"{text}, for requests until {self.known[1]}"
@@ -114,11 +118,11 @@ def _days_of(claim: Claim, editions: Sequence[Proved]) -> tuple[tuple[Span, ...]
 
 
 def _is_plain(one: Proved | Gap) -> bool:
-    return one.venue_day is None and one.known is None
+    return (one.venue_day, one.known, one.moment) == (None, None, None)
 
 
 def _span(one: Proved | Gap) -> Span:
-    return Span(one.first, one.last, one.venue_day, one.known)
+    return Span(one.first, one.last, one.venue_day, one.known, one.moment)
 
 
 def _joined(found: Iterable[Proved | Gap]) -> list[Span]:

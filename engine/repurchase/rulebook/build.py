@@ -24,6 +24,7 @@ from repurchase.domain.quantities import (
     value_written,
     written,
 )
+from repurchase.domain.sessions import sessions_at
 from repurchase.domain.terms import (
     CAPS,
     DATED,
@@ -127,6 +128,7 @@ class _Builder(Parts):
             self._terms_read(terms, checks, all_rules)
             self._prices_fit(all_rules, instruments)
         self._declared_once(counters, included)
+        self._sessions_known(_used(counters, included, all_rules), instruments)
         self._window_in_order(terms)
         self._announced_once_resolved()
         self._reading.refuse_if_wrong(of_packs)
@@ -295,6 +297,20 @@ class _Builder(Parts):
                     hint = f"{where} declares it otherwise; give one of them another name"
                     path = ("counters", one.name) if one.name in self._file["counters"] else ()
                     self._reading.note_key(path or ("include",), what, hint)
+
+    def _sessions_known(
+        self, counters: Sequence[Counter], instruments: Sequence[Instrument]
+    ) -> None:
+        """Note each counter with windows of sessions that no table has for one of its venues."""
+        listed = [(one.name, venue) for one in instruments for venue in one.venues]
+        for one in counters:
+            if one.per is None or one.per.unit != "session" or not one.is_rolling:
+                continue
+            lacking = [venue for venue in sorted(one.venues_of(listed)) if not sessions_at(venue)]
+            if lacking:
+                what = f"no table has the sessions of `{lacking[0]}`, which `{one.name}` counts"
+                path = ("counters", one.name, "per") if one.name in self._file["counters"] else ()
+                self._reading.note(path or ("include",), what, "count in days")
 
     def _instruments_used(self, part: Part) -> None:
         """Note each instrument of a counter that the file does not have."""

@@ -100,7 +100,8 @@ def _days(raw: str) -> int:
 def _per(raw: str) -> Per:
     found = re.fullmatch(_PER, _line(raw))
     if found is None:
-        hint = "write `second`, `minute`, `day`, `week`, `month`, or a window such as `20 days`"
+        named = ", ".join(f"`{one}`" for one in UNITS)
+        hint = f"write {named}, or a window such as `20 days`"
         raise Wrong(f"{ticked(raw)} is not a period", hint)
     unit = next(one for one in UNITS if one in raw)
     return Per(unit, int(found[2]) if found[2] else None)

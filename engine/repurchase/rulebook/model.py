@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Final, Literal
 
@@ -187,8 +187,8 @@ class Authorization(msgspec.Struct, frozen=True):
         """Return its counters, each part that one of them counts apart by itself."""
         return tuple(part for one in self.counters for part in one.parts(self._listed()))
 
-    def _listed(self) -> Iterator[tuple[str, str]]:
-        return ((one.name, venue) for one in self.instruments for venue in one.venues)
+    def _listed(self) -> list[tuple[str, str]]:
+        return [(one.name, venue) for one in self.instruments for venue in one.venues]
 
     def _facts(self) -> set[str]:
         return {name for rule in self.all_rules() for name in rule.facts}

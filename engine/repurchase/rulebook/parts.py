@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from repurchase.domain.averages import ALL, COUNTED, LISTING, SUMMED, WITHOUT, Average, Span, Unit
-from repurchase.domain.counters import EACH, Counter
+from repurchase.domain.counters import EACH, Counter, Per
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.people import is_same_person
 from repurchase.domain.quantities import DATE, NO_DAY, Dimension, date_number
@@ -378,7 +378,7 @@ class Parts:
                 first=first,
                 last=last,
                 per=per,
-                zone=clock if part["clock"] == "authorization" else None,
+                zone=None if part["clock"] == "venue" or _is_of_sessions(per) else clock,
                 each=tuple(one for one in EACH if one in (part["each"] or ())),
             )
 
@@ -397,7 +397,7 @@ class Parts:
         require, when = (self._condition(part, key, names) for key in ("require", "when"))
         if require is None or (when is None and part["when"] is not None):
             return None
-        own = _of_counters(require)
+        own = _of_counters(require, has_when=when is not None)
         if own:
             counted = parse(" or ".join(own), names)
             when = counted if when is None else both(when, counted)
@@ -543,15 +543,16 @@ def _hours_clashes(versions: Sequence[Version]) -> Iterator[tuple[int, int]]:
             yield min(index, after), max(index, after)
 
 
-def _of_counters(require: Expression) -> list[str]:
+def _of_counters(require: Expression, *, has_when: bool) -> list[str]:
     """Return the facts of which one must be true for a rule to apply, if it is on counters alone.
 
-    A tranche's limit does not deny what is bought in other months. What a counter had before the
-    event is asked of every event.
+    A tranche's limit does not deny what is bought in other months. A rule that says *when* it
+    applies can ask what a counter had before an event that this does not count.
     """
     read = {name: counter for name in require.facts if (counter := counter_of(name)) is not None}
     is_of_all = any(name.startswith(_OF_ALL) for name in require.facts)
-    if is_of_all or _OF_DAY.search(require.text) or any(map(_is_before, read)):
+    is_of_others = has_when and all(map(_is_before, read))
+    if is_of_all or is_of_others or _OF_DAY.search(require.text):
         return []
     counters = {*read.values()}
     return [f"{FAMILY}.{name}.{APPLIES}" for name in sorted(counters)]
@@ -560,3 +561,8 @@ def _of_counters(require: Expression) -> list[str]:
 def _is_before(fact: str) -> bool:
     """Return whether *fact*, of a counter, is a figure before the event."""
     return not fact.endswith(("_after", f".{APPLIES}"))
+
+
+def _is_of_sessions(per: Per | None) -> bool:
+    """Return whether periods *per* are sessions, which are days at a venue."""
+    return per is not None and per.unit == "session"

@@ -76,7 +76,8 @@ def periods(*files: Editions) -> Iterator[Period]:
     minutes = sorted({moment for of in files for moment in of.minutes})
     for here, there, moment in sorted({one for of in files for one in of.parts_of_days(minutes)}):
         then = tuple(of.on(here, there, moment=moment) for of in files)
-        yield Period(here, here, then, None if here == there else there, moment)
+        at = moment.astimezone(files[0].zone)
+        yield Period(here, here, then, None if here == there else there, at)
 
 
 def _pairs(day: date, files: Sequence[Editions]) -> list[tuple[date, date]]:

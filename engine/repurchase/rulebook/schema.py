@@ -206,9 +206,9 @@ _COUNTED: Final = (
     Key("from", DAY, "The first day that it counts; included."),
     Key("until", DAY, "The last day that it counts; included."),
     Key("per", PER,
-        "`second`, `minute`, `day`, `week` (from Monday) or `month`: each has a sum of its own. "
-        "`10 seconds`, `20 days` or `12 months`: the sum of so much time that ends with the event. "
-        "Without it, there is one sum."),
+        "`second`, `minute`, `session`, `day`, `week` (from Monday) or `month`: each has a sum of "
+        "its own. `10 seconds`, `20 sessions`, `20 days` or `12 months`: the sum of so much time "
+        "that ends with the event. Sessions are those of the venue. Without it, there is one sum."),
     Key("clock", choice(CLOCKS),
         "Whose days it counts: the `authorization`'s, or those of the `venue` of each trade.",
         "authorization"),
