@@ -1,7 +1,8 @@
 """Digests of decisions: `make recorded` compares, and `make recorded ARGS=--write` writes them.
 
 A change that should alter no decision must give the same ones for the two real logs, the invented
-one, every case, a generated log of 50,000 rows, and a journal of every kind of event.
+one, every case, a generated log of 50,000 rows, random events under the packs, and a journal of
+every kind of event.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from generate import RULES, write_log
 
 import desk_events
+import pack_events
 from repurchase.rulebook.library import pack_names, pack_path, rule_names, rule_path, sample_path
 from repurchase.tester.cases import run
 
@@ -56,6 +58,8 @@ def _scenarios() -> Iterator[tuple[str, bytes]]:
         yield f"{name}.cases", _cases(rule_path(name))
     for name in pack_names():
         yield f"packs/{name}.cases", _cases(pack_path(name))
+    for name in pack_events.PACKS:
+        yield f"random events of {name}", "\n".join(pack_events.outcomes(name)).encode()
 
 
 def _replayed(folder: Path, log: Path, rules: str, *options: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from typing import Any, Final
 
 import pytest
