@@ -66,10 +66,10 @@ class Span(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Return the days in words."""
         text = str(Days(self.first, self.last))
-        if self.moment is not None:
-            text += f" for a part of the day, from {self.moment.isoformat()} on"
         if self.venue_day is not None:
             text += f" while it is {self.venue_day} at the venue"
+        if self.moment is not None:
+            text += f", for the part of the day from {self.moment.isoformat()}"
         return text if self.known is None else f"{text}, for requests until {self.known[1]}"
 
 
