@@ -945,7 +945,7 @@ def test_part_of_a_counter_holds_no_more(
 ) -> None:
     """If one counter is part of another by what they declare, its sums are never larger."""
     editions = rule_file(both, "flag")
-    part, whole = kept_by(editions).counters
+    part, whole = editions.authorization.counters
     assert part.is_part_of(whole)
     for event, before, taken in told(editions, events):
         if event.kind not in ("order", "fill"):

@@ -182,11 +182,17 @@ class Counter(msgspec.Struct, frozen=True):
         is_alike = self.per.is_short == other.per.is_short
         return self.is_rolling and is_alike and self.per.length[1] <= other.per.length[0]
 
+    def when(self, day: date, time: datetime | None) -> When:
+        """Return when that is, at *time* on its *day*, as far as its periods tell it apart."""
+        return When(day, moment_of(time) if self.is_short else None)
+
     def within(self, first: When, last: When) -> tuple[When, When] | None:
         """Return when, from *first* to *last*, it begins and ends to count; `None` if it does not.
 
         A day on which it begins or ends counts wholly.
         """
+        if self.first is None and self.last is None:
+            return first, last
         begin, end = first, last
         if self.first is not None and self.first > first.day:
             begin = When(self.first, first.moment)
@@ -299,6 +305,7 @@ class Kept(msgspec.Struct, frozen=True):
 DAY_APART: Final = Counter("every day", per=Per("day"), each=EACH)
 
 
+@lru_cache(_MANY)
 def part_names(counter: str, instrument: str, venue: str) -> tuple[str, ...]:
     """Return the names that the part of *counter* for *instrument* at *venue* may have."""
     return f"{counter} {instrument} {venue}", f"{counter} {instrument}", f"{counter} {venue}"

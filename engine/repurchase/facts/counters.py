@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from repurchase.domain.counters import Counter, When, day_over, moment_of, part_names
+from repurchase.domain.counters import Counter, When, day_over, part_names
 from repurchase.domain.quantities import COUNT, FLAG, SHARES, Dimension, Exact
 from repurchase.facts.domains import COUNTED, YES_OR_NO, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation, Value
@@ -163,7 +163,9 @@ def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact
     It is the largest in any period that *trade* can touch.
     """
     uses = _uses(position, trade, name)
-    if uses is None or applies(uses.counter, trade) is None:
+    if uses is None:
+        return None
+    if not _is_said(uses.counter, trade) and applies(uses.counter, trade) is None:
         return None
     if figure.endswith("shares") and position.unknown_shares:
         return None
@@ -187,12 +189,24 @@ def applies(counter: Counter, trade: Trade) -> bool | None:
     return found if is_known or found is False else None
 
 
+def _is_said(counter: Counter, trade: Trade) -> bool:
+    """Return whether *trade* says all that the scope and the periods of *counter* ask."""
+    event = trade.event
+    return (
+        trade.listing is not None
+        and trade.venue_date is not None
+        and not (counter.methods and event.method is None)
+        and not (counter.brokers and event.broker is None)
+        and not (event.time is None and counter.is_short)
+    )
+
+
 def _span(counter: Counter, trade: Trade) -> Span | None:
     """Return when *trade* begins and ends, on the clock of *counter*; `None` if unknown."""
     days = _days(counter, trade)
     if days is None:
         return None
-    first = When(days[0], moment_of(trade.event.time))
+    first = counter.when(days[0], trade.event.time)
     return first, first if trade.is_fill else day_over(days[1])
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 from rpds import HashTrieMap
 
-from repurchase.domain.counters import Counter, When, day_over, moment_of
+from repurchase.domain.counters import Counter, When, day_over
 from repurchase.domain.events import Event
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
@@ -69,8 +69,8 @@ NOTHING: Final = Sum()
 
 
 def _named_by_both(one: Brokers, other: Brokers, sign: int) -> Brokers:
-    if not other:
-        return one
+    if not other or (not one and sign == 1):
+        return one or other
     times = dict(one)
     for broker, more in other:
         times[broker] = times.get(broker, 0) + sign * more
@@ -132,6 +132,8 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         begin, end = self.counter.period(first), self.counter.period(last)
         if begin is None or end is None or begin < self.since:
             return None
+        if begin == end:
+            return self._in(begin)
         # The sum of a period is more than that before it only where something begins.
         later = range(begin + 1, min(end, self.newest) + 1)
         begun = {number for number in later if number in self.done}
@@ -192,8 +194,11 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         return replace(self, open=_kept(self.open, (begin, end), left))
 
     def _in(self, period: int) -> Sum:
+        done = self.done.get(period, NOTHING)
+        if not self.open and self.always is NOTHING:
+            return done
         on_order = (one for (a, b), one in self.open.items() if a <= period <= b)
-        return _total((self.always, self.done.get(period, NOTHING), *on_order))
+        return _total((self.always, done, *on_order))
 
 
 def _more(part: Part, number: int, more: Sum, sign: int = 1) -> Part:
@@ -286,22 +291,17 @@ def is_in_scope(counter: Counter, event: Event, listings: Sequence[Listing]) -> 
     *event* has the fields of its order, and *listings* are the instrument at each of its venues:
     one of them is enough.
     """
-    listed: bool | None = True
-    if counter.instruments or counter.venues:
-        listed = bool(listings_of(counter, listings)) if listings else None
-    parts = (
-        listed,
-        _is_said(event.method, counter.methods),
-        _is_said(event.broker, counter.brokers),
-    )
-    return False if False in parts else None if None in parts else True
-
-
-def _is_said(word: str | None, wanted: Sequence[str]) -> bool | None:
-    if not wanted:
-        return True
-    # As rules compare words: in Unicode's composed form.
-    return None if word is None else normalize("NFC", word) in wanted
+    is_sure = True
+    for wanted, word in ((counter.methods, event.method), (counter.brokers, event.broker)):
+        if wanted and word is None:
+            is_sure = False
+        # As rules compare words: in Unicode's composed form.
+        elif wanted and word not in wanted and normalize("NFC", word or "") not in wanted:
+            return False
+    if listings:
+        is_listed = bool(listings_of(counter, listings))
+        return False if not is_listed else True if is_sure else None
+    return True if is_sure and not counter.instruments and not counter.venues else None
 
 
 def listings_of(counter: Counter, listings: Sequence[Listing]) -> Sequence[Listing]:
@@ -327,21 +327,25 @@ def when_asked(
     if is_in_scope(counter, event, listings) is False:
         return None
     first = first_day(counter, event, listings_of(counter, listings)) or day
-    when = When(first, moment_of(event.time))
+    when = counter.when(first, event.time)
     return when if counter.within(when, when) is not None else None
 
 
 def of_order(counter: Counter, order: Order) -> Span | None:
     """Return when *order* first and last counts in *counter*; `None` if it never does."""
+    if order.asked is None:
+        own = order.terms
+        if is_in_scope(counter, own.event, own.listings) is False:
+            return None
+        first, last = _days_of(counter, own)
+        return counter.within(counter.when(first, own.event.time), day_over(last))
     terms = order.in_play()
     in_scope = [one for one in terms if is_in_scope(counter, one.event, one.listings) is not False]
     if not in_scope:
         return None
     firsts, lasts = zip(*(_days_of(counter, one) for one in in_scope), strict=True)
     # The terms in play that were asked for first may apply: `in_play` begins with them.
-    return counter.within(
-        When(min(firsts), moment_of(in_scope[0].event.time)), day_over(max(lasts))
-    )
+    return counter.within(counter.when(min(firsts), in_scope[0].event.time), day_over(max(lasts)))
 
 
 def _days_of(counter: Counter, terms: Terms) -> tuple[datetime.date, datetime.date]:

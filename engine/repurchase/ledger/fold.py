@@ -414,7 +414,7 @@ def when_in(counter: Counter, fill: Counted) -> When | None:
     if is_in_scope(counter, fill.event, listings) is False:
         return None
     day = fill.date if counter.zone is not None else fill.venue_date or fill.date
-    when = When(day, moment_of(fill.event.time))
+    when = counter.when(day, fill.event.time)
     return None if counter.within(when, when) is None else when
 
 

@@ -91,7 +91,8 @@ def no_more(old: Counted, new: Counted, facts: tuple[Facts, Facts]) -> Iterator[
             if part == whole or not part.is_part_of(whole):
                 continue
             for name in NAMES:
-                if name != APPLIES:
+                # What was ordered in one period can count anew in a shorter one.
+                if name != APPLIES and not name.startswith("ordered"):
                     less, more = (
                         of[f"{FAMILY}.{one.name}.{name}"].value
                         for of, one in zip(facts, (part, whole), strict=True)
