@@ -41,6 +41,7 @@ from repurchase.rulebook.lint import lint_findings
 from test_cli import run
 
 # The days of the drafts' events, and days after them.
+REQUESTS: Final = ("order", "replace", "release")
 APPROVED: Final = ("approved", "recorded")
 CHECKED: Final = sorted({day + timedelta(later) for day in DAYS for later in (0, 1, 6, 13, 19, 31)})
 LISTED: Final = (("common", "XTKS"), ("ads", "XNAS"), ("ads", "BATS"))
@@ -231,8 +232,9 @@ class Ordered:
 
     def note(self, happened: Event, before: Position, taken: Step) -> None:
         """Note what *happened* orders: a request by its increase, a fill what nothing ordered."""
-        if happened.kind in ("order", "replace") and taken.decision.outcome in APPROVED:
+        if happened.kind in REQUESTS and taken.decision.outcome in APPROVED:
             old = before.orders.get(happened.order or "")
+            old = None if old is None or old.state == "held" else old
             self._request(old, taken.position.orders[happened.order or happened.id])
         new = taken.position.fills.get(happened.id)
         if happened.kind in ("fill", "correct") and new is not None:
@@ -330,8 +332,11 @@ OPEN_RULES: Final = f"""{RULES.partition("rules:")[0]}rules:
 # What counters count happens more often.
 COUNTED: Final = (
     *("order", "order", "order", "order", "fill", "fill", "fill", "fill", "bust", "correct"),
-    *("replace", "replace", "replaced", "rejected", "cancel", "brought_forward"),
+    *("replace", "replace", "replaced", "rejected", "cancel", "expire", "release", "release"),
+    *("halt", "resume", "brought_forward"),
 )
+# What is ordered as a block waits for a second person.
+SEEN: Final = "  - {id: seen, effect: review, at: order, require: trade.method == auction}\n"
 
 
 def rule_file(declared: list[Declared], effect: str = "deny") -> Editions:
@@ -342,7 +347,7 @@ def rule_file(declared: list[Declared], effect: str = "deny") -> Editions:
         f" <= {one.cap} shares}}"
         for one in declared
     )
-    text = OPEN_RULES.replace("rules:\n", f"{section}\nrules:\n{caps}\n")
+    text = OPEN_RULES.replace("rules:\n", f"{section}\nrules:\n{caps}\n{SEEN}")
     return load_text(text.encode(), "counters.yaml")
 
 
@@ -390,6 +395,8 @@ def told(
     position = counting(Position(), kept_by(editions))
     for number, (draft, is_late) in enumerate(events):
         event = draft.event(f"e{number}", position)
+        if event.kind == "release":
+            event = structs.replace(event, by="zoe", reason="seen")
         if event.time is not None and is_late:
             event = structs.replace(event, time=event.time + timedelta(hours=6))
         taken = decided(editions, event, position)
@@ -1044,6 +1051,29 @@ def test_window_of_sessions_is_the_widest_of_its_venues() -> None:
         [date(2008, 11, 21), date(2008, 11, 27)],
         [date(2008, 11, 24), date(2008, 11, 26)],
     ]
+
+
+def test_increase_of_an_order_is_ordered_and_a_cancel_is_not_taken_back() -> None:
+    """What was ordered grows by each increase, and by a fill that no order of the day covers."""
+    day, later = on("2008-11-17"), on("2008-11-18")
+    lasts: dict[str, Any] = {"expires": date(2008, 11, 20)}
+    asked = (
+        order("a", 4, **day, **lasts),
+        Event(kind="replace", id="r", order="a", quantity=6, **day),
+        Event(kind="replaced", id="s", order="a", **day),
+        Event(kind="cancel", id="c", order="a", **day),
+        order("b", 5, **day),
+        order("d", 4, **day, **lasts),
+        # On another day, its fill is ordered anew.
+        Event(kind="fill", id="f", order="d", quantity=3, **later),
+        order("e", 8, **later),
+        order("g", 7, **later),
+    )
+    expected = [
+        *("approved", "approved", "recorded", "recorded", "denied", "approved"),
+        *("approved", "denied", "approved"),
+    ]
+    assert outcomes("per: day", "ordered_shares_after <= 10 shares", *asked) == expected
 
 
 def test_limit_on_sessions_skips_a_holiday() -> None:
