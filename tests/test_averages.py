@@ -284,7 +284,7 @@ def editions(declared: str = VOLUME, rule: str | None = None) -> Editions:
     [
         ("{of: volume}", "13:8: the key `over` is missing", None),
         ("{over: 2 sessions}", "13:8: the key `of` is missing", None),
-        ("{of: price, over: 2 sessions}", "13:13: `price` is not one of the choices", "choose"),
+        ("{of: money, over: 2 sessions}", "13:13: `money` is not one of the choices", "choose"),
         ("{of: volume, over: 20}", "`20` is not a time that an average is taken over", "write"),
         ("{of: volume, over: 20 days}", "`20 days` is not a time", "`20 sessions`"),
         ("{of: volume, over: 0 sessions}", "`0 sessions` is not a time", "`20 sessions`"),

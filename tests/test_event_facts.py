@@ -81,6 +81,8 @@ def result(rule: str, *rows: dict[str, Any]) -> str:
         ("trade.by in ['Ann Smith', bob]", "by", "ann  SMITH", "Carol"),
         ("market.first_price_published", "market.first_price_published", True, False),
         ("trade.price < market.best_ask", "market.best_ask", "101", "100"),
+        ("market.last_price_age <= 60", "market.last_price_age", "60", "60.000001"),
+        ("market.quote_age <= 60", "market.quote_age", "0", "61"),
     ],
 )
 def test_fact_is_what_the_event_states(require: str, field: str, fits: Any, other: Any) -> None:

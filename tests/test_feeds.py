@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repurchase.domain.errors import InputError, UsageError
+from repurchase.domain.errors import InputError, RuleFileError, UsageError
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
 from repurchase.facts.fact import Market, Value
@@ -128,6 +129,76 @@ def test_trade_of_another_day_or_instrument_tells_nothing(market: Callable[..., 
     assert there == 3
     assert found.fact(LAST, asked("2008-11-15T00:00:00-05:00", "ACME")) is None
     assert found.fact(LAST, asked("2008-11-14T23:59:00-05:00", "OTHER")) is None
+
+
+def test_price_is_as_old_as_the_last_trade_that_counts(market: Callable[..., Market]) -> None:
+    """A trade at the same price is a new price; one off the auction is none."""
+    found = market(
+        TRADES
+        + at("09:00:00", "100", "no", "no")
+        + at("09:01:00", "100", "no", "no")
+        + at("09:02:00", "105", "no", "yes")
+        + at("09:03:00", "105", "no", "")
+    )
+    age = "market.last_price_age"
+    assert [told(found, age, clock) for clock in ("09:00:00", "09:00:30.5", "09:02:30")] == [
+        None,
+        Fraction("30.5"),
+        90,
+    ]
+    # Whether the last trade counts is unknown, and so is the age.
+    assert told(found, age, "09:03:30") is None
+    assert told(found, age, "09:01:30", "2008-11-17") is None
+
+
+def test_quote_is_as_old_as_its_last_row(market: Callable[..., Market]) -> None:
+    """Also a row that repeats a bid, or that is the issuer's own, is a new quote."""
+    found = market(QUOTES + at("09:00:00", "99", "no") + at("09:00:10", "99", "yes"))
+    assert told(found, "market.quote_age", "09:00:12") == 2
+    assert told(found, BID, "09:00:12") is None
+
+
+AGO: Final = """averages:
+  before: {of: last_price, over: 5 minutes ago}
+rules:
+  - {id: collar, require: trade.price <= 105% * averages.before}
+"""
+
+
+def test_price_of_some_minutes_ago_is_that_of_then(tmp_path: Path) -> None:
+    """Only trades supply it, of the same day, and an event states it if there is no file."""
+    editions = load_text(RULES.replace("rules:\n", AGO).encode(), "acme.yaml")
+    path = tmp_path / "trades.csv"
+    rows = at("09:00:00", "100", "no", "no") + at("09:04:00", "103", "no", "no")
+    path.write_text(TRADES + rows + end_of(TRADES))
+    found = read_feed([path]).of(editions.authorization)
+    name = "averages.before"
+    clocks = ("09:04:30", "09:05:00", "09:05:00.000001", "09:08:59", "09:09:01")
+    assert [told(found, name, clock) for clock in clocks] == [None, None, 100, 100, 103]
+    assert told(found, name, "09:01:00", "2008-11-17") is None
+    assert found.owns(name)
+    assert found.fact(name, asked("2008-11-14")) is None
+    assert not read_feed([]).of(editions.authorization).owns(name)
+    assert (editions.authorization.fact(name).meaning, found.stands_for(name)) == (
+        "last price 5 minutes before the trade, at the venue of the event",
+        LAST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "what"),
+    [
+        ("{of: last_price, over: 5 sessions}", "`last_price` is not taken over 5 sessions"),
+        ("{of: close, over: 5 minutes ago}", "`close` is not taken over 5 minutes ago"),
+        ("{of: last_price, over: 1 minute ago, venue: all}", "has no sum over all venues"),
+        ("{of: last_price, over: 1 minute ago, before: announced}", "and of no other day"),
+    ],
+)
+def test_price_of_a_moment_is_no_mean(declared: str, what: str) -> None:
+    """What it is not taken over is told with what to write."""
+    text = RULES.replace("rules:\n", AGO.replace("{of: last_price, over: 5 minutes ago}", declared))
+    with pytest.raises(RuleFileError, match=what):
+        load_text(text.encode(), "acme.yaml")
 
 
 def test_day_of_an_event_has_no_moment(market: Callable[..., Market]) -> None:

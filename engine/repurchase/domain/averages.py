@@ -7,14 +7,16 @@ from typing import Final, Literal
 
 import msgspec
 
-Of = Literal["volume", "turnover", "close", "high", "mid", "vwap"]
+Of = Literal["volume", "turnover", "close", "high", "mid", "vwap", "last_price"]
+# What is the mean of some sessions; the last price is that of a moment.
 OFS: Final[tuple[Of, ...]] = ("volume", "turnover", "close", "high", "mid", "vwap")
+LAST_PRICE: Final = "last_price"
 # What can be summed up over several venues; prices of one venue say nothing of another.
 SUMMED: Final = ("volume", "turnover", "vwap")
 # What has a sum in each session, and therefore one in each week and month.
 COUNTED: Final = ("volume", "turnover")
 
-Unit = Literal["session", "session with trades", "calendar week", "calendar month"]
+Unit = Literal["session", "session with trades", "calendar week", "calendar month", "minute ago"]
 # Each unit as it is written, for one and for several.
 UNITS: Final[dict[str, Unit]] = {
     "session": "session",
@@ -25,6 +27,8 @@ UNITS: Final[dict[str, Unit]] = {
     "calendar weeks": "calendar week",
     "calendar month": "calendar month",
     "calendar months": "calendar month",
+    "minute ago": "minute ago",
+    "minutes ago": "minute ago",
 }
 Per = Literal["session", "week", "month"]
 PERS: Final[tuple[Per, ...]] = ("session", "week", "month")
@@ -50,8 +54,8 @@ class Span(msgspec.Struct, frozen=True):
         if self.many == 1:
             return f"1 {self.unit}"
         first, *rest = self.unit.split(" ", 1)
-        if first == "session":
-            return " ".join((f"{self.many} sessions", *rest))
+        if first in ("session", "minute"):
+            return " ".join((f"{self.many} {first}s", *rest))
         return f"{self.many} {self.unit}s"
 
 
@@ -62,7 +66,7 @@ class Average(msgspec.Struct, frozen=True):
     says; a `vwap` is the turnover divided by the volume. *venue* is a code, `listing`, `all`, or
     `None` for that of the event. *without* lists parts of the volume that do not count. The span
     ends before the day of the trade, or before the *day* that *before* names, which is `None` if
-    the rule file does not state it.
+    the rule file does not state it. A `last_price` is that of so many minutes ago.
     """
 
     of: Of

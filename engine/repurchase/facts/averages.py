@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from repurchase.domain.averages import ALL, LISTING, Average, Before, Of, Without
+from repurchase.domain.averages import ALL, LAST_PRICE, LISTING, Average, Before, Of, Without
 from repurchase.domain.quantities import PRICE, SHARES, Dimension
 from repurchase.facts.domains import ABOVE_ZERO, ZERO_OR_MORE
 from repurchase.facts.fact import Fact, Situation, Value
@@ -36,6 +36,7 @@ _MEASURED: Final[Mapping[Of, tuple[Dimension, str]]] = {
     "high": (PRICE, "highest price"),
     "mid": (PRICE, "middle price at the close"),
     "vwap": (PRICE, "price, weighted by volume,"),
+    "last_price": (PRICE, "last price"),
 }
 _BEFORE: Final[Mapping[Before, str]] = {
     "trade": "the trade",
@@ -80,12 +81,14 @@ def average_of(fact: str) -> str | None:
 
 def meaning(average: Average) -> str:
     """Return a phrase that says what *average* measures."""
+    venue = _VENUES.get(average.venue, f"at {average.venue}")
+    if average.of == LAST_PRICE:
+        return f"last price {str(average.over).removesuffix(' ago')} before the trade, {venue}"
     per = "" if average.per == "session" else f" a {average.per}"
     unit, over = average.over.unit, str(average.over).removeprefix("1 ")
     of = unit.removeprefix("calendar ") if unit.startswith("calendar") else "day"
     day = "" if average.day is None else f" ({average.day})"
     before = f"the {of} of {_BEFORE[average.before]}{day}"
-    venue = _VENUES.get(average.venue, f"at {average.venue}")
     without = " and ".join(_WITHOUT[one] for one in average.without)
     return f"average {_MEASURED[average.of][1]}{per} of the {over} before {before}, {venue}" + (
         f", without {without}" if without else ""

@@ -59,6 +59,20 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
         "{}",
     ),
     (
+        "market.last_price_age",
+        COUNT,
+        "seconds since the last price was published, with fractions",
+        "seconds since the last price",
+        "{} <= 60",
+    ),
+    (
+        "market.quote_age",
+        COUNT,
+        "seconds since the best bid and ask were published, with fractions",
+        "seconds since the last quote",
+        "{} <= 60",
+    ),
+    (
         "market.day_high",
         PRICE,
         "highest price published so far that day",
@@ -131,11 +145,14 @@ def supplied(name: str) -> Callable[[Situation], Value | None]:
     return of
 
 
+# How old a figure of the market is.
+AGES: Final = ("market.last_price_age", "market.quote_age")
+
 FACTS: Final = tuple(
     Fact(
         name,
         dimension,
-        _DOMAINS[dimension],
+        ZERO_OR_MORE if name in AGES else _DOMAINS[dimension],
         meaning,
         short,
         supplied(name),

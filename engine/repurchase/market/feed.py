@@ -16,15 +16,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from repurchase.domain.averages import ALL, LISTING, Average
+from repurchase.domain.averages import LAST_PRICE as OF_MOMENT
 from repurchase.domain.calendars import zone
 from repurchase.domain.currencies import factor, whole
 from repurchase.domain.errors import InputError, Problem, Wrong
 from repurchase.domain.moments import instant
-from repurchase.domain.quantities import SHARES, Exact, simplest
+from repurchase.domain.quantities import SHARES, Exact, quotient, simplest
 from repurchase.domain.sessions import sessions
 from repurchase.domain.terms import Listing, Validity
 from repurchase.facts.averages import dimension_of, is_average
 from repurchase.facts.fact import Value
+from repurchase.facts.outside import AGES
 from repurchase.intake.tables import open_table
 from repurchase.ledger.orders import day_of
 from repurchase.ledger.trades import Trade
@@ -45,6 +47,9 @@ from repurchase.market.tape_files import QUOTES, TRADES, QuoteRows, TradeRows
 from repurchase.rulebook.model import Authorization
 
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
+LAST_PRICE: Final = "market.last_price"
 # The fact that a bar states, as it is.
 CLOSE: Final = "market.previous_close"
 # The kind of file that supplies each fact; bars supply all averages.
@@ -182,6 +187,9 @@ class Feed:
         trades = rows.of.get(key)
         if trades is None or not rows.reaches(key, moment):
             return None
+        if name in AGES:
+            age = trades.rows.age(moment, day)
+            return None if age is None else quotient(age, _SECOND)
         series = trades.series.get(name)
         if series is not None and name == FIRST_PRICE and not series.is_begun(moment, day):
             return 0
@@ -220,16 +228,26 @@ class ProgramFeed:
         listing, day, moment = trade.listing, trade.venue_date, trade.event.time
         if listing is None or day is None:
             return None
-        if kind_of_file(name) is BARS:
+        ago = self._ago(name)
+        if ago is None and kind_of_file(name) is BARS:
             of_bars = self.measured(name, trade)
             return None if of_bars is None else of_bars.value
         if moment is None:
             return None
         if name in MINUTES:
             return _minutes(name, trade, listing)
-        key, begin = (listing.symbol, listing.venue), midnight(day, listing.zone)
+        key, begin = self._keys(name, listing)[0], midnight(day, listing.zone)
+        if ago is not None:
+            return self._feed.published(LAST_PRICE, key, instant(moment) - ago, begin)
         price = self._feed.published(name, key, instant(moment), begin)
         return bool(price) if name == FIRST_PRICE and price is not None else price
+
+    def _ago(self, name: str) -> int | None:
+        """Return how long before a trade the price *name* was the last, if it is such a price."""
+        average = self._authorization.average(name)
+        if average is None or average.of != OF_MOMENT:
+            return None
+        return average.over.many * _MINUTE
 
     def outside_session(self, trade: Trade) -> tuple[str, str] | None:
         """Return when *trade* happened, and the sessions of that day, if it was in none of them.
@@ -244,13 +262,20 @@ class ProgramFeed:
 
     def owns(self, name: str) -> bool:
         """Return whether only this feed may supply the fact *name*."""
-        return name in self._owned or (is_average(name) and bool(self._feed.bars.bars))
+        if name in self._owned or not is_average(name):
+            return name in self._owned
+        rows = self._feed.bars.bars if self._ago(name) is None else self._feed.trades.of
+        return bool(rows)
 
     def files(self, name: str, trade: Trade) -> frozenset[str]:
         """Return the SHA-256 of each file that was asked for the fact *name* of *trade*."""
         listing = trade.listing
         keys = () if listing is None else self._keys(name, listing)
-        return self._feed.files(name, keys)
+        return self._feed.files(self.stands_for(name), keys)
+
+    def stands_for(self, name: str) -> str:
+        """Return the fact whose source supplies *name*: the last price, if it is an earlier one."""
+        return name if self._ago(name) is None else LAST_PRICE
 
     def measured(self, name: str, trade: Trade) -> Measured | None:
         """Return what the bars say of the fact *name* of *trade*; `None` if they say nothing of it.
@@ -259,6 +284,8 @@ class ProgramFeed:
         """
         listing, average = trade.listing, self._authorization.average(name)
         if listing is None or trade.venue_date is None or (average is None and name != CLOSE):
+            return None
+        if self._ago(name) is not None:
             return None
         if listing.symbol in self._split:
             return Measured(None, why="the ratio of its units to ordinary shares changes")

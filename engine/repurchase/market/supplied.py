@@ -109,7 +109,7 @@ def _supplied(name: str, feed: Feed, asked: Trade, edition: Edition) -> Supplied
         name,
         _dimension(name, edition.authorization),
         market.fact(name, asked),
-        source_of(name),
+        source_of(market.stands_for(name)),
         feed.names(market.files(name, asked)),
         market.measured(name, asked),
         name in edition.facts,

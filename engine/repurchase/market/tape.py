@@ -17,13 +17,16 @@ from repurchase.domain.quantities import Exact
 _DAY: Final = timedelta(1)
 
 FIRST_PRICE: Final = "market.first_price_published"
+LAST_PRICE_AGE: Final = "market.last_price_age"
+QUOTE_AGE: Final = "market.quote_age"
 TAPE_FACTS: Final = (
     "market.last_price",
     "market.last_independent_price",
     "market.day_high",
     FIRST_PRICE,
+    LAST_PRICE_AGE,
 )
-QUOTE_FACTS: Final = ("market.best_independent_bid", "market.best_ask")
+QUOTE_FACTS: Final = ("market.best_independent_bid", "market.best_ask", QUOTE_AGE)
 
 
 def midnight(day: date, clock: ZoneInfo) -> int:
@@ -68,6 +71,31 @@ class StepSeries:
         return index >= 0 and self._times[index] >= day
 
 
+class Rows:
+    """When each row was that counts, or that may count."""
+
+    def __init__(self) -> None:
+        """Start without rows."""
+        self._times = array("q")
+        self._counts = array("b")
+
+    def add(self, counts: bool | None, moment: int) -> None:
+        """Add a row at *moment*; *counts* is `None` if it is unknown whether it does."""
+        if counts is not False:
+            self._times.append(moment)
+            self._counts.append(counts is not None)
+
+    def age(self, moment: int, day: int) -> int | None:
+        """Return the time from the last row before *moment* to it, on the day from *day* on.
+
+        Return `None` if there is none on that day, or if it is unknown whether that row counts.
+        """
+        index = bisect_left(self._times, moment) - 1
+        if index < 0 or self._times[index] < day or not self._counts[index]:
+            return None
+        return moment - self._times[index]
+
+
 class Days:
     """The day that a series at one venue has reached, and whether its moments are in order."""
 
@@ -98,6 +126,7 @@ class Tape:
     """The trades of one instrument at one venue, added in order of time."""
 
     days: Days
+    rows: Rows
     series: dict[str, StepSeries]
 
     def __init__(self, clock: ZoneInfo) -> None:
@@ -110,7 +139,8 @@ class Tape:
         self._high_perhaps: Exact | None = None
         # Whether a price of the auction is published: 1 for yes, 0 for no.
         self._is_first: Exact | None = 0
-        self.series = {name: StepSeries() for name in TAPE_FACTS}
+        self.rows = Rows()
+        self.series = {name: StepSeries() for name in TAPE_FACTS if name != LAST_PRICE_AGE}
 
     def add(
         self, moment: datetime, price: Exact, is_own: bool | None, is_off_auction: bool | None
@@ -121,6 +151,7 @@ class Tape:
             self._last = self._independent = self._high = self._high_perhaps = None
             self._is_first = 0
         is_auction, is_independent = _not(is_off_auction), _not(is_own)
+        self.rows.add(is_auction, at)
         self._last = last(self._last, price, is_auction)
         self._independent = last(self._independent, price, is_independent)
         if is_auction:
@@ -140,12 +171,14 @@ class Quotes:
     """The best bids and asks for one instrument at one venue, added in order of time."""
 
     days: Days
+    rows: Rows
     series: dict[str, StepSeries]
 
     def __init__(self, clock: ZoneInfo) -> None:
         """Start without bids; days are those of *clock*, the venue's."""
         self.days = Days(clock)
-        self.series = {name: StepSeries() for name in QUOTE_FACTS}
+        self.rows = Rows()
+        self.series = {name: StepSeries() for name in QUOTE_FACTS if name != QUOTE_AGE}
 
     def add(
         self, moment: datetime, bid: Exact | None, is_own: bool | None, ask: Exact | None = None
@@ -159,6 +192,7 @@ class Quotes:
         """
         at = instant(moment)
         self.days.reach(moment, at)
+        self.rows.add(True, at)  # every quote counts
         # Behind the issuer's own bid there may be another, but no row gives its price.
         known = bid if is_own is False else None
         for series, price in zip(self.series.values(), (known, ask), strict=True):

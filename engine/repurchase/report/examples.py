@@ -53,6 +53,8 @@ VALUES: Final[Mapping[str, str | int | bool]] = {
     "market.best_independent_bid": 1000,
     "market.best_ask": 1000,
     "market.first_price_published": True,
+    "market.last_price_age": 5,
+    "market.quote_age": 5,
     "market.day_high": 1000,
     "market.minutes_from_open": 60,
     "market.minutes_to_close": 240,

@@ -112,7 +112,8 @@ def _over(raw: str) -> Span:
     if found is None:
         hint = (
             "write `20 sessions`, `5 sessions with trades`, `4 calendar weeks`, "
-            "`6 calendar months`, or `month` for the calendar month before; at most 999 of them"
+            "`6 calendar months`, `5 minutes ago`, or `month` for the calendar month before; at "
+            "most 999 of them"
         )
         raise Wrong(f"{ticked(raw)} is not a time that an average is taken over", hint)
     if found[1] is None:

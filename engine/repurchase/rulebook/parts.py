@@ -9,7 +9,17 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from repurchase.domain.averages import ALL, COUNTED, LISTING, SUMMED, WITHOUT, Average, Span, Unit
+from repurchase.domain.averages import (
+    ALL,
+    COUNTED,
+    LAST_PRICE,
+    LISTING,
+    SUMMED,
+    WITHOUT,
+    Average,
+    Span,
+    Unit,
+)
 from repurchase.domain.counters import EACH, Counter, Per
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.domain.people import is_same_person
@@ -272,6 +282,13 @@ class Parts:
             self._reading.note_key((*part.path, "without"), what, "leave it out")
         if part["per"] != "session":
             self._per_fits(part)
+        if (of == LAST_PRICE) != (part["over"].unit == "minute ago"):
+            what = f"`{of}` is not taken over {part['over']}"
+            hint = "a `last_price` is that of so many minutes ago: `over: 5 minutes ago`"
+            self._reading.note((*part.path, "over"), what, hint)
+        if of == LAST_PRICE and part["before"] is not None:
+            what = "a `last_price` is that of some minutes before the trade, and of no other day"
+            self._reading.note_key((*part.path, "before"), what, "leave `before` out")
 
     def _per_fits(self, part: Part) -> None:
         of, over, per = part["of"], part["over"], part["per"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from repurchase.domain.averages import OFS, PERS, WITHOUT
+from repurchase.domain.averages import LAST_PRICE, OFS, PERS, WITHOUT
 from repurchase.domain.counters import EACH
 from repurchase.domain.decisions import EFFECTS
 from repurchase.domain.errors import Wrong, short
@@ -225,13 +225,15 @@ COUNTER: Final = Table("counter",
 PACK_COUNTER: Final = Table("pack-counter", "A sum over part of any program.", _COUNTED)
 
 AVERAGE: Final = Table("average", "A mean of market data over some sessions before a day.", (
-    needed("of", choice(OFS),
+    needed("of", choice((*OFS, LAST_PRICE)),
         "What it is the average of: `volume`, `turnover`, `close`, `high`, `mid` (the middle of "
-        "the last bid and offer) or `vwap` (the turnover divided by the volume)."),
+        "the last bid and offer), `vwap` (the turnover divided by the volume), or the `last_price` "
+        "as it was so long ago."),
     needed("over", OVER,
         "The time before the day of the trade: `20 sessions`, `5 sessions with trades`, `4 "
         "calendar weeks` (from Monday), `6 calendar months`, or `month` for the calendar month "
-        "before. The week or the month of that day does not count."),
+        "before. The week or the month of that day does not count. For a `last_price`, `5 minutes "
+        "ago`: trades supply it."),
     Key("per", choice(PERS),
         "Whether the volume or turnover is that of an average `session`, or, over calendar weeks "
         "or months, that of an average `week` or `month`.", "session"),
