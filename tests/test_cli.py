@@ -57,6 +57,8 @@ COMMANDS: Final = (
     "checkpoint",
     "export",
     "import",
+    "serve",
+    "token",
     "completion",
 )
 
@@ -311,7 +313,7 @@ def test_help_is_had_either_way(option: str) -> None:
 
 SEVERAL: Final = {
     *("answers", "certificates", "checkpoint_files", "columns", "constants"),
-    *("ignore", "market", "receipts"),
+    *("ignore", "market", "programs", "receipts"),
 }
 
 
@@ -319,7 +321,8 @@ SEVERAL: Final = {
     "option",
     [
         pytest.param(option, id=f"{name} {option.opts[0]}")
-        for name, command in sorted(commands.commands.items())
+        for name, group in sorted(commands.commands.items())
+        for command in (group, *getattr(group, "commands", {}).values())
         for option in command.params
         if isinstance(option, click.Option) and not option.is_flag and option.expose_value
     ],

@@ -263,7 +263,8 @@ def test_readme_names_no_option_that_is_not() -> None:
     known = {
         option
         for command in commands.commands.values()
-        for parameter in command.params
+        for one in (command, *getattr(command, "commands", {}).values())
+        for parameter in one.params
         for option in parameter.opts
     }
     assert set(re.findall(r"--[a-z0-9-]{2,}", README + MANUAL + FORMATS)) <= known

@@ -49,7 +49,12 @@ def too_long(text: str) -> list[str]:
 
 def help_texts() -> Iterator[tuple[str, str]]:
     """Yield the help of each command and each option, and what it is called."""
-    for name, command in (("repurchase", commands), *commands.commands.items()):
+    inner = {
+        f"{group} {name}": one
+        for group, command in commands.commands.items()
+        for name, one in getattr(command, "commands", {}).items()
+    }
+    for name, command in (("repurchase", commands), *commands.commands.items(), *inner.items()):
         # `\b` keeps a block of examples as it is: it is code.
         blocks = re.split(r"\n\s*\n", command.help or "")
         yield name, "\n\n".join(one for one in blocks if "\b" not in one)

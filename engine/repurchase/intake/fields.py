@@ -130,7 +130,7 @@ def nearest_name(word: str, known: Iterable[str]) -> str | None:
 
 
 class Form(NamedTuple):
-    """The form of one event kind: what messages call it, its fields besides `_ANY`, and its needs.
+    """The form of one event kind: what messages call it, its fields besides `ANY`, and its needs.
 
     An event must give at least one field of each tuple in *needed*.
     """
@@ -140,7 +140,7 @@ class Form(NamedTuple):
     needed: tuple[tuple[str, ...], ...]
 
 
-_ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "reason"))
+ANY: Final = frozenset(("kind", "id", "authorization", "time", "date", "by", "reason"))
 _TRADE: Final = frozenset(
     ("symbol", "venue", "side", "quantity", "price", "fees", "fx", "order_type", "broker", "method")
 ) | {"phase", "solicited", "counterparty"}
@@ -155,7 +155,7 @@ _TRADED: Final = (*_DATED, ("symbol", "order"), ("quantity",))
 _OPENING: Final = (("id",), ("shares",), ("amount",))
 _PREPAID: Final = "write a `prepaid` event with its `amount`"
 _SPLIT: Final = "write `new: 2` and `old: 1` if two units stand for one"
-_FORMS: Final[Mapping[str, Form]] = {
+FORMS: Final[Mapping[str, Form]] = {
     "brought_forward": Form("a `brought_forward` event", frozenset(("shares", "amount")), _OPENING),
     "order": Form(
         "an `order` event", _TRADE | {"expires", "venues"}, (*_DATED, ("symbol",), ("quantity",))
@@ -204,18 +204,18 @@ def shape(kind: str, given: tuple[str, ...]) -> tuple[list[Fault], list[str]]:
 
 def misplaced(kind: str, given: Iterable[str]) -> list[Fault]:
     """Return a fault for each of the fields *given* that *kind* does not have."""
-    form = _FORMS[kind]
+    form = FORMS[kind]
     return [
         (name, Wrong(f"is not a field of {form.called}", _misplaced_hint(kind, name)))
         for name in given
-        if not (name in _ANY or name in form.fields or ("." in name and kind in JUDGED))
+        if not (name in ANY or name in form.fields or ("." in name and kind in JUDGED))
         or (name, kind) == ("time", "split")
     ]
 
 
 def missing(kind: str, given: Collection[str]) -> list[Fault]:
     """Return a fault for each field that *kind* needs and that is not among *given*."""
-    form = _FORMS[kind]
+    form = FORMS[kind]
     faults = []
     for name, *others in form.needed:
         if name not in given and not any(other in given for other in others):

@@ -120,6 +120,7 @@ class Desk:
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._turn = threading.Condition()
+        self._going_on = threading.Lock()
         self.waiting: list[_Waiting] = []
         self._busy = False
 
@@ -165,7 +166,7 @@ class Desk:
         if self._book.rules not in (None, group.book.rules):
             # A second person confirmed other rules than those given.
             self._rules = None
-        self._book = group.book
+        self._go_on(group.book)
         if group.has_snapshot:
             # Or the next desk of this user would not believe it, and read all records.
             remember(self._journal, self._program, self._book.head)
@@ -222,7 +223,7 @@ class Desk:
             group = Group(before, self._now(), writer, self._texts, self._feed)
             pending = group.change(rules, by, reason, proven=no_looser_than == before.rules)
             group.write(self._kept)
-        self._book = group.book
+        self._go_on(group.book)
         if self._rules is not None and pending is None:
             self._rules = rules
         return Adopting(before, self._under(rules, group.book), pending)
@@ -244,7 +245,7 @@ class Desk:
             group = Group(book, self._now(), writer, self._texts, self._feed)
             receipt = group.reconcile(replace(found, by=by))
             group.write(self._kept)
-        self._book = group.book
+        self._go_on(group.book)
         return receipt
 
     def would_adopt(self, rules: RuleText) -> Adopting:
@@ -285,13 +286,24 @@ class Desk:
             book = self._caught_up(writer)
             group = Group(book, self._now(), writer, self._texts, self._feed)
             group.write(self._kept, with_snapshot=True)
-        self._book = group.book
+        self._go_on(group.book)
 
     def refresh(self) -> Book:
-        """Return the program with the records that other processes have added. Write nothing."""
-        records = self._journal.records(self._program, self._book.head.sequence)
-        self._book = caught_up(self._book, records, self._texts, self._journal.url)
-        return self._book
+        """Return the program with the records that other processes have added. Write nothing.
+
+        Threads may call it while another one records events.
+        """
+        was = self._book
+        records = self._journal.records(self._program, was.head.sequence)
+        book = caught_up(was, records, self._texts, self._journal.url)
+        self._go_on(book)
+        return book
+
+    def _go_on(self, book: Book) -> None:
+        """Go on from *book*, unless another thread has read further meanwhile."""
+        with self._going_on:
+            if book.head.sequence >= self._book.head.sequence:
+                self._book = book
 
     def _check(self, event: Event) -> None:
         if event.authorization not in (None, self._program):
@@ -353,11 +365,13 @@ class Desk:
             self._turn.notify_all()
 
     def _caught_up(self, writer: Writer) -> Book:
-        if self._book.head == writer.head:
-            return self._book
+        # Another thread may go on meanwhile, see `refresh`.
+        was = self._book
+        if was.head == writer.head:
+            return was
         place = self._journal.url
-        records = writer.records(self._program, self._book.head.sequence)
-        book = caught_up(self._book, records, self._texts, place)
+        records = writer.records(self._program, was.head.sequence)
+        book = caught_up(was, records, self._texts, place)
         if book.head != writer.head:
             end = book.head.sequence
             what = f"the records end at {end}, but the program's head is {writer.head.sequence}"

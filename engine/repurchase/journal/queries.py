@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -40,7 +40,9 @@ from repurchase.rulebook.changes import Change, changes
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import Life, life_then
 
-_ABOUT = ("id", "order", "fill")
+_NAMES = ("id", "order", "fill")
+# A moment, or a day alone: of two kinds of text a JSON Schema made from a struct could tell one.
+Dated = Annotated[date, msgspec.Meta(extra_json_schema={"format": "date or date-time"})]
 
 
 class OrderLine(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ class HaltLine(msgspec.Struct, frozen=True):
 
     id: str
     kind: str
-    at: datetime | date | None
+    at: Dated | None
     by: str | None
     reason: str | None
     rules: tuple[str, ...]
@@ -275,7 +277,7 @@ def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
             if record.adoption is not None and record.adoption.pending is None:
                 rules = record.adoption.rules
             event = record.event
-            if event is None or met.isdisjoint(_about(event)):
+            if event is None or met.isdisjoint(about(event)):
                 continue
             decision = record.decision()
             editions = texts.editions(rules)
@@ -407,13 +409,13 @@ def _led_to(journal: Journal, program: str, name: str) -> set[str]:
         for kind in ("order", "fill"):
             stored = journal.record(program, key_of(kind, one))
             if stored is not None:
-                asked_for |= _about(recorded(stored, journal.url).event or {})
+                asked_for |= about(recorded(stored, journal.url).event or {})
     return met
 
 
-def _about(event: dict[str, Any]) -> set[str]:
+def about(event: dict[str, Any]) -> set[str]:
     """Return the id of *event*, and the ids of the order and the fill that it names."""
-    return {name for field in _ABOUT if isinstance(name := event.get(field), str)}
+    return {name for field in _NAMES if isinstance(name := event.get(field), str)}
 
 
 class FillLine(msgspec.Struct, frozen=True):

@@ -502,6 +502,10 @@ class Writer(Reader):
             hint = "nothing was decided; stop the desk, and run `repurchase verify`"
             raise Tampering(Problem(what, hint, self.url))
 
+    def touch(self) -> None:
+        """Write the head as it is, which shows that the journal can be written."""
+        self._rows(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
+
     def keep_text(self, hash_: str, body: bytes) -> None:
         """Store the source text *body* under its hash."""
         self._rows(_KEEP_TEXT, hash=hash_, body=body)

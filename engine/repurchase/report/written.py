@@ -50,7 +50,7 @@ def _encodable(value: object) -> object:
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
-class _Line(Decision, frozen=True, omit_defaults=True):
+class DecisionLine(Decision, frozen=True, omit_defaults=True):
     """A decision with what its event states: the moment, the venue, the units and their price."""
 
     time: str | None = None
@@ -61,7 +61,7 @@ class _Line(Decision, frozen=True, omit_defaults=True):
     price: str | None = None
 
 
-class _Live(_Line, frozen=True, omit_defaults=True):
+class LiveDecision(DecisionLine, frozen=True, omit_defaults=True):
     """A decision with what the desk says beside it; see `Decided`."""
 
     repeated: bool = False
@@ -92,17 +92,17 @@ def decision_object(decided: Decided, following: object = None) -> Decision:
     decision = decided.decision
     # Most events of a log pass: without findings there is nothing to put in words.
     found = worded(decision, decided.life, decided.event) if decision.findings else decision
-    line = _Line(*structs.astuple(found), *_stated(decided.event))
+    line = DecisionLine(*structs.astuple(found), *_stated(decided.event))
     at_the_desk = {name: getattr(decided, name) for name in _AT_THE_DESK if getattr(decided, name)}
     if decided.receipt is not None:
         at_the_desk |= structs.asdict(decided.receipt)
     if following is None and not at_the_desk:
         return line
-    return _Live(**structs.asdict(line), **at_the_desk, next=following)
+    return LiveDecision(**structs.asdict(line), **at_the_desk, next=following)
 
 
 def _stated(event: Event | None) -> tuple[Any, ...]:
-    """Return what *event* states, in the order of the fields that `_Line` adds."""
+    """Return what *event* states, in the order of the fields that `DecisionLine` adds."""
     if event is None:
         return ()
     time, date, price = event.time, event.date, event.price

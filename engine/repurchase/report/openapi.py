@@ -1,0 +1,159 @@
+"""The document of the service in OpenAPI 3.1, and its page, from the table of its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any, Final
+
+import msgspec
+
+from repurchase.domain.version import __version__
+from repurchase.report.event_schemas import Schema, event_schemas
+
+_REF: Final = "#/components/schemas/"
+_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
+_EVENT: Final = "Event"
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter of a query: its *name*, what it *says*, and the schema of its value."""
+
+    name: str
+    says: str
+    schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: _NAME)
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One route: its address, who may use it, and the type and the media type of its *answer*.
+
+    If it takes events, *takes* are the media types of its body, each of one event or of lines.
+    """
+
+    method: str
+    path: str
+    name: str
+    says: str
+    roles: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    answer: Any = None
+    media: tuple[str, ...] = ("application/json",)
+    takes: tuple[str, ...] = ()
+
+
+def document(operations: Iterable[Operation], problem: type, trouble: str) -> dict[str, Any]:
+    """Return the document of *operations*; each may answer *problem*, of media type *trouble*."""
+    every = tuple(operations)
+    typed = [one for one in every if one.answer is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*(one.answer for one in typed), problem],
+        schema_hook=_anything,
+        ref_template=_REF + "{name}",
+    )
+    answers = {one.name: schema for one, schema in zip(typed, schemas, strict=False)}
+    kinds = event_schemas()
+    event = {
+        "oneOf": [{"$ref": f"{_REF}event.{kind}"} for kind in kinds],
+        "discriminator": {
+            "propertyName": "kind",
+            "mapping": {kind: f"{_REF}event.{kind}" for kind in kinds},
+        },
+    }
+    found = {f"event.{kind}": schema for kind, schema in kinds.items()}
+    refused = {"description": "No answer", "content": {trouble: {"schema": schemas[-1]}}}
+    paths: dict[str, dict[str, Any]] = {}
+    for one in every:
+        said = dict(_operation(one, answers.get(one.name, {}), refused))
+        paths.setdefault(one.path, {})[one.method.lower()] = said
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "repurchase", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": {_EVENT: event, **found, **components},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """Return the schema of a value whose form no struct says."""
+    if kind is object:
+        return {"description": "see `docs/formats.md`"}
+    raise NotImplementedError
+
+
+def _operation(
+    one: Operation, answer: Schema, refused: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    yield "operationId", one.name
+    yield "summary", one.says
+    if one.roles:
+        yield "description", f"For the roles {', '.join(one.roles)}."
+        yield "security", [{"key": []}]
+    in_path = [name[1:-1] for name in one.path.split("/") if name.startswith("{")]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _NAME} for name in in_path
+    ]
+    parameters += [
+        {"name": of.name, "in": "query", "description": of.says, "schema": of.schema}
+        for of in one.parameters
+    ]
+    if parameters:
+        yield "parameters", parameters
+    if one.takes:
+        content = {media: {"schema": {"$ref": _REF + _EVENT}} for media in one.takes}
+        yield "requestBody", {"required": True, "content": content}
+    content = {media: {"schema": answer} for media in one.media}
+    yield (
+        "responses",
+        {"200": {"description": "The answer", "content": content}, "default": refused},
+    )
+
+
+def html_page(found: Mapping[str, Any], codes: Mapping[str, tuple[int, str]]) -> str:
+    """Return the page of the document *found*, which loads nothing, and of the *codes*."""
+    return "\n".join((*_head(), *_operations(found), *_codes(codes), *_kinds(found), "</html>\n"))
+
+
+def _head() -> Iterator[str]:
+    yield '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
+    yield "<title>repurchase: the service</title>"
+    yield f"<h1>repurchase {escape(__version__)}</h1>"
+    yield '<p>The same for programs: <a href="/v1/openapi.json">openapi.json</a></p>'
+
+
+def _operations(found: Mapping[str, Any]) -> Iterator[str]:
+    for path, methods in found["paths"].items():
+        for method, one in methods.items():
+            yield f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
+            yield f"<p>{escape(one['summary'])} {escape(one.get('description', ''))}</p>"
+            rows = [(of["name"], of.get("description", "")) for of in one.get("parameters", ())]
+            yield from _table(("parameter", "meaning"), rows)
+
+
+def _codes(codes: Mapping[str, tuple[int, str]]) -> Iterator[str]:
+    yield "<h2>Problems</h2>\n<dl>"
+    for code, (status, title) in codes.items():
+        yield f'<dt id="{code}"><code>{code}</code> ({status})</dt><dd>{escape(title)}</dd>'
+    yield "</dl>"
+
+
+def _kinds(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, schema in found["components"]["schemas"].items():
+        if name.startswith("event."):
+            yield f"<h2>{escape(schema['title'])}</h2>"
+            needed = ", ".join(schema["required"])
+            yield f"<p>It needs {escape(needed)}.</p>"
+            rows = [
+                (field, of.get("description", "")) for field, of in schema["properties"].items()
+            ]
+            yield from _table(("field", "values"), rows)
+
+
+def _table(heads: tuple[str, str], rows: list[tuple[str, str]]) -> Iterator[str]:
+    if rows:
+        yield f"<table><tr><th>{heads[0]}</th><th>{heads[1]}</th></tr>"
+        for name, says in rows:
+            yield f"<tr><td><code>{escape(name)}</code></td><td>{escape(says)}</td></tr>"
+        yield "</table>"

@@ -1,0 +1,137 @@
+"""The application: it lets each request in or refuses it, answers, measures and logs it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from repurchase.domain.errors import Problem, RepurchaseError
+from repurchase.report.written import json_text
+from repurchase.service.access import Caller
+from repurchase.service.asked import Asked
+from repurchase.service.live import Live
+from repurchase.service.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
+from repurchase.service.routes import ROUTES, Route
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_NOBODY: Final = Caller("", None, frozenset())
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_CODES: Final = {404: "not-found", 405: "method"}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def application(live: Live) -> Starlette:
+    """Return the application that serves *live*."""
+    found = [
+        Path(one.path, _handler(live, one), methods=[one.method], name=one.path) for one in ROUTES
+    ]
+
+    async def strayed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException), "it is registered for these alone"
+        what = f"{request.method} is not known here"
+        trouble = Trouble(_CODES.get(error.status_code, "unreadable"), Problem(what, "see /docs"))
+        return _Visit(live, request, "").refused(trouble, error.headers)
+
+    return Starlette(routes=found, exception_handlers={HTTPException: strayed})
+
+
+def _handler(live: Live, route: Route) -> Handler:
+    async def handle(request: Request) -> Response:
+        visit = _Visit(live, request, route.path)
+        try:
+            return visit.answered(await visit.run(route))
+        except Trouble as trouble:
+            return visit.refused(trouble)
+        except RepurchaseError as error:
+            return visit.refused(trouble_of(error))
+        except ClientDisconnect:
+            return visit.refused(Trouble("late", Problem("the sender left")))
+        except Exception as error:  # noqa: BLE001 - the sender is told, and the log says why
+            live.log.fault("request", error, request=visit.name)
+            problem = Problem("the service failed", "send it again unchanged; the log says why")
+            return visit.refused(Trouble("fault", problem))
+
+    return handle
+
+
+class _Visit:
+    """One request from its arrival to the line in the log."""
+
+    name: str
+
+    def __init__(self, live: Live, request: Request, route: str) -> None:
+        given = request.headers.get("x-request-id", "")
+        self.name = given if _NAME.fullmatch(given) else secrets.token_hex(8)
+        self._live = live
+        self._request = request
+        self._route = route
+        self._began = time.perf_counter_ns()
+        self._caller = _NOBODY
+        self._asked: Asked | None = None
+
+    async def run(self, route: Route) -> Response:
+        """Return what *route* answers; raise Trouble if the caller may not ask that."""
+        if route.roles:
+            self._caller = self._live.door.caller(self._request)
+            self._live.door.check_rate(self._caller, self._began)
+            self._caller.check(route.roles, f"{route.method} {route.path}")
+        self._asked = Asked(self._request, self._live, self._caller, route.parameters)
+        return await route.run(self._asked)
+
+    def answered(self, response: Response) -> Response:
+        """Return *response*, after it was written down."""
+        self._end(response, None)
+        return response
+
+    def refused(self, trouble: Trouble, headers: Any = None) -> Response:
+        """Return the answer to a request that met with *trouble*, after it was written down."""
+        body = json_text(trouble.details(self.name)).encode()
+        response = Response(body, trouble.status, headers, MEDIA_TYPE)
+        if trouble.status == 401:
+            response.headers["www-authenticate"] = "Bearer"
+        if trouble.again is not None:
+            response.headers["retry-after"] = str(trouble.again)
+        self._live.measures.count("repurchase_problems_total", code=trouble.code)
+        if trouble.code in KEPT_OUT or trouble.code == "too-many":
+            self._live.log.refuse(**self._line(response, trouble))
+        self._end(response, trouble)
+        return response
+
+    def _end(self, response: Response, trouble: Trouble | None) -> None:
+        response.headers.update({**_HEADERS, "x-request-id": self.name})
+        took = time.perf_counter_ns() - self._began
+        method, status = self._request.method, str(response.status_code)
+        measures = self._live.measures
+        labels = {"route": self._route, "method": method if self._route else ""}
+        measures.count("repurchase_requests_total", **labels, status=status)
+        measures.time("repurchase_request_seconds", took, route=self._route)
+        if self._asked is not None and "stages" in self._asked.noted:
+            measures.time("repurchase_stage_seconds", took, stage="http")
+        self._live.log.say("request", **self._line(response, trouble), microseconds=took // 1000)
+
+    def _line(self, response: Response, trouble: Trouble | None) -> dict[str, Any]:
+        """Return the line of the log: no token, no header and no body is in it."""
+        client = self._request.client
+        noted = {} if self._asked is None else self._asked.noted
+        return {
+            "request": self.name,
+            "method": self._request.method,
+            "route": self._route or None,
+            "status": response.status_code,
+            "code": None if trouble is None else trouble.code,
+            "key": self._caller.key or None,
+            "by": self._caller.by,
+            "from": None if client is None else client.host,
+            **{name: msgspec.to_builtins(value) for name, value in noted.items()},
+        }

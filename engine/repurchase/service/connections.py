@@ -1,0 +1,82 @@
+"""The connections of the HTTP server: how much, and how long, a request may be before it is whole.
+
+The parser in C bounds neither its headers nor its time, so both are bounded here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES_MAX: Final = 1 << 15
+HEADERS_MAX: Final = 100
+
+
+class TooLarge(Exception):
+    """The head of a request is larger than it may be; the parser takes it for an invalid one."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, which is closed if a request on it is too large or too slow."""
+
+    def __init__(self, seconds_max: int, **named: Any) -> None:
+        """Give each request *seconds_max* from its first byte to its last one."""
+        super().__init__(**named)
+        self._seconds_max = seconds_max
+        self._in_head = False
+        self._head = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start to count, also if nothing is sent."""
+        super().connection_made(transport)
+        self._start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop to count."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take *data*; close the connection if its request has no end of its head by now."""
+        if self._deadline is None:
+            self._start()
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head and not self.transport.is_closing():
+            # The parser holds all of it, as the head has no end yet.
+            self._head += len(data)
+            if self._head > HEAD_BYTES_MAX:
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """Begin the head of a request."""
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; raise TooLarge if there are too many, or too long ones."""
+        super().on_header(name, value)
+        self._head += len(name) + len(value)
+        if len(self.headers) > HEADERS_MAX or self._head > HEAD_BYTES_MAX:
+            raise TooLarge
+
+    def on_headers_complete(self) -> None:
+        """End the head of a request."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request: the next one has a time of its own."""
+        self._stop()
+        super().on_message_complete()
+
+    def _start(self) -> None:
+        self._deadline = self.loop.call_later(self._seconds_max, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

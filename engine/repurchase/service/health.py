@@ -1,0 +1,128 @@
+"""Whether the service lives, whether it can record events, and what it has measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from starlette.responses import Response
+
+from repurchase.domain.decisions import PositionReport
+from repurchase.domain.errors import RepurchaseError
+from repurchase.journal.queries import overview
+from repurchase.report.served import Check, FileAge, Ready
+from repurchase.service.asked import Asked, answered
+from repurchase.service.live import Live, Loaded, now
+from repurchase.service.measured import MEDIA_TYPE, Gauge
+from repurchase.service.problems import trouble_of
+from repurchase.service.reads import program_now
+
+_DECIMALS: Final = 6
+_SECOND: Final = 10**9
+# So long a probe of the programs counts: anybody may ask for it.
+_PROBED_NS: Final = _SECOND
+
+
+async def alive(asked: Asked) -> Response:
+    """Answer that the process lives."""
+    del asked
+    return answered({"alive": True})
+
+
+async def ready(asked: Asked) -> Response:
+    """Answer whether events can be recorded: the journal, its chain, rules and market files."""
+    live = asked.live
+    checks = (*_own(live), *await _of_programs(live))
+    is_ready = all(one.is_met for one in checks)
+    keys = "needed" if live.door.keys is not None else "none: this machine alone is let in"
+    market = tuple(map(_age, live.market))
+    return answered(Ready(is_ready, keys, checks, market), 200 if is_ready else 503)
+
+
+def _own(live: Live) -> Iterator[Check]:
+    """Yield what this process knows of itself."""
+    writer, ring = live.writer, live.door.keys
+    # What went wrong last may be over: whether it is, the programs show.
+    what = None if writer.trouble is None else f"last time: {writer.trouble.code}"
+    yield Check("writer", writer.is_alive, what)
+    fault = None if ring is None else ring.fault
+    yield Check("keys", fault is None, fault)
+    yield Check("accepting", not live.stopping.is_set())
+
+
+async def _of_programs(live: Live) -> tuple[Check, ...]:
+    """Return whether each program can be written; what was found a moment ago still counts."""
+    async with live.probing:
+        at = time.monotonic_ns()
+        if live.probed is None or at - live.probed[0] > _PROBED_NS:
+            live.probed = at, await live.read(lambda: tuple(_programs(live)))
+        return live.probed[1]
+
+
+def _programs(live: Live) -> Iterator[Check]:
+    """Yield for each program whether it can be written, whether its chain is whole, its rules."""
+    given = {one.editions.authorization.name: one.rules for one in live.opening.rules}
+    for name in live.programs():
+        try:
+            book = live.desk(name).refresh()
+            if book.rules is None:
+                yield Check(f"program {name}", is_met=True, what="it has not begun")
+                continue
+            with live.journal.writing(name) as writer:
+                writer.touch()
+                is_whole = writer.head.sequence >= book.head.sequence
+            other = given.get(name, book.rules) != book.rules
+            what = "another rule file is in force than the one given" if other else None
+            yield Check(f"program {name}", is_whole, what)
+        except RepurchaseError as error:
+            yield Check(f"program {name}", is_met=False, what=trouble_of(error).code)
+
+
+def _age(file: Loaded) -> FileAge:
+    """Return how old the market *file* is, and whether it is another one than was read."""
+    try:
+        changed_at = file.path.stat().st_mtime_ns
+    except OSError:
+        changed_at = 0
+    age = (time.time_ns() - file.changed_at) // _SECOND
+    return FileAge(file.path.name, age, changed_at != file.changed_at)
+
+
+async def metrics(asked: Asked) -> Response:
+    """Answer what was counted and measured, for Prometheus."""
+    live = asked.live
+    gauges = [
+        ("repurchase_waiting_events", (), str(live.writer.waiting)),
+        ("repurchase_streams", (), str(live.streams)),
+        *await live.read(lambda: list(_gauges(live))),
+    ]
+    return Response(live.measures.text(gauges).encode(), media_type=MEDIA_TYPE)
+
+
+def _gauges(live: Live) -> Iterator[Gauge]:
+    for name in live.programs():
+        book = live.desk(name).refresh()
+        if book.editions is None:
+            continue
+        found = overview(book, now())
+        label = ("program", name)
+        yield "repurchase_halts", (label,), str(len(found.halts))
+        for of, used in _used(found.position):
+            yield "repurchase_used_ratio", (label, ("cap", of)), used
+        left = program_now(live, name).days_left
+        if left is not None:
+            yield "repurchase_days_left", (label,), str(left)
+
+
+def _used(report: PositionReport) -> Iterator[tuple[str, str]]:
+    """Yield how much of each cap is used; nothing if that is unknown, or there is no cap."""
+    for of in ("shares", "amount"):
+        parts = [getattr(report, f"{part}_{of}") for part in ("executed", "reserved", "remaining")]
+        if None not in parts:
+            executed, reserved, rest = map(Fraction, parts)
+            cap = executed + reserved + rest
+            if cap > 0:
+                whole = (executed + reserved) * 10**_DECIMALS // cap
+                yield of, f"{whole // 10**_DECIMALS}.{whole % 10**_DECIMALS:0{_DECIMALS}}"

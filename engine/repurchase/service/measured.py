@@ -1,0 +1,138 @@
+"""What the service counts and measures, in the text format of Prometheus.
+
+All of it is added in the event loop's thread alone. Times are whole nanoseconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+# The upper ends of the ranges of times, in nanoseconds and as seconds.
+_TIMES: Final[Mapping[int, str]] = {
+    500_000: "0.0005",
+    1_000_000: "0.001",
+    2_500_000: "0.0025",
+    5_000_000: "0.005",
+    10_000_000: "0.01",
+    25_000_000: "0.025",
+    50_000_000: "0.05",
+    100_000_000: "0.1",
+    250_000_000: "0.25",
+    500_000_000: "0.5",
+    1_000_000_000: "1",
+    2_500_000_000: "2.5",
+    10_000_000_000: "10",
+}
+_SIZES: Final[Mapping[int, str]] = {size: str(size) for size in (1, 2, 4, 8, 16, 32, 64, 128, 256)}
+_HELP: Final[Mapping[str, tuple[str, str]]] = {
+    "repurchase_requests_total": ("counter", "Requests by route, method and status."),
+    "repurchase_problems_total": ("counter", "Requests without an answer, by code."),
+    "repurchase_decisions_total": ("counter", "Decisions by program, kind and outcome."),
+    "repurchase_findings_total": ("counter", "Rules that failed or were undecided, by result."),
+    "repurchase_stage_seconds": (
+        "histogram",
+        "Time of a submission by stage: http is all of it, then queue, lock, judge and journal.",
+    ),
+    "repurchase_request_seconds": ("histogram", "Time of a request by route."),
+    "repurchase_group_events": ("histogram", "Events that shared a commit."),
+    "repurchase_waiting_events": ("gauge", "Events that wait for the writer."),
+    "repurchase_streams": ("gauge", "Open streams of decisions."),
+    "repurchase_used_ratio": ("gauge", "Executed and reserved, as a part of the cap."),
+    "repurchase_halts": ("gauge", "Causes that halt the program."),
+    "repurchase_days_left": ("gauge", "Days until the last day of the window."),
+    "repurchase_ready": ("gauge", "Whether a part of the service is ready."),
+}
+_SECOND: Final = 10**9
+
+Labels = tuple[tuple[str, str], ...]
+# The name of a gauge, its labels, and its value as text.
+Gauge = tuple[str, Labels, str]
+
+
+class _Histogram:
+    """How many values were within each range, and their sum."""
+
+    def __init__(self, ends: Mapping[int, str]) -> None:
+        self._ends = tuple(ends)
+        self._said = tuple(ends.values())
+        self._counts = [0] * (len(ends) + 1)
+        self._sum = 0
+
+    def add(self, value: int) -> None:
+        """Count *value*."""
+        self._counts[bisect_left(self._ends, value)] += 1
+        self._sum += value
+
+    def lines(self, name: str, labels: Labels, *, of_times: bool) -> Iterator[str]:
+        """Yield the lines of this histogram, called *name*."""
+        total = 0
+        for end, count in zip((*self._said, "+Inf"), self._counts, strict=True):
+            total += count
+            yield _line(f"{name}_bucket", (*labels, ("le", end)), str(total))
+        yield _line(f"{name}_sum", labels, seconds(self._sum) if of_times else str(self._sum))
+        yield _line(f"{name}_count", labels, str(total))
+
+
+class Measures:
+    """The counters and histograms of one service."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, Counter[Labels]] = {}
+        self._times: dict[tuple[str, Labels], _Histogram] = {}
+        self._groups = _Histogram(_SIZES)
+
+    def count(self, name: str, **labels: str) -> None:
+        """Add one to the counter *name* with *labels*."""
+        self._counters.setdefault(name, Counter())[tuple(labels.items())] += 1
+
+    def time(self, name: str, nanoseconds: int, **labels: str) -> None:
+        """Count a time in the histogram *name* with *labels*."""
+        key = name, tuple(labels.items())
+        if key not in self._times:
+            self._times[key] = _Histogram(_TIMES)
+        self._times[key].add(nanoseconds)
+
+    def group(self, size: int) -> None:
+        """Count a commit of *size* events."""
+        self._groups.add(size)
+
+    def text(self, gauges: Iterable[Gauge]) -> str:
+        """Return everything that was counted, and the *gauges*, as Prometheus reads it."""
+        lines: dict[str, list[str]] = {name: [] for name in _HELP}
+        for name, counts in self._counters.items():
+            lines[name] += (_line(name, labels, str(value)) for labels, value in counts.items())
+        for (name, labels), times in self._times.items():
+            lines[name] += times.lines(name, labels, of_times=True)
+        lines["repurchase_group_events"] += self._groups.lines(
+            "repurchase_group_events", (), of_times=False
+        )
+        for name, labels, value in gauges:
+            lines[name].append(_line(name, labels, value))
+        return "".join(f"{line}\n" for name, found in lines.items() for line in _said(name, found))
+
+
+def seconds(nanoseconds: int) -> str:
+    """Return *nanoseconds* in seconds, exactly."""
+    whole, part = divmod(nanoseconds, _SECOND)
+    return f"{whole}.{part:09}"
+
+
+def _said(name: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        kind, says = _HELP[name]
+        yield f"# HELP {name} {says}"
+        yield f"# TYPE {name} {kind}"
+        yield from lines
+
+
+def _line(name: str, labels: Labels, value: str) -> str:
+    inner = ",".join(f'{one}="{_escaped(text)}"' for one, text in labels)
+    return f"{name}{{{inner}}} {value}" if inner else f"{name} {value}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
