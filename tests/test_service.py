@@ -183,10 +183,7 @@ def test_stream_sends_each_decision_once_and_resumes(service: Service) -> None:
     for number in range(3):
         service.submit(**order(f"o-{number}"))
     head = {"authorization": f"Bearer {service.tokens['auditor']}", "last-event-id": "3"}
-    with (
-        httpx.Client(timeout=None) as client,
-        client.stream("GET", f"{service.url}/v1/stream", headers=head) as stream,
-    ):
+    with service.client.stream("GET", f"{service.url}/v1/stream", headers=head) as stream:
         found = _sent(stream)
         assert next(found) == ("decision", "4", "o-2")
         service.submit(**order("o-3"))

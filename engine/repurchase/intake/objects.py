@@ -20,17 +20,20 @@ _SPACE: Final = " \t\r\n"
 Pairs = tuple[tuple[str, object], ...]
 
 
-def event_from_json(text: str | bytes, name: str | None = None) -> Event:
+def event_from_json(text: str | bytes, name: str | None = None, *, by: str | None = None) -> Event:
     """Return the event that *text* holds as one JSON object; *name* is its file in messages.
 
-    Raise InputError with every fault.
+    It is *by* that person, if given, unless it names another. Raise InputError with every fault.
     """
     try:
         found = pairs(_decoded(text))
     except Wrong as wrong:
         problem = errors.Problem(f"the event {wrong.what}", wrong.hint, name)
         raise errors.InputError(problem) from None
-    event, faults = fields.decode(dict(found))
+    values = dict(found)
+    if by is not None and values.get("by") is None:
+        values["by"] = by
+    event, faults = fields.decode(values)
     faults = given_twice(found) + faults
     if event is None or faults:
         raise errors.InputError(fields.problems(faults, file=name))

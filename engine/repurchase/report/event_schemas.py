@@ -27,7 +27,10 @@ _WRITTEN: Final[Mapping[str, Schema]] = {
 
 
 def event_schemas() -> dict[str, Schema]:
-    """Return the schema of each kind of event, by its name."""
+    """Return the schema of each kind of event, by its name.
+
+    The key says who sends an event, so `by` is never needed.
+    """
     return {kind: dict(_parts(kind)) for kind in KINDS}
 
 
@@ -45,7 +48,8 @@ def _parts(kind: str) -> Iterator[tuple[str, Any]]:
     yield "title", form.called
     yield "type", "object"
     yield "properties", properties
-    yield "required", ["kind", *(names[0] for names in form.needed if len(names) == 1)]
+    needed = (names[0] for names in form.needed if len(names) == 1 and names != ("by",))
+    yield "required", ["kind", *needed]
     several = [names for names in form.needed if len(names) > 1]
     if several:
         yield "allOf", [{"anyOf": [{"required": [one]} for one in names]} for names in several]

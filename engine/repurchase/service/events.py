@@ -61,28 +61,28 @@ async def _events(asked: Asked) -> tuple[str, list[Event]]:
         raise Trouble("media-type", Problem("the body has another content type", hint))
     body = await asked.body()
     if kind == ONE:
-        return kind, [_read(body)]
+        return kind, [_read(body, asked.caller.by)]
     lines = [(at, one) for at, one in enumerate(body.splitlines(), 1) if one.strip()]
     if not 1 <= len(lines) <= GROUP_MAX:
         hint = f"send 1 to {GROUP_MAX}"
         raise Trouble("unreadable", Problem(f"the body has {len(lines):,} events", hint))
-    return kind, _each(lines)
+    return kind, _each(lines, asked.caller.by)
 
 
-def _read(body: bytes) -> Event:
+def _read(body: bytes, by: str | None) -> Event:
     try:
-        return event_from_json(body)
+        return event_from_json(body, by=by)
     except InputError as error:
         raise trouble_of(error) from error
 
 
-def _each(lines: Iterable[tuple[int, bytes]]) -> list[Event]:
-    """Return the event on each of *lines*; raise Trouble with the faults of all."""
+def _each(lines: Iterable[tuple[int, bytes]], by: str | None) -> list[Event]:
+    """Return the event of *by* on each of *lines*; raise Trouble with the faults of all."""
     events: list[Event] = []
     problems: list[Problem] = []
     for number, line in lines:
         try:
-            events.append(_read(line))
+            events.append(_read(line, by))
         except Trouble as trouble:
             problems += (replace(one, line=number) for one in trouble.problems)
     if problems:

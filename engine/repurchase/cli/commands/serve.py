@@ -14,7 +14,7 @@ from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.journal_options import journal_option, now
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import file_option, single_option
-from repurchase.cli.output import remark, warn
+from repurchase.cli.output import warn
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def command(
         live = Live(journal, opening, _feeding(market), door, log, bounds)
         with closing(live):
             if insecure_local:
-                log.say("insecure", level="warning", message="no keys are asked for")
+                what = "no keys are asked for: this machine's programs may do everything"
+                log.say("insecure", level="warning", message=what)
             serve(live, address, listening)
     return 0
 
@@ -147,7 +148,6 @@ def _door(
     if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
         hint = "make keys with `repurchase token new`, and give --keys FILE"
         raise UsageError(Problem(f"without keys, {host} cannot be listened to", hint))
-    remark("no keys are asked for: programs on this machine may do everything, under any name")
     return Door(None, None, rate, now)
 
 
