@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -149,14 +149,7 @@ def test_queue_that_is_full_takes_nothing(tmp_path: Path, sqlite: Store) -> None
     ):
         running.submit(**order("o-0"))
         with Journal(sqlite.url) as other, other.writing(PROGRAM):
-            first = callers.submit(running.submit, **order("o-1"))
-            # The first is in the hands of the writer, and does not wait any more.
-            while _gauge(running) != 0 or first.done():
-                time.sleep(0.01)
-            time.sleep(0.1)
-            waits = [callers.submit(running.submit, **order(f"o-{name}")) for name in (2, 3, 4)]
-            while _gauge(running) < 3:
-                time.sleep(0.01)
+            waits = _three_waiting(running, callers)
             found = running.call("POST", "/v1/events", body=order("o-5"))
             assert (found.status_code, found.json()["code"]) == (503, "busy")
             assert found.headers["retry-after"] == "1"
@@ -165,7 +158,7 @@ def test_queue_that_is_full_takes_nothing(tmp_path: Path, sqlite: Store) -> None
             assert running.call("POST", "/v1/events", body=batch, **kind).status_code == 503
             # What only reads is answered all the time.
             assert running.get("/v1/position")["records"] == 2
-        assert {one.result()["outcome"] for one in (first, *waits)} == {"approved"}
+        assert {one.result()["outcome"] for one in waits} == {"approved"}
         ids = [one["event"]["id"] for one in running.get("/v1/decisions")["decisions"]]
         assert sorted(ids) == ["o-0", "o-1", "o-2", "o-3", "o-4"]
         # The three that waited shared a commit.
@@ -174,10 +167,18 @@ def test_queue_that_is_full_takes_nothing(tmp_path: Path, sqlite: Store) -> None
         assert 'repurchase_group_events_bucket{le="4"} 3' in text
 
 
-def _gauge(service: Service) -> int:
-    text = service.call("GET", "/metrics", "auditor").text
-    (line,) = (one for one in text.splitlines() if one.startswith("repurchase_waiting_events "))
-    return int(line.rpartition(" ")[2])
+def _three_waiting(service: Service, callers: ThreadPoolExecutor) -> list[Future[Any]]:
+    """Send four orders while the journal is held; return once one is tried, and three wait."""
+    sent = [callers.submit(service.submit, **order("o-1"))]
+    _wait_for(service, "repurchase_recording_events 1")
+    sent += (callers.submit(service.submit, **order(f"o-{number}")) for number in (2, 3, 4))
+    _wait_for(service, "repurchase_waiting_events 3")
+    return sent
+
+
+def _wait_for(service: Service, line: str) -> None:
+    while line not in service.call("GET", "/metrics", "auditor").text.splitlines():
+        time.sleep(0.01)
 
 
 def test_stop_answers_what_was_taken(tmp_path: Path, sqlite: Store) -> None:
@@ -185,9 +186,7 @@ def test_stop_answers_what_was_taken(tmp_path: Path, sqlite: Store) -> None:
     with serving(tmp_path, sqlite.url) as running, ThreadPoolExecutor(4) as callers:
         running.submit(**order("o-0"))
         with Journal(sqlite.url) as other, other.writing(PROGRAM):
-            waits = [callers.submit(running.submit, **order(f"o-{name}")) for name in (1, 2, 3)]
-            while len(running.lines("request")) < 1 or _gauge(running) < 2:
-                time.sleep(0.01)
+            waits = _three_waiting(running, callers)
             running.process.send_signal(signal.SIGTERM)
             while not running.lines("stopping"):
                 time.sleep(0.01)
@@ -196,7 +195,7 @@ def test_stop_answers_what_was_taken(tmp_path: Path, sqlite: Store) -> None:
         assert {one.result()["outcome"] for one in waits} == {"approved"}
         assert running.process.wait() == 0
     records = run("position", "--journal", sqlite.url, "--json").json["records"]
-    assert records == 5
+    assert records == 6
 
 
 def test_journal_that_cannot_be_written_is_told_and_comes_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
@@ -24,6 +25,9 @@ from repurchase.service.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_o
 from repurchase.service.routes import ROUTES, Route
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# A draw for each request would let the writer run before its answer.
+_PROCESS: Final = secrets.token_hex(4)
+_NUMBERS: Final = itertools.count(1)
 _NOBODY: Final = Caller("", None, frozenset())
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _CODES: Final = {404: "not-found", 405: "method"}
@@ -72,7 +76,7 @@ class _Visit:
 
     def __init__(self, live: Live, request: Request, route: str) -> None:
         given = request.headers.get("x-request-id", "")
-        self.name = given if _NAME.fullmatch(given) else secrets.token_hex(8)
+        self.name = given if _NAME.fullmatch(given) else f"{_PROCESS}-{next(_NUMBERS)}"
         self._live = live
         self._request = request
         self._route = route

@@ -95,6 +95,7 @@ async def metrics(asked: Asked) -> Response:
     live = asked.live
     gauges = [
         ("repurchase_waiting_events", (), str(live.writer.waiting)),
+        ("repurchase_recording_events", (), str(live.writer.recording)),
         ("repurchase_streams", (), str(live.streams)),
         *await live.read(lambda: list(_gauges(live))),
     ]

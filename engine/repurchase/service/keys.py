@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from repurchase.report.written import whole_bytes
 _TOKEN: Final = re.compile(r"rp_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 _BYTES_MAX: Final = 1 << 24
 _OTHERS: Final = 0o077
+# So often a change of the file is looked for.
+_LOOK_NS: Final = 20_000_000
 # Compared with if no key has the name of a token, so that both take as long.
 _NO_HASH: Final = "0" * 64
 
@@ -153,6 +156,7 @@ class KeyRing:
         """Read the file *path*; raise UsageError as `read_keys` does."""
         self._path = path
         self.fault = None
+        self._looked_at = 0
         self._state = self._found()
         self._keys = {one.id: one for one in read_keys(path)}
 
@@ -178,6 +182,10 @@ class KeyRing:
         return tuple(self._keys.values())
 
     def _refresh(self) -> None:
+        at = time.monotonic_ns()
+        if at - self._looked_at < _LOOK_NS:
+            return
+        self._looked_at = at
         state = self._found()
         if state == self._state:
             return

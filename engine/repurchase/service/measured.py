@@ -40,6 +40,7 @@ _HELP: Final[Mapping[str, tuple[str, str]]] = {
     "repurchase_request_seconds": ("histogram", "Time of a request by route."),
     "repurchase_group_events": ("histogram", "Events that shared a commit."),
     "repurchase_waiting_events": ("gauge", "Events that wait for the writer."),
+    "repurchase_recording_events": ("gauge", "Events in the commit that is under way."),
     "repurchase_streams": ("gauge", "Open streams of decisions."),
     "repurchase_used_ratio": ("gauge", "Executed and reserved, as a part of the cap."),
     "repurchase_halts": ("gauge", "Causes that halt the program."),

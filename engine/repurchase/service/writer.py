@@ -114,7 +114,8 @@ class Writer:
         self._turn = threading.Condition()
         self._stops = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self.waiting = 0
+        # How many events wait, and how many are being recorded.
+        self.waiting = self.recording = 0
         # Why the last group could not be recorded, if it could not.
         self.trouble: Trouble | None = None
         self._thread.start()
@@ -153,6 +154,7 @@ class Writer:
         while group := self._next():
             self._clock.begin()
             found = self._answered(group)
+            self.recording = 0
             with suppress(RuntimeError):
                 # The loop is closed if nobody waited for the rest.
                 group[0].future.get_loop().call_soon_threadsafe(_settle, group, found)
@@ -179,6 +181,7 @@ class Writer:
                 size += len(one.events)
             self._queue.extendleft(reversed(others))
             self.waiting -= size
+            self.recording = size
             return group
 
     def _answered(self, group: Sequence[_Waiting]) -> list[Taken | Trouble]:
