@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Any, Final, Literal
 
 import msgspec
 
+from repurchase.domain.calendars import day_at
+from repurchase.domain.decisions import PositionReport
 from repurchase.domain.people import Role
+from repurchase.domain.quantities import written
 from repurchase.evaluation.wording import WordedDecision
-from repurchase.journal.queries import HaltLine, ProposalLine
+from repurchase.journal.book import Book
+from repurchase.journal.queries import (
+    HaltLine,
+    ProposalLine,
+    StoryLine,
+    edition_at,
+    overview,
+)
+from repurchase.report.programs import story_object
+from repurchase.rulebook.caps import Window
+
+_MILLION: Final = 10**6
 
 Standing = Literal["valid", "expired", "revoked"]
 
@@ -76,6 +92,70 @@ class RulesInForce(msgspec.Struct, frozen=True):
     packs: dict[str, str]
     editions: tuple[EditionSince, ...]
     text: str
+
+
+def recorded(lines: Iterable[StoryLine]) -> tuple[Recorded, ...]:
+    """Return *lines* of a journal with their findings in words."""
+    return tuple(Recorded(**one) for one in story_object(lines))
+
+
+def program_now(book: Book, moment: datetime) -> ProgramNow:
+    """Return how the program of *book* stands at *moment*; raise JournalError if not begun."""
+    edition, found = edition_at(book, moment), overview(book, moment)
+    first, last = _days(edition.window)
+    today = day_at(moment, edition.counting.zone)
+    authorization = edition.authorization
+    return ProgramNow(
+        authorization=authorization.name,
+        issuer=authorization.issuer,
+        currency=authorization.currency,
+        timezone=authorization.timezone,
+        rule_file=found.rule_file,
+        edition=edition.hash,
+        first_day=first,
+        last_day=last,
+        days_left=None if last is None else (last - today).days,
+        max_shares=None if edition.max_shares is None else written(edition.max_shares),
+        max_amount=None if edition.max_amount is None else written(edition.max_amount),
+        halts=found.halts,
+        proposals=found.proposals,
+        one_person=found.one_person,
+        records=found.records,
+        head=found.head,
+    )
+
+
+def _days(window: Window) -> tuple[date | None, date | None]:
+    first, last = (
+        None if one is None else date.fromordinal(int(one)) for one in (window.first, window.last)
+    )
+    return first, last
+
+
+def rules_in_force(book: Book) -> RulesInForce:
+    """Return the rules of the program of *book*, which has begun."""
+    assert book.editions is not None, "a program that has begun has editions"
+    assert book.rules is not None, "a program that has begun has rules"
+    days = book.editions.change_days()
+    return RulesInForce(
+        book.editions.authorization.name,
+        book.rules.file,
+        dict(book.rules.packs),
+        tuple(EditionSince(day, book.editions.on(day).hash) for day in days),
+        book.editions.authorization.text,
+    )
+
+
+def used(report: PositionReport) -> Iterator[tuple[str, str]]:
+    """Yield which cap is used, and how much of it; nothing if that is unknown or has no cap."""
+    for of in ("shares", "amount"):
+        parts = [getattr(report, f"{part}_{of}") for part in ("executed", "reserved", "remaining")]
+        if None not in parts:
+            executed, reserved, rest = map(Fraction, parts)
+            cap = executed + reserved + rest
+            if cap > 0:
+                whole, part = divmod((executed + reserved) * _MILLION // cap, _MILLION)
+                yield of, f"{whole}.{part:06}"
 
 
 class KeyLine(msgspec.Struct, frozen=True):

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Final
 
 from starlette.responses import Response
 
-from repurchase.domain.decisions import PositionReport
 from repurchase.domain.errors import RepurchaseError
 from repurchase.journal.queries import overview
-from repurchase.report.served import Check, FileAge, Ready
+from repurchase.report.measures import MEDIA_TYPE, Gauge
+from repurchase.report.served import Check, FileAge, Ready, program_now, used
 from repurchase.service.asked import Asked, answered
 from repurchase.service.live import Live, Loaded, now
-from repurchase.service.measured import MEDIA_TYPE, Gauge
 from repurchase.service.problems import trouble_of
-from repurchase.service.reads import program_now
 
-_DECIMALS: Final = 6
 _SECOND: Final = 10**9
 # So long a probe of the programs counts: anybody may ask for it.
 _PROBED_NS: Final = _SECOND
@@ -47,7 +43,7 @@ def _own(live: Live) -> Iterator[Check]:
     # What went wrong last may be over: whether it is, the programs show.
     what = None if writer.trouble is None else f"last time: {writer.trouble.code}"
     yield Check("writer", writer.is_alive, what)
-    fault = None if ring is None else ring.fault
+    fault = None if ring is None else ring.fault()
     yield Check("keys", fault is None, fault)
     yield Check("accepting", not live.stopping.is_set())
 
@@ -110,20 +106,8 @@ def _gauges(live: Live) -> Iterator[Gauge]:
         found = overview(book, now())
         label = ("program", name)
         yield "repurchase_halts", (label,), str(len(found.halts))
-        for of, used in _used(found.position):
-            yield "repurchase_used_ratio", (label, ("cap", of)), used
-        left = program_now(live, name).days_left
+        for of, part in used(found.position):
+            yield "repurchase_used_ratio", (label, ("cap", of)), part
+        left = program_now(book, now()).days_left
         if left is not None:
             yield "repurchase_days_left", (label,), str(left)
-
-
-def _used(report: PositionReport) -> Iterator[tuple[str, str]]:
-    """Yield how much of each cap is used; nothing if that is unknown, or there is no cap."""
-    for of in ("shares", "amount"):
-        parts = [getattr(report, f"{part}_{of}") for part in ("executed", "reserved", "remaining")]
-        if None not in parts:
-            executed, reserved, rest = map(Fraction, parts)
-            cap = executed + reserved + rest
-            if cap > 0:
-                whole = (executed + reserved) * 10**_DECIMALS // cap
-                yield of, f"{whole // 10**_DECIMALS}.{whole % 10**_DECIMALS:0{_DECIMALS}}"

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.domain.people import Role
-from repurchase.report.served import Standing
+from repurchase.report.served import KeyLine, Standing
 from repurchase.report.written import whole_bytes
 
 _TOKEN: Final = re.compile(r"rp_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
@@ -144,27 +144,40 @@ def _named(keys: Iterable[Key], id_: str) -> Key:
     return found
 
 
+def listed(keys: Iterable[Key], now: datetime) -> list[KeyLine]:
+    """Return *keys* without their hashes, and whether each is valid at *now*."""
+    return [
+        KeyLine(one.id, one.by, one.role, one.programs, one.made, one.expires, one.standing(now))
+        for one in keys
+    ]
+
+
 class KeyRing:
     """The keys of a file, read again when the file changes.
 
-    If the file cannot be read any more, the last keys remain, and *fault* says why.
+    If the file cannot be read any more, the last keys remain, and `fault` says why.
     """
-
-    fault: str | None
 
     def __init__(self, path: Path) -> None:
         """Read the file *path*; raise UsageError as `read_keys` does."""
         self._path = path
-        self.fault = None
+        self._fault: str | None = None
         self._looked_at = 0
         self._state = self._found()
         self._keys = {one.id: one for one in read_keys(path)}
+
+    def fault(self) -> str | None:
+        """Return why the file cannot be read, `None` if it can."""
+        self._look()
+        return self._fault
 
     def key(self, token: str) -> Key | None:
         """Return the key whose token is *token*, valid or not; `None` if there is none."""
         self._refresh()
         parts = _TOKEN.fullmatch(token)
         name, secret = ("", "") if parts is None else parts.groups()
+        if name not in self._keys:
+            self._look()
         key = self._keys.get(name)
         is_its = hmac.compare_digest(_hashed(secret), _NO_HASH if key is None else key.hash)
         return key if is_its else None
@@ -186,15 +199,18 @@ class KeyRing:
         if at - self._looked_at < _LOOK_NS:
             return
         self._looked_at = at
+        self._look()
+
+    def _look(self) -> None:
         state = self._found()
         if state == self._state:
             return
         self._state = state
         try:
             self._keys = {one.id: one for one in read_keys(self._path)}
-            self.fault = None
+            self._fault = None
         except UsageError as error:
-            self.fault = error.problems[0].what
+            self._fault = error.problems[0].what
 
     def _found(self) -> tuple[int, ...] | None:
         try:

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Final
+from typing import Final, get_args
 
 from starlette.responses import Response
 
 from repurchase.api.headroom import headroom_of, question
-from repurchase.domain.calendars import day_at, read_day, read_moment
+from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.decisions import Outcome
-from repurchase.domain.errors import Problem
-from repurchase.domain.quantities import written
+from repurchase.domain.errors import Problem, Wrong, nearest
 from repurchase.evaluation.headroom import headroom as found_headroom
 from repurchase.journal import queries
 from repurchase.journal.pages import Wanted, page
-from repurchase.journal.queries import StoryLine, edition_at, overview
+from repurchase.journal.queries import overview
 from repurchase.market.supplied import supplied
 from repurchase.report.market import market_object
-from repurchase.report.programs import story_object
-from repurchase.report.served import (
-    Decisions,
-    EditionSince,
-    KeyLine,
-    ProgramNow,
-    Recorded,
-    RulesInForce,
-    Story,
-)
-from repurchase.rulebook.caps import Window
+from repurchase.report.served import Decisions, Story, program_now, recorded, rules_in_force
 from repurchase.rulebook.life import life
 from repurchase.service.asked import Asked, answered, whole
-from repurchase.service.live import Live, now
+from repurchase.service.keys import listed
+from repurchase.service.live import now
 from repurchase.service.problems import Trouble
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 500
-OUTCOMES: Final[tuple[Outcome, ...]] = ("approved", "denied", "held", "recorded", "refused")
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 
 async def position(asked: Asked) -> Response:
@@ -55,41 +44,7 @@ async def orders(asked: Asked) -> Response:
 async def program(asked: Asked) -> Response:
     """Answer what was granted, and how the program stands."""
     live, name = asked.live, asked.program
-    return await asked.told(lambda: program_now(live, name))
-
-
-def program_now(live: Live, name: str) -> ProgramNow:
-    """Return how the program *name* stands."""
-    book, moment = live.book(name), now()
-    edition, found = edition_at(book, moment), overview(book, moment)
-    first, last = _days(edition.window)
-    today = day_at(moment, edition.counting.zone)
-    authorization = edition.authorization
-    return ProgramNow(
-        authorization=authorization.name,
-        issuer=authorization.issuer,
-        currency=authorization.currency,
-        timezone=authorization.timezone,
-        rule_file=found.rule_file,
-        edition=edition.hash,
-        first_day=first,
-        last_day=last,
-        days_left=None if last is None else (last - today).days,
-        max_shares=None if edition.max_shares is None else written(edition.max_shares),
-        max_amount=None if edition.max_amount is None else written(edition.max_amount),
-        halts=found.halts,
-        proposals=found.proposals,
-        one_person=found.one_person,
-        records=found.records,
-        head=found.head,
-    )
-
-
-def _days(window: Window) -> tuple[date | None, date | None]:
-    first, last = (
-        None if one is None else date.fromordinal(int(one)) for one in (window.first, window.last)
-    )
-    return first, last
+    return await asked.told(lambda: program_now(live.book(name), now()))
 
 
 async def headroom(asked: Asked) -> Response:
@@ -118,13 +73,10 @@ async def decisions(asked: Asked) -> Response:
     most = min(LIMIT if limit is None else max(limit, 1), LIMIT_MAX)
     wanted = Wanted(
         asked.value("day", read_day),
-        next((one for one in OUTCOMES if one == asked.given.get("outcome")), None),
+        asked.value("outcome", _outcome),
         asked.given.get("rule"),
         asked.given.get("order"),
     )
-    if wanted.outcome is None and "outcome" in asked.given:
-        what = f"`outcome` is not one of {', '.join(OUTCOMES)}"
-        raise Trouble("unreadable", Problem(what, "name one of them"))
     live, name = asked.live, asked.program
 
     def told() -> Decisions:
@@ -134,9 +86,11 @@ async def decisions(asked: Asked) -> Response:
     return await asked.told(told)
 
 
-def recorded(lines: Iterable[StoryLine]) -> tuple[Recorded, ...]:
-    """Return *lines* of a journal as they are answered, with their findings in words."""
-    return tuple(Recorded(**one) for one in story_object(lines))
+def _outcome(text: str) -> Outcome:
+    for one in OUTCOMES:
+        if one == text:
+            return one
+    raise Wrong(f"is not one of {', '.join(OUTCOMES)}", nearest(text[:20], OUTCOMES))
 
 
 async def decision(asked: Asked) -> Response:
@@ -158,21 +112,7 @@ async def decision(asked: Asked) -> Response:
 async def rules(asked: Asked) -> Response:
     """Answer the rule file in force, and its editions."""
     live, name = asked.live, asked.program
-    return await asked.told(lambda: _rules(live, name))
-
-
-def _rules(live: Live, name: str) -> RulesInForce:
-    book = live.book(name)
-    assert book.editions is not None, "`book` makes sure of it"
-    assert book.rules is not None, "a program that has begun has rules"
-    days = book.editions.change_days()
-    return RulesInForce(
-        book.editions.authorization.name,
-        book.rules.file,
-        dict(book.rules.packs),
-        tuple(EditionSince(day, book.editions.on(day).hash) for day in days),
-        book.editions.authorization.text,
-    )
+    return await asked.told(lambda: rules_in_force(live.book(name)))
 
 
 async def adoptions(asked: Asked) -> Response:
@@ -201,12 +141,5 @@ def _moment(text: str) -> datetime | date:
 
 async def tokens(asked: Asked) -> Response:
     """Answer the keys, without their secrets."""
-    ring, moment = asked.live.door.keys, now()
-    keys = () if ring is None else ring.all()
-    return answered(
-        [
-            KeyLine(one.id, one.by, one.role, one.programs, one.made, one.expires, standing)
-            for one in keys
-            for standing in (one.standing(moment),)
-        ]
-    )
+    ring = asked.live.door.keys
+    return answered([] if ring is None else listed(ring.all(), now()))

@@ -12,6 +12,7 @@ from repurchase.api.headroom import Headroom
 from repurchase.domain.people import Role
 from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
+from repurchase.report import measures
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
     Decisions,
@@ -22,7 +23,7 @@ from repurchase.report.served import (
     Story,
 )
 from repurchase.report.written import LiveDecision, json_text
-from repurchase.service import events, health, measured, problems, reads
+from repurchase.service import events, health, problems, reads
 from repurchase.service.access import ADMIN, KEEPERS, READERS, SENDERS
 from repurchase.service.asked import AUTHORIZATION, Asked
 from repurchase.service.stream import MEDIA_TYPE, stream
@@ -112,7 +113,7 @@ ROUTES: Final = (
     Route("GET", "/v1/adoptions", reads.adoptions, answer=tuple[AdoptedThen, ...]),
     Route("GET", "/v1/market", reads.market, READERS, _MARKET, list[dict[str, Any]]),
     Route("GET", "/v1/tokens", reads.tokens, ADMIN, (), tuple[KeyLine, ...]),
-    Route("GET", "/metrics", health.metrics, KEEPERS, (), media=(measured.MEDIA_TYPE,)),
+    Route("GET", "/metrics", health.metrics, KEEPERS, (), media=(measures.MEDIA_TYPE,)),
     Route("GET", "/healthz", health.alive, _EVERYBODY, (), dict[str, bool]),
     Route("GET", "/readyz", health.ready, _EVERYBODY, (), Ready),
     Route("GET", "/v1/openapi.json", openapi, _EVERYBODY, (), dict[str, Any]),

@@ -94,15 +94,10 @@ def list_(keys: Path) -> int:
     \b
     repurchase token list --keys keys.json
     """
-    from repurchase.report.served import KeyLine
     from repurchase.report.tables import plain_table
-    from repurchase.service.keys import read_keys
+    from repurchase.service.keys import listed, read_keys
 
-    at = now()
-    found = [
-        KeyLine(one.id, one.by, one.role, one.programs, one.made, one.expires, one.standing(at))
-        for one in read_keys(keys)
-    ]
+    found = listed(read_keys(keys), now())
     rows = [
         (
             one.id,

@@ -1,6 +1,6 @@
 """What the service counts and measures, in the text format of Prometheus.
 
-All of it is added in the event loop's thread alone. Times are whole nanoseconds.
+One thread adds to it. Times are whole nanoseconds.
 """
 
 from __future__ import annotations
@@ -8,26 +8,31 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Final
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-# The upper ends of the ranges of times, in nanoseconds and as seconds.
-_TIMES: Final[Mapping[int, str]] = {
-    500_000: "0.0005",
-    1_000_000: "0.001",
-    2_500_000: "0.0025",
-    5_000_000: "0.005",
-    10_000_000: "0.01",
-    25_000_000: "0.025",
-    50_000_000: "0.05",
-    100_000_000: "0.1",
-    250_000_000: "0.25",
-    500_000_000: "0.5",
-    1_000_000_000: "1",
-    2_500_000_000: "2.5",
-    10_000_000_000: "10",
+_SECOND: Final = 10**9
+# The upper ends of the ranges, of times in nanoseconds and as seconds.
+_TIMES: Final = {
+    int(Fraction(text) * _SECOND): text
+    for text in [
+        "0.0005",
+        "0.001",
+        "0.0025",
+        "0.005",
+        "0.01",
+        "0.025",
+        "0.05",
+        "0.1",
+        "0.25",
+        "0.5",
+        "1",
+        "2.5",
+        "10",
+    ]
 }
-_SIZES: Final[Mapping[int, str]] = {size: str(size) for size in (1, 2, 4, 8, 16, 32, 64, 128, 256)}
+_SIZES: Final = {size: str(size) for size in (1, 2, 4, 8, 16, 32, 64, 128, 256)}
 _HELP: Final[Mapping[str, tuple[str, str]]] = {
     "repurchase_requests_total": ("counter", "Requests by route, method and status."),
     "repurchase_problems_total": ("counter", "Requests without an answer, by code."),
@@ -45,9 +50,7 @@ _HELP: Final[Mapping[str, tuple[str, str]]] = {
     "repurchase_used_ratio": ("gauge", "Executed and reserved, as a part of the cap."),
     "repurchase_halts": ("gauge", "Causes that halt the program."),
     "repurchase_days_left": ("gauge", "Days until the last day of the window."),
-    "repurchase_ready": ("gauge", "Whether a part of the service is ready."),
 }
-_SECOND: Final = 10**9
 
 Labels = tuple[tuple[str, str], ...]
 # The name of a gauge, its labels, and its value as text.
