@@ -40,14 +40,15 @@ def test_what_is_answered_is_recorded(tmp_path: Path, store: Store) -> None:
         assert running.stop() == 0
     receipts = tmp_path / "receipts.jsonl"
     receipts.write_text(json.dumps(first) + "\n" + json.dumps(done) + "\n", encoding="utf-8")
-    # A process of its own may reach the server that the tests started.
-    assert run("verify", "--journal", store.url, "--receipts", receipts, fresh=True).code == 0
-    story = run("show", "f-1", "--journal", store.url, "--json", fresh=True).json
+    # Only a process of its own may reach the server that the tests started.
+    fresh = store.kind == "postgres"
+    assert run("verify", "--journal", store.url, "--receipts", receipts, fresh=fresh).code == 0
+    story = run("show", "f-1", "--journal", store.url, "--json", fresh=fresh).json
     assert [(one["event"]["id"], one["event"]["by"]) for one in story] == [
         ("o-1", "ann"),
         ("f-1", "olga"),
     ]
-    adopted = run("show", "--adoptions", "--journal", store.url, "--json", fresh=True).json
+    adopted = run("show", "--adoptions", "--journal", store.url, "--json", fresh=fresh).json
     assert adopted[0]["by"] == "tess"
 
 
@@ -211,6 +212,24 @@ def _sent(stream: httpx.Response) -> Iterator[tuple[str, str | None, str | None]
             event = {}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing", 404, "not-found"),
+        ("POST", "/v1/events/", 404, "not-found"),
+        ("GET", "/v1/events", 405, "method"),
+        ("DELETE", "/v1/orders", 405, "method"),
+    ],
+)
+def test_address_that_is_not_there_is_a_problem(
+    shared: Service, method: str, path: str, status: int, code: str
+) -> None:
+    """Whoever has no key learns no more than whoever has one."""
+    for role in ("trader", None):
+        found = shared.call(method, path, role)
+        assert (found.status_code, found.json()["code"]) == (status, code)
+
+
 def test_stream_from_a_record_that_is_not_there_is_refused(shared: Service) -> None:
     """A reader of another journal, or of one that was cut short, is not left without news."""
     found = shared.call("GET", "/v1/stream", **{"last-event-id": "99"})
@@ -249,14 +268,12 @@ def test_answers_fit_the_document(shared: Service) -> None:
 def test_service_says_whether_it_is_ready_and_what_it_measured(shared: Service) -> None:
     """Readiness names each program; the measures count the order and what it uses."""
     assert shared.get("/healthz", None) == {"alive": True}
-    ready = shared.get("/readyz", None)
-    assert ready["ready"]
-    assert [one["name"] for one in ready["checks"]] == [
-        "writer",
-        "keys",
-        "accepting",
-        f"program {PROGRAM}",
-    ]
+    own = ["writer", "keys", "accepting"]
+    # Without a key, no name is told.
+    for role, last in (("auditor", f"program {PROGRAM}"), (None, "programs")):
+        ready = shared.get("/readyz", role)
+        assert ready["ready"]
+        assert [one["name"] for one in ready["checks"]] == [*own, last]
     text = shared.call("GET", "/metrics", "auditor").text
     assert 'repurchase_decisions_total{program="acme-2008",kind="order",outcome="approved"} 1' in (
         text.splitlines()

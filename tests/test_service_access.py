@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from repurchase.domain.events import KINDS
-from repurchase.domain.people import ROLES
+from repurchase.domain.people import ROLES, Role
 from repurchase.service.keys import change_keys, new_key, revoked
 from services import Service, fill, order, serving
 from stores import Store
@@ -147,6 +147,18 @@ def test_key_of_another_program_opens_nothing_of_this_one(
     found = service.call(method, named, "other", body)
     assert (found.status_code, found.json()["code"]) == (403, "other-program")
     assert service.call(method, path, "other", _body(path)).status_code == 400
+
+
+@pytest.mark.parametrize(("path", "role"), [("/v1/tokens", "admin"), ("/metrics", "auditor")])
+def test_what_is_of_all_programs_is_for_keys_of_all(
+    service: Service, path: str, role: Role
+) -> None:
+    """The key of one program sees nothing of the others."""
+    one, token = new_key("ann", role, ("acme-2008",), datetime.now(UTC), timedelta(1))
+    change_keys(service.keys, lambda known: (*known, one))
+    service.tokens["one"] = token
+    found = service.call("GET", path, "one")
+    assert (found.status_code, found.json()["code"]) == (403, "other-program")
 
 
 def test_every_route_is_in_the_matrix(service: Service) -> None:
@@ -286,7 +298,7 @@ def test_without_keys_only_this_machine_is_let_in(tmp_path: Path, sqlite: Store)
     with serving(tmp_path, sqlite.url, "--insecure-local", has_keys=False) as running:
         assert running.lines("insecure")[0]["level"] == "warning"
         assert running.call("POST", "/v1/events", None, order("o-1", by="sue")).status_code == 200
-        for head in ({"origin": "http://evil.example"}, {"host": "evil.example"}):
+        for head in ({"origin": "http://a.example"}, {"host": "a.example"}, {"host": "[::1"}):
             found = running.call("GET", "/v1/orders", None, **head)
             assert (found.status_code, found.json()["code"]) == (403, "not-local")
         plain = running.call("POST", "/v1/events", None, b"{}", **{"content-type": "text/plain"})

@@ -11,11 +11,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from desk_events import PROGRAM
 from repurchase.journal.store import Journal
@@ -234,7 +238,7 @@ def test_killed_service_loses_no_answer(tmp_path: Path, sqlite: Store) -> None:
     events = [order(f"o-{number}") for number in range(40)]
     answered: dict[str, Any] = {}
     chance = random.Random(7)
-    for _ in range(3):
+    for _ in range(2):
         dead = threading.Event()
         with serving(tmp_path, sqlite.url, rules=ROOMY) as running:
             running.tokens = answered.setdefault("tokens", running.tokens)
@@ -255,6 +259,36 @@ def test_killed_service_loses_no_answer(tmp_path: Path, sqlite: Store) -> None:
             assert (again["record"], again["hash"]) == (first["record"], first["hash"])
         assert running.get("/v1/position")["position"]["reserved_shares"] == "40"
     assert run("verify", "--journal", sqlite.url).code == 0
+
+
+def test_database_that_ends_its_connections_is_found_again(tmp_path: Path, postgres: Store) -> None:
+    """What is answered meanwhile says that nothing was recorded, and then all goes on."""
+    with serving(tmp_path, postgres.url) as running:
+        running.submit(**order("o-1"))
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        postgres.rows(f"{ended} WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        while (found := running.call("POST", "/v1/events", body=order("o-2"))).status_code != 200:
+            assert (found.status_code, found.json()["code"]) == (503, "journal")
+        while running.call("GET", "/readyz", None).status_code != 200:
+            time.sleep(0.05)
+        assert running.get("/v1/position")["records"] == 3
+
+
+def test_service_speaks_tls(tmp_path: Path, sqlite: Store) -> None:
+    """With a certificate of its own, it is asked over TLS and only so."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(1))
+    pem = serialization.Encoding.PEM
+    (tmp_path / "cert.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    form, without = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, form, without))
+    tls = ("--tls-certificate", "cert.pem", "--tls-key", "key.pem")
+    with serving(tmp_path, sqlite.url, *tls) as running:
+        assert running.url.startswith("https://")
+        assert running.submit(**order("o-1"))["outcome"] == "approved"
+        assert running.stop(signal.SIGINT) == 130
 
 
 def test_services_share_a_journal(tmp_path: Path, postgres: Store) -> None:
@@ -296,5 +330,5 @@ def test_other_rules_adopted_elsewhere_are_taken(tmp_path: Path, sqlite: Store) 
         assert run("adopt", edited, *said).code == 0
         assert running.submit(**order("o-2"))["outcome"] == "approved"
         assert running.submit(**order("o-3", 38))["outcome"] == "denied"
-        ready = running.get("/readyz", None)["checks"][-1]
+        ready = running.get("/readyz", "admin")["checks"][-1]
         assert ready["what"] == "another rule file is in force than the one given"

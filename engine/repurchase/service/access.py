@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from repurchase.domain.errors import Problem
 from repurchase.domain.events import REPORTS, Event
 from repurchase.domain.people import ROLES, Role, is_same_person
-from repurchase.service.keys import Key, KeyRing
+from repurchase.service.keys import KeyRing
 from repurchase.service.problems import Trouble
 
 _TRADER: Final[frozenset[Role]] = frozenset(("trader",))
@@ -32,7 +33,7 @@ READERS: Final[frozenset[Role]] = frozenset(ROLES) - {"admin"}
 KEEPERS: Final[frozenset[Role]] = frozenset(ROLES) - {"trader"}
 ADMIN: Final[frozenset[Role]] = frozenset(("admin",))
 
-_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+_LOCAL: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.ASCII)
 _SECOND: Final = 10**9
 
 
@@ -52,6 +53,12 @@ class Caller(msgspec.Struct, frozen=True):
         if self.roles.isdisjoint(roles):
             hint = f"this is for the roles {', '.join(sorted(roles))}"
             raise Trouble("role", Problem(f"the key has no role that may {what}", hint))
+
+    def check_all(self) -> None:
+        """Raise Trouble unless the caller may see what is of all programs."""
+        if self.programs:
+            hint = "use a key that is for all programs"
+            raise Trouble("other-program", Problem("this is of all programs", hint))
 
     def signed(self, event: Event) -> Event:
         """Return *event* with the name of the caller; raise Trouble if it names another person.
@@ -135,7 +142,7 @@ class Door:
         if standing != "valid":
             hint = "ask the administrator for another: `repurchase token new`"
             raise Trouble(f"{standing}-key", Problem(f"the key {key.id} is {standing}", hint))
-        return _of_key(key)
+        return Caller(key.id, key.by, frozenset((key.role,)), key.programs)
 
     def check_rate(self, caller: Caller, at: int) -> None:
         """Count a request of *caller* at *at* nanoseconds; raise Trouble if it comes too soon."""
@@ -144,10 +151,6 @@ class Door:
             what = f"the key {caller.key} sends more than {_SECOND // self._interval} a second"
             raise Trouble("too-many", Problem(what, "send more slowly"), again=1)
         self._due[caller.key] = due + self._interval
-
-
-def _of_key(key: Key) -> Caller:
-    return Caller(key.id, key.by, frozenset((key.role,)), key.programs)
 
 
 def address_of(request: Request) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -163,6 +166,6 @@ def _check_local(request: Request) -> None:
     address = address_of(request)
     if address is None or not address.is_loopback:
         raise Trouble("not-local", Problem("the request comes from another machine"))
-    if request.url.hostname not in _LOCAL or "origin" in request.headers:
+    if not _LOCAL.fullmatch(request.headers.get("host", "")) or "origin" in request.headers:
         what = "the request comes from a page in a browser, or names another host"
         raise Trouble("not-local", Problem(what, "name the host as 127.0.0.1"))

@@ -47,7 +47,10 @@ def application(live: Live) -> Starlette:
         trouble = Trouble(_CODES.get(error.status_code, "unreadable"), Problem(what, "see /docs"))
         return _Visit(live, request, "").refused(trouble, error.headers)
 
-    return Starlette(routes=found, exception_handlers={HTTPException: strayed})
+    made = Starlette(routes=found, exception_handlers={HTTPException: strayed})
+    # An address with a slash too many is another one, and not worth a second request.
+    made.router.redirect_slashes = False
+    return made
 
 
 def _handler(live: Live, route: Route) -> Handler:

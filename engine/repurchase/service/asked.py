@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import date
 from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from repurchase.domain.calendars import read_day
 from repurchase.domain.errors import Problem, Wrong, nearest, short
 from repurchase.report.openapi import Parameter
 from repurchase.report.written import json_text
@@ -112,8 +110,3 @@ def whole(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise Wrong(f"is `{short(text)}`, not a whole number", "write digits alone")
     return int(text)
-
-
-def day(text: str) -> date:
-    """Return the day *text*; raise Wrong if it is not one."""
-    return read_day(text)

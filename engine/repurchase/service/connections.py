@@ -39,6 +39,14 @@ class Connection(HttpToolsProtocol):
         self._stop()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Let a request that was taken be answered; end a connection on which there is none."""
+        if self.scheme == "https" and getattr(self.cycle, "response_complete", True):
+            # In order, TLS would wait for the other end to say that it ends, too.
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         """Take *data*; close the connection if its request has no end of its head by now."""
         if self._deadline is None:

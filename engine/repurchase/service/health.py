@@ -14,27 +14,39 @@ from repurchase.report.measures import MEDIA_TYPE, Gauge
 from repurchase.report.served import Check, FileAge, Ready, program_now, used
 from repurchase.service.asked import Asked, answered
 from repurchase.service.live import Live, Loaded, now
-from repurchase.service.problems import trouble_of
+from repurchase.service.problems import Trouble, trouble_of
 
 _SECOND: Final = 10**9
 # So long a probe of the programs counts: anybody may ask for it.
 _PROBED_NS: Final = _SECOND
 
 
-async def alive(asked: Asked) -> Response:
+async def alive(_: Asked) -> Response:
     """Answer that the process lives."""
-    del asked
     return answered({"alive": True})
 
 
 async def ready(asked: Asked) -> Response:
     """Answer whether events can be recorded: the journal, its chain, rules and market files."""
     live = asked.live
-    checks = (*_own(live), *await _of_programs(live))
-    is_ready = all(one.is_met for one in checks)
+    own, others = tuple(_own(live)), await _of_programs(live)
+    is_ready = all(one.is_met for one in (*own, *others))
     keys = "needed" if live.door.keys is not None else "none: this machine alone is let in"
-    market = tuple(map(_age, live.market))
-    return answered(Ready(is_ready, keys, checks, market), 200 if is_ready else 503)
+    found = Ready(is_ready, keys, (*own, *others), tuple(map(_age, live.opening.market)))
+    if not _may_see(asked):
+        # Whoever has no key learns no names.
+        all_ready = Check("programs", all(one.is_met for one in others))
+        found = Ready(is_ready, keys, (*own, all_ready), ())
+    return answered(found, 200 if is_ready else 503)
+
+
+def _may_see(asked: Asked) -> bool:
+    """Return whether a key for all programs came with the request, which needs none."""
+    try:
+        asked.live.door.caller(asked.request).check_all()
+    except Trouble:
+        return False
+    return True
 
 
 def _own(live: Live) -> Iterator[Check]:
@@ -42,7 +54,7 @@ def _own(live: Live) -> Iterator[Check]:
     writer, ring = live.writer, live.door.keys
     # What went wrong last may be over: whether it is, the programs show.
     what = None if writer.trouble is None else f"last time: {writer.trouble.code}"
-    yield Check("writer", writer.is_alive, what)
+    yield Check("writer", writer.thread.is_alive(), what)
     fault = None if ring is None else ring.fault()
     yield Check("keys", fault is None, fault)
     yield Check("accepting", not live.stopping.is_set())
@@ -88,6 +100,7 @@ def _age(file: Loaded) -> FileAge:
 
 async def metrics(asked: Asked) -> Response:
     """Answer what was counted and measured, for Prometheus."""
+    asked.caller.check_all()
     live = asked.live
     gauges = [
         ("repurchase_waiting_events", (), str(live.writer.waiting)),

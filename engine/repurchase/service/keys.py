@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import stat
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,8 +24,6 @@ from repurchase.report.written import whole_bytes
 _TOKEN: Final = re.compile(r"rp_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 _BYTES_MAX: Final = 1 << 24
 _OTHERS: Final = 0o077
-# So often a change of the file is looked for.
-_LOOK_NS: Final = 20_000_000
 # Compared with if no key has the name of a token, so that both take as long.
 _NO_HASH: Final = "0" * 64
 
@@ -162,7 +159,6 @@ class KeyRing:
         """Read the file *path*; raise UsageError as `read_keys` does."""
         self._path = path
         self._fault: str | None = None
-        self._looked_at = 0
         self._state = self._found()
         self._keys = {one.id: one for one in read_keys(path)}
 
@@ -173,33 +169,24 @@ class KeyRing:
 
     def key(self, token: str) -> Key | None:
         """Return the key whose token is *token*, valid or not; `None` if there is none."""
-        self._refresh()
+        self._look()
         parts = _TOKEN.fullmatch(token)
         name, secret = ("", "") if parts is None else parts.groups()
-        if name not in self._keys:
-            self._look()
         key = self._keys.get(name)
         is_its = hmac.compare_digest(_hashed(secret), _NO_HASH if key is None else key.hash)
         return key if is_its else None
 
     def of(self, by: str, now: datetime) -> tuple[Key, ...]:
         """Return the keys of the person *by* that are valid at *now*."""
-        self._refresh()
+        self._look()
         return tuple(
             one for one in self._keys.values() if one.by == by and one.standing(now) == "valid"
         )
 
     def all(self) -> tuple[Key, ...]:
         """Return all keys, in the order in which they were made."""
-        self._refresh()
-        return tuple(self._keys.values())
-
-    def _refresh(self) -> None:
-        at = time.monotonic_ns()
-        if at - self._looked_at < _LOOK_NS:
-            return
-        self._looked_at = at
         self._look()
+        return tuple(self._keys.values())
 
     def _look(self) -> None:
         state = self._found()

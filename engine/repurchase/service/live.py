@@ -39,14 +39,6 @@ POLL_SECONDS: Final = 1
 NAMED_NS: Final = 10**9
 
 
-class Opening(msgspec.Struct, frozen=True):
-    """How programs begin that have not: by which *rules*, who adopts them, for how many persons."""
-
-    rules: tuple[RuleText, ...] = ()
-    by: str | None = None
-    one_person: bool = False
-
-
 class Loaded(msgspec.Struct, frozen=True):
     """A market file that was read, and when it was *changed_at* last, in nanoseconds."""
 
@@ -54,11 +46,17 @@ class Loaded(msgspec.Struct, frozen=True):
     changed_at: int
 
 
-class Feeding(msgspec.Struct, frozen=True):
-    """What market files supply, and those files."""
+class Opening(msgspec.Struct, frozen=True):
+    """How programs begin that have not: by which *rules*, who adopts them, for how many persons.
 
+    *feed* is what the *market* files supply to all programs.
+    """
+
+    rules: tuple[RuleText, ...]
+    by: str | None
+    one_person: bool
     feed: Feed
-    files: tuple[Loaded, ...] = ()
+    market: tuple[Loaded, ...]
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -76,9 +74,7 @@ def now() -> datetime:
 class Live:
     """The programs of one journal, with all that their requests share."""
 
-    def __init__(
-        self, url: str, opening: Opening, feeding: Feeding, door: Door, log: Log, bounds: Bounds
-    ) -> None:
+    def __init__(self, url: str, opening: Opening, door: Door, log: Log, bounds: Bounds) -> None:
         """Open the journal at *url* and each of its programs.
 
         Raise UsageError if a program cannot be served, and JournalError if the journal cannot be
@@ -86,7 +82,7 @@ class Live:
         """
         self._clock = Clock()
         self.door, self.log, self.opening, self.bounds = door, log, opening, bounds
-        self.feed, self.market = feeding.feed, feeding.files
+        self.feed = opening.feed
         # When the programs were probed last, and what was found.
         self.probed: tuple[int, tuple[Check, ...]] | None = None
         self.probing = asyncio.Lock()

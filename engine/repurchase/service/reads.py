@@ -141,5 +141,6 @@ def _moment(text: str) -> datetime | date:
 
 async def tokens(asked: Asked) -> Response:
     """Answer the keys, without their secrets."""
+    asked.caller.check_all()
     ring = asked.live.door.keys
     return answered([] if ring is None else listed(ring.all(), now()))

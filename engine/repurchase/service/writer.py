@@ -113,17 +113,12 @@ class Writer:
         self._queue: deque[_Waiting] = deque()
         self._turn = threading.Condition()
         self._stops = False
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="writer", daemon=True)
         # How many events wait, and how many are being recorded.
         self.waiting = self.recording = 0
         # Why the last group could not be recorded, if it could not.
         self.trouble: Trouble | None = None
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Return whether the thread runs."""
-        return self._thread.is_alive()
+        self.thread.start()
 
     def put(self, program: str, events: Sequence[Event]) -> asyncio.Future[Taken]:
         """Return what will hold the decisions on *events*, recorded together or not at all.
@@ -148,7 +143,7 @@ class Writer:
         with self._turn:
             self._stops = True
             self._turn.notify()
-        self._thread.join()
+        self.thread.join()
 
     def _run(self) -> None:
         while group := self._next():

@@ -20,7 +20,6 @@ from repurchase.domain.errors import Problem, UsageError
 if TYPE_CHECKING:
     from repurchase.journal.rule_texts import RuleText
     from repurchase.service.access import Door, Proxy
-    from repurchase.service.live import Feeding
 
 _LOCAL: Final = "127.0.0.1"
 _RATE: Final = 1_000
@@ -108,7 +107,8 @@ def command(
     sender that got no answer can send its event again unchanged.
     """
     from repurchase.journal.desk import check_said
-    from repurchase.service.live import Bounds, Live, Opening
+    from repurchase.market.feed import read_feed
+    from repurchase.service.live import Bounds, Live, Loaded, Opening
     from repurchase.service.logged import Log
     from repurchase.service.server import Address, listen, serve
 
@@ -118,10 +118,11 @@ def command(
         host or _LOCAL, _PORT if port is None else port, *_pair(tls_certificate, tls_key)
     )
     door = _door(keys, _proxy(proxy, proxy_header), rate or _RATE, address.host, insecure_local)
-    opening = Opening(tuple(_rules(rules)), by, one_person)
+    files = tuple(Loaded(path, path.stat().st_mtime_ns) for path in market if path.exists())
+    opening = Opening(tuple(_rules(rules)), by, one_person, read_feed(market), files)
     with closing(Log(now, refusals)) as log, closing(listen(address)) as listening:
         bounds = Bounds(waiting or _WAITING, patience or _PATIENCE)
-        live = Live(journal, opening, _feeding(market), door, log, bounds)
+        live = Live(journal, opening, door, log, bounds)
         with closing(live):
             if insecure_local:
                 what = "no keys are asked for: this machine's programs may do everything"
@@ -195,11 +196,3 @@ def _files(name: str) -> list[str]:
         return [name]
     found = (one for one in folder.glob("*.yaml") if not one.name.endswith(".cases.yaml"))
     return sorted(map(str, found))
-
-
-def _feeding(market: tuple[Path, ...]) -> Feeding:
-    from repurchase.market.feed import read_feed
-    from repurchase.service.live import Feeding, Loaded
-
-    files = tuple(Loaded(path, path.stat().st_mtime_ns) for path in market if path.exists())
-    return Feeding(read_feed(market), files)
