@@ -42,11 +42,35 @@ journal_option: Option = single_option(
     metavar="FILE|URL",
     help="The journal: a file, or postgresql://user@host/name.",
 )
+# The same for a command that may ask a service instead.
+journal_or_server_option: Option = single_option(
+    "--journal",
+    type=_Whole(),
+    envvar="REPURCHASE_JOURNAL",
+    show_envvar=True,
+    metavar="FILE|URL",
+    help="The journal: a file, or postgresql://user@host/name.",
+)
+server_option: Option = single_option(
+    "--server",
+    metavar="URL",
+    help="A service (`repurchase serve`) instead of a journal. The environment variable"
+    " REPURCHASE_TOKEN holds the token of a key.",
+)
 program_option: Option = single_option(
     "--authorization",
     metavar="NAME",
     help="The program, if the journal has several.",
 )
+
+
+def named_journal(journal: str | None) -> str:
+    """Return the *journal*; raise a usage error of click if none is named."""
+    if journal is not None:
+        return journal
+    context = click.get_current_context()
+    (missing,) = (one for one in context.command.params if one.name == "journal")
+    raise click.MissingParameter(ctx=context, param=missing)
 
 
 def now() -> datetime:

@@ -98,6 +98,19 @@ def opening(
     return Text.assemble((word.upper(), style), text, f": {why}." if why else ".")
 
 
+def told_view(decision: WordedDecision, place: str = "") -> RenderableType:
+    """Return a *decision* that another machine made, which has the rule file, for a terminal."""
+    word, style = MARKS[decision.outcome]
+    text = plain(f"  {decision.kind} {decision.id}{place}")
+    lines = [Text.assemble((word.upper(), style), text)]
+    lines += (
+        Text(plain(f"  {one.rule} ({one.effect}): {one.message}"))
+        for one in decision.findings
+        if _does_not_pass(one)
+    )
+    return Group(*lines)
+
+
 def _why(decision: WordedDecision, life: Life, event: Event | None) -> str:
     found = deciding(decision)
     if found is None:

@@ -88,6 +88,8 @@ class Proxy(msgspec.Struct, frozen=True):
 class Door:
     """Finds whose request it is; without *keys*, only this machine's own are let in."""
 
+    keys: KeyRing | None
+
     def __init__(
         self,
         keys: KeyRing | None,

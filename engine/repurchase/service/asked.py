@@ -24,6 +24,12 @@ AUTHORIZATION: Final = Parameter("authorization", "The program, if there are sev
 class Asked:
     """One request, of a caller who may make it; *noted* goes into the line of the log."""
 
+    request: Request
+    live: Live
+    caller: Caller
+    noted: dict[str, object]
+    given: dict[str, str]
+
     def __init__(
         self, request: Request, live: Live, caller: Caller, known: tuple[Parameter, ...]
     ) -> None:
@@ -31,7 +37,7 @@ class Asked:
         self.request = request
         self.live = live
         self.caller = caller
-        self.noted: dict[str, object] = {}
+        self.noted = {}
         self.given = _parameters(request, tuple(one.name for one in known))
 
     @property

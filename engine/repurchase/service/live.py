@@ -72,7 +72,24 @@ def now() -> datetime:
 
 
 class Live:
-    """The programs of one journal, with all that their requests share."""
+    """The programs of one journal, with all that their requests share.
+
+    *probed* is when the programs were probed last, and what was found.
+    """
+
+    door: Door
+    log: Log
+    opening: Opening
+    bounds: Bounds
+    feed: Feed
+    measures: Measures
+    stopping: asyncio.Event
+    streams: int
+    probed: tuple[int, tuple[Check, ...]] | None
+    probing: asyncio.Lock
+    journal: Journal
+    texts: RuleTexts
+    writer: Writer
 
     def __init__(self, url: str, opening: Opening, door: Door, log: Log, bounds: Bounds) -> None:
         """Open the journal at *url* and each of its programs.
@@ -83,8 +100,7 @@ class Live:
         self._clock = Clock()
         self.door, self.log, self.opening, self.bounds = door, log, opening, bounds
         self.feed = opening.feed
-        # When the programs were probed last, and what was found.
-        self.probed: tuple[int, tuple[Check, ...]] | None = None
+        self.probed = None
         self.probing = asyncio.Lock()
         self.measures = Measures()
         self.stopping = asyncio.Event()

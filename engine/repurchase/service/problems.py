@@ -77,6 +77,10 @@ class Trouble(Exception):
     If it may be sent again unchanged, *again* says after how many seconds.
     """
 
+    code: str
+    problems: tuple[Problem, ...]
+    again: int | None
+
     def __init__(
         self, code: str, problems: Problem | Iterable[Problem], again: int | None = None
     ) -> None:

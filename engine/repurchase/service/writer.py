@@ -99,7 +99,16 @@ class _Waiting(msgspec.Struct):
 
 
 class Writer:
-    """Records what is put into its queue, program by program, in the order in which it came."""
+    """Records what is put into its queue, program by program, in the order in which it came.
+
+    *waiting* events wait, and *recording* ones are in the commit that is under way. *trouble* is
+    why the last group could not be recorded, if it could not.
+    """
+
+    thread: threading.Thread
+    waiting: int
+    recording: int
+    trouble: Trouble | None
 
     def __init__(self, record: Record, clock: Clock, faulty: Faulty, waiting_max: int) -> None:
         """Start the thread. Past *waiting_max* events in the queue, no more are taken.
@@ -114,10 +123,8 @@ class Writer:
         self._turn = threading.Condition()
         self._stops = False
         self.thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        # How many events wait, and how many are being recorded.
         self.waiting = self.recording = 0
-        # Why the last group could not be recorded, if it could not.
-        self.trouble: Trouble | None = None
+        self.trouble = None
         self.thread.start()
 
     def put(self, program: str, events: Sequence[Event]) -> asyncio.Future[Taken]:

@@ -12,10 +12,11 @@ import click
 
 from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.files import content, editions_of, message_name, remark_known_at
-from repurchase.cli.journal_options import now, opened_program, program_option
+from repurchase.cli.journal_options import now, opened_program, program_option, server_option
 from repurchase.cli.log_options import LogOptions, log_options
 from repurchase.cli.options import json_option, known_at_option, single_option
 from repurchase.cli.output import answer, remark, wants_json
+from repurchase.cli.servers import ask, opened_server, refuse_beside_a_server, show
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _ASSUMED: Final = "No --log or --journal: the program is assumed unused."
     help="The earlier events: a program's journal. Default, without --rules and --log: "
     "REPURCHASE_JOURNAL.",
 )
+@server_option
 @program_option
 @log_options
 @known_at_option
@@ -56,6 +58,7 @@ def command(
     event: str,
     log: str | None,
     journal: str | None,
+    server: str | None,
     authorization: str | None,
     known_at: date | None,
     every_rule: bool,
@@ -78,6 +81,11 @@ def command(
 
     if log is None:
         _refuse_options_of_a_log(options)
+    if server is not None:
+        files = {"--rules": rules, "--log": log, "--journal": journal}
+        others = {"--market": options.market, "--brought-forward": options.brought_forward}
+        refuse_beside_a_server({**files, **others, "--known-at": known_at})
+        return _by_server(server, authorization, event)
     if event == log == "-":
         hint = "name a file for one of them"
         raise UsageError(Problem("`--event` and `--log` are both `-`", hint))
@@ -109,6 +117,13 @@ def _remark(decided: Decided, note: str) -> None:
         remark(note)
     if decided.repeated:
         remark(f"{decided.place} has this event: the decision is the one made there")
+
+
+def _by_server(server: str, authorization: str | None, event: str) -> int:
+    """Show the decision of the service at *server*; return the exit code."""
+    with opened_server(server, authorization) as client:
+        (found,) = ask(client, [_event(event)], records=False)
+    return 1 if show(found) else 0
 
 
 def _by_journal(

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from repurchase.cli.files import content, message_name, standard_input
-from repurchase.cli.journal_options import journal_option, now, program_option
+from repurchase.cli.journal_options import (
+    journal_or_server_option,
+    named_journal,
+    now,
+    program_option,
+    server_option,
+)
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import json_option, single_option
 from repurchase.cli.output import answer, remark, wants_json, warn, write_errors
+from repurchase.cli.servers import ask, opened_server, refuse_beside_a_server, show
 from repurchase.domain.errors import InputError, Problem, RepurchaseError
 from repurchase.rulebook.library import rule_file
 
 if TYPE_CHECKING:
+    from repurchase.domain.events import Event
     from repurchase.domain.people import Identity
     from repurchase.evaluation.step import Decided
     from repurchase.intake.log import Log, Row
@@ -28,12 +37,14 @@ if TYPE_CHECKING:
     from repurchase.journal.rule_texts import RuleText
 
 
+T = TypeVar("T")
 EXIT_UNDECIDED: Final = 2
 
 
 @click.command("submit")
 @click.argument("events", metavar="FILE|-")
-@journal_option
+@journal_or_server_option
+@server_option
 @single_option(
     "--rules",
     metavar="FILE",
@@ -63,7 +74,8 @@ EXIT_UNDECIDED: Final = 2
 @json_option
 def command(
     events: str,
-    journal: str,
+    journal: str | None,
+    server: str | None,
     rules: str | None,
     by: str | None,
     one_person: bool,
@@ -78,6 +90,7 @@ def command(
     repurchase submit orders.jsonl --journal desk.db --rules iij-2008 --by Tanaka
     repurchase submit orders.jsonl --journal desk.db --market bars.csv
     some-order-system | repurchase submit - --journal desk.db --json
+    repurchase submit orders.jsonl --server https://desk.example:8080
 
     A decision is shown only after its record is on disk. An event that is sent again gets the same
     decision and no second record, so events without a decision can always be sent again.
@@ -93,6 +106,17 @@ def command(
     from repurchase.market.feed import read_feed
     from repurchase.rulebook.lint import lint_findings
 
+    if server is not None:
+        context = click.get_current_context()
+        is_given = context.get_parameter_source("journal") is ParameterSource.COMMANDLINE
+        journal = journal if is_given else None
+        persons = {"--by": by, "--one-person": one_person, "--identity": identity}
+        files = {"--journal": journal, "--rules": rules, "--market": market}
+        refuse_beside_a_server({**files, **persons})
+        with opened_server(server, authorization) as client:
+            far = partial(ask, client, records=True)
+            return _Answers(far, show, _log(events), keep_going=keep_going).run()
+    journal = named_journal(journal)
     # Before the journal is opened: a refused call need not make one and remove it again.
     if by is not None:
         check_said("by", by)
@@ -121,8 +145,8 @@ def command(
                 "--by has no effect: the program has adopted its rule file; name the requester in"
                 " the field `by` of each event"
             )
-        answers = _Answers(desk, log or _log(events), text, keep_going=keep_going)
-        code = answers.run()
+        begins = _Begins(desk, text)
+        code = _Answers(desk.answer, begins.show, log or _log(events), keep_going=keep_going).run()
         desk.close()
         return code
 
@@ -143,13 +167,42 @@ def read_rules(name: str) -> RuleText:
     return rule_text(content(path, "the rule file", BYTES_MAX), path)
 
 
-class _Answers:
-    """The decisions on the events of a log, shown so far, and the lines that could not be taken."""
+class _Begins:
+    """Shows what *desk* decides, and first that its program begins with the rule file *text*."""
 
-    def __init__(self, desk: Desk, log: Log, text: RuleText | None, *, keep_going: bool) -> None:
+    def __init__(self, desk: Desk, text: RuleText | None) -> None:
         self._desk = desk
-        self._log = log
         self._text = text
+
+    def show(self, decided: Decided) -> bool:
+        """Write *decided*; return whether its event is stopped."""
+        from repurchase.report.ways import answer_object, answer_view
+
+        if self._desk.has_begun_it and self._text is not None:
+            name = self._text.editions.authorization.name
+            remark(f"the program `{name}` begins and adopts {self._text.name}")
+            self._text = None
+        answer(answer_object(decided), partial(answer_view, decided))
+        return decided.decision.outcome not in ("approved", "recorded")
+
+
+class _Answers(Generic[T]):
+    """The decisions on the events of a log, shown so far, and the lines that could not be taken.
+
+    *ask* returns the answers to events, all recorded or none, and *show* writes one.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Event]], Sequence[T]],
+        show: Callable[[T], bool],
+        log: Log,
+        *,
+        keep_going: bool,
+    ) -> None:
+        self._ask = ask
+        self._shows = show
+        self._log = log
         self._keeps_going = keep_going
         self._count = 0
         self._bad = 0
@@ -193,7 +246,7 @@ class _Answers:
         if not events:
             return
         try:
-            answers = self._desk.answer(events)
+            answers = self._ask(events)
         except InputError as error:
             # Nothing of the group was recorded.
             if len(rows) == 1:
@@ -230,16 +283,10 @@ class _Answers:
             return f"{said}; send the events again, and the others are recorded too"
         return f"{said}, but the last decision was not shown; send the events again"
 
-    def _show(self, answers: Iterable[Decided]) -> None:
-        from repurchase.report.ways import answer_object, answer_view
-
-        if self._desk.has_begun_it and self._text is not None and not self._count:
-            name = self._text.editions.authorization.name
-            remark(f"the program `{name}` begins and adopts {self._text.name}")
-        for decided in answers:
+    def _show(self, answers: Iterable[T]) -> None:
+        for one in answers:
             self._count += 1
-            self._stopped |= decided.decision.outcome not in ("approved", "recorded")
-            answer(answer_object(decided), partial(answer_view, decided))
+            self._stopped |= self._shows(one)
 
 
 def _counted(count: int, one: str, several: str) -> str:
