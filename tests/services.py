@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpx
 
 from desk_events import RULES
-from repurchase.domain.people import ROLES, Role
+from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import change_keys, new_key
 from test_cli import COMMAND
 

@@ -236,6 +236,27 @@ def test_journal_without_its_extra_ends_with_the_command_that_installs_it(
     assert not list(here.glob("desk.db*"))
 
 
+@pytest.mark.parametrize(
+    ("missing", "what", "extra", "arguments"),
+    [
+        ("starlette", "the service needs the package Starlette", "service", "serve"),
+        ("uvloop", "the service needs the package uvloop", "service", "serve"),
+        ("httpx", "a client needs the package httpx", "client", "submit"),
+    ],
+)
+def test_service_without_its_extra_ends_with_the_command_that_installs_it(
+    here: Path, missing: str, what: str, extra: str, arguments: str
+) -> None:
+    """Neither a service nor a client of one is half there."""
+    calls = {
+        "serve": ("serve", "--journal", "desk.db", "--insecure-local"),
+        "submit": ("submit", "order.json", "--server", "http://127.0.0.1:1"),
+    }
+    done = without(here, *calls[arguments], missing=(missing,))
+    assert done == (2, "", f"{what}; install it with: pip install 'repurchase[{extra}]'\n")
+    assert not list(here.glob("desk.db*"))
+
+
 def test_missing_extra_is_told_as_json(here: Path) -> None:
     """Who asks for JSON gets the fault and the command apart."""
     done = without(here, "position", "--journal", "desk.db", "--json")

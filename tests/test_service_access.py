@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from repurchase.domain.events import KINDS
-from repurchase.domain.people import ROLES, Role
+from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import change_keys, new_key, revoked
 from services import Service, fill, order, serving
 from stores import Store

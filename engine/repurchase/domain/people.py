@@ -8,13 +8,10 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 # What tells who sends an event, if not the event itself.
 Identity = Literal["os", "database"]
-# What a person may do who has a key of the service.
-Role = Literal["trader", "operations", "compliance", "auditor", "admin"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 _ROWS: Final = (files("repurchase.domain") / "lookalikes.tsv").read_text("utf-8").splitlines()
 # Accents of the letters that the table compares; the marks of other scripts make other letters.

@@ -11,8 +11,8 @@ import msgspec
 
 from repurchase.domain.calendars import day_at
 from repurchase.domain.decisions import PositionReport
-from repurchase.domain.people import Role
 from repurchase.domain.quantities import written
+from repurchase.domain.roles import Role
 from repurchase.evaluation.wording import WordedDecision
 from repurchase.journal.book import Book
 from repurchase.journal.queries import (

@@ -14,7 +14,8 @@ from starlette.requests import Request
 
 from repurchase.domain.errors import Problem
 from repurchase.domain.events import REPORTS, Event
-from repurchase.domain.people import ROLES, Role, is_same_person
+from repurchase.domain.people import is_same_person
+from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import KeyRing
 from repurchase.service.problems import Trouble
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, UsageError, reason
-from repurchase.domain.people import Role
+from repurchase.domain.roles import Role
 from repurchase.report.served import KeyLine, Standing
 from repurchase.report.written import whole_bytes
 

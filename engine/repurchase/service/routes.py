@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import HTMLResponse, Response
 
 from repurchase.api.headroom import Headroom
-from repurchase.domain.people import Role
+from repurchase.domain.roles import Role
 from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures

@@ -11,7 +11,7 @@ import click
 from repurchase.cli.journal_options import now
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer
-from repurchase.domain.people import ROLES, Role
+from repurchase.domain.roles import ROLES, Role
 
 if TYPE_CHECKING:
     from repurchase.service.keys import Key
