@@ -94,14 +94,23 @@ def made_keys(path: Path, programs: tuple[str, ...] = ()) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, journal: str, *options: str, rules: str = RULES, has_keys: bool = True
+    folder: Path,
+    journal: str,
+    *options: str,
+    rules: str | tuple[str, ...] = RULES,
+    has_keys: bool = True,
 ) -> Iterator[Service]:
-    """Run a service of *journal* in *folder*; what still runs at the end is killed."""
+    """Run a service of *journal* in *folder*; what still runs at the end is killed.
+
+    *rules* are the text of a rule file, or the options that name others.
+    """
     keys, file, log = folder / "keys.json", folder / "acme-2008.yaml", folder / "log.jsonl"
-    file.write_text(rules, encoding="utf-8")
+    if isinstance(rules, str):
+        file.write_text(rules, encoding="utf-8")
+        rules = ("--rules", str(file))
     tokens = made_keys(keys) if not keys.exists() else {}
     door = ("--keys", str(keys)) if has_keys else ("--insecure-local",)
-    begin = ("--rules", str(file), "--by", "tess", "--port", "0")
+    begin = (*rules, "--by", "tess", "--port", "0")
     command = (COMMAND, "serve", "--journal", journal, *begin, *door, *options)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, cwd=folder, env={**os.environ})

@@ -56,7 +56,9 @@ def test_answers_are_those_of_a_desk(tmp_path: Path, sqlite: Store) -> None:
             assert far.headroom(own) == near.headroom(own | {"by": "ann"})
         again = far.submit(json.dumps(events[0], indent=1))
         assert (again.repeated, again.receipt) == (True, there[0].receipt)
-        assert [one.event["id"] for one in far.story("o-1").story] == ["o-1"]
+        odd = "a/b c?d#e%20ü"
+        far.submit(order(odd))
+        assert [one.event["id"] for one in far.story(odd).story] == [odd]
         page = far.decisions(limit=2)
         assert [one.record for one in page.decisions] == [2, 3]
         assert far.decisions(page.next or 0).decisions[0].event["id"] == "o-3"

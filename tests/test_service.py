@@ -265,6 +265,23 @@ def test_answers_fit_the_document(shared: Service) -> None:
         jsonschema.Draft202012Validator(schema).validate(shared.get(f"/v1/{path}"))
 
 
+def test_market_files_count_and_show_their_age(tmp_path: Path, sqlite: Store) -> None:
+    """What a file supplies is read at a moment; readiness says how old it is, and if it changed."""
+    bars = tmp_path / "bars.csv"
+    head = "date,symbol,venue,close,volume\n"
+    bars.write_text(f"{head}2008-11-14,9999,XTKS,11,1000\n", encoding="utf-8")
+    with serving(tmp_path, sqlite.url, "--market", str(bars)) as running:
+        running.submit(**order("o-1"))
+        (found,) = running.get("/v1/market?at=2008-11-17&venue=XTKS")
+        facts = {one["fact"]: (one["value"], one["files"]) for one in found["facts"]}
+        assert facts["market.previous_close"] == ("11", [str(bars)])
+        assert running.get("/readyz", "admin")["market"][0]["changed"] is False
+        bars.write_text(head, encoding="utf-8")
+        (told,) = running.get("/readyz", "admin")["market"]
+        assert (told["file"], told["age_seconds"] >= 0, told["changed"]) == ("bars.csv", True, True)
+        assert running.get("/readyz", None)["market"] == []
+
+
 def test_service_says_whether_it_is_ready_and_what_it_measured(shared: Service) -> None:
     """Readiness names each program; the measures count the order and what it uses."""
     assert shared.get("/healthz", None) == {"alive": True}

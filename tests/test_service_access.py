@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from desk_events import RULES
 from repurchase.domain.events import KINDS
 from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import change_keys, new_key, revoked
-from services import Service, fill, order, serving
+from services import Service, fill, lines, order, serving
 from stores import Store
 from test_cli import run
 
@@ -242,6 +243,60 @@ def test_keys_change_while_the_service_runs(tmp_path: Path, sqlite: Store) -> No
         assert [one["is_met"] for one in ready["checks"] if one["name"] == "keys"] == [False]
 
 
+def test_stream_ends_with_its_key(tmp_path: Path, sqlite: Store) -> None:
+    """Whoever may read no longer is not sent what comes after."""
+    with serving(tmp_path, sqlite.url) as running:
+        running.submit(**order("o-1"))
+        keys = ("--keys", running.keys)
+        made = run("token", "new", *keys, "--by", "di", "--role", "auditor", "--json").json
+        head = {"authorization": f"Bearer {made['token']}"}
+        url = f"{running.url}/v1/stream?after=0"
+        with running.client.stream("GET", url, headers=head) as stream:
+            found = stream.iter_lines()
+            while next(found) != "event: decision":
+                pass
+            assert run("token", "revoke", made["id"], *keys).code == 0
+            assert "event: stop" in list(found)
+
+
+def test_key_of_one_program_means_that_program(tmp_path: Path, sqlite: Store) -> None:
+    """Of several programs, an event names its own, unless its key has only one."""
+    (tmp_path / "rules").mkdir()
+    for name in ("acme-2008", "acme-2009"):
+        text = RULES.replace("authorization: acme-2008", f"authorization: {name}")
+        (tmp_path / "rules" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    given = ("--rules", str(tmp_path / "rules"))
+    with serving(tmp_path, sqlite.url, rules=given) as running:
+        found = running.call("POST", "/v1/events", body=order("o-1"))
+        assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+        assert "which program" in found.json()["errors"][0]["what"]
+        assert running.submit(**order("o-1", authorization="acme-2008"))["record"] == 2
+        one, token = new_key("ann", "trader", ("acme-2009",), datetime.now(UTC), timedelta(1))
+        change_keys(running.keys, lambda known: (*known, one))
+        running.tokens["one"] = token
+        assert running.submit("one", **order("o-1"))["record"] == 2
+        assert running.get("/v1/program", "one")["authorization"] == "acme-2009"
+        assert running.get("/v1/position?authorization=acme-2008")["records"] == 2
+        both = [order("o-2", authorization=name) for name in ("acme-2008", "acme-2009")]
+        kind = {"content-type": "application/x-ndjson"}
+        mixed = running.call("POST", "/v1/events", body=lines(*both), **kind)
+        assert mixed.json()["errors"][0]["what"] == "the events are of several programs"
+
+
+def test_program_whose_persons_the_system_tells_is_not_served(
+    tmp_path: Path, sqlite: Store
+) -> None:
+    """Keys say who sends an event; a program that takes it from elsewhere would contradict them."""
+    begun = json.dumps(order("o-1"))
+    (tmp_path / "acme.yaml").write_text(RULES, encoding="utf-8")
+    rules = ("--journal", sqlite.url, "--rules", tmp_path / "acme.yaml")
+    assert run("submit", "-", *rules, "--identity", "os", stdin=begun).code == 0
+    keys = tmp_path / "keys.json"
+    assert run("token", "new", "--keys", keys, "--by", "ann", "--role", "trader").code == 0
+    ended = run("serve", "--journal", sqlite.url, "--keys", keys, "--port", "0")
+    assert (ended.code, "takes `by` from the operating system" in ended.err) == (2, True)
+
+
 def test_listed_keys_have_no_secret(service: Service) -> None:
     """Neither the file, the command, the address nor a log has a token or its secret."""
     shown = run("token", "list", "--keys", service.keys, "--json").out
@@ -280,6 +335,10 @@ def test_trusted_proxy_names_the_caller(tmp_path: Path, sqlite: Store) -> None:
         assert (found.status_code, found.json()["code"]) == (403, "role")
         found = running.call("GET", "/v1/orders", None, **{"x-user": "zoe"})
         assert (found.status_code, found.json()["code"]) == (401, "unknown-key")
+        added, _ = new_key("田中", "auditor", (), datetime.now(UTC), timedelta(1))
+        change_keys(running.keys, lambda known: (*known, added))
+        head = {b"x-user": "田中".encode()}
+        assert running.client.get(f"{running.url}/v1/decisions", headers=head).status_code == 200
         # Without the header, a key is needed as elsewhere.
         assert running.call("GET", "/v1/orders", None).json()["code"] == "no-key"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -221,6 +223,25 @@ def test_journal_that_cannot_be_written_is_told_and_comes_back(
         while running.call("GET", "/readyz", None).status_code != 200:
             time.sleep(0.05)
         assert running.lines("writer") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+def test_disk_that_is_full_is_told_and_comes_back(tmp_path: Path, sqlite: Store) -> None:
+    """Nothing is recorded and nothing approved, reads go on, and with room again so do writes."""
+    with serving(tmp_path, sqlite.url) as running:
+        running.submit(**order("o-1"))
+        none, most = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE)
+        # No byte may be written to any file, not even the log's.
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (0, most))
+        for name in ("o-2", "o-3"):
+            found = running.call("POST", "/v1/events", body=order(name))
+            assert (found.status_code, found.json()["code"]) == (503, "journal")
+        assert running.get("/v1/position")["records"] == 2
+        assert running.call("GET", "/readyz", None).status_code == 503
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (none, most))
+        assert running.submit(**order("o-2"))["outcome"] == "approved"
+        assert running.get("/v1/position")["records"] == 3
+    assert run("verify", "--journal", sqlite.url).code == 0
 
 
 def _until_answered(service: Service, event: dict[str, Any], dead: threading.Event) -> Any:

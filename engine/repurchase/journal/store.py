@@ -503,8 +503,12 @@ class Writer(Reader):
             raise Tampering(Problem(what, hint, self.url))
 
     def touch(self) -> None:
-        """Write the head as it is, which shows that the journal can be written."""
-        self._rows(_MOVE_HEAD, to=self.head.sequence, hash=self.head.hash)
+        """Write the head as another, and then as it is: the journal can be written, or this fails.
+
+        SQLite writes nothing if a row is only set to what it is.
+        """
+        for hash_ in (BEGINNING, self.head.hash):
+            self._rows(_MOVE_HEAD, to=self.head.sequence, hash=hash_)
 
     def keep_text(self, hash_: str, body: bytes) -> None:
         """Store the source text *body* under its hash."""

@@ -124,13 +124,15 @@ class Door:
         if len(names) > 1 or address_of(request) != proxy.address:
             what = f"the header `{proxy.header}` does not come from the trusted proxy"
             raise Trouble("forged-header", Problem(what, "leave it out"))
-        held = keys.of(names[0], self._now())
+        # The bytes of a header come as the characters with their numbers.
+        by = names[0].encode("latin-1").decode(errors="replace")
+        held = keys.of(by, self._now())
         if not held:
             raise Trouble("unknown-key", Problem("nobody with this name has a valid key"))
         programs = {name for one in held for name in one.programs}
         is_of_all = any(not one.programs for one in held)
         roles = frozenset(one.role for one in held)
-        return Caller(f"proxy:{names[0]}", names[0], roles, () if is_of_all else tuple(programs))
+        return Caller(f"proxy:{by}", by, roles, () if is_of_all else tuple(programs))
 
     def _by_token(self, request: Request, keys: KeyRing) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

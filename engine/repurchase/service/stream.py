@@ -15,7 +15,6 @@ from repurchase.journal.pages import Page, Wanted, page
 from repurchase.report.served import recorded
 from repurchase.report.written import json_text
 from repurchase.service.asked import Asked, whole
-from repurchase.service.live import Live
 from repurchase.service.problems import AGAIN_SECONDS, Trouble
 
 STREAMS_MAX: Final = 64
@@ -29,7 +28,8 @@ _QUIET_MAX: Final = 15
 async def stream(asked: Asked) -> Response:
     """Send each decision as a server-sent event, from now on or after `Last-Event-ID`.
 
-    The ID of an event is the number of its record. The stream ends with an event `stop`.
+    The ID of an event is the number of its record. The stream ends with an event `stop`, also if
+    the key does.
     """
     live, name = asked.live, asked.program
     resumed = asked.request.headers.get(RESUME)
@@ -43,9 +43,17 @@ async def stream(asked: Asked) -> Response:
     if live.streams >= STREAMS_MAX:
         problem = Problem(f"{STREAMS_MAX} streams are open", "try again later")
         raise Trouble("busy", problem, AGAIN_SECONDS)
-    return StreamingResponse(
-        _events(live, name, last if after is None else after), media_type=MEDIA_TYPE
-    )
+    start = last if after is None else after
+    return StreamingResponse(_events(asked, name, start), media_type=MEDIA_TYPE)
+
+
+def _may_read_on(asked: Asked) -> bool:
+    """Return whether the key, by which the stream began, is still valid."""
+    try:
+        asked.live.door.caller(asked.request)
+    except Trouble:
+        return False
+    return True
 
 
 def _sent(found: Page) -> bytes:
@@ -56,13 +64,14 @@ def _sent(found: Page) -> bytes:
     return "".join(lines).encode()
 
 
-async def _events(live: Live, name: str, after: int) -> AsyncIterator[bytes]:
+async def _events(asked: Asked, name: str, after: int) -> AsyncIterator[bytes]:
+    live = asked.live
     live.streams += 1
     quiet = 0
     try:
         with live.listening(name) as bell:
             yield b"retry: 1000\n\n"
-            while not live.stopping.is_set():
+            while not live.stopping.is_set() and _may_read_on(asked):
                 bell.clear()
                 found = await live.read(page, live.journal, name, live.texts, after, PAGE, Wanted())
                 after = found.last
