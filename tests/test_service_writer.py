@@ -256,7 +256,7 @@ def _until_answered(service: Service, event: dict[str, Any], dead: threading.Eve
 
 def test_killed_service_loses_no_answer(tmp_path: Path, sqlite: Store) -> None:
     """What was answered before SIGKILL is recorded; all events, sent again, count once."""
-    events = [order(f"o-{number}") for number in range(40)]
+    events = [order(f"o-{number}") for number in range(24)]
     answered: dict[str, Any] = {}
     chance = random.Random(7)
     for _ in range(2):
@@ -278,7 +278,7 @@ def test_killed_service_loses_no_answer(tmp_path: Path, sqlite: Store) -> None:
             again = running.submit(**event)
             first = answered.get(event["id"], again)
             assert (again["record"], again["hash"]) == (first["record"], first["hash"])
-        assert running.get("/v1/position")["position"]["reserved_shares"] == "40"
+        assert running.get("/v1/position")["position"]["reserved_shares"] == "24"
     assert run("verify", "--journal", sqlite.url).code == 0
 
 
@@ -322,8 +322,8 @@ def test_services_share_a_journal(tmp_path: Path, postgres: Store) -> None:
         ThreadPoolExecutor(CALLERS) as callers,
     ):
         sent = [
-            callers.submit((one, two)[number % 2].submit, **order(f"o-{number % 60}"))
-            for number in range(120)
+            callers.submit((one, two)[number % 2].submit, **order(f"o-{number % 15}", 4))
+            for number in range(30)
         ]
         decided: dict[str, set[str]] = {}
         for each in sent:
@@ -331,12 +331,12 @@ def test_services_share_a_journal(tmp_path: Path, postgres: Store) -> None:
             decided.setdefault(decision["id"], set()).add(decision["outcome"])
         assert all(len(outcomes) == 1 for outcomes in decided.values())
         approved = [name for name, outcomes in decided.items() if outcomes == {"approved"}]
-        assert (len(decided), len(approved)) == (60, 40)
+        assert (len(decided), len(approved)) == (15, 10)
         one.submit("operations", **fill("f-1", approved[0]))
         for service in (one, two):
             found = service.get("/v1/position")
             assert found["position"]["executed_shares"] == "1"
-            assert found["records"] == 62
+            assert found["records"] == 17
     assert run("verify", "--journal", postgres.url, fresh=True).code == 0
 
 
