@@ -135,6 +135,28 @@ def test_flood_of_headers_is_ended(shared: Service, flood: bytes) -> None:
     assert found.startswith(b"HTTP/1.1 400 ") or found == b""
 
 
+def _is_held(port: int, other: int) -> bool:
+    """Return whether a process holds the end at *port* of the connection from the port *other*."""
+    rows = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    ends = ((row[1], row[2], row[9]) for row in map(str.split, rows))
+    wanted = f":{port:04X}", f":{other:04X}"
+    return any((one[-5:], two[-5:]) == wanted and held != "0" for one, two, held in ends)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has open")
+def test_answers_that_nobody_reads_are_not_kept(shared: Service) -> None:
+    """Whoever asks and does not read is cut off, with what waits to be read."""
+    host, port = shared.url.removeprefix("http://").split(":")
+    asked = b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(asked * 400)
+        own = connection.getsockname()[1]
+        while not _is_held(int(port), own):
+            time.sleep(0.01)
+        while _is_held(int(port), own):
+            time.sleep(0.01)
+
+
 def test_sender_that_leaves_loses_no_record(tmp_path: Path, sqlite: Store) -> None:
     """What was sent whole is recorded, and the same event again gets the decision."""
     with serving(tmp_path, sqlite.url) as running:

@@ -26,6 +26,7 @@ from repurchase.journal.book import (
     following,
     misplaced,
     recorded,
+    rules_at,
     stored_book,
 )
 from repurchase.journal.records import Reconciliation, Rules, event_of, rules_of
@@ -261,16 +262,23 @@ def asked(
     return would_decide(journal, program, book, event, feed or read_feed(()))
 
 
-def story(journal: Journal, program: str, name: str) -> Iterator[StoryLine]:
+def story(journal: Journal, program: str, name: str, *, whole: bool = True) -> Iterator[StoryLine]:
     """Yield the records of the event *name* and of all events connected with it, in order.
 
     The story of an order therefore includes its fills, their busts and their corrections. Raise
-    JournalError if the records do not form one chain.
+    JournalError if the records do not form one chain: the *whole* one, or else that from the first
+    of these events on.
     """
     texts = RuleTexts(journal.text)
     met = _led_to(journal, program, name)
     head, rules = Head(), Rules("")
-    for stored in journal.records(program):
+    if not whole:
+        first = _first_of(journal, program, met)
+        hash_ = None if first is None else journal.hash_of(program, first - 1)
+        if first is None or hash_ is None:
+            return
+        head, rules = Head(first - 1, hash_), rules_at(journal, program, first - 1)
+    for stored in journal.records(program, head.sequence):
         try:
             record = following(head, stored)
             head = Head(stored.sequence, stored.hash)
@@ -411,6 +419,13 @@ def _led_to(journal: Journal, program: str, name: str) -> set[str]:
             if stored is not None:
                 asked_for |= about(recorded(stored, journal.url).event or {})
     return met
+
+
+def _first_of(journal: Journal, program: str, names: Iterable[str]) -> int | None:
+    """Return the number of the first record of the events *names*; `None` if there is none."""
+    keys = [key_of(kind, one) for one in names for kind in ("order", "fill")]
+    found = journal.with_keys(program, keys).values()
+    return min((one.sequence for one in found), default=None)
 
 
 def about(event: dict[str, Any]) -> set[str]:

@@ -6,9 +6,12 @@ The parser in C bounds neither its headers nor its time, so both are bounded her
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 HEAD_BYTES_MAX: Final = 1 << 15
 HEADERS_MAX: Final = 100
@@ -28,6 +31,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._head = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to count, also if nothing is sent."""
@@ -35,9 +40,16 @@ class Connection(HttpToolsProtocol):
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop to count."""
+        """Stop to count, and tell the request that is being answered; the last one may wait."""
         self._stop()
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def shutdown(self) -> None:
         """Let a request that was taken be answered; end a connection on which there is none."""
@@ -80,6 +92,18 @@ class Connection(HttpToolsProtocol):
         """End a request: the next one has a time of its own."""
         self._stop()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Give the other end its time to read what was answered."""
+        self._unread = self.loop.call_later(self._seconds_max, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on, as the other end reads."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def _start(self) -> None:
         self._deadline = self.loop.call_later(self._seconds_max, self.transport.close)

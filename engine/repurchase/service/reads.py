@@ -99,7 +99,7 @@ async def decision(asked: Asked) -> Response:
     journal = asked.live.journal
 
     def told() -> Story:
-        found = recorded(queries.story(journal, program_, name))
+        found = recorded(queries.story(journal, program_, name, whole=False))
         own = tuple(one for one in found if one.event.get("id") == name)
         if not own:
             hint = "check its letters: IDs are case-sensitive"
