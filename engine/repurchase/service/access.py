@@ -16,8 +16,8 @@ from repurchase.domain.errors import Problem
 from repurchase.domain.events import REPORTS, Event
 from repurchase.domain.people import is_same_person
 from repurchase.domain.roles import ROLES, Role
+from repurchase.report.problems import Trouble
 from repurchase.service.keys import KeyRing
-from repurchase.service.problems import Trouble
 
 _TRADER: Final[frozenset[Role]] = frozenset(("trader",))
 _OPERATIONS: Final[frozenset[Role]] = frozenset(("operations",))

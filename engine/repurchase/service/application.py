@@ -17,11 +17,11 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from repurchase.domain.errors import Problem, RepurchaseError
+from repurchase.report.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
 from repurchase.report.written import json_text
 from repurchase.service.access import Caller
 from repurchase.service.asked import Asked
 from repurchase.service.live import Live
-from repurchase.service.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
 from repurchase.service.routes import ROUTES, Route
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

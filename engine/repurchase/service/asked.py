@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from repurchase.domain.errors import Problem, Wrong, nearest, short
 from repurchase.report.openapi import Parameter
+from repurchase.report.problems import Trouble
 from repurchase.report.written import json_text
 from repurchase.service.access import Caller
 from repurchase.service.live import Live
-from repurchase.service.problems import Trouble
 
 V = TypeVar("V")
 BODY_BYTES_MAX: Final = 1 << 20

@@ -13,10 +13,10 @@ from repurchase.domain.events import Event
 from repurchase.evaluation.step import Decided
 from repurchase.intake.objects import event_from_json
 from repurchase.journal.desk import GROUP_MAX
+from repurchase.report.problems import Trouble, trouble_of
 from repurchase.report.ways import answer_object
 from repurchase.report.written import decision_object, json_text
 from repurchase.service.asked import Asked, answered
-from repurchase.service.problems import Trouble, trouble_of
 
 ONE: Final = "application/json"
 LINES: Final = "application/x-ndjson"

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from repurchase.domain.errors import RepurchaseError
 from repurchase.journal.queries import overview
 from repurchase.report.measures import MEDIA_TYPE, Gauge
+from repurchase.report.problems import Trouble, trouble_of
 from repurchase.report.served import Check, FileAge, Ready, program_now, used
 from repurchase.service.asked import Asked, answered
 from repurchase.service.live import Live, Loaded, now
-from repurchase.service.problems import Trouble, trouble_of
 
 _SECOND: Final = 10**9
 # So long a probe of the programs counts: anybody may ask for it.

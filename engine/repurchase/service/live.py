@@ -23,10 +23,10 @@ from repurchase.journal.rule_texts import RuleText
 from repurchase.journal.store import Journal
 from repurchase.market.feed import Feed
 from repurchase.report.measures import Measures
+from repurchase.report.problems import AGAIN_SECONDS, Trouble
 from repurchase.report.served import Check
 from repurchase.service.access import Caller, Door
 from repurchase.service.logged import Log
-from repurchase.service.problems import AGAIN_SECONDS, Trouble
 from repurchase.service.writer import Clock, Taken, Writer
 
 P = ParamSpec("P")

@@ -17,12 +17,12 @@ from repurchase.journal.pages import Wanted, page
 from repurchase.journal.queries import overview
 from repurchase.market.supplied import supplied
 from repurchase.report.market import market_object
+from repurchase.report.problems import Trouble
 from repurchase.report.served import Decisions, Story, program_now, recorded, rules_in_force
 from repurchase.rulebook.life import life
 from repurchase.service.asked import Asked, answered, whole
 from repurchase.service.keys import listed
 from repurchase.service.live import now
-from repurchase.service.problems import Trouble
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 500

@@ -12,7 +12,7 @@ from repurchase.api.headroom import Headroom
 from repurchase.domain.roles import Role
 from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
-from repurchase.report import measures
+from repurchase.report import measures, problems
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
     Decisions,
@@ -23,7 +23,7 @@ from repurchase.report.served import (
     Story,
 )
 from repurchase.report.written import LiveDecision, json_text
-from repurchase.service import events, health, problems, reads
+from repurchase.service import events, health, reads
 from repurchase.service.access import ADMIN, KEEPERS, READERS, SENDERS
 from repurchase.service.asked import AUTHORIZATION, Asked
 from repurchase.service.stream import MEDIA_TYPE, stream

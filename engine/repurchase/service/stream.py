@@ -12,10 +12,10 @@ from starlette.responses import Response, StreamingResponse
 
 from repurchase.domain.errors import Problem
 from repurchase.journal.pages import Page, Wanted, page
+from repurchase.report.problems import AGAIN_SECONDS, Trouble
 from repurchase.report.served import recorded
 from repurchase.report.written import json_text
 from repurchase.service.asked import Asked, whole
-from repurchase.service.problems import AGAIN_SECONDS, Trouble
 
 STREAMS_MAX: Final = 64
 PAGE: Final = 100

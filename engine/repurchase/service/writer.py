@@ -24,7 +24,7 @@ from repurchase.domain.errors import (
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import Decided
 from repurchase.journal.desk import GROUP_MAX
-from repurchase.service.problems import AGAIN_SECONDS, Trouble, trouble_of
+from repurchase.report.problems import AGAIN_SECONDS, Trouble, trouble_of
 
 # The steps of a transaction, as the journal names them, that end a stage.
 _STEPS: Final = ("locked", "written", "committed")
