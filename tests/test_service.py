@@ -155,6 +155,9 @@ def test_decisions_are_paged_and_filtered(service: Service) -> None:
         ("/v1/decisions?day=2008-11-17&day=2008-11-18", "`day` is given twice"),
         ("/v1/decisions?after=-1", "`after` is `-1`, not a whole number"),
         ("/v1/decisions?outcome=good", "`outcome` is not one of"),
+        ("/v1/decisions?limit=501", "`limit` is 501"),
+        (f"/v1/decisions?rule={'x' * 401}", "`rule` has 401 characters"),
+        ("/v1/market?symbol=nothing", "no instrument of the rule file has this symbol"),
         ("/v1/headroom?symbol=9999", "neither `price` nor `quantity` is given"),
         ("/v1/position?authorization=other", "the journal has no program of this name"),
         ("/v1/decisions/nothing", "the journal has no event of this ID"),
@@ -241,9 +244,12 @@ def test_document_describes_the_routes_and_every_kind_of_event(shared: Service) 
     found = shared.get("/v1/openapi.json", None)
     assert found["openapi"] == "3.1.0"
     schemas = found["components"]["schemas"]
-    for event in (order("o-1"), fill("f-1", "o-1"), order("o-1", price=2.5)):
+    absent = order("o-1", time=None, broker=None)
+    for event in (order("o-1"), fill("f-1", "o-1"), order("o-1", price=2.5), absent):
         _fits(event, schemas[f"event.{event['kind']}"])
-    for event in (order("o-1", price="1e2"), order("o-1", quantity=0), order("o-1", amount=1)):
+    both = order("o-1", time="2008-11-17T10:00:00Z")
+    wrong = (order("o-1", price="1e2"), order("o-1", quantity=0), order("o-1", amount=1), both)
+    for event in (*wrong, order("o-1", date=None), order(" "), order("o-1", date="1492-01-01")):
         with pytest.raises(jsonschema.ValidationError):
             _fits(event, schemas["event.order"])
     page = shared.call("GET", "/docs", None)

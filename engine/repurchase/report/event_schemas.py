@@ -6,23 +6,46 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from repurchase.domain.events import JUDGED, KINDS
-from repurchase.facts.domains import FIELDS, TEXTS, VENUES, YES_OR_NO, Domain, Numbers, Words
+from repurchase.facts.averages import NAMES
+from repurchase.facts.domains import (
+    FIELDS,
+    OF_KIND,
+    TEXTS,
+    VENUES,
+    YES_OR_NO,
+    Domain,
+    Numbers,
+    Words,
+)
 from repurchase.facts.outside import is_outside
 from repurchase.facts.table import TABLE
 from repurchase.intake.fields import ANY, FORMS, TEXT_LENGTH_MAX, VENUES_MAX
 
 Schema = dict[str, Any]
 
-_TEXT: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": TEXT_LENGTH_MAX}
-_NUMBER: Final = "-?[0-9]{1,18}(\\.[0-9]{1,12})?"
+_TEXT: Final[Schema] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": TEXT_LENGTH_MAX,
+    # Something to be seen, and no NUL.
+    "pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+}
+_NUMBER: Final = "[0-9]{1,18}(\\.[0-9]{1,12})?"
 _WHOLE: Final = "[0-9]{1,18}"
-_DAY: Final[Schema] = {"type": "string", "format": "date"}
-_MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
+_YEAR: Final = "(19|20|21)[0-9]{2}"
+_CLOCK: Final = "T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[01]):[0-5][0-9])"
+DAY: Final[Schema] = {"type": "string", "format": "date", "pattern": f"^{_YEAR}-"}
+_MOMENT: Final[Schema] = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": f"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}{_CLOCK}$",
+}
+WHEN: Final[Schema] = {"anyOf": [DAY, _MOMENT]}
 # How days and moments are written is no matter of their domain.
 _WRITTEN: Final[Mapping[str, Schema]] = {
     "time": _MOMENT,
-    "date": _DAY,
-    "expires": {"anyOf": [_DAY, _MOMENT]},
+    "date": DAY,
+    "expires": WHEN,
 }
 
 
@@ -40,11 +63,18 @@ def _parts(kind: str) -> Iterator[tuple[str, Any]]:
     if kind == "split":
         fields.remove("time")
     properties = {name: _field(name, FIELDS[name]) for name in fields}
-    properties["kind"] = {"const": kind}
+    if kind == "prepaid":
+        properties["amount"] = _field("amount", OF_KIND[kind, "amount"])
     if kind in JUDGED:
         outside = (name for name in TABLE if is_outside(name))
         properties |= {name: _field(name, TABLE[name].domain) for name in outside}
-        yield "patternProperties", {"^averages\\.": _number(Numbers("", least=0))}
+        average = _number(Numbers("", least=0))
+        yield "patternProperties", {f"^({NAMES})$": _or_absent(average)}
+    asked = {names[0] for names in form.needed if len(names) == 1} - {"by"}
+    properties = {
+        name: one if name in asked else _or_absent(one) for name, one in properties.items()
+    }
+    properties["kind"] = {"const": kind}
     yield "title", form.called
     yield "type", "object"
     yield "properties", properties
@@ -52,10 +82,21 @@ def _parts(kind: str) -> Iterator[tuple[str, Any]]:
     yield "required", ["kind", *needed]
     several = [names for names in form.needed if len(names) > 1]
     if several:
-        yield "allOf", [{"anyOf": [{"required": [one]} for one in names]} for names in several]
+        yield "allOf", [{"anyOf": [_given(one) for one in names]} for names in several]
     if {"time", "date"} <= properties.keys():
-        yield "not", {"required": ["time", "date"]}
+        yield "not", _given("time", "date")
     yield "additionalProperties", False
+
+
+def _given(*names: str) -> Schema:
+    """Return the schema of an event that gives all the fields *names*."""
+    is_something = {"not": {"type": "null"}}
+    return {"required": list(names), "properties": dict.fromkeys(names, is_something)}
+
+
+def _or_absent(schema: Schema) -> Schema:
+    """Return the schema of what *schema* says, or of `null`, which leaves the field out."""
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _field(name: str, domain: Domain) -> Schema:
@@ -83,5 +124,7 @@ def _number(domain: Numbers) -> Schema:
     }
     number = {"type": "integer" if domain.is_whole else "number"}
     known = {name: int(end) for name, end in ends.items() if end is not None}
-    text = {"type": "string", "pattern": f"^{_WHOLE if domain.is_whole else _NUMBER}$"}
+    sign = "-?" if domain.least is None and domain.above != 0 else ""
+    some = "(?=.*[1-9])" if domain.above == 0 else ""
+    text = {"type": "string", "pattern": f"^{some}{sign}{_WHOLE if domain.is_whole else _NUMBER}$"}
     return {"anyOf": [number | known, text]}

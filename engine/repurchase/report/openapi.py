@@ -12,7 +12,9 @@ from repurchase.domain.version import __version__
 from repurchase.report.event_schemas import Schema, event_schemas
 
 _REF: Final = "#/components/schemas/"
-_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
+# The longest value of a parameter.
+VALUE_MAX: Final = 400
+_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": VALUE_MAX}
 _EVENT: Final = "Event"
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from repurchase.domain.errors import Problem, Wrong, nearest, short
-from repurchase.report.openapi import Parameter
+from repurchase.report.openapi import VALUE_MAX, Parameter
 from repurchase.report.problems import Trouble
 from repurchase.report.written import json_text
 from repurchase.service.access import Caller
@@ -102,6 +102,9 @@ def _parameters(request: Request, known: tuple[str, ...]) -> dict[str, str]:
             raise Trouble("unreadable", Problem(what, nearest(name[:200], known)))
         if name in given:
             raise Trouble("unreadable", Problem(f"`{name}` is given twice", "give it once"))
+        if not 1 <= len(value) <= VALUE_MAX:
+            what = f"`{name}` has {len(value):,} characters"
+            raise Trouble("unreadable", Problem(what, f"write 1 to {VALUE_MAX}"))
         given[name] = value
     return given
 

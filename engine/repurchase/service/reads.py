@@ -10,14 +10,14 @@ from starlette.responses import Response
 from repurchase.api.headroom import headroom_of, question
 from repurchase.domain.calendars import read_day, read_moment
 from repurchase.domain.decisions import Outcome
-from repurchase.domain.errors import Problem, Wrong, nearest
+from repurchase.domain.errors import Problem, UsageError, Wrong, nearest
 from repurchase.evaluation.headroom import headroom as found_headroom
 from repurchase.journal import queries
 from repurchase.journal.pages import Wanted, page
 from repurchase.journal.queries import overview
 from repurchase.market.supplied import supplied
 from repurchase.report.market import market_object
-from repurchase.report.problems import Trouble
+from repurchase.report.problems import Trouble, trouble_of
 from repurchase.report.served import Decisions, Story, program_now, recorded, rules_in_force
 from repurchase.rulebook.life import life
 from repurchase.service.asked import Asked, answered, whole
@@ -69,8 +69,7 @@ def _headroom(asked: Asked, name: str) -> object:
 async def decisions(asked: Asked) -> Response:
     """Answer a page of decisions in the order of their records."""
     after = asked.value("after", whole) or 0
-    limit = asked.value("limit", whole)
-    most = min(LIMIT if limit is None else max(limit, 1), LIMIT_MAX)
+    most = asked.value("limit", _limit) or LIMIT
     wanted = Wanted(
         asked.value("day", read_day),
         asked.value("outcome", _outcome),
@@ -84,6 +83,13 @@ async def decisions(asked: Asked) -> Response:
         return Decisions(recorded(found.lines), None if found.is_end else found.last)
 
     return await asked.told(told)
+
+
+def _limit(text: str) -> int:
+    number = whole(text)
+    if not 1 <= number <= LIMIT_MAX:
+        raise Wrong(f"is {number:,}", f"write 1 to {LIMIT_MAX}")
+    return number
 
 
 def _outcome(text: str) -> Outcome:
@@ -130,7 +136,10 @@ async def market(asked: Asked) -> Response:
         editions = live.book(name).editions
         assert editions is not None, "`book` makes sure of it"
         places = given.get("symbol"), given.get("venue")
-        return market_object(supplied(live.feed, editions, at, *places))
+        try:
+            return market_object(supplied(live.feed, editions, at, *places))
+        except UsageError as error:
+            raise trouble_of(error, usage="not-found") from error
 
     return await asked.told(told)
 

@@ -13,6 +13,7 @@ from repurchase.domain.roles import Role
 from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures, problems
+from repurchase.report.event_schemas import DAY, WHEN
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
     Decisions,
@@ -77,8 +78,12 @@ _BOTH: Final = (events.ONE, events.LINES)
 _DECISIONS: Final = (
     AUTHORIZATION,
     Parameter("after", "The record after which the page begins.", _NUMBER),
-    Parameter("limit", "The most decisions of the page.", {**_NUMBER, "maximum": reads.LIMIT_MAX}),
-    Parameter("day", "The day of the event.", {"type": "string", "format": "date"}),
+    Parameter(
+        "limit",
+        "The most decisions of the page.",
+        {**_NUMBER, "minimum": 1, "maximum": reads.LIMIT_MAX},
+    ),
+    Parameter("day", "The day of the event.", DAY),
     Parameter("outcome", "The outcome.", {"enum": list(reads.OUTCOMES)}),
     Parameter("rule", "A rule among the findings."),
     Parameter("order", "The order, or an event that names it."),
@@ -93,7 +98,7 @@ _HEADROOM: Final = (
 )
 _MARKET: Final = (
     AUTHORIZATION,
-    Parameter("at", "The moment with its offset, or the day; now, if it is not given."),
+    Parameter("at", "The moment with its offset, or the day; now, if it is not given.", WHEN),
     Parameter("symbol", "The symbol of an instrument."),
     Parameter("venue", "A venue."),
 )
