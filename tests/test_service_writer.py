@@ -371,6 +371,8 @@ def test_other_rules_adopted_elsewhere_are_taken(tmp_path: Path, sqlite: Store) 
         edited.write_text(text.replace("value: 40 shares", "value: 39 shares"), encoding="utf-8")
         said = ("--journal", sqlite.url, "--by", "tess", "--reason", "less", "--seconds", "1")
         assert run("adopt", edited, *said).code == 0
+        asked = running.call("POST", "/v1/check", body=order("o-2"))
+        assert asked.json()["outcome"] == "approved"
         assert running.submit(**order("o-2"))["outcome"] == "approved"
         assert running.submit(**order("o-3", 38))["outcome"] == "denied"
         ready = running.get("/readyz", "admin")["checks"][-1]

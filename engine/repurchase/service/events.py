@@ -46,7 +46,7 @@ async def check(asked: Asked) -> Response:
         raise Trouble("unreadable", problem)
     live = asked.live
     try:
-        decided = await live.read(lambda: live.desk(program).would_answer(signed[0]))
+        decided = await live.read(live.at_desk, program, lambda desk: desk.would_answer(signed[0]))
     except UsageError as error:
         raise trouble_of(error, usage="conflict") from error
     asked.noted["outcome"] = decided.decision.outcome

@@ -163,6 +163,18 @@ class Live:
                 )
             return self._desks[program]
 
+    def at_desk(self, program: str, act: Callable[[Desk], R]) -> R:
+        """Return what *act* does at the desk of *program*; at another one if that is refused.
+
+        Another process may have begun the program, and adopted another rule file since.
+        """
+        try:
+            return act(self.desk(program))
+        except UsageError:
+            with self._opening_desk:
+                self._desks.pop(program, None)
+            return act(self.desk(program))
+
     def book(self, program: str) -> Book:
         """Return *program* as it is now; raise Trouble if it has not begun."""
         book = self.desk(program).refresh()
@@ -235,13 +247,7 @@ class Live:
         self.journal.close()
 
     def _record(self, program: str, events: Sequence[Event]) -> list[Decided]:
-        try:
-            return self.desk(program).answer(events)
-        except UsageError:
-            # Another process may have begun the program, and adopted another rule file since.
-            with self._opening_desk:
-                self._desks.pop(program, None)
-            return self.desk(program).answer(events)
+        return self.at_desk(program, lambda desk: desk.answer(events))
 
     def _measure(self, program: str, taken: Taken) -> None:
         stages = msgspec.structs.asdict(taken.stages)
