@@ -276,6 +276,7 @@ def _until_answered(service: Service, event: dict[str, Any], dead: threading.Eve
     return None
 
 
+@pytest.mark.slow
 def test_killed_service_loses_no_answer(tmp_path: Path, sqlite: Store) -> None:
     """What was answered before SIGKILL is recorded; all events, sent again, count once."""
     events = [order(f"o-{number}") for number in range(24)]
@@ -362,6 +363,7 @@ def test_services_share_a_journal(tmp_path: Path, postgres: Store) -> None:
     assert run("verify", "--journal", postgres.url, fresh=True).code == 0
 
 
+@pytest.mark.slow
 def test_other_rules_adopted_elsewhere_are_taken(tmp_path: Path, sqlite: Store) -> None:
     """A service that began a program goes on after another process changed its rules."""
     with serving(tmp_path, sqlite.url, "--one-person") as running:
