@@ -35,6 +35,7 @@ from repurchase.ledger.trades import Trade, trade
 from repurchase.proof.diff import Comparison
 from repurchase.proof.proof import proved
 from repurchase.proof.solver import Time
+from repurchase.report.proofs import held, sentence_of
 from repurchase.rulebook.editions import Editions, load, load_text
 from repurchase.rulebook.life import life
 from repurchase.rulebook.lint import lint_findings
@@ -1135,17 +1136,102 @@ def test_order_that_several_venues_can_fill_counts_at_each() -> None:
 
 
 def test_what_was_brought_forward_is_of_days_before_the_first() -> None:
-    """It counts in the month and in twelve months, and not on the day of the first event."""
+    """It counts in each period that has the day of the first event, but not on that day itself."""
     brought = Event(kind="brought_forward", id="b", shares=Fraction(10), amount=Fraction(100))
     asked = order("a", 1, **on("2008-11-17"))
     later = order("c", 1, **on("2008-12-01"))
     expected = {
         "per: day": ["recorded", "approved", "approved"],
-        "per: month": ["recorded", "denied", "approved"],
+        # What is denied moves no day: the first event is that of December.
+        "per: month": ["recorded", "denied", "denied"],
         "per: 12 months": ["recorded", "denied", "denied"],
-        "from: 2008-11-16": ["recorded", "approved", "approved"],
+        "from: 2008-11-16": ["recorded", "denied", "denied"],
+        "until: 2008-11-16": ["recorded", "approved", "approved"],
         "until: 2008-12-31": ["recorded", "denied", "denied"],
     }
     assert {of: outcomes(of, CAP, brought, asked, later) for of in expected} == expected
     dated = structs.replace(brought, date=date(2008, 11, 17))
     assert outcomes("per: day", CAP, dated, asked, later) == ["recorded", "denied", "approved"]
+
+
+def test_what_moves_no_day_does_not_date_what_was_brought_forward() -> None:
+    """An order that is denied, or a halt, may name any day; the purchases need not be before it."""
+    brought = Event(kind="brought_forward", id="b", shares=Fraction(10), amount=Fraction(100))
+    early = order("a", 11, **on("2006-11-17"))
+    halted = Event(kind="halt", id="h", by="ann", reason="check", **on("2006-11-17"))
+    lifted = Event(kind="resume", id="l", by="bob", reason="done", **on("2006-11-18"))
+    asked = order("c", 1, **on("2008-11-17"))
+    told = outcomes("per: 12 months", CAP, brought, early, halted, lifted, asked)
+    assert (told[1], told[-1]) == ("denied", "denied")
+
+
+def test_part_outside_the_scope_counts_nothing() -> None:
+    """Of an instrument or venue that a counter leaves out, it has no sum, not that of the others."""
+    text = OPEN_RULES.replace(
+        "rules:\n", "counters:\n  one: {venues: [XNAS], each: [venue]}\nrules:\n"
+    )
+    text += "  - {id: own, require: counters.one.shares + trade.shares <= 30}\n"
+    editions = load_text(text.encode(), "one.yaml")
+    position = counting(Position(), kept_by(editions))
+    ads: dict[str, Any] = {"symbol": "ACME", "fx": 100, "price": 1, **on("2008-11-17")}
+    position = decided(editions, order("a", 80, **ads, venue="XNAS"), position).position
+    found = {}
+    for venue in ("XNAS", "BATS"):
+        proposed = trade(
+            order("b", 4, **ads, venue=venue),
+            life(editions, order("b", 4, **ads), position).edition.counting,
+            position,
+        )
+        assert isinstance(proposed, Trade)
+        now = Situation(proposed, position, position)
+        found[venue] = [TABLE[f"counters.one.{of}"].of(now) for of in ("shares", "applies")]
+    assert found == {"XNAS": [20, True], "BATS": [0, False]}
+
+
+def test_what_was_ordered_before_an_adoption_is_unknown_in_its_periods() -> None:
+    """An order that was lowered since is not remembered as it was; later periods are known."""
+    text = OPEN_RULES.replace("rules:\n", "counters:\n  one: {per: day}\nrules:\n")
+    text += "  - {id: own, require: counters.one.ordered_shares_after <= 10 shares}\n"
+    before, after = (load_text(one.encode(), "one.yaml") for one in (OPEN_RULES, text))
+    position = counting(Position(), kept_by(before))
+    asked = (
+        order("a", 9, **on("2008-11-17")),
+        Event(kind="replace", id="r", order="a", quantity=1, **on("2008-11-17")),
+        Event(kind="replaced", id="s", order="a", **on("2008-11-17")),
+    )
+    for event in asked:
+        position = decided(before, event, position).position
+    position = counting(position, kept_by(after))
+    told = [
+        decided(after, order("c", 5, **on(day)), position).decision
+        for day in ("2008-11-17", "2008-11-18")
+    ]
+    assert [one.outcome for one in told] == ["denied", "approved"]
+    assert [one.result for one in told[0].findings if one.rule == "own"] == ["indeterminate"]
+
+
+def test_cap_on_what_was_ordered_is_proved_at_the_approval() -> None:
+    """Its fill on another day is ordered anew, so the sum itself can pass the cap."""
+    text = OPEN_RULES.replace("rules:\n", "counters:\n  one: {per: day}\nrules:\n")
+    text += "  - {id: ordered, require: counters.one.ordered_shares_after <= 10 shares}\n"
+    text += "  - {id: bought, require: counters.one.shares_after <= 10 shares}\n"
+    editions = load_text(text.encode(), "one.yaml")
+    found = {
+        one.claim.rule: sentence_of(one.claim, editions.authorization)
+        for one in held(proved(editions, time.monotonic_ns), editions.authorization)
+    }
+    assert "at most 10 shares, at the approval" in found["ordered"]
+    assert "at the approval" not in found["bought"]
+
+
+@pytest.mark.parametrize("per", ["10 seconds", "2 days"])
+def test_window_long_ago_is_found_among_few_parts(per: str) -> None:
+    """A late fill asks for a window with years after it, of which few have anything."""
+    (counter,) = rule_file([Declared("one", 5, per=per)]).authorization.counters
+    uses, first = Uses(counter), 63_000_000_000_000_000
+    for number in (first, first + 400 * DAY):
+        when = When(date(2008, 11, 17) + timedelta((number - first) // DAY), number)
+        uses = uses.with_done(when, Sum(messages=1))
+    found = uses.of(When(date(2008, 11, 17), first))
+    assert found is not None
+    assert found.messages == 2

@@ -25,6 +25,8 @@ UNITS: Final[tuple[Unit, ...]] = ("second", "minute", "session", "day", "week", 
 EACH: Final[tuple[Each, ...]] = ("instrument", "venue")
 # The period of a counter that has only one: the whole program, or its span of dates.
 _ONE: Final = 0
+# What is outside the scope of a counter that counts each apart is of no instrument.
+_NO_INSTRUMENT: Final = ("",)
 _MONTHS: Final = 12
 # A rolling window is added up by about so many parts.
 _PARTS: Final = 32
@@ -137,8 +139,7 @@ class Counter(msgspec.Struct, frozen=True):
         own = [one for one in (instrument, venue) if one is not None]
         part = replace(self, name=" ".join((self.name, *own)), each=())
         if not self._has(instrument, venue):
-            # It counts no trade of the instrument and the venue in its name.
-            return part
+            return replace(part, instruments=_NO_INSTRUMENT)
         return replace(
             part,
             instruments=self.instruments if instrument is None else (instrument,),
@@ -154,6 +155,11 @@ class Counter(msgspec.Struct, frozen=True):
     def is_short(self) -> bool:
         """Return whether its periods are of seconds or minutes."""
         return self.per is not None and self.per.is_short
+
+    @property
+    def is_of_days(self) -> bool:
+        """Return whether each day, or each session, is a period of its own."""
+        return self.per is not None and self.per.unit in ("session", "day") and not self.is_rolling
 
     def is_part_of(self, other: Counter) -> bool:
         """Return whether all that this counts in any period, *other* counts in one as well.

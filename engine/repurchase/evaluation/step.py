@@ -160,7 +160,7 @@ def step(
     if alike is not None:
         decision = _decision(event, "refused", (alike,), position, edition)
         return Step(decision, position)
-    position = since_opening(position, event, edition.counting.zone)
+    arrived, position = position, since_opening(position, event, edition.counting.zone)
     proposal = _proposal(event, position, life)
     proposed = proposal.trade
     result: Outcome = "recorded"
@@ -182,14 +182,25 @@ def step(
         result = outcome_of(event, findings)
         if live and result == "held" and proposed.event.by is None:
             findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
-    following = _applied(event, proposal, position, result, findings if live else ())
+    kept = findings if live else ()
+    following = _applied(event, proposal, position, result, kept)
+    if position is not arrived and following.today == arrived.today:
+        # What moves no day says nothing of when the earlier purchases were.
+        following = _applied(event, _proposal(event, arrived, life), arrived, result, kept)
     decision = _decision(event, result, findings, following, edition)
+    return Step(_with_more(decision, event, following, later), following)
+
+
+def _with_more(
+    decision: Decision, event: Event, following: Position, later: tuple[Later, ...]
+) -> Decision:
+    """Return *decision*, of a resume that waits for a second person, or by *later* editions too."""
     if event.kind == "resume" and event.id in following.proposals:
-        decision = replace(decision, pending=result == "recorded")
+        decision = replace(decision, pending=decision.outcome == "recorded")
     if later:
         judges = tuple(Judge(one.day, one.edition.hash) for one in later)
         decision = replace(decision, editions=judges)
-    return Step(decision, following)
+    return decision
 
 
 def session_findings(proposed: Trade, market: Market | None) -> tuple[Finding, ...]:

@@ -139,7 +139,8 @@ def counter_fact(name: str) -> Fact:
             else None
         ),
         (*_READ_BY, *figure.given_by),
-        f"{name} <= " + ("50" if is_count else f"terms.max_{of.removesuffix(suffix)}"),
+        f"{name} <= "
+        + ("50" if is_count else f"terms.max_{of.removesuffix(suffix).split('_')[-1]}"),
     )
 
 
@@ -172,7 +173,7 @@ def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact
     if figure == "amount" and position.used_amount() is None:
         return None
     span = _span(uses.counter, trade)
-    if span is None:
+    if span is None or (figure == "ordered_shares" and not uses.knows_ordered(span[0])):
         return None
     most = uses.most(uses.counter.within(*span) or span)
     return None if most is None else _FIGURES[figure].of(most)

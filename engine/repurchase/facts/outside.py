@@ -96,7 +96,7 @@ _NAMES: Final[tuple[tuple[str, Dimension, str, str, str], ...]] = (
     (
         "issuer.announced_shares",
         SHARES,
-        "shares that the issuer announced to buy at that venue that day",
+        "shares that the issuer announced to buy that day",
         "shares announced for that day",
         "trade.shares <= {}",
     ),

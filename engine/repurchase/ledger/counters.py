@@ -85,7 +85,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     """What was done in a part of rolling windows: the *total* of the sums at these *numbers*."""
 
     total: Sum = NOTHING
-    numbers: tuple[int, ...] = ()
+    numbers: HashTrieMap[int, bool] = HashTrieMap()
 
 
 _NONE: Final = Part()
@@ -98,6 +98,7 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
     what was executed on a day, or at a moment, that nobody knows. Of short periods, those before
     *since* are forgotten. *newest* is the latest of *done*, so that none is sought beyond it.
     *parts* of rolling windows add up *done*, each by its number divided by the counter's width.
+    What was ordered is unknown in periods before *ordered_since*.
     """
 
     counter: Counter
@@ -107,6 +108,13 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
     since: int = 0
     newest: int = 0
     parts: HashTrieMap[int, Part] = HashTrieMap()
+    ordered_since: int = 0
+
+    def knows_ordered(self, when: When) -> bool:
+        """Return whether it is known what was ordered in the period of *when*."""
+        counter = self.counter
+        begin = counter.begin(when) if counter.is_rolling else counter.period(when)
+        return begin is not None and begin >= self.ordered_since
 
     def of(self, when: When) -> Sum | None:
         """Return what was done and is on order in the period of *when*; `None` if it is forgotten.
@@ -168,7 +176,11 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         first, width = begin // self.counter.width, self.counter.width
         numbers = self.parts.get(first, _NONE).numbers
         yield from (self.done.get(one, NOTHING) for one in numbers if one >= begin)
-        for number in range(first + 1, self.newest // width + 1):
+        last = self.newest // width
+        if last - first > len(self.parts):
+            yield from (part.total for number, part in self.parts.items() if number > first)
+            return
+        for number in range(first + 1, last + 1):
             part = self.parts.get(number)
             if part is not None:
                 yield part.total
@@ -203,8 +215,7 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
 
 def _more(part: Part, number: int, more: Sum, sign: int = 1) -> Part:
     """Return *part* with *more* at the day or moment *number*, or less if *sign* is -1."""
-    numbers = part.numbers if number in part.numbers else (*part.numbers, number)
-    return Part(part.total.plus(more, sign), numbers)
+    return Part(part.total.plus(more, sign), part.numbers.insert(number, True))
 
 
 def _reserved(order: Order) -> Sum:

@@ -144,7 +144,7 @@ def _brought_forward(position: Position, event: Event, clock: ZoneInfo) -> Posit
         return "not-first"
     is_dated = event.time is not None or event.date is not None
     when = When(day_of(event, clock), moment_of(event.time)) if is_dated else None
-    opening = Opening(event.shares or 0, event.amount or 0, when)
+    opening = Opening(event.shares or 0, event.amount or 0, when, is_before=not is_dated)
     return replace(
         position,
         executed_shares=position.executed_shares + opening.shares,
@@ -421,38 +421,46 @@ def when_in(counter: Counter, fill: Counted) -> When | None:
 def since_opening(position: Position, event: Event, clock: ZoneInfo) -> Position:
     """Return *position*, in which what was brought forward was executed before the day of *event*.
 
-    That is the first event with a day. Two days before it, no clock can show that day any more.
+    It stays so if *event* is the first that moves the program to a day.
     """
     opening = position.opening
     if opening is None or opening.when is not None or event.kind == "brought_forward":
         return position
     if event.time is None and event.date is None:
         return position
-    opening = replace(opening, when=When(day_of(event, clock) - _TWO_DAYS))
+    opening = replace(opening, when=When(day_of(event, clock)))
     return replace(position, opening=opening, counters=_with_opening(position.counters, opening))
 
 
 def _with_opening(counters: Counters, opening: Opening) -> Counters:
-    """Return *counters* with what was executed before the log: nobody says where, or how."""
+    """Return *counters* with what was executed before the log: nobody says where, or how.
+
+    If nobody says when, it was before the first day, so a counter of days does not count it on
+    that: two days earlier, no clock can show that day any more. Each other period can have it.
+    """
     more = Sum(opening.shares, opening.amount, brokers=UNKNOWN)
-    return _with_unnamed(counters, more, opening.when)
-
-
-def _with_unnamed(counters: Counters, more: Sum, when: When | None) -> Counters:
-    """Return *counters* with *more* at *when*, each in full: it can be of any scope."""
-    found = {}
     for name, of in counters.items():
-        is_known = when is not None and (when.moment is not None or not of.counter.is_short)
-        if when is not None and is_known and of.counter.within(when, when) is not None:
-            found[name] = of.with_done(when, more)
-    return counters.update(found)
+        when = opening.when
+        if when is not None and opening.is_before and of.counter.is_of_days:
+            when = When(when.day - _TWO_DAYS)
+        if when is not None:
+            counters = counters.insert(name, _with_unnamed(of, more, when))
+    return counters
+
+
+def _with_unnamed(of: Uses, more: Sum, when: When) -> Uses:
+    """Return *of* with *more* at *when*, in full: it can be of any scope."""
+    is_known = when.moment is not None or not of.counter.is_short
+    is_counted = is_known and of.counter.within(when, when) is not None
+    return of.with_done(when, more) if is_counted else of
 
 
 def counting(position: Position, kept: Kept) -> Position:
     """Return *position* with exactly what is to be *kept*; a new counter counts what is remembered.
 
     What was executed and is remembered no more may have been on any day until today, so it counts
-    on that. Of messages and what was ordered, it counts the orders that are remembered.
+    on that. Of messages, it counts the orders that are remembered. What was ordered is unknown in
+    the periods of these.
     """
     found = {}
     for one in kept.counters:
@@ -473,17 +481,44 @@ def _counted(position: Position, counter: Counter) -> Uses:
     if shares or amount:
         # Nobody remembers by which broker, nor on which day until today.
         rest = Sum(shares, amount, shares, brokers=UNKNOWN)
-        uses = _with_unnamed(uses, rest, When(position.today))
+        uses = uses.insert(counter.name, _with_rest(uses[counter.name], rest, position.today))
     for fill in fills:
         uses = _with_fill(uses, fill)
-        order = position.orders.get(fill.event.order or "")
-        when = when_in(counter, fill)
-        if when is not None and not (order and _is_ordered_in(counter, when, order.terms)):
-            more = Sum(ordered_shares=fill.shares or 0)
-            uses = uses.insert(counter.name, uses[counter.name].with_done(when, more))
     for order in position.orders.values():
         uses = _with_reserved(_with_known(uses, order), None, order)
-    return uses[counter.name]
+    return replace(uses[counter.name], ordered_since=_ordered_since(position, counter))
+
+
+def _with_rest(of: Uses, rest: Sum, today: datetime.date) -> Uses:
+    """Return *of* with *rest*, of an unknown day until *today*, on that and on the day after.
+
+    On another clock it can be that day already. Of a span that is over, it is on the last day.
+    """
+    ends = (today, today + _TWO_DAYS / 2)
+    last = of.counter.last
+    days = {min(day, last or day) for day in ends}
+    if of.counter.is_rolling or of.counter.per is None:
+        days = {max(days)}
+    whens = {of.counter.period(When(day)): When(day) for day in sorted(days)}
+    for when in whens.values():
+        of = _with_unnamed(of, rest, when)
+    return of
+
+
+def _ordered_since(position: Position, counter: Counter) -> int:
+    """Return the first period of which *counter* knows what was ordered.
+
+    Of earlier ones, the position remembers no order that was lowered or is long over.
+    """
+    asked = (
+        when_asked(counter, terms.event, terms.listings, terms.last_date)
+        for order in position.orders.values()
+        for terms in order.in_play()
+    )
+    filled = (when_in(counter, fill) for fill in position.fills.counting())
+    whens = [*asked, *filled, When(position.today) if position.executed_shares else None]
+    numbers = [counter.period(when) for when in whens if when is not None]
+    return max((number + 1 for number in numbers if number is not None), default=0)
 
 
 def _with_known(counters: Counters, order: Order) -> Counters:

@@ -79,11 +79,16 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
-    """What was brought forward, and *when*: `None` until an event with a date follows it."""
+    """What was brought forward, and *when*.
+
+    If the event does not say that, it *is_before* the day of the first event that moves the program
+    to a day, and *when* is `None` until then.
+    """
 
     shares: Exact
     amount: Exact
     when: When | None
+    is_before: bool
 
 
 class Split(msgspec.Struct, frozen=True, gc=False):

@@ -35,7 +35,10 @@ ASSUMPTIONS: Final = (
         "An adoption, or a version that becomes known later, can lower a cap, shorten a window or"
         " raise a share ratio under open orders. The proof does not cover their fills."
     ),
-    "A cap that other facts move, such as a volume, holds at the approval.",
+    (
+        "A cap that other facts move, such as a volume, holds at the approval. So does one on what"
+        " fills or denied requests raise, such as what was ordered."
+    ),
     (
         "A market or issuer fact can have any value, whoever supplies it. The facts that an event"
         " of a counterexample states are those that its feeds would supply."
@@ -95,6 +98,10 @@ def claims(edition: Edition) -> tuple[Claim, ...]:
     )
 
 
+_LASTING: Final = tuple(
+    f"{name}_after"
+    for name in ("shares", "amount", "reserved_shares", "reserved_amount", "orders", "open_orders")
+)
 # The day of a request and the last day on which it can fill, by clock.
 _CLOCKS: Final[dict[Literal["window", "window-at-venue"], tuple[str, str]]] = {
     "window": ("trade.date", "trade.last_date"),
@@ -152,6 +159,15 @@ def widest(edition: Edition, of: Sum) -> Bound | None:
         if fact == name and by > 0 and len(atom.terms) == 1
     ]
     return Bound(name, "<=", simplest(max(figures))) if figures else None
+
+
+def is_lasting(claim: Claim) -> bool:
+    """Return whether the cap *claim* still holds after what follows the approval.
+
+    Only a request that is approved raises these sums. Fills raise what was executed or ordered,
+    and requests that are denied raise the messages.
+    """
+    return claim.sum is None or claim.sum.rpartition(".")[2] in _LASTING
 
 
 def is_for_all(claim: Claim) -> bool:

@@ -38,7 +38,7 @@ RATE: Final = 2
 # An event can state a rate with at most so many decimals.
 DECIMAL: Final = 10**DECIMALS_MAX
 
-# So many days before the first event is what was brought forward.
+# So many days before the first event is what was brought forward, for a counter of days.
 _SINCE_OPENING: Final = 2
 _OWN_PHASE: Final = ("fill", "trade.phase")
 _NOTHING: Final = number(0)
@@ -326,11 +326,12 @@ def _limits_of_day(now: Request, before: Sums, past: Sequence[Past]) -> Iterator
 def _counter_facts(
     now: Request, before: Sums, past: Sequence[Past], counter: Counter
 ) -> Iterator[tuple[str, Fact]]:
-    """Yield the facts of *counter*; what was brought forward is of two days before all events."""
+    """Yield the facts of *counter*; what was brought forward is of no later day than all events."""
     first, last = (now.day(day) for day in clocks(counter))
     at = first if counter.first is None else _highest(first, counter.first.toordinal())
     is_counted = z3.And(is_in_scope(now, counter), touches(counter, first, last))
-    opening = (past[0].asked if past else now).day("date") - _SINCE_OPENING
+    opening = (past[0].asked if past else now).day("date")
+    opening = opening - _SINCE_OPENING if counter.is_of_days else opening
     is_brought = z3.And(
         touches(counter, opening, opening), _is_in_period(counter, opening, at, (now, now))
     )

@@ -36,8 +36,9 @@ _ADDED: Final[Mapping[str, Mapping[str, tuple[int, int]]]] = {
     },
     "brokers": {
         **dict.fromkeys(("order", "replace", "release", "release-replace"), (0, 1)),
-        **dict.fromkeys(("fill", "fill-alone"), (0, 1)),
-        "correct": (-1, 1),
+        "fill-alone": (0, 1),
+        # An order of another broker than its fill can be the last of that broker.
+        **dict.fromkeys(("fill", "correct"), (-1, 1)),
     },
 }
 # The facts of the day that grow by all shares of an event, by kind.
@@ -159,7 +160,7 @@ def any_counters(
         added.append(
             (
                 "ordered_shares",
-                *(z3.And(one, is_kept) for one in known["shares"]),
+                *(z3.And(one, is_kept, z3.Bool(f"{name}.ordered?")) for one in known["shares"]),
                 *_ordered(asked, name, (is_counted, _is_of_one(counter, first, last)), ties),
             )
         )
@@ -180,9 +181,13 @@ def _counted(asked: Counted, name: str, of: str, is_counted: Term, ties: list[Te
 def _none_elsewhere(asked: Counted, is_counted: Term, more: Term) -> list[Term]:
     """Return the condition that an event which a counter does not count adds nothing to it.
 
-    There is none if the counter can count an order for another of its venues.
+    There is none if the counter can count an order for another of its venues. A fill by another
+    method or broker than its order can end what that reserved.
     """
-    return [] if asked.scope.is_routed else [z3.Implies(z3.Not(is_counted), more == 0)]
+    if asked.scope.is_routed:
+        return []
+    nothing = more <= 0 if asked.kind in FILLS else more == 0
+    return [z3.Implies(z3.Not(is_counted), nothing)]
 
 
 def _used(

@@ -15,7 +15,7 @@ from repurchase.domain.formats import unit
 from repurchase.evaluation.names import fact_name
 from repurchase.facts.table import TABLE
 from repurchase.facts.trade import PROGRAM_MONEY
-from repurchase.proof.claims import ASSUMPTIONS, Claim, Sum, is_for_all
+from repurchase.proof.claims import ASSUMPTIONS, Claim, Sum, is_for_all, is_lasting
 from repurchase.proof.engine import History
 from repurchase.proof.proof import Failure, Gap, Proof, Proved
 from repurchase.report.checked import Checked, Level
@@ -381,6 +381,7 @@ def sentence_of(claim: Claim, authorization: Authorization) -> str:
         is_money = fact.dimension == PROGRAM_MONEY
         dimension = authorization.currency if is_money else str(fact.dimension)
         what = f"{fact_name(claim.sum)}: at most {unit(claim.figure, dimension)}"
+        what = what if is_lasting(claim) else f"{what}, at the approval"
     return what if claim.when is None else f"{what}, if {' '.join(claim.when.split())}"
 
 

@@ -66,7 +66,7 @@ _CALENDAR: Final[Mapping[str, Unit]] = {"week": "calendar week", "month": "calen
 # A rule on one of these sums applies to all events.
 _OF_ALL: Final = ("program.", "day.")
 # A fact of the day, also one that is a counter's by now.
-_OF_DAY: Final = re.compile(r"\bday\.")
+_OF_DAY: Final = re.compile(r"(?<![.\w])day\.")
 
 
 class Parts:
