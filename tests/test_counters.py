@@ -1166,7 +1166,7 @@ def test_what_moves_no_day_does_not_date_what_was_brought_forward() -> None:
 
 
 def test_part_outside_the_scope_counts_nothing() -> None:
-    """Of an instrument or venue that a counter leaves out, it has no sum, not that of the others."""
+    """Of a venue that a counter leaves out, it has no sum, and not that of the other venues."""
     text = OPEN_RULES.replace(
         "rules:\n", "counters:\n  one: {venues: [XNAS], each: [venue]}\nrules:\n"
     )
