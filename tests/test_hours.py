@@ -244,7 +244,7 @@ def test_cap_of_an_hour_is_proved_and_compared() -> None:
         one.claim.figure: ([str(of) for of in one.days], [str(of) for of in one.without])
         for one in held(found, editions.authorization)
     }
-    part = ", for the part of the day from 2026-07-01T10:00:00+09:00"
+    part = ", in the part of the day that begins at 2026-07-01T10:00:00+09:00"
     raised = [f"on 2026-07-01 while it is 2026-06-30 at the venue{part}", f"on 2026-07-01{part}"]
     assert (days["50"], days["90"]) == ((["on all days"], raised), (raised, []))
     higher = file(**caps, **{'"90 shares"': '"95 shares"'})

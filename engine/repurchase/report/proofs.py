@@ -69,7 +69,7 @@ class Span(msgspec.Struct, frozen=True):
         if self.venue_day is not None:
             text += f" while it is {self.venue_day} at the venue"
         if self.moment is not None:
-            text += f", for the part of the day from {self.moment.isoformat()}"
+            text += f", in the part of the day that begins at {self.moment.isoformat()}"
         return text if self.known is None else f"{text}, for requests until {self.known[1]}"
 
 
