@@ -1235,3 +1235,28 @@ def test_window_long_ago_is_found_among_few_parts(per: str) -> None:
     found = uses.of(When(date(2008, 11, 17), first))
     assert found is not None
     assert found.messages == 2
+
+
+@pytest.mark.parametrize(
+    ("declared", "days"),
+    [
+        # Another clock can show the day after already.
+        ("per: day", {"2008-11-16": 0, "2008-11-17": 9, "2008-11-18": 9, "2008-11-19": 0}),
+        ("per: month", {"2008-10-31": 0, "2008-11-03": 9, "2008-12-01": 0}),
+        ("per: 12 months", {"2008-11-17": 9, "2009-11-17": 9, "2009-11-18": 0}),
+        # It may have been in a span that is over, and in none that is to come.
+        ("until: 2008-11-10", {"2008-11-10": 9}),
+        ("from: 2008-11-19", {"2008-11-19": 0}),
+    ],
+)
+def test_what_is_remembered_no_more_counts_where_it_may_have_been(
+    declared: str, days: dict[str, int]
+) -> None:
+    """A new counter holds what was paid or bought on an unknown day until the latest one."""
+    text = OPEN_RULES.replace("rules:\n", f"counters:\n  one: {{{declared}}}\nrules:\n")
+    text += "  - {id: own, require: counters.one.amount_after <= JPY 10}\n"
+    editions = load_text(text.encode(), "one.yaml")
+    past = structs.replace(Position(), executed_amount=9, started=True, today=date(2008, 11, 17))
+    uses = counting(past, kept_by(editions)).counters["one"]
+    found = {day: uses.of(When(date.fromisoformat(day))) for day in days}
+    assert {day: one.amount for day, one in found.items() if one is not None} == days
