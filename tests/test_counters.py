@@ -1165,10 +1165,19 @@ def test_what_moves_no_day_does_not_date_what_was_brought_forward() -> None:
     assert (told[1], told[-1]) == ("denied", "denied")
 
 
-def test_part_outside_the_scope_counts_nothing() -> None:
+@pytest.mark.parametrize(
+    ("per", "within"),
+    [
+        ("", [20, True]),
+        # No table has the sessions of BATS, and a day alone shows no second.
+        (", per: 2 sessions", [20, True]),
+        (", per: 10 seconds", [None, None]),
+    ],
+)
+def test_part_outside_the_scope_counts_nothing(per: str, within: list[object]) -> None:
     """Of a venue that a counter leaves out, it has no sum, and not that of the other venues."""
     text = OPEN_RULES.replace(
-        "rules:\n", "counters:\n  one: {venues: [XNAS], each: [venue]}\nrules:\n"
+        "rules:\n", f"counters:\n  one: {{venues: [XNAS], each: [venue]{per}}}\nrules:\n"
     )
     text += "  - {id: own, require: counters.one.shares + trade.shares <= 30}\n"
     editions = load_text(text.encode(), "one.yaml")
@@ -1185,7 +1194,7 @@ def test_part_outside_the_scope_counts_nothing() -> None:
         assert isinstance(proposed, Trade)
         now = Situation(proposed, position, position)
         found[venue] = [TABLE[f"counters.one.{of}"].of(now) for of in ("shares", "applies")]
-    assert found == {"XNAS": [20, True], "BATS": [0, False]}
+    assert found == {"XNAS": within, "BATS": [0, False]}
 
 
 def test_what_was_ordered_before_an_adoption_is_unknown_in_its_periods() -> None:

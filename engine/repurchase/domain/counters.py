@@ -139,7 +139,8 @@ class Counter(msgspec.Struct, frozen=True):
         own = [one for one in (instrument, venue) if one is not None]
         part = replace(self, name=" ".join((self.name, *own)), each=())
         if not self._has(instrument, venue):
-            return replace(part, instruments=_NO_INSTRUMENT)
+            # It has no sum, so it needs no periods, whose sessions a table might lack.
+            return replace(part, instruments=_NO_INSTRUMENT, per=None)
         return replace(
             part,
             instruments=self.instruments if instrument is None else (instrument,),

@@ -15,8 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from repurchase.domain.averages import ALL, LISTING, Average
-from repurchase.domain.averages import LAST_PRICE as OF_MOMENT
+from repurchase.domain.averages import ALL, LAST_PRICE, LISTING, Average
 from repurchase.domain.calendars import zone
 from repurchase.domain.currencies import factor, whole
 from repurchase.domain.errors import InputError, Problem, Wrong
@@ -49,7 +48,7 @@ from repurchase.rulebook.model import Authorization
 KINDS: Final = (BARS, TRADES, QUOTES, ISSUER)
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
-LAST_PRICE: Final = "market.last_price"
+_LAST: Final = "market.last_price"
 # The fact that a bar states, as it is.
 CLOSE: Final = "market.previous_close"
 # The kind of file that supplies each fact; bars supply all averages.
@@ -238,14 +237,14 @@ class ProgramFeed:
             return _minutes(name, trade, listing)
         key, begin = self._keys(name, listing)[0], midnight(day, listing.zone)
         if ago is not None:
-            return self._feed.published(LAST_PRICE, key, instant(moment) - ago, begin)
+            return self._feed.published(_LAST, key, instant(moment) - ago, begin)
         price = self._feed.published(name, key, instant(moment), begin)
         return bool(price) if name == FIRST_PRICE and price is not None else price
 
     def _ago(self, name: str) -> int | None:
         """Return how long before a trade the price *name* was the last, if it is such a price."""
         average = self._authorization.average(name)
-        if average is None or average.of != OF_MOMENT:
+        if average is None or average.of != LAST_PRICE:
             return None
         return average.over.many * _MINUTE
 
@@ -275,7 +274,7 @@ class ProgramFeed:
 
     def stands_for(self, name: str) -> str:
         """Return the fact whose source supplies *name*: the last price, if it is an earlier one."""
-        return name if self._ago(name) is None else LAST_PRICE
+        return name if self._ago(name) is None else _LAST
 
     def measured(self, name: str, trade: Trade) -> Measured | None:
         """Return what the bars say of the fact *name* of *trade*; `None` if they say nothing of it.

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 from repurchase.domain.moments import instant
 from repurchase.domain.quantities import Exact
+from repurchase.facts.outside import AGES
 
 _DAY: Final = timedelta(1)
 
 FIRST_PRICE: Final = "market.first_price_published"
-LAST_PRICE_AGE: Final = "market.last_price_age"
-QUOTE_AGE: Final = "market.quote_age"
+LAST_PRICE_AGE, QUOTE_AGE = AGES
 TAPE_FACTS: Final = (
     "market.last_price",
     "market.last_independent_price",
