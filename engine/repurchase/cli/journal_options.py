@@ -33,24 +33,21 @@ class _Whole(click.types.StringParamType):
         return [rv]
 
 
-journal_option: Option = single_option(
-    "--journal",
-    required=True,
-    type=_Whole(),
-    envvar="REPURCHASE_JOURNAL",
-    show_envvar=True,
-    metavar="FILE|URL",
-    help="The journal: a file, or postgresql://user@host/name.",
-)
-# The same for a command that may ask a service instead.
-journal_or_server_option: Option = single_option(
-    "--journal",
-    type=_Whole(),
-    envvar="REPURCHASE_JOURNAL",
-    show_envvar=True,
-    metavar="FILE|URL",
-    help="The journal: a file, or postgresql://user@host/name.",
-)
+def _journal_option(*, required: bool) -> Option:
+    return single_option(
+        "--journal",
+        required=required,
+        type=_Whole(),
+        envvar="REPURCHASE_JOURNAL",
+        show_envvar=True,
+        metavar="FILE|URL",
+        help="The journal: a file, or postgresql://user@host/name.",
+    )
+
+
+journal_option: Option = _journal_option(required=True)
+# For a command that may ask a service instead.
+journal_or_server_option: Option = _journal_option(required=False)
 server_option: Option = single_option(
     "--server",
     metavar="URL",

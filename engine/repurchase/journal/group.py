@@ -62,8 +62,6 @@ from repurchase.rulebook.life import Life, life, life_then
 SNAPSHOT_EVERY: Final = 4_096
 # A snapshot writes all remembered orders and fills: at most this many for each record.
 REMEMBERED_PER_RECORD_MAX: Final = 16
-SALT_BYTES: Final = 16
-SALTS_DRAWN: Final = 16
 
 
 class Group:
@@ -85,7 +83,6 @@ class Group:
         self._texts = texts
         self._feed = feed
         self.has_snapshot = False
-        self._chance = b""
         self._records: list[Sealed] = []
         self._new: dict[str, tuple[Sealed, Editions]] = {}
 
@@ -243,23 +240,13 @@ class Group:
             return life_then(editions, record.decision(), editions.day_of(event))
         return judged_then(self._writer, self._writer.program, self._texts, record, event)
 
-    def _salt(self) -> str:
-        """Return the salt of the next record, drawn for several at once.
-
-        Each draw lets other threads run, which then do not stop at once.
-        """
-        if not self._chance:
-            self._chance = os.urandom(SALT_BYTES * SALTS_DRAWN)
-        salt, self._chance = self._chance[:SALT_BYTES], self._chance[SALT_BYTES:]
-        return salt.hex()
-
     def _next(self) -> tuple[int, str, datetime, str]:
         """Return the first four fields of the next record."""
         head = self.book.head
         return head.sequence + 1, head.hash, self._at, __version__
 
     def _add(self, record: Record) -> Sealed:
-        whole = sealed(replace(record, salt=self._salt()))
+        whole = sealed(replace(record, salt=os.urandom(16).hex()))
         self._records.append(whole)
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
         return whole

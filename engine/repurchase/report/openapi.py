@@ -82,6 +82,7 @@ def _anything(kind: type) -> dict[str, Any]:
     """Return the schema of a value whose form no struct says."""
     if kind is object:
         return {"description": "see `docs/formats.md`"}
+    # msgspec expects this of a hook that knows no answer.
     raise NotImplementedError
 
 

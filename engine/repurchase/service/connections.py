@@ -34,13 +34,14 @@ class Connection(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._answered: RequestResponseCycle | None = None
 
+    # As the server declares it: asyncio knows a wider type.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start to count, also if nothing is sent."""
+        """Start counting, even if nothing is sent."""
         super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop to count, and tell the request that is being answered; the last one may wait."""
+        """Stop counting, and tell the request that is being answered, which may be waiting."""
         self._stop()
         if self._answered is not None:
             self._answered.disconnected = True
@@ -60,7 +61,7 @@ class Connection(HttpToolsProtocol):
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
-        """Take *data*; close the connection if its request has no end of its head by now."""
+        """Take *data*; refuse it if the head of the request is too large and has no end yet."""
         if self._deadline is None:
             self._start()
         was_in_head = self._in_head

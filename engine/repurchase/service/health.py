@@ -32,7 +32,7 @@ async def ready(asked: Asked) -> Response:
     own, others = tuple(_own(live)), await _of_programs(live)
     is_ready = all(one.is_met for one in (*own, *others))
     keys = "needed" if live.door.keys is not None else "none: this machine alone is let in"
-    found = Ready(is_ready, keys, (*own, *others), tuple(map(_age, live.opening.market)))
+    found = Ready(is_ready, keys, (*own, *others), tuple(map(_age, live.beginning.market)))
     if not _may_see(asked):
         # Whoever has no key learns no names.
         all_ready = Check("programs", all(one.is_met for one in others))
@@ -71,7 +71,7 @@ async def _of_programs(live: Live) -> tuple[Check, ...]:
 
 def _programs(live: Live) -> Iterator[Check]:
     """Yield for each program whether it can be written, whether its chain is whole, its rules."""
-    given = {one.editions.authorization.name: one.rules for one in live.opening.rules}
+    given = {one.editions.authorization.name: one.rules for one in live.beginning.rules}
     for name in live.programs():
         try:
             book = live.desk(name).refresh()

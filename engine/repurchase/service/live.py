@@ -46,7 +46,7 @@ class Loaded(msgspec.Struct, frozen=True):
     changed_at: int
 
 
-class Opening(msgspec.Struct, frozen=True):
+class Beginning(msgspec.Struct, frozen=True):
     """How programs begin that have not: by which *rules*, who adopts them, for how many persons.
 
     *feed* is what the *market* files supply to all programs.
@@ -79,7 +79,7 @@ class Live:
 
     door: Door
     log: Log
-    opening: Opening
+    beginning: Beginning
     bounds: Bounds
     feed: Feed
     measures: Measures
@@ -91,15 +91,17 @@ class Live:
     texts: RuleTexts
     writer: Writer
 
-    def __init__(self, url: str, opening: Opening, door: Door, log: Log, bounds: Bounds) -> None:
+    def __init__(
+        self, url: str, beginning: Beginning, door: Door, log: Log, bounds: Bounds
+    ) -> None:
         """Open the journal at *url* and each of its programs.
 
         Raise UsageError if a program cannot be served, and JournalError if the journal cannot be
         read or its records contradict each other.
         """
         self._clock = Clock()
-        self.door, self.log, self.opening, self.bounds = door, log, opening, bounds
-        self.feed = opening.feed
+        self.door, self.log, self.beginning, self.bounds = door, log, beginning, bounds
+        self.feed = beginning.feed
         self.probed = None
         self.probing = asyncio.Lock()
         self.measures = Measures()
@@ -110,8 +112,8 @@ class Live:
         self._desks: dict[str, Desk] = {}
         self._opening_desk = threading.Lock()
         self._named: tuple[int, tuple[str, ...]] | None = None
-        self._rules = {one.editions.authorization.name: one for one in opening.rules}
-        self.journal = Journal(url, create=bool(opening.rules), reached=self._clock.reached)
+        self._rules = {one.editions.authorization.name: one for one in beginning.rules}
+        self.journal = Journal(url, create=bool(beginning.rules), reached=self._clock.reached)
         try:
             self.texts = RuleTexts(self.journal.text)
             for program in self.programs():
@@ -129,7 +131,7 @@ class Live:
         book = self.desk(program).refresh()
         if self.door.keys is None:
             return
-        if book.editions is None and self.opening.by is None:
+        if book.editions is None and self.beginning.by is None:
             hint = "name who adopts its rule file with --by"
             raise UsageError(Problem(f"the program `{program}` has not begun", hint))
         if book.position.identity is not None:
@@ -157,9 +159,9 @@ class Live:
                     program,
                     now,
                     None if has_begun else self._rules.get(program),
-                    self.opening.by,
+                    self.beginning.by,
                     self.feed,
-                    one_person=self.opening.one_person,
+                    one_person=self.beginning.one_person,
                 )
             return self._desks[program]
 

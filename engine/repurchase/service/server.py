@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import socket
 import ssl
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +77,7 @@ def serve(live: Live, address: Address, listening: socket.socket) -> None:
         lifespan="off",
         log_config=None,
         access_log=False,
-        # Whose request it is says the door alone.
+        # The door alone says whose request it is.
         proxy_headers=False,
         server_header=False,
         limit_concurrency=CONNECTIONS_MAX,
@@ -101,10 +99,6 @@ def serve(live: Live, address: Address, listening: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     # The server raises the signal again when all is answered: that must not end the process.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    # The loop gets its turn sooner beside the thread that records: 1 ms, and not 5 ms.
-    sys.setswitchinterval(1 / 1_000)
-    # What is there by now stays: it is not looked through again for what can be thrown away.
-    gc.freeze()
     listening.listen()
     live.log.say("listening", address=f"{scheme}://{shown}:{port}")
     _Server(config, live).run([listening])

@@ -108,7 +108,7 @@ def command(
     """
     from repurchase.journal.desk import check_said
     from repurchase.market.feed import read_feed
-    from repurchase.service.live import Bounds, Live, Loaded, Opening
+    from repurchase.service.live import Beginning, Bounds, Live, Loaded
     from repurchase.service.logged import Log
     from repurchase.service.server import Address, listen, serve
 
@@ -119,10 +119,10 @@ def command(
     )
     door = _door(keys, _proxy(proxy, proxy_header), rate or _RATE, address.host, insecure_local)
     files = tuple(Loaded(path, path.stat().st_mtime_ns) for path in market if path.exists())
-    opening = Opening(tuple(_rules(rules)), by, one_person, read_feed(market), files)
+    beginning = Beginning(tuple(_rules(rules)), by, one_person, read_feed(market), files)
     with closing(Log(now, refusals)) as log, closing(listen(address)) as listening:
         bounds = Bounds(waiting or _WAITING, patience or _PATIENCE)
-        live = Live(journal, opening, door, log, bounds)
+        live = Live(journal, beginning, door, log, bounds)
         with closing(live):
             if insecure_local:
                 what = "no keys are asked for: this machine's programs may do everything"
