@@ -58,11 +58,13 @@ def bars(folder: Path, volume: int, *, lacking: date | None = None) -> Path:
     return path
 
 
-def answered(url: str, feed: Feed | None, *orders: dict[str, Any]) -> list[Decided]:
-    """Return the answers of a desk that reads *feed*."""
+def answered(
+    url: str, feed: Feed | None, *orders: dict[str, Any], text: str = RULES
+) -> list[Decided]:
+    """Return the answers of a desk that reads *feed*, under the rule file *text*."""
     events = [event_from_json(json.dumps(order).encode()) for order in orders]
     with closing(Journal(url, create=True)) as journal:
-        desk = Desk(journal, NAME, lambda: NOW, rule_text(RULES.encode(), "acme.yaml"), feed=feed)
+        desk = Desk(journal, NAME, lambda: NOW, rule_text(text.encode(), "acme.yaml"), feed=feed)
         return desk.answer(events)
 
 

@@ -14,7 +14,7 @@ from desk_events import RULES
 from repurchase.domain.events import KINDS
 from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import change_keys, new_key, revoked
-from services import Service, fill, lines, order, serving
+from services import ROOMY, Service, fill, lines, order, serving
 from stores import Store
 from test_cli import run
 
@@ -36,6 +36,9 @@ ROUTES: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     ("GET", "/v1/rules"): READ,
     ("GET", "/v1/adoptions"): READ,
     ("GET", "/v1/market"): READ,
+    ("POST", "/v1/rules/acme-2008/proposals"): frozenset(("compliance",)),
+    ("GET", "/v1/rules/acme-2008/proposals"): READ,
+    ("GET", "/v1/rules/acme-2008/proposals/adoption-3"): READ,
     ("GET", "/v1/tokens"): frozenset(("admin",)),
     ("GET", "/metrics"): ALL - {"trader"},
 }
@@ -79,6 +82,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     proxy = ("--proxy", "10.9.8.7", "--proxy-header", "X-User", "--refusals", "refused.jsonl")
     with serving(folder, str(folder / "journal.db"), *proxy) as running:
         running.submit(**order("o-1"))
+        draft = {"text": ROOMY, "reason": "more"}
+        running.call("POST", "/v1/rules/acme-2008/proposals", "compliance", draft)
         _add_strangers(running)
         yield running
 
@@ -89,17 +94,23 @@ def _add_strangers(running: Service) -> None:
     old, expired = new_key("ann", "trader", (), now - timedelta(2), timedelta(1))
     gone, ended = new_key("ann", "trader", (), now, timedelta(1))
     other, elsewhere = new_key("ann", "trader", ("other",), now, timedelta(1))
-    change_keys(running.keys, lambda known: revoked((*known, old, gone, other), gone.id, now))
+    judge, of_judge = new_key("carl", "compliance", ("other",), now, timedelta(1))
+    change_keys(
+        running.keys, lambda known: revoked((*known, old, gone, other, judge), gone.id, now)
+    )
     running.tokens |= {
         "expired": expired,
         "revoked": ended,
         "other": elsewhere,
+        "other judge": of_judge,
         "unknown": f"rp_{'0' * 12}_{'0' * 64}",
         "forged": running.tokens["trader"],
     }
 
 
-def _body(path: str) -> object:
+def _body(method: str, path: str) -> object:
+    if method == "POST" and path.endswith("proposals"):
+        return {"text": ROOMY, "seconds": 1}
     return {"kind": "halt", "id": "h-1", **DATED, "drill": True} if path[4:] in TAKERS else None
 
 
@@ -113,7 +124,7 @@ def test_route_is_for_its_roles_alone(
 ) -> None:
     """Whoever may use a route gets past the door; all others are told which roles may."""
     method, path = route
-    found = service.call(method, path, role, _body(path))
+    found = service.call(method, path, role, _body(method, path))
     if role in roles:
         assert found.status_code in (200, 409), found.text
         return
@@ -128,7 +139,7 @@ def test_stranger_gets_no_answer(service: Service, route: tuple[str, str], stran
     method, path = route
     head = {"x-user": "ann"} if stranger == "forged" else {}
     role = None if stranger == "none" else stranger
-    found = service.call(method, path, role, _body(path), **head)
+    found = service.call(method, path, role, _body(method, path), **head)
     assert (found.status_code, found.json()["code"]) == STRANGERS[stranger]
     assert found.headers["www-authenticate"] == "Bearer"
 
@@ -141,13 +152,15 @@ def test_key_of_another_program_opens_nothing_of_this_one(
 ) -> None:
     """Named or not, the program is not answered about."""
     method, path = route
-    named = f"{path}{'&' if '?' in path else '?'}authorization=acme-2008"
-    body = _body(path)
-    if isinstance(body, dict):
+    is_in_path, role = "acme-2008" in path, "other" if "trader" in ROUTES[route] else "other judge"
+    named = path if is_in_path else f"{path}{'&' if '?' in path else '?'}authorization=acme-2008"
+    body = _body(method, path)
+    if isinstance(body, dict) and not is_in_path:
         named, body = path, {**body, "authorization": "acme-2008"}
-    found = service.call(method, named, "other", body)
+    found = service.call(method, named, role, body)
     assert (found.status_code, found.json()["code"]) == (403, "other-program")
-    assert service.call(method, path, "other", _body(path)).status_code == 400
+    if not is_in_path:
+        assert service.call(method, path, "other", _body(method, path)).status_code == 400
 
 
 @pytest.mark.parametrize(("path", "role"), [("/v1/tokens", "admin"), ("/metrics", "auditor")])
@@ -167,7 +180,9 @@ def test_every_route_is_in_the_matrix(service: Service) -> None:
     paths = service.get("/v1/openapi.json", None)["paths"]
     described = {(method.upper(), path) for path, one in paths.items() for method in one}
     tested = {(method, path.partition("?")[0]) for method, path in ROUTES}
-    tested = {(one, path.replace("/o-1", "/{id}")) for one, path in tested}
+    named = {"/o-1": "/{id}", "/adoption-3": "/{id}", "/acme-2008": "/{name}"}
+    for value, name in named.items():
+        tested = {(one, path.replace(value, name)) for one, path in tested}
     assert described == tested | {("GET", path) for path in OPEN}
 
 

@@ -25,7 +25,6 @@ from repurchase.domain.events import Event
 from repurchase.evaluation.step import apply, step
 from repurchase.evaluation.wording import ENGINE
 from repurchase.intake.log import open_log
-from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading
 from repurchase.replay.run import replay as replayed
 from repurchase.replay.what_if import WhatIf
@@ -61,6 +60,12 @@ ALIKE: Final = (
     ("rules:\n", "rules:\n  - {id: dear, effect: flag, require: trade.amount <= JPY 99}\n"),
     ("rules:\n", "rules:\n  - {id: a-day, require: day.ordered_shares_after <= 9 shares}\n"),
 )
+SMALL_DAY: Final = """\
+counters:
+  small: {per: day}
+rules:
+  - {id: small-day, at: order, require: counters.small.shares_after <= 9 shares}
+"""
 # Edits after which the same events come to other shares, money or days.
 OTHERWISE: Final = (
     ("per_share: 4", "per_share: 1"),
@@ -69,6 +74,7 @@ OTHERWISE: Final = (
     ("amount_basis: with_fees", "amount_basis: contract"),
     ("timezone: Asia/Tokyo", "timezone: America/New_York"),
     ("  ads: {symbol: ACME,", "  ads: {symbol: ACM,"),
+    ("rules:\n", SMALL_DAY),
 )
 # Without what stops a program for long, so that more is approved.
 BUSY: Final = ("order", "order", "fill", "fill", "replace", "replaced", "cancel", "bust", "correct")
@@ -183,8 +189,7 @@ def test_direct_change_is_one_even_if_no_outcome_had_changed(plan: list[Draft], 
     So the first change is direct, even if the accounting bases differ.
     """
     old, new = programs(text)
-    what_if, position = WhatIf(old, new), Position()
-    found = []
+    what_if, position, found = WhatIf(old, new), new.position, []
     for event in events_of(plan):
         its = life(new.editions, event, position)
         asked = step(event, position, its).decision
@@ -195,6 +200,16 @@ def test_direct_change_is_one_even_if_no_outcome_had_changed(plan: list[Draft], 
         position = apply(event, compared.old.decision, position, its, live=False).position
     assert [one.direct for one in found[:1]] == [True][: len(found)]
     assert what_if.changes().first == (found[0] if found else None)
+
+
+def test_counter_that_only_the_new_file_has_counts_what_the_old_file_approved() -> None:
+    """The old file approves 4 of the day, and so would the new one: what it denies follows."""
+    new = desk_events.RULES.replace("rules:\n", SMALL_DAY)
+    old = desk_events.RULES.replace("value: 40 shares", "value: 5 shares")
+    what_if = WhatIf(*programs(new, old))
+    found = [what_if.decide(desk_events.order(f"o{size}", size)) for size in (8, 4)]
+    decided = [(one.old.decision.outcome, one.new.decision.outcome, one.direct) for one in found]
+    assert decided == [("denied", "approved", True), ("approved", "denied", False)]
 
 
 @pytest.mark.slow

@@ -139,12 +139,24 @@ def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: st
     """
     for stored in records:
         try:
-            record = following(book.head, stored)
-            book = _folded(book, record, texts)
+            book = after_record(book, stored, following(book.head, stored), texts)
         except JournalError as error:
             raise misplaced(error, place, stored.sequence) from error
-        book = replace(book, head=Head(stored.sequence, stored.hash))
     return book
+
+
+def book_at(journal: Journal, program: str, texts: RuleTexts, last: int) -> Book:
+    """Return *program* as record *last* left it; raise JournalError as `caught_up` does."""
+    known = seen(journal, program)
+    book = None if known is None else snapshot_book(journal, program, texts, known)
+    if book is None or book.head.sequence > last:
+        book = Book()
+    return caught_up(book, journal.records(program, book.head.sequence, last), texts, journal.url)
+
+
+def after_record(book: Book, stored: Stored, record: Record, texts: RuleTexts) -> Book:
+    """Return *book* after *record*, which is *stored* next; raise JournalError if it cannot be."""
+    return replace(_folded(book, record, texts), head=Head(stored.sequence, stored.hash))
 
 
 def _folded(book: Book, record: Record, texts: RuleTexts) -> Book:

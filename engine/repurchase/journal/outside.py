@@ -82,6 +82,10 @@ class RecordedMarket:
         """Return the fact *name* at the venue of *trade*; `None` if it was unknown."""
         return self._known.get(_key(name, trade))
 
+    def notes(self, name: str, trade: Trade) -> bool:
+        """Return whether the record says what a feed supplied for the fact, or that none did."""
+        return _key(name, trade) in self._known
+
     def owns(self, name: str) -> bool:
         """Return whether only a feed might supply the fact *name*."""
         return name in self._owned

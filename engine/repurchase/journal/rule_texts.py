@@ -19,6 +19,7 @@ from repurchase.journal.records import (
     digest,
 )
 from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.packs import PackDocument
 
 
 class RuleText(msgspec.Struct, frozen=True):
@@ -38,9 +39,12 @@ class RuleText(msgspec.Struct, frozen=True):
         yield from self.editions.authorization.pack_texts().values()
 
 
-def rule_text(body: bytes, name: str) -> RuleText:
-    """Return the rule file *body*, called *name* in messages; raise RuleFileError if invalid."""
-    return adoptable(load_text(body, name))
+def rule_text(body: bytes, name: str, packs: PackDocument | None = None) -> RuleText:
+    """Return the rule file *body*, called *name* in messages; raise RuleFileError if invalid.
+
+    *packs* returns each pack that it includes; the default finds shipped packs and packs beside it.
+    """
+    return adoptable(load_text(body, name, packs=packs))
 
 
 def adoptable(editions: Editions) -> RuleText:

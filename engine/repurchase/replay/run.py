@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from fractions import Fraction
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -33,6 +34,7 @@ from repurchase.rulebook.reach import can_apply
 BAD_ROWS_LISTED: Final = 20
 REPEATED_LISTED: Final = 5
 _NOTHING: Final = Expected()
+_UNUSED: Final = Position()
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -130,22 +132,38 @@ class Tally(msgspec.Struct):
         )
 
 
+# Decides an event at a position, by the editions of its life.
+Judge = Callable[[Event, Position, Life], Step]
+
+
 class Program:
     """A program in a replay: its position, and the counts of the events decided so far."""
 
+    editions: Editions
     tally: Tally
     position: Position
 
     def __init__(
-        self, editions: Editions, *, every_rule: bool = False, feed: Feed | None = None
+        self,
+        editions: Editions,
+        *,
+        every_rule: bool = False,
+        feed: Feed | None = None,
+        judge: Judge | None = None,
+        position: Position = _UNUSED,
     ) -> None:
+        """Begin at *position*, by default that of a program that has used nothing.
+
+        Unless another *judge* is given, events are decided as those of a log: *feed* supplies facts
+        beside them, and with *every_rule* the rules that pass or do not apply are listed, too.
+        """
         self.editions = editions
-        self._market = (feed or read_feed(())).of(editions.authorization)
-        self.position = counting(Position(), editions.authorization.kept())
+        market = (feed or read_feed(())).of(editions.authorization)
+        self._judge = judge or partial(step, every_rule=every_rule, market=market)
+        self.position = counting(position, editions.authorization.kept())
         self.edition: Edition | None = None
         self.last_day: date | None = None
         self.tally = Tally()
-        self._every_rule = every_rule
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
 
@@ -164,7 +182,7 @@ class Program:
             for venue in event.at_venues:
                 self.tally.places[event.symbol, venue] = self.last_day
         before = self.position
-        taken = self._step(event, before, its)
+        taken = self._judge(event, before, its)
         self.position = taken.position
         decision = taken.decision
         self.tally.outcomes[decision.outcome] += 1
@@ -177,7 +195,7 @@ class Program:
     def decided_at(self, event: Event, position: Position) -> Decided:
         """Return the decision on *event* at another *position*; change no position or count."""
         its = life(self.editions, event, position)
-        return Decided(self._step(event, position, its).decision, its, event=event)
+        return Decided(self._judge(event, position, its).decision, its, event=event)
 
     def summary(self, *, duplicates: int = 0, skipped: int = 0, quarantined: int = 0) -> Summary:
         """Return the summary of the events so far.
@@ -235,9 +253,6 @@ class Program:
             ended = None if code is None else out_of_use(code)
             if code is not None and (not expired or (ended is not None and ended <= day)):
                 yield code
-
-    def _step(self, event: Event, position: Position, its: Life) -> Step:
-        return step(event, position, its, every_rule=self._every_rule, market=self._market)
 
     def _taint(self, event: Event, decision: Decision, before: Position) -> None:
         """Note the rules of *decision* that disqualify the venue's day, for each such pack."""

@@ -10,17 +10,19 @@ the old program's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
+from repurchase.domain.counters import Kept
 from repurchase.domain.decisions import Decision, Effect, Outcome, Result
 from repurchase.domain.events import Event
 from repurchase.evaluation.step import Decided, apply
 from repurchase.intake.log import Log
 from repurchase.ledger.position import Position
 from repurchase.replay.run import Program, Reader, Reading, Summary
+from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.life import Life, life
 
 _AS_IT_IS: Final = Reading()
@@ -29,7 +31,8 @@ _AS_IT_IS: Final = Reading()
 class Compared(msgspec.Struct, frozen=True, gc=False):
     """One event with the decisions that two rule files make on it.
 
-    *line* is the event's line in the log, `None` for the option `--brought-forward`. *direct* is
+    *line* is the event's line in the log, or its record in a journal; `None` for the option
+    `--brought-forward`. *direct* is
     True for a direct change of outcome, False for a knock-on change, None if nothing changed.
     """
 
@@ -92,15 +95,20 @@ class WhatIf:
 
     retraced: Position
 
-    def __init__(self, old: Program, new: Program, reading: Reading = _AS_IT_IS) -> None:
+    def __init__(
+        self, old: Program, new: Program, reading: Reading = _AS_IT_IS, *, live: bool = False
+    ) -> None:
+        """Begin where *old* and *new* stand; if *live*, a breach halts, as it does at the desk."""
         self.old = old
         self.new = new
+        self._live = live
         self._reader = Reader(reading, old.editions, new.editions)
         # The new program's position if it had made the old decisions. Until an outcome changes,
         # that is its own position.
         self.retraced = new.position
-        # Whether both files used the same accounting basis so far, and for which editions.
-        self._alike = True
+        # Whether both files kept the same, and used the same accounting basis so far.
+        self._alike = _kept(old) == _kept(new)
+        # For which editions they use the same.
         self._same_counting: dict[tuple[tuple[str, ...], ...], bool] = {}
         self._first: Compared | None = None
         self._first_other: Compared | None = None
@@ -127,6 +135,17 @@ class WhatIf:
         self.retraced = self._following(event, old.decision)
         self._count(compared)
         return compared
+
+    def adopt(
+        self, rules: Editions, position: Position, told: Callable[[Position], Position]
+    ) -> None:
+        """Go on with other old *rules*, which left the old program at *position*.
+
+        The rules of the new program stay; *told* returns a position of its that knows of it.
+        """
+        self.old.editions, self.old.position = rules, position
+        self.new.position, self.retraced = told(self.new.position), told(self.retraced)
+        self._alike = self._alike and _kept(self.old) == _kept(self.new)
 
     def changes(self) -> Changes:
         """Return the changes of all events so far."""
@@ -172,7 +191,7 @@ class WhatIf:
         if self._alike:
             return self.old.position
         its = life(self.new.editions, event, self.retraced)
-        return apply(event, old, self.retraced, its, live=False).position
+        return apply(event, old, self.retraced, its, live=self._live).position
 
     def _counts_alike(self, old: Life, new: Life) -> bool:
         """Return whether both use the same accounting basis: shares, money and days."""
@@ -199,6 +218,10 @@ class WhatIf:
         self._first_other = self._first_other or compared
         self._only_old.update(differing & _found(compared.old.decision).keys())
         self._only_new.update(differing & _found(compared.new.decision).keys())
+
+
+def _kept(program: Program) -> Kept:
+    return program.editions.authorization.kept()
 
 
 def _differing(old: Decision, new: Decision) -> tuple[str, ...]:

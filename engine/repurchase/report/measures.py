@@ -49,6 +49,7 @@ _HELP: Final[Mapping[str, tuple[str, str]]] = {
     "repurchase_streams": ("gauge", "Open streams of decisions."),
     "repurchase_used_ratio": ("gauge", "Executed and reserved, as a part of the cap."),
     "repurchase_halts": ("gauge", "Causes that halt the program."),
+    "repurchase_rule_files_with_faults": ("gauge", "Rule files that cannot be read as they are."),
     "repurchase_days_left": ("gauge", "Days until the last day of the window."),
 }
 

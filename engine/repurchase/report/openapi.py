@@ -29,7 +29,8 @@ class Parameter(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """One route: its address, who may use it, and the type and the media type of its *answer*.
 
-    If it takes events, *takes* are the media types of its body, each of one event or of lines.
+    *takes* are the media types of its body, which is of the type *body*, or without one an event or
+    lines of events.
     """
 
     method: str
@@ -41,18 +42,22 @@ class Operation(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = ("application/json",)
     takes: tuple[str, ...] = ()
+    body: Any = None
 
 
 def document(operations: Iterable[Operation], problem: type, trouble: str) -> dict[str, Any]:
     """Return the document of *operations*; each may answer *problem*, of media type *trouble*."""
     every = tuple(operations)
     typed = [one for one in every if one.answer is not None]
+    taking = [one for one in every if one.body is not None]
     schemas, components = msgspec.json.schema_components(
-        [*(one.answer for one in typed), problem],
+        [*(one.answer for one in typed), *(one.body for one in taking), problem],
         schema_hook=_anything,
         ref_template=_REF + "{name}",
     )
     answers = {one.name: schema for one, schema in zip(typed, schemas, strict=False)}
+    of_body = zip(taking, schemas[len(typed) :], strict=False)
+    bodies = {one.name: schema for one, schema in of_body}
     kinds = event_schemas()
     event = {
         "oneOf": [{"$ref": f"{_REF}event.{kind}"} for kind in kinds],
@@ -65,7 +70,14 @@ def document(operations: Iterable[Operation], problem: type, trouble: str) -> di
     refused = {"description": "No answer", "content": {trouble: {"schema": schemas[-1]}}}
     paths: dict[str, dict[str, Any]] = {}
     for one in every:
-        said = dict(_operation(one, answers.get(one.name, {}), refused))
+        said = dict(
+            _operation(
+                one,
+                answers.get(one.name, {}),
+                bodies.get(one.name, {"$ref": _REF + _EVENT}),
+                refused,
+            )
+        )
         paths.setdefault(one.path, {})[one.method.lower()] = said
     return {
         "openapi": "3.1.0",
@@ -87,7 +99,7 @@ def _anything(kind: type) -> dict[str, Any]:
 
 
 def _operation(
-    one: Operation, answer: Schema, refused: Mapping[str, Any]
+    one: Operation, answer: Schema, body: Schema, refused: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
     yield "operationId", one.name
     yield "summary", one.says
@@ -105,7 +117,7 @@ def _operation(
     if parameters:
         yield "parameters", parameters
     if one.takes:
-        content = {media: {"schema": {"$ref": _REF + _EVENT}} for media in one.takes}
+        content = {media: {"schema": body} for media in one.takes}
         yield "requestBody", {"required": True, "content": content}
     content = {media: {"schema": answer} for media in one.media}
     yield (

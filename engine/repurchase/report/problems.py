@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Final
 
 import msgspec
 
 from repurchase.domain.errors import (
-    EngineFault,
     InputError,
     JournalError,
     Problem,
     RepurchaseError,
+    RuleFileError,
     Tampering,
     UsageError,
 )
@@ -35,6 +36,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "late": (408, "the request did not arrive in time"),
     "conflict": (409, "the program cannot take the event now"),
     "too-large": (413, "the request is too large"),
+    "rule-file": (422, "the rule file has faults"),
     "media-type": (415, "the request has another content type"),
     "too-many": (429, "the key sends too many requests"),
     "fault": (500, "a fault of the service"),
@@ -48,10 +50,14 @@ AGAIN_SECONDS: Final = 1
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fault of a request: what is wrong, how to fix it, and the line of the body."""
+    """One fault of a request: what is wrong, how to fix it, and the line of the body.
+
+    In a rule file, the *line* and the *column* are those of the text that *file* names.
+    """
 
     what: str
     hint: str | None = None
+    file: str | None = None
     line: int | None = None
     column: int | None = None
 
@@ -95,8 +101,18 @@ class Trouble(Exception):
         return CODES[self.code][0]
 
     def details(self, request: str) -> ProblemDetails:
-        """Return what the sender of *request* is told. It names no file of this machine."""
-        places = tuple(Place(one.what, one.hint, one.line, one.column) for one in self.problems)
+        """Return what the sender of *request* is told. It names no place on this machine."""
+        is_in_rules = self.code == "rule-file"
+        places = tuple(
+            Place(
+                one.what,
+                one.hint,
+                PurePath(one.file).name if is_in_rules and one.file else None,
+                one.line,
+                one.column,
+            )
+            for one in self.problems
+        )
         said = (f"{one.what}; {one.hint}" if one.hint else one.what for one in places)
         return ProblemDetails(
             type=f"/docs#{self.code}",
@@ -119,5 +135,6 @@ def trouble_of(error: RepurchaseError, usage: str = "unreadable") -> Trouble:
         return Trouble(usage, error.problems)
     if isinstance(error, InputError):
         return Trouble("unreadable", error.problems)
-    what = "a rule file" if not isinstance(error, EngineFault) else "the rule engine"
-    return Trouble("fault", Problem(f"{what} gave no usable answer", "the log says why"))
+    if isinstance(error, RuleFileError):
+        return Trouble("rule-file", error.problems)
+    return Trouble("fault", Problem("the rule engine gave no usable answer", "the log says why"))

@@ -23,6 +23,7 @@ from repurchase.journal.queries import (
     overview,
 )
 from repurchase.report.programs import story_object
+from repurchase.report.weighed import Proved
 from repurchase.rulebook.caps import Window
 
 _MILLION: Final = 10**6
@@ -186,10 +187,31 @@ class FileAge(msgspec.Struct, frozen=True):
     changed: bool
 
 
+class ProgramRules(msgspec.Struct, frozen=True):
+    """The rule file in force of a program by its SHA-256, and whether it is proved."""
+
+    program: str
+    rule_file: str
+    proof: Proved
+
+
+class FileFaults(msgspec.Struct, frozen=True):
+    """A rule file with faults; *is_in_use* is whether the text before them still counts."""
+
+    file: str
+    faults: tuple[str, ...]
+    is_in_use: bool
+
+
 class Ready(msgspec.Struct, frozen=True):
-    """Whether the service can record events, whether it needs *keys*, and each of its *checks*."""
+    """Whether the service can record events, whether it needs *keys*, and each of its *checks*.
+
+    The *rules* in force, *rule_files* with faults and the age of *market* files do not decide that.
+    """
 
     ready: bool
     keys: str
     checks: tuple[Check, ...]
+    rules: tuple[ProgramRules, ...]
+    rule_files: tuple[FileFaults, ...]
     market: tuple[FileAge, ...]

@@ -45,16 +45,38 @@ def shipped_or_beside(file: str) -> PackDocument:
         elif name in pack_names():
             path = pack_path(name)
         else:
-            known = ", ".join(f"`{one}`" for one in pack_names())
             beside = pathlib.Path(file).parent / f"{name}.yaml"
             hint = f"for the pack beside this file, write `./{name}`" if beside.exists() else None
-            hint = hint or nearest(name, pack_names()) or f"the shipped packs are {known}"
-            raise Wrong(f"there is no pack `{name}`", hint)
+            raise _not_shipped(name, hint)
         try:
             return open_document(path)
         except UsageError as error:
             what = f"the pack `{name}` cannot be read: {error.problems[0].what}"
             raise Wrong(what, f"it must be at {path}") from error
+
+    return document
+
+
+def _not_shipped(name: str, hint: str | None = None) -> Wrong:
+    known = ", ".join(f"`{one}`" for one in pack_names())
+    hint = hint or nearest(name, pack_names()) or f"the shipped packs are {known}"
+    return Wrong(f"there is no pack `{name}`", hint)
+
+
+def shipped_or_given(texts: Mapping[str, bytes]) -> PackDocument:
+    """Return the lookup of packs that reads no other file: shipped ones, and the *texts* by name.
+
+    The name of one of the *texts* is that by which the rule file includes it: `./NAME`.
+    """
+
+    def document(name: str) -> Document:
+        if name in texts:
+            return read_document(texts[name], f"the pack {name}")
+        if name.startswith(_OWN):
+            raise Wrong(f"the text of the pack `{name}` is not given", "send it with the rule file")
+        if name not in pack_names():
+            raise _not_shipped(name)
+        return open_document(pack_path(name))
 
     return document
 

@@ -21,12 +21,12 @@ from repurchase.service.keys import KeyRing
 
 _TRADER: Final[frozenset[Role]] = frozenset(("trader",))
 _OPERATIONS: Final[frozenset[Role]] = frozenset(("operations",))
-_COMPLIANCE: Final[frozenset[Role]] = frozenset(("compliance",))
+COMPLIANCE: Final[frozenset[Role]] = frozenset(("compliance",))
 # Who may submit each kind of event, and ask about it.
 OF_KIND: Final[Mapping[str, frozenset[Role]]] = {
     **dict.fromkeys(("order", "replace", "cancel_requested", "prepaid"), _TRADER),
     **dict.fromkeys((*sorted(REPORTS), "split", "brought_forward"), _OPERATIONS),
-    **dict.fromkeys(("release", "resume", "confirm"), _COMPLIANCE),
+    **dict.fromkeys(("release", "resume", "confirm"), COMPLIANCE),
     "halt": frozenset(ROLES) - {"auditor"},
 }
 SENDERS: Final[frozenset[Role]] = frozenset(role for roles in OF_KIND.values() for role in roles)

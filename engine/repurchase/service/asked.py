@@ -68,6 +68,13 @@ class Asked:
         text = await self.live.read(lambda: json_text(function()))
         return Response(text.encode(), media_type="application/json")
 
+    def media(self, hint: str, *known: str) -> str:
+        """Return the content type of the body; raise Trouble with *hint* unless it is *known*."""
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in known:
+            raise Trouble("media-type", Problem("the body has another content type", hint))
+        return kind
+
     async def body(self) -> bytes:
         """Return the body; raise Trouble as soon as it is too large, or if it comes too slowly."""
         told = self.request.headers.get("content-length", "0")

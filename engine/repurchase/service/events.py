@@ -55,10 +55,7 @@ async def check(asked: Asked) -> Response:
 
 async def _events(asked: Asked) -> tuple[str, list[Event]]:
     """Return the content type of the body, and its events; raise Trouble with every fault."""
-    kind = asked.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (ONE, LINES):
-        hint = f"send one event as {ONE}, or one on each line as {LINES}"
-        raise Trouble("media-type", Problem("the body has another content type", hint))
+    kind = asked.media(f"send one event as {ONE}, or one on each line as {LINES}", ONE, LINES)
     body = await asked.body()
     if kind == ONE:
         return kind, [_read(body, asked.caller.by)]

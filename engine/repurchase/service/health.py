@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from repurchase.domain.errors import RepurchaseError
 from repurchase.journal.queries import overview
+from repurchase.journal.records import Rules
 from repurchase.report.measures import MEDIA_TYPE, Gauge
 from repurchase.report.problems import Trouble, trouble_of
-from repurchase.report.served import Check, FileAge, Ready, program_now, used
+from repurchase.report.served import (
+    Check,
+    FileAge,
+    FileFaults,
+    ProgramRules,
+    Ready,
+    program_now,
+    used,
+)
 from repurchase.service.asked import Asked, answered
 from repurchase.service.live import Live, Loaded, now
 
@@ -31,12 +42,16 @@ async def ready(asked: Asked) -> Response:
     live = asked.live
     own, others = tuple(_own(live)), await _of_programs(live)
     is_ready = all(one.is_met for one in (*own, *others))
+    rules = await live.read(lambda: tuple(_rules(live)))
     keys = "needed" if live.door.keys is not None else "none: this machine alone is let in"
-    found = Ready(is_ready, keys, (*own, *others), tuple(map(_age, live.beginning.market)))
+    proved = tuple(replace(one, proof=live.proved(of)) for one, of in rules)
+    files = tuple(_files(live))
+    ages = tuple(map(_age, live.beginning.market))
+    found = Ready(is_ready, keys, (*own, *others), proved, files, ages)
     if not _may_see(asked):
         # Whoever has no key learns no names.
         all_ready = Check("programs", all(one.is_met for one in others))
-        found = Ready(is_ready, keys, (*own, all_ready), ())
+        found = Ready(is_ready, keys, (*own, all_ready), (), (), ())
     return answered(found, 200 if is_ready else 503)
 
 
@@ -71,7 +86,8 @@ async def _of_programs(live: Live) -> tuple[Check, ...]:
 
 def _programs(live: Live) -> Iterator[Check]:
     """Yield for each program whether it can be written, whether its chain is whole, its rules."""
-    given = {one.editions.authorization.name: one.rules for one in live.beginning.rules}
+    live.refresh_rules()
+    given = {name: one.rules for name, one in live.beginning.rules.by_name().items()}
     for name in live.programs():
         try:
             book = live.desk(name).refresh()
@@ -82,10 +98,29 @@ def _programs(live: Live) -> Iterator[Check]:
                 writer.touch()
                 is_whole = writer.head.sequence >= book.head.sequence
             other = given.get(name, book.rules) != book.rules
-            what = "another rule file is in force than the one given" if other else None
+            what = "another rule file is in force than the one given: propose it" if other else None
             yield Check(f"program {name}", is_whole, what)
         except RepurchaseError as error:
             yield Check(f"program {name}", is_met=False, what=trouble_of(error).code)
+
+
+def _rules(live: Live) -> Iterator[tuple[ProgramRules, Rules]]:
+    """Yield the rules in force of each program that can be read."""
+    for name in live.programs():
+        with suppress(RepurchaseError):
+            book = live.desk(name).refresh()
+            if book.rules is not None:
+                yield ProgramRules(name, book.rules.file, "not proved yet"), book.rules
+
+
+def _files(live: Live) -> Iterator[FileFaults]:
+    """Yield the rule files that have a fault now; what could be read last still counts."""
+    rules = live.beginning.rules
+    for path, one in rules.files.items():
+        if one.faults:
+            yield FileFaults(path.name, tuple(map(str, one.faults)), is_in_use=True)
+    for path, faults in rules.faults.items():
+        yield FileFaults(path.name, tuple(map(str, faults)), is_in_use=False)
 
 
 def _age(file: Loaded) -> FileAge:
@@ -107,11 +142,13 @@ async def metrics(asked: Asked) -> Response:
         ("repurchase_recording_events", (), str(live.writer.recording)),
         ("repurchase_streams", (), str(live.streams)),
         *await live.read(lambda: list(_gauges(live))),
+        ("repurchase_rule_files_with_faults", (), str(len(tuple(_files(live))))),
     ]
     return Response(live.measures.text(gauges).encode(), media_type=MEDIA_TYPE)
 
 
 def _gauges(live: Live) -> Iterator[Gauge]:
+    live.refresh_rules()
     for name in live.programs():
         book = live.desk(name).refresh()
         if book.editions is None:

@@ -19,20 +19,25 @@ from repurchase.domain.events import Event
 from repurchase.evaluation.step import Decided
 from repurchase.journal.book import Book, RuleTexts
 from repurchase.journal.desk import Desk
-from repurchase.journal.rule_texts import RuleText
+from repurchase.journal.records import Rules
 from repurchase.journal.store import Journal
 from repurchase.market.feed import Feed
 from repurchase.report.measures import Measures
 from repurchase.report.problems import AGAIN_SECONDS, Trouble
 from repurchase.report.served import Check
+from repurchase.report.weighed import Proved
 from repurchase.service.access import Caller, Door
 from repurchase.service.logged import Log
+from repurchase.service.process import Process
+from repurchase.service.questions import Prove
+from repurchase.service.rule_files import RuleFiles
 from repurchase.service.writer import Clock, Taken, Writer
 
 P = ParamSpec("P")
 R = TypeVar("R")
 READERS: Final = 4
 READS_MAX: Final = 256
+ASKERS: Final = 9
 # Another process may record events, too; so often a stream looks for them.
 POLL_SECONDS: Final = 1
 # The names of the programs are not read for each request.
@@ -52,7 +57,7 @@ class Beginning(msgspec.Struct, frozen=True):
     *feed* is what the *market* files supply to all programs.
     """
 
-    rules: tuple[RuleText, ...]
+    rules: RuleFiles
     by: str | None
     one_person: bool
     feed: Feed
@@ -90,6 +95,7 @@ class Live:
     journal: Journal
     texts: RuleTexts
     writer: Writer
+    process: Process
 
     def __init__(
         self, url: str, beginning: Beginning, door: Door, log: Log, bounds: Bounds
@@ -110,10 +116,12 @@ class Live:
         self._reads = 0
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._desks: dict[str, Desk] = {}
+        self._proved: dict[tuple[str, ...], Proved] = {}
+        self._proving: set[asyncio.Future[None]] = set()
         self._opening_desk = threading.Lock()
         self._named: tuple[int, tuple[str, ...]] | None = None
-        self._rules = {one.editions.authorization.name: one for one in beginning.rules}
-        self.journal = Journal(url, create=bool(beginning.rules), reached=self._clock.reached)
+        create = bool(beginning.rules.files)
+        self.journal = Journal(url, create=create, reached=self._clock.reached)
         try:
             self.texts = RuleTexts(self.journal.text)
             for program in self.programs():
@@ -125,6 +133,9 @@ class Live:
             self._record, self._clock, lambda error: log.fault("writer", error), bounds.waiting
         )
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self.process = Process(url, tuple(one.path for one in beginning.market), log)
+        # They wait for the process, and must not keep the readers waiting.
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="asker")
 
     def _check(self, program: str) -> None:
         """Raise UsageError if *program* cannot be served with the keys that there are."""
@@ -146,7 +157,10 @@ class Live:
         """
         at = time.monotonic_ns()
         if self._named is None or at - self._named[0] > NAMED_NS:
-            self._named = at, tuple(sorted({*self.journal.programs(), *self._rules}))
+            self._named = (
+                at,
+                tuple(sorted({*self.journal.programs(), *self.beginning.rules.by_name()})),
+            )
         return self._named[1]
 
     def desk(self, program: str) -> Desk:
@@ -158,7 +172,7 @@ class Live:
                     self.journal,
                     program,
                     now,
-                    None if has_begun else self._rules.get(program),
+                    None if has_begun else self.beginning.rules.by_name().get(program),
                     self.beginning.by,
                     self.feed,
                     one_person=self.beginning.one_person,
@@ -222,6 +236,42 @@ class Live:
         finally:
             self._reads -= 1
 
+    async def ask(self, function: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
+        """Return what *function* of the process returns, which can take long."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._askers, lambda: function(*given, **named))
+
+    def proved(self, rules: Rules) -> Proved:
+        """Return whether *rules* are proved; if that is not known, let it be found out."""
+        key = rules.hashes()
+        if key not in self._proved:
+            self._proved[key] = "not proved yet"
+            asking = asyncio.ensure_future(self._prove(rules))
+            # The loop alone would not keep it.
+            self._proving.add(asking)
+            asking.add_done_callback(self._proving.discard)
+        return self._proved[key]
+
+    async def _prove(self, rules: Rules) -> None:
+        key = rules.hashes()
+        try:
+            self._proved[key] = await self.ask(self.process.proved, Prove(rules))
+        except Trouble:
+            # Whoever asks next lets it be tried again.
+            del self._proved[key]
+
+    def refresh_rules(self) -> None:
+        """Read again the rule files that were changed, for programs that have not begun."""
+        with self._opening_desk:
+            rules = self.beginning.rules
+            before = rules.by_name()
+            rules.refresh()
+            begun = self.journal.programs()
+            for name, text in rules.by_name().items():
+                if name not in begun and before.get(name) != text:
+                    self._desks.pop(name, None)
+                    self._named = None
+
     @contextmanager
     def listening(self, program: str) -> Iterator[asyncio.Event]:
         """Yield what is set each time that this process records something of *program*."""
@@ -243,6 +293,8 @@ class Live:
     def close(self) -> None:
         """Record what waits, and close the journal."""
         self.writer.close()
+        self.process.close()
+        self._askers.shutdown()
         self._readers.shutdown()
         for desk in self._desks.values():
             desk.close()

@@ -23,10 +23,12 @@ from repurchase.report.served import (
     RulesInForce,
     Story,
 )
+from repurchase.report.weighed import Proposed, Waiting
 from repurchase.report.written import LiveDecision, json_text
-from repurchase.service import events, health, reads
-from repurchase.service.access import ADMIN, KEEPERS, READERS, SENDERS
+from repurchase.service import events, health, proposals, reads
+from repurchase.service.access import ADMIN, COMPLIANCE, KEEPERS, READERS, SENDERS
 from repurchase.service.asked import AUTHORIZATION, Asked
+from repurchase.service.questions import Draft
 from repurchase.service.stream import MEDIA_TYPE, stream
 
 Run = Callable[[Asked], Awaitable[Response]]
@@ -44,6 +46,7 @@ class Route(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = (events.ONE,)
     takes: tuple[str, ...] = ()
+    body: Any = None
 
     def operation(self) -> Operation:
         """Return the route as the document of the service describes it."""
@@ -58,6 +61,7 @@ class Route(msgspec.Struct, frozen=True):
             self.answer,
             self.media,
             self.takes,
+            self.body,
         )
 
 
@@ -113,6 +117,30 @@ ROUTES: Final = (
     Route("GET", "/v1/stream", stream, READERS, _DECISIONS[:2], media=(MEDIA_TYPE,)),
     Route("GET", "/v1/program", reads.program, answer=ProgramNow),
     Route("GET", "/v1/rules", reads.rules, answer=RulesInForce),
+    Route(
+        "POST",
+        "/v1/rules/{name}/proposals",
+        proposals.propose,
+        COMPLIANCE,
+        (),
+        Proposed,
+        takes=(events.ONE,),
+        body=Draft,
+    ),
+    Route(
+        "GET",
+        "/v1/rules/{name}/proposals",
+        proposals.proposals,
+        parameters=(),
+        answer=tuple[AdoptedThen, ...],
+    ),
+    Route(
+        "GET",
+        "/v1/rules/{name}/proposals/{id}",
+        proposals.proposal,
+        parameters=(),
+        answer=Waiting,
+    ),
     Route("GET", "/v1/adoptions", reads.adoptions, answer=tuple[AdoptedThen, ...]),
     Route("GET", "/v1/market", reads.market, READERS, _MARKET, list[dict[str, Any]]),
     Route("GET", "/v1/tokens", reads.tokens, ADMIN, (), tuple[KeyLine, ...]),

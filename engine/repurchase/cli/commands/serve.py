@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.journal_options import journal_option, now
 from repurchase.cli.log_options import market_option
 from repurchase.cli.options import file_option, single_option
@@ -18,8 +16,8 @@ from repurchase.cli.output import warn
 from repurchase.domain.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from repurchase.journal.rule_texts import RuleText
     from repurchase.service.access import Door, Proxy
+    from repurchase.service.rule_files import RuleFiles
 
 _LOCAL: Final = "127.0.0.1"
 _RATE: Final = 1_000
@@ -119,7 +117,7 @@ def command(
     )
     door = _door(keys, _proxy(proxy, proxy_header), rate or _RATE, address.host, insecure_local)
     files = tuple(Loaded(path, path.stat().st_mtime_ns) for path in market if path.exists())
-    beginning = Beginning(tuple(_rules(rules)), by, one_person, read_feed(market), files)
+    beginning = Beginning(_rules(rules), by, one_person, read_feed(market), files)
     with closing(Log(now, refusals)) as log, closing(listen(address)) as listening:
         bounds = Bounds(waiting or _WAITING, patience or _PATIENCE)
         live = Live(journal, beginning, door, log, bounds)
@@ -174,25 +172,16 @@ def _pair(certificate: Path | None, key: Path | None) -> tuple[Path | None, Path
     return certificate, key
 
 
-def _rules(name: str | None) -> Iterator[RuleText]:
-    """Yield the rule files of *name*, and show their gaps; raise UsageError if two are of one."""
+def _rules(name: str | None) -> RuleFiles:
+    """Return the rule files of *name*, and show their gaps; raise UsageError if two are of one."""
+    from repurchase.rulebook.library import rule_file
     from repurchase.rulebook.lint import lint_findings
+    from repurchase.service.rule_files import RuleFiles
 
-    known: dict[str, str] = {}
-    for path in () if name is None else _files(name):
-        text = read_rules(path)
+    place = None if name is None else Path(name)
+    if name is not None and place is not None and not place.is_dir():
+        place = rule_file(name)
+    found = RuleFiles(place)
+    for text in found.by_name().values():
         warn(lint_findings(text.editions))
-        of = text.editions.authorization.name
-        if of in known:
-            what = f"two rule files are of the authorization `{of}`, this one and {known[of]}"
-            raise UsageError(Problem(what, "leave one of them out", path))
-        known[of] = path
-        yield text
-
-
-def _files(name: str) -> list[str]:
-    folder = Path(name)
-    if not folder.is_dir():
-        return [name]
-    found = (one for one in folder.glob("*.yaml") if not one.name.endswith(".cases.yaml"))
-    return sorted(map(str, found))
+    return found
