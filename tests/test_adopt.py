@@ -119,6 +119,20 @@ def test_dry_run_shows_what_the_adoption_does(folder: Path, edit: str) -> None:
     ]
 
 
+def test_what_if_decides_the_records_by_the_new_file(folder: Path) -> None:
+    """What is adopted is not changed by it, and the journal is only read."""
+    (folder / "new.yaml").write_text(SOUND.replace("4,000 shares", "99 shares"))
+    before = contents(folder)
+    found = adopt(folder, "--dry-run", "--what-if", "--json", *AT_ONCE).json["what_if"]
+    assert contents(folder) == before
+    assert (found["after"], found["until"], found["is_end"]) == (1, len(EVENTS) + 1, True)
+    assert found["changes"]["events"] == len(EVENTS)
+    assert [(one["record"], one["direct"]) for one in found["changed"]] == [(2, True), (3, True)]
+    shown = adopt(folder, "--dry-run", "--what-if", *AT_ONCE).out
+    assert "2 of 2 events change outcome" in shown
+    assert "in record 2, approved by the old file and denied by the new one" in shown
+
+
 @pytest.mark.slow
 def test_dry_run_ends_with_what_is_looser_and_that_nothing_is_adopted(folder: Path) -> None:
     """Nobody has to look for it: both stand in the last two lines."""

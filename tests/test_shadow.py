@@ -76,7 +76,7 @@ def where(book: Book) -> tuple[Head, Position]:
 
 def told(shadow: Shadow, compared: list[Compared]) -> list[object]:
     """Return the decisions that a shadow *compared*, and its report."""
-    found = [(one.line, one.old.decision, one.new.decision, one.direct) for one in compared]
+    found = [(one.record, one.old.decision, one.new.decision, one.direct) for one in compared]
     return [*found, json_text(changes_object(shadow.what_if.changes()))]
 
 

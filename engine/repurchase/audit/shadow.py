@@ -73,7 +73,7 @@ class Shadow:
             except JournalError as error:
                 raise misplaced(error, journal.url, stored.sequence) from error
             if self._record.event is not None:
-                yield self.what_if.decide(event_of(self._record.event), stored.sequence)
+                yield self.what_if.decide(event_of(self._record.event), record=stored.sequence)
             elif self._record.adoption is not None:
                 self._adopt(self._record.adoption)
 

@@ -31,8 +31,8 @@ _AS_IT_IS: Final = Reading()
 class Compared(msgspec.Struct, frozen=True, gc=False):
     """One event with the decisions that two rule files make on it.
 
-    *line* is the event's line in the log, or its record in a journal; `None` for the option
-    `--brought-forward`. *direct* is
+    *line* is the event's line in the log, `None` for the option `--brought-forward`; *record* is
+    its record, if the events are those of a journal. *direct* is
     True for a direct change of outcome, False for a knock-on change, None if nothing changed.
     """
 
@@ -40,6 +40,7 @@ class Compared(msgspec.Struct, frozen=True, gc=False):
     old: Decided
     new: Decided
     direct: bool | None
+    record: int | None = None
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -124,11 +125,11 @@ class WhatIf:
         for line, event in self._reader.events(log):
             yield self.decide(event, line)
 
-    def decide(self, event: Event, line: int | None = None) -> Compared:
+    def decide(self, event: Event, line: int | None = None, record: int | None = None) -> Compared:
         """Return both decisions on *event*, and update both positions."""
         old, new = self.old.decide(event), self.new.decide(event)
         direct = self._direct(event, old.decision, new.decision)
-        compared = Compared(line, old, new, direct)
+        compared = Compared(line, old, new, direct, record)
         if direct is not None and self._first is None:
             self._first = compared
         self._alike = self._alike and self._counts_alike(old.life, new.life)

@@ -29,6 +29,7 @@ class ChangedOutcome(msgspec.Struct, frozen=True):
     """One event with both decisions in words, as programs read it."""
 
     line: int | None
+    record: int | None
     id: str
     kind: str
     direct: bool | None
@@ -42,6 +43,7 @@ def changed_outcome(compared: Compared) -> ChangedOutcome:
     old, new = compared.old, compared.new
     return ChangedOutcome(
         compared.line,
+        compared.record,
         old.decision.id,
         old.decision.kind,
         compared.direct,
@@ -54,7 +56,9 @@ def changed_outcome(compared: Compared) -> ChangedOutcome:
 class Listed:
     """The first changes of a log that a terminal lists: direct and knock-on changes apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: str) -> None:
+        """List none yet; *more* says where all changes are, after the number that is left out."""
+        self._more = more
         self._listed: dict[bool, list[Compared]] = {True: [], False: []}
 
     def add(self, compared: Compared) -> None:
@@ -76,20 +80,26 @@ class Listed:
             yield Text(f"{counted(count, sort)}{why}:", style="bold")
             yield _table(listed)
             if count > len(listed):
-                yield Text(f"and {count - len(listed):,} more; --changes writes all to a file")
+                yield Text(f"and {count - len(listed):,} more{self._more}")
 
 
 def _table(listed: list[Compared]) -> RenderableType:
     rows = (
         (
-            "" if one.line is None else f"{one.line:,}",
+            _number(one),
             f"{one.old.decision.kind} {one.old.decision.id}",
             _cell(one.old, one.differing),
             _cell(one.new, one.differing),
         )
         for one in listed
     )
-    return plain_table("line", "event", "old", "new", rows=rows, right=(0,))
+    heading = "line" if listed[0].record is None else "record"
+    return plain_table(heading, "event", "old", "new", rows=rows, right=(0,))
+
+
+def _number(one: Compared) -> str:
+    number = one.line if one.record is None else one.record
+    return "" if number is None else f"{number:,}"
 
 
 def changes_object(changes: Changes) -> dict[str, Any]:
@@ -133,8 +143,8 @@ def headline(changes: Changes) -> str:
 def sentence(compared: Compared) -> str:
     """Return in a sentence the outcome of an event by both files."""
     old, new = compared.old.decision, compared.new.decision
-    line = "" if compared.line is None else f" on line {compared.line:,}"
-    event = plain(f"{old.kind} {old.id}{line}")
+    number, where = _number(compared), "on line" if compared.record is None else "in record"
+    event = plain(f"{old.kind} {old.id} {where} {number}" if number else f"{old.kind} {old.id}")
     if old.outcome == new.outcome:
         return f"{event}, {old.outcome} by both files"
     return f"{event}, {old.outcome} by the old file and {new.outcome} by the new one"

@@ -33,8 +33,7 @@ class Beside(msgspec.Struct, frozen=True):
     """The records after *after*, up to *until*, decided by the proposed rules, too.
 
     *changes* is what `repurchase what-if` says of them, and *changed* are the first of the events
-    that change outcome: the line of each is its record. *is_end* is whether no later record was
-    there; if not, the time was over.
+    that change outcome. *is_end* is whether no later record was there; if not, the time was over.
     """
 
     after: int

@@ -56,7 +56,7 @@ else:
 # Its turn comes when nothing else wants the processor.
 _NICE: Final = 10
 # Between two questions, a shadow takes the records that were added, so many at a time.
-_IDLE_SECONDS: Final = 0.25
+_IDLE_SECONDS: Final = 1 / 4
 _SLICE: Final = 500
 # The shadow that was asked about longest ago ends, if there are more.
 _SHADOWS_MAX: Final = 8

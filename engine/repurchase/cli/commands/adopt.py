@@ -12,6 +12,7 @@ from repurchase.cli.certificates import certificate_key_option, read_certified, 
 from repurchase.cli.commands.submit import read_rules
 from repurchase.cli.interrupts import seconds_option
 from repurchase.cli.journal_options import journal_option, now, program_named, rules_compared
+from repurchase.cli.log_options import market_option
 from repurchase.cli.options import file_option, json_option, single_option
 from repurchase.cli.output import answer, draw, remark, wants_json, warn
 from repurchase.domain.errors import UsageError
@@ -19,9 +20,11 @@ from repurchase.domain.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from repurchase.journal.book import Book
     from repurchase.journal.desk import Adopting, Desk
     from repurchase.journal.records import Rules
     from repurchase.journal.rule_texts import RuleText
+    from repurchase.journal.store import Journal
     from repurchase.rulebook.editions import Editions
 
 
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
 @single_option("--by", metavar="NAME", help="Who adopts FILE. Required, except with --dry-run.")
 @single_option("--reason", metavar="TEXT", help="Why. Required, except with --dry-run.")
 @click.option("--dry-run", is_flag=True, help="Check and show everything, but adopt nothing.")
+@click.option(
+    "--what-if",
+    is_flag=True,
+    help="Decide every recorded event by FILE, too, and show which outcomes differ.",
+)
+@market_option
 @file_option(
     "--certificate",
     metavar="FILE.json",
@@ -45,6 +54,8 @@ def command(
     by: str | None,
     reason: str | None,
     dry_run: bool,
+    what_if: bool,
+    market: tuple[Path, ...],
     certificate: Path | None,
     public_key: Path | None,
     seconds: float | None,
@@ -52,7 +63,7 @@ def command(
     """Record that a program uses another rule FILE from now on, and show what that changes.
 
     \b
-    repurchase adopt iij-2008.yaml --journal desk.db --dry-run
+    repurchase adopt iij-2008.yaml --journal desk.db --dry-run --what-if
     repurchase adopt iij-2008.yaml --journal desk.db --by Tanaka --reason "resolution of 12-01"
 
     Earlier decisions stay as they were, under the earlier rules. The command names each open order
@@ -61,6 +72,10 @@ def command(
     as `repurchase diff` does: which events are approved now that were not, and the reverse. The
     comparison needs pip install 'repurchase[prove]'. With --dry-run, the command checks and shows
     the same, but writes nothing to the journal.
+
+    With --what-if, the command also decides every recorded event by FILE, as the desk would have:
+    what it would have denied was never open, and a fill of it halts. Facts that FILE reads and
+    the records do not hold come from --market.
 
     \b
     Exit codes:
@@ -92,19 +107,22 @@ def command(
         except KeyboardInterrupt:
             remark("nothing was adopted; the comparison of the two rule files was stopped")
             raise
+        beside = _beside(kept, would.before, text, market) if what_if else _Beside({}, None)
         taken = would
         if not dry_run:
             base = would.before.rules if compared.is_no_looser else None
             taken = _adopted(desk, text, by, reason, base)
     is_done = not dry_run and taken.pending is None
     found = adoption(taken.before, taken.after, now())
-    summary = {"adopted": is_done, **structs.asdict(found), **compared.object}
+    summary = {"adopted": is_done, **structs.asdict(found), **compared.object, **beside.object}
     if taken.pending is not None:
         summary |= {"pending": True, "id": taken.pending}
     if not wants_json():
         draw(adoption_view(found, edition_at(taken.after, now()), is_done=is_done))
         if compared.view is not None:
             draw(compared.view)
+        if beside.view is not None:
+            draw(beside.view)
         if not is_done:
             draw(unadopted_view(taken.pending))
     answer(summary)
@@ -134,6 +152,38 @@ def _check_certified(text: RuleText, certificate: Path | None, key: Path | None)
         if problems:
             raise UsageError(problems)
         remark(f"{certificate} {said_of(key)} this rule file")
+
+
+class _Beside(NamedTuple):
+    """What a rule file would have changed on the journal, for people and programs."""
+
+    object: dict[str, Any]
+    view: RenderableType | None
+
+
+def _beside(journal: Journal, before: Book, text: RuleText, market: tuple[Path, ...]) -> _Beside:
+    """Return what *text* would have decided on the records of the program, as it is *before*."""
+    from rich.text import Text
+
+    from repurchase.audit.shadow import Shadow
+    from repurchase.cli.progress import folded
+    from repurchase.market.feed import read_feed
+    from repurchase.report.outcomes import Listed, changes_view
+    from repurchase.report.weighed import Watched
+
+    name, last = text.editions.authorization.name, before.head.sequence
+    shadow = Shadow(journal, name, text.editions, read_feed(market))
+    watched, listed = Watched(shadow), Listed("")
+    for compared in folded(shadow.follow(last), last):
+        watched.add((compared,))
+        if compared.direct is not None:
+            listed.add(compared)
+    found = {"what_if": watched.beside(last)}
+    changes = shadow.what_if.changes()
+    if not changes.events:
+        return _Beside(found, Text("The journal has no event that FILE could have decided."))
+    title = f"the records of {name}: OLD is what was decided, NEW is {text.name}"
+    return _Beside(found, changes_view(shadow.what_if, changes, listed, title))
 
 
 class _Compared(NamedTuple):

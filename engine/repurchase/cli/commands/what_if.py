@@ -80,7 +80,7 @@ def command(
     feed = options.feed()
     programs = Program(old, feed=feed), Program(new, feed=feed)
     what_if = WhatIf(*programs, options.reading())
-    listed = Listed()
+    listed = Listed("; --changes writes all to a file")
     with (
         options.open(log, *read) as trades,
         nullcontext() if changes is None else whole_file(changes, "the changes") as add,
