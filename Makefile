@@ -30,6 +30,7 @@ JOBS ?= 2
 ARGS ?=
 HISTORIES ?= 1000000
 SEED ?= 0
+EVENTS ?= 100000
 # The tables of sessions reach to the end of the next year.
 UNTIL ?= $(shell expr `date +%Y` + 1)
 PYTEST := $(VENV) -m pytest --hypothesis-profile=$(PROFILE)
@@ -38,7 +39,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
+.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench load soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -73,6 +74,9 @@ solvers: .venv/installed ## every obligation of 200 random rule files, put to z3
 
 bench: .venv/installed ## the measurements of tests/benchmarks
 	@$(PYTEST) -q -s tests/benchmarks $(ARGS)
+
+load: .venv/installed ## 100,000 events over 64 connections to services that are killed (EVENTS=100000)
+	@EVENTS=$(EVENTS) $(PYTEST) -q -s -p no:benchmark tests/test_service_load.py $(ARGS)
 
 soak: .venv/installed ## rate and memory of a replay of ten million rows (ten minutes, 4 GB of disk)
 	@ROWS=10000000 $(PYTEST) -q -s tests/benchmarks/bench_replay.py $(ARGS)

@@ -71,7 +71,8 @@ class Weigher:
         self._journal = Journal(url)
         self._texts = RuleTexts(self._journal.text)
         self._feed = read_feed(market)
-        self._shadows: dict[tuple[str, int], tuple[Shadow, Watched]] = {}
+        # By the program and the name of the proposal.
+        self._shadows: dict[tuple[str, str], tuple[Shadow, Watched]] = {}
 
     def answer(self, question: Question) -> Answer:
         """Return the answer to *question*.
@@ -96,6 +97,10 @@ class Weigher:
             try:
                 self._advance(name)
             except RepurchaseError:
+                del self._shadows[name]
+                continue
+            if name[1] not in shadow.book.position.proposals:
+                # It was confirmed, or has lapsed.
                 del self._shadows[name]
             is_behind |= shadow.book.head.sequence == before + _SLICE
         return is_behind
@@ -137,7 +142,8 @@ class Weigher:
 
     def _watched(self, program: str, proposal: AdoptedThen) -> Beside:
         """Return what the shadow of *proposal* has found up to now."""
-        name = program, proposal.record
+        assert proposal.pending is not None, "a proposal has a name"
+        name = program, proposal.pending
         found = self._shadows.pop(name, None)
         if found is None:
             rules = self._texts.editions(Rules(proposal.rule_file, proposal.packs))
@@ -153,7 +159,7 @@ class Weigher:
             self._advance(name)
         return found[1].beside(last)
 
-    def _advance(self, name: tuple[str, int]) -> None:
+    def _advance(self, name: tuple[str, str]) -> None:
         shadow, watched = self._shadows[name]
         watched.add(shadow.follow(shadow.book.head.sequence + _SLICE))
 
