@@ -99,10 +99,11 @@ def serving(
     *options: str,
     rules: str | tuple[str, ...] = RULES,
     has_keys: bool = True,
+    program: tuple[str, ...] = (COMMAND,),
 ) -> Iterator[Service]:
     """Run a service of *journal* in *folder*; what still runs at the end is killed.
 
-    *rules* are the text of a rule file, or the options that name others.
+    *rules* are the text of a rule file, or the options that name others. *program* is what runs.
     """
     keys, file, log = folder / "keys.json", folder / "acme-2008.yaml", folder / "log.jsonl"
     if isinstance(rules, str):
@@ -111,7 +112,7 @@ def serving(
     tokens = made_keys(keys) if not keys.exists() else {}
     door = ("--keys", str(keys)) if has_keys else ("--insecure-local",)
     begin = (*rules, "--by", "tess", "--port", "0")
-    command = (COMMAND, "serve", "--journal", journal, *begin, *door, *options)
+    command = (*program, "serve", "--journal", journal, *begin, *door, *options)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, cwd=folder, env={**os.environ})
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -451,3 +452,34 @@ def test_key_that_is_not_there_is_not_changed(tmp_path: Path) -> None:
     ended = run("token", "rotate", made["id"], "--keys", file)
     assert (ended.code, "is revoked" in ended.err) == (2, True)
     assert "revoked" in run("token", "list", "--keys", file).out
+
+
+def test_clock_set_back_makes_no_ended_key_valid(tmp_path: Path, sqlite: Store) -> None:
+    """It is answered on, with the moments that the clock shows; `verify` remarks on them."""
+    shift = tmp_path / "shift"
+    shift.write_text("0")
+    program = (sys.executable, str(Path(__file__).with_name("clock_off.py")), str(shift))
+    with serving(tmp_path, sqlite.url, program=program) as service:
+        assert service.submit(**order("o-1"))["outcome"] == "approved"
+        # The keys of the test are for a day.
+        shift.write_text("100000")
+        found = service.call("POST", "/v1/events", "trader", order("o-2"))
+        assert (found.status_code, found.json()["code"]) == (401, "expired-key")
+        shift.write_text("0")
+        found = service.call("POST", "/v1/events", "trader", order("o-2"))
+        assert (found.status_code, found.json()["code"]) == (401, "expired-key")
+        now = datetime.now(UTC)
+        key, service.tokens["trader"] = new_key("ann", "trader", (), now, timedelta(9))
+        change_keys(service.keys, lambda known: (*known, key))
+        shift.write_text("-3600000")
+        assert service.submit(**order("o-2"))["outcome"] == "approved"
+        ahead = order("o-3", date=f"{now:%Y-%m-%d}")
+        found = service.call("POST", "/v1/events", "trader", ahead)
+        assert (found.status_code, "is dated" in found.json()["detail"]) == (400, True)
+        shift.write_text("0")
+        # Sent again as it was, it is answered.
+        assert service.submit(**ahead)["outcome"] == "denied"
+        assert service.get("/readyz", None)["ready"] is True
+        assert service.stop() == 0
+    verified = run("verify", "--journal", sqlite.url)
+    assert (verified.code, "clock set back" in verified.out + verified.err) == (0, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -129,6 +130,28 @@ def test_shadow_tells_its_flips_and_changes_no_answer(service: Service) -> None:
     found = service.get(f"{PLACE}/{pending}", "auditor")["shadow"]
     assert [one["id"] for one in found["changed"]] == ["o-4"]
     assert (found["until"], found["is_end"], found["changes"]["events"]) == (7, True, 4)
+
+
+def test_answers_are_the_same_byte_for_byte_with_a_shadow(tmp_path: Path) -> None:
+    """Two services get the same events and proposal; one of them is asked about its shadow."""
+    answers = []
+    for name in ("watched", "alone"):
+        folder = tmp_path / name
+        folder.mkdir()
+        with serving(folder, str(folder / "journal.db"), rules=RULES) as service:
+            service.submit(**order("o-8", 8))
+            pending = propose(service, TIGHT, reason="less", wait=True, seconds=1)["pending"]
+            found = []
+            for number in range(24):
+                if name == "watched":
+                    service.get(f"{PLACE}/{pending}")
+                sent = order(f"o-{number}x", 1 + number % 4)
+                found.append(service.call("POST", "/v1/events", "trader", sent).content)
+            answers.append(found)
+    # Each record has a salt of its own, and so another hash.
+    bare = [[re.sub(rb'"hash":"[0-9a-f]{64}"', b"", one) for one in found] for found in answers]
+    assert bare[0] == bare[1]
+    assert answers[0] != answers[1]
 
 
 def test_flips_are_those_of_what_if_over_the_same_events(service: Service) -> None:

@@ -104,6 +104,7 @@ class Door:
         self._interval = _SECOND // rate
         self._burst = _SECOND
         self._now = now
+        self._latest = now()
         # When the requests of each key so far would have been sent at an even pace.
         self._due: dict[str, int] = {}
 
@@ -126,7 +127,7 @@ class Door:
             raise Trouble("forged-header", Problem(what, "leave it out"))
         # The bytes of a header come as the characters with their numbers.
         by = names[0].encode("latin-1").decode(errors="replace")
-        held = keys.of(by, self._now())
+        held = keys.of(by, self._moment())
         if not held:
             raise Trouble("unknown-key", Problem("nobody with this name has a valid key"))
         programs = {name for one in held for name in one.programs}
@@ -143,11 +144,16 @@ class Door:
         if key is None:
             hint = "ask the administrator for another: `repurchase token new`"
             raise Trouble("unknown-key", Problem("no key has this token", hint))
-        standing = key.standing(self._now())
+        standing = key.standing(self._moment())
         if standing != "valid":
             hint = "ask the administrator for another: `repurchase token new`"
             raise Trouble(f"{standing}-key", Problem(f"the key {key.id} is {standing}", hint))
         return Caller(key.id, key.by, frozenset((key.role,)), key.programs)
+
+    def _moment(self) -> datetime:
+        """Return the latest moment so far: a clock that is set back makes no ended key valid."""
+        self._latest = max(self._latest, self._now())
+        return self._latest
 
     def check_rate(self, caller: Caller, at: int) -> None:
         """Count a request of *caller* at *at* nanoseconds; raise Trouble if it comes too soon."""
