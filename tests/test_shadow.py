@@ -173,6 +173,19 @@ def test_shadow_of_the_rules_in_force_changes_nothing() -> None:
         assert shadow.what_if.changes().changed == 0
 
 
+def test_report_that_contradicts_an_earlier_one_halts_the_shadow_too() -> None:
+    """The desk refuses it and halts; it counts nothing, for the shadow as for the desk."""
+    fill = {"order": "o1", "price": 10, "fees": 0, "reason": None}
+    with desk(RULES) as (journal, at), desk(RULES) as (_, other):
+        at.submit(order("o1", 2))
+        for quantity in (1, 2):
+            at.submit(about("fill", "f1", quantity=quantity, **fill))
+        shadow, compared = beside(journal, RULES)
+        assert [one.new.decision for one in compared] == submitted(other, compared)
+        assert [one.new.decision.outcome for one in compared] == ["approved", "approved", "refused"]
+        assert shadow.what_if.new.position.halted_by == ("f1",)
+
+
 def test_proposal_is_known_to_the_shadow_too() -> None:
     """Who confirms it names it: for the shadow, too, that person and that name exist."""
     looser = RULES.replace("value: 40 shares", "value: 44 shares")
@@ -181,7 +194,8 @@ def test_proposal_is_known_to_the_shadow_too() -> None:
         name = at.adopt(rules(looser), "ann", "more").pending
         confirm = about("confirm", "c1", of=name, by="bob")
         at.submit(confirm)
-        _, compared = beside(journal, RULES)
+        shadow, compared = beside(journal, RULES)
+        assert dict(shadow.what_if.new.position.proposals) == {}
         assert [one.new.decision.outcome for one in compared] == ["approved", "recorded"]
 
 
