@@ -39,7 +39,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench load soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel pythons sbom audit lock clean
+.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench load soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel image pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -136,6 +136,9 @@ check: lint format-check types layers ## all four of the above that change nothi
 
 wheel: .venv/dependencies ## build the wheel, install it in an empty place elsewhere, run its demo
 	@.ci/wheel
+
+image: .venv/dependencies ## install what the Dockerfile holds, in an empty place, and start it as it does
+	@.ci/image-check
 
 pythons: .venv/installed ## try the wheel with each Python that is there: demo, fast tests (ARGS=3.13)
 	@.ci/pythons $(ARGS)
