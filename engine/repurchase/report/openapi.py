@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,20 +16,41 @@ _REF: Final = "#/components/schemas/"
 VALUE_MAX: Final = 400
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": VALUE_MAX}
 _EVENT: Final = "Event"
+# Each property of an object is a parameter of the query.
+_SPREAD: Final = {"style": "form", "explode": True}
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A parameter of a query: its *name*, what it *says*, and the schema of its value."""
+    """A parameter of a query: its *name*, what it *says*, and the schema of its value.
+
+    If that is the schema of an object, each of its properties is a parameter, and the object is
+    called *name* in the document alone. A parameter may stand in a header *of* the request instead.
+    """
 
     name: str
     says: str
     schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: _NAME)
+    of: Literal["query", "header"] = "query"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that a query may have."""
+        if self.of == "header":
+            return ()
+        return tuple(self.schema.get("properties", (self.name,)))
+
+    def described(self) -> dict[str, Any]:
+        """Return the parameter as a document of OpenAPI has it."""
+        found = {"name": self.name, "in": self.of, "description": self.says}
+        if "properties" in self.schema:
+            return {**found, "required": True, **_SPREAD, "schema": self.schema}
+        return {**found, "schema": self.schema}
 
 
 class Operation(msgspec.Struct, frozen=True):
     """One route: its address, who may use it, and the type and the media type of its *answer*.
 
-    If it takes events, *takes* are the media types of its body, each of one event or of lines.
+    If it takes events, *takes* are the media types of its body, each of one event or of lines. The
+    answer comes with one of *statuses*.
     """
 
     method: str
@@ -41,6 +62,7 @@ class Operation(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = ("application/json",)
     takes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
 
 
 def document(operations: Iterable[Operation], problem: type, trouble: str) -> dict[str, Any]:
@@ -98,20 +120,15 @@ def _operation(
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _NAME} for name in in_path
     ]
-    parameters += [
-        {"name": of.name, "in": "query", "description": of.says, "schema": of.schema}
-        for of in one.parameters
-    ]
+    parameters += (of.described() for of in one.parameters)
     if parameters:
         yield "parameters", parameters
     if one.takes:
         content = {media: {"schema": {"$ref": _REF + _EVENT}} for media in one.takes}
         yield "requestBody", {"required": True, "content": content}
     content = {media: {"schema": answer} for media in one.media}
-    yield (
-        "responses",
-        {"200": {"description": "The answer", "content": content}, "default": refused},
-    )
+    answers = {str(of): {"description": "The answer", "content": content} for of in one.statuses}
+    yield "responses", {**answers, "default": refused}
 
 
 def html_page(found: Mapping[str, Any], codes: Mapping[str, tuple[int, str]]) -> str:
@@ -131,8 +148,17 @@ def _operations(found: Mapping[str, Any]) -> Iterator[str]:
         for method, one in methods.items():
             yield f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
             yield f"<p>{escape(one['summary'])} {escape(one.get('description', ''))}</p>"
-            rows = [(of["name"], of.get("description", "")) for of in one.get("parameters", ())]
+            rows = [row for of in one.get("parameters", ()) for row in _rows(of)]
             yield from _table(("parameter", "meaning"), rows)
+
+
+def _rows(parameter: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    fields = parameter["schema"].get("properties")
+    if fields is None:
+        yield parameter["name"], parameter.get("description", "")
+        return
+    for name, schema in fields.items():
+        yield name, schema.get("description", parameter["description"])
 
 
 def _codes(codes: Mapping[str, tuple[int, str]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from repurchase.service.live import Live
 
 V = TypeVar("V")
 BODY_BYTES_MAX: Final = 1 << 20
+WHOLE_DIGITS_MAX: Final = 18
 AUTHORIZATION: Final = Parameter("authorization", "The program, if there are several.")
 
 
@@ -38,7 +39,7 @@ class Asked:
         self.live = live
         self.caller = caller
         self.noted = {}
-        self.given = _parameters(request, tuple(one.name for one in known))
+        self.given = _parameters(request, tuple(name for one in known for name in one.names()))
 
     @property
     def program(self) -> str:
@@ -116,6 +117,6 @@ def answered(value: object, status: int = 200) -> Response:
 
 def whole(text: str) -> int:
     """Return the whole number *text*; raise Wrong if it is not one, or is too large."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+    if not (text.isascii() and text.isdecimal() and len(text) <= WHOLE_DIGITS_MAX):
         raise Wrong(f"is `{short(text)}`, not a whole number", "write digits alone")
     return int(text)

@@ -10,10 +10,9 @@ from starlette.responses import HTMLResponse, Response
 
 from repurchase.api.headroom import Headroom
 from repurchase.domain.roles import Role
-from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures, problems
-from repurchase.report.event_schemas import DAY, WHEN
+from repurchase.report.event_schemas import DAY, WHEN, question_schema
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
     Decisions,
@@ -26,11 +25,15 @@ from repurchase.report.served import (
 from repurchase.report.written import LiveDecision, json_text
 from repurchase.service import events, health, reads
 from repurchase.service.access import ADMIN, KEEPERS, READERS, SENDERS
-from repurchase.service.asked import AUTHORIZATION, Asked
-from repurchase.service.stream import MEDIA_TYPE, stream
+from repurchase.service.asked import AUTHORIZATION, WHOLE_DIGITS_MAX, Asked
+from repurchase.service.stream import MEDIA_TYPE, RESUME, stream
 
 Run = Callable[[Asked], Awaitable[Response]]
-_NUMBER: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
+_NUMBER: Final[Mapping[str, Any]] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 10**WHOLE_DIGITS_MAX - 1,
+}
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -44,6 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = (events.ONE,)
     takes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
 
     def operation(self) -> Operation:
         """Return the route as the document of the service describes it."""
@@ -58,6 +62,7 @@ class Route(msgspec.Struct, frozen=True):
             self.answer,
             self.media,
             self.takes,
+            self.statuses,
         )
 
 
@@ -88,13 +93,13 @@ _DECISIONS: Final = (
     Parameter("rule", "A rule among the findings."),
     Parameter("order", "The order, or an event that names it."),
 )
+_STREAM: Final = (
+    *_DECISIONS[:2],
+    Parameter(RESUME, "The record after which the stream goes on.", _NUMBER, "header"),
+)
 _HEADROOM: Final = (
     AUTHORIZATION,
-    Parameter("tick", "The tick size of the highest price."),
-    *(
-        Parameter(name, "A field of the order.")
-        for name in sorted({*ANY, *FORMS["order"].fields} - {"kind", "id", AUTHORIZATION.name})
-    ),
+    Parameter("order", "A field of the order.", question_schema()),
 )
 _MARKET: Final = (
     AUTHORIZATION,
@@ -110,7 +115,7 @@ ROUTES: Final = (
     Route("GET", "/v1/headroom", reads.headroom, READERS, _HEADROOM, Headroom),
     Route("GET", "/v1/decisions", reads.decisions, READERS, _DECISIONS, Decisions),
     Route("GET", "/v1/decisions/{id:path}", reads.decision, answer=Story),
-    Route("GET", "/v1/stream", stream, READERS, _DECISIONS[:2], media=(MEDIA_TYPE,)),
+    Route("GET", "/v1/stream", stream, READERS, _STREAM, media=(MEDIA_TYPE,)),
     Route("GET", "/v1/program", reads.program, answer=ProgramNow),
     Route("GET", "/v1/rules", reads.rules, answer=RulesInForce),
     Route("GET", "/v1/adoptions", reads.adoptions, answer=tuple[AdoptedThen, ...]),
@@ -118,7 +123,7 @@ ROUTES: Final = (
     Route("GET", "/v1/tokens", reads.tokens, ADMIN, (), tuple[KeyLine, ...]),
     Route("GET", "/metrics", health.metrics, KEEPERS, (), media=(measures.MEDIA_TYPE,)),
     Route("GET", "/healthz", health.alive, _EVERYBODY, (), dict[str, bool]),
-    Route("GET", "/readyz", health.ready, _EVERYBODY, (), Ready),
+    Route("GET", "/readyz", health.ready, _EVERYBODY, (), Ready, statuses=(200, 503)),
     Route("GET", "/v1/openapi.json", openapi, _EVERYBODY, (), dict[str, Any]),
     Route("GET", "/docs", docs, _EVERYBODY, (), media=("text/html",)),
 )
