@@ -94,9 +94,24 @@ def document(operations: Iterable[Operation], problem: type, trouble: str) -> di
         "info": {"title": "repurchase", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": {_EVENT: event, **found, **components},
+            "schemas": {_EVENT: event, **found, **_either(components)},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
+    }
+
+
+def _either(found: Any) -> Any:
+    """Return the schemas *found*; one that says several formats keeps none of its own.
+
+    To each that is made from a type, msgspec adds the format of the type.
+    """
+    if isinstance(found, list):
+        return [_either(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    is_several = found.get("format") == "date" and "anyOf" in found
+    return {
+        name: _either(one) for name, one in found.items() if not (is_several and name == "format")
     }
 
 

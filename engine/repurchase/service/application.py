@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from repurchase.domain.errors import Problem, RepurchaseError
-from repurchase.report.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
+from repurchase.report.problems import AGAIN_SECONDS, KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
 from repurchase.report.written import json_text
 from repurchase.service.access import Caller
 from repurchase.service.asked import Asked
@@ -72,6 +72,45 @@ def _handler(live: Live, route: Route) -> Handler:
     return handle
 
 
+def unreadable(live: Live, what: str) -> bytes:
+    """Return the answer to what is not a request of HTTP, after it was written down."""
+    trouble = Trouble("unreadable", Problem(what, "send a request of HTTP/1.1"))
+    response = _unrouted(live, trouble)
+    lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(one) for one in response.raw_headers)]
+    return b"\r\n".join((*lines, b"connection: close", b"", bytes(response.body)))
+
+
+def crowded(live: Live) -> Response:
+    """Return the answer to a request beyond those that are answered at once."""
+    problem = Problem("too many connections are open", "send it again unchanged")
+    return _unrouted(live, Trouble("busy", problem, AGAIN_SECONDS))
+
+
+def _unrouted(live: Live, trouble: Trouble) -> Response:
+    """Return the answer to a request that met with *trouble* before it had an address."""
+    name = _name()
+    live.measures.count("repurchase_problems_total", code=trouble.code)
+    live.log.say("request", request=name, status=trouble.status, code=trouble.code)
+    response = _details(trouble, name)
+    response.headers.update({**_HEADERS, "x-request-id": name})
+    return response
+
+
+def _name() -> str:
+    return f"{_PROCESS}-{next(_NUMBERS)}"
+
+
+def _details(trouble: Trouble, name: str, headers: Any = None) -> Response:
+    """Return *trouble* as the answer to the request *name*."""
+    body = json_text(trouble.details(name)).encode()
+    response = Response(body, trouble.status, headers, MEDIA_TYPE)
+    if trouble.status == 401:
+        response.headers["www-authenticate"] = "Bearer"
+    if trouble.again is not None:
+        response.headers["retry-after"] = str(trouble.again)
+    return response
+
+
 class _Visit:
     """One request from its arrival to the line in the log."""
 
@@ -79,7 +118,7 @@ class _Visit:
 
     def __init__(self, live: Live, request: Request, route: str) -> None:
         given = request.headers.get("x-request-id", "")
-        self.name = given if _NAME.fullmatch(given) else f"{_PROCESS}-{next(_NUMBERS)}"
+        self.name = given if _NAME.fullmatch(given) else _name()
         self._live = live
         self._request = request
         self._route = route
@@ -103,12 +142,7 @@ class _Visit:
 
     def refused(self, trouble: Trouble, headers: Any = None) -> Response:
         """Return the answer to a request that met with *trouble*, after it was written down."""
-        body = json_text(trouble.details(self.name)).encode()
-        response = Response(body, trouble.status, headers, MEDIA_TYPE)
-        if trouble.status == 401:
-            response.headers["www-authenticate"] = "Bearer"
-        if trouble.again is not None:
-            response.headers["retry-after"] = str(trouble.again)
+        response = _details(trouble, self.name, headers)
         self._live.measures.count("repurchase_problems_total", code=trouble.code)
         if trouble.code in KEPT_OUT or trouble.code == "too-many":
             self._live.log.refuse(**self._line(response, trouble))
