@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,3 +153,29 @@ def fill(name: str, of: str, quantity: int = 1, **changes: Any) -> dict[str, Any
 def lines(*events: Mapping[str, Any]) -> bytes:
     """Return *events*, each on a line of JSON."""
     return b"".join(json.dumps(one).encode() + b"\n" for one in events)
+
+
+def raw(service: Service, *parts: bytes) -> bytes:
+    """Return all that is answered to *parts*, which are sent one after the other."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for part in parts:
+                connection.sendall(part)
+        found = bytearray()
+        with suppress(ConnectionResetError):
+            while part := connection.recv(1 << 16):
+                found += part
+    return bytes(found)
+
+
+def head(service: Service, *others: str) -> bytes:
+    """Return the head of a submission, with *others* among its headers."""
+    token = service.tokens["trader"]
+    own = ("Host: localhost", f"Authorization: Bearer {token}", "Content-Type: application/json")
+    return "\r\n".join(("POST /v1/events HTTP/1.1", *own, *others, "", "")).encode()
+
+
+def problem(answer: bytes) -> str:
+    """Return the code of the problem in *answer*."""
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["code"])

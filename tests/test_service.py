@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import jsonschema
+import jsonschema_rs
 import pytest
 
 from desk_events import PROGRAM
@@ -269,6 +270,30 @@ def test_answers_fit_the_document(shared: Service) -> None:
         said = document["paths"][f"/v1/{path}"]["get"]["responses"]["200"]["content"]
         schema = {**said["application/json"]["schema"], "components": document["components"]}
         jsonschema.Draft202012Validator(schema).validate(shared.get(f"/v1/{path}"))
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        {"date": "2008-11-17"},
+        {"time": "2008-11-17T10:00:00Z"},
+        {"time": "2008-11-17T10:00:00.123456789+09:00"},
+    ],
+    ids=["day", "moment", "nanosecond"],
+)
+def test_moment_of_a_halt_is_told_exactly(service: Service, at: dict[str, str]) -> None:
+    """Here and on the command line, however fine it is; it fits the document."""
+    service.submit(**order("o-1"))
+    service.submit("operations", kind="halt", id="h-1", **at)
+    (given,) = at.values()
+    (halt,) = service.get("/v1/position")["halts"]
+    assert halt["at"] == given
+    assert run("position", "--journal", service.journal, "--json").json["halts"] == [halt]
+    components = service.get("/v1/openapi.json", None)["components"]
+    schema = {**components["schemas"]["HaltLine"], "components": components}
+    valid = jsonschema_rs.validator_for(schema, validate_formats=True)
+    valid.validate(halt)
+    assert not valid.is_valid({**halt, "at": "yesterday"})
 
 
 def test_market_files_count_and_show_their_age(tmp_path: Path, sqlite: Store) -> None:

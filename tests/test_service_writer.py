@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from desk_events import PROGRAM
 from repurchase.journal.store import Journal
-from services import ROOMY, Service, fill, lines, order, serving
+from services import ROOMY, Service, fill, head, lines, order, problem, raw, serving
 from stores import Store
 from test_cli import run
 
@@ -43,32 +43,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         assert running.get("/v1/position")["records"] == 2
         assert "error" not in [one["level"] for one in running.lines("server")]
         assert running.stop() == 0
-
-
-def raw(service: Service, *parts: bytes) -> bytes:
-    """Return all that is answered to *parts*, which are sent one after the other."""
-    host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            for part in parts:
-                connection.sendall(part)
-        found = bytearray()
-        with suppress(ConnectionResetError):
-            while part := connection.recv(1 << 16):
-                found += part
-    return bytes(found)
-
-
-def head(service: Service, *others: str) -> bytes:
-    """Return the head of a submission, with *others* among its headers."""
-    token = service.tokens["trader"]
-    own = ("Host: localhost", f"Authorization: Bearer {token}", "Content-Type: application/json")
-    return "\r\n".join(("POST /v1/events HTTP/1.1", *own, *others, "", "")).encode()
-
-
-def problem(answer: bytes) -> str:
-    """Return the code of the problem in *answer*."""
-    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["code"])
 
 
 @pytest.mark.parametrize(
