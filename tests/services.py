@@ -30,6 +30,8 @@ OWNERS: Final[Mapping[Role, str]] = {
     "auditor": "aude",
     "admin": "adam",
 }
+# How the program is called; tests of the tests call one that is broken on purpose.
+CALLED = (COMMAND,)
 ROOMY: Final = RULES.replace("value: 40 shares", "value: 400 shares")
 
 
@@ -112,7 +114,7 @@ def serving(
     tokens = made_keys(keys) if not keys.exists() else {}
     door = ("--keys", str(keys)) if has_keys else ("--insecure-local",)
     begin = (*rules, "--by", "tess", "--port", "0")
-    command = (COMMAND, "serve", "--journal", journal, *begin, *door, *options)
+    command = (*CALLED, "serve", "--journal", journal, *begin, *door, *options)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, cwd=folder, env={**os.environ})
     try:
@@ -135,6 +137,12 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
                     return str(found["address"])
         time.sleep(0.01)
     raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+def told(found: httpx.Response) -> tuple[int, str]:
+    """Return the status of an answer, and the code of its problem, if it is one."""
+    is_problem = found.headers["content-type"] == "application/problem+json"
+    return found.status_code, str(found.json()["code"]) if is_problem else ""
 
 
 def order(name: str, quantity: object = 1, **changes: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import jsonschema_rs
 import pytest
 
 from desk_events import PROGRAM
-from services import Service, fill, lines, order, serving
+from services import Service, fill, lines, order, serving, told
 from stores import Store
 from test_cli import run
 
@@ -63,14 +63,14 @@ def test_lines_of_events_are_recorded_together_or_not_at_all(service: Service) -
     assert [(one["id"], one["record"]) for one in decided] == [("o-1", 2), ("o-2", 3)]
     bad = lines(order("o-3"), order("o-4", quantity="1e3"), {"kind": "ordr"})
     found = service.call("POST", "/v1/events", body=bad, **head)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     assert [(one["line"], one["what"].split()[0]) for one in found.json()["errors"]] == [
         (2, "`quantity`"),
         (3, "`kind`"),
     ]
     late = lines(order("o-5"), order("o-6", date="2100-01-01"))
     found = service.call("POST", "/v1/events", body=late, **head)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     many = lines(*(order(f"m-{number}") for number in range(257)))
     found = service.call("POST", "/v1/events", body=many, **head)
     assert found.json()["errors"][0]["what"] == "the body has 257 events"
@@ -231,13 +231,13 @@ def test_address_that_is_not_there_is_a_problem(
     """Whoever has no key learns no more than whoever has one."""
     for role in ("trader", None):
         found = shared.call(method, path, role)
-        assert (found.status_code, found.json()["code"]) == (status, code)
+        assert told(found) == (status, code)
 
 
 def test_stream_from_a_record_that_is_not_there_is_refused(shared: Service) -> None:
     """A reader of another journal, or of one that was cut short, is not left without news."""
     found = shared.call("GET", "/v1/stream", **{"last-event-id": "99"})
-    assert (found.status_code, found.json()["code"]) == (409, "conflict")
+    assert told(found) == (409, "conflict")
 
 
 def test_document_describes_the_routes_and_every_kind_of_event(shared: Service) -> None:

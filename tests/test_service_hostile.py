@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from repurchase.service.server import CONNECTIONS_MAX
-from services import Service, head, order, problem, raw, serving
+from services import Service, head, order, problem, raw, serving, told
 
 MEGABYTE: Final = 1 << 20
 # What the process may take on top of what it took before anybody was hostile.
@@ -153,7 +153,7 @@ def test_packed_body_is_not_unpacked(service: Service) -> None:
         found = service.call(
             "POST", "/v1/events", body=b"\x1f\x8b\x08", **{"content-encoding": name}
         )
-        assert (found.status_code, found.json()["code"]) == (415, "media-type")
+        assert told(found) == (415, "media-type")
     plain = {"content-encoding": "identity"}
     assert service.call("POST", "/v1/check", body=order("o-2"), **plain).status_code == 200
 
@@ -178,7 +178,7 @@ def test_packed_body_is_not_unpacked(service: Service) -> None:
 def test_body_with_odd_signs_is_a_problem(service: Service, body: bytes, said: str) -> None:
     """The fault is named, and nothing is recorded."""
     found = service.call("POST", "/v1/events", body=body)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     assert any(said in one["what"] for one in found.json()["errors"]), found.text
 
 
@@ -231,7 +231,7 @@ def test_other_method_is_told_which_there_are(service: Service, method: str) -> 
     """No page of another host is told that it may ask, and nothing is echoed."""
     for path, known in (("/v1/orders", {"GET", "HEAD"}), ("/v1/events", {"POST"})):
         found = service.call(method, path, origin="http://a.example")
-        assert (found.status_code, found.json()["code"]) == (405, "method")
+        assert told(found) == (405, "method")
         assert {*found.headers["allow"].split(", ")} == known
         assert not [name for name in found.headers if name.startswith("access-control-")]
         assert service.tokens["trader"] not in found.text
