@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import jsonschema_rs
 import pytest
 
+from answers import lasting, played
+from repurchase.domain.events import KINDS
+from repurchase.report.calls import read_calls
 from services import Service, fill, order, serving
 
 SCHEMATHESIS: Final = str(Path(sys.executable).with_name("schemathesis"))
@@ -56,6 +61,53 @@ def found(service: Service, role: str, *options: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def test_examples_are_answered_as_the_document_says(tmp_path: Path) -> None:
+    """Made in their order to a new service, each has its status, and its answer but for moments.
+
+    `make calls` writes the answers anew.
+    """
+    calls = read_calls()
+    for call, said in zip(played(tmp_path, calls), calls.calls, strict=True):
+        assert call.status == said.status, call.name
+        assert lasting(call.answers) == lasting(said.answers), call.name
+
+
+def test_document_has_an_example_of_everything(tmp_path: Path) -> None:
+    """Each route has one that is answered, each kind of event one, and each fits its schema."""
+    with serving(tmp_path, str(tmp_path / "journal.db")) as running:
+        document = running.get("/v1/openapi.json", None)
+    components = document["components"]
+    for kind in KINDS:
+        schema = components["schemas"][f"event.{kind}"]
+        assert schema["examples"][0]["kind"] == kind
+    fitted: Counter[str] = Counter()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            # The document cannot hold itself.
+            if path != "/v1/openapi.json":
+                assert any(examples(of) for of in contents(operation["responses"]["200"])), path
+            bodies = contents(operation.get("requestBody", {}))
+            for response in operation["responses"].values():
+                bodies += contents(response)
+            for one in (*operation.get("parameters", ()), *bodies):
+                schema = {**one["schema"], "components": components}
+                valid = jsonschema_rs.validator_for(schema, validate_formats=True)
+                for value in examples(one):
+                    valid.validate(value)
+                    fitted[path] += 1
+    assert fitted["/v1/events"] > 2 * len(KINDS)
+
+
+def contents(holder: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a body may be, by its media types."""
+    return list(holder.get("content", {}).values())
+
+
+def examples(holder: dict[str, Any]) -> list[Any]:
+    """Return the values of the examples of a body or a parameter."""
+    return [one["value"] for one in holder.get("examples", {}).values()]
 
 
 @pytest.mark.parametrize("role", ["trader", "none"])

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from repurchase.domain.version import __version__
+from repurchase.report.calls import Calls, exemplified
 from repurchase.report.event_schemas import Schema, event_schemas
 
 _REF: Final = "#/components/schemas/"
@@ -65,8 +66,13 @@ class Operation(msgspec.Struct, frozen=True):
     statuses: tuple[int, ...] = (200,)
 
 
-def document(operations: Iterable[Operation], problem: type, trouble: str) -> dict[str, Any]:
-    """Return the document of *operations*; each may answer *problem*, of media type *trouble*."""
+def document(
+    operations: Iterable[Operation], problem: type, trouble: str, calls: Calls
+) -> dict[str, Any]:
+    """Return the document of *operations*; each may answer *problem*, of media type *trouble*.
+
+    Its examples are *calls*.
+    """
     every = tuple(operations)
     typed = [one for one in every if one.answer is not None]
     schemas, components = msgspec.json.schema_components(
@@ -83,11 +89,15 @@ def document(operations: Iterable[Operation], problem: type, trouble: str) -> di
             "mapping": {kind: f"{_REF}event.{kind}" for kind in kinds},
         },
     }
-    found = {f"event.{kind}": schema for kind, schema in kinds.items()}
+    events = calls.events()
+    found = {
+        f"event.{kind}": {**schema, "examples": [events[kind]]} for kind, schema in kinds.items()
+    }
     refused = {"description": "No answer", "content": {trouble: {"schema": schemas[-1]}}}
     paths: dict[str, dict[str, Any]] = {}
     for one in every:
         said = dict(_operation(one, answers.get(one.name, {}), refused))
+        said = exemplified(said, calls.of(one.method, one.path))
         paths.setdefault(one.path, {})[one.method.lower()] = said
     return {
         "openapi": "3.1.0",

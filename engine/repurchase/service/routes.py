@@ -12,6 +12,7 @@ from repurchase.api.headroom import Headroom
 from repurchase.domain.roles import Role
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures, problems
+from repurchase.report.calls import read_calls
 from repurchase.report.event_schemas import DAY, WHEN, question_schema
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
@@ -128,6 +129,9 @@ ROUTES: Final = (
     Route("GET", "/docs", docs, _EVERYBODY, (), media=("text/html",)),
 )
 DOCUMENT: Final = document(
-    (one.operation() for one in ROUTES), problems.ProblemDetails, problems.MEDIA_TYPE
+    (one.operation() for one in ROUTES),
+    problems.ProblemDetails,
+    problems.MEDIA_TYPE,
+    read_calls(),
 )
 _TEXT: Final = json_text(DOCUMENT).encode()
