@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,14 @@ def test_address_that_is_not_there_is_a_problem(
     for role in ("trader", None):
         found = shared.call(method, path, role)
         assert told(found) == (status, code)
+
+
+def test_searches_at_once_are_all_answered(shared: Service) -> None:
+    """One waits for the other; one that finds nothing keeps none of them waiting."""
+    paths = ("/v1/decisions?rule=share-cap", "/v1/decisions/o-1", "/v1/decisions/nothing")
+    with ThreadPoolExecutor(9) as callers:
+        found = list(callers.map(lambda path: shared.call("GET", path).status_code, paths * 9))
+    assert found == [200, 200, 404] * 9
 
 
 def test_stream_from_a_record_that_is_not_there_is_refused(shared: Service) -> None:

@@ -69,6 +69,11 @@ class Asked:
         text = await self.live.read(lambda: json_text(function()))
         return Response(text.encode(), media_type="application/json")
 
+    async def searched(self, function: Callable[[], object]) -> Response:
+        """Return what `told` returns; of such functions, only one runs at a time."""
+        async with self.live.searching:
+            return await self.told(function)
+
     async def body(self) -> bytes:
         """Return the body; raise Trouble as soon as it is too large, or if it comes too slowly."""
         told = self.request.headers.get("content-length", "0")
