@@ -12,6 +12,7 @@ import pytest
 import services
 import test_service as reads
 import test_service_access as doors
+import test_service_document as documents
 import test_service_hostile as hostile
 import test_service_writer as writers
 from service_breaks import BREAKS
@@ -76,10 +77,23 @@ def _lines(folder: Path, store: Store) -> None:
         reads.test_lines_of_events_are_recorded_together_or_not_at_all(running)
 
 
+def _document(role: str) -> Test:
+    """Return the test that asks, as this role, whether the document is kept to."""
+
+    def test(folder: Path, store: Store) -> None:
+        with serving(folder, store.url, "--rate", "100000") as running:
+            documents.test_document_is_kept_to(running, role)
+
+    return test
+
+
 # Each break, and the tests that must notice it.
 NOTICED: Final[tuple[tuple[str, Test], ...]] = (
     ("roles_are_ignored", _roles),
     ("roles_are_ignored", _kinds),
+    ("key_is_not_needed", _stranger("none")),
+    ("key_is_not_needed", _document("trader")),
+    ("problems_are_plain_text", _document("none")),
     ("expiry_is_ignored", _stranger("expired")),
     ("revocation_is_ignored", _stranger("revoked")),
     ("programs_are_ignored", _programs),

@@ -170,6 +170,8 @@ def test_packed_body_is_not_unpacked(service: Service) -> None:
         (b'{"kind": "order", "quantity": 1e999999999}', "not a number"),
         (b'{"kind": "order", "quantity": -Infinity}', "not a number"),
         (b'{"kind": "order", "\\u006bind": "fill"}', "`kind` is given twice"),
+        (b'{"id": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "is nested too deep"),
+        (b'{"id": ' + b'{"id": ' * 8_000 + b"1" + b"}" * 8_001, "is nested too deep"),
         (b'{"kind": {"kind": "order"}}', "is an object or an array"),
         (b"{" + b",".join(b'"x%d": 1' % number for number in range(501)) + b"}", "has 501 names"),
     ],
