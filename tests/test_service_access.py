@@ -261,6 +261,30 @@ def test_record_names_whose_key_it_was(tmp_path: Path, sqlite: Store) -> None:
     assert run("show", "s-1", "--journal", sqlite.url, "--json").json[0]["event"]["by"] == "carl"
 
 
+def test_report_that_a_colleague_sends_again_is_repeated(tmp_path: Path, sqlite: Store) -> None:
+    """By another key of operations, alone or among others; an order of another trader is not."""
+    with serving(tmp_path, sqlite.url) as running:
+        now = datetime.now(UTC)
+        otto, running.tokens["otto"] = new_key("otto", "operations", (), now, timedelta(1))
+        art, running.tokens["art"] = new_key("art", "trader", (), now, timedelta(1))
+        change_keys(running.keys, lambda known: (*known, otto, art))
+        running.submit(**order("o-1", 2))
+        reports = [
+            fill("f-1", "o-1"),
+            {**DATED, "kind": "correct", "id": "f-2", "fill": "f-1", "price": "9"},
+            {**DATED, "kind": "bust", "id": "b-1", "fill": "f-2"},
+            {**DATED, "kind": "cancel", "id": "c-1", "order": "o-1"},
+        ]
+        first = [running.submit("operations", **one) for one in reports]
+        again = [running.submit("otto", **one) for one in reports]
+        assert again == [{**one, "repeated": True} for one in first]
+        kind = {"content-type": "application/x-ndjson"}
+        found = running.call("POST", "/v1/events", "otto", lines(*reports), **kind)
+        assert [json.loads(line) for line in found.text.splitlines()] == again
+        assert running.submit("art", **order("o-1", 2))["outcome"] == "refused"
+        assert running.get("/v1/position")["records"] == 6
+
+
 def test_second_person_is_another_key(tmp_path: Path, sqlite: Store) -> None:
     """Who ordered cannot release, even with two keys; another person can."""
     with serving(tmp_path, sqlite.url) as running:
