@@ -110,7 +110,7 @@ def examples(holder: dict[str, Any]) -> list[Any]:
     return [one["value"] for one in holder.get("examples", {}).values()]
 
 
-@pytest.mark.parametrize("role", ["trader", "none"])
+@pytest.mark.parametrize("role", ["trader", pytest.param("none", marks=pytest.mark.slow)])
 def test_document_is_kept_to(service: Service, role: str) -> None:
     """A few requests to each address, right ones and wrong ones, are answered as it says."""
     code, said = found(service, role, *ENDS[role], "--phases", "fuzzing", "-n", "3")
