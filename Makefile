@@ -39,7 +39,7 @@ TESTS := $(PYTEST) -p no:benchmark -n $(JOBS) --dist worksteal
 # Folders too: their time changes when a file goes away.
 SOURCES := $(shell find engine rules -name __pycache__ -prune -o -print 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench load soak million sessions lookalikes zones venues manual schemas docs lint format format-check types public-types layers check wheel image pythons sbom audit lock clean
+.PHONY: help demo test test-all long recorded coverage fuzz histories solvers bench load soak million sessions lookalikes zones venues manual schemas calls docs lint format format-check types public-types layers check wheel image pythons sbom audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -109,6 +109,9 @@ manual: .venv/installed ## write the tables of rules/README.md and docs/packs/ a
 
 schemas: .venv/installed ## write the JSON Schemas anew, from the program
 	@$(VENV) .ci/schemas.py
+
+calls: .venv/installed ## write the answers to the examples of the service's document anew
+	@PYTHONPATH=tests $(VENV) tests/answers.py
 
 docs: .venv/installed ## build the pages of docs/ into build/docs; a warning is an error
 	@.ci/docs

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,8 @@ OWNERS: Final[Mapping[Role, str]] = {
     "auditor": "aude",
     "admin": "adam",
 }
+# How the program is called; tests of the tests call one that is broken on purpose.
+CALLED = (COMMAND,)
 ROOMY: Final = RULES.replace("value: 40 shares", "value: 400 shares")
 
 
@@ -99,7 +102,7 @@ def serving(
     *options: str,
     rules: str | tuple[str, ...] = RULES,
     has_keys: bool = True,
-    program: tuple[str, ...] = (COMMAND,),
+    program: tuple[str, ...] | None = None,
 ) -> Iterator[Service]:
     """Run a service of *journal* in *folder*; what still runs at the end is killed.
 
@@ -112,7 +115,7 @@ def serving(
     tokens = made_keys(keys) if not keys.exists() else {}
     door = ("--keys", str(keys)) if has_keys else ("--insecure-local",)
     begin = (*rules, "--by", "tess", "--port", "0")
-    command = (*program, "serve", "--journal", journal, *begin, *door, *options)
+    command = (*(program or CALLED), "serve", "--journal", journal, *begin, *door, *options)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, cwd=folder, env={**os.environ})
     try:
@@ -137,6 +140,12 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError(log.read_text(encoding="utf-8"))
 
 
+def told(found: httpx.Response) -> tuple[int, str]:
+    """Return the status of an answer, and the code of its problem, if it is one."""
+    is_problem = found.headers["content-type"] == "application/problem+json"
+    return found.status_code, str(found.json()["code"]) if is_problem else ""
+
+
 def order(name: str, quantity: object = 1, **changes: Any) -> dict[str, Any]:
     """Return an order that every rule lets pass, while there is room for it."""
     own = {"kind": "order", "id": name, "date": "2008-11-17", "symbol": "9999", "venue": "XTKS"}
@@ -153,3 +162,29 @@ def fill(name: str, of: str, quantity: int = 1, **changes: Any) -> dict[str, Any
 def lines(*events: Mapping[str, Any]) -> bytes:
     """Return *events*, each on a line of JSON."""
     return b"".join(json.dumps(one).encode() + b"\n" for one in events)
+
+
+def raw(service: Service, *parts: bytes) -> bytes:
+    """Return all that is answered to *parts*, which are sent one after the other."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for part in parts:
+                connection.sendall(part)
+        found = bytearray()
+        with suppress(ConnectionResetError):
+            while part := connection.recv(1 << 16):
+                found += part
+    return bytes(found)
+
+
+def head(service: Service, *others: str) -> bytes:
+    """Return the head of a submission, with *others* among its headers."""
+    token = service.tokens["trader"]
+    own = ("Host: localhost", f"Authorization: Bearer {token}", "Content-Type: application/json")
+    return "\r\n".join(("POST /v1/events HTTP/1.1", *own, *others, "", "")).encode()
+
+
+def problem(answer: bytes) -> str:
+    """Return the code of the problem in *answer*."""
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["code"])

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -36,7 +36,7 @@ from repurchase.domain.errors import (
     Tampering,
     UsageError,
 )
-from repurchase.domain.events import Event
+from repurchase.domain.events import REPORTS, Event
 from repurchase.evaluation.step import apply, step
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
@@ -128,6 +128,54 @@ def test_same_id_with_other_content_is_refused(store: Store, change: dict[str, o
         assert decision.position.reserved_shares == "1"
         assert (stored(journal), desk.refresh()) == before
         assert desk.submit(EVENTS[0]).decision.outcome == "approved"
+
+
+@pytest.mark.parametrize("kind", sorted(REPORTS))
+def test_report_of_a_colleague_is_the_same_news(store: Store, kind: str) -> None:
+    """What the venue reported is recorded once, whoever passes it on, and whoever again."""
+    of = {"fill": "f1"} if kind in ("bust", "correct") else {"order": "o1"}
+    given: dict[str, Any] = {"quantity": 1, "price": 10, "fees": 0} if kind == "fill" else {}
+    report = about(kind, "r1", by="olga", **of, **given)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1", quantity=2))
+        desk.submit(about("fill", "f1", order="o1", quantity=1, price=10, fees=0))
+        first = desk.submit(report)
+        before = stored(journal)
+        for by in ("otto", None, "olga"):
+            again = replace(report, by=by)
+            asked_first = asked(journal, PROGRAM, again)
+            for found in (asked_first, desk.submit(again)):
+                assert (found.repeated, found.receipt) == (True, first.receipt)
+                assert written(found.decision) == written(first.decision)
+        assert stored(journal) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("order", {"symbol": "9999", "quantity": 1}),
+        ("replace", {"order": "o1", "quantity": 1}),
+        ("cancel_requested", {"order": "o1"}),
+        ("release", {"order": "o1", "reason": "seen"}),
+        ("resume", {"reason": "seen"}),
+        ("confirm", {"of": "r1"}),
+    ],
+)
+def test_request_of_another_person_is_another_one(
+    store: Store, kind: str, fields: dict[str, Any]
+) -> None:
+    """Who asks counts: the second person must not be taken for the first."""
+    request = about(kind, "x1", by="olga", **fields)
+    with store.journal() as journal:
+        desk = a_desk(journal)
+        desk.submit(order("o1", quantity=2))
+        desk.submit(request)
+        before = stored(journal)
+        found = desk.submit(replace(request, by="otto"))
+        assert (found.decision.outcome, found.repeated) == ("refused", False)
+        assert stored(journal) == before
+        assert desk.submit(request).repeated
 
 
 def test_same_id_within_a_group_is_answered_once(store: Store) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema
+import jsonschema_rs
 import pytest
 
 from desk_events import PROGRAM
-from services import Service, fill, lines, order, serving
+from services import Service, fill, lines, order, serving, told
 from stores import Store
 from test_cli import run
 
@@ -62,14 +64,14 @@ def test_lines_of_events_are_recorded_together_or_not_at_all(service: Service) -
     assert [(one["id"], one["record"]) for one in decided] == [("o-1", 2), ("o-2", 3)]
     bad = lines(order("o-3"), order("o-4", quantity="1e3"), {"kind": "ordr"})
     found = service.call("POST", "/v1/events", body=bad, **head)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     assert [(one["line"], one["what"].split()[0]) for one in found.json()["errors"]] == [
         (2, "`quantity`"),
         (3, "`kind`"),
     ]
     late = lines(order("o-5"), order("o-6", date="2100-01-01"))
     found = service.call("POST", "/v1/events", body=late, **head)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     many = lines(*(order(f"m-{number}") for number in range(257)))
     found = service.call("POST", "/v1/events", body=many, **head)
     assert found.json()["errors"][0]["what"] == "the body has 257 events"
@@ -230,13 +232,21 @@ def test_address_that_is_not_there_is_a_problem(
     """Whoever has no key learns no more than whoever has one."""
     for role in ("trader", None):
         found = shared.call(method, path, role)
-        assert (found.status_code, found.json()["code"]) == (status, code)
+        assert told(found) == (status, code)
+
+
+def test_searches_at_once_are_all_answered(shared: Service) -> None:
+    """One waits for the other; one that finds nothing keeps none of them waiting."""
+    paths = ("/v1/decisions?rule=share-cap", "/v1/decisions/o-1", "/v1/decisions/nothing")
+    with ThreadPoolExecutor(9) as callers:
+        found = list(callers.map(lambda path: shared.call("GET", path).status_code, paths * 9))
+    assert found == [200, 200, 404] * 9
 
 
 def test_stream_from_a_record_that_is_not_there_is_refused(shared: Service) -> None:
     """A reader of another journal, or of one that was cut short, is not left without news."""
     found = shared.call("GET", "/v1/stream", **{"last-event-id": "99"})
-    assert (found.status_code, found.json()["code"]) == (409, "conflict")
+    assert told(found) == (409, "conflict")
 
 
 def test_document_describes_the_routes_and_every_kind_of_event(shared: Service) -> None:
@@ -269,6 +279,30 @@ def test_answers_fit_the_document(shared: Service) -> None:
         said = document["paths"][f"/v1/{path}"]["get"]["responses"]["200"]["content"]
         schema = {**said["application/json"]["schema"], "components": document["components"]}
         jsonschema.Draft202012Validator(schema).validate(shared.get(f"/v1/{path}"))
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        {"date": "2008-11-17"},
+        {"time": "2008-11-17T10:00:00Z"},
+        {"time": "2008-11-17T10:00:00.123456789+09:00"},
+    ],
+    ids=["day", "moment", "nanosecond"],
+)
+def test_moment_of_a_halt_is_told_exactly(service: Service, at: dict[str, str]) -> None:
+    """Here and on the command line, however fine it is; it fits the document."""
+    service.submit(**order("o-1"))
+    service.submit("operations", kind="halt", id="h-1", **at)
+    (given,) = at.values()
+    (halt,) = service.get("/v1/position")["halts"]
+    assert halt["at"] == given
+    assert run("position", "--journal", service.journal, "--json").json["halts"] == [halt]
+    components = service.get("/v1/openapi.json", None)["components"]
+    schema = {**components["schemas"]["HaltLine"], "components": components}
+    valid = jsonschema_rs.validator_for(schema, validate_formats=True)
+    valid.validate(halt)
+    assert not valid.is_valid({**halt, "at": "yesterday"})
 
 
 def test_market_files_count_and_show_their_age(tmp_path: Path, sqlite: Store) -> None:

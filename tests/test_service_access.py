@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from desk_events import RULES
 from repurchase.domain.events import KINDS
 from repurchase.domain.roles import ROLES, Role
 from repurchase.service.keys import change_keys, new_key, revoked
-from services import ROOMY, Service, fill, lines, order, serving
+from services import OWNERS, ROOMY, Service, fill, lines, order, serving, told
 from stores import Store
 from test_cli import run
 
@@ -76,16 +77,22 @@ STRANGERS: Final = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Give a service with keys of all sorts, and a proxy at an address that no test has."""
-    folder = tmp_path_factory.mktemp("access")
+@contextmanager
+def guarded(folder: Path) -> Iterator[Service]:
+    """Run a service with keys of all sorts, and a proxy at an address that no test has."""
     proxy = ("--proxy", "10.9.8.7", "--proxy-header", "X-User", "--refusals", "refused.jsonl")
     with serving(folder, str(folder / "journal.db"), *proxy) as running:
         running.submit(**order("o-1"))
         draft = {"text": ROOMY, "reason": "more"}
         running.call("POST", "/v1/rules/acme-2008/proposals", "compliance", draft)
         _add_strangers(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Give the service of `guarded`."""
+    with guarded(tmp_path_factory.mktemp("access")) as running:
         yield running
 
 
@@ -129,7 +136,7 @@ def test_route_is_for_its_roles_alone(
     if role in roles:
         assert found.status_code in (200, 409), found.text
         return
-    assert (found.status_code, found.json()["code"]) == (403, "role")
+    assert told(found) == (403, "role")
     assert found.json()["errors"][0]["hint"] == f"this is for the roles {', '.join(sorted(roles))}"
 
 
@@ -141,7 +148,7 @@ def test_stranger_gets_no_answer(service: Service, route: tuple[str, str], stran
     head = {"x-user": "ann"} if stranger == "forged" else {}
     role = None if stranger == "none" else stranger
     found = service.call(method, path, role, _body(method, path), **head)
-    assert (found.status_code, found.json()["code"]) == STRANGERS[stranger]
+    assert told(found) == STRANGERS[stranger]
     assert found.headers["www-authenticate"] == "Bearer"
 
 
@@ -159,7 +166,7 @@ def test_key_of_another_program_opens_nothing_of_this_one(
     if isinstance(body, dict) and not is_in_path:
         named, body = path, {**body, "authorization": "acme-2008"}
     found = service.call(method, named, role, body)
-    assert (found.status_code, found.json()["code"]) == (403, "other-program")
+    assert told(found) == (403, "other-program")
     if not is_in_path:
         assert service.call(method, path, "other", _body(method, path)).status_code == 400
 
@@ -173,7 +180,38 @@ def test_what_is_of_all_programs_is_for_keys_of_all(
     change_keys(service.keys, lambda known: (*known, one))
     service.tokens["one"] = token
     found = service.call("GET", path, "one")
-    assert (found.status_code, found.json()["code"]) == (403, "other-program")
+    assert told(found) == (403, "other-program")
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if one[0] == "GET"])
+def test_head_of_a_route_passes_the_same_door(service: Service, route: tuple[str, str]) -> None:
+    """Whoever may not read a route does not learn how long its answer is."""
+    for role in (*ROLES, *STRANGERS, "other"):
+        key = None if role == "none" else role
+        name = {"x-user": "ann"} if role == "forged" else {}
+        found = [service.call(method, route[1], key, **name) for method in ("HEAD", "GET")]
+        head, whole = (one.status_code for one in found)
+        assert head == whole, role
+
+
+@pytest.mark.parametrize("stranger", [*STRANGERS, "other", "one"])
+def test_stranger_learns_no_name_from_what_is_open(service: Service, stranger: str) -> None:
+    """Readiness names programs and files only to a valid key that is for all programs."""
+    one, token = new_key("ann", "auditor", ("acme-2008",), datetime.now(UTC), timedelta(1))
+    change_keys(service.keys, lambda known: (*known, one))
+    service.tokens["one"] = token
+    head = {"x-user": "ann"} if stranger == "forged" else {}
+    found = service.call("GET", "/readyz", None if stranger == "none" else stranger, **head)
+    assert found.status_code == 200
+    assert "acme" not in found.text
+
+
+def test_header_of_the_proxy_alone_opens_nothing(service: Service) -> None:
+    """From another address it is refused, whomever it names, and with a key or without one."""
+    for key in (None, "trader", "admin"):
+        for name in ("ann", "adam", ""):
+            found = service.call("GET", "/v1/position", key, **{"x-user": name})
+            assert told(found) == (401, "forged-header")
 
 
 def test_every_route_is_in_the_matrix(service: Service) -> None:
@@ -207,13 +245,28 @@ def test_kind_of_event_is_for_its_roles_alone(service: Service, kind: str) -> No
             assert found.status_code == expected, (role, found.text)
 
 
+def test_kind_of_event_is_taken_from_each_of_its_roles(tmp_path: Path, sqlite: Store) -> None:
+    """Each role may submit its kinds, and the record names whose key it was."""
+    with serving(tmp_path, sqlite.url) as running:
+        running.submit(**order("o-1"))
+        asked = [(kind, role) for kind in KINDS for role in ROLES if role in EVENTS[kind][1]]
+        for kind, role in asked:
+            event = {**EVENTS[kind][0], "kind": kind, "id": f"{kind}-{role}"}
+            found = running.call("POST", "/v1/events", role, event)
+            assert found.status_code == 200, found.text
+            story = running.get(f"/v1/decisions/{kind}-{role}")
+            (own,) = (one for one in story["decisions"] if one["event"]["kind"] == kind)
+            assert own["event"]["by"] == OWNERS[role]
+        assert {kind for kind, _ in asked} == {*KINDS}
+
+
 def test_record_names_whose_key_it_was(tmp_path: Path, sqlite: Store) -> None:
     """An event need not say who sends it, may say it, and cannot say another."""
     with serving(tmp_path, sqlite.url) as running:
         running.submit(**order("o-1"))
-        assert running.submit(**order("o-1", by="ANN"))["repeated"]
+        assert running.submit(**order("o-1", by="ANN")).get("repeated")
         found = running.call("POST", "/v1/events", "trader", order("o-2", by="carl"))
-        assert (found.status_code, found.json()["code"]) == (403, "other-person")
+        assert told(found) == (403, "other-person")
         # A halt stops, whatever name it gives.
         assert running.submit("operations", kind="halt", id="h-1", by="nobody", **DATED)["record"]
         held = order("o-3", method="block")
@@ -222,6 +275,30 @@ def test_record_names_whose_key_it_was(tmp_path: Path, sqlite: Store) -> None:
     story = run("show", "h-1", "--journal", sqlite.url, "--json").json
     assert story[0]["event"]["by"] == "olga"
     assert run("show", "s-1", "--journal", sqlite.url, "--json").json[0]["event"]["by"] == "carl"
+
+
+def test_report_that_a_colleague_sends_again_is_repeated(tmp_path: Path, sqlite: Store) -> None:
+    """By another key of operations, alone or among others; an order of another trader is not."""
+    with serving(tmp_path, sqlite.url) as running:
+        now = datetime.now(UTC)
+        otto, running.tokens["otto"] = new_key("otto", "operations", (), now, timedelta(1))
+        art, running.tokens["art"] = new_key("art", "trader", (), now, timedelta(1))
+        change_keys(running.keys, lambda known: (*known, otto, art))
+        running.submit(**order("o-1", 2))
+        reports = [
+            fill("f-1", "o-1"),
+            {**DATED, "kind": "correct", "id": "f-2", "fill": "f-1", "price": "9"},
+            {**DATED, "kind": "bust", "id": "b-1", "fill": "f-2"},
+            {**DATED, "kind": "cancel", "id": "c-1", "order": "o-1"},
+        ]
+        first = [running.submit("operations", **one) for one in reports]
+        again = [running.submit("otto", **one) for one in reports]
+        assert again == [{**one, "repeated": True} for one in first]
+        kind = {"content-type": "application/x-ndjson"}
+        found = running.call("POST", "/v1/events", "otto", lines(*reports), **kind)
+        assert [json.loads(line) for line in found.text.splitlines()] == again
+        assert running.submit("art", **order("o-1", 2))["outcome"] == "refused"
+        assert running.get("/v1/position")["records"] == 6
 
 
 def test_second_person_is_another_key(tmp_path: Path, sqlite: Store) -> None:
@@ -284,7 +361,7 @@ def test_key_of_one_program_means_that_program(tmp_path: Path, sqlite: Store) ->
     given = ("--rules", str(tmp_path / "rules"))
     with serving(tmp_path, sqlite.url, rules=given) as running:
         found = running.call("POST", "/v1/events", body=order("o-1"))
-        assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+        assert told(found) == (400, "unreadable")
         assert "which program" in found.json()["errors"][0]["what"]
         assert running.submit(**order("o-1", authorization="acme-2008"))["record"] == 2
         one, token = new_key("ann", "trader", ("acme-2009",), datetime.now(UTC), timedelta(1))
@@ -348,9 +425,9 @@ def test_trusted_proxy_names_the_caller(tmp_path: Path, sqlite: Store) -> None:
         sent = running.call("POST", "/v1/events", None, order("o-1"), **{"x-user": "ann"})
         assert sent.json()["outcome"] == "approved"
         found = running.call("GET", "/metrics", None, **{"x-user": "ann"})
-        assert (found.status_code, found.json()["code"]) == (403, "role")
+        assert told(found) == (403, "role")
         found = running.call("GET", "/v1/orders", None, **{"x-user": "zoe"})
-        assert (found.status_code, found.json()["code"]) == (401, "unknown-key")
+        assert told(found) == (401, "unknown-key")
         added, _ = new_key("田中", "auditor", (), datetime.now(UTC), timedelta(1))
         change_keys(running.keys, lambda known: (*known, added))
         head = {b"x-user": "田中".encode()}
@@ -375,7 +452,7 @@ def test_without_keys_only_this_machine_is_let_in(tmp_path: Path, sqlite: Store)
         assert running.call("POST", "/v1/events", None, order("o-1", by="sue")).status_code == 200
         for head in ({"origin": "http://a.example"}, {"host": "a.example"}, {"host": "[::1"}):
             found = running.call("GET", "/v1/orders", None, **head)
-            assert (found.status_code, found.json()["code"]) == (403, "not-local")
+            assert told(found) == (403, "not-local")
         plain = running.call("POST", "/v1/events", None, b"{}", **{"content-type": "text/plain"})
         assert plain.status_code == 415
     story = run("show", "o-1", "--journal", sqlite.url, "--json").json

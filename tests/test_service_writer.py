@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from desk_events import PROGRAM
 from repurchase.journal.store import Journal
-from services import ROOMY, Service, fill, lines, order, serving
+from services import ROOMY, Service, fill, head, lines, order, problem, raw, serving, told
 from stores import Store
 from test_cli import run
 
@@ -45,32 +45,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         assert running.stop() == 0
 
 
-def raw(service: Service, *parts: bytes) -> bytes:
-    """Return all that is answered to *parts*, which are sent one after the other."""
-    host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            for part in parts:
-                connection.sendall(part)
-        found = bytearray()
-        with suppress(ConnectionResetError):
-            while part := connection.recv(1 << 16):
-                found += part
-    return bytes(found)
-
-
-def head(service: Service, *others: str) -> bytes:
-    """Return the head of a submission, with *others* among its headers."""
-    token = service.tokens["trader"]
-    own = ("Host: localhost", f"Authorization: Bearer {token}", "Content-Type: application/json")
-    return "\r\n".join(("POST /v1/events HTTP/1.1", *own, *others, "", "")).encode()
-
-
-def problem(answer: bytes) -> str:
-    """Return the code of the problem in *answer*."""
-    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["code"])
-
-
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -88,7 +62,7 @@ def problem(answer: bytes) -> str:
 def test_body_that_is_not_an_event_is_a_problem(shared: Service, body: bytes, said: str) -> None:
     """The project's own reader finds the fault, and nothing is recorded."""
     found = shared.call("POST", "/v1/events", body=body)
-    assert (found.status_code, found.json()["code"]) == (400, "unreadable")
+    assert told(found) == (400, "unreadable")
     assert any(said in one["what"] for one in found.json()["errors"]), found.text
 
 
@@ -96,19 +70,19 @@ def test_body_that_is_not_an_event_is_a_problem(shared: Service, body: bytes, sa
 def test_body_of_another_type_is_refused(shared: Service, kind: str) -> None:
     """A page in a browser can send no event without asking first."""
     found = shared.call("POST", "/v1/events", body=b"{}", **{"content-type": kind})
-    assert (found.status_code, found.json()["code"]) == (415, "media-type")
+    assert told(found) == (415, "media-type")
 
 
 def test_body_that_is_too_long_is_refused_before_it_is_read(shared: Service) -> None:
     """By its length if that is told; otherwise as soon as it is too long."""
-    told = raw(shared, head(shared, "Content-Length: 104857600", "Connection: close"))
-    assert problem(told) == "too-large"
+    long = raw(shared, head(shared, "Content-Length: 104857600", "Connection: close"))
+    assert problem(long) == "too-large"
     chunk = b"100000\r\n" + b"x" * (1 << 20) + b"\r\n"
     several = (chunk for _ in range(100))
     untold = raw(shared, head(shared, "Transfer-Encoding: chunked", "Connection: close"), *several)
     assert untold.startswith(b"HTTP/1.1 413 ")
     packed = shared.call("POST", "/v1/events", body=b"x", **{"content-encoding": "gzip"})
-    assert (packed.status_code, packed.json()["code"]) == (415, "media-type")
+    assert told(packed) == (415, "media-type")
 
 
 def test_request_that_comes_too_slowly_is_ended(shared: Service) -> None:
@@ -131,7 +105,9 @@ def test_request_that_comes_too_slowly_is_ended(shared: Service) -> None:
 def test_flood_of_headers_is_ended(shared: Service, flood: bytes) -> None:
     """Neither one that has no end nor very many of them are kept."""
     parts = [flood[at : at + 16_384] for at in range(0, len(flood), 16_384)]
-    found = raw(shared, b"GET /healthz HTTP/1.1\r\nHost: a\r\n", *parts, b"\r\n\r\n")
+    found = raw(
+        shared, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", *parts, b"\r\n\r\n"
+    )
     assert found.startswith(b"HTTP/1.1 400 ") or found == b""
 
 
@@ -179,7 +155,7 @@ def test_queue_that_is_full_takes_nothing(tmp_path: Path, sqlite: Store) -> None
         with Journal(sqlite.url) as other, other.writing(PROGRAM):
             waits = _three_waiting(running, callers)
             found = running.call("POST", "/v1/events", body=order("o-5"))
-            assert (found.status_code, found.json()["code"]) == (503, "busy")
+            assert told(found) == (503, "busy")
             assert found.headers["retry-after"] == "1"
             batch = lines(order("o-6"), order("o-7"))
             kind = {"content-type": "application/x-ndjson"}
@@ -236,7 +212,7 @@ def test_journal_that_cannot_be_written_is_told_and_comes_back(
         aside = place.with_name("aside.db")
         place.rename(aside)
         found = running.call("POST", "/v1/events", body=order("o-2"))
-        assert (found.status_code, found.json()["code"]) == (503, "journal")
+        assert told(found) == (503, "journal")
         assert str(tmp_path) not in found.text
         assert running.call("GET", "/readyz", None).status_code == 503
         assert running.get("/healthz", None) == {"alive": True}
@@ -257,7 +233,7 @@ def test_disk_that_is_full_is_told_and_comes_back(tmp_path: Path, sqlite: Store)
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (0, most))
         for name in ("o-2", "o-3"):
             found = running.call("POST", "/v1/events", body=order(name))
-            assert (found.status_code, found.json()["code"]) == (503, "journal")
+            assert told(found) == (503, "journal")
         assert running.get("/v1/position")["records"] == 2
         assert running.call("GET", "/readyz", None).status_code == 503
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (none, most))
@@ -312,7 +288,7 @@ def test_database_that_ends_its_connections_is_found_again(tmp_path: Path, postg
         ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         postgres.rows(f"{ended} WHERE datname = current_database() AND pid <> pg_backend_pid()")
         while (found := running.call("POST", "/v1/events", body=order("o-2"))).status_code != 200:
-            assert (found.status_code, found.json()["code"]) == (503, "journal")
+            assert told(found) == (503, "journal")
         while running.call("GET", "/readyz", None).status_code != 200:
             time.sleep(0.05)
         assert running.get("/v1/position")["records"] == 3

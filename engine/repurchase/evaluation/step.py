@@ -329,11 +329,14 @@ def refusal(
 def is_same_news(event: Event, before: Event) -> bool:
     """Return whether *event* says what *before*, with its id, said already.
 
-    That an order has ended, or that a replace was answered, is the same news at another time.
+    That an order has ended, or that a replace was answered, is the same news at another time. What
+    the venue executed is the same news whoever passes it on; a request is that of one person.
     """
-    if event.kind in REPORTS and event.kind not in EXECUTIONS:
+    if event.kind not in REPORTS:
+        return event == before
+    if event.kind not in EXECUTIONS:
         return (event.kind, event.order) == (before.kind, before.order)
-    return event == before
+    return replace(event, by=None) == replace(before, by=None)
 
 
 def _contradicted(event: Event, before: Event) -> list[tuple[str, object, object]]:

@@ -43,7 +43,8 @@ from repurchase.rulebook.life import Life, life_then
 
 _NAMES = ("id", "order", "fill")
 # A moment, or a day alone: of two kinds of text a JSON Schema made from a struct could tell one.
-Dated = Annotated[date, msgspec.Meta(extra_json_schema={"format": "date or date-time"})]
+_WRITTEN = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+Dated = Annotated[date, msgspec.Meta(extra_json_schema=_WRITTEN)]
 
 
 class OrderLine(msgspec.Struct, frozen=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from repurchase.domain.version import __version__
+from repurchase.report.calls import Calls, exemplified
 from repurchase.report.event_schemas import Schema, event_schemas
 
 _REF: Final = "#/components/schemas/"
@@ -16,21 +17,41 @@ _REF: Final = "#/components/schemas/"
 VALUE_MAX: Final = 400
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": VALUE_MAX}
 _EVENT: Final = "Event"
+# Each property of an object is a parameter of the query.
+_SPREAD: Final = {"style": "form", "explode": True}
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A parameter of a query: its *name*, what it *says*, and the schema of its value."""
+    """A parameter of a query: its *name*, what it *says*, and the schema of its value.
+
+    If that is the schema of an object, each of its properties is a parameter, and the object is
+    called *name* in the document alone. A parameter may stand in a header *of* the request instead.
+    """
 
     name: str
     says: str
     schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: _NAME)
+    of: Literal["query", "header"] = "query"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that a query may have."""
+        if self.of == "header":
+            return ()
+        return tuple(self.schema.get("properties", (self.name,)))
+
+    def described(self) -> dict[str, Any]:
+        """Return the parameter as a document of OpenAPI has it."""
+        found = {"name": self.name, "in": self.of, "description": self.says}
+        if "properties" in self.schema:
+            return {**found, "required": True, **_SPREAD, "schema": self.schema}
+        return {**found, "schema": self.schema}
 
 
 class Operation(msgspec.Struct, frozen=True):
     """One route: its address, who may use it, and the type and the media type of its *answer*.
 
     *takes* are the media types of its body, which is of the type *body*, or without one an event or
-    lines of events.
+    lines of events. The answer comes with one of *statuses*.
     """
 
     method: str
@@ -42,11 +63,17 @@ class Operation(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = ("application/json",)
     takes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
     body: Any = None
 
 
-def document(operations: Iterable[Operation], problem: type, trouble: str) -> dict[str, Any]:
-    """Return the document of *operations*; each may answer *problem*, of media type *trouble*."""
+def document(
+    operations: Iterable[Operation], problem: type, trouble: str, calls: Calls
+) -> dict[str, Any]:
+    """Return the document of *operations*; each may answer *problem*, of media type *trouble*.
+
+    Its examples are *calls*.
+    """
     every = tuple(operations)
     typed = [one for one in every if one.answer is not None]
     taking = [one for one in every if one.body is not None]
@@ -66,27 +93,40 @@ def document(operations: Iterable[Operation], problem: type, trouble: str) -> di
             "mapping": {kind: f"{_REF}event.{kind}" for kind in kinds},
         },
     }
-    found = {f"event.{kind}": schema for kind, schema in kinds.items()}
+    events = calls.events()
+    found = {
+        f"event.{kind}": {**schema, "examples": [events[kind]]} for kind, schema in kinds.items()
+    }
     refused = {"description": "No answer", "content": {trouble: {"schema": schemas[-1]}}}
     paths: dict[str, dict[str, Any]] = {}
     for one in every:
-        said = dict(
-            _operation(
-                one,
-                answers.get(one.name, {}),
-                bodies.get(one.name, {"$ref": _REF + _EVENT}),
-                refused,
-            )
-        )
+        body = bodies.get(one.name, {"$ref": _REF + _EVENT})
+        said = dict(_operation(one, answers.get(one.name, {}), body, refused))
+        said = exemplified(said, calls.of(one.method, one.path))
         paths.setdefault(one.path, {})[one.method.lower()] = said
     return {
         "openapi": "3.1.0",
         "info": {"title": "repurchase", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": {_EVENT: event, **found, **components},
+            "schemas": {_EVENT: event, **found, **_either(components)},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
+    }
+
+
+def _either(found: Any) -> Any:
+    """Return the schemas *found*; one that says several formats keeps none of its own.
+
+    To each that is made from a type, msgspec adds the format of the type.
+    """
+    if isinstance(found, list):
+        return [_either(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    is_several = found.get("format") == "date" and "anyOf" in found
+    return {
+        name: _either(one) for name, one in found.items() if not (is_several and name == "format")
     }
 
 
@@ -110,20 +150,15 @@ def _operation(
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _NAME} for name in in_path
     ]
-    parameters += [
-        {"name": of.name, "in": "query", "description": of.says, "schema": of.schema}
-        for of in one.parameters
-    ]
+    parameters += (of.described() for of in one.parameters)
     if parameters:
         yield "parameters", parameters
     if one.takes:
         content = {media: {"schema": body} for media in one.takes}
         yield "requestBody", {"required": True, "content": content}
     content = {media: {"schema": answer} for media in one.media}
-    yield (
-        "responses",
-        {"200": {"description": "The answer", "content": content}, "default": refused},
-    )
+    answers = {str(of): {"description": "The answer", "content": content} for of in one.statuses}
+    yield "responses", {**answers, "default": refused}
 
 
 def html_page(found: Mapping[str, Any], codes: Mapping[str, tuple[int, str]]) -> str:
@@ -143,8 +178,17 @@ def _operations(found: Mapping[str, Any]) -> Iterator[str]:
         for method, one in methods.items():
             yield f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
             yield f"<p>{escape(one['summary'])} {escape(one.get('description', ''))}</p>"
-            rows = [(of["name"], of.get("description", "")) for of in one.get("parameters", ())]
+            rows = [row for of in one.get("parameters", ()) for row in _rows(of)]
             yield from _table(("parameter", "meaning"), rows)
+
+
+def _rows(parameter: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    fields = parameter["schema"].get("properties")
+    if fields is None:
+        yield parameter["name"], parameter.get("description", "")
+        return
+    for name, schema in fields.items():
+        yield name, schema.get("description", parameter["description"])
 
 
 def _codes(codes: Mapping[str, tuple[int, str]]) -> Iterator[str]:

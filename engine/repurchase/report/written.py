@@ -15,6 +15,7 @@ from msgspec import structs
 from repurchase.domain.decisions import Decision
 from repurchase.domain.errors import Problem, UsageError, reason
 from repurchase.domain.events import Event
+from repurchase.domain.moments import Moment
 from repurchase.domain.quantities import written
 from repurchase.report.outputs import is_file_to_be, new_partial, open_direct
 
@@ -27,10 +28,18 @@ _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 def json_text(value: object) -> str:
     """Return *value* as one line of JSON, without a character that a terminal could obey."""
     try:
-        text = msgspec.json.encode(value).decode()
+        text = msgspec.json.encode(value, enc_hook=_text_of).decode()
     except UnicodeEncodeError:
-        text = msgspec.json.encode(_encodable(msgspec.to_builtins(value))).decode()
+        plain = msgspec.to_builtins(value, enc_hook=_text_of)
+        text = msgspec.json.encode(_encodable(plain)).decode()
     return text if text.isprintable() else _NOT_PRINTABLE.sub(_escaped, text)
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, Moment):
+        return value.isoformat()
+    # msgspec expects this of a hook that knows no answer.
+    raise NotImplementedError
 
 
 def _escaped(match: re.Match[str]) -> str:

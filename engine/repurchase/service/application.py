@@ -6,7 +6,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from repurchase.domain.errors import Problem, RepurchaseError
-from repurchase.report.problems import KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
+from repurchase.report.problems import AGAIN_SECONDS, KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
 from repurchase.report.written import json_text
 from repurchase.service.access import Caller
 from repurchase.service.asked import Asked
@@ -37,9 +37,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(live: Live) -> Starlette:
     """Return the application that serves *live*."""
-    found = [
-        Path(one.path, _handler(live, one), methods=[one.method], name=one.path) for one in ROUTES
-    ]
+    handlers: dict[str, dict[str, Handler]] = {}
+    for one in ROUTES:
+        handlers.setdefault(one.path, {})[one.method] = _handler(live, one)
+    found = [Path(path, _of_each(of), methods=list(of), name=path) for path, of in handlers.items()]
 
     async def strayed(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException), "it is registered for these alone"
@@ -51,6 +52,16 @@ def application(live: Live) -> Starlette:
     # An address with a slash too many is another one, and not worth a second request.
     made.router.redirect_slashes = False
     return made
+
+
+def _of_each(handlers: Mapping[str, Handler]) -> Handler:
+    """Return what hands a request to that one of *handlers* which is for its method."""
+
+    async def handle(request: Request) -> Response:
+        # Where something can be got, its head can be asked for, too.
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return handle
 
 
 def _handler(live: Live, route: Route) -> Handler:
@@ -72,6 +83,45 @@ def _handler(live: Live, route: Route) -> Handler:
     return handle
 
 
+def unreadable(live: Live, what: str) -> bytes:
+    """Return the answer to what is not a request of HTTP, after it was written down."""
+    trouble = Trouble("unreadable", Problem(what, "send a request of HTTP/1.1"))
+    response = _unrouted(live, trouble)
+    lines = [b"HTTP/1.1 400 Bad Request", *(b": ".join(one) for one in response.raw_headers)]
+    return b"\r\n".join((*lines, b"connection: close", b"", bytes(response.body)))
+
+
+def crowded(live: Live) -> Response:
+    """Return the answer to a request beyond those that are answered at once."""
+    problem = Problem("too many connections are open", "send it again unchanged")
+    return _unrouted(live, Trouble("busy", problem, AGAIN_SECONDS))
+
+
+def _unrouted(live: Live, trouble: Trouble) -> Response:
+    """Return the answer to a request that met with *trouble* before it had an address."""
+    name = _name()
+    live.measures.count("repurchase_problems_total", code=trouble.code)
+    live.log.say("request", request=name, status=trouble.status, code=trouble.code)
+    response = _details(trouble, name)
+    response.headers.update({**_HEADERS, "x-request-id": name})
+    return response
+
+
+def _name() -> str:
+    return f"{_PROCESS}-{next(_NUMBERS)}"
+
+
+def _details(trouble: Trouble, name: str, headers: Any = None) -> Response:
+    """Return *trouble* as the answer to the request *name*."""
+    body = json_text(trouble.details(name)).encode()
+    response = Response(body, trouble.status, headers, MEDIA_TYPE)
+    if trouble.status == 401:
+        response.headers["www-authenticate"] = "Bearer"
+    if trouble.again is not None:
+        response.headers["retry-after"] = str(trouble.again)
+    return response
+
+
 class _Visit:
     """One request from its arrival to the line in the log."""
 
@@ -79,7 +129,7 @@ class _Visit:
 
     def __init__(self, live: Live, request: Request, route: str) -> None:
         given = request.headers.get("x-request-id", "")
-        self.name = given if _NAME.fullmatch(given) else f"{_PROCESS}-{next(_NUMBERS)}"
+        self.name = given if _NAME.fullmatch(given) else _name()
         self._live = live
         self._request = request
         self._route = route
@@ -103,12 +153,7 @@ class _Visit:
 
     def refused(self, trouble: Trouble, headers: Any = None) -> Response:
         """Return the answer to a request that met with *trouble*, after it was written down."""
-        body = json_text(trouble.details(self.name)).encode()
-        response = Response(body, trouble.status, headers, MEDIA_TYPE)
-        if trouble.status == 401:
-            response.headers["www-authenticate"] = "Bearer"
-        if trouble.again is not None:
-            response.headers["retry-after"] = str(trouble.again)
+        response = _details(trouble, self.name, headers)
         self._live.measures.count("repurchase_problems_total", code=trouble.code)
         if trouble.code in KEPT_OUT or trouble.code == "too-many":
             self._live.log.refuse(**self._line(response, trouble))

@@ -18,6 +18,7 @@ from repurchase.service.live import Live
 
 V = TypeVar("V")
 BODY_BYTES_MAX: Final = 1 << 20
+WHOLE_DIGITS_MAX: Final = 18
 AUTHORIZATION: Final = Parameter("authorization", "The program, if there are several.")
 
 
@@ -38,7 +39,7 @@ class Asked:
         self.live = live
         self.caller = caller
         self.noted = {}
-        self.given = _parameters(request, tuple(one.name for one in known))
+        self.given = _parameters(request, tuple(name for one in known for name in one.names()))
 
     @property
     def program(self) -> str:
@@ -74,6 +75,11 @@ class Asked:
         if kind not in known:
             raise Trouble("media-type", Problem("the body has another content type", hint))
         return kind
+
+    async def searched(self, function: Callable[[], object]) -> Response:
+        """Return what `told` returns; of such functions, only one runs at a time."""
+        async with self.live.searching:
+            return await self.told(function)
 
     async def body(self) -> bytes:
         """Return the body; raise Trouble as soon as it is too large, or if it comes too slowly."""
@@ -123,6 +129,6 @@ def answered(value: object, status: int = 200) -> Response:
 
 def whole(text: str) -> int:
     """Return the whole number *text*; raise Wrong if it is not one, or is too large."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+    if not (text.isascii() and text.isdecimal() and len(text) <= WHOLE_DIGITS_MAX):
         raise Wrong(f"is `{short(text)}`, not a whole number", "write digits alone")
     return int(text)

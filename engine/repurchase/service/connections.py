@@ -6,8 +6,10 @@ The parser in C bounds neither its headers nor its time, so both are bounded her
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES_MAX: Final = 1 << 15
 HEADERS_MAX: Final = 100
+_TOO_LARGE: Final = "the head of the request is too large"
 
 
 class TooLarge(Exception):
@@ -24,9 +27,22 @@ class TooLarge(Exception):
 class Connection(HttpToolsProtocol):
     """One connection, which is closed if a request on it is too large or too slow."""
 
-    def __init__(self, seconds_max: int, **named: Any) -> None:
-        """Give each request *seconds_max* from its first byte to its last one."""
+    def __init__(
+        self,
+        seconds_max: int,
+        unreadable: Callable[[str], bytes],
+        crowded: Callable[[], Any],
+        **named: Any,
+    ) -> None:
+        """Give each request *seconds_max* from its first byte to its last one.
+
+        *unreadable* returns the answer to what is not a request, with what is wrong, and *crowded*
+        what answers a request beyond those that are answered at once.
+        """
         super().__init__(**named)
+        self._unreadable = unreadable
+        self._fault = "this is not a request of HTTP"
+        self._crowded = crowded
         self._seconds_max = seconds_max
         self._in_head = False
         self._head = 0
@@ -50,7 +66,24 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self._crowded() if app is service_unavailable else app)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - it says less than is known here
+        """Answer that what came is not a request; what came whole before is answered first."""
+        cycle = self._answered
+        if cycle is None or cycle.response_complete:
+            self._refuse()
+        elif cycle is not self.cycle or not cycle.more_body:
+            self.flow.pause_reading()
+            cycle.keep_alive = False
+        elif cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self.transport.write(self._unreadable(self._fault))
+        self.transport.close()
 
     def shutdown(self) -> None:
         """Let a request that was taken be answered; end a connection on which there is none."""
@@ -70,7 +103,8 @@ class Connection(HttpToolsProtocol):
             # The parser holds all of it, as the head has no end yet.
             self._head += len(data)
             if self._head > HEAD_BYTES_MAX:
-                self.send_400_response("The head of the request is too large.")
+                self._fault = _TOO_LARGE
+                self.send_400_response(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin the head of a request."""
@@ -82,6 +116,7 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
         self._head += len(name) + len(value)
         if len(self.headers) > HEADERS_MAX or self._head > HEAD_BYTES_MAX:
+            self._fault = _TOO_LARGE
             raise TooLarge
 
     def on_headers_complete(self) -> None:

@@ -79,7 +79,8 @@ def now() -> datetime:
 class Live:
     """The programs of one journal, with all that their requests share.
 
-    *probed* is when the programs were probed last, and what was found.
+    *probed* is when the programs were probed last, and what was found. Whoever reads many records
+    holds *searching*: several at once would leave the writer little of the processor.
     """
 
     door: Door
@@ -92,6 +93,7 @@ class Live:
     streams: int
     probed: tuple[int, tuple[Check, ...]] | None
     probing: asyncio.Lock
+    searching: asyncio.Lock
     journal: Journal
     texts: RuleTexts
     writer: Writer
@@ -110,6 +112,7 @@ class Live:
         self.feed = beginning.feed
         self.probed = None
         self.probing = asyncio.Lock()
+        self.searching = asyncio.Lock()
         self.measures = Measures()
         self.stopping = asyncio.Event()
         self.streams = 0

@@ -82,7 +82,7 @@ async def decisions(asked: Asked) -> Response:
         found = page(live.journal, name, live.texts, after, most, wanted)
         return Decisions(recorded(found.lines), None if found.is_end else found.last)
 
-    return await asked.told(told)
+    return await asked.searched(told)
 
 
 def _limit(text: str) -> int:
@@ -112,7 +112,7 @@ async def decision(asked: Asked) -> Response:
             raise Trouble("not-found", Problem("the journal has no event of this ID", hint))
         return Story(name, own, found)
 
-    return await asked.told(told)
+    return await asked.searched(told)
 
 
 async def rules(asked: Asked) -> Response:

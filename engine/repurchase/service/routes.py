@@ -10,10 +10,10 @@ from starlette.responses import HTMLResponse, Response
 
 from repurchase.api.headroom import Headroom
 from repurchase.domain.roles import Role
-from repurchase.intake.fields import ANY, FORMS
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures, problems
-from repurchase.report.event_schemas import DAY, WHEN
+from repurchase.report.calls import read_calls
+from repurchase.report.event_schemas import DAY, WHEN, question_schema
 from repurchase.report.openapi import Operation, Parameter, document, html_page
 from repurchase.report.served import (
     Decisions,
@@ -27,12 +27,16 @@ from repurchase.report.weighed import Proposed, Waiting
 from repurchase.report.written import LiveDecision, json_text
 from repurchase.service import events, health, proposals, reads
 from repurchase.service.access import ADMIN, COMPLIANCE, KEEPERS, READERS, SENDERS
-from repurchase.service.asked import AUTHORIZATION, Asked
+from repurchase.service.asked import AUTHORIZATION, WHOLE_DIGITS_MAX, Asked
 from repurchase.service.questions import Draft
-from repurchase.service.stream import MEDIA_TYPE, stream
+from repurchase.service.stream import MEDIA_TYPE, RESUME, stream
 
 Run = Callable[[Asked], Awaitable[Response]]
-_NUMBER: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0}
+_NUMBER: Final[Mapping[str, Any]] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 10**WHOLE_DIGITS_MAX - 1,
+}
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -46,6 +50,7 @@ class Route(msgspec.Struct, frozen=True):
     answer: Any = None
     media: tuple[str, ...] = (events.ONE,)
     takes: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = (200,)
     body: Any = None
 
     def operation(self) -> Operation:
@@ -61,6 +66,7 @@ class Route(msgspec.Struct, frozen=True):
             self.answer,
             self.media,
             self.takes,
+            self.statuses,
             self.body,
         )
 
@@ -92,13 +98,13 @@ _DECISIONS: Final = (
     Parameter("rule", "A rule among the findings."),
     Parameter("order", "The order, or an event that names it."),
 )
+_STREAM: Final = (
+    *_DECISIONS[:2],
+    Parameter(RESUME, "The record after which the stream goes on.", _NUMBER, "header"),
+)
 _HEADROOM: Final = (
     AUTHORIZATION,
-    Parameter("tick", "The tick size of the highest price."),
-    *(
-        Parameter(name, "A field of the order.")
-        for name in sorted({*ANY, *FORMS["order"].fields} - {"kind", "id", AUTHORIZATION.name})
-    ),
+    Parameter("order", "A field of the order.", question_schema()),
 )
 _MARKET: Final = (
     AUTHORIZATION,
@@ -114,7 +120,7 @@ ROUTES: Final = (
     Route("GET", "/v1/headroom", reads.headroom, READERS, _HEADROOM, Headroom),
     Route("GET", "/v1/decisions", reads.decisions, READERS, _DECISIONS, Decisions),
     Route("GET", "/v1/decisions/{id:path}", reads.decision, answer=Story),
-    Route("GET", "/v1/stream", stream, READERS, _DECISIONS[:2], media=(MEDIA_TYPE,)),
+    Route("GET", "/v1/stream", stream, READERS, _STREAM, media=(MEDIA_TYPE,)),
     Route("GET", "/v1/program", reads.program, answer=ProgramNow),
     Route("GET", "/v1/rules", reads.rules, answer=RulesInForce),
     Route(
@@ -146,11 +152,14 @@ ROUTES: Final = (
     Route("GET", "/v1/tokens", reads.tokens, ADMIN, (), tuple[KeyLine, ...]),
     Route("GET", "/metrics", health.metrics, KEEPERS, (), media=(measures.MEDIA_TYPE,)),
     Route("GET", "/healthz", health.alive, _EVERYBODY, (), dict[str, bool]),
-    Route("GET", "/readyz", health.ready, _EVERYBODY, (), Ready),
+    Route("GET", "/readyz", health.ready, _EVERYBODY, (), Ready, statuses=(200, 503)),
     Route("GET", "/v1/openapi.json", openapi, _EVERYBODY, (), dict[str, Any]),
     Route("GET", "/docs", docs, _EVERYBODY, (), media=("text/html",)),
 )
 DOCUMENT: Final = document(
-    (one.operation() for one in ROUTES), problems.ProblemDetails, problems.MEDIA_TYPE
+    (one.operation() for one in ROUTES),
+    problems.ProblemDetails,
+    problems.MEDIA_TYPE,
+    read_calls(),
 )
 _TEXT: Final = json_text(DOCUMENT).encode()

@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from repurchase.domain.errors import Problem, UsageError, reason
-from repurchase.service.application import application
+from repurchase.service.application import application, crowded, unreadable
 from repurchase.service.connections import Connection
 from repurchase.service.live import Live
 from repurchase.service.logged import ServerLog
@@ -68,7 +68,12 @@ def serve(live: Live, address: Address, listening: socket.socket) -> None:
     SIGINT raises KeyboardInterrupt at the end. Raise UsageError if the certificate is invalid.
     """
     # A body that comes too slowly has an answer before its connection ends.
-    connection: Any = partial(Connection, 2 * live.bounds.patience)
+    connection: Any = partial(
+        Connection,
+        2 * live.bounds.patience,
+        lambda what: unreadable(live, what),
+        lambda: crowded(live),
+    )
     config = uvicorn.Config(
         application(live),
         loop="uvloop",

@@ -43,6 +43,8 @@ async def stream(asked: Asked) -> Response:
     if live.streams >= STREAMS_MAX:
         problem = Problem(f"{STREAMS_MAX} streams are open", "try again later")
         raise Trouble("busy", problem, AGAIN_SECONDS)
+    if asked.request.method == "HEAD":
+        return Response(media_type=MEDIA_TYPE)
     start = last if after is None else after
     return StreamingResponse(_events(asked, name, start), media_type=MEDIA_TYPE)
 
