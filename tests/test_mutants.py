@@ -1157,7 +1157,7 @@ def test_command_that_is_stopped_ends_with_130() -> None:
     command = [str(Path(sys.executable).parent / "repurchase"), "test", "--mutate", "iij-2008"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(4)
+        process.wait(2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out, err.strip()) == (130, b"", b"stopped")

@@ -354,4 +354,4 @@ def test_other_rules_adopted_elsewhere_are_taken(tmp_path: Path, sqlite: Store) 
         assert running.submit(**order("o-2"))["outcome"] == "approved"
         assert running.submit(**order("o-3", 38))["outcome"] == "denied"
         ready = running.get("/readyz", "admin")["checks"][-1]
-        assert ready["what"] == "another rule file is in force than the one given"
+        assert ready["what"] == "another rule file is in force than the one given: propose it"
