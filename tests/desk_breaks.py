@@ -57,7 +57,7 @@ def answers_before_commit(put: Set) -> None:
         try:
             outer.__exit__(None, None, None)
         except BaseException as error:
-            if type(error).__name__ != "Killed":
+            if type(error).__name__ not in ("Killed", "JournalError"):
                 raise
 
     put(Journal, "writing", writing)

@@ -8,20 +8,16 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from repurchase.domain.errors import JournalError
+from desk_breaks import Set, answers_before_commit
 from repurchase.domain.roles import ROLES
-from repurchase.journal.store import Journal
 from repurchase.service import access, application, asked, connections, keys, writer
 from repurchase.service.access import Caller, Door
 from repurchase.service.live import Live
-
-Set = Callable[[Any, str, Any], None]
 
 
 def roles_are_ignored(put: Set) -> None:
@@ -97,26 +93,6 @@ def wrong_request_is_answered_first(put: Set) -> None:
         vars(connections.Connection)["_refuse"](self)
 
     put(connections.Connection, "send_400_response", send)
-
-
-def answers_before_commit(put: Set) -> None:
-    """What stops the commit does not stop the answers."""
-    real = Journal.writing
-
-    @contextmanager
-    def writing(self: Journal, name: str) -> Iterator[Any]:
-        outer = real(self, name)
-        try:
-            yield outer.__enter__()
-        except BaseException:
-            outer.__exit__(*sys.exc_info())
-            raise
-        try:
-            outer.__exit__(None, None, None)
-        except JournalError:
-            return
-
-    put(Journal, "writing", writing)
 
 
 def queue_is_unbounded(put: Set) -> None:

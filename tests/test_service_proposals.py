@@ -8,12 +8,19 @@ import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from desk_events import RULES
+from repurchase.journal.records import Rules
+from repurchase.report.problems import Trouble
+from repurchase.service.logged import Log
+from repurchase.service.process import Process
+from repurchase.service.questions import Prove
 from services import ROOMY, Service, order, serving
 from stores import Store
 from test_cli import run
@@ -247,6 +254,32 @@ def test_end_of_the_process_that_weighs_reaches_only_the_one_who_asks(service: S
     assert after["shadow"]["until"] == before["shadow"]["until"] + 1
     assert service.stop() == 0
     assert children(service.process.pid) == []
+
+
+def test_journal_that_cannot_be_opened_is_told_and_tried_again(
+    service: Service, tmp_path: Path
+) -> None:
+    """The process stays, and answers the next question once the journal is there."""
+    place = tmp_path / "later.db"
+    place.write_text("this is no database " * 400)
+    with closing(Log(lambda: datetime.now(UTC))) as log:
+        process = Process(str(place), (), log)
+        rules = Rules(service.get("/v1/rules")["rule_file"])
+        with pytest.raises(Trouble) as told:
+            process.proved(Prove(rules))
+        assert (told.value.code, told.value.again) == ("journal", 1)
+        assert service.stop() == 0
+        Path(service.journal).rename(place)
+        assert process.proved(Prove(rules)) == "proved"
+        process.close()
+        with pytest.raises(Trouble) as told:
+            process.proved(Prove(rules))
+        assert (told.value.code, told.value.again) == ("busy", 1)
+        assert "weighing" not in " ".join(map(command_of, children(os.getpid())))
+
+
+def command_of(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
 
 
 def children(parent: int) -> list[int]:

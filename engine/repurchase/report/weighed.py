@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
@@ -79,24 +79,27 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Watched:
-    """The changes that a shadow has met, of which the first are kept."""
+    """A *shadow* with the first changes of outcome that it has met."""
+
+    shadow: Shadow
 
     def __init__(self, shadow: Shadow) -> None:
+        self.shadow = shadow
         self._after = shadow.book.head.sequence
-        self._shadow = shadow
         self._changed: list[Compared] = []
 
-    def add(self, compared: Iterable[Compared]) -> None:
-        """Take the events *compared*."""
-        for one in compared:
+    def follow(self, until: int) -> Iterator[Compared]:
+        """Yield what the shadow yields of the later records, up to *until*."""
+        for one in self.shadow.follow(until):
             if one.direct is not None and len(self._changed) < LISTED:
                 self._changed.append(one)
+            yield one
 
     def beside(self, last: int) -> Beside:
         """Return what was found so far, if *last* is the last record of the program."""
-        until = self._shadow.book.head.sequence
+        until = self.shadow.book.head.sequence
         changed = tuple(map(changed_outcome, self._changed))
-        found = changes_object(self._shadow.what_if.changes())
+        found = changes_object(self.shadow.what_if.changes())
         return Beside(self._after, until, until >= last, found, changed)
 
 

@@ -73,10 +73,19 @@ class Caller(msgspec.Struct, frozen=True):
         """Return *event*, about which the caller only asks, with the name of the caller."""
         if self.by is None:
             return event
-        if event.kind != "halt" and event.by is not None and not is_same_person(event.by, self.by):
-            what = f"`by` of the event `{event.id}` is not the person to whom the key belongs"
-            raise Trouble("other-person", Problem(what, "leave `by` out"))
+        if event.kind != "halt":
+            self.person(event.by, f"`by` of the event `{event.id}`")
         return replace(event, by=self.by)
+
+    def person(self, said: str | None, where: str) -> str | None:
+        """Return the caller, or without keys whom the request has *said*.
+
+        Raise Trouble, which names the place *where* it is said, if that is another person.
+        """
+        if self.by is not None and said is not None and not is_same_person(said, self.by):
+            what = f"{where} is not the person to whom the key belongs"
+            raise Trouble("other-person", Problem(what, "leave `by` out"))
+        return self.by or said
 
 
 class Proxy(msgspec.Struct, frozen=True):

@@ -44,7 +44,8 @@ class Asked:
     @property
     def program(self) -> str:
         """Return the program that is meant; raise Trouble if that is not clear."""
-        return self.named(self.given.get(AUTHORIZATION.name))
+        given = self.given.get(AUTHORIZATION.name)
+        return self.named(self.request.path_params.get("name", given))
 
     def named(self, name: str | None) -> str:
         """Return the program *name*, or the caller's only one; raise Trouble otherwise."""

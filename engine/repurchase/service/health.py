@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from repurchase.domain.errors import RepurchaseError
@@ -42,13 +41,13 @@ async def ready(asked: Asked) -> Response:
     live = asked.live
     own, others = tuple(_own(live)), await _of_programs(live)
     is_ready = all(one.is_met for one in (*own, *others))
-    rules = await live.read(lambda: tuple(_rules(live)))
     keys = "needed" if live.door.keys is not None else "none: this machine alone is let in"
-    proved = tuple(replace(one, proof=live.proved(of)) for one, of in rules)
-    files = tuple(_files(live))
-    ages = tuple(map(_age, live.beginning.market))
-    found = Ready(is_ready, keys, (*own, *others), proved, files, ages)
-    if not _may_see(asked):
+    if _may_see(asked):
+        rules = await live.read(lambda: tuple(_rules(live)))
+        proved = tuple(ProgramRules(name, of.file, live.proved(of)) for name, of in rules)
+        ages = tuple(map(_age, live.beginning.market))
+        found = Ready(is_ready, keys, (*own, *others), proved, tuple(_files(live)), ages)
+    else:
         # Whoever has no key learns no names.
         all_ready = Check("programs", all(one.is_met for one in others))
         found = Ready(is_ready, keys, (*own, all_ready), (), (), ())
@@ -104,13 +103,13 @@ def _programs(live: Live) -> Iterator[Check]:
             yield Check(f"program {name}", is_met=False, what=trouble_of(error).code)
 
 
-def _rules(live: Live) -> Iterator[tuple[ProgramRules, Rules]]:
+def _rules(live: Live) -> Iterator[tuple[str, Rules]]:
     """Yield the rules in force of each program that can be read."""
     for name in live.programs():
         with suppress(RepurchaseError):
             book = live.desk(name).refresh()
             if book.rules is not None:
-                yield ProgramRules(name, book.rules.file, "not proved yet"), book.rules
+                yield name, book.rules
 
 
 def _files(live: Live) -> Iterator[FileFaults]:

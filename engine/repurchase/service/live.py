@@ -37,7 +37,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 READERS: Final = 4
 READS_MAX: Final = 256
-ASKERS: Final = 9
+# So many questions about rules may wait: one is answered after the other.
+ASKS_MAX: Final = 8
 # Another process may record events, too; so often a stream looks for them.
 POLL_SECONDS: Final = 1
 # The names of the programs are not read for each request.
@@ -116,7 +117,7 @@ class Live:
         self.measures = Measures()
         self.stopping = asyncio.Event()
         self.streams = 0
-        self._reads = 0
+        self._reads = self._asks = 0
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._desks: dict[str, Desk] = {}
         self._proved: dict[tuple[str, ...], Proved] = {}
@@ -138,7 +139,7 @@ class Live:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self.process = Process(url, tuple(one.path for one in beginning.market), log)
         # They wait for the process, and must not keep the readers waiting.
-        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="asker")
+        self._askers = ThreadPoolExecutor(ASKS_MAX, thread_name_prefix="asker")
 
     def _check(self, program: str) -> None:
         """Raise UsageError if *program* cannot be served with the keys that there are."""
@@ -160,10 +161,8 @@ class Live:
         """
         at = time.monotonic_ns()
         if self._named is None or at - self._named[0] > NAMED_NS:
-            self._named = (
-                at,
-                tuple(sorted({*self.journal.programs(), *self.beginning.rules.by_name()})),
-            )
+            can_begin = self.beginning.rules.by_name()
+            self._named = at, tuple(sorted({*self.journal.programs(), *can_begin}))
         return self._named[1]
 
     def desk(self, program: str) -> Desk:
@@ -240,9 +239,19 @@ class Live:
             self._reads -= 1
 
     async def ask(self, function: Callable[P, R], *given: P.args, **named: P.kwargs) -> R:
-        """Return what *function* of the process returns, which can take long."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._askers, lambda: function(*given, **named))
+        """Return what *function* of the process returns, which can take long.
+
+        Raise Trouble if too many wait.
+        """
+        if self._asks >= ASKS_MAX:
+            problem = Problem(f"{self._asks} questions about rules wait", "ask again later")
+            raise Trouble("busy", problem, AGAIN_SECONDS)
+        self._asks += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._askers, lambda: function(*given, **named))
+        finally:
+            self._asks -= 1
 
     def proved(self, rules: Rules) -> Proved:
         """Return whether *rules* are proved; if that is not known, let it be found out."""
@@ -265,15 +274,13 @@ class Live:
 
     def refresh_rules(self) -> None:
         """Read again the rule files that were changed, for programs that have not begun."""
-        with self._opening_desk:
-            rules = self.beginning.rules
-            before = rules.by_name()
-            rules.refresh()
-            begun = self.journal.programs()
-            for name, text in rules.by_name().items():
-                if name not in begun and before.get(name) != text:
+        changed = self.beginning.rules.refresh()
+        if changed:
+            # Reading took its time outside of the lock, for which submissions wait.
+            with self._opening_desk:
+                for name in changed.difference(self.journal.programs()):
                     self._desks.pop(name, None)
-                    self._named = None
+            self._named = None
 
     @contextmanager
     def listening(self, program: str) -> Iterator[asyncio.Event]:

@@ -28,8 +28,6 @@ from repurchase.service.questions import (
 _COMMAND: Final = (sys.executable, "-P", "-m", "repurchase.service.weighing")
 # The prover proves and compares, and the records are read: each may take the longest time.
 _PATIENCE_SECONDS: Final = 4 * SECONDS_MAX
-# So many questions may wait for the one that is being answered.
-_WAITING_MAX: Final = 8
 
 
 class Process:
@@ -43,8 +41,7 @@ class Process:
         self._given = url, market
         self._log = log
         self._turn = threading.Lock()
-        self._counting = threading.Lock()
-        self._waiting = 0
+        self._is_closed = False
         self._running: tuple[subprocess.Popen[bytes], Connection] | None = None
 
     def weighed(self, question: Weigh) -> Weighed:
@@ -64,24 +61,17 @@ class Process:
 
     def _answered(self, question: Question) -> Any:
         """Return the answer, which is of the kind that belongs to *question*."""
-        with self._counting:
-            if self._waiting >= _WAITING_MAX:
-                problem = Problem(f"{self._waiting} questions about rules wait", "ask again later")
-                raise Trouble("busy", problem, AGAIN_SECONDS)
-            self._waiting += 1
-        try:
-            with self._turn:
-                found = self._asked(question)
-        finally:
-            with self._counting:
-                self._waiting -= 1
+        with self._turn:
+            found = self._asked(question)
         if isinstance(found, Unanswered):
             if found.trace is not None:
                 self._log.say("process", level="error", trace=found.trace)
-            raise Trouble(found.code, found.problems)
+            raise Trouble(found.code, found.problems, found.again)
         return found
 
     def _asked(self, question: Question) -> object:
+        if self._is_closed:
+            raise Trouble("busy", Problem("the service stops", "ask again later"), AGAIN_SECONDS)
         process, questions = self._running or self._started()
         try:
             questions.send(question)
@@ -113,7 +103,8 @@ class Process:
         process.wait()
 
     def close(self) -> None:
-        """End the process; a question that it answers has no answer."""
+        """End the process, and start no other; a question that waits has no answer."""
+        self._is_closed = True
         running = self._running
         if running is not None:
             running[0].kill()

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
 from repurchase.domain.errors import Problem, UsageError, Wrong
-from repurchase.domain.people import is_same_person
 from repurchase.intake.objects import given_twice, pairs
 from repurchase.journal import queries
 from repurchase.journal.desk import Adopting, check_said
 from repurchase.journal.queries import AdoptedThen
 from repurchase.report.problems import Trouble, trouble_of
 from repurchase.report.weighed import Proposed, Waiting
-from repurchase.service.access import Caller
 from repurchase.service.asked import Asked, answered
+from repurchase.service.events import ONE
 from repurchase.service.questions import SECONDS_MAX, Draft, Watch, Weigh, Weighed
-
-MEDIA_TYPE: Final = "application/json"
 
 
 async def propose(asked: Asked) -> Response:
@@ -28,7 +23,7 @@ async def propose(asked: Asked) -> Response:
 
     The answer says whether it is in force now, or waits until a second person confirms it.
     """
-    live, program = asked.live, asked.named(asked.request.path_params["name"])
+    live, program = asked.live, asked.program
     draft = await _draft(asked)
     weighed = await live.ask(live.process.weighed, Weigh(program, draft))
     found = Proposed(adopted=False, pending=None, weighing=weighed.weighing)
@@ -41,7 +36,7 @@ async def propose(asked: Asked) -> Response:
 
 async def _draft(asked: Asked) -> Draft:
     """Return the draft that the caller sends; raise Trouble if it cannot be read."""
-    asked.media(f"send it as {MEDIA_TYPE}", MEDIA_TYPE)
+    asked.media(f"send it as {ONE}", ONE)
     body = await asked.body()
     try:
         draft = _read(body)
@@ -54,19 +49,10 @@ async def _draft(asked: Asked) -> Draft:
         raise Trouble("unreadable", problem) from wrong
     except UsageError as error:
         raise trouble_of(error) from error
-    return draft if draft.reason is None else replace(draft, by=_proposer(asked.caller, draft.by))
-
-
-def _proposer(caller: Caller, said: str | None) -> str:
-    """Return who proposes: the *caller*, or without keys the one whom the body names."""
-    by = caller.by
-    if by is not None and said is not None and not is_same_person(by, said):
-        what = "`by` is not the person to whom the key belongs"
-        raise Trouble("other-person", Problem(what, "leave `by` out"))
-    by = by or said
-    if by is None:
+    by = asked.caller.person(draft.by, "`by`")
+    if by is None and draft.reason is not None:
         raise Trouble("unreadable", Problem("nobody is named who proposes", "write `by`"))
-    return by
+    return replace(draft, by=by)
 
 
 def _read(body: bytes) -> Draft:
@@ -99,8 +85,8 @@ def _adopting(asked: Asked, program: str, draft: Draft, weighed: Weighed) -> Ado
 
 async def proposals(asked: Asked) -> Response:
     """Answer which rule files were proposed, and what became of each."""
-    name = asked.named(asked.request.path_params["name"])
-    return await asked.told(lambda: tuple(_proposals(asked, name)))
+    name = asked.program
+    return await asked.told(lambda: _proposals(asked, name))
 
 
 def _proposals(asked: Asked, name: str) -> list[AdoptedThen]:
@@ -113,7 +99,7 @@ async def proposal(asked: Asked) -> Response:
     Each event since then is decided by the proposed rules, too, from their own position. This
     changes no answer of the service.
     """
-    live, program = asked.live, asked.named(asked.request.path_params["name"])
+    live, program = asked.live, asked.program
     name = str(asked.request.path_params["id"])
     made = await live.read(_proposals, asked, program)
     found = next((one for one in made if one.pending == name), None)

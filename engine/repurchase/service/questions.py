@@ -68,13 +68,14 @@ class Prove(msgspec.Struct, frozen=True):
 
 
 class Unanswered(msgspec.Struct, frozen=True):
-    """Why a question has no answer: the code and the problems of a trouble.
+    """Why a question has no answer: the parts of a trouble.
 
     If nothing foresaw it, *trace* says where it happened.
     """
 
     code: str
     problems: tuple[Problem, ...]
+    again: int | None = None
     trace: str | None = None
 
 

@@ -5,10 +5,12 @@ A file with a fault changes nothing: the text that could be read last still coun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from repurchase.domain.errors import Problem, RepurchaseError, UsageError
 from repurchase.journal.rule_texts import RuleText, rule_text
@@ -24,39 +26,45 @@ class RuleFile(msgspec.Struct, frozen=True):
 
 
 class RuleFiles:
-    """The rule files of a directory, or one file, by path; *faults* are of files never read."""
+    """The rule files of a directory, or one file, by path; *faults* are of files never read.
 
-    files: dict[Path, RuleFile]
-    faults: dict[Path, tuple[Problem, ...]]
+    Threads may read both while another one refreshes them.
+    """
+
+    files: Mapping[Path, RuleFile]
+    faults: Mapping[Path, tuple[Problem, ...]]
 
     def __init__(self, place: Path | None) -> None:
         """Read the files of *place*; raise RepurchaseError if one of them cannot be used."""
         self._place = place
-        self.files, self.faults = {}, {}
-        for path in self._paths():
-            self.files[path] = _read(path)
-        self._check_names()
+        self._refreshing = threading.Lock()
+        self.files, self.faults = {path: _read(path) for path in self._paths()}, {}
+        _check_names(self.files)
 
-    def refresh(self) -> None:
-        """Read again what was changed or added since; a file with a fault does not count.
+    def refresh(self) -> frozenset[str]:
+        """Read again what was changed or added since; return whose text is another one now.
 
-        A file that is gone still counts.
+        A file with a fault keeps its text, and so does one that is gone.
         """
-        self.faults = {}
-        for path in self._paths():
-            known = self.files.get(path)
-            try:
-                if known is None or known.written != _written(path):
-                    self.files[path] = _read(path)
-                    self._check_names()
-            except RepurchaseError as error:
-                if known is None:
-                    self.files.pop(path, None)
-                    self.faults[path] = error.problems
-                else:
-                    self.files[path] = msgspec.structs.replace(
-                        known, written=_written(path), faults=error.problems
-                    )
+        with self._refreshing:
+            before, files = self.by_name(), dict(self.files)
+            faults: dict[Path, tuple[Problem, ...]] = {}
+            for path in self._paths():
+                known = files.get(path)
+                if known is not None and known.written == _written(path):
+                    continue
+                try:
+                    new = _read(path)
+                    _check_names({**files, path: new})
+                except RepurchaseError as error:
+                    if known is None:
+                        faults[path] = error.problems
+                        continue
+                    new = replace(known, written=_written(path), faults=error.problems)
+                files[path] = new
+            self.files, self.faults = files, faults
+            now = self.by_name()
+        return frozenset(name for name in now if before.get(name) != now[name])
 
     def by_name(self) -> dict[str, RuleText]:
         """Return the rule files by the names of their authorizations."""
@@ -72,15 +80,16 @@ class RuleFiles:
             if not path.name.endswith(".cases.yaml"):
                 yield path
 
-    def _check_names(self) -> None:
-        """Raise UsageError if two files are of one authorization."""
-        known: dict[str, Path] = {}
-        for path, one in self.files.items():
-            name = one.text.editions.authorization.name
-            if name in known:
-                what = f"the rule file {known[name].name} is of the authorization `{name}`, too"
-                raise UsageError(Problem(what, "leave one of them out", str(path)))
-            known[name] = path
+
+def _check_names(files: Mapping[Path, RuleFile]) -> None:
+    """Raise UsageError if two of *files* are of one authorization."""
+    known: dict[str, Path] = {}
+    for path, one in files.items():
+        name = one.text.editions.authorization.name
+        if name in known:
+            what = f"the rule file {known[name].name} is of the authorization `{name}`, too"
+            raise UsageError(Problem(what, "leave one of them out", str(path)))
+        known[name] = path
 
 
 def _read(path: Path) -> RuleFile:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -72,7 +72,7 @@ class Weigher:
         self._texts = RuleTexts(self._journal.text)
         self._feed = read_feed(market)
         # By the program and the name of the proposal.
-        self._shadows: dict[tuple[str, str], tuple[Shadow, Watched]] = {}
+        self._shadows: dict[tuple[str, str], Watched] = {}
 
     def answer(self, question: Question) -> Answer:
         """Return the answer to *question*.
@@ -87,27 +87,19 @@ class Weigher:
         return self._proved(question.rules)
 
     def go_on(self) -> bool:
-        """Take some of the records that were added since for each shadow; tell if there are more.
-
-        The one who asks about a shadow is told what went wrong with it.
-        """
+        """Let each shadow take some of the later records; return whether there are more."""
         is_behind = False
-        for name, (shadow, _) in tuple(self._shadows.items()):
-            before = shadow.book.head.sequence
+        for (program, proposal), watched in tuple(self._shadows.items()):
+            before = watched.shadow.book.head.sequence
             try:
-                self._advance(name)
-            except RepurchaseError:
-                del self._shadows[name]
-                continue
-            if name[1] not in shadow.book.position.proposals:
-                # It was confirmed, or has lapsed.
-                del self._shadows[name]
-            is_behind |= shadow.book.head.sequence == before + _SLICE
+                _follow(watched, before + _SLICE)
+                is_over = proposal not in watched.shadow.book.position.proposals
+            except Exception:  # noqa: BLE001 - the one who asks next begins anew, and is told
+                is_over = True
+            if is_over:
+                del self._shadows[program, proposal]
+            is_behind |= watched.shadow.book.head.sequence == before + _SLICE
         return is_behind
-
-    def close(self) -> None:
-        """Close the journal."""
-        self._journal.close()
 
     def _weighed(self, program: str, draft: Draft) -> Weighed:
         rules = draft.rules(program)
@@ -132,42 +124,44 @@ class Weigher:
 
     def _what_if(self, program: str, rules: Editions, seconds: int) -> Beside:
         """Return what *rules* would have decided on every record, as far as *seconds* allow."""
-        shadow = Shadow(self._journal, program, rules, self._feed)
-        watched = Watched(shadow)
-        last = self._journal.head(program).sequence
-        end = time.monotonic() + seconds
-        while shadow.book.head.sequence < last and time.monotonic() < end:
-            watched.add(shadow.follow(min(shadow.book.head.sequence + _SLICE, last)))
-        return watched.beside(last)
+        watched = Watched(Shadow(self._journal, program, rules, self._feed))
+        return self._beside(watched, program, seconds)
 
     def _watched(self, program: str, proposal: AdoptedThen) -> Beside:
         """Return what the shadow of *proposal* has found up to now."""
         assert proposal.pending is not None, "a proposal has a name"
         name = program, proposal.pending
-        found = self._shadows.pop(name, None)
-        if found is None:
+        # A shadow that fails in the midst of a record does not come back.
+        watched = self._shadows.pop(name, None)
+        if watched is None:
             rules = self._texts.editions(Rules(proposal.rule_file, proposal.packs))
             shadow = Shadow(self._journal, program, rules, self._feed, proposal.record)
-            found = shadow, Watched(shadow)
+            watched = Watched(shadow)
+        found = self._beside(watched, program, SECONDS)
         # The last one asked about stands last.
-        self._shadows[name] = found
+        self._shadows[name] = watched
         while len(self._shadows) > _SHADOWS_MAX:
             del self._shadows[next(iter(self._shadows))]
-        last = self._journal.head(program).sequence
-        end = time.monotonic() + SECONDS
-        while found[0].book.head.sequence < last and time.monotonic() < end:
-            self._advance(name)
-        return found[1].beside(last)
+        return found
 
-    def _advance(self, name: tuple[str, str]) -> None:
-        shadow, watched = self._shadows[name]
-        watched.add(shadow.follow(shadow.book.head.sequence + _SLICE))
+    def _beside(self, watched: Watched, program: str, seconds: int) -> Beside:
+        """Return what *watched* finds up to the last record, as far as *seconds* allow."""
+        last = self._journal.head(program).sequence
+        end = time.monotonic() + seconds
+        while (at := watched.shadow.book.head.sequence) < last and time.monotonic() < end:
+            _follow(watched, min(at + _SLICE, last))
+        return watched.beside(last)
 
     def _proved(self, rules: Rules) -> Proved:
         if not _HAS_PROVER:
             return "no prover"
         found = proved(self._texts.editions(rules), time.monotonic_ns)
         return "proved" if not found.failures and not found.gaps else "not proved"
+
+
+def _follow(watched: Watched, until: int) -> None:
+    for _ in watched.follow(until):
+        pass
 
 
 def _cases(draft: Draft, editions: Editions) -> tuple[CaseLine, ...] | None:
@@ -199,24 +193,31 @@ def run(questions: Connection) -> None:
     The first says where the journal and the market files are.
     """
     os.nice(_NICE)
+    weigher: Weigher | None = None
     is_behind = False
-    with suppress(EOFError, OSError), closing(Weigher(*questions.recv())) as weigher:
+    with suppress(EOFError, OSError):
+        given = questions.recv()
         while True:
             if questions.poll(0 if is_behind else _IDLE_SECONDS):
-                questions.send(_answer(weigher, questions.recv()))
-            else:
+                question = questions.recv()
+                try:
+                    weigher = weigher or Weigher(*given)
+                    answer: Answer | Unanswered = weigher.answer(question)
+                except Exception as error:  # noqa: BLE001 - the one who asked is told
+                    answer = _unanswered(error)
+                questions.send(answer)
+            elif weigher is not None:
                 is_behind = weigher.go_on()
 
 
-def _answer(weigher: Weigher, question: Question) -> Answer | Unanswered:
-    try:
-        return weigher.answer(question)
-    except RepurchaseError as error:
+def _unanswered(error: Exception) -> Unanswered:
+    """Return why there is no answer; what nothing foresaw is told with its trace."""
+    if isinstance(error, RepurchaseError):
         trouble = trouble_of(error, usage="conflict")
-        return Unanswered(trouble.code, trouble.problems)
-    except Exception as error:  # noqa: BLE001 - the one who asked is told, and the log says why
-        problem = Problem("the rules could not be weighed", "the log says why")
-        return Unanswered("fault", (problem,), "".join(traceback.format_exception(error)))
+        return Unanswered(trouble.code, trouble.problems, trouble.again)
+    problem = Problem("the rules could not be weighed", "the log says why")
+    trace = "".join(traceback.format_exception(error))
+    return Unanswered("fault", (problem,), trace=trace)
 
 
 if __name__ == "__main__":

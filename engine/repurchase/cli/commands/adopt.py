@@ -172,18 +172,17 @@ def _beside(journal: Journal, before: Book, text: RuleText, market: tuple[Path, 
     from repurchase.report.weighed import Watched
 
     name, last = text.editions.authorization.name, before.head.sequence
-    shadow = Shadow(journal, name, text.editions, read_feed(market))
-    watched, listed = Watched(shadow), Listed("")
-    for compared in folded(shadow.follow(last), last):
-        watched.add((compared,))
+    watched = Watched(Shadow(journal, name, text.editions, read_feed(market)))
+    listed, what_if = Listed(""), watched.shadow.what_if
+    for compared in folded(watched.follow(last), last):
         if compared.direct is not None:
             listed.add(compared)
     found = {"what_if": watched.beside(last)}
-    changes = shadow.what_if.changes()
+    changes = what_if.changes()
     if not changes.events:
         return _Beside(found, Text("The journal has no event that FILE could have decided."))
     title = f"the records of {name}: OLD is what was decided, NEW is {text.name}"
-    return _Beside(found, changes_view(shadow.what_if, changes, listed, title))
+    return _Beside(found, changes_view(what_if, changes, listed, title))
 
 
 class _Compared(NamedTuple):
