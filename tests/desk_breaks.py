@@ -5,24 +5,26 @@ Each break is given what sets an attribute: `setattr` in a process of its own, o
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 from rpds import Queue
 
 from repurchase.domain.events import key_of
 from repurchase.evaluation import step
-from repurchase.journal import book, desk, places, store
+from repurchase.journal import book, desk, places, seen, store
 from repurchase.journal.book import Book
 from repurchase.journal.desk import Desk
 from repurchase.journal.group import Group
-from repurchase.journal.records import Sealed, event_object, read_record
-from repurchase.journal.snapshot import read_position
+from repurchase.journal.records import BEGINNING, Sealed, event_object, read_record
 from repurchase.journal.store import Journal
 from repurchase.ledger import fold
 
@@ -125,18 +127,17 @@ def others_not_read(put: Set) -> None:
 
 
 def snapshot_trusted(put: Set) -> None:
-    """A stored position is taken as it is."""
+    """A kept position is taken for that of the record which now has its number."""
 
-    def trusted(journal: Journal, name: str, texts: book.RuleTexts, _: object) -> Book | None:
-        kept = journal.snapshot(name)
-        stored = kept and next(journal.records(name, kept[0] - 1), None)
-        named = stored and read_record(stored.body).snapshot
-        if not kept or not stored or not named:
+    def trusted(journal: Journal, name: str) -> tuple[seen.Snapshot, bytes] | None:
+        files = list((Path(os.environ["XDG_STATE_HOME"]) / "repurchase").glob("*.position"))
+        if not files:
             return None
-        head = store.Head(stored.sequence, stored.hash)
-        return Book(head, read_position(kept[1]), texts.editions(named.rules), named.rules)
+        head, _, body = files[0].read_bytes().partition(b"\n")
+        named = msgspec.json.decode(head, type=seen.Snapshot)
+        return replace(named, hash=journal.hash_of(name, named.record) or BEGINNING), body
 
-    put(book, "snapshot_book", trusted)
+    put(book, "snapshot", trusted)
 
 
 def chain_not_checked(put: Set) -> None:

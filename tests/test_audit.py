@@ -31,19 +31,15 @@ from repurchase.audit.verify import Audit, Verified, check_strays, verify
 from repurchase.domain import calendars
 from repurchase.domain.errors import JournalError, Tampering, UsageError
 from repurchase.domain.events import Event
-from repurchase.evaluation.step import apply, step
+from repurchase.evaluation.step import apply
 from repurchase.intake.objects import event_from_json
-from repurchase.journal import group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import Record, Rules, digest, event_of, read_record, sealed
 from repurchase.journal.rule_texts import RuleText, rule_text
-from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
-from repurchase.ledger.halts import adopted, begun
-from repurchase.ledger.position import Position
 from repurchase.rulebook import editions as edition
-from repurchase.rulebook.life import Life, life
+from repurchase.rulebook.life import Life
 from stores import Stores
 
 Patch = pytest.MonkeyPatch
@@ -88,19 +84,22 @@ EVENTS: Final[list[Event]] = [
             ("order", "o-2", bought(5000)),
             ("replace", "r-1", {"order": "o-1", "quantity": 200}),
             ("replaced", "r-2", {"order": "o-1"}),
+            ("order", "n-1", bought(5001)),
             ("fill", "f-2", bought(30) | {"order": "o-1"}),
             ("bust", "b-1", {"fill": "f-1"}),
             ("cancel", "c-1", {"order": "o-1"}),
             ("cancel", "c-2", {"order": "o-1"}),
+            ("order", "n-2", bought(5001)),
             ("order", "o-3", bought(100) | {"by": "Ann"}),
             ("fill", "f-3", bought(101) | {"order": "o-3"}),
             ("order", "o-4", bought(1)),
             ("resume", "u-1", {"by": "Bob", "reason": "looked into"}),
+            ("order", "n-3", bought(5001)),
             ("order", "o-5", bought(7)),
         ]
     )
 ]
-ADOPTED_AGAIN_AT: Final = 10
+ADOPTED_AGAIN_AT: Final = 12
 
 
 def ticking() -> Callable[[], datetime]:
@@ -114,9 +113,8 @@ def rules(text: str = RULES) -> RuleText:
 
 
 def record(url: str, events: Iterable[Event] = EVENTS) -> Head:
-    """Record the program in a new journal at *url*, with an adoption and snapshots in between."""
-    with pytest.MonkeyPatch.context() as patch, closing(Journal(url, create=True)) as journal:
-        patch.setattr(group, "SNAPSHOT_EVERY", 6)
+    """Record the program in a new journal at *url*, with an adoption in between."""
+    with closing(Journal(url, create=True)) as journal:
         program = Desk(journal, NAME, ticking(), rules(), "Ann", one_person=True)
         for number, event in enumerate(events):
             if number == ADOPTED_AGAIN_AT:
@@ -210,7 +208,6 @@ def copied(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 RECORDS: Final = 20
 ADOPTIONS: Final = (1, 14)
-SNAPSHOTS: Final = (7, 13, 19)
 
 
 @pytest.mark.slow
@@ -219,7 +216,7 @@ def test_what_the_desk_recorded_is_verified(recorded: str) -> None:
     told = verified(recorded)
     begun = datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert (told.program, told.records, told.remarks, told.checkpoint) == (NAME, RECORDS, (), None)
-    assert (told.first, told.last) == (begun, begun + timedelta(seconds=15))
+    assert (told.first, told.last) == (begun, begun + timedelta(seconds=18))
 
 
 @pytest.mark.slow
@@ -230,11 +227,10 @@ def test_both_stores_hold_one_chain(stores: Stores, monkeypatch: pytest.MonkeyPa
 
 
 def test_records_are_those_that_these_tests_count_on(original: Path) -> None:
-    """The tests below name records by number: which are adoptions and which are snapshots."""
+    """The tests below name records by number: which are adoptions."""
     records = bodies(str(original))
     assert len(records) == RECORDS
     assert tuple(one.sequence for one in records if one.adoption is not None) == ADOPTIONS
-    assert tuple(one.sequence for one in records if one.snapshot is not None) == SNAPSHOTS
 
 
 # What anyone who can write the tables may do, and where it is found.
@@ -321,18 +317,6 @@ CHANGES: Final = {
         "record 2: the edition that it names",
         "UPDATE editions SET content = '{}'",
     ),
-    "the snapshot gone": (
-        "record 19: the snapshot stored for it is missing",
-        "DELETE FROM snapshots",
-    ),
-    "another snapshot": (
-        "record 19: the snapshot stored for it was changed",
-        "UPDATE snapshots SET body = '{}'",
-    ),
-    "the snapshot of another": (
-        "record 19: the snapshot stored for it was changed",
-        "UPDATE snapshots SET sequence = 13",
-    ),
 }
 
 
@@ -394,14 +378,6 @@ TYPES: Final = {
     "a program's name as bytes": (
         "the name of a program in the journal is not text",
         "UPDATE records SET program = x'61' WHERE sequence = 5",
-    ),
-    "the snapshot's number as a text": (
-        "record 19: the snapshot stored for it was changed",
-        "UPDATE snapshots SET sequence = 'abc'",
-    ),
-    "the snapshot's number too large": (
-        "record 19: the snapshot stored for it was changed",
-        "UPDATE snapshots SET sequence = 99999999999999999999",
     ),
 }
 
@@ -474,7 +450,7 @@ def cells() -> Iterator[Cell]:
     for number in range(1, RECORDS + 1):
         for column in ("program", "sequence", "hash", "body"):
             yield Cell("records", number, column, number)
-        if number not in ADOPTIONS + SNAPSHOTS:
+        if number not in ADOPTIONS:
             yield Cell("records", number, "key", number)
     for table, column, numbers in (
         ("texts", "hash", ADOPTIONS),
@@ -482,9 +458,6 @@ def cells() -> Iterator[Cell]:
         # The first event after each adoption names the edition.
         ("editions", "hash", (2, 15)),
         ("editions", "content", (2, 15)),
-        ("snapshots", "program", SNAPSHOTS[-1:]),
-        ("snapshots", "sequence", SNAPSHOTS[-1:]),
-        ("snapshots", "body", SNAPSHOTS[-1:]),
         ("programs", "name", (1,)),
         ("programs", "head", (RECORDS,)),
     ):
@@ -528,14 +501,9 @@ def test_any_flipped_bit_is_found_and_placed(
 
 
 def test_chain_cut_off_is_found_against_a_checkpoint_alone(recorded: str) -> None:
-    """Who takes away the last records, head and snapshot too, is found by a checkpoint alone."""
+    """Who takes away the last records, and the head, is found by a checkpoint alone."""
     kept = checkpoint_at(recorded)
     forged(recorded, bodies(recorded)[:12])
-    changed(
-        recorded,
-        "UPDATE snapshots SET sequence = 7, body = :body",
-        body=snapshot_at(7),
-    )
     assert verified(recorded).records == 12
     assert found(recorded, kept) == (
         "record 13: it is missing, although the checkpoint of 2026-04-01 of `acme-2026` names"
@@ -576,17 +544,6 @@ def test_checkpoint_of_another_program_is_refused(original: Path) -> None:
     other = msgspec.structs.replace(checkpoint_at(str(original)), program="other")
     with pytest.raises(UsageError, match="the checkpoint is of the program `other`"):
         verified(str(original), other)
-
-
-def snapshot_at(number: int) -> bytes:
-    """Return the position after the events before the record *number*, as a snapshot has it."""
-    position = adopted(begun(Position(), None, two_persons=False), "Ann")
-    told = number - 1 - sum(one < number for one in (*ADOPTIONS, *SNAPSHOTS))
-    for event in EVENTS[:told]:
-        position = step(
-            event, position, life(rules().editions, event, position), live=True
-        ).position
-    return position_bytes(position)
 
 
 Forgery = Callable[[Record], Record | None]
@@ -636,19 +593,6 @@ def finding_softened(one: Record) -> Record | None:
     return with_answer(findings=(replace(first, observed="1"), *rest))(one)
 
 
-def snapshot_of_another(one: Record) -> Record | None:
-    if one.snapshot is None:
-        return None
-    return replace(one, snapshot=replace(one.snapshot, position=digest(b"{}")))
-
-
-def snapshot_by_another(one: Record) -> Record | None:
-    if one.snapshot is None:
-        return None
-    other = replace(one.snapshot.rules, file=digest(b"{}"))
-    return replace(one, snapshot=replace(one.snapshot, rules=other))
-
-
 def adoption_of_another(one: Record) -> Record | None:
     if one.adoption is None:
         return None
@@ -684,8 +628,6 @@ FORGERIES: Final[dict[str, tuple[str, Forgery]]] = {
     "a list": ("its event is not a valid event", with_event(symbol=["1111"])),
     "no time zone": ("its event is not a valid event", with_event(time="2026-03-02T09:00:00")),
     "a text of a number": ("its event is not a valid event", with_event(quantity="100")),
-    "snapshot": ("its snapshot is not the position", snapshot_of_another),
-    "snapshot's rules": ("its snapshot names another rule file", snapshot_by_another),
     "adoption": ("it adopts the rule file of", adoption_of_another),
     "nobody's adoption": ("it does not say who changed the rule file", adoption_without_name),
 }
@@ -944,12 +886,6 @@ def no_judging(patch: Patch) -> None:
     patch.setattr(Audit, "evaluate", evaluate)
 
 
-def no_snapshots(patch: Patch) -> None:
-    """A snapshot's record is not compared with the position."""
-    patch.setattr(Audit, "compare_snapshot", lambda *_: None)
-    patch.setattr(verifying, "check_snapshot", lambda *_: None)
-
-
 def no_end(patch: Patch) -> None:
     """The head and what stands around the records are not looked at."""
     patch.setattr(verifying, "check_end", lambda *_: None)
@@ -991,11 +927,8 @@ BREAKS: Final = [
     (no_end, "the last deleted"),
     (no_end, "the head"),
     (no_end, "the head wholly set back"),
-    (no_end, "the snapshot gone"),
-    (no_end, "another snapshot"),
     (no_texts, "an edition gone"),
     (no_texts, "another edition"),
-    (no_snapshots, "the snapshot of another"),
 ]
 
 
@@ -1016,7 +949,6 @@ def test_without_its_check_a_change_is_not_found(
         (no_judging, findings_turned),
         (no_judging, finding_softened),
         (no_judging, with_answer(edition="0" * 64)),
-        (no_snapshots, snapshot_of_another),
     ],
 )
 def test_without_judging_a_forgery_is_not_found(

@@ -42,9 +42,7 @@ from repurchase.journal.records import (
     record_bytes,
     sealed,
 )
-from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Head, Journal
-from repurchase.ledger.position import Position
 from repurchase.report.ways import answer_object
 from repurchase.report.written import json_text
 from repurchase.rulebook.life import life
@@ -199,12 +197,6 @@ def head_hash(kept: Kept) -> None:
     kept.move_head(Head(kept.length, "0" * 64))
 
 
-def snapshot_stored(kept: Kept) -> None:
-    """A snapshot that no record names."""
-    with kept.store.journal() as journal, journal.writing(PROGRAM) as writer:
-        writer.keep_snapshot(3, position_bytes(Position()))
-
-
 def text_of_rules(kept: Kept) -> None:
     kept.store.change("UPDATE texts SET body = body || :more", more=b"\n")
 
@@ -230,7 +222,7 @@ def tail_cut(kept: Kept) -> None:
 
 def made_anew(kept: Kept) -> None:
     """Another history under the same rules, made by this package."""
-    for table in ("records", "programs", "snapshots", "editions", "texts"):
+    for table in ("records", "programs", "editions", "texts"):
         with suppress(AssertionError):
             kept.store.change(f"DELETE FROM {table}")
     with kept.store.journal() as journal:
@@ -247,7 +239,7 @@ def forged_import(kept: Kept) -> None:
         desk.submit(order("forged"))
         _, lines = export(journal, PROGRAM)
         (kept.folder / "forged.jsonl").write_text("".join(f"{one}\n" for one in lines))
-    for table in ("records", "programs", "snapshots", "editions", "texts"):
+    for table in ("records", "programs", "editions", "texts"):
         with suppress(AssertionError):
             kept.store.change(f"DELETE FROM {table}")
     with kept.store.journal() as journal, (kept.folder / "forged.jsonl").open("rb") as stream:
@@ -290,7 +282,6 @@ WAYS: Final[tuple[tuple[Callable[[Kept], None], str, str], ...]] = (
     (forged_approval, "but the rules would have decided otherwise", "reader"),
     (head_back, "The head is moved", "live"),
     (head_hash, "or does not match", "live"),
-    (snapshot_stored, "A stored position is changed", "verify"),
     (text_of_rules, "The text of a rule file", "live"),
     (edition, "a pack or an edition is changed", "verify"),
     (fact_from_outside, "A recorded fact of a feed is changed", "live"),

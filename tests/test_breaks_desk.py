@@ -12,9 +12,9 @@ import test_journal
 from chance import run_machine
 from desk_breaks import BREAKS
 from repurchase.domain.errors import JournalError, RepurchaseError
-from repurchase.journal import book, group
+from repurchase.journal import book, desk
 from stores import Store
-from test_desk_machine import SNAPSHOT_EVERY, Interrupted, Program, loading_once
+from test_desk_machine import KEEP_EVERY, Interrupted, Program, loading_once
 
 # Enough to find each many times over; a failure ends it.
 EXAMPLES: Final = 400
@@ -37,7 +37,8 @@ FOUND_BY: Final = {
 @pytest.mark.parametrize("name", FOUND_BY)
 def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that breaks one promise fails the state machine."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+    monkeypatch.setattr(book, "KEEP_EVERY", KEEP_EVERY)
+    monkeypatch.setattr(desk, "KEEP_EVERY", KEEP_EVERY)
     monkeypatch.setattr(book, "load_text", loading_once())
     BREAKS[name](monkeypatch.setattr)
     # Not any exception: a break that no longer fits the desk would be one too.
@@ -46,14 +47,13 @@ def test_machine_finds_what_is_broken(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_trusted_snapshot_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot that is taken as it is fails the test that changes one."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 5)
+    """A kept position that is taken as it is fails the test that keeps that of another chain."""
+    monkeypatch.setattr(book, "KEEP_EVERY", 5)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     BREAKS["snapshot_trusted"](monkeypatch.setattr)
     store = Store("sqlite", str(tmp_path / "journal.db"))
     with pytest.raises((AssertionError, JournalError)):
-        test_journal.test_snapshot_that_was_lost_or_changed_costs_only_time(
-            store, 5, "UPDATE snapshots SET body = :changed"
-        )
+        test_journal.test_kept_position_of_another_chain_is_not_believed(store, monkeypatch)
 
 
 def test_unchecked_chain_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

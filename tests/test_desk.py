@@ -463,12 +463,10 @@ def test_answer_of_another_event_is_not_given(store: Store) -> None:
             desk.submit(order("o2", quantity=41))
 
 
-@pytest.mark.parametrize("every", [3, 1000], ids=["snapshots", "no snapshot"])
 def test_words_of_an_answer_are_those_of_its_rule_file(
-    store: Store, every: int, monkeypatch: pytest.MonkeyPatch
+    store: Store,
 ) -> None:
     """Whichever record named the rule file last, an answer is told in the words of then."""
-    monkeypatch.setattr("repurchase.journal.group.SNAPSHOT_EVERY", every)
     with store.journal() as journal:
         desk = a_desk(journal)
         first = [desk.submit(order(f"o{number}")) for number in range(4)]

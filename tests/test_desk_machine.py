@@ -55,10 +55,11 @@ from repurchase.domain.events import REPORTS, Event, key_of
 from repurchase.domain.quantities import written
 from repurchase.evaluation.step import Decided, is_same_news
 from repurchase.intake.objects import event_from_json
-from repurchase.journal import book, group
+from repurchase.journal import book
 from repurchase.journal.book import Book, RuleTexts, caught_up, stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import event_object, read_record
+from repurchase.journal.seen import snapshot
 from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.store import Journal
 from repurchase.ledger.position import Position
@@ -75,8 +76,8 @@ FAILPOINTS: Final = {
     "answered": True,
 }
 ANSWERS: Final = ("replaced", "rejected", "cancel", "expire")
-# So that short programs have snapshots, and pass one while they run.
-SNAPSHOT_EVERY: Final = 6
+# So that short programs keep positions, and pass one while they run.
+KEEP_EVERY: Final = 6
 
 
 # What a person may write for a placeholder, if not a number.
@@ -190,7 +191,7 @@ class Program(RuleBasedStateMachine):
             journal.close()
         self.journals = [self.opened(), self.opened()]
         self.desks = [self.desk(journal) for journal in self.journals]
-        # Each read a snapshot, where there is one, and what came after.
+        # Each read the kept position, where there is one, and what came after.
         assert [desk.refresh().position for desk in self.desks] == [self.position()] * 2
 
     @precondition(lambda self: self.answered)
@@ -495,7 +496,7 @@ class Program(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def refold(self) -> None:
-        """Check that the records alone come to the position, and to the bytes of the snapshot."""
+        """Check that the records alone come to the position, and to the bytes of the one kept."""
         records = list(self.reader.records(PROGRAM))
         whole = stored_book(self.reader, PROGRAM)
         assert position_bytes(whole.position) == position_bytes(self.position())
@@ -504,10 +505,10 @@ class Program(RuleBasedStateMachine):
         for key, (event, answer) in self.answered.items():
             assert told[key].event == event_object(event)
             assert msgspec.json.encode(told[key].decision()) == answer
-        kept = self.reader.snapshot(PROGRAM)
-        if kept is not None:
-            sequence, body = kept
-            early = caught_up(Book(), records[: sequence - 1], self.texts, self.url)
+        found = snapshot(self.reader, PROGRAM)
+        if found is not None:
+            named, body = found
+            early = caught_up(Book(), records[: named.record], self.texts, self.url)
             assert position_bytes(early.position) == body
             self.seen["snapshot"] += 1
 
@@ -647,8 +648,9 @@ def loading_once() -> Callable[..., Editions]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write a snapshot every few records, and compile each rule file once for all examples."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", SNAPSHOT_EVERY)
+    """Keep a position every few records, and compile each rule file once for all examples."""
+    monkeypatch.setattr(book, "KEEP_EVERY", KEEP_EVERY)
+    monkeypatch.setattr("repurchase.journal.desk.KEEP_EVERY", KEEP_EVERY)
     monkeypatch.setattr(book, "load_text", loading_once())
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -25,24 +26,25 @@ from repurchase.domain.errors import JournalError, RepurchaseError, UsageError
 from repurchase.domain.events import JUDGED
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import step
-from repurchase.journal import book, group
+from repurchase.journal import book
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import (
     BEGINNING,
     Record,
+    digest,
     event_object,
     event_of,
     read_record,
     sealed,
 )
 from repurchase.journal.snapshot import position_bytes, read_position
-from repurchase.journal.store import Head, Journal
+from repurchase.journal.store import _SELECT_NO_KEY, Head, Journal
 from repurchase.ledger.position import Fills, Position
 from repurchase.rulebook.life import Life, life
 from stores import Store
 
-# A snapshot after so many records, where a test is about snapshots.
+# A position is kept after so many records, where a test is about that.
 EVERY: Final = 5
 
 
@@ -62,10 +64,26 @@ def opened(store: Store) -> Position:
 
 
 @pytest.fixture
-def snapshots(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Write a snapshot every few records."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", EVERY)
-    return EVERY
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give the folder of a user who keeps a position every few records."""
+    monkeypatch.setattr(book, "KEEP_EVERY", EVERY)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "repurchase"
+
+
+def folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Open the program, and return the numbers of the records that were read for it."""
+    numbers: list[int] = []
+    known = book.following
+
+    def counted(head: Head, stored: Any) -> Record:
+        numbers.append(stored.sequence)
+        return known(head, stored)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book, "following", counted)
+        opened(store)
+    return numbers
 
 
 # -- the chain --------------------------------------------------------------------------------
@@ -229,87 +247,117 @@ def test_bytes_that_hold_no_position_are_refused(cut: int) -> None:
         read_position(body[:cut])
 
 
-def test_snapshot_spares_reading_what_came_before(
-    store: Store, snapshots: int, monkeypatch: pytest.MonkeyPatch
+def test_kept_position_spares_reading_what_came_before(
+    store: Store, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opening reads the records after the last snapshot, and comes to the same position."""
+    """Who opens a program reads what came after the last position that this user kept."""
     position = submitted(store)
-    folded: list[int] = []
-    known = book.following
-
-    def counted(head: Head, stored: Any) -> Record:
-        folded.append(stored.sequence)
-        return known(head, stored)
-
-    monkeypatch.setattr(book, "following", counted)
+    assert not list(state.glob("*.position"))
     assert opened(store) == position
-    ((sequence,),) = store.rows("SELECT sequence FROM snapshots")
-    assert sequence > snapshots
-    assert folded == list(range(sequence + 1, 8 + 2 + 2))
+    assert folded(store, monkeypatch) == []
+    submitted(store, 11)
+    assert folded(store, monkeypatch) == [10, 11, 12]
+    assert folded(store, monkeypatch) == [10, 11, 12]
+    submitted(store, 13)
+    assert folded(store, monkeypatch) == [10, 11, 12, 13, 14]
+    assert folded(store, monkeypatch) == []
+    (file,) = state.glob("*.position")
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "DELETE FROM snapshots",
-        "UPDATE snapshots SET sequence = sequence - 1",
-        "UPDATE snapshots SET sequence = 9999",
-        "UPDATE snapshots SET body = :cut",
-        "UPDATE snapshots SET body = :changed",
-        "UPDATE snapshots SET body = :empty",
-    ],
-)
-def test_snapshot_that_was_lost_or_changed_costs_only_time(
-    store: Store, snapshots: int, damage: str
+def with_body(content: bytes, body: bytes) -> bytes:
+    """Return the file *content* with another position, of which it names the hash."""
+    named = msgspec.json.decode(content.splitlines()[0])
+    named["position"] = digest(body)
+    return b"%b\n%b" % (msgspec.json.encode(named), body)
+
+
+LOST: Final[dict[str, Callable[[bytes], bytes | None]]] = {
+    "gone": lambda _: None,
+    "empty": lambda _: b"",
+    "cut": lambda content: content[: len(content) // 2],
+    "torn": lambda content: content[:-64] + b"\0" * 64,
+    "its hash": lambda content: content.replace(b'"hash":"', b'"hash":"0'),
+    "a record that is not there": lambda content: content.replace(b'"record":9', b'"record":99'),
+    "another record": lambda content: content.replace(b'"record":9', b'"record":8'),
+    "another version": lambda content: content.replace(b'"version":"', b'"version":"9'),
+    "another position": lambda content: content.splitlines()[0] + b"\n" + b"{}",
+    "no position": lambda content: with_body(content, b"{}"),
+    "no text of the rules": lambda content: content.replace(b'"file":"', b'"file":"0'),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+def test_kept_position_that_was_lost_or_changed_costs_only_time(
+    store: Store, state: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """A snapshot other than the one recorded is not believed: the records say what happened."""
-    position = submitted(store, snapshots * 2)
-    ((body,),) = store.rows("SELECT body FROM snapshots")
-    values = {
-        "cut": body[: len(body) // 2],
-        "changed": position_bytes(Position()),
-        "empty": b"",
-    }
-    used = {name: value for name, value in values.items() if f":{name}" in damage}
-    store.change(damage, **used)
+    """A position other than the one kept is not believed: the records say what happened."""
+    position = submitted(store)
     assert opened(store) == position
+    (file,) = state.glob("*.position")
+    content = LOST[how](file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    assert folded(store, monkeypatch) == list(range(1, 10))
+    # It was kept anew.
+    assert folded(store, monkeypatch) == []
     with store.journal() as journal:
         one = Desk(journal, PROGRAM, clock())
-        assert one.submit(order("next")).decision.position.reserved_shares == str(2 * snapshots + 1)
+        assert one.submit(order("next")).decision.position.reserved_shares == "9"
 
 
-def test_snapshot_forged_together_with_its_record_is_refused(store: Store, snapshots: int) -> None:
-    """Who changes a snapshot must change the record that names it, and that shows."""
-    submitted(store, snapshots * 2)
-    forged = position_bytes(Position(started=True))
-    ((sequence,),) = store.rows("SELECT sequence FROM snapshots")
-    ((body,),) = store.rows("SELECT body FROM records WHERE sequence = :at", at=sequence)
-    told = read_record(body)
-    assert told.snapshot is not None
-    record = replace(
-        told, snapshot=replace(told.snapshot, position=hashlib.sha256(forged).hexdigest())
-    )
-    store.change("UPDATE snapshots SET body = :body", body=forged)
-    store.change(
-        "UPDATE records SET body = :body WHERE sequence = :at",
-        body=sealed(record).body,
-        at=sequence,
-    )
-    with pytest.raises(JournalError, match=f"record {sequence}: its content was changed"):
-        opened(store)
+@pytest.mark.usefixtures("state")
+def test_kept_position_of_another_chain_is_not_believed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that was made anew at the same place is read from its first record."""
+    submitted(store)
+    assert folded(store, monkeypatch) == list(range(1, 10))
+    store.change("DELETE FROM records")
+    store.change("DELETE FROM programs")
+    position = submitted(store, 9)
+    assert opened(store) == position
+    assert position.reserved_shares == 9
 
 
-def test_program_opens_by_the_rules_that_its_snapshot_names(store: Store, snapshots: int) -> None:
-    """Whoever hides an adoption before a snapshot does not bring the older rules back."""
+@pytest.mark.usefixtures("state")
+def test_kept_position_has_the_rules_then_in_force(store: Store) -> None:
+    """Whoever hides an adoption that was read before does not bring the older rules back."""
     with store.journal() as journal:
         desk = Desk(journal, PROGRAM, clock(), rules(), one_person=True)
         desk.submit(order("first"))
         desk.adopt(roomy_rules(), "ann", "more room")
-        for number in range(snapshots):
+        for number in range(EVERY):
             desk.submit(order(f"o{number}"))
+        assert stored_book(journal, PROGRAM).since == 0
     store.change("DELETE FROM records WHERE key IS NULL AND sequence = 3")
     with store.journal() as journal:
-        assert stored_book(journal, PROGRAM).rules == roomy_rules().rules
+        found = stored_book(journal, PROGRAM)
+        assert (found.rules, found.since) == (roomy_rules().rules, 3 + EVERY)
+
+
+def test_search_for_an_adoption_passes_no_event(store: Store) -> None:
+    """The rules of then are found by the key that adoptions lack, however many events follow."""
+    submitted(store)
+    where = {"program": PROGRAM, "sequence": 9, "page": 1}
+    with store.connected() as connection:
+        if store.kind == "sqlite":
+            plan = connection.execute(sa.text(f"EXPLAIN QUERY PLAN {_SELECT_NO_KEY}"), where)
+            assert "(program=? AND key=?)" in str(plan.all())
+        else:
+            connection.execute(sa.text("SET enable_seqscan = off"))
+            plan = connection.execute(sa.text(f"EXPLAIN {_SELECT_NO_KEY}"), where)
+            assert "records_program_key_key" in str(plan.all())
+
+
+def test_position_is_written_with_pauses() -> None:
+    """While a long position is written, others get their turn again and again."""
+    orders = HashTrieMap({f"o{number}": Position() for number in range(1_000)})
+    turns: list[None] = []
+    body = position_bytes(replace(Position(), orders=orders), lambda: turns.append(None))
+    assert body == position_bytes(replace(Position(), orders=orders))
+    assert len(turns) >= 1_000 // 128
 
 
 # -- what is not believed -------------------------------------------------------------------------
@@ -430,7 +478,7 @@ def test_journal_of_another_format_is_refused(store: Store, create: bool) -> Non
     """A store that another version wrote is neither read on a guess nor written to."""
     submitted(store, 1)
     store.change("UPDATE meta SET value = '8' WHERE name = 'format'")
-    said = "the journal has format 8, but this package writes format 12; use it"
+    said = "the journal has format 8, but this package writes format 13; use it"
     with pytest.raises(UsageError, match=said):
         Journal(store.url, create=create)
 

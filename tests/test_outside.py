@@ -185,10 +185,7 @@ def test_facts_beside_no_event_are_found(store_url: str, tall: Feed) -> None:
     answered(store_url, tall, ORDER)
     told = _with(**{"market.minutes_to_close": "330"})
     forged(store_url, [told(one) if one.event is None else one for one in bodies(store_url)])
-    assert (
-        "it is not an event with a decision, an adoption, a reconciliation or a snapshot"
-        in found(store_url)
-    )
+    assert "it is not an event with a decision, an adoption or a reconciliation" in found(store_url)
 
 
 def test_record_without_such_facts_is_written_as_before() -> None:

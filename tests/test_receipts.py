@@ -16,20 +16,17 @@ from repurchase.audit.receipts import check_receipts, read_receipts
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import InputError, Tampering, UsageError
 from repurchase.evaluation.step import Decided
-from repurchase.journal import group
+from repurchase.journal import book
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.records import (
     BEGINNING,
     Record,
-    Snapshot,
-    digest,
     read_record,
     sealed,
 )
-from repurchase.journal.snapshot import position_bytes
+from repurchase.journal.seen import seen
 from repurchase.journal.store import Journal
-from repurchase.ledger.position import Position
 from repurchase.report.ways import answer_object
 from repurchase.report.written import json_text
 from stores import Store
@@ -204,48 +201,32 @@ def test_approval_during_a_halt_is_not_believed(tmp_path: Path) -> None:
 # -- what a user has read -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def stored_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let desks store the position every few records."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 4)
-
-
-@pytest.mark.usefixtures("stored_often")
 def test_position_is_believed_only_by_who_has_read_the_chain(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user who folded the chain opens at the stored position; another one, at record 1."""
+    """The user who folded the chain goes on from the position kept; another one, from record 1."""
+    monkeypatch.setattr(book, "KEEP_EVERY", 4)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "one"))
     desk = a_desk(journal)
     for number in range(2, 9):
         desk.submit(order(f"o{number}"))
+    desk.close()
     assert stored_book(journal, PROGRAM).since == 9
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
     assert stored_book(journal, PROGRAM).since == 0
     assert stored_book(journal, PROGRAM).since == 9
-    (file,) = (tmp_path / "other" / "repurchase").iterdir()
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert (file.parent.stat().st_mode & 0o777) == 0o700
+    files = sorted((tmp_path / "other" / "repurchase").iterdir())
+    assert [file.suffix for file in files] == [".json", ".position"]
+    for file in files:
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert (file.parent.stat().st_mode & 0o777) == 0o700
+    known, _ = files
     # What cannot be read, or is of another chain, is as if nothing were remembered.
-    for content in (b"", b"[", file.read_bytes().replace(b'"first":"', b'"first":"0')):
-        file.write_bytes(content)
-        assert stored_book(journal, PROGRAM).since == 0
-
-
-def test_position_that_no_event_gave_is_not_believed(journal: Journal) -> None:
-    """A snapshot added to the chain, of a program that has bought nothing, costs only time."""
-    a_desk(journal).submit(order("o2"))
-    book = stored_book(journal, PROGRAM)
-    assert book.rules is not None
-    body = position_bytes(Position())
-    named = Snapshot(digest(body), book.rules)
-    head = book.head
-    made = sealed(Record(head.sequence + 1, head.hash, clock()(), "0", snapshot=named))
-    with journal.writing(PROGRAM) as writer:
-        writer.append([made])
-        writer.keep_snapshot(made.record.sequence, body)
-    assert stored_book(journal, PROGRAM).position == book.position
-    with pytest.raises(Tampering, match="its snapshot is not the position that the events so far"):
-        verify(journal, PROGRAM)
+    for content in (b"", b"[", known.read_bytes().replace(b'"first":"', b'"first":"0')):
+        known.write_bytes(content)
+        assert seen(journal, PROGRAM) is None
+        assert stored_book(journal, PROGRAM).since == 9
+        assert seen(journal, PROGRAM) is not None
 
 
 def test_records_that_a_user_has_read_may_not_vanish(journal: Journal, store: Store) -> None:

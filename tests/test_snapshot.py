@@ -5,7 +5,9 @@ The map must do all that the ledger asks of a plain one, whatever is still unrea
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -19,9 +21,10 @@ from desk_events import PROGRAM, clock, order, roomy_rules, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import JournalError
 from repurchase.evaluation.step import step
-from repurchase.journal import desk
+from repurchase.journal import book, desk
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
+from repurchase.journal.seen import snapshot
 from repurchase.journal.snapshot import StoredMap, position_bytes, read_position
 from repurchase.ledger.position import Position
 from repurchase.rulebook.life import life
@@ -70,7 +73,7 @@ def test_stored_map_does_what_a_plain_one_does(plain: dict[str, int], changes: l
         assert {name for name in "abcdefgh" if name in stored} == set(usual)
         assert stored == usual
         assert usual == stored
-        written = msgspec.json.encode(stored.plain(), order="deterministic")
+        written = msgspec.json.encode(dict(stored.unread()), order="deterministic")
         assert written == msgspec.json.encode(dict(usual), order="deterministic")
     assert dict(first) == plain
 
@@ -111,24 +114,75 @@ def test_order_that_was_not_asked_for_is_copied_unread() -> None:
     ("every", "per_record", "is_kept"),
     [(12, 64, True), (13, 64, False), (12, 1, True), (1, 0, False)],
 )
-def test_desk_that_closes_stores_its_position_if_that_is_worth_while(
+def test_desk_that_closes_keeps_its_position_if_that_is_worth_while(
     store: Store, monkeypatch: pytest.MonkeyPatch, every: int, per_record: int, is_kept: bool
 ) -> None:
-    """Many records since the last snapshot are worth one, but not if much is remembered."""
-    monkeypatch.setattr(desk, "CLOSING_EVERY", every)
-    monkeypatch.setattr(desk, "CLOSING_PER_RECORD_MAX", per_record)
+    """Many records since the last one are worth it, but not if much is remembered."""
+    monkeypatch.setattr(book, "KEEP_EVERY", every)
+    monkeypatch.setattr(book, "REMEMBERED_PER_RECORD_MAX", per_record)
     with store.journal() as journal:
         one = Desk(journal, PROGRAM, clock(), roomy_rules())
         one.close()
-        assert journal.snapshot_at(PROGRAM) == 0
+        assert snapshot(journal, PROGRAM) is None
         one.answer([order(f"o{number}") for number in range(11)])
         before = one.refresh()
         one.close()
-        assert journal.snapshot_at(PROGRAM) == (13 if is_kept else 0)
+        assert (snapshot(journal, PROGRAM) is not None) is is_kept
         found = stored_book(journal, PROGRAM)
-        assert found.position == before.position
-        assert found.head.sequence == (13 if is_kept else 12)
+        assert (found.position, found.since) == (before.position, 12 if is_kept else 0)
         # Another that closes at once has nothing to add.
         Desk(journal, PROGRAM, clock()).close()
         assert journal.head(PROGRAM) == found.head
         assert verify(journal, PROGRAM).records == found.head.sequence
+
+
+def test_desk_that_stays_open_keeps_its_position_now_and_then(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A desk that is killed leaves few records to read."""
+    monkeypatch.setattr(desk, "KEEP_EVERY", 4)
+    kept: list[int] = []
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), roomy_rules())
+        for number in range(11):
+            one.submit(order(f"o{number}"))
+            for thread in threading.enumerate():
+                if thread.name == "snapshot":
+                    thread.join()
+            found = snapshot(journal, PROGRAM)
+            kept.append(0 if found is None else found[0].record)
+        assert kept == [0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12]
+        assert stored_book(journal, PROGRAM).since == 12
+        assert stored_book(journal, PROGRAM).position == one.refresh().position
+
+
+def test_position_that_cannot_be_kept_disturbs_nobody(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a place for it, events are answered, and the program is read from its records."""
+    monkeypatch.setattr(desk, "KEEP_EVERY", 2)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), roomy_rules())
+        answers = [one.submit(order(f"o{number}")) for number in range(6)]
+        one.close()
+        assert {found.decision.outcome for found in answers} == {"approved"}
+        found = stored_book(journal, PROGRAM)
+        assert (found.head.sequence, found.since) == (7, 0)
+
+
+def test_closing_waits_for_the_position_that_is_being_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is half written when the desk closes is finished at once, without pauses."""
+    monkeypatch.setattr(desk, "KEEP_EVERY", 4)
+    monkeypatch.setattr(desk, "_PAUSE_SECONDS", 3_600)
+    with store.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), roomy_rules())
+        for number in range(6):
+            one.submit(order(f"o{number}"))
+        one.close()
+        found = snapshot(journal, PROGRAM)
+        assert found is not None
+        assert found[0].record == 4

@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from desk_events import PROGRAM, clock, order, roomy_rules, rules
 from repurchase.audit.verify import verify
 from repurchase.domain.errors import JournalError, Tampering, UsageError
-from repurchase.journal import group
 from repurchase.journal.book import stored_book
 from repurchase.journal.desk import Desk
 from repurchase.journal.postgres import PostgresPlace, server_remarks
@@ -120,7 +119,7 @@ IN_SQLITE: Final = {
         CHANGED,
     ),
     "a table that is not there": Attack(
-        ("DROP TABLE snapshots",), "its table `snapshots` is missing"
+        ("DROP TABLE editions",), "its table `editions` is missing"
     ),
     "statistics, which choose the indexes": Attack(
         ("ANALYZE",), "its table `sqlite_stat1` is not of this package"
@@ -266,7 +265,7 @@ IN_POSTGRES: Final = {
         "its unlogged table `records` is not of this package",
     ),
     "a table that is not there": Attack(
-        ("DROP TABLE snapshots",), "its table `snapshots` is missing"
+        ("DROP TABLE editions",), "its table `editions` is missing"
     ),
 }
 ATTACKS: Final = {"sqlite": IN_SQLITE, "postgres": IN_POSTGRES}
@@ -384,7 +383,7 @@ SHADOW: Final = (
     "CREATE SCHEMA shadow",
     *(
         f"CREATE TABLE shadow.{name} (LIKE public.{name} INCLUDING ALL)"
-        for name in ("meta", "programs", "records", "texts", "editions", "snapshots")
+        for name in ("meta", "programs", "records", "texts", "editions")
     ),
     "INSERT INTO shadow.meta SELECT * FROM public.meta",
 )
@@ -692,18 +691,14 @@ def as_role(store: Store, name: str) -> Store:
     return Store(store.kind, store.url.replace("postgres:@", f"{name}@"))
 
 
-def test_least_rights_are_enough_and_no_more(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_least_rights_are_enough_and_no_more(roles: Roles) -> None:
     """A desk with the documented rights does all that a desk does, and can undo none of it."""
-    monkeypatch.setattr(group, "SNAPSHOT_EVERY", 4)
     with roles.desk.journal() as journal:
         one = Desk(journal, PROGRAM, clock(), rules(), "ann", one_person=True)
         for number in range(8):
             one.submit(order(f"o{number}"))
         one.adopt(roomy_rules(), "ann", "more room")
-        # It has stored a snapshot, and a second one in its place.
-        snapshots = journal.snapshot_at(PROGRAM)
         assert journal.remarks() == ()
-    assert snapshots > 8
     with Journal(roles.audit.url) as journal:
         last = journal.head(PROGRAM).sequence
         assert verify(journal, PROGRAM).records == last

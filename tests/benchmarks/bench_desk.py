@@ -16,15 +16,18 @@ import pytest
 import sqlalchemy as sa
 
 from desk_events import PROGRAM, RULES, clock, order
+from repurchase.journal import desk
 from repurchase.journal.book import stored_book
-from repurchase.journal.desk import Desk
+from repurchase.journal.desk import GROUP_MAX, Desk
 from repurchase.journal.rule_texts import RuleText, rule_text
+from repurchase.journal.snapshot import position_bytes
 from repurchase.journal.tables import TABLES
 from stores import Store
 from test_desk_crashes import children
 
 EVENTS: Final = int(os.environ.get("EVENTS", "3000"))
 CALLERS: Final = (1, 16, 64)
+OPEN: Final = 16_384
 
 
 def roomy() -> RuleText:
@@ -38,14 +41,14 @@ def test_desk_rate(store: Store, callers: int) -> None:
     """Report events a second, the median and 99th percentile of an answer, and bytes a record."""
     waits: list[float] = []
     with store.journal() as journal:
-        desk = Desk(journal, PROGRAM, clock(), roomy())
-        desk.submit(order("first"))
+        one = Desk(journal, PROGRAM, clock(), roomy())
+        one.submit(order("first"))
 
         def submit(caller: int) -> None:
             for number in range(EVENTS // callers):
                 event = order(f"o{caller}-{number}")
                 start = time.perf_counter()
-                desk.submit(event)
+                one.submit(event)
                 waits.append(time.perf_counter() - start)
 
         threads = [threading.Thread(target=submit, args=(number,)) for number in range(callers)]
@@ -99,8 +102,8 @@ class Bare:
 def test_desk_against_bare_sqlite(sqlite: Store, tmp_path: Path) -> None:
     """Report the time of an event that has a transaction of its own, and of the driver alone."""
     with sqlite.journal() as journal:
-        desk = Desk(journal, PROGRAM, clock(), roomy())
-        desk.submit(order("first"))
+        one = Desk(journal, PROGRAM, clock(), roomy())
+        one.submit(order("first"))
         body = max(stored.body for stored in journal.records(PROGRAM, 1))
         bare = Bare(tmp_path / "bare.db", body)
         times: dict[str, list[float]] = {"desk": [], "bare": []}
@@ -110,7 +113,7 @@ def test_desk_against_bare_sqlite(sqlite: Store, tmp_path: Path) -> None:
             start = time.perf_counter()
             bare.record(event.id)
             middle = time.perf_counter()
-            desk.submit(event)
+            one.submit(event)
             times["desk"].append(time.perf_counter() - middle)
             times["bare"].append(middle - start)
     each = {name: statistics.median(found) for name, found in times.items()}
@@ -131,6 +134,33 @@ def test_disk(tmp_path: Path) -> None:
             times.append(time.perf_counter() - start)
     print(f"\n{platform.processor() or platform.machine()}, Python {platform.python_version()}")
     print(f"fsync of 4 kB: median {statistics.median(times) * 1e3:.2f} ms, {os.cpu_count()} cores")
+
+
+def test_wait_while_the_position_is_kept(sqlite: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report the longest waits over many open orders, with the position kept often and never."""
+    waits: dict[str, list[float]] = {"often": [], "never": []}
+    with sqlite.journal() as journal:
+        one = Desk(journal, PROGRAM, clock(), roomy())
+        for number in range(OPEN // GROUP_MAX):
+            one.answer([order(f"o{number}-{each}") for each in range(GROUP_MAX)])
+        for number in range(200):
+            # In turn, so that whatever else the machine does meets both.
+            name, every = ("often", OPEN // 16) if number % 2 else ("never", OPEN * 1_000)
+            monkeypatch.setattr(desk, "KEEP_EVERY", every)
+            start = time.perf_counter()
+            one.answer([order(f"{name}{number}-{each}") for each in range(64)])
+            waits[name].append(time.perf_counter() - start)
+        one.close()
+        begun = time.perf_counter()
+        whole = position_bytes(one.refresh().position)
+        took = time.perf_counter() - begun
+    print(
+        f"\na position of {OPEN:,} orders: {len(whole) / 1e6:.1f} MB, {took * 1e3:.0f} ms at once"
+    )
+    for name, found in waits.items():
+        found.sort()
+        longest = ", ".join(f"{wait * 1e3:.1f}" for wait in found[-3:])
+        print(f"kept {name}: median {statistics.median(found) * 1e3:.1f} ms, longest {longest} ms")
 
 
 def test_spread_over_processes(store: Store) -> None:

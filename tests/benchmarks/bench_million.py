@@ -21,6 +21,7 @@ from repurchase.journal.book import stored_book
 from repurchase.journal.desk import GROUP_MAX, Desk
 from repurchase.journal.records import event_object
 from repurchase.journal.rule_texts import rule_text
+from repurchase.journal.seen import snapshot
 from stores import Store
 
 EVENTS: Final = int(os.environ.get("EVENTS", "20000"))
@@ -83,16 +84,17 @@ def test_million(sqlite: Store, tmp_path: Path) -> None:
         start = time.perf_counter()
         book = stored_book(journal, PROGRAM)
         print(f"opened in {time.perf_counter() - start:.2f} s: {book.head.sequence:,} records")
-        kept = journal.snapshot_at(PROGRAM)
+        kept = snapshot(journal, PROGRAM)
+        assert kept is not None
+        named, position = kept
     fills = len(book.position.fills.newer) + len(book.position.fills.older)
-    print(f"last snapshot at {kept:,}; {len(book.position.orders):,} orders, {fills:,} fills known")
-    ((size, stored),) = sqlite.rows(
-        "SELECT sum(length(body)), (SELECT length(body) FROM snapshots) FROM records"
-    )
+    known = f"{len(book.position.orders):,} orders, {fills:,} fills known"
+    print(f"position kept at {named.record:,}; {known}")
+    ((size,),) = sqlite.rows("SELECT sum(length(body)) FROM records")
     each = Path(sqlite.url).stat().st_size / book.head.sequence
     print(
         f"{size / book.head.sequence:,.0f} bytes a record, {each:,.0f} in the file;"
-        f" snapshot {stored / 1e6:,.1f} MB"
+        f" position {len(position) / 1e6:,.1f} MB"
     )
     one = tmp_path / "one.jsonl"
     one.write_bytes(msgspec.json.encode(event_object(order("last", date=LAST))))

@@ -23,7 +23,7 @@ from services import Service, order, serving
 from stores import Store
 
 RATES: Final = tuple(map(int, os.environ.get("RATES", "100 500 1000 2000 3000").split()))
-SECONDS: Final = int(os.environ.get("SECONDS", "10"))
+SECONDS: Final = int(os.environ.get("DURATION", "10"))
 CONNECTIONS: Final = 64
 STAGES: Final = ("queue", "lock", "judge", "journal")
 ROOM: Final = roomy().body.decode()

@@ -22,7 +22,7 @@ from repurchase.journal.book import chained, following
 from repurchase.journal.records import Sealed
 from repurchase.journal.store import Head, Journal, Writer
 
-FORMAT: Final = "repurchase export 11"
+FORMAT: Final = "repurchase export 12"
 _OTHER_FORMAT: Final = re.compile(rb'.{0,40}"repurchase export ([0-9]{1,3})"')
 LINE_BYTES_MAX: Final = 1 << 24
 TOGETHER: Final = 1_000
@@ -40,7 +40,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Header(_Line, frozen=True, tag="export"):
     """The first line: the program, how many records it has, and the hash of the last."""
 
-    format: Literal["repurchase export 11"]
+    format: Literal["repurchase export 12"]
     program: str
     records: Annotated[int, msgspec.Meta(ge=1)]
     head: _Hash
@@ -233,8 +233,6 @@ class _Import:
             self._writer.keep_text(hash_, self._texts[hash_])
         for hash_ in audit.editions:
             self._writer.keep_edition(hash_, self._editions[hash_])
-        if audit.snapshot is not None:
-            self._writer.keep_snapshot(*audit.snapshot)
 
 
 def _lines(journal: Journal, program: str, audit: Audit) -> Iterator[str]:

@@ -25,7 +25,7 @@ from repurchase.domain.progress import Watch, unwatched
 from repurchase.domain.quantities import written
 from repurchase.domain.version import __version__
 from repurchase.evaluation.step import refusal, step
-from repurchase.journal.book import Book, RuleTexts, adopting, following
+from repurchase.journal.book import Book, RuleTexts, adopting, following, remember_book
 from repurchase.journal.book import recorded as recorded_as
 from repurchase.journal.outside import NotedMarket
 from repurchase.journal.records import (
@@ -34,15 +34,12 @@ from repurchase.journal.records import (
     Reconciliation,
     Record,
     Sealed,
-    Snapshot,
     Sum,
     answered,
     digest,
     event_of,
     record_bytes,
 )
-from repurchase.journal.seen import remember
-from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Extent, Head, Journal
 from repurchase.ledger.changes import DaySums
 from repurchase.ledger.halts import is_agreed
@@ -132,7 +129,7 @@ def audited(
     except JournalError as error:
         raise placed(error, audit.head.sequence + 1, journal.url) from error
     check_strays(journal)
-    remember(journal, program, audit.head)
+    remember_book(journal, program, audit.book, 0)
     return audit
 
 
@@ -166,7 +163,6 @@ def check_end(audit: Audit, extent: Extent, journal: Journal) -> None:
     again = journal.repeated(audit.program)
     if again is not None:
         raise _found(again, "its event has the same id as an earlier event", journal)
-    check_snapshot(audit.snapshot, extent.snapshot, journal)
     audit.check_contained(journal.url)
     journal.check_tables()
 
@@ -179,22 +175,6 @@ def _check_contradicted(record: Record, program: str, journal: Journal) -> None:
     if told is None or told.sequence > record.sequence or told.event != record.against:
         what = "the event that it contradicts is not recorded before it"
         raise _found(record.sequence, what, journal)
-
-
-def check_snapshot(
-    named: tuple[int, bytes] | None, kept: tuple[int, bytes] | None, journal: Journal
-) -> None:
-    """Raise Tampering unless the snapshot stored in the table is the last that a record names.
-
-    *named* and *kept* are the record's number with the position; `None` if there is no snapshot.
-    """
-    if named == kept:
-        return
-    if named is None:
-        assert kept is not None, "two absent snapshots are equal"
-        raise _found(kept[0], "a snapshot is stored for it, but it does not name one", journal)
-    what = "the snapshot stored for it " + ("is missing" if kept is None else "was changed")
-    raise _found(named[0], what, journal)
 
 
 def check_strays(journal: Journal) -> None:
@@ -219,7 +199,7 @@ class Audit:
 
     *book* is the program after the records taken so far. *rules* and *editions* are the hashes of
     the texts and the editions that the records name, in that order; *adopted* are the rule files
-    that they adopt. *snapshot* is the last position that a record names, with the record's number.
+    that they adopt.
     """
 
     book: Book
@@ -252,7 +232,6 @@ class Audit:
         self.rules: dict[str, None] = {}
         self.adopted: list[Editions] = []
         self.editions: dict[str, None] = {}
-        self.snapshot: tuple[int, bytes] | None = None
         self.contradicting: list[Record] = []
         # What one person changed, since it was proven no looser: the record and both rule files.
         self._no_looser: list[tuple[int, Editions, Editions]] = []
@@ -290,8 +269,6 @@ class Audit:
                 self.evaluate(record, record.event)
             elif record.adoption is not None:
                 self._adopt(record.adoption)
-            elif record.snapshot is not None:
-                self.compare_snapshot(record.sequence, record.snapshot)
             elif record.reconciliation is not None:
                 self._compare_sums(record.reconciliation)
         except Tampering as error:
@@ -442,19 +419,6 @@ class Audit:
             ] = None
         self._agreed.add((recorded, edition.hash))
         self.editions[recorded] = None
-
-    def compare_snapshot(self, sequence: int, snapshot: Snapshot) -> None:
-        """Raise Tampering unless *snapshot*, of record *sequence*, names the position so far."""
-        body = position_bytes(self.book.position)
-        if digest(body) != snapshot.position:
-            what = "its snapshot is not the position that the events so far give"
-            raise Tampering(Problem(what))
-        if snapshot.rules != self.book.rules:
-            what = "its snapshot names another rule file than the one in force"
-            raise Tampering(Problem(what))
-        self.snapshot = (sequence, body)
-        # The next snapshot copies what did not change since this one.
-        self.book = replace(self.book, position=read_position(body))
 
     def _compare_sums(self, found: Reconciliation) -> None:
         """Raise Tampering unless *found* has the fills that the events so far give, all counted."""

@@ -7,6 +7,7 @@ further record may build on: a break in the chain, and a position that the event
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -25,8 +26,8 @@ from repurchase.journal.records import (
     event_of,
     read_record,
 )
-from repurchase.journal.seen import Seen, as_seen, remember, seen
-from repurchase.journal.snapshot import read_position
+from repurchase.journal.seen import as_seen, keep_snapshot, remember, seen, snapshot
+from repurchase.journal.snapshot import Pause, position_bytes, read_position, unpaused
 from repurchase.journal.store import Head, Journal, Reader, Stored
 from repurchase.ledger.fold import counting
 from repurchase.ledger.halts import adopted, begun, is_agreed, proposed
@@ -36,6 +37,10 @@ from repurchase.rulebook.life import Life, life, life_then
 from repurchase.rulebook.packs import kept
 
 MORE: Final = "run `repurchase verify` for details"
+# Whoever has folded so many records keeps the position, so that the next need not fold them.
+KEEP_EVERY: Final = 512
+# A position holds all remembered orders and fills: at most this many for each record folded.
+REMEMBERED_PER_RECORD_MAX: Final = 16
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -97,7 +102,7 @@ def _names(rules: Rules) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def stored_book(journal: Journal, program: str, watch: Watch = unwatched) -> Book:
     """Return *program* as its records leave it, and remember for this user how far that was read.
 
-    The stored position is believed only if this user has folded the chain up to it before.
+    Only what this user has not folded before is read, if the position there was kept.
     Raise JournalError if the records contradict each other, or Tampering if one was changed, or is
     not as this user has read it.
     """
@@ -105,7 +110,7 @@ def stored_book(journal: Journal, program: str, watch: Watch = unwatched) -> Boo
     # Read the head before the records, so that a record added meanwhile is not a contradiction.
     head = journal.head(program)
     known = seen(journal, program)
-    book = Book() if known is None else snapshot_book(journal, program, texts, known) or Book()
+    book = snapshot_book(journal, program, texts) or Book()
     start = book.head.sequence
     records = as_seen(journal.records(program, start), known, journal.url)
     # A watch may end only with its items.
@@ -126,8 +131,8 @@ def stored_book(journal: Journal, program: str, watch: Watch = unwatched) -> Boo
     if editions is not None and editions.authorization.name != program:
         what = f"its rule file is of `{short(editions.authorization.name)}`, another program"
         raise Tampering(Problem(what, MORE, journal.url))
-    if known is None or known.record != book.head.sequence:
-        remember(journal, program, book.head)
+    if known is None or book.head.sequence != start:
+        remember_book(journal, program, book, start)
     return book
 
 
@@ -147,8 +152,7 @@ def caught_up(book: Book, records: Iterable[Stored], texts: RuleTexts, place: st
 
 def book_at(journal: Journal, program: str, texts: RuleTexts, last: int) -> Book:
     """Return *program* as record *last* left it; raise JournalError as `caught_up` does."""
-    known = seen(journal, program)
-    book = None if known is None else snapshot_book(journal, program, texts, known)
+    book = snapshot_book(journal, program, texts)
     if book is None or book.head.sequence > last:
         book = Book()
     return caught_up(book, journal.records(program, book.head.sequence, last), texts, journal.url)
@@ -166,7 +170,7 @@ def _folded(book: Book, record: Record, texts: RuleTexts) -> Book:
     if is_agreed(book.position):
         # `adopting` takes what was agreed alone.
         raise Tampering(Problem("it does not adopt the rule file that a second person confirmed"))
-    if record.snapshot is not None or record.reconciliation is not None:
+    if record.reconciliation is not None:
         return book
     return replace(book, position=_after(book.position, record, book.editions))
 
@@ -286,8 +290,6 @@ def rules_at(reader: Reader, program: str, sequence: int) -> Rules:
     """
     for stored in reader.without_key(program, sequence):
         record = recorded(stored, reader.url)
-        if record.snapshot is not None:
-            return record.snapshot.rules
         if record.adoption is not None and record.adoption.pending is None:
             return record.adoption.rules
     what = "the record that adopts its rule file is missing"
@@ -305,7 +307,7 @@ def _unchanged(hash_: str, body: bytes) -> Record:
     if digest(body) != hash_:
         raise Tampering(Problem("its content was changed: its hash no longer matches"))
     record = read_record(body)
-    parts = (record.event, record.adoption, record.snapshot, record.reconciliation)
+    parts = (record.event, record.adoption, record.reconciliation)
     is_event = record.event is not None
     if (
         parts.count(None) != len(parts) - 1
@@ -313,7 +315,7 @@ def _unchanged(hash_: str, body: bytes) -> Record:
         or ((record.outside is not None or record.feeds) and not is_event)
         or (record.again and not _may_come_again(record))
     ):
-        what = "it is not an event with a decision, an adoption, a reconciliation or a snapshot"
+        what = "it is not an event with a decision, an adoption or a reconciliation"
         raise Tampering(Problem(what))
     return record
 
@@ -347,25 +349,46 @@ def _after(position: Position, record: Record, editions: Editions | None) -> Pos
     return found
 
 
-def snapshot_book(journal: Journal, program: str, texts: RuleTexts, known: Seen) -> Book | None:
-    """Return *program* as of its last snapshot; `None` if that is not the snapshot recorded.
+def snapshot_book(journal: Journal, program: str, texts: RuleTexts) -> Book | None:
+    """Return *program* as this user last kept it; `None` if there is nothing to go on from.
 
-    A lost or changed snapshot costs only time: the caller then reads all records. So does one
-    after what is *known*.
+    What was lost or changed costs only time: the caller then reads all records.
     """
-    snapshot = journal.snapshot(program)
-    if snapshot is None or snapshot[0] > known.record:
+    found = snapshot(journal, program)
+    if found is None:
         return None
-    sequence, body = snapshot
-    stored = next(journal.records(program, sequence - 1), None)
-    if stored is None or stored.sequence != sequence:
-        return None
-    try:
-        named = recorded(stored, journal.url).snapshot
-        is_known = sequence < known.record or stored.hash == known.hash
-        if named is None or named.position != digest(body) or not is_known:
-            return None
-        head, editions = Head(sequence, stored.hash), texts.editions(named.rules)
-        return Book(head, read_position(body), editions, named.rules, sequence)
-    except JournalError:
-        return None
+    named, body = found
+    with suppress(JournalError):
+        head, editions = Head(named.record, named.hash), texts.editions(named.rules)
+        return Book(head, read_position(body), editions, named.rules, named.record)
+    return None
+
+
+def is_worth_keeping(book: Book, since: int, every: int) -> bool:
+    """Return whether *every* so many records follow record *since*, for all that is remembered."""
+    position = book.position
+    remembered = len(position.orders) + len(position.fills.newer) + len(position.fills.older)
+    records = book.head.sequence - since
+    return records >= every and records * REMEMBERED_PER_RECORD_MAX >= remembered
+
+
+def remember_book(journal: Journal, program: str, book: Book, since: int) -> None:
+    """Remember for this user how far *book* goes, and its position if that is worth while.
+
+    The position of record *since* is kept already.
+    """
+    if is_worth_keeping(book, since, KEEP_EVERY):
+        keep_position(journal, program, book)
+    else:
+        remember(journal, program, book.head)
+
+
+def keep_position(journal: Journal, program: str, book: Book, pause: Pause = unpaused) -> None:
+    """Keep for this user the position of *program* in *book*, and how far it was read.
+
+    Call *pause* now and then, so that other threads need not wait for all of it.
+    """
+    assert book.rules is not None, "a rule file is adopted before the first event"
+    body = position_bytes(book.position, pause)
+    keep_snapshot(journal, program, book.head, book.rules, body)
+    remember(journal, program, book.head)

@@ -39,9 +39,12 @@ from repurchase.journal.book import (
     Book,
     RuleTexts,
     caught_up,
+    is_worth_keeping,
+    keep_position,
+    remember_book,
     stored_book,
 )
-from repurchase.journal.group import Group, orders_and_fills
+from repurchase.journal.group import Group
 from repurchase.journal.identity import named, sent
 from repurchase.journal.records import (
     Reconciliation,
@@ -55,7 +58,6 @@ from repurchase.journal.rule_texts import (
     check_authorization,
     other_rules,
 )
-from repurchase.journal.seen import remember
 from repurchase.journal.store import Head, Journal, Writer
 from repurchase.ledger.halts import lookalike
 from repurchase.ledger.position import Position
@@ -63,9 +65,9 @@ from repurchase.market.feed import Feed, read_feed
 
 # The most events that share a transaction, so that later senders need not wait for all of them.
 GROUP_MAX: Final = 256
-# The same two for a desk that closes: it has the time, and the next one to open need not read them.
-CLOSING_EVERY: Final = 512
-CLOSING_PER_RECORD_MAX: Final = 64
+# A desk that stays open keeps its position so often, in parts, each followed by a pause.
+KEEP_EVERY: Final = 4_096
+_PAUSE_SECONDS: Final = 1 / 1_000
 # Another time zone can be this far ahead; an event dated later than that has not happened.
 AHEAD_MAX: Final = timedelta(days=1)
 
@@ -119,6 +121,9 @@ class Desk:
             # A faulty feed raises its error now, not with the first event.
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
+        self._keeping: threading.Thread | None = None
+        self._kept_at = self._book.head.sequence
+        self._closing = threading.Event()
         self._turn = threading.Condition()
         self._going_on = threading.Lock()
         self.waiting: list[_Waiting] = []
@@ -167,9 +172,6 @@ class Desk:
             # A second person confirmed other rules than those given.
             self._rules = None
         self._go_on(group.book)
-        if group.has_snapshot:
-            # Or the next desk of this user would not believe it, and read all records.
-            remember(self._journal, self._program, self._book.head)
         self._kept |= group.editions.keys()
         self.has_begun_it |= first is not None
         if first is not None:
@@ -266,27 +268,26 @@ class Desk:
         return replace(book, editions=rules.editions, rules=rules.rules)
 
     def close(self) -> None:
-        """Store the position if the next desk would otherwise have many records to read.
+        """Keep the position for this user if the next desk would otherwise read many records.
 
-        Do nothing if this desk has recorded nothing, or if the journal cannot be written: the
-        records are on disk already. Remember for this user how far they go.
+        Do nothing if this desk has recorded nothing: the records are on disk already. Remember for
+        this user how far they go.
         """
+        self._closing.set()
+        if self._keeping is not None:
+            self._keeping.join()
         if not self._kept:
             return
         with suppress(JournalError):
-            self._store_position()
-            remember(self._journal, self._program, self._book.head)
+            remember_book(self._journal, self._program, self._book, self._kept_at)
 
-    def _store_position(self) -> None:
-        since = self._book.head.sequence - self._journal.snapshot_at(self._program)
-        remembered = orders_and_fills(self._book.position)
-        if since < CLOSING_EVERY or since * CLOSING_PER_RECORD_MAX < remembered:
-            return
-        with self._journal.writing(self._program) as writer:
-            book = self._caught_up(writer)
-            group = Group(book, self._now(), writer, self._texts, self._feed)
-            group.write(self._kept, with_snapshot=True)
-        self._go_on(group.book)
+    def _keep(self, book: Book) -> None:
+        """Keep the position of *book*, and let others go first; the records do without it."""
+        with suppress(JournalError):
+            keep_position(self._journal, self._program, book, self._pause)
+
+    def _pause(self) -> None:
+        self._closing.wait(_PAUSE_SECONDS)
 
     def refresh(self) -> Book:
         """Return the program with the records that other processes have added. Write nothing.
@@ -300,10 +301,23 @@ class Desk:
         return book
 
     def _go_on(self, book: Book) -> None:
-        """Go on from *book*, unless another thread has read further meanwhile."""
+        """Go on from *book*, unless another thread has read further meanwhile.
+
+        Keep its position now and then, in a thread of its own: no answer waits for it.
+        """
         with self._going_on:
             if book.head.sequence >= self._book.head.sequence:
                 self._book = book
+            if not is_worth_keeping(self._book, self._kept_at, KEEP_EVERY) or self._is_keeping():
+                return
+            self._kept_at = self._book.head.sequence
+            self._keeping = threading.Thread(
+                target=self._keep, args=[self._book], name="snapshot", daemon=True
+            )
+            self._keeping.start()
+
+    def _is_keeping(self) -> bool:
+        return self._closing.is_set() or (self._keeping is not None and self._keeping.is_alive())
 
     def _check(self, event: Event) -> None:
         if event.authorization not in (None, self._program):

@@ -1,11 +1,10 @@
-"""The records that one transaction writes: decisions, adoptions, and positions now and then."""
+"""The records that one transaction writes: decisions and adoptions."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -39,7 +38,6 @@ from repurchase.journal.records import (
     Reconciliation,
     Record,
     Sealed,
-    Snapshot,
     answered,
     digest,
     event_object,
@@ -50,28 +48,16 @@ from repurchase.journal.records import (
 from repurchase.journal.rule_texts import (
     RuleText,
 )
-from repurchase.journal.snapshot import position_bytes, read_position
 from repurchase.journal.store import Head, Stored, Writer
-from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import Life, life, life_then
 
-# The most records that opening a program reads. It is doubled while a snapshot, with its remembered
-# orders and fills, would take longer to write than is worth while for so few records.
-SNAPSHOT_EVERY: Final = 4_096
-# A snapshot writes all remembered orders and fills: at most this many for each record.
-REMEMBERED_PER_RECORD_MAX: Final = 16
-
 
 class Group:
-    """The records that one transaction will write, and the program after them.
-
-    *has_snapshot* is whether the position is among them.
-    """
+    """The records that one transaction will write, and the program after them."""
 
     book: Book
-    has_snapshot: bool
 
     def __init__(
         self, book: Book, at: datetime, writer: Writer, texts: RuleTexts, feed: Feed
@@ -82,7 +68,6 @@ class Group:
         self._writer = writer
         self._texts = texts
         self._feed = feed
-        self.has_snapshot = False
         self._records: list[Sealed] = []
         self._new: dict[str, tuple[Sealed, Editions]] = {}
 
@@ -150,33 +135,14 @@ class Group:
             self._adopt_if_agreed(event)
         return replace(decided, receipt=receipt_of(record))
 
-    def write(self, kept: frozenset[str], *, with_snapshot: bool = False) -> None:
-        """Write all records, the editions that are not in *kept*, and a snapshot if one is due."""
-        if with_snapshot or self._is_snapshot_due():
-            self._add_snapshot()
+    def write(self, kept: frozenset[str]) -> None:
+        """Write all records, and the editions that are not in *kept*."""
         if not self._records:
             return
         self._writer.append(self._records)
         for edition in self.editions.values():
             if edition.hash not in kept:
                 self._writer.keep_edition(edition.hash, edition.content)
-
-    def _add_snapshot(self) -> None:
-        """Add the record of the program's position, and store the position."""
-        body = position_bytes(self.book.position)
-        assert self.book.rules is not None, "a rule file is adopted before the first event"
-        self._add(Record(*self._next(), snapshot=Snapshot(digest(body), self.book.rules)))
-        self._writer.keep_snapshot(self.book.head.sequence, body)
-        self.has_snapshot = True
-        # The position as written takes less memory, and the next snapshot copies most of it.
-        self.book = replace(self.book, position=read_position(body))
-
-    def _is_snapshot_due(self) -> bool:
-        every, remembered = SNAPSHOT_EVERY, orders_and_fills(self.book.position)
-        while every * REMEMBERED_PER_RECORD_MAX < remembered:
-            every *= 2
-        last = self.book.head.sequence
-        return last // every > (last - len(self._records)) // every
 
     def again(self, event: Event, before: Sealed) -> Decided:
         """Return the decision on an event whose id has a record.
@@ -250,8 +216,3 @@ class Group:
         self._records.append(whole)
         self.book = replace(self.book, head=Head(record.sequence, whole.hash))
         return whole
-
-
-def orders_and_fills(position: Position) -> int:
-    """Return how many orders and fills *position* remembers."""
-    return len(position.orders) + len(position.fills.newer) + len(position.fills.older)

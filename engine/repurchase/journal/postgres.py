@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from repurchase.domain.errors import Problem, UsageError
 from repurchase.journal.prepared import Prepared
 from repurchase.journal.schema import Part, Parts, fault, keys
-from repurchase.journal.tables import EDITIONS, META, PROGRAMS, RECORDS, SNAPSHOTS, TABLES, TEXTS
+from repurchase.journal.tables import EDITIONS, META, PROGRAMS, RECORDS, TABLES, TEXTS
 
 # An arbitrary number that other software on the same server is unlikely to lock.
 _SETUP_LOCK: Final = 0x7265_7075
@@ -27,7 +27,7 @@ _SEARCH_PATH: Final = re.compile(r"(?:^|\s)(?:-c\s*|--)search[-_]path=(\S+)", re
 
 # Set here, whatever the server's default: reads after the lock must see earlier commits.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-_WRITTEN: Final = (PROGRAMS, RECORDS, TEXTS, EDITIONS, SNAPSHOTS)
+_WRITTEN: Final = (PROGRAMS, RECORDS, TEXTS, EDITIONS)
 # Whoever would add a trigger or a rule to a table must wait for these locks, so that nothing is
 # added between the check and the commit. Other desks need not wait.
 _LOCK: Final = (
@@ -408,7 +408,6 @@ _NEEDED: Final = {
     RECORDS.name: ("INSERT",),
     TEXTS.name: ("INSERT",),
     EDITIONS.name: ("INSERT",),
-    SNAPSHOTS.name: ("INSERT", "UPDATE"),
 }
 _TOO_MUCH: Final = [
     f"{right} on {name}"
@@ -427,9 +426,8 @@ WHERE pg_catalog.has_table_privilege(pg_catalog.to_regclass(name), right_)
         AND pg_catalog.has_any_column_privilege(pg_catalog.to_regclass(name), right_))
 UNION ALL
 -- The name of a program, under which its records are found, never changes.
-SELECT pg_catalog.concat('UPDATE on ', name, '.', of_program)
-FROM (VALUES ('programs', 'name'), ('snapshots', 'program')) AS kept (name, of_program)
-WHERE pg_catalog.has_column_privilege(pg_catalog.to_regclass(name), of_program, 'UPDATE')
+SELECT 'UPDATE on programs.name'
+WHERE pg_catalog.has_column_privilege(pg_catalog.to_regclass('programs'), 'name', 'UPDATE')
 """
 _LEAST: Final = "docs/journal.md lists the rights that a desk needs"
 

@@ -109,13 +109,6 @@ class Reconciliation(msgspec.Struct, frozen=True, omit_defaults=True):
     last: date | None = None
 
 
-class Snapshot(msgspec.Struct, frozen=True):
-    """A program at one record: the hash of its position, and the rules in force."""
-
-    position: str
-    rules: Rules
-
-
 class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The decision on one event, without the fields that the event itself states."""
 
@@ -142,16 +135,15 @@ def answered(decision: Decision) -> Answer:
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One step of a program: an event with its decision, an adoption, a reconciliation, a snapshot.
+    """One step of a program: an event with its decision, an adoption or a reconciliation.
 
     *sequence* counts from 1. *previous* is the hash of the record before, *at* the time of
     recording, and *version* the version of the package that recorded it. *outside* are the facts
     that the event's rules read and that neither the event nor the position gave. *feeds* are the
     SHA-256 of the market files that were asked for them, in order. *against* is the
     earlier event that a refused report of the venue contradicts. If *again*, an earlier record has
-    the event's id, and only that one is found by it. The position of a *snapshot* is stored
-    separately from the records, so that opening a program need not read all records. The *salt* is
-    chance, so that nobody can guess a record from its hash.
+    the event's id, and only that one is found by it. The *salt* is chance, so that nobody can guess
+    a record from its hash.
     """
 
     sequence: int
@@ -163,7 +155,6 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     against: dict[str, Any] | None = None
     answer: Answer | None = None
     adoption: Adoption | None = None
-    snapshot: Snapshot | None = None
     reconciliation: Reconciliation | None = None
     again: bool = False
     feeds: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""How far this user has read each program's chain, remembered outside the database.
+"""How far this user has read each program's chain, and the position there, outside the database.
 
 Whoever can write to the database could put a position there that no event gave, or take records
 away. What a user has folded once needs no second look, and may not vanish afterwards.
@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.errors import Problem, Tampering
+from repurchase.domain.version import __version__
 from repurchase.intake.sources import open_file
-from repurchase.journal.records import digest
+from repurchase.journal.records import Rules, digest
 from repurchase.journal.store import Head, Journal, Stored
 
 _FOLDER: Final = "repurchase"
@@ -37,12 +38,26 @@ class Seen(msgspec.Struct, frozen=True):
     hash: str
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """The SHA-256 of the *position* that a program has after *record*, and the rules in force.
+
+    *hash* is that of the record. The package of *version* folded the position: another one may
+    keep other things in it.
+    """
+
+    version: str
+    record: int
+    hash: str
+    rules: Rules
+    position: str
+
+
 def seen(journal: Journal, program: str) -> Seen | None:
     """Return what this user remembers of *program*; `None` if nothing, or if it is another chain.
 
     Raise Tampering if the program has lost records since, or has others in their place.
     """
-    file = _file(journal, program)
+    file = _file(journal, program, "json")
     if file is None:
         return None
     try:
@@ -73,10 +88,44 @@ def remember(journal: Journal, program: str, head: Head) -> None:
 
     Do nothing if it cannot be written: the next desk then folds the chain from its first record.
     """
-    file, first = _file(journal, program), journal.hash_of(program, 1)
-    if file is None or first is None:
-        return
-    body = msgspec.json.encode(Seen(journal.url, program, first, head.sequence, head.hash))
+    file, first = _file(journal, program, "json"), journal.hash_of(program, 1)
+    if file is not None and first is not None:
+        known = Seen(journal.url, program, first, head.sequence, head.hash)
+        _write(file, msgspec.json.encode(known))
+
+
+def snapshot(journal: Journal, program: str) -> tuple[Snapshot, bytes] | None:
+    """Return the last position that this user kept of *program*, and after which record it was.
+
+    Return `None` if there is none, if it is not as it was kept, or if the journal has another
+    record there.
+    """
+    file = _file(journal, program, "position")
+    if file is None:
+        return None
+    try:
+        with open_file(file) as stream:
+            named = msgspec.json.decode(stream.readline(_BYTES_MAX), type=Snapshot)
+            body = stream.read()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    is_whole = (named.version, named.position) == (__version__, digest(body))
+    is_of_it = is_whole and journal.hash_of(program, named.record) == named.hash
+    return (named, body) if is_of_it else None
+
+
+def keep_snapshot(journal: Journal, program: str, head: Head, rules: Rules, body: bytes) -> None:
+    """Keep *body*, the position of *program* at *head*, under *rules*, in place of the last one.
+
+    Do nothing if it cannot be written: it only saves time.
+    """
+    file = _file(journal, program, "position")
+    if file is not None:
+        named = Snapshot(__version__, head.sequence, head.hash, rules, digest(body))
+        _write(file, b"%b\n%b" % (msgspec.json.encode(named), body))
+
+
+def _write(file: Path, body: bytes) -> None:
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made for its owner alone, and whole or not at all.
@@ -90,8 +139,8 @@ def remember(journal: Journal, program: str, head: Head) -> None:
             raise
 
 
-def _file(journal: Journal, program: str) -> Path | None:
-    """Return where this user remembers *program*; `None` if the user has no home."""
+def _file(journal: Journal, program: str, kind: str) -> Path | None:
+    """Return the file of this *kind* on *program*; `None` if the user has no home."""
     given = os.environ.get("XDG_STATE_HOME", "")
     try:
         # A relative path is invalid there, by the specification.
@@ -99,7 +148,7 @@ def _file(journal: Journal, program: str) -> Path | None:
     except RuntimeError:
         return None
     name = digest(f"{journal.address}\n{program}".encode("utf-8", "surrogateescape"))
-    return state / _FOLDER / f"{name}.json"
+    return state / _FOLDER / f"{name}.{kind}"
 
 
 def _other(known: Seen) -> str:

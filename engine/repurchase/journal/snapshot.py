@@ -1,16 +1,16 @@
 """A position as bytes and back, exactly. Snapshots only save time: records alone are enough.
 
-The same position gives the same bytes, so that a record can contain their hash. The bytes are
-JSON: a struct is an object of its fields, a map with names as its keys is an object with sorted
-names, any other map is a sorted list of pairs, and a number that is not whole is a string. The
-types of the structs' own fields say how to read them. An order or fill is read when it is first
-asked for, because a program remembers many more than an event concerns.
+The same position gives the same bytes. They are JSON: a struct is an object of its fields, a map
+with names as its keys is an object with sorted names, any other map is a sorted list of pairs, and
+a number that is not whole is a string. The types of the structs' own fields say how to read them.
+An order or fill is read when it is first asked for, because a program remembers many more than an
+event concerns.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -30,6 +30,9 @@ from repurchase.journal.records import number
 from repurchase.ledger.position import Position
 
 _Read = Callable[[Any], Any]
+Pause = Callable[[], object]
+# So many orders or fills are written between two pauses: half a millisecond.
+_BETWEEN: Final = 128
 _CACHED: Final = 1 << 10
 # The persistent types take no type parameters at run time, so these plain types stand in for them.
 # No field of a position is a plain `dict` or `list`.
@@ -101,22 +104,19 @@ class StoredMap(Mapping[str, V]):
         """Return this map without *name*; raise KeyError if it is not there."""
         if name not in self:
             raise KeyError(name)
-        return self._with(self._since.insert(name, None), -1)
+        is_stored = name in self._stored
+        since = self._since.insert(name, None) if is_stored else self._since.remove(name)
+        return self._with(since, -1)
 
     def update(self, values: Mapping[str, V]) -> StoredMap[V]:
         """Return this map with all of *values*."""
         new = sum(name not in self for name in values)
         return self._with(self._since.update(values), new)
 
-    def plain(self) -> dict[str, V | msgspec.Raw]:
-        """Return the names with their values, each as it was stored or was inserted since."""
-        found: dict[str, V | msgspec.Raw] = dict(self._stored)
-        for name, value in self._since.items():
-            if value is not None:
-                found[name] = value
-            else:
-                found.pop(name, None)
-        return found
+    def unread(self) -> Iterator[tuple[str, V | msgspec.Raw]]:
+        """Yield the names with their values, each as it was stored or was inserted since."""
+        yield from (each for each in self._stored.items() if each[0] not in self._since)
+        yield from ((name, value) for name, value in self._since.items() if value is not None)
 
     def _with(self, since: HashTrieMap[str, V | None], more: int) -> StoredMap[V]:
         made = StoredMap(self._stored, self._read)
@@ -124,9 +124,36 @@ class StoredMap(Mapping[str, V]):
         return made
 
 
-def position_bytes(position: Position) -> bytes:
-    """Return *position* as bytes; the same position gives the same bytes."""
-    return _ENCODER.encode(position)
+def unpaused() -> None:
+    """Go on at once."""
+
+
+def position_bytes(position: Position, pause: Pause = unpaused) -> bytes:
+    """Return *position* as bytes; the same position gives the same bytes.
+
+    Call *pause* between any two parts of a long one.
+    """
+
+    def plain(value: object) -> object:
+        if isinstance(value, StoredMap):
+            return _in_parts(value.unread(), pause)
+        if isinstance(value, HashTrieMap) and type(next(iter(value), None)) is str:
+            return _in_parts(value.items(), pause)
+        return _plain(value)
+
+    return msgspec.json.Encoder(enc_hook=plain, order="deterministic").encode(position)
+
+
+def _in_parts(entries: Iterable[tuple[str, object]], pause: Pause) -> dict[str, msgspec.Raw]:
+    """Return *entries* with each value as bytes."""
+    found: dict[str, msgspec.Raw] = {}
+    for count, (name, value) in enumerate(entries):
+        if count % _BETWEEN == 0:
+            pause()
+        found[name] = (
+            value if isinstance(value, msgspec.Raw) else msgspec.Raw(_ENCODER.encode(value))
+        )
+    return found
 
 
 def read_position(body: bytes) -> Position:
@@ -154,7 +181,7 @@ def _plain(value: object) -> object:
         # Equal numbers must give equal bytes: a whole number is written as an integer.
         return value.numerator if value.denominator == 1 else written(value)
     if isinstance(value, StoredMap):
-        return value.plain()
+        return dict(value.unread())
     if isinstance(value, HashTrieMap):
         plain = dict(value.items())
         return plain if all(type(key) is str for key in plain) else sorted(plain.items())

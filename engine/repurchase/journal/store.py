@@ -27,7 +27,7 @@ from repurchase.journal.records import BEGINNING, Sealed
 from repurchase.journal.schema import can_tell_format, fault, is_journal
 from repurchase.journal.tables import META, PROGRAMS, RECORDS, TABLES, TEXTS
 
-FORMAT: Final = "12"
+FORMAT: Final = "13"
 PAGE: Final = 1_000
 # How long a write waits for another process that holds the journal, in milliseconds.
 BUSY_MAX_MS: Final = 10_000
@@ -68,14 +68,12 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 class Extent(msgspec.Struct, frozen=True):
     """What the tables say of a program at one moment: its head, and its first record's number.
 
-    *beyond* is the number of the first record after the head. *snapshot* is the number of the
-    snapshot's record with the stored position. Each is `None` if there is none.
+    *beyond* is the number of the first record after the head. Each is `None` if there is none.
     """
 
     head: Head
     first: int | None
     beyond: int | None
-    snapshot: tuple[int, bytes] | None
 
 
 class Reader(ABC):
@@ -114,11 +112,12 @@ class Reader(ABC):
     def without_key(self, program: str, sequence: int) -> Iterator[Stored]:
         """Yield the records of *program* up to *sequence* that have no key, the last first.
 
-        The adoptions and snapshots, which name the rule file in force, are among them.
+        The adoptions, which name the rule file in force, are among them, and mostly the last.
         """
-        while rows := self._rows(_SELECT_NO_KEY, program=program, sequence=sequence):
-            yield _stored(rows[0], self.url)
-            sequence = rows[0].sequence - 1
+        page = 1
+        while rows := self._rows(_SELECT_NO_KEY, program=program, sequence=sequence, page=page):
+            yield from (_stored(row, self.url) for row in rows)
+            sequence, page = rows[-1].sequence - 1, min(2 * page, PAGE)
 
     @abstractmethod
     def _rows(self, statement: sa.Executable, **values: object) -> Sequence[Any]:
@@ -199,8 +198,7 @@ class Journal(Reader):
         """Return what the tables say of *program*, all read at one moment."""
         row = self._row(_SELECT_EXTENT, program=program)
         head = Head() if row.head is None else _head(row, program, self.url)
-        kept = None if row.body is None else (row.kept, row.body)
-        return Extent(head, row.first, row.beyond, kept)
+        return Extent(head, row.first, row.beyond)
 
     def stray(self) -> tuple[str, int] | None:
         """Return a program with records but without a head, and its first record's number."""
@@ -221,18 +219,6 @@ class Journal(Reader):
         """Return the content of the edition whose hash is *hash_*; `None` if it is not stored."""
         row = self._row(_SELECT_EDITION, hash=hash_)
         return None if row is None else row.content
-
-    def snapshot(self, program: str) -> tuple[int, bytes] | None:
-        """Return the record number and the position of *program*'s last snapshot, if any."""
-        row = self._row(_SELECT_SNAPSHOT, program=program)
-        if row is None or (type(row.sequence), type(row.body)) != (int, bytes):
-            return None
-        return row.sequence, row.body
-
-    def snapshot_at(self, program: str) -> int:
-        """Return the record number of *program*'s last snapshot; 0 if there is none."""
-        row = self._row(_SELECT_SNAPSHOT_AT, program=program)
-        return row.sequence if row is not None and type(row.sequence) is int else 0
 
     @contextmanager
     def writing(self, program: str) -> Iterator[Writer]:
@@ -518,10 +504,6 @@ class Writer(Reader):
         """Store the content of an edition under its hash."""
         self._rows(_KEEP_EDITION, hash=hash_, content=content)
 
-    def keep_snapshot(self, sequence: int, body: bytes) -> None:
-        """Store the position of the snapshot record *sequence*, in place of the previous one."""
-        self._rows(_KEEP_SNAPSHOT, sequence=sequence, body=body)
-
     def _locked_head(self) -> Head:
         if not (rows := self._rows(LOCK_HEAD)):
             # Two processes that begin one program at once must find one row to lock.
@@ -608,9 +590,7 @@ _SELECT_EXTENT: Final = sa.text("""
         (SELECT head FROM programs WHERE name = :program) AS head,
         (SELECT CAST(min(sequence) AS BIGINT) FROM records WHERE program = :program) AS first,
         (SELECT CAST(min(sequence) AS BIGINT) FROM records WHERE program = :program
-            AND sequence > (SELECT sequence FROM programs WHERE name = :program)) AS beyond,
-        (SELECT sequence FROM snapshots WHERE program = :program) AS kept,
-        (SELECT body FROM snapshots WHERE program = :program) AS body
+            AND sequence > (SELECT sequence FROM programs WHERE name = :program)) AS beyond
 """)
 _SELECT_STRAY: Final = sa.text(
     "SELECT program, CAST(min(sequence) AS BIGINT) AS first FROM records"
@@ -634,8 +614,9 @@ _SELECT_PAGE: Final = sa.text(f"{_RECORDS} AND sequence > :after ORDER BY sequen
 _SELECT_KEYS: Final = sa.text(f"{_RECORDS} AND key IN :keys").bindparams(
     sa.bindparam("keys", expanding=True)
 )
+# The sign keeps SQLite from the index of the numbers: it would read each record on the way back.
 _SELECT_NO_KEY: Final = sa.text(
-    f"{_RECORDS} AND key IS NULL AND sequence <= :sequence ORDER BY sequence DESC LIMIT 1"
+    f"{_RECORDS} AND key IS NULL AND +sequence <= :sequence ORDER BY +sequence DESC LIMIT :page"
 )
 # The cast, because someone may have stored text in this SQLite column, and it would return text.
 _SELECT_TEXT: Final = sa.select(sa.cast(TEXTS.c.body, sa.LargeBinary).label("body")).where(
@@ -644,8 +625,6 @@ _SELECT_TEXT: Final = sa.select(sa.cast(TEXTS.c.body, sa.LargeBinary).label("bod
 _SELECT_EDITION: Final = sa.text(
     "SELECT CAST(content AS TEXT) AS content FROM editions WHERE hash = :hash"
 )
-_SELECT_SNAPSHOT: Final = sa.text("SELECT sequence, body FROM snapshots WHERE program = :program")
-_SELECT_SNAPSHOT_AT: Final = sa.text("SELECT sequence FROM snapshots WHERE program = :program")
 _BEGIN_PROGRAM: Final = sa.text(
     "INSERT INTO programs (name, sequence, head) VALUES (:program, 0, :head) ON CONFLICT DO NOTHING"
 )
@@ -664,8 +643,4 @@ _KEEP_TEXT: Final = sa.text(
 )
 _KEEP_EDITION: Final = sa.text(
     "INSERT INTO editions (hash, content) VALUES (:hash, :content) ON CONFLICT DO NOTHING"
-)
-_KEEP_SNAPSHOT: Final = sa.text(
-    "INSERT INTO snapshots (program, sequence, body) VALUES (:program, :sequence, :body)"
-    " ON CONFLICT (program) DO UPDATE SET sequence = excluded.sequence, body = excluded.body"
 )

@@ -25,8 +25,8 @@ RECORDS: Final = sa.Table(
     TABLES,
     sa.Column("program", sa.Text, primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    # The event's id, with what kind of id it is. Adoptions and snapshots have none, nor has what
-    # came again under the id of another record.
+    # The event's id, with what kind of id it is. Adoptions have none, nor has what came again under
+    # the id of another record.
     sa.Column("key", sa.Text),
     sa.Column("hash", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -43,11 +43,4 @@ EDITIONS: Final = sa.Table(
     TABLES,
     sa.Column("hash", sa.Text, primary_key=True),
     sa.Column("content", sa.Text, nullable=False),
-)
-SNAPSHOTS: Final = sa.Table(
-    "snapshots",
-    TABLES,
-    sa.Column("program", sa.Text, primary_key=True),
-    sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
 )
