@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
 
 from repurchase.domain.errors import Problem, RepurchaseError
 from repurchase.report.problems import AGAIN_SECONDS, KEPT_OUT, MEDIA_TYPE, Trouble, trouble_of
@@ -30,38 +30,45 @@ _PROCESS: Final = secrets.token_hex(4)
 _NUMBERS: Final = itertools.count(1)
 _NOBODY: Final = Caller("", None, frozenset())
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_CODES: Final = {404: "not-found", 405: "method"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def application(live: Live) -> Starlette:
+def application(live: Live) -> Router:
     """Return the application that serves *live*."""
     handlers: dict[str, dict[str, Handler]] = {}
     for one in ROUTES:
         handlers.setdefault(one.path, {})[one.method] = _handler(live, one)
-    found = [Path(path, _of_each(of), methods=list(of), name=path) for path, of in handlers.items()]
-
-    async def strayed(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException), "it is registered for these alone"
-        what = f"{request.method} is not known here"
-        trouble = Trouble(_CODES.get(error.status_code, "unreadable"), Problem(what, "see /docs"))
-        return _Visit(live, request, "").refused(trouble, error.headers)
-
-    made = Starlette(routes=found, exception_handlers={HTTPException: strayed})
+    found = [Path(path, _Address(live, of), name=path) for path, of in handlers.items()]
     # An address with a slash too many is another one, and not worth a second request.
-    made.router.redirect_slashes = False
-    return made
+    return Router(found, redirect_slashes=False, default=_Address(live, {}))
 
 
-def _of_each(handlers: Mapping[str, Handler]) -> Handler:
-    """Return what hands a request to that one of *handlers* which is for its method."""
+class _Address:
+    """One address: a request goes to the handler of its method, without other layers between.
 
-    async def handle(request: Request) -> Response:
+    If there are none, nothing is at this address.
+    """
+
+    def __init__(self, live: Live, handlers: Mapping[str, Handler]) -> None:
+        self._live = live
         # Where something can be got, its head can be asked for, too.
-        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+        heads = {"HEAD": handlers["GET"]} if "GET" in handlers else {}
+        self._handlers = {**handlers, **heads}
 
-    return handle
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        handler = self._handlers.get(request.method)
+        response = self._strayed(request) if handler is None else await handler(request)
+        await response(scope, receive, send)
+
+    def _strayed(self, request: Request) -> Response:
+        code = "method" if self._handlers else "not-found"
+        what = f"{request.method} is not known here"
+        allow = {"allow": ", ".join(sorted(self._handlers))} if self._handlers else None
+        return _Visit(self._live, request, "").refused(
+            Trouble(code, Problem(what, "see /docs")), allow
+        )
 
 
 def _handler(live: Live, route: Route) -> Handler:

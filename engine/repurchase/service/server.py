@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -105,5 +106,8 @@ def serve(live: Live, address: Address, listening: socket.socket) -> None:
     # The server raises the signal again when all is answered: that must not end the process.
     signal.signal(signal.SIGTERM, lambda *_: None)
     listening.listen()
+    # All that was loaded stays: no collection of garbage need look at it again.
+    gc.collect()
+    gc.freeze()
     live.log.say("listening", address=f"{scheme}://{shown}:{port}")
     _Server(config, live).run([listening])
