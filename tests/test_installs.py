@@ -242,6 +242,7 @@ def test_journal_without_its_extra_ends_with_the_command_that_installs_it(
         ("starlette", "the service needs the package Starlette", "service", "serve"),
         ("uvloop", "the service needs the package uvloop", "service", "serve"),
         ("httpx", "a client needs the package httpx", "client", "submit"),
+        ("httpx", "a notifier needs the package httpx", "client", "notify"),
     ],
 )
 def test_service_without_its_extra_ends_with_the_command_that_installs_it(
@@ -251,6 +252,7 @@ def test_service_without_its_extra_ends_with_the_command_that_installs_it(
     calls = {
         "serve": ("serve", "--journal", "desk.db", "--insecure-local"),
         "submit": ("submit", "order.json", "--server", "http://127.0.0.1:1"),
+        "notify": ("notify", "--journal", "desk.db", "--to", "https://a", "--secret", "secret"),
     }
     done = without(here, *calls[arguments], missing=(missing,))
     assert done == (2, "", f"{what}; install it with: pip install 'repurchase[{extra}]'\n")

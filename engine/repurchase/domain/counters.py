@@ -228,6 +228,27 @@ class Counter(msgspec.Struct, frozen=True):
             return (day.toordinal() - 1) // _DAYS
         return day.year * _MONTHS + day.month - 1
 
+    def shown(self, number: int) -> str | None:
+        """Return the period *number* for people; `None` if there is only one.
+
+        It is `2026-05-18`, `2026-W21`, `2026-05` or `2026-05-18T09:30:00Z`, or the last day or
+        moment of a rolling window.
+        """
+        per = self.per
+        if per is None:
+            return None
+        if per.is_short:
+            moment = number if self.is_rolling else number * _SHORT[per.unit]
+            time = _BEGIN + (moment - DAY) * _MICROSECOND
+            return time.isoformat().replace("+00:00", "Z")
+        if per.unit == "week" and not self.is_rolling:
+            year, week, _ = date.fromordinal(number * _DAYS + 1).isocalendar()
+            return f"{year}-W{week:02d}"
+        if per.unit == "month" and not self.is_rolling:
+            year, month = divmod(number, _MONTHS)
+            return f"{year}-{month + 1:02d}"
+        return date.fromordinal(number).isoformat()
+
     def begin(self, when: When) -> int | None:
         """Return the number of the first day or moment of the rolling window that ends with *when*.
 

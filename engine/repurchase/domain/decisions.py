@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -14,6 +14,7 @@ Outcome = Literal["approved", "denied", "held", "recorded", "refused"]
 Effect = Literal["deny", "review", "flag"]
 
 EFFECTS: Final = ("deny", "review", "flag")
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 _CHOICE: Final = re.compile(r'(?:^|, )(?:"((?:[^"]|"")*)"|([^",]+))')
 

@@ -168,15 +168,34 @@ def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact
         return None
     if not _is_said(uses.counter, trade) and applies(uses.counter, trade) is None:
         return None
-    if figure.endswith("shares") and position.unknown_shares:
-        return None
-    if figure == "amount" and position.used_amount() is None:
-        return None
     span = _span(uses.counter, trade)
-    if span is None or (figure == "ordered_shares" and not uses.knows_ordered(span[0])):
+    if span is None or not _is_known(position, uses, figure, span[0]):
         return None
     most = uses.most(uses.counter.within(*span) or span)
     return None if most is None else _FIGURES[figure].of(most)
+
+
+def known_of(position: Position, uses: Uses, figure: str, when: When) -> tuple[Exact, bool] | None:
+    """Return what is known of the *figure* in the period of *when*, and whether that is all of it.
+
+    Return `None` if the period is forgotten, or does not show.
+    """
+    found = uses.of(when)
+    if found is None:
+        return None
+    if figure == "brokers":
+        unknown = is_unknown(found.brokers)
+        return len(found.brokers) - unknown, not unknown
+    return _FIGURES[figure].of(found) or 0, _is_known(position, uses, figure, when)
+
+
+def _is_known(position: Position, uses: Uses, figure: str, when: When) -> bool:
+    """Return whether nothing leaves the *figure* unknown in the period of *when*."""
+    if figure == "ordered_shares" and not uses.knows_ordered(when):
+        return False
+    if figure.endswith("shares"):
+        return not position.unknown_shares
+    return figure != "amount" or position.used_amount() is not None
 
 
 def applies(counter: Counter, trade: Trade) -> bool | None:

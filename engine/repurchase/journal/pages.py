@@ -13,6 +13,7 @@ from repurchase.journal.book import RuleTexts, following, misplaced, rules_at
 from repurchase.journal.queries import StoryLine, about
 from repurchase.journal.records import Record, Rules, event_of
 from repurchase.journal.store import Head, Journal, Stored
+from repurchase.rulebook.editions import Editions
 from repurchase.rulebook.life import life_then
 
 # One page reads no more records than this, even if none of them is wanted.
@@ -87,12 +88,17 @@ def _line(record: Record, rules: Rules, texts: RuleTexts, wanted: Wanted) -> Sto
     """Return the decision of *record*, by *rules*, if it is *wanted*."""
     if record.event is None:
         return None
-    decision, editions = record.decision(), texts.editions(rules)
-    day = editions.day_of(event_of(record.event))
-    if not wanted.takes(record, decision, day):
+    editions = texts.editions(rules)
+    if not wanted.takes(record, record.decision(), editions.day_of(event_of(record.event))):
         return None
-    then = life_then(editions, decision, day)
-    outside = record.outside or {}
+    return decided_line(record, editions)
+
+
+def decided_line(record: Record, editions: Editions) -> StoryLine:
+    """Return the decision of *record*, which is of an event, by *editions*."""
+    assert record.event is not None, "only an event has a decision"
+    decision, outside = record.decision(), record.outside or {}
+    then = life_then(editions, decision, editions.day_of(event_of(record.event)))
     return StoryLine(
         record.sequence, record.at, record.event, outside, decision, then, record.feeds
     )

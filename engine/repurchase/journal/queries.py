@@ -183,7 +183,7 @@ def overview(book: Book, now: datetime) -> Overview:
             for name, order in sorted(position.orders.items())
             if order.state in ("open", "held")
         ),
-        halts=tuple(_halt(cause, position) for cause in position.halts),
+        halts=tuple(halt_line(cause, position) for cause in position.halts),
         proposals=tuple(_proposal(name, one) for name, one in sorted(position.proposals.items())),
         one_person=not position.two_persons,
         since=book.since,
@@ -208,7 +208,8 @@ def _counted(position: Position, edition: Edition, now: datetime) -> Iterator[Co
             )
 
 
-def _halt(cause: Cause, position: Position) -> HaltLine:
+def halt_line(cause: Cause, position: Position) -> HaltLine:
+    """Return *cause*, and which of the orders it stops are closed at *position*."""
     event, left = cause.event, left_to_cancel(position, cause)
     orders = tuple(Stopping(name, name not in left) for name in sorted(cause.orders))
     return HaltLine(

@@ -141,14 +141,20 @@ def _write(file: Path, body: bytes) -> None:
 
 def _file(journal: Journal, program: str, kind: str) -> Path | None:
     """Return the file of this *kind* on *program*; `None` if the user has no home."""
+    folder = state_folder()
+    name = digest(f"{journal.address}\n{program}".encode("utf-8", "surrogateescape"))
+    return None if folder is None else folder / f"{name}.{kind}"
+
+
+def state_folder() -> Path | None:
+    """Return the folder in which this user's state is kept; `None` if the user has no home."""
     given = os.environ.get("XDG_STATE_HOME", "")
     try:
         # A relative path is invalid there, by the specification.
         state = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     except RuntimeError:
         return None
-    name = digest(f"{journal.address}\n{program}".encode("utf-8", "surrogateescape"))
-    return state / _FOLDER / f"{name}.{kind}"
+    return state / _FOLDER
 
 
 def _other(known: Seen) -> str:

@@ -129,6 +129,13 @@ class Uses(msgspec.Struct, frozen=True, gc=False):
         period = self.counter.period(when)
         return None if period is None or period < self.since else self._in(period)
 
+    def latest(self, when: When) -> When:
+        """Return *when*, or when the latest window ends that has more than the one of *when*."""
+        if not self.counter.is_rolling or self.newest <= (self.counter.period(when) or 0):
+            return when
+        is_short, newest = self.counter.is_short, self.newest
+        return When(when.day, newest) if is_short else When(datetime.date.fromordinal(newest))
+
     def most(self, span: Span) -> Sum | None:
         """Return the most that was done and is on order in a period of *span*; `None` if unknown.
 

@@ -1,4 +1,4 @@
-"""Files that answers are written to: their owner's alone, never through a link, one writer each."""
+"""Files of their owner alone, never through a link: answers, one writer each, and secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
+from repurchase.domain.errors import Problem, UsageError, reason
+
 _FLAGS: Final = (
     os.O_WRONLY
     | getattr(os, "O_NOCTTY", 0)
@@ -17,6 +19,8 @@ _FLAGS: Final = (
 )
 _OWNER_READS_AND_WRITES: Final = 0o600
 _OWNER_ENTERS: Final = 0o700
+_OTHERS: Final = 0o077
+_SECRET_BYTES_MAX: Final = 1 << 24
 # Devices that keep nothing and change nothing.
 _HARMLESS: Final = ("/dev/null", "/dev/zero", "/dev/full")
 
@@ -139,6 +143,26 @@ def make_folder(path: Path) -> None:
     if path.parent != path:
         make_folder(path.parent)
     path.mkdir(_OWNER_ENTERS)
+
+
+def own_bytes(path: Path, noun: str, hint: str) -> bytes:
+    """Return what the file *path* holds, whose *noun* is `keys` or the like.
+
+    Raise UsageError, with the *hint* how to make the file, if it cannot be read; and if others than
+    its owner can open it.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            body = file.read(_SECRET_BYTES_MAX)
+    except OSError as error:
+        what = f"the {noun} cannot be read: {reason(error)}"
+        raise UsageError(Problem(what, hint, str(path))) from error
+    if not stat.S_ISREG(mode) or mode & _OTHERS:
+        what = f"others than its owner can open the file of {noun}"
+        raise UsageError(Problem(what, "chmod 600", str(path)))
+    return body
 
 
 def _no_target(what: str) -> OSError:

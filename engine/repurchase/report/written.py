@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,13 @@ def json_text(value: object) -> str:
         plain = msgspec.to_builtins(value, enc_hook=_text_of)
         text = msgspec.json.encode(_encodable(plain)).decode()
     return text if text.isprintable() else _NOT_PRINTABLE.sub(_escaped, text)
+
+
+def log_line(at: datetime, what: str, fields: Mapping[str, object]) -> bytes:
+    """Return the line of a log that says *what* happened *at* a moment, with all that is known."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    found = {"at": at.isoformat(timespec="milliseconds"), "what": what, **known}
+    return f"{json_text(found)}\n".encode()
 
 
 def _text_of(value: object) -> str:

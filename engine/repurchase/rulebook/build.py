@@ -49,7 +49,7 @@ from repurchase.language.expression import (
 )
 from repurchase.rulebook.keys import Part
 from repurchase.rulebook.library import former_path
-from repurchase.rulebook.model import Authorization, Check, Declared, Pack, Rule
+from repurchase.rulebook.model import Authorization, Check, Declared, Pack, Rule, Watched
 from repurchase.rulebook.packs import (
     PackDocument,
     is_pack,
@@ -154,6 +154,7 @@ class _Builder(Parts):
             venues=dict(file["venues"]),
             counters=_used(counters, included, all_rules),
             averages=averages,
+            notify=tuple(self._watched()),
             file=self._document.name,
             text=self._document.text,
         )
@@ -283,6 +284,11 @@ class _Builder(Parts):
             self._instruments_used(part)
             self._venues_used(part)
         yield from self._counters(zone(self._file["timezone"]))
+
+    def _watched(self) -> Iterator[Watched]:
+        for name, at in self._file["notify"].items():
+            place = self._document.key_place(("notify", name))
+            yield Watched(name, tuple(sorted(set(at))), place.line, place.column)
 
     def _declared_once(self, counters: Sequence[Counter], packs: Sequence[Pack]) -> None:
         """Note each counter that two of the program, the file and its packs declare differently."""

@@ -119,6 +119,15 @@ def tightest(caps: Iterable[Cap], of: Of) -> Exact | None:
     return min((figure for figure in figures if figure is not None), default=None)
 
 
+def whole(caps: Iterable[Cap], fact: str) -> Exact | None:
+    """Return what is all of the sum *fact*: the smallest figure that a rule sets; `None` without.
+
+    One that a rule sets under a condition counts only if no rule always sets one.
+    """
+    figures = ((c.when is not None, c.figure) for c in caps if c.fact == fact)
+    return min(((when, one) for when, one in figures if one is not None), default=(True, None))[1]
+
+
 def how_to_cap(of: Of) -> str:
     """Return what to do if nothing limits the shares or the amount."""
     rule = f"add a rule that requires `{LIMITED[of]} <= ` a figure"

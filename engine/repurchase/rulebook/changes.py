@@ -55,6 +55,8 @@ def _statements(of: Authorization) -> Iterator[tuple[str, Statement]]:
         yield from _term(f"terms.{term.name}", term)
     for name, one in of.own_averages().items():
         yield f"averages.{name}", (meaning(one.average), one.line)
+    for watched in of.notify:
+        yield f"notify {watched.name}", (", ".join(f"{one}%" for one in watched.at), watched.line)
     for check in of.checks:
         yield f"check {check.id}", (on_one_line(check.require.text), check.line)
         yield from _words(f"check {check.id}", check)

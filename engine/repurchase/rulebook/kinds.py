@@ -14,6 +14,7 @@ from repurchase.domain.counters import UNITS, Per
 from repurchase.domain.currencies import PARTS, SPELLED, currency_codes
 from repurchase.domain.errors import Wrong, nearest, short
 from repurchase.facts.averages import NAMES, is_average, present
+from repurchase.facts.counters import FIGURES
 from repurchase.facts.outside import FACTS
 from repurchase.rulebook.figures import (
     read_date,
@@ -91,10 +92,17 @@ def _format(raw: str) -> str:
     return raw
 
 
-def _days(raw: str) -> int:
-    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:9]) <= DAYS_MAX):
-        raise Wrong(f"is no whole number of days from 1 to {DAYS_MAX}", "write it in digits: 28")
-    return int(raw)
+def _whole(what: str, most: int, such_as: int) -> Kind:
+    """Return the kind of a whole number from 1 to *most* of *what*, *such_as* this one."""
+
+    def read(raw: str) -> int:
+        if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:9]) <= most):
+            hint = f"write it in digits: {such_as}"
+            raise Wrong(f"is no whole number of {what} from 1 to {most}", hint)
+        return int(raw)
+
+    bounds = {"minimum": 1, "maximum": most, "pattern": "^[0-9]+$"}
+    return text(read, {"type": ["integer", "string"], **bounds})
 
 
 def _per(raw: str) -> Per:
@@ -293,7 +301,11 @@ _FIELD: Final = {"type": ["string", "number", "boolean"]}
 EVENT: Final = named(text(_event_text, _FIELD, may_be_empty=True))
 FED: Final = or_average(SUPPLIED, "{} is not a fact that a feed can supply")
 PER: Final = text(_per, {"type": "string", "pattern": f"^(?:{_PER})$"})
-COUNT_OF_DAYS: Final = text(
-    _days, {"type": ["integer", "string"], "minimum": 1, "maximum": DAYS_MAX, "pattern": "^[0-9]+$"}
+COUNT_OF_DAYS: Final = _whole("days", DAYS_MAX, 28)
+PERCENT: Final = _whole("percent", 100, 80)
+SUM: Final = _patterned(
+    rf"program\.(?:shares|amount)|counters\.[a-z][a-z0-9_]*\.(?:{'|'.join(FIGURES)})",
+    "sum",
+    "write `program.shares`, `program.amount`, or a counter such as `counters.tranche.shares`",
 )
 FORMAT_NUMBER: Final = text(_format, {"const": FORMAT})

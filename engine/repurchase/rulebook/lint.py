@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
-from repurchase.domain.errors import Problem
+from repurchase.domain.errors import Problem, nearest
 from repurchase.domain.quantities import DATE, NO_DAY, SHARES, value_written
 from repurchase.domain.terms import CAPS, WINDOW, Figure, Quote, Term, Validity
 from repurchase.domain.venues import listed_venue
@@ -33,7 +33,7 @@ def lint_findings(of: Editions | Pack, *, of_limits: bool = True) -> tuple[Probl
     limits, unless the caller finds that out itself: then not *of_limits*.
     """
     file = of if isinstance(of, Pack) else of.authorization
-    limits = () if isinstance(of, Pack) or not of_limits else _limits(of)
+    limits = () if isinstance(of, Pack) or not of_limits else (*_limits(of), *_unsent(of))
     own = (problem for one in _with_packs(file) for problem in in_order(_findings(one)))
     return (*own, *limits)
 
@@ -152,6 +152,19 @@ def _limits(editions: Editions) -> Iterator[Problem]:
         if of in authorization.unlimited and capped:
             what = f"`unlimited` says that nothing limits {called}, but a rule does"
             yield Problem(what, f"remove `{of}` from it", authorization.file)
+
+
+def _unsent(editions: Editions) -> Iterator[Problem]:
+    """Yield a problem for each sum of `notify` that no rule ever caps."""
+    authorization = editions.authorization
+    if not authorization.notify:
+        return
+    caps = [cap for edition in editions.all() for cap in edition.caps if cap.figure is not None]
+    capped = {cap.fact.removesuffix("_after") for cap in caps}
+    for one in authorization.notify:
+        if one.name not in capped:
+            what = f"no rule caps `{one.name}_after`, so `notify` sends nothing of it"
+            yield _at(authorization, one.line, one.column, what, nearest(one.name, capped))
 
 
 def _open_terms(authorization: Authorization) -> Iterator[Problem]:

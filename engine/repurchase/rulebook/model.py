@@ -101,6 +101,18 @@ class Option(msgspec.Struct, frozen=True):
     column: int = 0
 
 
+class Watched(msgspec.Struct, frozen=True):
+    """The sum *name*, whose use is sent at each of the percentages *at* of its cap, in their order.
+
+    A rule reads `_after` behind the name.
+    """
+
+    name: str
+    at: tuple[int, ...]
+    line: int = 0
+    column: int = 0
+
+
 class Declared(msgspec.Struct, frozen=True):
     """An average as a file declares it, and where."""
 
@@ -147,6 +159,7 @@ class Authorization(msgspec.Struct, frozen=True):
     supply. *venues* are those that it adds, each with its time zone. *counters* are the sums over
     part of it that it declares, or that rules of its packs read. *averages* are all those that its
     rules may read, by their names: its own, those of its packs, and those that every file has.
+    *notify* are the sums whose use is sent; they change no decision.
     *file* is the name by which the file was read, *text* its exact content.
     """
 
@@ -170,6 +183,7 @@ class Authorization(msgspec.Struct, frozen=True):
     venues: Mapping[str, str] = {}
     counters: tuple[Counter, ...] = ()
     averages: Mapping[str, Declared] = {}
+    notify: tuple[Watched, ...] = ()
     file: str = ""
     text: str = ""
 

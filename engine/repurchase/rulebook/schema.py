@@ -51,9 +51,11 @@ from repurchase.rulebook.kinds import (
     PACK_ASKED,
     PACK_NAME,
     PER,
+    PERCENT,
     PRICED_IN,
     PROSE,
     SOURCE_NAME,
+    SUM,
     TERM_NAME,
     VALUE,
     VENUE,
@@ -373,6 +375,10 @@ RULE_FILE: Final = Table("rule-file",
     Key("unlimited", listed(choice(tuple(LIMITED))),
         "What the board does not limit: `[shares]`, `[amount]` or both. Without it, a rule must "
         "always cap each.", []),
+    Key("notify", named(listed(PERCENT, least=1), SUM, most=PARTS_MAX),
+        "At which percentages of its cap the use of a sum is sent by `repurchase notify`: "
+        "`program.shares: [50, 80, 95]`, `program.amount`, `counters.tranche.shares`. It changes "
+        "no decision.", {}),
     Key("late_days", COUNT_OF_DAYS,
         "For how many days after its last day an order that has ended is kept, since a venue may "
         "report on it late.", LATE_DAYS),

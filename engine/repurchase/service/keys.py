@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,14 +14,13 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from repurchase.domain.errors import Problem, UsageError, reason
+from repurchase.domain.errors import Problem, UsageError
 from repurchase.domain.roles import Role
+from repurchase.report.outputs import own_bytes
 from repurchase.report.served import KeyLine, Standing
 from repurchase.report.written import whole_bytes
 
 _TOKEN: Final = re.compile(r"rp_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
-_BYTES_MAX: Final = 1 << 24
-_OTHERS: Final = 0o077
 # Compared with if no key has the name of a token, so that both take as long.
 _NO_HASH: Final = "0" * 64
 
@@ -62,18 +59,7 @@ def read_keys(path: Path) -> tuple[Key, ...]:
 
     Raise UsageError if the file is not one of keys, or if others than its owner can open it.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            body = file.read(_BYTES_MAX)
-    except OSError as error:
-        what = f"the keys cannot be read: {reason(error)}"
-        hint = "make the first with `repurchase token new`"
-        raise UsageError(Problem(what, hint, str(path))) from error
-    if not stat.S_ISREG(mode) or mode & _OTHERS:
-        what = "others than its owner can open the file of keys"
-        raise UsageError(Problem(what, "chmod 600", str(path)))
+    body = own_bytes(path, "keys", "make the first with `repurchase token new`")
     try:
         return msgspec.json.decode(body, type=_Kept).keys
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

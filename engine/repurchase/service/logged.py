@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from repurchase.domain.errors import Problem, UsageError, reason
-from repurchase.report.written import json_text
+from repurchase.report.written import log_line
 
 # So many lines may wait for whoever reads the log; more are lost, and no answer waits for them.
 _WAITING_MAX: Final = 1 << 16
@@ -74,9 +74,7 @@ class Log:
             _write(sys.stderr.fileno(), line)
 
     def _line(self, what: str, fields: dict[str, object]) -> bytes:
-        known = {name: value for name, value in fields.items() if value is not None}
-        found = {"at": self._now().isoformat(timespec="milliseconds"), "what": what, **known}
-        return f"{json_text(found)}\n".encode()
+        return log_line(self._now(), what, fields)
 
 
 class ServerLog(logging.Handler):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final, get_args
+from typing import Final
 
 from starlette.responses import Response
 
 from repurchase.api.headroom import headroom_of, question
 from repurchase.domain.calendars import read_day, read_moment
-from repurchase.domain.decisions import Outcome
+from repurchase.domain.decisions import OUTCOMES, Outcome
 from repurchase.domain.errors import Problem, UsageError, Wrong, nearest
 from repurchase.evaluation.headroom import headroom as found_headroom
 from repurchase.journal import queries
@@ -26,7 +26,6 @@ from repurchase.service.live import now
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 500
-OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 
 async def position(asked: Asked) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import HTMLResponse, Response
 
 from repurchase.api.headroom import Headroom
+from repurchase.domain.decisions import OUTCOMES
 from repurchase.domain.roles import Role
 from repurchase.journal.queries import AdoptedThen, OrderLine, Overview
 from repurchase.report import measures, problems
@@ -94,7 +95,7 @@ _DECISIONS: Final = (
         {**_NUMBER, "minimum": 1, "maximum": reads.LIMIT_MAX},
     ),
     Parameter("day", "The day of the event.", DAY),
-    Parameter("outcome", "The outcome.", {"enum": list(reads.OUTCOMES)}),
+    Parameter("outcome", "The outcome.", {"enum": list(OUTCOMES)}),
     Parameter("rule", "A rule among the findings."),
     Parameter("order", "The order, or an event that names it."),
 )
