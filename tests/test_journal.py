@@ -357,7 +357,7 @@ def test_position_is_written_with_pauses() -> None:
     turns: list[None] = []
     body = position_bytes(replace(Position(), orders=orders), lambda: turns.append(None))
     assert body == position_bytes(replace(Position(), orders=orders))
-    assert len(turns) >= 1_000 // 128
+    assert len(turns) >= 1_000 // 32
 
 
 # -- what is not believed -------------------------------------------------------------------------

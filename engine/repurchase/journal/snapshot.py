@@ -31,8 +31,8 @@ from repurchase.ledger.position import Position
 
 _Read = Callable[[Any], Any]
 Pause = Callable[[], object]
-# So many orders or fills are written between two pauses: half a millisecond.
-_BETWEEN: Final = 128
+# So many orders or fills are written between two pauses: a third of a millisecond.
+_BETWEEN: Final = 32
 _CACHED: Final = 1 << 10
 # The persistent types take no type parameters at run time, so these plain types stand in for them.
 # No field of a position is a plain `dict` or `list`.

@@ -193,6 +193,10 @@ def run(questions: Connection) -> None:
     The first says where the journal and the market files are.
     """
     os.nice(_NICE)
+    if sys.platform == "linux":
+        # It runs only while no core is wanted for an answer.
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     weigher: Weigher | None = None
     is_behind = False
     with suppress(EOFError, OSError):
