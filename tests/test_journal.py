@@ -281,7 +281,13 @@ LOST: Final[dict[str, Callable[[bytes], bytes | None]]] = {
     "a record that is not there": lambda content: content.replace(b'"record":9', b'"record":99'),
     "another record": lambda content: content.replace(b'"record":9', b'"record":8'),
     "another version": lambda content: content.replace(b'"version":"', b'"version":"9'),
-    "another position": lambda content: content.splitlines()[0] + b"\n" + b"{}",
+    "another position": lambda content: (
+        b"%b\n%b"
+        % (
+            content.splitlines()[0],
+            position_bytes(Position(started=True)),
+        )
+    ),
     "no position": lambda content: with_body(content, b"{}"),
     "no text of the rules": lambda content: content.replace(b'"file":"', b'"file":"0'),
 }
