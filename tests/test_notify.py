@@ -565,7 +565,7 @@ def test_secret_that_is_none_is_refused(tmp_path: Path, journal: str, content: s
     )
     for body, mode, what in (
         (content, 0o600, "the file does not hold one secret, or a new one and an old one"),
-        (SECRET, 0o640, "others than its owner can open the file of secret"),
+        (SECRET, 0o640, "others than its owner can open the file of secrets"),
     ):
         path.write_text(body, "utf-8")
         path.chmod(mode)

@@ -122,7 +122,7 @@ class Desk:
             self._feed.of(self._book.editions.authorization)
         self._kept: frozenset[str] = frozenset()
         self._keeping: threading.Thread | None = None
-        self._kept_at = self._book.head.sequence
+        self._snapshot_at = self._book.head.sequence
         self._closing = threading.Event()
         self._turn = threading.Condition()
         self._going_on = threading.Lock()
@@ -279,7 +279,7 @@ class Desk:
         if not self._kept:
             return
         with suppress(JournalError):
-            remember_book(self._journal, self._program, self._book, self._kept_at)
+            remember_book(self._journal, self._program, self._book, self._snapshot_at)
 
     def _keep(self, book: Book) -> None:
         """Keep the position of *book*, and let others go first; the records do without it."""
@@ -308,9 +308,12 @@ class Desk:
         with self._going_on:
             if book.head.sequence >= self._book.head.sequence:
                 self._book = book
-            if not is_worth_keeping(self._book, self._kept_at, KEEP_EVERY) or self._is_keeping():
+            if (
+                not is_worth_keeping(self._book, self._snapshot_at, KEEP_EVERY)
+                or self._is_keeping()
+            ):
                 return
-            self._kept_at = self._book.head.sequence
+            self._snapshot_at = self._book.head.sequence
             self._keeping = threading.Thread(
                 target=self._keep, args=[self._book], name="snapshot", daemon=True
             )

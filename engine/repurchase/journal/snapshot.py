@@ -135,13 +135,20 @@ def position_bytes(position: Position, pause: Pause = unpaused) -> bytes:
     """
 
     def plain(value: object) -> object:
-        if isinstance(value, StoredMap):
-            return _in_parts(value.unread(), pause)
-        if isinstance(value, HashTrieMap) and type(next(iter(value), None)) is str:
-            return _in_parts(value.items(), pause)
-        return _plain(value)
+        entries = _by_name(value)
+        return _plain(value) if entries is None else _in_parts(entries, pause)
 
     return msgspec.json.Encoder(enc_hook=plain, order="deterministic").encode(position)
+
+
+def _by_name(value: object) -> Iterable[tuple[str, object]] | None:
+    """Return the entries of *value* if it is a map with names as its keys, `None` otherwise."""
+    if isinstance(value, StoredMap):
+        return value.unread()
+    # All keys of a map are of one type.
+    if isinstance(value, HashTrieMap) and type(next(iter(value), "")) is str:
+        return value.items()
+    return None
 
 
 def _in_parts(entries: Iterable[tuple[str, object]], pause: Pause) -> dict[str, msgspec.Raw]:
@@ -180,11 +187,11 @@ def _plain(value: object) -> object:
     if isinstance(value, Fraction):
         # Equal numbers must give equal bytes: a whole number is written as an integer.
         return value.numerator if value.denominator == 1 else written(value)
-    if isinstance(value, StoredMap):
-        return dict(value.unread())
+    entries = _by_name(value)
+    if entries is not None:
+        return dict(entries)
     if isinstance(value, HashTrieMap):
-        plain = dict(value.items())
-        return plain if all(type(key) is str for key in plain) else sorted(plain.items())
+        return sorted(value.items())
     if isinstance(value, Queue):
         return list(value)
     if isinstance(value, ZoneInfo):

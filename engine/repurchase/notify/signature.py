@@ -24,7 +24,7 @@ def read_secrets(path: Path) -> tuple[bytes, ...]:
 
     Raise UsageError if others than its owner can open the file, or if it holds something else.
     """
-    lines = own_bytes(path, "secret", _HINT).decode("ascii", "replace").split()
+    lines = own_bytes(path, "secrets", _HINT).decode("ascii", "replace").split()
     found = [one[1] for line in lines if (one := _SECRET.fullmatch(line))]
     if len(found) != len(lines) or not 1 <= len(found) <= _SECRETS_MAX:
         # What it holds is not for a log.
