@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repurchase.domain.errors import UsageError
-from repurchase.intake.ids import Ids
+from repurchase.domain.events import Event
+from repurchase.intake.ids import Ids, digest
 from repurchase.intake.scratch import temporary_database
 
 ONE = b"1" * 16
@@ -48,6 +49,28 @@ def test_index_agrees_with_a_plain_dict(rows: list[tuple[str, bool]], held_max: 
             assert index.seen(id_, digest) == expected
 
 
+@given(
+    rows=st.lists(st.tuples(st.text("ab", min_size=1, max_size=3), st.booleans(), st.booleans())),
+    held_max=st.integers(1, 9),
+)
+def test_a_text_stands_for_its_digest(rows: list[tuple[str, bool, bool]], held_max: int) -> None:
+    """Of a row that is kept by its text, the digest is known, too."""
+    events = {name: Event(kind="order", id=name) for name in ("one", "two")}
+    known: dict[str, str] = {}
+    seen: set[str] = set()
+    with temporary_database() as database:
+        index = Ids(database, held_max, events.get)
+        for id_, first, is_text in rows:
+            content = "one" if first else "two"
+            before = known.setdefault(id_, content)
+            if is_text:
+                assert index.add(id_, content) == (id_ not in seen)
+            else:
+                expected = "new" if id_ not in seen else "same" if before == content else "other"
+                assert index.seen(id_, digest(events[content])) == expected
+            seen.add(id_)
+
+
 def test_ids_beyond_memory_are_found() -> None:
     """Ids go to disk in many parts, in no order, and each is found there."""
     with temporary_database() as database:
@@ -65,8 +88,8 @@ def test_full_disk_is_told() -> None:
         with temporary_database() as database:
             database.execute("PRAGMA max_page_count = 3")
             index = Ids(database, held_max=1_000)
-            assert {index.seen(f"f{at}", ONE) for at in range(999)} == {"new"}
-            index.seen("f999", ONE)
+            assert {index.seen(f"f{at}", ONE) for at in range(1_000)} == {"new"}
+            index.seen("f1000", ONE)
 
     with pytest.raises(UsageError) as caught:
         use_a_full_disk()

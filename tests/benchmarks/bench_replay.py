@@ -42,7 +42,7 @@ def test_replay_rate_and_memory(tmp_path: Path) -> None:
     """Report events a second and peak memory of a replay, and the ratio to the bare loop."""
     rules, log = tmp_path / "generated.yaml", tmp_path / "log.csv"
     rules.write_text(RULES)
-    write_log(log, ROWS)
+    write_log(log, ROWS, in_session=True)
     before = bare_rate(rules, log)
     out = tmp_path / "out.jsonl"
     arguments: list[str | Path] = ["replay", log, "--rules", rules, "--decisions", out]

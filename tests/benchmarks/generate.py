@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Final
+
+from repurchase.domain.sessions import sessions
 
 RULES: Final = """
 repurchase: 1
@@ -37,26 +40,53 @@ HEADER: Final = "kind,id,time,symbol,venue,side,quantity,price,order_type,order\
 DAYS: Final = 250
 # Every so many orders one is too large, so that the path of a denial is taken too.
 TOO_LARGE_EVERY: Final = 100
+FIRST: Final = datetime(2020, 1, 6, 9, tzinfo=UTC)
+# Half of a session of Tokyo is before the rest at noon.
+HALF: Final = 9_000
+REST: Final = 3_600
 
 
-def write_log(path: Path, rows: int) -> None:
-    """Write a log of *rows* rows to *path*: each order is filled at once, in two parts."""
+def write_log(path: Path, rows: int, *, in_session: bool = False) -> None:
+    """Write a log of *rows* rows to *path*: each order is filled at once, in two parts.
+
+    Without *in_session*, every day of the calendar has trades, at noon and past the close, too.
+    """
+    begin = _of_sessions(rows) if in_session else _of_days(rows)
     with path.open("w", encoding="ascii") as file:
         file.write(HEADER)
-        for number, line in enumerate(_lines(rows)):
-            if number == rows:
-                break
+        for line in islice(_lines(rows, begin), rows):
             file.write(line)
 
 
-def _lines(rows: int) -> Iterator[str]:
+def _of_days(rows: int) -> Callable[[int], datetime]:
     a_day = rows // 3 // DAYS + 1
-    for order in range(rows):
+
+    def begin(order: int) -> datetime:
         day, place = divmod(order, a_day)
+        return FIRST + timedelta(days=day, seconds=place * 20_000 // a_day)
+
+    return begin
+
+
+def _of_sessions(rows: int) -> Callable[[int], datetime]:
+    tokyo = sessions("XTKS")
+    assert tokyo is not None
+    year = (FIRST + timedelta(days=day) for day in range(360))
+    days = [day for day in year if tokyo.on(day.date())]
+    a_day = rows // 3 // len(days) + 1
+
+    def begin(order: int) -> datetime:
+        day, place = divmod(order, a_day)
+        seconds = place * 2 * HALF // a_day
+        return days[day] + timedelta(seconds=seconds + REST * (seconds > HALF))
+
+    return begin
+
+
+def _lines(rows: int, begin: Callable[[int], datetime]) -> Iterator[str]:
+    for order in range(rows):
         # The clock of the text is Tokyo's.
-        opening = datetime(2020, 1, 6, 9, tzinfo=UTC) + timedelta(days=day)
-        moment = opening + timedelta(seconds=place * 20_000 // a_day)
-        time = f"{moment:%Y-%m-%dT%H:%M:%S}+09:00"
+        time = f"{begin(order):%Y-%m-%dT%H:%M:%S}+09:00"
         price = 1_000 + order * 7 % 400
         large = order % TOO_LARGE_EVERY == 0
         quantity = 3_000 if large else 100 + order % 10 * 100

@@ -84,7 +84,7 @@ PROPERTIES_MAX: Final = 200
 
 _NOT_HANDLED: Final = 1
 _ALWAYS: Final = "one"
-_START: Final = '{"id":1,"sid":"0","one":1'
+START: Final = '{"id":1,"sid":"0","one":1'
 _STATE: Final = "0"
 _END: Final = '{"id":1,"sid":"0","end":1}'
 _ENDING: Final = {":end": {"all": [{"m": {"$gte": {"end": 0}}}]}}
@@ -92,12 +92,13 @@ _INTS: Final = {int}
 
 Rounding = Literal["up", "down"]
 Rule = tuple[str, Form]
+Terms = tuple[tuple[str, int], ...]
 
 
 class Property(msgspec.Struct, frozen=True):
     """An integer that a rule set compares: a sum of facts, rounded up or down."""
 
-    terms: tuple[tuple[str, int], ...]
+    terms: Terms
     rounding: Rounding
 
 
@@ -175,15 +176,20 @@ class Network:
 
 
 class RuleSet:
-    """One durable-rules rule set, its handle, and the properties that it is sent."""
+    """One durable-rules rule set, its handle, and the properties that it is sent.
+
+    Each of the *properties* is how it begins in a fact, its sum of facts, and whether that is
+    rounded up.
+    """
 
     is_sound: bool
     definition: str
+    properties: Sequence[tuple[str, Terms, bool]]
 
     def __init__(self, plan: _Plan) -> None:
         self.is_sound = True
         self.definition = json.dumps(plan.definition | _ENDING)
-        named = [
+        named = self.properties = [
             (f',"{name}":', wanted.terms, wanted.rounding == "up")
             for wanted, name in plan.properties.items()
         ]
@@ -191,37 +197,37 @@ class RuleSet:
         self._sums = [(prefix, terms, up) for prefix, terms, up in named if len(terms) > 1]
         # Mostly each rule compares one fact as it is, and all are there and whole: `_whole`.
         names = [name for _, name, coefficient, _ in self._single if coefficient == 1]
-        self._template = _START + "".join(f"{prefix}%d" for prefix, *_ in self._single) + "}"
+        self._template = START + "".join(f"{prefix}%d" for prefix, *_ in self._single) + "}"
         # One name alone would be got without a tuple around it.
         self._values = itemgetter(*names) if len(names) == len(named) > 1 else None
         self._handle = self._load()
 
     def fire(self, facts: Mapping[str, Exact | None], names: set[str]) -> None:
         """Add to *names* the rules that hold with *facts*."""
-        fact = self.fact(facts)
+        self.react(self.fact(facts), names)
+
+    def react(self, fact: str, names: set[str]) -> None:
+        """Add to *names* the rules that hold with *fact*, the text of what the rules compare."""
         # Whatever ends this half-way, Ctrl-C too, leaves a state that nobody knows.
-        self.is_sound = False
+        handle, self.is_sound = self._handle, False
         try:
-            result, state = engine.assert_fact(self._handle, fact)
+            result, state = engine.assert_fact(handle, fact)
             if result != _NOT_HANDLED:
-                self._collect(fact, state, names)
-                engine.retract_fact(self._handle, fact)
+                # Each action names one rule; an action that is not completed stays pending.
+                first = engine.start_action_for_state(handle, state)
+                action = first[1] if first else None
+                while action:
+                    # An action reads {"rule name":{"m":{...}}}; no name here holds a quote. An
+                    # action left over from another fact would answer for that fact.
+                    if fact not in action:
+                        raise EngineFault("durable-rules answered for another fact")
+                    names.add(action[2 : action.index('"', 2)])
+                    action = engine.complete_and_start_action(handle, state)
+                engine.retract_fact(handle, fact)
         except Exception as error:
             # Foreign code: whatever goes wrong in it, there is no usable answer.
             raise EngineFault(f"durable-rules failed on a fact: {error}") from error
         self.is_sound = True
-
-    def _collect(self, fact: str, state: int, names: set[str]) -> None:
-        # Each action names one rule; an action that is not completed stays pending.
-        first = engine.start_action_for_state(self._handle, state)
-        action = first[1] if first else None
-        while action:
-            # An action reads {"rule name":{"m":{...}}}; no name here holds a quote. An action left
-            # over from another fact would answer for that fact.
-            if fact not in action:
-                raise EngineFault("durable-rules answered for another fact")
-            names.add(action[2 : action.index('"', 2)])
-            action = engine.complete_and_start_action(self._handle, state)
 
     def _load(self) -> int:
         try:
@@ -253,7 +259,7 @@ class RuleSet:
 
     def _partial(self, facts: Mapping[str, Exact | None]) -> str:
         """Return the fact to assert, without the missing quantities."""
-        parts = [_START]
+        parts = [START]
         for prefix, name, coefficient, up in self._single:
             value = facts[name]
             if value is not None:

@@ -145,11 +145,11 @@ def counter_fact(name: str) -> Fact:
 
 
 def _applies(now: Situation, name: str) -> Value | None:
-    uses = _uses(now.after, now.trade, name)
+    uses = uses_of(now.after, now.trade, name)
     return None if uses is None else applies(uses.counter, now.trade)
 
 
-def _uses(position: Position, trade: Trade, name: str) -> Uses | None:
+def uses_of(position: Position, trade: Trade, name: str) -> Uses | None:
     """Return what the counter *name* holds, or its part for the listing of *trade*."""
     found = position.counters.get(name)
     if found is not None or trade.listing is None:
@@ -163,12 +163,12 @@ def figure_of(position: Position, trade: Trade, name: str, figure: str) -> Exact
 
     It is the largest in any period that *trade* can touch.
     """
-    uses = _uses(position, trade, name)
+    uses = uses_of(position, trade, name)
     if uses is None:
         return None
     if not _is_said(uses.counter, trade) and applies(uses.counter, trade) is None:
         return None
-    span = _span(uses.counter, trade)
+    span = span_of(uses.counter, trade)
     if span is None or not _is_known(position, uses, figure, span[0]):
         return None
     most = uses.most(uses.counter.within(*span) or span)
@@ -221,7 +221,7 @@ def _is_said(counter: Counter, trade: Trade) -> bool:
     )
 
 
-def _span(counter: Counter, trade: Trade) -> Span | None:
+def span_of(counter: Counter, trade: Trade) -> Span | None:
     """Return when *trade* begins and ends, on the clock of *counter*; `None` if unknown."""
     days = _days(counter, trade)
     if days is None:

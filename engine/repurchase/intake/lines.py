@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 from typing import Final, Protocol
 
 from repurchase.domain.errors import Wrong
@@ -26,27 +25,32 @@ class Readable(Protocol):
 class Lines:
     """An iterator over the lines of *stream* that continues after a line that raised Wrong.
 
-    *number* is the number of the last line read. *begun* is the byte offset at which the current
+    *number* is the number of the last line read, and *row* that of the line at which the current
     row begins. Neither a line nor a row may be longer than `TEXT_BYTES_MAX` bytes.
     Reading ends with OSError if a line is longer than `SKIPPED_BYTES_MAX` bytes.
+
+    Whoever reads lines without this may `take` them as they are, say how many it `took`, and
+    `put_back` the last.
     """
 
     number: int
+    row: int
     bytes_read: int
+    take: Callable[[], bytes]
     first: bytes
     last: bytes
 
     def __init__(self, stream: Readable, encoding: str = "utf-8") -> None:
         self.number = 0
+        self.row = 0
         self._encoding = encoding
         self.bytes_read = 0
-        self.begun = 0
+        self._begun = 0
         self.last = b""
-        self._next_line = partial(stream.readline, TEXT_BYTES_MAX + 1)
+        self.take = partial(stream.readline, TEXT_BYTES_MAX + 1)
         # Spreadsheets write a byte-order mark at the start of a UTF-8 file.
-        self.first = self._next_line().removeprefix(_UTF8_MARK)
-        rest = iter(self._next_line, b"")
-        self._decoded = map(self._read, chain([self.first], rest) if self.first else rest)
+        self.first = self._back = self.take().removeprefix(_UTF8_MARK)
+        self._decoded = map(self._read, iter(self._next, b""))
 
     def __iter__(self) -> Iterator[str]:
         return self._decoded
@@ -55,11 +59,30 @@ class Lines:
         """Return whether the last line read has no line feed, as in a truncated file."""
         return not self.last.endswith(b"\n")
 
+    def begin(self) -> None:
+        """Note that the next line begins a row."""
+        self._begun, self.row = self.bytes_read, 0
+
+    def took(self, lines: int, size: int) -> None:
+        """Count *lines* of so many bytes, each a row, as read."""
+        self.number += lines
+        self.bytes_read += size
+        self.begin()
+
+    def put_back(self, line: bytes) -> None:
+        """Let *line*, the last that was taken, be read next."""
+        self._back = line
+
+    def _next(self) -> bytes:
+        line, self._back = self._back, b""
+        return line or self.take()
+
     def _read(self, line: bytes) -> str:
         self.number += 1
+        self.row = self.row or self.number
         self.bytes_read += len(line)
         self.last = line
-        if self.bytes_read - self.begun > TEXT_BYTES_MAX:
+        if self.bytes_read - self._begun > TEXT_BYTES_MAX:
             raise self._too_long(line)
         try:
             return line.decode(self._encoding)
@@ -72,7 +95,7 @@ class Lines:
             return Wrong(f"begins a row of more than {TEXT_BYTES_MAX} bytes", hint)
         begun = self.bytes_read
         while line and not line.endswith(b"\n"):
-            line = self._next_line()
+            line = self.take()
             self.bytes_read += len(line)
             if self.bytes_read - begun > SKIPPED_BYTES_MAX:
                 what = f"line {self.number} is longer than {SKIPPED_BYTES_MAX} bytes"

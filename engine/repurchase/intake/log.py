@@ -85,6 +85,24 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     of_order: OfOrder | None = None
 
 
+class Columns(msgspec.Struct, frozen=True):
+    """The columns of a log of lines that commas separate, whose rows have ids.
+
+    *names* are the event fields of the columns, `None` for one that is ignored, and *constants*
+    what all rows share beside them. The *lines* below the header can be read without the log.
+    """
+
+    names: tuple[str | None, ...]
+    constants: Named[str, str]
+    lines: Lines
+
+    def event(self, line: str) -> Event | None:
+        """Return the event on *line*, which is a row without quotes; `None` if it is none."""
+        pairs = zip(self.names, line.split(","), strict=True)
+        values: dict[str, object] = {name: cell for name, cell in pairs if cell and name}
+        return decode({**values, **self.constants})[0]
+
+
 def open_log(
     source: str | Path | BinaryIO,
     name: str | None = None,
@@ -138,6 +156,7 @@ class Log(AbstractContextManager["Log"]):
     """An open log, whose rows can be read once, in file order; it counts the bytes read so far."""
 
     bytes_total: int | None
+    columns: Columns | None
     noted: Noted
     totals: Totals
 
@@ -157,6 +176,7 @@ class Log(AbstractContextManager["Log"]):
         # What a FIX log says beside its events.
         self.noted = Noted()
         self._messages: Messages | None = None
+        self.columns = None
         self.bytes_total = None if table is not None else _size(stream)
         self._stream = stream
         self._layout = layout
@@ -236,7 +256,7 @@ class Log(AbstractContextManager["Log"]):
             raise UsageError(Problem(what, "leave it out", self.name))
         if form == "jsonl":
             return self._json_rows()
-        return self._table_rows(csv_table(self.name, self._lines))
+        return self._table_rows(csv_table(self.name, self._lines), self._lines)
 
     def _fix_rows(self, quarantine: Quarantine | None) -> Iterator[Row]:
         """Return a row for each event of a FIX log; raise InputError if its layout is wrong."""
@@ -256,8 +276,11 @@ class Log(AbstractContextManager["Log"]):
             for entry in log.entries()
         )
 
-    def _table_rows(self, table: Table) -> Iterator[Row]:
-        """Return the rows of *table*; raise InputError if no row can be read under its header."""
+    def _table_rows(self, table: Table, lines: Lines | None = None) -> Iterator[Row]:
+        """Return the rows of *table*; raise InputError if no row can be read under its header.
+
+        Its rows are on *lines*, if there are any.
+        """
         layout = self._layout
         kept = [at for at, theirs in enumerate(table.header) if theirs not in layout.ignore]
         names = [name for at in kept if (name := layout.ours(table.header[at])) is not None]
@@ -272,6 +295,10 @@ class Log(AbstractContextManager["Log"]):
             labels = {"": "a column"}
             raise InputError(problems(faults, labels, file=self.name, line=table.line))
         self._has_ids = "id" in names
+        if lines is not None and self._has_ids:
+            named = dict(zip(kept, names, strict=True))
+            columns = tuple(named.get(at) for at in range(len(table.header)))
+            self.columns = Columns(columns, constants, lines)
         return self._cell_rows(table, kept, names, constants)
 
     def _cell_rows(

@@ -54,6 +54,17 @@ class Order:
         where = f"line {other_line} has `{other.isoformat()}`"
         return f"`{this.isoformat()}` goes backwards: {where}"
 
+    def last_time(self) -> datetime | None:
+        """Return the time before which no event may be; `None` if that does not decide alone."""
+        time, day = self.last.get(True), self.last.get(False)
+        if time is None or not isinstance(time[0], datetime):
+            return None
+        return time[0] if day is None or day[0] <= self._day(time[0]) else None
+
+    def took(self, time: datetime, line: int) -> None:
+        """Note an event at *time*, on *line*, that does not go backwards."""
+        self.last = {**self.last, True: (time, line)}
+
     def later_one(self, event: Event) -> tuple[date, int] | None:
         """Return the time or date, with its line, of an earlier event that lies after *event*."""
         this = event.time or event.date

@@ -105,20 +105,20 @@ def rows_of(name: str, lines: Lines, parsed: Iterable[T], first: str | None = No
     *first* is what messages call the first row.
     """
     while True:
-        number = lines.number + 1
         try:
             for row in parsed:
-                lines.begun = lines.bytes_read
+                number = lines.row
+                lines.begin()
                 if row:
                     first = None
                     yield number, row
-                number = lines.number + 1
             return
         except Wrong as error:
             subject, wrong = "line", error
         except csv.Error as error:
             subject, wrong = "row", _not_csv(error)
-        lines.begun = lines.bytes_read
+        number = lines.row
+        lines.begin()
         yield number, Problem(f"the {first or subject} {wrong.what}", wrong.hint, name, number)
 
 

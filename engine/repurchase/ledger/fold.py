@@ -55,7 +55,7 @@ def after(position: Position, trade: Trade) -> Position:
     position = arrived(position, trade.date)
     if trade.is_fill:
         return after_fill(position, trade) if trade.counts else position
-    position = _asking(_with_latest(position, trade.date), trade, is_approved=True)
+    position = _asking(with_latest(position, trade.date), trade, is_approved=True)
     assert trade.order is not None, "every trade that is not a fill has an order"
     if trade.event.kind == "prepaid" and trade.before is None:
         position = _with_payment(position, trade)
@@ -96,7 +96,7 @@ def refused(position: Position, trade: Trade, outcome: Literal["held", "denied"]
     """
     position = _asking(position, trade, is_approved=False)
     if outcome == "held":
-        position = _with_latest(arrived(position, trade.date), trade.date)
+        position = with_latest(arrived(position, trade.date), trade.date)
     # If a release is denied, its order stays held.
     if outcome == "denied" and trade.event.id in position.orders:
         return position
@@ -158,7 +158,7 @@ def _brought_forward(position: Position, event: Event, clock: ZoneInfo) -> Posit
 def arrived(position: Position, day: datetime.date) -> Position:
     """Return *position* on *day*, without closed orders on which no report is expected any more."""
     while len(position.orders) > ORDERS_REMEMBERED and position.ended:
-        position = _forgetting(position)
+        position = forgetting(position)
     if position.started and day <= position.today:
         return position
     orders, ended = position.orders, position.ended
@@ -171,7 +171,7 @@ def arrived(position: Position, day: datetime.date) -> Position:
     return replace(position, orders=orders, ended=ended, today=today, started=True)
 
 
-def _forgetting(position: Position) -> Position:
+def forgetting(position: Position) -> Position:
     """Return *position* without the closed order on which reports are expected the least long."""
     day = min(position.ended)
     names = position.ended[day]
@@ -189,7 +189,7 @@ def _with_ended(position: Position, order: Order) -> Ended:
     return position.ended.insert(day, names)
 
 
-def _with_latest(position: Position, day: datetime.date) -> Position:
+def with_latest(position: Position, day: datetime.date) -> Position:
     """Return *position* with *day* as its latest day, unless that is later already."""
     if day <= position.settled_day:
         return position
@@ -233,7 +233,7 @@ def without(position: Position, fill: Counted, corrected_by: str | None = None) 
     *corrected_by* names the correct that counts in its place.
     """
     name = fill.event.id
-    days, key = position.days, _key(fill)
+    days, key = position.days, day_key(fill)
     day = None if key is None else days.get(key)
     if key is not None and day is not None:
         rest = replace(day, executed_shares=day.executed_shares - (fill.shares or 0))
@@ -257,10 +257,8 @@ def after_fill(position: Position, trade: Trade) -> Position:
     if trade.corrects is not None:
         position = without(position, trade.corrects, trade.event.id)
     name, shares, amount = trade.event.id, trade.shares, trade.amount
-    counted = Counted(
-        trade.event, trade.listing, shares, amount, trade.date, trade.venue_date, trade.venue_time
-    )
-    counters = _with_fill(position.counters, counted, trade=trade)
+    fill = counted(trade)
+    counters = _with_fill(position.counters, fill, trade=trade)
     return with_order(
         replace(position, counters=counters),
         trade.before,
@@ -269,15 +267,28 @@ def after_fill(position: Position, trade: Trade) -> Position:
         executed_amount=position.executed_amount + (amount or 0),
         unknown_shares=_with_unknown(position.unknown_shares, name, shares),
         unknown_amount=_with_unknown(position.unknown_amount, name, amount),
-        fills=position.fills.with_fill(name, counted),
+        fills=position.fills.with_fill(name, fill),
         fill_days=_with_fill_of(position, trade.date, 1),
         days=_with_use(position.days, trade),
     )
 
 
+def counted(trade: Trade) -> Counted:
+    """Return the fill *trade* as it is counted."""
+    return Counted(
+        trade.event,
+        trade.listing,
+        trade.shares,
+        trade.amount,
+        trade.date,
+        trade.venue_date,
+        trade.venue_time,
+    )
+
+
 def day(position: Position, trade: Trade) -> Day | None:
     """Return what *trade*'s instrument has used on its venue and day; `None` if unknown."""
-    key = _key(trade)
+    key = day_key(trade)
     if key is None or position.unknown_shares:
         return None
     return position.days.get(key, NO_DAY)
@@ -555,7 +566,8 @@ def _settled(unknown: Queue[str], name: str, figure: Exact | None) -> Queue[str]
     return unknown if figure is not None else Queue(one for one in unknown if one != name)
 
 
-def _key(trade: Trade | Counted) -> DayKey | None:
+def day_key(trade: Trade | Counted) -> DayKey | None:
+    """Return the instrument, venue and day of *trade*; `None` if they are not known."""
     if trade.listing is None or trade.venue_date is None:
         return None
     return (trade.listing.instrument, trade.listing.venue, trade.venue_date)
@@ -576,7 +588,7 @@ def _with_use(days: Days, trade: Trade) -> Days:
 
 def _keys(trade: Trade) -> tuple[DayKey, ...]:
     """Return the days that *trade* counts on: that of its venue, or of each that an order names."""
-    key = _key(trade)
+    key = day_key(trade)
     if key is None:
         return ()
     if trade.is_fill or trade.order is None or not trade.order.terms.places:
@@ -594,14 +606,20 @@ def _with_use_of(days: Days, trade: Trade, key: DayKey, shares: Exact) -> Days:
     else:
         ordered = _newly_ordered(trade, key, shares)
         executed, is_new = 0, trade.before is None
-    day = days.get(key, NO_DAY)
-    following = Day(
+    return days.insert(key, used(days.get(key, NO_DAY), trade, ordered, executed, is_new=is_new))
+
+
+def used(day: Day, trade: Trade, ordered: Exact, executed: Exact, *, is_new: bool) -> Day:
+    """Return *day* with so many shares *ordered* and *executed* by *trade*, and its broker.
+
+    If the trade *is_new*, its block counts, too.
+    """
+    return Day(
         day.ordered_shares + ordered,
         day.executed_shares + executed,
         _with_broker(day, trade),
         _with_block(day, trade) if is_new else day.blocks,
     )
-    return days.insert(key, following)
 
 
 def _newly_ordered(trade: Trade, key: DayKey, shares: Exact) -> Exact:
@@ -623,7 +641,7 @@ def _covering(trade: Trade, key: DayKey) -> tuple[Exact, Event | None]:
     """
     old = trade.corrects
     if old is not None:
-        return (old.shares or 0, old.event) if _key(old) == key else (0, None)
+        return (old.shares or 0, old.event) if day_key(old) == key else (0, None)
     if trade.before is None or trade.order is None or trade.is_elsewhere:
         return 0, None
     return trade.before.reserved_shares - trade.order.reserved_shares, trade.before.terms.event

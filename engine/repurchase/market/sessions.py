@@ -45,6 +45,15 @@ def _span(start: time, end: time) -> _Span:
     return _Span(time_number(start), until, f"from {start:%H:%M} to {end:%H:%M}")
 
 
+def spans(venue: str, day: date) -> tuple[tuple[Exact, Exact], ...] | None:
+    """Return from when to when trades of *day* at *venue* are in a session; `None` without a table.
+
+    Times are in seconds from midnight, and both ends are inside.
+    """
+    found = _on(venue, day)
+    return None if found is None else tuple((one.start, one.until) for one in found)
+
+
 def outside(venue: str, day: date, moment: Exact | None) -> tuple[str, str] | None:
     """Return *day* and *moment* in words, and the sessions of that day, if it is in none of them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from functools import partial
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact, exact, percent
 from repurchase.domain.venues import listed_venue, out_of_use
 from repurchase.evaluation.step import Decided, Step, position_report, refusal, step
-from repurchase.intake.ids import Ids, Seen
+from repurchase.intake.ids import Ids, Seen, unread
 from repurchase.intake.log import Log, OfOrder, Row
 from repurchase.intake.mapping import Expected
 from repurchase.intake.order import Order, sorted_rows
@@ -27,6 +27,8 @@ from repurchase.intake.totals import Comparison, Difference
 from repurchase.ledger.fold import counting
 from repurchase.ledger.position import Position
 from repurchase.market.feed import Feed, read_feed
+from repurchase.replay.lane import Lane, Passed
+from repurchase.replay.places import FIGURES
 from repurchase.rulebook.editions import Edition, Editions
 from repurchase.rulebook.life import Life, life
 from repurchase.rulebook.reach import can_apply
@@ -141,7 +143,6 @@ class Program:
 
     editions: Editions
     tally: Tally
-    position: Position
 
     def __init__(
         self,
@@ -160,12 +161,38 @@ class Program:
         self.editions = editions
         market = (feed or read_feed(())).of(editions.authorization)
         self._judge = judge or partial(step, every_rule=every_rule, market=market)
-        self.position = counting(position, editions.authorization.kept())
+        self._market = market
+        self._is_own = judge is None and not every_rule
+        self._lane: Lane | None = None
+        self._position = counting(position, editions.authorization.kept())
         self.edition: Edition | None = None
         self.last_day: date | None = None
         self.tally = Tally()
         packs = editions.authorization.packs
         self._by_day = {pack.name for pack in packs if pack.by_day}
+
+    @property
+    def position(self) -> Position:
+        """Return the position after the events so far."""
+        if self._lane is not None:
+            self._position, self._lane = self._lane.settled(), None
+        return self._position
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        self._position, self._lane = position, None
+
+    @property
+    def sums(self) -> Position:
+        """Return the position as far as its sums go; its orders and fills may be behind."""
+        return self._position if self._lane is None else self._lane.sums()
+
+    def open_orders(self) -> tuple[str, ...]:
+        """Return the ids of the orders that can still fill, in order."""
+        if self._lane is not None:
+            return self._lane.open_orders()
+        orders = self._position.orders
+        return tuple(name for name in sorted(orders) if orders[name].is_open)
 
     @property
     def latest_edition(self) -> Edition:
@@ -183,14 +210,49 @@ class Program:
                 self.tally.places[event.symbol, venue] = self.last_day
         before = self.position
         taken = self._judge(event, before, its)
-        self.position = taken.position
-        decision = taken.decision
+        self._position = taken.position
+        self._note(event, taken.decision, before)
+        return Decided(taken.decision, its, event=event)
+
+    def lane(self, log: Log, line: Callable[[Decided], str] | None) -> Lane | None:
+        """Return a lane for rows of *log*, whose decisions *line* writes; `None` if it has none."""
+        columns = log.columns
+        if columns is None or not self._is_own or not set(FIGURES) <= {*columns.names}:
+            return None
+        return Lane(columns, self.editions, self._market, line)
+
+    def along(self, lane: Lane, reader: Reader) -> Iterator[Decided | Passed]:
+        """Yield the decisions on the rows that *lane* can take next."""
+        ids, last = reader.ids, reader.last_time()
+        if ids is None or last is None or not (self._lane or lane.begin(self._position)):
+            return
+        self._lane = lane
+        for found in lane.rows(ids, last):
+            if isinstance(found, Passed):
+                self.tally.outcomes["approved"] += found.count
+            else:
+                assert found.event is not None, "a lane decides events"
+                self._note(found.event, found.decision, self._position)
+            yield found
+        at_last = lane.last()
+        if at_last is None:
+            return
+        place, time, line = at_last
+        reader.took(time, line)
+        self.edition, self.last_day = place.edition, place.date
+        days = self.tally.places
+        for place in lane.touched():
+            for venue in place.event.at_venues:
+                key = place.event.symbol or "", venue
+                days[key] = max(place.date, days.get(key, place.date))
+
+    def _note(self, event: Event, decision: Decision, before: Position) -> None:
+        """Count *decision*, and note the days that it taints."""
         self.tally.outcomes[decision.outcome] += 1
         if decision.findings:
             self._count(decision)
             if self._by_day and (decision.outcome == "approved" or event.kind == "fill"):
                 self._taint(event, decision, before)
-        return Decided(decision, its, event=event)
 
     def decided_at(self, event: Event, position: Position) -> Decided:
         """Return the decision on *event* at another *position*; change no position or count."""
@@ -203,7 +265,7 @@ class Program:
         *duplicates*, *skipped* and *quarantined* are the numbers of what was left out of the log.
         """
         edition = self.latest_edition
-        position, tally = self.position, self.tally
+        position, tally = self.sums, self.tally
         now = position_report(position, edition)
         return Summary(
             authorization=self.editions.authorization.name,
@@ -324,6 +386,9 @@ class Reader:
         self.duplicates = 0
         self.repeated: list[tuple[int, str]] = []
         self.skipped = 0
+        self.ids: Ids | None = None
+        # What reads a row again whose text stands for it.
+        self.event_of: Callable[[str], Event | None] = unread
         self._reading = reading
         self._repeats = repeats
         self._clock = editions[0].zone
@@ -365,6 +430,19 @@ class Reader:
         if not yielded and not may_be_empty:
             raise InputError(_no_events(self.skipped, log.name, self._rules))
 
+    @property
+    def is_sorting(self) -> bool:
+        """Return whether the rows are sorted first."""
+        return self._reading.sort
+
+    def last_time(self) -> datetime | None:
+        """Return the time before which no row may be; `None` if a day decides it, or nothing."""
+        return self._order.last_time()
+
+    def took(self, time: datetime, line: int) -> None:
+        """Note that a row at *time*, on *line*, was taken elsewhere."""
+        self._order.took(time, line)
+
     def check(self, event: Event) -> None:
         """Raise Wrong if *event* is not of these programs, or is not allowed at this place."""
         if event.authorization is not None and event.authorization not in self._authorizations:
@@ -396,7 +474,8 @@ class Reader:
     def _rows(self, log: Source) -> Iterator[Row]:
         """Yield the rows of *log* that must be decided or are bad; count the others."""
         with temporary_database() as database:
-            ids, rows = Ids(database), log.rows()
+            self.ids = ids = Ids(database, event_of=self.event_of)
+            rows = log.rows()
             if self._reading.sort:
                 rows = sorted_rows(rows, self._clock, database)
             for row in rows:
@@ -480,23 +559,34 @@ def completed(
     )
     printed = log.comparison(before)
     symbols = {one.symbol for one in program.editions.authorization.instruments}
-    noted, orders = log.noted, program.position.orders
-    open_ = (name for name in sorted(orders) if orders[name].is_open)
+    noted, open_ = log.noted, program.open_orders()
     if noted.open is not None:
         # Orders that the rules denied can fill, too.
-        open_ = (one.id for one in noted.open if one.symbol in symbols)
+        open_ = tuple(one.id for one in noted.open if one.symbol in symbols)
     return replace(
         summary,
-        open_orders=tuple(open_),
+        open_orders=open_,
         disputed=tuple(one.id for one in noted.disputed if one.symbol in symbols),
         differences=(*log.differences(before), *differing),
         compared=replace(printed, totals=(*printed.totals, *totals)),
     )
 
 
-def replay(log: Log, program: Program, reader: Reader) -> Iterator[Decided]:
-    """Yield the decision of *program* on each event that *reader* takes from *log*."""
-    return (program.decide(event) for _, event in reader.events(log))
+def replay(
+    log: Log, program: Program, reader: Reader, line: Callable[[Decided], str] | None = None
+) -> Iterator[Decided | Passed]:
+    """Yield the decision of *program* on each event that *reader* takes from *log*.
+
+    Rows that all rules pass may come together, with the lines of their decisions that *line*
+    writes.
+    """
+    lane = None if reader.is_sorting else program.lane(log, line)
+    if lane is not None:
+        reader.event_of = lane.event
+    for _, event in reader.events(log):
+        yield program.decide(event)
+        if lane is not None:
+            yield from program.along(lane, reader)
 
 
 class Question:

@@ -23,6 +23,7 @@ from repurchase.cli.output import answer, remark, warn
 from repurchase.domain.errors import Problem
 
 if TYPE_CHECKING:
+    from repurchase.evaluation.step import Decided
     from repurchase.replay.run import Reader
 
 
@@ -68,9 +69,10 @@ def command(
     from rich.console import Group
 
     from repurchase.cli.progress import watched
+    from repurchase.replay.lane import Passed
     from repurchase.replay.run import Program, Reader, completed, replay
     from repurchase.report.summaries import Denials, summary_view
-    from repurchase.report.written import decision_object, json_text, whole_file
+    from repurchase.report.written import whole_file
 
     expected = options.expected()
     editions = editions_of(rules, known_at)
@@ -89,13 +91,18 @@ def command(
         nullcontext() if decisions is None else whole_file(decisions, "the decisions") as add,
     ):
         position = program.position
-        for decided in watched(replay(trades, program, reader), trades):
+        line = None if add is None else _line
+        for decided in watched(replay(trades, program, reader, line), trades):
+            if isinstance(decided, Passed):
+                if add is not None:
+                    add(decided.lines)
+                continue
             denials.add(decided)
             if grouping is not None and decided.event is not None:
                 grouping.add(decided.event, position, program.position)
                 position = program.position
             if add is not None:
-                add(json_text(decision_object(decided)))
+                add(_line(decided))
     _remark_repeated(reader, trades.name)
     noted = trades.noted
     summary = program.summary(
@@ -115,6 +122,12 @@ def command(
     warn(one.problem(trades.name) for one in summary.differences)
     has_fault = summary.denied or summary.held or summary.refused or summary.differences
     return 1 if has_fault else 0
+
+
+def _line(decided: Decided) -> str:
+    from repurchase.report.written import decision_object, json_text
+
+    return json_text(decision_object(decided))
 
 
 def _remark_repeated(reader: Reader, log: str) -> None:
