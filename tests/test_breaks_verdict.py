@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -419,7 +420,9 @@ def _filled_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], 
 def _changed_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade], Day]) -> None:
     """Change the day after each trade, given the day before it and the trade."""
 
-    def after(position: Position, now: Trade) -> Position:
+    def broken(
+        whole: Callable[[Position, Trade], Position], position: Position, now: Trade
+    ) -> Position:
         following = whole(position, now)
         if now.listing is None or now.venue_date is None:
             return following
@@ -429,8 +432,8 @@ def _changed_day(patch: pytest.MonkeyPatch, changed: Callable[[Day, Day, Trade],
         day = changed(position.days.get(key, Day()), following.days[key], now)
         return replace(following, days=following.days.insert(key, day))
 
-    whole = fold.after
-    patch.setattr(step, "after", after)
+    patch.setattr(step, "proposed", partial(broken, fold.proposed))
+    patch.setattr(step, "after", partial(broken, fold.after))
 
 
 IN_GENERAL: Final = histories()

@@ -20,7 +20,7 @@ from repurchase.evaluation.step import Decided
 from repurchase.intake.log import open_log
 from repurchase.journal.snapshot import position_bytes
 from repurchase.replay.lane import Passed
-from repurchase.replay.run import Program, Reader, Reading, replay
+from repurchase.replay.run import Program, Reader, Reading, replay_by_line
 from repurchase.report.written import decision_object, json_text
 from repurchase.rulebook.editions import Editions, load_text
 
@@ -109,7 +109,7 @@ def straight(rules: Editions, log: str) -> tuple[list[str], Program, int]:
     program, reader = Program(rules), Reader(Reading(), rules)
     lines, passed = [], 0
     with open_log(io.BytesIO(log.encode()), "lane.csv", form="csv") as trades:
-        for found in replay(trades, program, reader, line):
+        for found in replay_by_line(trades, program, reader, line):
             if isinstance(found, Passed):
                 passed += found.count
                 lines += found.lines.split("\n")

@@ -18,7 +18,7 @@ import oracle
 from oracle import Value
 from repurchase.domain.decisions import Finding, choices_of, listed
 from repurchase.evaluation import judge
-from repurchase.evaluation.comparisons import Compared, shown
+from repurchase.evaluation.comparisons import Compared, candidates, fitting
 from repurchase.evaluation.names import fact_name
 from repurchase.evaluation.step import step
 from repurchase.evaluation.wording import ENGINE, currency_of, headline, sentence, short
@@ -472,7 +472,8 @@ def test_sentence_never_contradicts_its_result(case: Case) -> None:
             continue
         assert ("; must " in text) == (finding.result == "fail")
         rule = next(one.rule for one in edition.rules if one.rule.id == finding.rule)
-        found = shown(finding, rule, edition.constants)
+        every = candidates(rule, finding.result, edition.constants)
+        found = tuple(one.shown for one in fitting(finding, every))
         names = {fact_name(name) for name in rule.facts}
         assert any(name in text for name in names) or not any(facts_of(one) for one in found)
         # One of the comparisons that the sentence names decided, and it stands as the result says.

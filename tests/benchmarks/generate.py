@@ -73,7 +73,7 @@ def _of_sessions(rows: int) -> Callable[[int], datetime]:
     assert tokyo is not None
     year = (FIRST + timedelta(days=day) for day in range(360))
     days = [day for day in year if tokyo.on(day.date())]
-    a_day = rows // 3 // len(days) + 1
+    a_day = rows * 2 // 5 // len(days) + 1
 
     def begin(order: int) -> datetime:
         day, place = divmod(order, a_day)

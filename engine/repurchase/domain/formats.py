@@ -6,10 +6,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from repurchase.domain.errors import plain
-from repurchase.domain.quantities import shown
+from repurchase.domain.quantities import Exact, shown
 
 
-def unit(text: str | None, dimension: str | None, figure: Callable[[Fraction], str] = shown) -> str:
+def unit(text: str | None, dimension: str | None, figure: Callable[[Exact], str] = shown) -> str:
     """Return the exact string *text* for people: grouped by thousands, with its unit.
 
     *dimension* decides the unit. *figure* formats the number; the default rounds it up to four
@@ -19,7 +19,7 @@ def unit(text: str | None, dimension: str | None, figure: Callable[[Fraction], s
         return "unknown"
     if dimension in ("date", "time", "word", "flag", None):
         return plain(text)
-    number = Fraction(text)
+    number = int(text) if text.isdecimal() else Fraction(text)
     if dimension == "ratio":
         return f"{figure(number * 100)}%"
     if dimension in ("shares", "units"):

@@ -1,13 +1,13 @@
 """The comparison that a finding shows, found again in its rule: which fact, which way, which bound.
 
 A finding stores the values of both sides. The rule that it names, in the edition that decided, has
-the comparison itself. Usually one comparison of a rule fits the stored values; `shown` returns all
-that fit, so that a sentence never names a fact that did not decide.
+the comparison itself. Usually one comparison of a rule fits the stored values; `fitting` returns
+all that fit, so that a sentence never names a fact that did not decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from itertools import chain, islice, product
@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from repurchase.domain.decisions import Finding, choices_of, listed
+from repurchase.domain.decisions import Finding, Result, choices_of, listed
 from repurchase.domain.errors import Wrong
 from repurchase.domain.quantities import FLAG, NO_DAY, Dimension, value_written
 from repurchase.language.expression import (
@@ -111,47 +111,57 @@ def _reads(node: Node) -> bool:
     return next(facts_of(node), None) is not None
 
 
-def shown(finding: Finding, rule: Rule, constants: Constants) -> tuple[Compared, ...]:
-    """Return the comparisons of *rule* that *finding* can show, each as the rule wants it.
+class Candidate(msgspec.Struct, frozen=True):
+    """A comparison that can have decided a rule, and what may hold instead of it: *others*.
 
-    They are those that could decide and whose constant bound, dimension and truth are those of
-    *finding*. There is none if *finding* is undecided or is not of these *constants*.
+    *limit* is its bound as a finding stores it, `None` if it *is_of_facts* or is unknown.
     """
-    return tuple(dict.fromkeys(one for one, _ in _fitting(finding, rule, constants)))
+
+    shown: Compared
+    others: tuple[Way, ...]
+    limit: str | None
+    is_of_facts: bool
 
 
-def alternatives(
-    finding: Finding, rule: Rule, constants: Constants
-) -> tuple[tuple[Way, ...], bool]:
-    """Return the first ways that may hold instead of what `shown` returns, and if there are more.
-
-    They are the other branches of each failed `or`; there is none if *finding* is a pass. If an
-    event passes, one of the comparisons shown or all of a way hold.
-    """
-    fitting = _fitting(finding, rule, constants)
-    found = {one for one, _ in fitting}
-    ways = dict.fromkeys(way for _, others in fitting for way in others)
-    own = tuple(way for way in ways if found.isdisjoint(way))
-    is_cut = any(len(others) >= WAYS_MAX for _, others in fitting)
-    return own[:TOLD_MAX], is_cut or len(own) > TOLD_MAX
-
-
-def _fitting(
-    finding: Finding, rule: Rule, constants: Constants
-) -> list[tuple[Compared, tuple[Way, ...]]]:
-    """Return the comparisons that *finding* can show, each with what may hold instead."""
-    tree, state = rule.require.root, finding.result == "pass"
-    if finding.result == "not_applicable" and rule.when is not None:
+def candidates(rule: Rule, result: Result, constants: Constants) -> tuple[Candidate, ...]:
+    """Return the comparisons of *rule* that can decide its *result*; none if it is undecided."""
+    tree, state = rule.require.root, result == "pass"
+    if result == "not_applicable" and rule.when is not None:
         tree = rule.when.root
-    if finding.result == "indeterminate":
-        return []
-    return [
-        (one, others)
+    if result == "indeterminate":
+        return ()
+    return tuple(
+        Candidate(one, others, constant_limit(one, constants), is_of_facts(one))
         for one, others in _deciding(tree, constants, state=state, is_wanted=True)
-        if one.dimension == finding.dimension
-        and _has_limit(one, finding, constants)
-        and is_true(finding, one.operator) in (None, state)
+    )
+
+
+def fitting(finding: Finding, every: Iterable[Candidate]) -> list[Candidate]:
+    """Return those of *every* that *finding* can show, each as the rule wants it.
+
+    They are those whose constant bound, dimension and truth are those of *finding*.
+    """
+    state = finding.result == "pass"
+    return [
+        one
+        for one in every
+        if one.shown.dimension == finding.dimension
+        and _has_limit(one, finding)
+        and is_true(finding, one.shown.operator) in (None, state)
     ]
+
+
+def alternatives(found: Sequence[Candidate]) -> tuple[tuple[Way, ...], bool]:
+    """Return the first ways that may hold instead of what is *found*, and if there are more.
+
+    They are the other branches of each failed `or`; there is none of a pass. If an event passes,
+    one of the comparisons found or all of a way hold.
+    """
+    own = {one.shown for one in found}
+    ways = dict.fromkeys(way for one in found for way in one.others)
+    left = tuple(way for way in ways if own.isdisjoint(way))
+    is_cut = any(len(one.others) >= WAYS_MAX for one in found)
+    return left[:TOLD_MAX], is_cut or len(left) > TOLD_MAX
 
 
 def together(rule: Rule) -> tuple[Compared, ...]:
@@ -243,15 +253,16 @@ def is_of_facts(one: Compared) -> bool:
     return any(map(_reads, one.limits))
 
 
-def _has_limit(one: Compared, finding: Finding, constants: Constants) -> bool:
+def _has_limit(one: Candidate, finding: Finding) -> bool:
     """Return whether the bound of *one* is that of *finding*; a bound that reads facts may be."""
-    if len(choices_of(finding.limit or "")) > max(1, len(one.limits)):
+    limit = finding.limit
+    if limit == one.limit and len(one.shown.limits) == 1:
+        return True
+    if len(choices_of(limit or "")) > max(1, len(one.shown.limits)):
         # Some of its choices may be unknown, but there are no others.
         return False
-    if is_of_facts(one):
-        return True
     # A constant that is not in force may leave an extreme that one part decided.
-    return constant_limit(one, constants) in (None, finding.limit)
+    return one.is_of_facts or one.limit in (None, limit)
 
 
 def constant_limit(one: Compared, constants: Constants) -> str | None:

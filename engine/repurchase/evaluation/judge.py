@@ -26,6 +26,10 @@ Scope = Literal["order", "fill", "all"]
 JOINED_MAX: Final = 20
 # One scope of an edition takes 200 to 700 kB, and a thread mostly evaluates a few.
 LOADED_MAX: Final = 64
+# Of the last kinds of failure, those that came more often have a screen of their own.
+FAILURES_MAX: Final = 64
+FREQUENT: Final = 2
+REPEATS_MAX: Final = 4
 
 _PASS: Final = ":pass"
 _FAIL: Final = ":fail"
@@ -61,9 +65,9 @@ class Compiled:
         # Only findings need these: they are built with the first finding.
         self._detail: Network | None = None
         self._sides: dict[str, Sides] = {}
-        # The rules that failed last, and a screen for the same failures again.
-        self._last_failed: frozenset[str] = frozenset()
-        self._repeat_screen: tuple[set[str], Network] | None = None
+        # How often the same rules failed, the last ones at the end, and screens for it.
+        self._failures: dict[frozenset[str], int] = {}
+        self._repeats: dict[frozenset[str], tuple[set[str], Network]] = {}
 
     def found(self, values: Values, *, every_rule: bool = False) -> tuple[Finding, ...]:
         """Return the findings on the facts *values*; raise EngineFault on any fault.
@@ -100,20 +104,28 @@ class Compiled:
             network.distrust()
 
     def _networks(self) -> list[Network]:
-        repeat = None if self._repeat_screen is None else self._repeat_screen[1]
-        return [one for one in (self.screen, self._detail, repeat) if one is not None]
+        repeats = (network for _, network in self._repeats.values())
+        return [one for one in (self.screen, self._detail, *repeats) if one is not None]
 
     def _failing_again(self, failed: frozenset[str], numbers: Numbers) -> list[Answer] | None:
-        """Return the rules that *failed* if they failed last, too, and all others pass, or `None`.
+        """Return the rules that *failed* if all others pass; `None` if it must be found one by one.
 
-        Denials come in runs, and evaluating each rule alone takes longer than all the rest.
+        Most denials are of a few kinds, and to evaluate each rule alone takes longer than all the
+        rest. A screen for the same failures takes longer still to build, and is built if they are
+        frequent.
         """
-        if not failed or failed != self._last_failed:
-            self._last_failed, self._repeat_screen = failed, None
+        if not failed:
             return None
-        if self._repeat_screen is None:
-            self._repeat_screen = screen_of(self.rules, failed)
-        expected, screen = self._repeat_screen
+        times = self._failures[failed] = self._failures.pop(failed, 0) + 1
+        if len(self._failures) > FAILURES_MAX:
+            del self._failures[next(iter(self._failures))]
+        if times > FREQUENT and failed not in self._repeats:
+            if len(self._repeats) >= REPEATS_MAX:
+                del self._repeats[next(iter(self._repeats))]
+            self._repeats[failed] = screen_of(self.rules, failed)
+        if failed not in self._repeats:
+            return None
+        expected, screen = self._repeats[failed] = self._repeats.pop(failed)
         if screen.fired(numbers) != expected:
             return None
         return [(rule, "fail") for rule in self.rules if rule.rule.id + _FAIL in failed]

@@ -26,7 +26,15 @@ from repurchase.evaluation.owners import owner_findings
 from repurchase.evaluation.splits import is_followed
 from repurchase.facts.fact import Market, Situation
 from repurchase.facts.table import TABLE
-from repurchase.ledger.fold import after, asked, refused, settled, since_opening
+from repurchase.ledger.fold import (
+    after,
+    asked,
+    is_arrived,
+    proposed,
+    refused,
+    settled,
+    since_opening,
+)
 from repurchase.ledger.halts import acquainted, halted, lookalike, stopping
 from repurchase.ledger.position import Position
 from repurchase.ledger.splits import after_split, split_of
@@ -127,7 +135,7 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Proposal(msgspec.Struct, frozen=True, gc=False):
-    """An event before its decision: the *position* after it, if it is accepted.
+    """An event before its decision: the *position* after it, if it is accepted; see `proposed`.
 
     The rules evaluate *trade*; it is `None` for an event that they do not evaluate. *fault* says
     why the event is not allowed; *position* is then the one after its denial.
@@ -421,7 +429,7 @@ def _proposal(event: Event, position: Position, life: Life) -> _Proposal:
     else:
         found = settled(position, event, counting.zone)
     if isinstance(found, Trade):
-        return _Proposal(after(position, found), found)
+        return _Proposal(proposed(position, found), found)
     if isinstance(found, Position):
         return _Proposal(found)
     # A later `brought_forward` is no longer the first event.
@@ -440,13 +448,21 @@ def _applied(
 ) -> Position:
     """Return the position after *event*, given its *result* and the *findings*, which may halt."""
     if event.kind in _HAPPENED:
-        following = halting(proposal.position, event, findings)
+        following = halting(_accepted(proposal, position), event, findings)
     elif proposal.trade is None or result in ("approved", "recorded"):
-        following = proposal.position
+        following = _accepted(proposal, position)
     else:
         following = refused(position, proposal.trade, "held" if result == "held" else "denied")
     # A name that nobody checked teaches nothing about how a person is spelled.
     return following if event.kind in _TAKE_EFFECT else acquainted(following, event.by)
+
+
+def _accepted(proposal: _Proposal, position: Position) -> Position:
+    """Return the position after *proposal*, made at *position*, which is accepted."""
+    asked = proposal.trade
+    if asked is None or is_arrived(position, asked.date):
+        return proposal.position
+    return after(position, asked)
 
 
 def scope_of(proposed: Trade) -> Scope:

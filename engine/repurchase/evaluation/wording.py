@@ -20,13 +20,15 @@ from repurchase.domain.formats import unit
 from repurchase.domain.quantities import value_written, written
 from repurchase.domain.terms import Quote, Version
 from repurchase.evaluation.comparisons import (
+    Candidate,
     Compared,
     Relation,
     alternatives,
+    candidates,
     constant_limit,
+    fitting,
     is_of_facts,
     number,
-    shown,
     together,
 )
 from repurchase.evaluation.names import constant_name, fact_name, listing, named
@@ -303,7 +305,7 @@ def _cite(finding: Finding, edition: Edition) -> str | None:
 
 def _rule(name: str, edition: Edition) -> Rule | None:
     """Return the rule called *name*, `None` if the program itself made the finding."""
-    return next((one.rule for one in edition.rules if one.rule.id == name), None)
+    return edition.by_name.get(name)
 
 
 def _figures(finding: Finding, rule: Rule, edition: Edition) -> list[Version]:
@@ -480,7 +482,8 @@ def _are(names: Sequence[str], what: str) -> str:
 def _said(finding: Finding, edition: Edition, currency: str | None) -> _Said:
     """Return the words for the comparison that *finding* shows."""
     rule = _rule(finding.rule, edition)
-    found = () if rule is None else shown(finding, rule, edition.constants)
+    fit = [] if rule is None else fitting(finding, _candidates(finding, rule, edition))
+    found = tuple(dict.fromkeys(one.shown for one in fit))
     value, limit = _sides(finding, _priced(finding.dimension, currency))
     names = dict.fromkeys(_name(one.observed, edition) for one in found)
     bounds = dict.fromkeys(_bound(one, limit, finding, edition) for one in found)
@@ -492,13 +495,22 @@ def _said(finding: Finding, edition: Edition, currency: str | None) -> _Said:
         bound=listing(tuple(bounds), "or") or limit,
         limit=limit,
         bare=_sides(finding, "number") if _has_unit(finding.dimension) else (value, limit),
-        others=() if rule is None else tuple(_others(finding, rule, edition)),
+        others=tuple(_others(finding, fit, edition)),
     )
 
 
-def _others(finding: Finding, rule: Rule, edition: Edition) -> Iterator[str]:
+def _candidates(finding: Finding, rule: Rule, edition: Edition) -> tuple[Candidate, ...]:
+    """Return the comparisons of *rule* that can decide as in *finding*; they are found once."""
+    kept, key = edition.kept, (rule.id, finding.result)
+    found: tuple[Candidate, ...] | None = kept.get(key)
+    if found is None:
+        found = kept[key] = candidates(rule, finding.result, edition.constants)
+    return found
+
+
+def _others(finding: Finding, fit: Sequence[Candidate], edition: Edition) -> Iterator[str]:
     """Yield what may hold instead of what *finding* shows, each way in words."""
-    ways, are_more = alternatives(finding, rule, edition.constants)
+    ways, are_more = alternatives(fit)
     for way in ways:
         yield " and ".join(_needed(one, finding, edition) for one in way)
     if are_more:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC
 from fractions import Fraction
 from hashlib import blake2b
@@ -23,10 +24,13 @@ HELD_MAX: Final = 1 << 17
 # An ID sets two bits of one byte: of ten million, two in a thousand seem to be there and are not.
 _BYTES_LAST: Final = (1 << 26) - 1
 _MARKS: Final = tuple(1 << one | 1 << other for one, other in combinations(range(8), 2))
-_BUCKETS_LAST: Final = (1 << 12) - 1
-_GET: Final = "SELECT content FROM ids WHERE place = ?"
+_MARKS_COUNT: Final = len(_MARKS)
+_BUCKET_BITS: Final = 12
+_BUCKETS_LAST: Final = (1 << _BUCKET_BITS) - 1
+_GET: Final = "SELECT bucket FROM ids WHERE place = ?"
 _encode: Final = msgspec.msgpack.encode
 _decode: Final = msgspec.msgpack.decode
+Content = bytes | str
 
 
 def _plain(value: object) -> str:
@@ -58,8 +62,8 @@ def unread(_text: str) -> Event | None:
 class Ids:
     """The IDs seen so far, each with a digest of its content, or with the text that it came in.
 
-    Up to *held_max* IDs stay in memory. Then they move to *database*, in buckets by their hash.
-    Marks in memory say which IDs it cannot have: most are new, and are not looked for. *event_of*
+    They stand in buckets by their hash: up to *held_max* in memory, and the others in *database*.
+    Marks say which IDs none of them can have: most are new, and are not looked for. *event_of*
     reads a text again.
     """
 
@@ -72,79 +76,62 @@ class Ids:
         self._database = database
         self._event_of = event_of
         self._held_max = held_max
-        self._held: dict[str, bytes | str] = {}
+        self._held: defaultdict[int, list[tuple[str, Content]]] = defaultdict(list)
+        self._count = 0
         self._runs = 0
-        self._bits = bytearray()
-        database.execute("CREATE TABLE ids (place INTEGER PRIMARY KEY, content BLOB NOT NULL)")
+        self._marks = bytearray(_BYTES_LAST + 1)
+        database.execute("CREATE TABLE ids (place INTEGER PRIMARY KEY, bucket BLOB NOT NULL)")
 
-    def seen(self, id_: str, digest: bytes) -> Seen:
-        """Return "new" if *id_* was not seen before, "same" if it had this *digest*, else "other".
+    def seen(self, id_: str, content: bytes) -> Seen:
+        """Return "new" if *id_* was not seen before, "same" with this *content*, else "other".
 
         Raise sqlite3.Error if the database cannot be used.
         """
-        before = self._before(id_)
-        if before is None:
-            self._held[id_] = digest
+        if self.add(id_, content):
             return "new"
+        before = self._before(id_, hash(id_))
         if isinstance(before, str):
-            before = self._digest_of(before)
-        return "same" if before == digest else "other"
+            event = self._event_of(before)
+            assert event is not None, "only the text of an event is kept"
+            before = digest(event)
+        return "same" if before == content else "other"
 
-    def add(self, id_: str, text: str) -> bool:
-        """Return whether *id_* was not seen before, and then keep it with its *text*.
+    def add(self, id_: str, content: Content) -> bool:
+        """Return whether *id_* was not seen before, and then keep it with its *content*.
 
         Raise sqlite3.Error if the database cannot be used.
         """
-        if id_ in self._held or (self._bits and self._stored(id_) is not None):
+        number, marks = hash(id_), self._marks
+        place, mark = number >> 32 & _BYTES_LAST, _MARKS[number % _MARKS_COUNT]
+        if marks[place] & mark == mark and self._before(id_, number) is not None:
             return False
-        if len(self._held) >= self._held_max:
+        marks[place] |= mark
+        if self._count >= self._held_max:
             self._store()
-        self._held[id_] = text
+        self._held[number & _BUCKETS_LAST].append((id_, content))
+        self._count += 1
         return True
 
     def drop(self, id_: str) -> None:
         """Forget *id_*, the last that was added."""
-        del self._held[id_]
+        self._held[hash(id_) & _BUCKETS_LAST].pop()
+        self._count -= 1
 
-    def _before(self, id_: str) -> bytes | str | None:
-        before = self._held.get(id_)
-        if before is None and self._bits:
-            before = self._stored(id_)
-        if before is None and len(self._held) >= self._held_max:
-            self._store()
-        return before
-
-    def _digest_of(self, text: str) -> bytes:
-        event = self._event_of(text)
-        assert event is not None, "only the text of an event is kept"
-        return digest(event)
-
-    def _stored(self, id_: str) -> bytes | str | None:
-        """Return what the database has of *id_*."""
-        number = hash(id_)
-        marks = _MARKS[number % len(_MARKS)]
-        if self._bits[number >> 32 & _BYTES_LAST] & marks != marks:
-            return None
+    def _before(self, id_: str, number: int) -> Content | None:
         bucket = number & _BUCKETS_LAST
-        places = ((run * (_BUCKETS_LAST + 1) + bucket,) for run in range(self._runs))
-        rows = chain.from_iterable(self._database.execute(_GET, place) for place in places)
-        found: Iterator[bytes | str] = (
-            content for row in rows for name, content in _decode(row[0]) if name == id_
-        )
-        return next(found, None)
+        places = ((run << _BUCKET_BITS | bucket,) for run in range(self._runs))
+        rows = (self._database.execute(_GET, place).fetchone() for place in places)
+        stored = (_decode(row[0]) for row in rows if row is not None)
+        each = chain(self._held[bucket], chain.from_iterable(stored))
+        return next((content for name, content in each if name == id_), None)
 
     def _store(self) -> None:
         """Move all that is held to the database: a run of buckets, written one after the other."""
-        bits = self._bits = self._bits or bytearray(_BYTES_LAST + 1)
-        buckets: dict[int, list[tuple[str, bytes | str]]] = {}
-        for one in self._held.items():
-            number = hash(one[0])
-            bits[number >> 32 & _BYTES_LAST] |= _MARKS[number % len(_MARKS)]
-            buckets.setdefault(number & _BUCKETS_LAST, []).append(one)
-        first = self._runs * (_BUCKETS_LAST + 1)
+        first = self._runs << _BUCKET_BITS
+        rows = ((first | bucket, _encode(self._held[bucket])) for bucket in sorted(self._held))
         self._database.execute("BEGIN")
-        rows = ((first + at, _encode(buckets[at])) for at in sorted(buckets))
         self._database.executemany("INSERT INTO ids VALUES (?, ?)", rows)
         self._database.execute("COMMIT")
-        self._runs += 1
         self._held.clear()
+        self._count = 0
+        self._runs += 1

@@ -52,7 +52,19 @@ _TWO_DAYS: Final = datetime.timedelta(2)
 
 def after(position: Position, trade: Trade) -> Position:
     """Return *position* after *trade*, as if it were approved; a fill always counts."""
-    position = arrived(position, trade.date)
+    return proposed(arrived(position, trade.date), trade)
+
+
+def is_arrived(position: Position, day: datetime.date) -> bool:
+    """Return whether *position* has come to *day* already, and has nothing to forget for it."""
+    return position.started and day <= position.today and len(position.orders) <= ORDERS_REMEMBERED
+
+
+def proposed(position: Position, trade: Trade) -> Position:
+    """Return the same, but for what *position* forgets when it comes to the day of *trade*.
+
+    The rules need no more. To forget takes long, and a denied request moves the program to no day.
+    """
     if trade.is_fill:
         return after_fill(position, trade) if trade.counts else position
     position = _asking(with_latest(position, trade.date), trade, is_approved=True)

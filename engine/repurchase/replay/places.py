@@ -26,7 +26,7 @@ from repurchase.facts.day import OF_DAY
 from repurchase.facts.fact import Market, Situation, Value
 from repurchase.language.linear import CONSTANT_MAX
 from repurchase.ledger.counters import Span, of_order, when_asked
-from repurchase.ledger.fold import after, counted, day_key, when_in
+from repurchase.ledger.fold import counted, day_key, proposed, when_in
 from repurchase.ledger.orders import Order
 from repurchase.ledger.position import NO_DAY, DayKey, Position
 from repurchase.ledger.trades import Trade, trade
@@ -300,7 +300,7 @@ class Places:
     def _add_checks(self, place: Place, position: Position) -> bool:
         """Note at *place* how its facts are computed; return whether all can be."""
         found, reads = place.trade, {}
-        situation = Situation(found, position, after(position, found), self._market)
+        situation = Situation(found, position, proposed(position, found), self._market)
         known = set(OF_FIGURES)
         if place.listing.shares_each != 1:
             known.remove(_PRICE_PER_SHARE)

@@ -572,13 +572,17 @@ def completed(
     )
 
 
-def replay(
+def replay(log: Log, program: Program, reader: Reader) -> Iterator[Decided]:
+    """Yield the decision of *program* on each event that *reader* takes from *log*."""
+    return (program.decide(event) for _, event in reader.events(log))
+
+
+def replay_by_line(
     log: Log, program: Program, reader: Reader, line: Callable[[Decided], str] | None = None
 ) -> Iterator[Decided | Passed]:
-    """Yield the decision of *program* on each event that *reader* takes from *log*.
+    """Yield the same, but together the decisions on rows that all rules pass, as their lines.
 
-    Rows that all rules pass may come together, with the lines of their decisions that *line*
-    writes.
+    *line* writes a decision; without it, the lines are empty.
     """
     lane = None if reader.is_sorting else program.lane(log, line)
     if lane is not None:

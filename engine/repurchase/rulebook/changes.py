@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from repurchase.domain.formats import unit
-from repurchase.domain.quantities import exact, shown, value_written, written
+from repurchase.domain.quantities import Exact, exact, shown, value_written, written
 from repurchase.domain.terms import Instrument, Quote, Term, Validity, Version
 from repurchase.facts.averages import meaning
 from repurchase.language.expression import on_one_line
@@ -134,7 +134,7 @@ def _figure(version: Version) -> str:
     return unit(text, str(stated.dimension), _exactly)
 
 
-def _exactly(value: Fraction) -> str:
+def _exactly(value: Exact) -> str:
     # A rounded figure may look the same as another, so a figure that would be rounded is exact.
     rounded = shown(value)
     return rounded if exact(rounded.replace(",", "")) == value else written(value)

@@ -11,6 +11,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -94,7 +95,7 @@ class RuleInForce(msgspec.Struct, frozen=True):
         return self.rule.facts
 
 
-class Edition(msgspec.Struct, frozen=True):
+class Edition(msgspec.Struct, frozen=True, dict=True):
     """Terms and rules in force on one date as known at one moment, compiled.
 
     *terms* maps `terms.x` and `pack.limits.x` to the version in force, `None` if there is none.
@@ -121,6 +122,19 @@ class Edition(msgspec.Struct, frozen=True):
     judges_money: bool
     window: Window
     rates: Mapping[str, tuple[Exact, Exact]]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Rule]:
+        """Return its rules by their names."""
+        return {one.rule.id: one.rule for one in self.rules}
+
+    @cached_property
+    def kept(self) -> dict[tuple[str, str], Any]:
+        """Return what sentences about it need again and again, by the name of a rule and a result.
+
+        Whoever words a finding adds to it.
+        """
+        return {}
 
 
 class Turn(NamedTuple):

@@ -70,7 +70,7 @@ def command(
 
     from repurchase.cli.progress import watched
     from repurchase.replay.lane import Passed
-    from repurchase.replay.run import Program, Reader, completed, replay
+    from repurchase.replay.run import Program, Reader, completed, replay_by_line
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import whole_file
 
@@ -92,7 +92,7 @@ def command(
     ):
         position = program.position
         line = None if add is None else _line
-        for decided in watched(replay(trades, program, reader, line), trades):
+        for decided in watched(replay_by_line(trades, program, reader, line), trades):
             if isinstance(decided, Passed):
                 if add is not None:
                     add(decided.lines)
