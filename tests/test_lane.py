@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import hypothesis.strategies as st
 import pytest
@@ -16,13 +16,17 @@ from hypothesis import event as seen
 from hypothesis import given
 
 from repurchase.domain.errors import InputError
+from repurchase.evaluation.judge import Compiled, Scope
 from repurchase.evaluation.step import Decided
 from repurchase.intake.log import open_log
 from repurchase.journal.snapshot import position_bytes
-from repurchase.replay.lane import Passed
+from repurchase.ledger.position import Position
+from repurchase.replay import places
+from repurchase.replay.lane import Lane, Passed
+from repurchase.replay.places import Place
 from repurchase.replay.run import Program, Reader, Reading, replay_by_line
 from repurchase.report.written import decision_object, json_text
-from repurchase.rulebook.editions import Editions, load_text
+from repurchase.rulebook.editions import Edition, Editions, load_text
 
 COLUMNS: Final = (
     *("kind", "id", "time", "symbol", "venue", "side", "quantity", "price", "order_type"),
@@ -38,10 +42,10 @@ instruments:
   common: {{symbol: "9999", venues: [XTKS, XNGO]}}
   ads: {{symbol: ADS, shares_each: 2, venues: [XNAS], currency: {currency}}}
 terms:
-  max_shares: {{value: "{shares} shares"}}
+  max_shares: {shares}
   max_amount: {{value: "JPY {amount}"}}
   first_day: {{value: 2024-01-01}}
-  last_day: {{value: 2024-12-31}}
+  last_day: {{value: 2025-01-31}}
 counters:
   week: {{per: week}}
   apart: {{per: day, each: [instrument, venue]}}
@@ -85,6 +89,14 @@ CONDITIONS: Final = (
     "counters.north.orders_after <= 9",
     "counters.north.shares <= 4,000 shares",
     "counters.auctions.amount_after <= JPY 4,000,000",
+)
+# Caps on shares: one that stays, and others that are amended within the days of a log.
+SHARES: Final = (
+    '{value: "4,000 shares"}',
+    '{value: "9,000 shares"}',
+    '{value: "900,000,000,000,000,000 shares"}',
+    '[{value: "9,000 shares", until: 2024-03-12}, {value: "2,000 shares", from: 2024-03-13}]',
+    '[{value: "2,000 shares", until: 2025-01-01}, {value: "9,000 shares", from: 2025-01-02}]',
 )
 EFFECTS: Final = ("deny", "deny", "deny", "flag", "review")
 PLACES: Final = ("both", "both", "order", "fill")
@@ -173,7 +185,8 @@ class Logged:
 
     def when(self) -> dict[str, object]:
         """Return the time of the next row, written in one of several ways."""
-        self.at += timedelta(seconds=self.chance.choice((0, 0, 0, 1, 60, 60, 600, 4000, 50_000)))
+        steps = (0, 0, 0, 1, 60, 60, 600, 4_000, self.chance.choice((50_000, 50_000, 300_000)))
+        self.at += timedelta(seconds=self.chance.choice(steps))
         offset = self.chance.choice((9, 9, 9, 9, 9, 0, -5))
         time = self.at.astimezone(timezone(timedelta(hours=offset))).isoformat()
         if self.chance.random() < self.parted:
@@ -273,7 +286,7 @@ def drawn(chance: Random) -> tuple[str, str]:
     text = RULES.format(
         clock=chance.choice(("Asia/Tokyo", "Asia/Tokyo", "Asia/Tokyo", "America/New_York", "UTC")),
         currency="JPY",
-        shares=chance.choice(("4,000", "9,000", "900,000,000,000,000,000")),
+        shares=chance.choice(SHARES),
         amount=chance.choice(("6,000,000", "900,000,000,000,000,000")),
         counters="  last: {per: 3 days}\n  minute: {per: minute}" if is_hard else "",
         rules="\n".join(rules),
@@ -292,3 +305,118 @@ def test_the_lane_decides_as_the_general_way_does(number: int) -> None:
     text, log = drawn(Random(number))
     passed = check_same(text, log)
     seen("a lane passed rows" if passed else "no lane")
+
+
+# --- breaks ------------------------------------------------------------------------------------
+
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def read_the_facts_of_the_row_before(patch: pytest.MonkeyPatch) -> None:
+    """A row is judged by the figures of the row before it."""
+    last: list[tuple[Any, ...]] = []
+
+    def found(of: Lane, place: Place, figures: tuple[Any, ...], *, is_whole: bool) -> Any:
+        stale = last.pop() if last and len(last[0]) == len(figures) else figures
+        last[:] = [figures]
+        return whole(of, place, stale, is_whole=is_whole)
+
+    whole = vars(Lane)["_found"]
+    patch.setattr(Lane, "_found", found)
+
+
+def forget_a_cancel(patch: pytest.MonkeyPatch) -> None:
+    """An order that was cancelled meanwhile can still fill."""
+    kept: dict[str, Any] = {}
+
+    def begin(of: Lane, position: Position) -> bool:
+        kept.update(getattr(of, "_orders", {}))
+        is_common = whole(of, position)
+        open_ = {name: one for name, one in kept.items() if one.left > 0}
+        vars(of)["_orders"].update(open_)
+        return is_common
+
+    whole = Lane.begin
+    patch.setattr(Lane, "begin", begin)
+
+
+def read_absence_as_zero(patch: pytest.MonkeyPatch) -> None:
+    """A fact that no row gives is sent as nought."""
+
+    def coded(place: Place) -> dict[str, Any]:
+        return {name: value or 0 for name, value in whole(place).items()}
+
+    whole = vars(places)["_coded"]
+    patch.setattr(places, "_coded", coded)
+
+
+def keep_the_first_rule_set(patch: pytest.MonkeyPatch) -> None:
+    """All editions are judged by the rule sets of the first that was loaded."""
+    first: dict[tuple[str, str], Any] = {}
+
+    def compiled(edition: Edition, scope: Scope) -> Compiled:
+        key = edition.authorization.text_hash(), scope
+        kept: Compiled = first.setdefault(key, whole(edition, scope))
+        return kept
+
+    whole = vars(places)["compiled"]
+    patch.setattr(places, "compiled", compiled)
+
+
+def cut_fractions(patch: pytest.MonkeyPatch) -> None:
+    """A sum with a part of a unit is sent without it."""
+
+    def found(of: Lane, place: Place, figures: tuple[Any, ...], **_: bool) -> Any:
+        return whole(of, place, tuple(map(int, figures)), is_whole=True)
+
+    whole = vars(Lane)["_found"]
+    patch.setattr(Lane, "_found", found)
+
+
+def count_a_fill_as_ordered(patch: pytest.MonkeyPatch) -> None:
+    """A fill adds to what was ordered, as its order did."""
+
+    def add(of: Lane, place: Place, more: Sequence[Any]) -> None:
+        whole(of, place, (*more[:2], more[6] or more[2], *more[3:]))
+
+    whole = vars(Lane)["_count"]
+    patch.setattr(Lane, "_count", add)
+
+
+def forget_the_money_that_a_fill_releases(patch: pytest.MonkeyPatch) -> None:
+    """A fill below its limit leaves the rest reserved."""
+
+    def done(of: Lane, *row: Any) -> Any:
+        place, hour, cells, (spent, taken, cost, tied), more, findings = row
+        return whole(of, place, hour, cells, (spent, taken, cost, max(tied, -cost)), more, findings)
+
+    whole = vars(Lane)["_done"]
+    patch.setattr(Lane, "_done", done)
+
+
+BREAKS: Final[tuple[Break, ...]] = (
+    read_the_facts_of_the_row_before,
+    forget_a_cancel,
+    read_absence_as_zero,
+    keep_the_first_rule_set,
+    cut_fractions,
+    count_a_fill_as_ordered,
+    forget_the_money_that_a_fill_releases,
+)
+# So many logs show each break; most need a few.
+LOGS: Final = 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.__name__)
+def test_a_broken_lane_is_noticed(monkeypatch: pytest.MonkeyPatch, broken: Break) -> None:
+    """The comparison with the general way fails for each way to break a lane."""
+    broken(monkeypatch)
+
+    def check_all() -> None:
+        for number in range(LOGS):
+            check_same(*drawn(Random(number)))
+
+    with pytest.raises(AssertionError):
+        check_all()

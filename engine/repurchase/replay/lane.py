@@ -193,6 +193,9 @@ class Lane:
         self._older: dict[str, Kept] = {}
         self._room = FILLS_REMEMBERED - len(position.fills.newer)
         self._today = position.today
+        # The latest day of open orders, and the day that it must not pass.
+        self._latest = max(position.open_until, default=date.min)
+        self._bound = date.max
         self._sums: Sums = (
             position.executed_shares,
             position.reserved_shares,
@@ -560,9 +563,14 @@ class Lane:
     def _is_known(self, place: Place) -> bool:
         """Return whether rules can read all that they read of *place*, which this turn touches."""
         if self._touched.get(id(place)) is None:
+            latest = max(place.last, self._latest)
+            if latest > min([self._bound, *([] if place.is_settled else [place.last])]):
+                return False
+            self._latest = latest
+            self._bound = self._bound if place.is_settled else min(self._bound, place.last)
             self._touched[id(place)] = place
             place.refresh(self._base, self._turn)
-        if not place.is_known or place.trade.date < self._base.latest:
+        if not place.is_known or place.date < self._base.latest:
             return False
         place.turn = self._turn
         return True

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
+from rpds import HashTrieMap
 
 from repurchase.domain.counters import DAY_APART, Counter
 from repurchase.domain.currencies import factor, whole
@@ -162,8 +163,9 @@ class Place:
     rule sets are sent; all rules pass if exactly the *expected* ones fire. *constants* are the
     facts that are the same for all rows, and *names* are those of `Figures`. The counters *uses*
     count such rows, each in a period. *cells* do it too, and *reads* are what rules read of cells.
-    *totals* are what the position lacks. *fills* are the places of fills of its orders, by the
-    shapes of their rows.
+    *totals* are what the position lacks. The place *is_settled* unless another edition can judge
+    its orders, too, if other orders are open beyond its *last* day. *fills* are the places of fills
+    of its orders, by the shapes of their rows.
     """
 
     def __init__(self, event: Event, trade: Trade, life: Life, own: Compiled) -> None:
@@ -178,7 +180,8 @@ class Place:
         self.cells: tuple[Cell, ...] = ()
         self.reads: tuple[Read, ...] = ()
         self.expected = own.expected
-        self.date = trade.date
+        self.date, self.last = trade.date, trade.order.terms.last_date
+        self.is_settled = False
         self.prefix = key_of(event.kind, "")
         self.fills: dict[object, Place | None] = {}
         self.hours: dict[str, Any] = {}
@@ -256,6 +259,7 @@ class Places:
         if any(own_findings(event, found, position, its, live=False)):
             return None
         place = Place(event, found, its, compiled(its.edition, scope_of(found)))
+        place.is_settled = found.is_fill or self._editions.is_own_settled(found.date)
         uses = _uses(found, position)
         if uses is None or not (at is None or _is_within(place, uses, at)):
             return None
@@ -281,12 +285,16 @@ class Places:
         return None if is_held or any(one.missing for one in found) else findings
 
     def _life(self, event: Event, position: Position) -> Life | None:
-        """Return the editions that judge *event*, if its own is the only one, whatever is open."""
+        """Return the editions that judge *event*, if its own is the only one.
+
+        Of an order, that is so as long as no other is open beyond its last day, or nothing in the
+        rule file changes any more; see `Place.is_settled`.
+        """
         editions, day = self._editions, self._editions.day_of(event)
-        is_settled = editions.is_own_settled(day) and editions.is_settled(day, day)
-        if editions.has_minutes or not (is_settled or event.kind == "fill"):
+        if editions.has_minutes or not (editions.is_settled(day, day) or event.kind == "fill"):
             return None
-        return life(editions, event, position)
+        found = life(editions, event, replace(position, open_until=HashTrieMap()))
+        return None if found.later or found.venues else found
 
     def _add_cells(self, place: Place) -> None:
         keys: list[Key] = [*place.uses.items()]
