@@ -138,6 +138,8 @@ class Shape:
     """Rows with the same words: by the hour, where they are."""
 
     __slots__ = ("days", "event", "is_fill", "places", "zone")
+    event: Event | None
+    is_fill: bool
 
     def __init__(self, event: Event | None) -> None:
         self.event = event

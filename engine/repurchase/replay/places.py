@@ -6,6 +6,7 @@ its words and its day holds for all. What depends on figures, a place says how t
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -19,6 +20,7 @@ from repurchase.domain.currencies import factor, whole
 from repurchase.domain.decisions import Finding
 from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact
+from repurchase.domain.terms import Listing
 from repurchase.evaluation.judge import Compiled, compiled, word_code
 from repurchase.evaluation.rete import START, RuleSet, exactly, sent
 from repurchase.evaluation.step import outcome_of, own_findings, scope_of, session_findings
@@ -101,6 +103,9 @@ class Cell:
     """
 
     __slots__ = ("key", "known", "of", "trade", "turn")
+    key: Key
+    trade: Trade
+    turn: int
 
     def __init__(self, key: Key, trade: Trade) -> None:
         self.key, self.trade = key, trade
@@ -148,7 +153,10 @@ class Totals:
     )
 
     def __init__(self) -> None:
-        self.orders = self.denied = self.fills = self.closed = 0
+        self.orders: int = 0
+        self.denied: int = 0
+        self.fills: int = 0
+        self.closed: int = 0
         self.shares: Exact = 0
         self.amount: Exact = 0
         self.filled: Exact = 0
@@ -167,6 +175,26 @@ class Place:
     its orders, too, if other orders are open beyond its *last* day. *fills* are the places of fills
     of its orders, by the shapes of their rows.
     """
+
+    event: Event
+    trade: Trade
+    life: Life
+    compiled: Compiled
+    listing: Listing
+    order: Order
+    expected: set[str]
+    date: datetime.date
+    last: datetime.date
+    prefix: str
+    totals: Totals
+    turn: int
+    is_settled: bool
+    is_known: bool
+    is_whole: bool
+    line: str
+    each: Exact
+    days: tuple[datetime.date, datetime.date | None]
+    spans: tuple[tuple[Exact, Exact], ...] | None
 
     def __init__(self, event: Event, trade: Trade, life: Life, own: Compiled) -> None:
         assert trade.listing is not None, "only what is listed has a place"
@@ -225,6 +253,8 @@ class Place:
 
 class Places:
     """Finds the places of a program, and the cells that its places share."""
+
+    used: tuple[int, ...]
 
     def __init__(self, editions: Editions, market: Market) -> None:
         self._editions = editions
