@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import pytest
 from hypothesis import event as seen
 from hypothesis import given
 
-from repurchase.domain.errors import InputError
+from repurchase.domain.errors import InputError, UsageError
 from repurchase.evaluation.judge import Compiled, Scope
 from repurchase.evaluation.step import Decided
 from repurchase.intake.log import open_log
@@ -305,6 +307,50 @@ def test_the_lane_decides_as_the_general_way_does(number: int) -> None:
     text, log = drawn(Random(number))
     passed = check_same(text, log)
     seen("a lane passed rows" if passed else "no lane")
+
+
+PLAIN: Final = RULES.format(
+    clock="Asia/Tokyo", currency="JPY", shares=SHARES[2], amount="9,000,000", counters="", rules=""
+)
+
+
+def orders(count: int) -> str:
+    """Return a log of *count* orders with their fills, one after the other."""
+    rows = []
+    for at in range(count):
+        time = f"2024-03-08T09:{at // 60 % 60:02d}:{at % 60:02d}+09:00"
+        rows.append(f"order,o-{at},{time},9999,XTKS,buy,100,1000,")
+        rows.append(f"fill,f-{at},{time},9999,XTKS,buy,100,999,o-{at}")
+    return "\n".join(("kind,id,time,symbol,venue,side,quantity,price,order", *rows, ""))
+
+
+def test_a_lane_takes_common_rows() -> None:
+    """The rows of a plain log, but for the first order and its fill, which show how it is written."""
+    assert check_same(PLAIN, orders(50)) == 98
+
+
+def test_a_log_may_have_no_words_of_its_own(tmp_path: Path) -> None:
+    """What all rows share can be given beside the log, which then has figures alone."""
+    rules, log = editions(PLAIN), tmp_path / "orders.csv"
+    text = "id,time,quantity,price,order\n"
+    text += "".join(f"f-{at},2024-03-08T09:00:{at:02d}+09:00,100,1000,\n" for at in range(9))
+    log.write_text(text, encoding="ascii")
+    constants = {"kind": "fill", "symbol": "9999", "venue": "XTKS", "side": "buy"}
+    program, reader = Program(rules), Reader(Reading(), rules)
+    with open_log(log, constants=constants) as trades:
+        found = list(replay_by_line(trades, program, reader, line))
+    assert len(found) == len(program.position.fills.newer) == 9
+
+
+def test_a_file_that_ends_too_soon_is_told(tmp_path: Path) -> None:
+    """A lane reads lines itself, and says as well as the log what is wrong with the file."""
+    rules, log = editions(PLAIN), tmp_path / "orders.csv.gz"
+    packed = gzip.compress(orders(50_000).encode())
+    log.write_bytes(packed[: len(packed) // 2])
+    program, reader = Program(rules), Reader(Reading(), rules)
+    with open_log(log) as trades, pytest.raises(UsageError, match="the log cannot be read"):
+        list(replay_by_line(trades, program, reader, line))
+    assert program.tally.outcomes.total() > 1_000
 
 
 # --- breaks ------------------------------------------------------------------------------------

@@ -89,12 +89,24 @@ class Columns(msgspec.Struct, frozen=True):
     """The columns of a log of lines that commas separate, whose rows have ids.
 
     *names* are the event fields of the columns, `None` for one that is ignored, and *constants*
-    what all rows share beside them. The *lines* below the header can be read without the log.
+    what all rows share beside them. The *lines* below the header can be read without the *log*,
+    which has this name.
     """
 
     names: tuple[str | None, ...]
     constants: Named[str, str]
     lines: Lines
+    log: str
+
+    def left(self) -> Iterator[bytes]:
+        """Yield the lines that follow, as they are.
+
+        Raise UsageError if the file can no longer be read.
+        """
+        try:
+            yield from iter(self.lines.take, b"")
+        except OSError as error:
+            raise _unreadable(self.log, error) from error
 
     def event(self, line: str) -> Event | None:
         """Return the event on *line*, which is a row without quotes; `None` if it is none."""
@@ -298,7 +310,7 @@ class Log(AbstractContextManager["Log"]):
         if lines is not None and self._has_ids:
             named = dict(zip(kept, names, strict=True))
             columns = tuple(named.get(at) for at in range(len(table.header)))
-            self.columns = Columns(columns, constants, lines)
+            self.columns = Columns(columns, constants, lines, self.name)
         return self._cell_rows(table, kept, names, constants)
 
     def _cell_rows(

@@ -9,7 +9,7 @@ gives out the position whenever that is asked for. Its decisions are those of th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from operator import itemgetter
 from re import compile as pattern
@@ -170,8 +170,8 @@ class Lane:
         self._figures = itemgetter(*(names.index(name) for name in FIGURES))
         words = [at for at, name in enumerate(names) if name not in FIGURES and name is not None]
         self._words = tuple(names[at] or "" for at in words)
-        # One word alone would be got without a tuple around it.
-        self._key = itemgetter(*words, words[0])
+        # One word alone would be got without a tuple around it; without any, all rows are alike.
+        self._key = itemgetter(*words, words[0]) if words else _no_words
         end = b"\r\n" if columns.lines.last.endswith(b"\r\n") else b"\n"
         self._end, self._cut = end, -len(end)
         self._shapes: dict[tuple[str, ...], Shape] = {}
@@ -216,7 +216,7 @@ class Lane:
         lines, taken, size = self._columns.lines, 0, 0
         passed: list[str] = []
         self._last: tuple[Place, str] | None = None
-        for raw in iter(lines.take, b""):
+        for raw in self._columns.left():
             found = self._row(raw)
             if found is None:
                 lines.put_back(raw)
@@ -586,7 +586,7 @@ class Lane:
         if not is_plain(event):
             return None
         key = tuple(getattr(event, name, None) or "" for name in self._words)
-        shape = self._shapes.get((*key, key[0]))
+        shape = self._shapes.get((*key, *key[:1]))
         at = "" if event.time is None else event.time.isoformat()
         found = None if shape is None else shape.places.get(at[:13] + at[19:])
         if found is None or order.terms.price is None or not _is_of(order, found[0]):
@@ -778,6 +778,10 @@ def _parted(tail: str) -> tuple[str, str, Exact]:
     padded = digits.rstrip("0").ljust(places, "0")
     part = quotient(int(padded), 10**places)
     return offset, f".{padded}" if part else "", part
+
+
+def _no_words(_cells: Sequence[str]) -> tuple[str, ...]:
+    return ()
 
 
 def _exact(text: str) -> Exact | None:
