@@ -325,7 +325,7 @@ def orders(count: int) -> str:
 
 
 def test_a_lane_takes_common_rows() -> None:
-    """The rows of a plain log, but for the first order and its fill, which show how it is written."""
+    """Rows of a plain log, but for the first order and its fill, which show what they are."""
     assert check_same(PLAIN, orders(50)) == 98
 
 
