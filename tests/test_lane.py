@@ -12,12 +12,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import durable_rules_engine as core
 import hypothesis.strategies as st
 import pytest
 from hypothesis import event as seen
 from hypothesis import given
 
 from repurchase.domain.errors import InputError, UsageError
+from repurchase.evaluation import judge, rete
 from repurchase.evaluation.judge import Compiled, Scope
 from repurchase.evaluation.step import Decided
 from repurchase.intake.log import open_log
@@ -351,6 +353,25 @@ def test_a_file_that_ends_too_soon_is_told(tmp_path: Path) -> None:
     with open_log(log) as trades, pytest.raises(UsageError, match="the log cannot be read"):
         list(replay_by_line(trades, program, reader, line))
     assert program.tally.outcomes.total() > 1_000
+
+
+def test_a_fault_of_the_engine_ends_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule set that failed is never asked again: the general way decides what follows."""
+    rules, log = editions(PLAIN), orders(30)
+    expected, _ = general(rules, log)
+    judge.forget()
+    calls = iter(range(10**6))
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            if name == "assert_fact" and next(calls) == 20:
+                raise core.error(0)
+            return getattr(core, name)
+
+    monkeypatch.setattr(rete, "engine", Failing())
+    lines, _, passed = straight(rules, log)
+    judge.forget()
+    assert (lines, 0 < passed < 58) == (expected, True)
 
 
 # --- breaks ------------------------------------------------------------------------------------

@@ -207,7 +207,12 @@ class RuleSet:
         self.react(self.fact(facts), names)
 
     def react(self, fact: str, names: set[str]) -> None:
-        """Add to *names* the rules that hold with *fact*, the text of what the rules compare."""
+        """Add to *names* the rules that hold with *fact*, the text of what the rules compare.
+
+        Raise EngineFault if durable-rules fails, or has failed on an earlier fact.
+        """
+        if not self.is_sound:
+            raise EngineFault("durable-rules failed before, and nobody knows its state")
         # Whatever ends this half-way, Ctrl-C too, leaves a state that nobody knows.
         handle, self.is_sound = self._handle, False
         try:

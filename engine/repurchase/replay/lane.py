@@ -180,6 +180,7 @@ class Lane:
         self._prices: dict[str, Exact] = {}
         self._places = Places(editions, market)
         self._turn = 0
+        self._is_over = False
 
     # -- a turn ---------------------------------------------------------------------------------
 
@@ -204,7 +205,7 @@ class Lane:
             position.executed_amount,
             position.reserved_amount,
         )
-        return _is_common(position)
+        return not self._is_over and _is_common(position)
 
     def rows(self, ids: Ids, after: datetime) -> Iterator[Decided | Passed]:
         """Yield the decisions on the lines that follow, up to one for the general way.
@@ -422,7 +423,8 @@ class Lane:
                 return ()
             return self._places.findings(place, figures, fired)
         except EngineFault:
-            self._shapes.clear()
+            # The general way loads the rule sets again.
+            self._is_over = True
             return None
 
     def _done(

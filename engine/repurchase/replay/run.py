@@ -217,7 +217,9 @@ class Program:
     def lane(self, log: Log, line: Callable[[Decided], str] | None) -> Lane | None:
         """Return a lane for rows of *log*, whose decisions *line* writes; `None` if it has none."""
         columns = log.columns
-        if columns is None or not self._is_own or not set(FIGURES) <= {*columns.names}:
+        # What taints a day is found by the position, which a lane does not have.
+        is_plain = self._is_own and not self._by_day
+        if columns is None or not is_plain or not set(FIGURES) <= {*columns.names}:
             return None
         return Lane(columns, self.editions, self._market, line)
 
