@@ -22,7 +22,9 @@ Seen = Literal["new", "same", "other"]
 
 HELD_MAX: Final = 1 << 17
 # An ID sets two bits of one byte: of ten million, two in a thousand seem to be there and are not.
-_BYTES_LAST: Final = (1 << 26) - 1
+# Most logs have few IDs, and zeros for ten million take a while to write.
+_FEW_LAST: Final = (1 << 17) - 1
+_MANY_LAST: Final = (1 << 26) - 1
 _MARKS: Final = tuple(1 << one | 1 << other for one, other in combinations(range(8), 2))
 _MARKS_COUNT: Final = len(_MARKS)
 _BUCKET_BITS: Final = 12
@@ -79,7 +81,8 @@ class Ids:
         self._held: defaultdict[int, list[tuple[str, Content]]] = defaultdict(list)
         self._count = 0
         self._runs = 0
-        self._marks = bytearray(_BYTES_LAST + 1)
+        self._last = _FEW_LAST
+        self._marks = bytearray(_FEW_LAST + 1)
         database.execute("CREATE TABLE ids (place INTEGER PRIMARY KEY, bucket BLOB NOT NULL)")
 
     def seen(self, id_: str, content: bytes) -> Seen:
@@ -102,12 +105,12 @@ class Ids:
         Raise sqlite3.Error if the database cannot be used.
         """
         number, marks = hash(id_), self._marks
-        place, mark = number >> 32 & _BYTES_LAST, _MARKS[number % _MARKS_COUNT]
+        place, mark = number >> 32 & self._last, _MARKS[number % _MARKS_COUNT]
         if marks[place] & mark == mark and self._before(id_, number) is not None:
             return False
         marks[place] |= mark
         if self._count >= self._held_max:
-            self._store()
+            self._store(number)
         self._held[number & _BUCKETS_LAST].append((id_, content))
         self._count += 1
         return True
@@ -125,8 +128,16 @@ class Ids:
         each = chain(self._held[bucket], chain.from_iterable(stored))
         return next((content for name, content in each if name == id_), None)
 
-    def _store(self) -> None:
-        """Move all that is held to the database: a run of buckets, written one after the other."""
+    def _store(self, following: int) -> None:
+        """Move all that is held to the database: a run of buckets, written one after the other.
+
+        *following* is the hash of the next ID, which has its marks already.
+        """
+        if not self._runs:
+            held = (hash(name) for bucket in self._held.values() for name, _ in bucket)
+            self._last, self._marks = _MANY_LAST, bytearray(_MANY_LAST + 1)
+            for number in chain(held, (following,)):
+                self._marks[number >> 32 & _MANY_LAST] |= _MARKS[number % _MARKS_COUNT]
         first = self._runs << _BUCKET_BITS
         rows = ((first | bucket, _encode(self._held[bucket])) for bucket in sorted(self._held))
         self._database.execute("BEGIN")
