@@ -20,7 +20,7 @@ import sys
 from repurchase.replay import run
 def broken(*_):
     raise {error}
-run.replay = broken
+run.replay_by_line = broken
 from repurchase.__main__ import main
 sys.exit(main())
 """
@@ -171,14 +171,14 @@ def test_crash_of_what_reads_the_events_ends_the_submission(
 SWALLOWING: Final = """
 import signal, sys
 from repurchase.replay import run
-replay = run.replay
+replay = run.replay_by_line
 def swallowing(*arguments):
     try:
         signal.raise_signal(signal.SIGINT)
     except BaseException:
         pass
     return replay(*arguments)
-run.replay = swallowing
+run.replay_by_line = swallowing
 from repurchase.__main__ import main
 sys.exit(main())
 """
