@@ -31,6 +31,7 @@ from repurchase.replay.places import Place
 from repurchase.replay.run import Program, Reader, Reading, replay_by_line
 from repurchase.report.written import decision_object, json_text
 from repurchase.rulebook.editions import Edition, Editions, load_text
+from test_cli import run
 
 COLUMNS: Final = (
     *("kind", "id", "time", "symbol", "venue", "side", "quantity", "price", "order_type"),
@@ -120,12 +121,18 @@ def line(decided: Decided) -> str:
     return json_text(decision_object(decided))
 
 
-def straight(rules: Editions, log: str) -> tuple[list[str], Program, int]:
-    """Return the lines and the program of a replay, and how many rows its lane passed."""
+def straight(
+    rules: Editions, log: str, *, is_asked: bool = False
+) -> tuple[list[str], Program, int]:
+    """Return the lines and the program of a replay, and how many rows its lane passed.
+
+    If *is_asked*, the program says its position after each of its answers.
+    """
     program, reader = Program(rules), Reader(Reading(), rules)
     lines, passed = [], 0
     with open_log(io.BytesIO(log.encode()), "lane.csv", form="csv") as trades:
         for found in replay_by_line(trades, program, reader, line):
+            assert not is_asked or program.position.used == program.sums.used
             if isinstance(found, Passed):
                 passed += found.count
                 lines += found.lines.split("\n")
@@ -142,8 +149,8 @@ def general(rules: Editions, log: str) -> tuple[list[str], Program]:
     return lines, program
 
 
-def check_same(text: str, log: str) -> int:
-    """Compare both ways, and return how many rows the lane passed."""
+def check_same(text: str, log: str, *, is_asked: bool = False) -> int:
+    """Compare both ways, and return how many rows the lane passed; see `straight`."""
     rules = editions(text)
     try:
         expected, other = general(rules, log)
@@ -151,7 +158,7 @@ def check_same(text: str, log: str) -> int:
         with pytest.raises(InputError, match=re.escape(str(error))):
             straight(rules, log)
         return 0
-    lines, program, passed = straight(rules, log)
+    lines, program, passed = straight(rules, log, is_asked=is_asked)
     assert lines == expected
     assert program.open_orders() == other.open_orders()
     assert program.summary() == other.summary()
@@ -303,11 +310,11 @@ def drawn(chance: Random) -> tuple[str, str]:
     return text, log.text(chance.choice(("\n", "\n", "\r\n")))
 
 
-@given(st.integers(0, 2**32))
-def test_the_lane_decides_as_the_general_way_does(number: int) -> None:
+@given(st.integers(0, 2**32), st.booleans())
+def test_the_lane_decides_as_the_general_way_does(number: int, is_asked: bool) -> None:
     """Rules, counters, orders, fills, and all that interrupts a lane."""
     text, log = drawn(Random(number))
-    passed = check_same(text, log)
+    passed = check_same(text, log, is_asked=is_asked)
     seen("a lane passed rows" if passed else "no lane")
 
 
@@ -329,6 +336,17 @@ def orders(count: int) -> str:
 def test_a_lane_takes_common_rows() -> None:
     """Rows of a plain log, but for the first order and its fill, which show what they are."""
     assert check_same(PLAIN, orders(50)) == 98
+
+
+def test_what_needs_each_event_gets_each(tmp_path: Path) -> None:
+    """Figures by week, and what an expected total differs by, are of all rows of a plain log."""
+    rules, log = tmp_path / "rules.yaml", tmp_path / "log.csv"
+    rules.write_text(PLAIN, encoding="ascii")
+    log.write_text(orders(50), encoding="ascii")
+    by_week = run("replay", log, "--rules", rules, "--by", "week", "--json")
+    assert by_week.json["figures"]["total"]["trades"] == 50
+    expected = run("replay", log, "--rules", rules, "--expect", "shares=4900")
+    assert (expected.code, "row 3 comes to just that" in expected.err) == (1, True)
 
 
 def test_a_log_may_have_no_words_of_its_own(tmp_path: Path) -> None:

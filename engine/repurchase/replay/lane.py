@@ -217,6 +217,7 @@ class Lane:
         lines, taken, size = self._columns.lines, 0, 0
         passed: list[str] = []
         self._last: tuple[Place, str] | None = None
+        self._visited: list[Place] = []
         for raw in self._columns.left():
             found = self._row(raw)
             if found is None:
@@ -253,9 +254,9 @@ class Lane:
         assert event.time is not None, "rows of a lane have a time"
         return place, event.time, self._columns.lines.number
 
-    def touched(self) -> Iterable[Place]:
-        """Return the places of the rows of this turn, in the order of their first rows."""
-        return self._touched.values()
+    def visited(self) -> Sequence[Place]:
+        """Return the places that were new to the turn in `rows`."""
+        return self._visited
 
     # -- a row ----------------------------------------------------------------------------------
 
@@ -573,6 +574,7 @@ class Lane:
             self._latest = latest
             self._bound = self._bound if place.is_settled else min(self._bound, place.last)
             self._touched[id(place)] = place
+            self._visited.append(place)
             place.refresh(self._base, self._turn)
         if not place.is_known or place.date < self._base.latest:
             return False
@@ -683,11 +685,13 @@ class Lane:
         )
 
     def settled(self) -> Position:
-        """Return the position after all rows so far; with that, the turn is over."""
+        """Return the position after all rows so far; with that, another turn begins."""
+        if not self._touched:
+            return self._base
         position = self.sums()
         open_until, days, counters = position.open_until, position.days, position.counters
         for place in self._touched.values():
-            totals, place.totals = place.totals, Totals()
+            totals = place.totals
             if totals.orders:
                 position = with_latest(position, place.trade.date)
             open_until = _with_open(open_until, place, totals)
@@ -699,7 +703,7 @@ class Lane:
             for name in names:
                 queue = queue.enqueue(name)
             ended = ended.insert(day, queue)
-        return replace(
+        following = replace(
             position,
             orders=position.orders.update(
                 {name: self._order_of(name, entry) for name, entry in self._orders.items()}
@@ -714,6 +718,8 @@ class Lane:
             counters=counters,
             today=self._today,
         )
+        self.begin(following)
+        return following
 
     def _order_of(self, name: str, entry: Entry) -> Order:
         """Return the order *name* as it stands."""

@@ -243,7 +243,8 @@ class Place:
         return spans is None or any(begin <= moment <= end for begin, end in spans)
 
     def refresh(self, position: Position, turn: int) -> None:
-        """Let its cells stand for *position*, with which *turn* begins."""
+        """Let its totals and cells stand for *position*, with which *turn* begins."""
+        self.totals = Totals()
         for cell in (*self.cells, *(read.cell for read in self.reads)):
             cell.refresh(position, turn)
         known = [(read.cell, read.of) for read in self.reads]

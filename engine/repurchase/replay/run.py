@@ -174,9 +174,7 @@ class Program:
     @property
     def position(self) -> Position:
         """Return the position after the events so far."""
-        if self._lane is not None:
-            self._position, self._lane = self._lane.settled(), None
-        return self._position
+        return self._position if self._lane is None else self._lane.settled()
 
     @position.setter
     def position(self, position: Position) -> None:
@@ -210,7 +208,7 @@ class Program:
                 self.tally.places[event.symbol, venue] = self.last_day
         before = self.position
         taken = self._judge(event, before, its)
-        self._position = taken.position
+        self.position = taken.position
         self._note(event, taken.decision, before)
         return Decided(taken.decision, its, event=event)
 
@@ -243,7 +241,7 @@ class Program:
         reader.took(time, line)
         self.edition, self.last_day = place.edition, place.date
         days = self.tally.places
-        for place in lane.touched():
+        for place in lane.visited():
             for venue in place.event.at_venues:
                 key = place.event.symbol or "", venue
                 days[key] = max(place.date, days.get(key, place.date))

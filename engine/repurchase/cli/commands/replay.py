@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def command(
 
     from repurchase.cli.progress import watched
     from repurchase.replay.lane import Passed
-    from repurchase.replay.run import Program, Reader, completed, replay_by_line
+    from repurchase.replay.run import Program, Reader, completed, replay, replay_by_line
     from repurchase.report.summaries import Denials, summary_view
     from repurchase.report.written import whole_file
 
@@ -92,7 +93,10 @@ def command(
     ):
         position = program.position
         line = None if add is None else _line
-        for decided in watched(replay_by_line(trades, program, reader, line), trades):
+        # What is added up, or compared with what was expected, needs each event.
+        is_each = grouping is not None or options.expect is not None
+        way = replay if is_each else partial(replay_by_line, line=line)
+        for decided in watched(way(trades, program, reader), trades):
             if isinstance(decided, Passed):
                 if add is not None:
                     add(decided.lines)
