@@ -74,10 +74,7 @@ class Compiled:
 
         They are of the rules that fail or are undecided, or of all rules if *every_rule*.
         """
-        # `rete` refuses whatever is not an exact quantity.
-        numbers: dict[str, Any] = dict(values)
-        for name in self.coded:
-            numbers[name] = word_code(values[name], self.edition.constants)
+        numbers = self.numbers(values)
         if every_rule or not self.rules:
             return self._findings(self._one_by_one(numbers), values, numbers)
         fired = self.screen.fired(numbers)
@@ -93,6 +90,14 @@ class Compiled:
         if not results:
             raise EngineFault("the rules pass one by one, but not together")
         return self._findings(results, values, numbers)
+
+    def numbers(self, values: Values) -> dict[str, Any]:
+        """Return *values*, which have all words, as the engine is given them.
+
+        `rete` refuses whatever is not an exact quantity.
+        """
+        coded = {name: word_code(values[name], self.edition.constants) for name in self.coded}
+        return {**values, **coded}
 
     def is_sound(self) -> bool:
         """Return whether no evaluation by its rule sets ended half-way."""

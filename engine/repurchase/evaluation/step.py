@@ -186,10 +186,10 @@ def step(
         if later or proposed.event.venues:
             others = _other_findings(situation, life, every_rule)
             findings = worst((findings, *others))
-        findings = _in_order(findings, proposed)
+        findings = in_order(findings, proposed)
         result = outcome_of(event, findings)
         if live and result == "held" and proposed.event.by is None:
-            findings = _in_order((*findings, _REQUESTER_MISSING), proposed)
+            findings = in_order((*findings, _REQUESTER_MISSING), proposed)
     kept = findings if live else ()
     following = _applied(event, proposal, position, result, kept)
     if position is not arrived and following.today == arrived.today:
@@ -577,7 +577,7 @@ def _must_know_money(proposed: Trade, edition: Edition) -> bool:
     return (proposed.is_fill and edition.judges_money) or proposed.event.kind == "prepaid"
 
 
-def _in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
+def in_order(findings: tuple[Finding, ...], proposed: Trade) -> tuple[Finding, ...]:
     """Return *findings* by rule, each with the event fields that would decide it."""
     return tuple(
         _with_fields(finding, proposed) if finding.missing else finding

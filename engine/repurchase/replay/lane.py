@@ -28,6 +28,7 @@ from repurchase.domain.moments import NANOSECONDS, instant, time_number
 from repurchase.domain.quantities import Exact, exact, quotient, written
 from repurchase.evaluation.step import Decided, outcome_of, position_report
 from repurchase.facts.fact import Market
+from repurchase.intake.fields import READERS
 from repurchase.intake.ids import Ids
 from repurchase.intake.log import Columns
 from repurchase.ledger.counters import Brokers, Sum, named, when_asked
@@ -65,13 +66,15 @@ from repurchase.rulebook.editions import Editions
 # So many rows that all rules pass are handed on together.
 STEP: Final = 1_000
 _CACHED: Final = 1 << 16
-_PLACES_MAX: Final = 1 << 12
+_SHAPES_MAX: Final = 1 << 12
 # Ids that JSON writes as they are, and that no line of a table puts in quotes.
 _ID: Final = pattern(r"[!#-+\--\[\]-~](?:[ !#-+\--\[\]-~]{0,198}[!#-+\--\[\]-~])?").fullmatch
 # The minute and the second in the text of a time, as seconds of the hour.
 _OF_HOUR: Final = {f":{at // 60:02d}:{at % 60:02d}": at for at in range(3600)}
 # A part of a second, and then the offset of a time.
 _PART: Final = pattern(r"\.([0-9]{1,9})([^.]*)").fullmatch
+_QUANTITY: Final = READERS["quantity"]
+_PRICE: Final = READERS["price"]
 _MICRO: Final = 6
 _NANO: Final = 9
 _LAST_SECOND: Final = timedelta(seconds=3599)
@@ -170,14 +173,12 @@ class Lane:
         self._figures = itemgetter(*(names.index(name) for name in FIGURES))
         words = [at for at, name in enumerate(names) if name not in FIGURES and name is not None]
         self._words = tuple(names[at] or "" for at in words)
-        # One word alone would be got without a tuple around it; without any, all rows are alike.
-        self._key = itemgetter(*words, words[0]) if words else _no_words
+        # One word alone would be got without a tuple around it.
+        self._key = itemgetter(*words, words[0])
         end = b"\r\n" if columns.lines.last.endswith(b"\r\n") else b"\n"
         self._end, self._cut = end, -len(end)
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._hours: dict[str, Hours] = {}
-        self._units: dict[str, int] = {}
-        self._prices: dict[str, Exact] = {}
         self._places = Places(editions, market)
         self._turn = 0
         self._is_over = False
@@ -240,10 +241,6 @@ class Lane:
         if passed:
             yield Passed(len(passed), "\n".join(passed))
 
-    def event(self, text: str) -> Event | None:
-        """Return the event on the line *text*."""
-        return self._columns.event(text)
-
     def last(self) -> tuple[Place, datetime, int] | None:
         """Return where and when the last row was that `rows` took, and its line, if it took any."""
         if self._last is None:
@@ -284,9 +281,11 @@ class Lane:
         if offset[:1] == ".":
             offset, fraction, part = _parted(offset)
             second = None if second is None else second + part
-        quantity = self._units.get(units) or self._quantity(units)
-        each = self._prices.get(price) or self._price(price)
-        if second is None or not quantity or not each or not _ID(name):
+        if second is None or not _ID(name):
+            return None
+        try:
+            quantity, each = _QUANTITY(units), _PRICE(price)
+        except Wrong:
             return None
         row = (text, name, time[:13] + offset, time[:19] + fraction, second, quantity, each, of)
         return self._fill(shape, row) if shape.is_fill else self._order(shape, row)
@@ -391,7 +390,7 @@ class Lane:
             amount,
         )
         if place.reads:
-            figures += read(place, more)
+            figures += place.read(more)
         key = place.prefix + name
         if not self._ids.add(key, text):
             return None
@@ -420,7 +419,7 @@ class Lane:
                 numbers = place.numbers(figures)
                 for check in place.checks:
                     check.rule_set.fire(numbers, fired)
-            if fired == place.expected and place.is_in_session(figures[_TIME]):
+            if fired == place.compiled.expected and place.is_in_session(figures[_TIME]):
                 return ()
             return self._places.findings(place, figures, fired)
         except EngineFault:
@@ -452,7 +451,8 @@ class Lane:
         """Return the line of the decision on *row*, which all rules pass."""
         _, name, _, time, _, quantity, price, _ = row
         executed, reserved, paid, bound = sums = self._sums
-        left, rest = place.shares - executed - reserved, place.amount - paid - bound
+        left = place.max_shares - executed - reserved
+        rest = place.max_amount - paid - bound
         time += hour.offset
         if type(rest) is int and type(left) is int and type(price) is int:
             return place.line % (name, *sums, left, rest, time, quantity, price)
@@ -471,28 +471,10 @@ class Lane:
 
     # -- what the words and the texts of rows mean ------------------------------------------------
 
-    def _quantity(self, text: str) -> int | None:
-        """Return the whole number above zero in *text*; `None` if it is none."""
-        number = _exact(text)
-        if type(number) is not int or number <= 0:
-            return None
-        if len(self._units) < _CACHED:
-            self._units[text] = number
-        return number
-
-    def _price(self, text: str) -> Exact | None:
-        """Return the number above zero in *text*; `None` if it is none."""
-        number = _exact(text)
-        if number is None or number <= 0:
-            return None
-        if len(self._prices) < _CACHED:
-            self._prices[text] = number
-        return number
-
     def _shape(self, key: tuple[str, ...], text: str) -> Shape:
         """Return the shape of the row *text*, whose words are *key*."""
         shape = Shape(None if '"' in text else self._columns.event(text))
-        if shape.event is not None and len(self._shapes) < _PLACES_MAX:
+        if shape.event is not None and len(self._shapes) < _SHAPES_MAX:
             self._shapes[key] = shape
         return shape
 
@@ -523,7 +505,7 @@ class Lane:
         order = self._order_of(of, entry)
         place = self._places.place(event, self._base, origin, order)
         # Another fill may be on the day of its order.
-        if place is not None or self._editions.day_of(event) == origin.trade.date:
+        if place is not None or self._editions.day_of(event) == origin.date:
             origin.fills[shape] = None if place is None else self._with_line(place)
         return place
 
@@ -544,7 +526,7 @@ class Lane:
             is_given = caps.get(mark, 0) is not None
             # A cap that there is not is null, whatever its figure.
             text = text.replace(f'"{mark}"', '"%s"' if is_given else "null%.0s")
-        place.line, place.shares, place.amount = text, *(cap or 0 for cap in caps.values())
+        place.line = text
         return place
 
     def _hour_of(self, place: Place, at: str) -> Hour | None:
@@ -568,11 +550,11 @@ class Lane:
     def _is_known(self, place: Place) -> bool:
         """Return whether rules can read all that they read of *place*, which this turn touches."""
         if self._touched.get(id(place)) is None:
-            latest = max(place.last, self._latest)
-            if latest > min([self._bound, *([] if place.is_settled else [place.last])]):
+            latest = max(self._latest, place.last)
+            bound = self._bound if place.is_settled else min(self._bound, place.last)
+            if latest > bound:
                 return False
-            self._latest = latest
-            self._bound = self._bound if place.is_settled else min(self._bound, place.last)
+            self._latest, self._bound = latest, bound
             self._touched[id(place)] = place
             self._visited.append(place)
             place.refresh(self._base, self._turn)
@@ -590,7 +572,7 @@ class Lane:
         if not is_plain(event):
             return None
         key = tuple(getattr(event, name, None) or "" for name in self._words)
-        shape = self._shapes.get((*key, *key[:1]))
+        shape = self._shapes.get((*key, key[0]))
         at = "" if event.time is None else event.time.isoformat()
         found = None if shape is None else shape.places.get(at[:13] + at[19:])
         if found is None or order.terms.price is None or not _is_of(order, found[0]):
@@ -678,11 +660,9 @@ class Lane:
 
     def open_orders(self) -> tuple[str, ...]:
         """Return the ids of the orders that can still fill, in order."""
-        known = {name for name, order in self._base.orders.items() if order.is_open}
-        known |= {name for name, entry in self._orders.items() if entry.left > 0}
-        return tuple(
-            sorted(known - {name for name, entry in self._orders.items() if not entry.left})
-        )
+        is_open = {name: order.is_open for name, order in self._base.orders.items()}
+        is_open |= {name: entry.left > 0 for name, entry in self._orders.items()}
+        return tuple(sorted(name for name, can_fill in is_open.items() if can_fill))
 
     def settled(self) -> Position:
         """Return the position after all rows so far; with that, another turn begins."""
@@ -693,7 +673,7 @@ class Lane:
         for place in self._touched.values():
             totals = place.totals
             if totals.orders:
-                position = with_latest(position, place.trade.date)
+                position = with_latest(position, place.date)
             open_until = _with_open(open_until, place, totals)
             days = _with_day(days, place, totals)
             counters = _with_uses(counters, place, totals)
@@ -731,10 +711,8 @@ class Lane:
         else:
             event = self._columns.event(text)
             assert event is not None, "the lane takes rows that give an event"
-            own = place.order.terms
-            price, quantity = event.price, event.quantity or 0
-            terms = replace(own, event=event, quantity=quantity, price=price, amount_each=price)
-            filled, fees = quantity - left, 0
+            terms, fees = place.terms(event), 0
+            filled = terms.quantity - left
         if left == _DENIED:
             return Order(terms, "denied")
         if not left:
@@ -763,16 +741,6 @@ class Lane:
         return Counted(full, place.listing, quantity * place.each, quantity * price, *days, time)
 
 
-def read(place: Place, more: More) -> tuple[Exact, ...]:
-    """Return what rules read of the cells of *place*, if a row adds *more* to each."""
-    return tuple(
-        [
-            one.cell.of[one.of] + more[one.of] if one.is_after else one.cell.of[one.of]
-            for one in place.reads
-        ]
-    )
-
-
 def _parted(tail: str) -> tuple[str, str, Exact]:
     """Return the offset in the *tail* of a time, and the part of a second before it: `.25+09:00`.
 
@@ -784,19 +752,8 @@ def _parted(tail: str) -> tuple[str, str, Exact]:
     digits, offset = found.groups()
     places = _MICRO if len(digits.rstrip("0")) <= _MICRO else _NANO
     padded = digits.rstrip("0").ljust(places, "0")
-    part = quotient(int(padded), 10**places)
+    part = exact(f"0.{digits}")
     return offset, f".{padded}" if part else "", part
-
-
-def _no_words(_cells: Sequence[str]) -> tuple[str, ...]:
-    return ()
-
-
-def _exact(text: str) -> Exact | None:
-    try:
-        return exact(text)
-    except ValueError:
-        return None
 
 
 def _hour(at: str, clock: ZoneInfo, venue: ZoneInfo) -> Hour | None:
@@ -806,24 +763,18 @@ def _hour(at: str, clock: ZoneInfo, venue: ZoneInfo) -> Hour | None:
     except (ValueError, Wrong):
         return None
     text, end = begin.isoformat(), begin + _LAST_SECOND
-    shown = [(begin.astimezone(zone), end.astimezone(zone)) for zone in (clock, venue)]
-    if text[:19] != f"{at[:13]}:00:00" or any(
-        last - first != _LAST_SECOND for first, last in _plain(shown)
-    ):
+    here, there = (begin.astimezone(zone) for zone in (clock, venue))
+    is_steady = _is_steady(here, end.astimezone(clock)) and _is_steady(there, end.astimezone(venue))
+    if text[:19] != f"{at[:13]}:00:00" or not is_steady:
         return None
-    (here, _), (there, _) = shown
-    moment = instant(begin) // NANOSECONDS
-    seconds = there.hour * 3600 + there.minute * 60 + there.second
+    moment, seconds = instant(begin) // NANOSECONDS, int(time_number(there))
     return Hour(here.date(), there.date(), seconds, moment, text[19:])
 
 
-def _plain(shown: Iterable[tuple[datetime, datetime]]) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the begin and the end of an hour as the hands of a clock, which leap with its zone."""
-    for first, last in shown:
-        if first.date() != last.date():
-            # The hour is of two days.
-            yield first, first
-        yield first.replace(tzinfo=None), last.replace(tzinfo=None)
+def _is_steady(first: datetime, last: datetime) -> bool:
+    """Return whether the first and the last second of an hour are on one day, without a leap."""
+    hands = last.replace(tzinfo=None) - first.replace(tzinfo=None)
+    return first.date() == last.date() and hands == _LAST_SECOND
 
 
 def _is_common(position: Position) -> bool:
@@ -836,14 +787,7 @@ def _is_common(position: Position) -> bool:
 
 def _is_of(order: Order, place: Place) -> bool:
     """Return whether *order* is one that the lane would have opened at *place*."""
-    terms = order.terms
-    return not order.fees_used and terms == replace(
-        place.order.terms,
-        event=terms.event,
-        quantity=terms.quantity,
-        price=terms.price,
-        amount_each=terms.price,
-    )
+    return not order.fees_used and order.terms == place.terms(order.terms.event)
 
 
 def _with_open(

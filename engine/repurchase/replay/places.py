@@ -21,16 +21,22 @@ from repurchase.domain.decisions import Finding
 from repurchase.domain.events import Event, key_of
 from repurchase.domain.quantities import Exact
 from repurchase.domain.terms import Listing
-from repurchase.evaluation.judge import Compiled, compiled, word_code
+from repurchase.evaluation.judge import Compiled, compiled
 from repurchase.evaluation.rete import START, RuleSet, exactly, sent
-from repurchase.evaluation.step import outcome_of, own_findings, scope_of, session_findings
+from repurchase.evaluation.step import (
+    in_order,
+    outcome_of,
+    own_findings,
+    scope_of,
+    session_findings,
+)
 from repurchase.facts.counters import APPLIES, counter_of, figure_of, span_of, uses_of
 from repurchase.facts.day import OF_DAY
 from repurchase.facts.fact import Market, Situation, Value
 from repurchase.language.linear import CONSTANT_MAX
 from repurchase.ledger.counters import Span, of_order, when_asked
 from repurchase.ledger.fold import counted, day_key, proposed, when_in
-from repurchase.ledger.orders import Order
+from repurchase.ledger.orders import Order, Terms
 from repurchase.ledger.position import NO_DAY, DayKey, Position
 from repurchase.ledger.trades import Trade, trade
 from repurchase.market.sessions import spans
@@ -80,7 +86,7 @@ COUNTED: Final = ("shares", "amount", "ordered_shares", "orders", "messages", "o
 MESSAGES: Final = COUNTED.index("messages")
 _ORDERED: Final = COUNTED.index("ordered_shares")
 CELLS: Final = (*COUNTED, "executed_shares")
-_EXECUTED: Final = len(COUNTED)
+_EXECUTED: Final = CELLS.index("executed_shares")
 _FIGURES_OF_DAY: Final = {"day.ordered_shares": _ORDERED, "day.executed_shares": _EXECUTED}
 _AFTER: Final = "_after"
 # Whether a counter counts a trade rests on its words and its day.
@@ -95,20 +101,19 @@ Pick = Callable[[Figures], Any]
 
 
 class Cell:
-    """What a counter, or a day, has come to in one period: its figures *of* it, as `COUNTED`.
+    """What a *counter* has come to in the period of *trade*, or its day if there is no counter.
 
-    *known* says which figures are known. They stand for the turn of the lane with the number
-    *turn*. The *key* is the name of the counter and the number of the period, or the day; *trade*
-    is one in that period.
+    Its figures are *of* it, in the order of `CELLS`, and *known* says which are known. They stand
+    for the turn of the lane with the number *turn*.
     """
 
-    __slots__ = ("key", "known", "of", "trade", "turn")
-    key: Key
+    __slots__ = ("counter", "known", "of", "trade", "turn")
+    counter: str | None
     trade: Trade
     turn: int
 
-    def __init__(self, key: Key, trade: Trade) -> None:
-        self.key, self.trade = key, trade
+    def __init__(self, counter: str | None, trade: Trade) -> None:
+        self.counter, self.trade = counter, trade
         self.of: list[Exact] = []
         self.known: frozenset[int] = frozenset()
         self.turn = 0
@@ -118,14 +123,15 @@ class Cell:
         if self.turn == turn:
             return
         self.turn = turn
-        if len(self.key) > 2:
-            day = position.days.get(self.key, NO_DAY)
+        found: dict[int, Exact] = {}
+        if self.counter is None:
+            day = position.days.get(_day_of(self.trade), NO_DAY)
             found = {_ORDERED: day.ordered_shares, _EXECUTED: day.executed_shares}
         else:
-            each = enumerate(figure_of(position, self.trade, self.key[0], of) for of in COUNTED)
-            found = {at: figure for at, figure in each if figure is not None}
+            each = (figure_of(position, self.trade, self.counter, of) for of in COUNTED)
+            found = {at: figure for at, figure in enumerate(each) if figure is not None}
         self.known = frozenset(found)
-        self.of = [found.get(at, 0) for at in range(_EXECUTED + 1)]
+        self.of = [found.get(at, 0) for at in range(len(CELLS))]
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -168,8 +174,8 @@ class Place:
     """What rows have in common: one instrument at one venue on one day, in the same words.
 
     *event* and *trade* are those of the first row, *life* has its edition. *checks* say what the
-    rule sets are sent; all rules pass if exactly the *expected* ones fire. *constants* are the
-    facts that are the same for all rows, and *names* are those of `Figures`. The counters *uses*
+    rule sets are sent. *constants* are the facts that are the same for all rows, *coded* as the
+    engine is given them, and *names* are those of `Figures`. The counters *uses*
     count such rows, each in a period. *cells* do it too, and *reads* are what rules read of cells.
     *totals* are what the position lacks. The place *is_settled* unless another edition can judge
     its orders, too, if other orders are open beyond its *last* day. *fills* are the places of fills
@@ -182,7 +188,6 @@ class Place:
     compiled: Compiled
     listing: Listing
     order: Order
-    expected: set[str]
     date: datetime.date
     last: datetime.date
     prefix: str
@@ -193,11 +198,14 @@ class Place:
     is_whole: bool
     line: str
     each: Exact
+    max_shares: Exact
+    max_amount: Exact
     days: tuple[datetime.date, datetime.date | None]
     spans: tuple[tuple[Exact, Exact], ...] | None
 
     def __init__(self, event: Event, trade: Trade, life: Life, own: Compiled) -> None:
         assert trade.listing is not None, "only what is listed has a place"
+        its = life.edition
         self.event, self.trade, self.life, self.compiled = event, trade, life, own
         assert trade.order is not None, "an order, and a fill of one, has an order"
         self.listing, self.order = trade.listing, trade.order
@@ -207,7 +215,6 @@ class Place:
         self.uses: Mapping[str, int] = {}
         self.cells: tuple[Cell, ...] = ()
         self.reads: tuple[Read, ...] = ()
-        self.expected = own.expected
         self.date, self.last = trade.date, trade.order.terms.last_date
         self.is_settled = False
         self.prefix = key_of(event.kind, "")
@@ -217,12 +224,12 @@ class Place:
         self.turn = 0
         self.is_known = self.is_whole = False
         self.line = ""
-        self.shares: Exact = 0
-        self.amount: Exact = 0
+        self.max_shares = its.max_shares or 0
+        self.max_amount = its.max_amount or 0
         self.each = trade.listing.shares_each
         self.days = trade.date, trade.venue_date
         self.spans = _spans_of(trade)
-        self.coded: Mapping[str, Exact | None] = {}
+        self.coded: Mapping[str, Any] = {}
 
     @property
     def edition(self) -> Edition:
@@ -233,7 +240,7 @@ class Place:
         """Return all facts that rules read, given the *figures* of a row."""
         return {**self.constants, **dict(zip(self.names, figures, strict=True))}
 
-    def numbers(self, figures: Figures) -> dict[str, Exact | None]:
+    def numbers(self, figures: Figures) -> dict[str, Any]:
         """Return the same as the engine is given it."""
         return {**self.coded, **dict(zip(self.names, figures, strict=True))}
 
@@ -241,6 +248,19 @@ class Place:
         """Return whether a fill at *moment*, in seconds from midnight, is in a session."""
         spans = self.spans
         return spans is None or any(begin <= moment <= end for begin, end in spans)
+
+    def read(self, more: Sequence[Exact]) -> tuple[Exact, ...]:
+        """Return what rules read of cells, if a row adds *more* to each that counts it."""
+        each = [(one.cell.of[one.of], more[one.of] if one.is_after else 0) for one in self.reads]
+        return tuple([now + added for now, added in each])
+
+    def terms(self, event: Event) -> Terms:
+        """Return the terms of *event*, an order here."""
+        price = event.price
+        own = self.order.terms
+        return replace(
+            own, event=event, quantity=event.quantity or 0, price=price, amount_each=price
+        )
 
     def refresh(self, position: Position, turn: int) -> None:
         """Let its totals and cells stand for *position*, with which *turn* begins."""
@@ -303,17 +323,14 @@ class Places:
     ) -> tuple[Finding, ...] | None:
         """Return the findings on a row at *place* with *figures*, for which rules *fired*.
 
-        Return `None` if the general way must find them: a fact is unknown, or the order is held.
-        Raise EngineFault on any fault.
+        Return `None` if the general way must: the order is held. Raise EngineFault on any fault.
         """
         found: tuple[Finding, ...] = ()
-        if fired != place.expected:
+        if fired != place.compiled.expected:
             found = place.compiled.found(place.values(figures))
-        moment = replace(place.trade, venue_time=figures[_TIME])
-        every = (*found, *session_findings(moment, self._market))
-        findings = tuple(sorted(every, key=lambda finding: finding.rule))
-        is_held = outcome_of(place.event, findings) == "held"
-        return None if is_held or any(one.missing for one in found) else findings
+        now = replace(place.trade, venue_time=figures[_TIME])
+        findings = in_order((*found, *session_findings(now, self._market)), now)
+        return None if outcome_of(place.event, findings) == "held" else findings
 
     def _life(self, event: Event, position: Position) -> Life | None:
         """Return the editions that judge *event*, if its own is the only one.
@@ -328,13 +345,14 @@ class Places:
         return None if found.later or found.venues else found
 
     def _add_cells(self, place: Place) -> None:
-        keys: list[Key] = [*place.uses.items()]
-        if self._reads_days:
-            keys.append(_day_of(place.trade))
-        place.cells = tuple(self._cell(key, place.trade) for key in keys)
+        cells = [self._cell(*use, place.trade) for use in place.uses.items()]
+        place.cells = (*cells, *([self._day(place.trade)] if self._reads_days else []))
 
-    def _cell(self, key: Key, trade: Trade) -> Cell:
-        return self._cells.setdefault(key, Cell(key, trade))
+    def _cell(self, counter: str, period: int, trade: Trade) -> Cell:
+        return self._cells.setdefault((counter, period), Cell(counter, trade))
+
+    def _day(self, trade: Trade) -> Cell:
+        return self._cells.setdefault(_day_of(trade), Cell(None, trade))
 
     def _add_checks(self, place: Place, position: Position) -> bool:
         """Note at *place* how its facts are computed; return whether all can be."""
@@ -353,7 +371,7 @@ class Places:
                 reads[name] = read
         place.reads = tuple(reads.values())
         place.names = (*OF_FIGURES, *reads)
-        place.coded = _coded(place)
+        place.coded = place.compiled.numbers(place.constants)
         sets = place.compiled.screen.rule_sets
         place.checks = tuple(_check(rule_set, place.coded, place.names) for rule_set in sets)
         return True
@@ -362,8 +380,7 @@ class Places:
         """Return what a rule reads as *name* of a cell; `None` if no cell has it."""
         of, is_after = name.removesuffix(_AFTER), name.endswith(_AFTER)
         if of in _FIGURES_OF_DAY:
-            cell = self._cell(_day_of(place.trade), place.trade)
-            return Read(cell, _FIGURES_OF_DAY[of], is_after)
+            return Read(self._day(place.trade), _FIGURES_OF_DAY[of], is_after)
         counter = DAY_APART.name if of in OF_DAY else counter_of(of)
         figure = of.rpartition(".")[2]
         uses = None if counter is None else uses_of(position, place.trade, counter)
@@ -375,10 +392,10 @@ class Places:
         period = _only_period(uses.counter, span_of(uses.counter, place.trade))
         if period is None:
             return None
-        key = (uses.counter.name, period)
+        name = uses.counter.name
         # What a counter does not count changes nothing in it.
-        is_after = is_after and key in place.uses.items()
-        return Read(self._cell(key, place.trade), COUNTED.index(figure), is_after)
+        is_after = is_after and name in place.uses
+        return Read(self._cell(name, period, place.trade), COUNTED.index(figure), is_after)
 
 
 def _spans_of(trade: Trade) -> tuple[tuple[Exact, Exact], ...] | None:
@@ -466,17 +483,7 @@ def _only_period(counter: Counter, span: Span | None) -> int | None:
     return begin if begin == end else None
 
 
-def _coded(place: Place) -> dict[str, Exact | None]:
-    """Return the constant facts of *place* as the engine is given them."""
-    constants, coded = place.edition.constants, place.compiled.coded
-    numbers: dict[str, Exact | None] = {}
-    for name, value in place.constants.items():
-        is_word = name in coded
-        numbers[name] = word_code(value, constants) if is_word else value  # type: ignore[assignment]
-    return numbers
-
-
-def _check(rule_set: RuleSet, numbers: Mapping[str, Exact | None], names: Sequence[str]) -> Check:
+def _check(rule_set: RuleSet, numbers: Mapping[str, Any], names: Sequence[str]) -> Check:
     """Return how *rule_set* is asked, given the constant *numbers* and the *names* of figures."""
     parts = [START]
     picks: list[int | Pick] = []
@@ -490,7 +497,8 @@ def _check(rule_set: RuleSet, numbers: Mapping[str, Exact | None], names: Sequen
         if not moving:
             parts.append(f"{prefix}{sent(base, 1, up=up)}")
             continue
-        parts.append(f"{prefix}%d")
+        # What is no integer after all makes a fact that the engine refuses.
+        parts.append(f"{prefix}%s")
         is_plain = not fixed and len(moving) == 1 and moving[0][1] == 1
         picks.append(moving[0][0] if is_plain else _sum(base, moving, up=up))
     parts.append("}")

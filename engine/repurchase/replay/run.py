@@ -217,7 +217,7 @@ class Program:
         columns = log.columns
         # What taints a day is found by the position, which a lane does not have.
         is_plain = self._is_own and not self._by_day
-        if columns is None or not is_plain or not set(FIGURES) <= {*columns.names}:
+        if columns is None or not is_plain or not {"kind", *FIGURES} <= {*columns.names}:
             return None
         return Lane(columns, self.editions, self._market, line)
 
@@ -585,8 +585,8 @@ def replay_by_line(
     *line* writes a decision; without it, the lines are empty.
     """
     lane = None if reader.is_sorting else program.lane(log, line)
-    if lane is not None:
-        reader.event_of = lane.event
+    if log.columns is not None:
+        reader.event_of = log.columns.event
     for _, event in reader.events(log):
         yield program.decide(event)
         if lane is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,8 +94,9 @@ def command(
         line = None if add is None else _line
         # What is added up, or compared with what was expected, needs each event.
         is_each = grouping is not None or options.expect is not None
-        way = replay if is_each else partial(replay_by_line, line=line)
-        for decided in watched(way(trades, program, reader), trades):
+        of_log = (trades, program, reader)
+        every = replay(*of_log) if is_each else replay_by_line(*of_log, line)
+        for decided in watched(every, trades):
             if isinstance(decided, Passed):
                 if add is not None:
                     add(decided.lines)
