@@ -104,13 +104,13 @@ class Ids:
 
         Raise sqlite3.Error if the database cannot be used.
         """
+        if self._count >= self._held_max:
+            self._store()
         number, marks = hash(id_), self._marks
         place, mark = number >> 32 & self._last, _MARKS[number % _MARKS_COUNT]
         if marks[place] & mark == mark and self._before(id_, number) is not None:
             return False
         marks[place] |= mark
-        if self._count >= self._held_max:
-            self._store(number)
         self._held[number & _BUCKETS_LAST].append((id_, content))
         self._count += 1
         return True
@@ -128,15 +128,11 @@ class Ids:
         each = chain(self._held[bucket], chain.from_iterable(stored))
         return next((content for name, content in each if name == id_), None)
 
-    def _store(self, following: int) -> None:
-        """Move all that is held to the database: a run of buckets, written one after the other.
-
-        *following* is the hash of the next ID, which has its marks already.
-        """
+    def _store(self) -> None:
+        """Move all that is held to the database: a run of buckets, written one after the other."""
         if not self._runs:
-            held = (hash(name) for bucket in self._held.values() for name, _ in bucket)
             self._last, self._marks = _MANY_LAST, bytearray(_MANY_LAST + 1)
-            for number in chain(held, (following,)):
+            for number in (hash(name) for bucket in self._held.values() for name, _ in bucket):
                 self._marks[number >> 32 & _MANY_LAST] |= _MARKS[number % _MARKS_COUNT]
         first = self._runs << _BUCKET_BITS
         rows = ((first | bucket, _encode(self._held[bucket])) for bucket in sorted(self._held))
